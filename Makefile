@@ -1,0 +1,47 @@
+# One entry for people and for CI: `make demo` runs the whole road, `make test` proves it.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= runs/demo
+
+.PHONY: demo test check format lint types layers notebooks clean help
+
+help:
+	@echo "make demo   simulate a planet, train, forecast, judge, draw; prints where the report is"
+	@echo "make test   every test that CI runs"
+	@echo "make check  format, lint, types, import layers, then the tests"
+
+demo: $(VENV)/.installed-plot
+	$(BIN)/weatherml demo --output $(DEMO)
+
+test: $(VENV)/.installed-dev layers
+	$(BIN)/python -m pytest tests notebooks --nbmake --nbmake-timeout=300
+
+check: $(VENV)/.installed-dev format lint types test
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+# A missing ensurepip (Debian without python3-venv) is mended with virtualenv, so pip alone is enough.
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "weatherml needs Python 3.11 or newer, got $$($(PYTHON) --version); pass PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
+	  $(PYTHON) -m pip install --quiet --target .bootstrap virtualenv && \
+	  PYTHONPATH=.bootstrap $(PYTHON) -m virtualenv --quiet $(VENV) && rm -rf .bootstrap; }
+
+$(VENV)/.installed-%: $(VENV)/pyvenv.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

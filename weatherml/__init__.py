@@ -1,0 +1,1 @@
+"""weatherml: data-driven global weather forecasting in JAX."""

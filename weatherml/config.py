@@ -1,0 +1,115 @@
+"""Strict configuration: the base class, reading YAML, and `key.path=value` overrides."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from weatherml.errors import UserError
+from weatherml.registry import nearest
+
+ConfigT = TypeVar("ConfigT", bound="Config")
+
+
+class Config(BaseModel):
+    """A frozen, strict record beside what it builds: defaults live here, once; files say only what differs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = ()) -> ConfigT:
+    """Read a configuration file.
+
+    Args:
+        kind: The configuration class.
+        path: A YAML file that says what differs from the defaults.
+        overrides: `key.path=value` assignments that win over the file; values are YAML.
+
+    Raises:
+        UserError: The file is missing, is not YAML, or has an unknown key or a wrong value.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except OSError as error:
+        raise UserError(f"cannot read configuration {path}: {error.strerror}; pass an existing YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"configuration {path} is not YAML: {_one_line(error)}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"configuration {path} must hold keys and values, got {type(content).__name__}")
+    return from_mapping(kind, apply_overrides(content, overrides), str(path))
+
+
+def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = "configuration") -> ConfigT:
+    """Validate plain values (as YAML or JSON gives them) into a configuration.
+
+    Raises:
+        UserError: A key is unknown (the near one is suggested) or a value is wrong.
+    """
+    try:
+        # Strict validation of JSON still takes lists for tuples and strings for dates, as YAML writes them.
+        return kind.model_validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise UserError(f"{origin}: {_explain(kind, error.errors()[0])}") from None
+
+
+def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a copy of `content` with `key.path=value` assignments applied."""
+    result: dict[str, Any] = json.loads(json.dumps(content, default=str))
+    for assignment in overrides:
+        path, equals, value = assignment.partition("=")
+        if not equals or not path:
+            raise UserError(f"override {assignment!r} must read key.path=value")
+        _assign(result, path.split("."), yaml.safe_load(value), assignment)
+    return result
+
+
+def _assign(tree: dict[str, Any], keys: list[str], value: Any, assignment: str) -> None:
+    for key in keys[:-1]:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise UserError(f"override {assignment!r}: {key!r} is a value, not a group of keys")
+    tree[keys[-1]] = value
+
+
+def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {where!r}{nearest(str(error['loc'][-1]), _fields_at(kind, error['loc'][:-1]))}"
+    return f"{where or 'value'}: {_one_line(error['msg'])}, got {error['input']!r}"
+
+
+def _fields_at(kind: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """Return the known keys of the group at `location`; union tags and list positions are passed over."""
+    for part in location:
+        field = kind.model_fields.get(str(part))
+        kind = _config_in(field.annotation, kind) if field else _tagged(kind, str(part))
+    return list(kind.model_fields)
+
+
+def _config_in(annotation: Any, default: type[BaseModel]) -> type[BaseModel]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    nested = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
+    return nested[0] if nested else default
+
+
+def _tagged(kind: type[BaseModel], tag: str) -> type[BaseModel]:
+    """Return the configuration whose `name` literal is `tag` (a member of a discriminated union), else `kind`."""
+    for candidate in _subclasses(Config):
+        name = candidate.model_fields.get("name")
+        if name is not None and name.default == tag:
+            return candidate
+    return kind
+
+
+def _subclasses(kind: type[BaseModel]) -> list[type[BaseModel]]:
+    return [c for child in kind.__subclasses__() for c in (child, *_subclasses(child))]
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

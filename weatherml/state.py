@@ -1,0 +1,269 @@
+"""The one bridge between labelled datasets and arrays: channels, specifications, and the two conversions."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.registry import nearest
+from weatherml.variables import find
+
+LEADING = ("init_time", "time", "lead_time", "number")
+"""Leading dimensions in canonical order."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One two-dimensional field of the state: a variable, on a pressure level in hPa or (None) at one height."""
+
+    variable: str
+    level: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `geopotential_500`, `z500`, `2m_temperature`, `t2m` or `10u`.
+
+        Raises:
+            UserError: No known variable reads so.
+        """
+        whole = _try_find(text)
+        if whole and whole.vertical == "surface":
+            return cls(whole.name)
+        match = re.fullmatch(r"(.+?)_?(\d+)", text)
+        variable = _try_find(match[1]) if match else None
+        if match and variable and variable.vertical == "pressure":
+            return cls(variable.name, int(match[2]))
+        if whole:
+            raise UserError(f"channel {text!r} needs a pressure level in hPa, for example '{text}_500'")
+        find(match[1] if match else text)  # raises, with a suggestion
+        raise UserError(f"channel {text!r}: {match[1] if match else text} is not on pressure levels; leave the level out")
+
+    def __str__(self) -> str:
+        return self.variable if self.level is None else f"{self.variable}_{self.level}"
+
+    @property
+    def units(self) -> str:
+        """SI units of the field."""
+        return find(self.variable).units
+
+
+@dataclass(frozen=True)
+class StateSpec:
+    """What an array `[..., channel, lat, lon]` holds: frozen and hashable, so it can be static under `jit`."""
+
+    channels: tuple[Channel, ...]
+    grid: LatLonGrid
+
+    def __post_init__(self) -> None:
+        if not self.channels:
+            raise UserError("a state needs at least one channel, got none")
+        repeated = {str(c) for c in self.channels if self.channels.count(c) > 1}
+        if repeated:
+            raise UserError(f"channels are named twice: {', '.join(sorted(repeated))}; leave one out")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Channel names such as `geopotential_500`."""
+        return tuple(map(str, self.channels))
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels."""
+        return len(self.channels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channel, lat, lon)."""
+        return (self.n_channels, *self.grid.shape)
+
+    @cached_property
+    def variables(self) -> dict[str, tuple[int, ...]]:
+        """Levels of each variable in rising order; an empty tuple where it has none."""
+        levels: dict[str, list[int]] = {}
+        for channel in self.channels:
+            levels.setdefault(channel.variable, []).extend([] if channel.level is None else [channel.level])
+        return {name: tuple(sorted(values)) for name, values in levels.items()}
+
+    def index(self, channel: Channel | str) -> int:
+        """Return the position of a channel.
+
+        Raises:
+            UserError: The state has no such channel.
+        """
+        wanted = Channel.parse(channel) if isinstance(channel, str) else channel
+        if wanted not in self.channels:
+            raise UserError(f"the state has no channel {str(wanted)!r}{nearest(str(wanted), self.names)}")
+        return self.channels.index(wanted)
+
+    def check(self, array: Any) -> None:
+        """Require that the last three axes of `array` are this state's.
+
+        Raises:
+            UserError: They are not; the message says which axis differs.
+        """
+        shape = tuple(array.shape[-3:])
+        if shape != self.shape:
+            raise UserError(f"array must end in [channel, lat, lon] = {list(self.shape)}, got {list(shape)}")
+
+    def to_json(self) -> str:
+        """Write as JSON, channel names and coordinates in full."""
+        grid = {"latitude": self.grid.latitude, "longitude": self.grid.longitude}
+        return json.dumps({"channels": self.names, "grid": grid})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        content = json.loads(text)
+        grid = LatLonGrid(tuple(content["grid"]["latitude"]), tuple(content["grid"]["longitude"]))
+        return cls(parse_channels(content["channels"]), grid)
+
+
+def parse_channels(names: Iterable[str]) -> tuple[Channel, ...]:
+    """Parse channel names; see `Channel.parse`."""
+    return tuple(map(Channel.parse, names))
+
+
+def spec_of(dataset: xr.Dataset, channels: Sequence[str] | None = None) -> StateSpec:
+    """Describe a canonical dataset as a state.
+
+    Args:
+        dataset: Canonical analyses or forecasts.
+        channels: Names to keep, in this order; all time-dependent fields, variable by variable with rising level, when None.
+
+    Raises:
+        UserError: A channel is not in the dataset.
+    """
+    spec = StateSpec(parse_channels(channels) if channels is not None else _all_channels(dataset), LatLonGrid.from_dataset(dataset))
+    for channel in spec.channels:
+        _field(dataset, channel)
+    return spec
+
+
+def to_array(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
+    """Convert a canonical dataset to one array.
+
+    Leading dimensions come in the order init_time, time, lead_time, number; other variables of the dataset are passed over.
+
+    Returns:
+        float32 `[..., channel, lat, lon]` in the dataset's SI units.
+
+    Raises:
+        UserError: A channel is missing, or the dataset lies on another grid.
+    """
+    grid = LatLonGrid.from_dataset(dataset)
+    if grid != spec.grid:
+        raise UserError(f"dataset lies on another grid ({_describe(grid)}) than the state ({_describe(spec.grid)}); regrid it first")
+    fields = [_field(dataset, channel) for channel in spec.channels]
+    dims = tuple(d for d in LEADING if any(d in f.dims for f in fields))
+    sizes = {d: dataset.sizes[d] for d in dims}
+    array = np.empty((*sizes.values(), *spec.shape), np.float32)
+    for position, field in enumerate(fields):
+        missing = {d: n for d, n in sizes.items() if d not in field.dims}
+        array[..., position, :, :] = field.expand_dims(missing).transpose(*dims, "latitude", "longitude").values
+    return array
+
+
+def to_dataset(array: Any, spec: StateSpec, coords: Mapping[str, Any]) -> xr.Dataset:
+    """Convert one array to a canonical dataset.
+
+    Args:
+        array: `[..., channel, lat, lon]`, one leading axis for each entry of `coords`.
+        spec: What the channels are.
+        coords: Values of each leading dimension, in the array's order.
+
+    Returns:
+        float32 fields. Levels that only some variables have (ragged channel sets) are NaN where the state has no channel.
+
+    Raises:
+        UserError: The array's shape is not that of `coords` and `spec`.
+    """
+    spec.check(array)
+    array = np.asarray(array, np.float32)
+    sizes = tuple(np.size(values) for values in coords.values())
+    if array.shape[:-3] != sizes:
+        raise UserError(f"array must begin with {dict(zip(coords, sizes, strict=True))}, got {list(array.shape[:-3])}")
+    dims = (*coords, "latitude", "longitude")
+    levels = sorted({c.level for c in spec.channels if c.level is not None})
+    fields = {name: _variable(array, spec, name, dims, levels) for name in spec.variables}
+    horizontal = {"latitude": np.asarray(spec.grid.latitude), "longitude": np.asarray(spec.grid.longitude)}
+    vertical = {"level": np.asarray(levels, np.int32)} if levels else {}
+    return with_metadata(xr.Dataset(fields, {**coords, **vertical, **horizontal}))
+
+
+def with_metadata(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with CF attributes on its variables and coordinates, and `valid_time` where it is a forecast."""
+    dataset = dataset.copy(deep=False)
+    for name in dataset.data_vars:
+        variable = find(str(name))
+        dataset[name].attrs.update(units=variable.units, long_name=variable.long_name, **variable.cf_attributes)
+    if {"init_time", "lead_time"} <= set(dataset.coords):
+        dataset = dataset.assign_coords(valid_time=dataset["init_time"] + dataset["lead_time"])
+    for name, attributes in _COORDINATE_ATTRIBUTES.items():
+        if name in dataset.coords:
+            dataset[name].attrs.update(attributes)
+    return dataset
+
+
+_COORDINATE_ATTRIBUTES = {
+    "latitude": {"units": "degrees_north", "standard_name": "latitude", "axis": "Y"},
+    "longitude": {"units": "degrees_east", "standard_name": "longitude", "axis": "X"},
+    "level": {"units": "hPa", "standard_name": "air_pressure", "axis": "Z", "positive": "down"},
+    "time": {"standard_name": "time", "axis": "T"},
+    "init_time": {"standard_name": "forecast_reference_time"},
+    "lead_time": {"standard_name": "forecast_period"},
+    "valid_time": {"standard_name": "time"},
+    "number": {"standard_name": "realization"},
+}
+
+
+def _variable(array: np.ndarray, spec: StateSpec, name: str, dims: tuple[str, ...], levels: list[int]) -> tuple[tuple[str, ...], np.ndarray]:
+    own = spec.variables[name]
+    if not own:
+        return dims, array[..., spec.channels.index(Channel(name)), :, :]
+    positions = [spec.channels.index(Channel(name, level)) for level in own]
+    leveled_dims = (*dims[:-2], "level", *dims[-2:])
+    if list(own) == levels:
+        return leveled_dims, array[..., positions, :, :]
+    field = np.full((*array.shape[:-3], len(levels), *spec.grid.shape), np.nan, np.float32)
+    field[..., [levels.index(level) for level in own], :, :] = array[..., positions, :, :]
+    return leveled_dims, field
+
+
+def _field(dataset: xr.Dataset, channel: Channel) -> xr.DataArray:
+    if channel.variable not in dataset.data_vars:
+        raise UserError(f"the data have no variable {channel.variable!r}{nearest(channel.variable, map(str, dataset.data_vars))}")
+    field = dataset[channel.variable]
+    if channel.level is None:
+        return field
+    levels = [int(level) for level in np.atleast_1d(dataset["level"].values)] if "level" in field.dims else []
+    if channel.level not in levels:
+        raise UserError(f"{channel.variable} has no level {channel.level} hPa; it has {levels}")
+    return field.isel(level=levels.index(channel.level))
+
+
+def _all_channels(dataset: xr.Dataset) -> tuple[Channel, ...]:
+    channels = []
+    for name, field in dataset.data_vars.items():
+        if not set(LEADING) & set(field.dims):
+            continue
+        levels = [int(level) for level in field["level"].values] if "level" in field.dims else [None]
+        channels += [Channel(str(name), level) for level in levels]
+    return tuple(channels)
+
+
+def _describe(grid: LatLonGrid) -> str:
+    return f"{grid.n_lat} x {grid.n_lon}, latitude {grid.latitude[0]} .. {grid.latitude[-1]}, longitude {grid.longitude[0]} .. {grid.longitude[-1]}"
+
+
+def _try_find(name: str) -> Any:
+    try:
+        return find(name)
+    except UserError:
+        return None

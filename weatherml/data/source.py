@@ -1,0 +1,51 @@
+"""What every origin of data offers to ingestion: files on disk, a simulated planet, a cloud archive."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from weatherml.grid import LatLonGrid
+
+
+@runtime_checkable
+class Source(Protocol):
+    """An origin of analyses, read piece by piece in the one canonical layout.
+
+    `(time, level, latitude, longitude)` with an optional `number` after `time`, canonical long names, SI units,
+    float32, latitude 90 to -90, longitude 0 to 360, level in hPa ascending. Whatever the origin calls or orders
+    differently has been put right before `read` returns.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people call the source, in logs and manifests."""
+        ...
+
+    @property
+    def grid(self) -> LatLonGrid:
+        """The one horizontal grid of every variable."""
+        ...
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Pressure levels in hPa, ascending; empty where all variables are at the surface."""
+        ...
+
+    def digest(self) -> str:
+        """A hexadecimal fingerprint that changes when the data do; it goes into manifests as provenance."""
+        ...
+
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Valid times, `datetime64[ns]` [time], strictly ascending."""
+        ...
+
+    def variables(self) -> tuple[str, ...]:
+        """Canonical variable names."""
+        ...
+
+    def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
+        """Return the named variables at the named times, canonical; the values may still be lazy."""
+        ...

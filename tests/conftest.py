@@ -13,7 +13,9 @@ def shared():
 
     def locate(path: str) -> Path:
         if not (SHARED / path).exists():
-            pytest.skip(f"needs shared/{path} beside the checkout (reanalysis and reference data are not distributed)")
+            pytest.skip(
+                f"needs shared/{path} beside the checkout (reanalysis and reference data are not distributed)"
+            )
         return SHARED / path
 
     return locate

@@ -32,9 +32,13 @@ class LatLonGrid:
         _require_order("latitude", self.latitude, -1, "north to south")
         _require_order("longitude", self.longitude, 1, "eastward")
         if max(map(abs, self.latitude)) > 90:
-            raise UserError(f"latitude must lie within -90 .. 90, got {self.latitude[0]} .. {self.latitude[-1]}")
+            raise UserError(
+                f"latitude must lie within -90 .. 90, got {self.latitude[0]} .. {self.latitude[-1]}"
+            )
         if self.longitude[0] < 0 or self.longitude[-1] >= 360:
-            raise UserError(f"longitude must lie in [0, 360), got {self.longitude[0]} .. {self.longitude[-1]}")
+            raise UserError(
+                f"longitude must lie in [0, 360), got {self.longitude[0]} .. {self.longitude[-1]}"
+            )
 
     @classmethod
     def from_coordinates(cls, latitude: np.ndarray, longitude: np.ndarray) -> Self:
@@ -50,7 +54,9 @@ class LatLonGrid:
         """
         missing = {"latitude", "longitude"} - set(dataset.coords)
         if missing:
-            raise UserError(f"dataset has no {' and no '.join(sorted(missing))} coordinate; it has {sorted(map(str, dataset.coords))}")
+            raise UserError(
+                f"dataset has no {' and no '.join(sorted(missing))} coordinate; it has {sorted(map(str, dataset.coords))}"
+            )
         return cls.from_coordinates(dataset["latitude"].values, dataset["longitude"].values)
 
     @classmethod
@@ -93,7 +99,11 @@ class LatLonGrid:
             return False
         spacing = np.diff([*self.longitude, self.longitude[0] + 360])
         reach = 1.01 * self.resolution
-        return bool(np.ptp(spacing) < 1e-2 * spacing.mean() and self.latitude[0] >= 90 - reach and self.latitude[-1] <= reach - 90)
+        return bool(
+            np.ptp(spacing) < 1e-2 * spacing.mean()
+            and self.latitude[0] >= 90 - reach
+            and self.latitude[-1] <= reach - 90
+        )
 
     def cell_areas(self) -> np.ndarray:
         """Return the exact area of one cell in each row, steradian, float64 `[lat]`.
@@ -130,4 +140,6 @@ def _require_order(name: str, values: tuple[float, ...], sign: int, direction: s
     if not values:
         raise UserError(f"{name} is empty; a grid needs at least one value")
     if not np.all(sign * np.diff(values) > 0):
-        raise UserError(f"{name} must run {direction}, got {values[0]} .. {values[-1]}; open files with weatherml.open_files, which reorders")
+        raise UserError(
+            f"{name} must run {direction}, got {values[0]} .. {values[-1]}; open files with weatherml.open_files, which reorders"
+        )

@@ -34,16 +34,22 @@ class Channel:
             UserError: No known variable reads so.
         """
         whole = _try_find(text)
-        if whole and whole.vertical == "surface":
-            return cls(whole.name)
         match = re.fullmatch(r"(.+?)_?(\d+)", text)
         variable = _try_find(match[1]) if match else None
+        if match and variable and variable.vertical == "pressure" and whole:
+            raise UserError(
+                f"channel {text!r} is ambiguous; write {whole.name!r} or '{variable.name}_{match[2]}'"
+            )
+        if whole and whole.vertical == "surface":
+            return cls(whole.name)
         if match and variable and variable.vertical == "pressure":
             return cls(variable.name, int(match[2]))
         if whole:
             raise UserError(f"channel {text!r} needs a pressure level in hPa, for example '{text}_500'")
         find(match[1] if match else text)  # raises, with a suggestion
-        raise UserError(f"channel {text!r}: {match[1] if match else text} is not on pressure levels; leave the level out")
+        raise UserError(
+            f"channel {text!r}: {match[1] if match else text} is not on pressure levels; leave the level out"
+        )
 
     def __str__(self) -> str:
         return self.variable if self.level is None else f"{self.variable}_{self.level}"
@@ -140,7 +146,10 @@ def spec_of(dataset: xr.Dataset, channels: Sequence[str] | None = None) -> State
     Raises:
         UserError: A channel is not in the dataset.
     """
-    spec = StateSpec(parse_channels(channels) if channels is not None else _all_channels(dataset), LatLonGrid.from_dataset(dataset))
+    spec = StateSpec(
+        parse_channels(channels) if channels is not None else _all_channels(dataset),
+        LatLonGrid.from_dataset(dataset),
+    )
     for channel in spec.channels:
         _field(dataset, channel)
     return spec
@@ -159,14 +168,18 @@ def to_array(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
     """
     grid = LatLonGrid.from_dataset(dataset)
     if grid != spec.grid:
-        raise UserError(f"dataset lies on another grid ({_describe(grid)}) than the state ({_describe(spec.grid)}); regrid it first")
+        raise UserError(
+            f"dataset lies on another grid ({_describe(grid)}) than the state ({_describe(spec.grid)}); regrid it first"
+        )
     fields = [_field(dataset, channel) for channel in spec.channels]
     dims = tuple(d for d in LEADING if any(d in f.dims for f in fields))
     sizes = {d: dataset.sizes[d] for d in dims}
     array = np.empty((*sizes.values(), *spec.shape), np.float32)
     for position, field in enumerate(fields):
         missing = {d: n for d, n in sizes.items() if d not in field.dims}
-        array[..., position, :, :] = field.expand_dims(missing).transpose(*dims, "latitude", "longitude").values
+        array[..., position, :, :] = (
+            field.expand_dims(missing).transpose(*dims, "latitude", "longitude").values
+        )
     return array
 
 
@@ -188,7 +201,9 @@ def to_dataset(array: Any, spec: StateSpec, coords: Mapping[str, Any]) -> xr.Dat
     array = np.asarray(array, np.float32)
     sizes = tuple(np.size(values) for values in coords.values())
     if array.shape[:-3] != sizes:
-        raise UserError(f"array must begin with {dict(zip(coords, sizes, strict=True))}, got {list(array.shape[:-3])}")
+        raise UserError(
+            f"array must begin with {dict(zip(coords, sizes, strict=True))}, got {list(array.shape[:-3])}"
+        )
     dims = (*coords, "latitude", "longitude")
     levels = sorted({c.level for c in spec.channels if c.level is not None})
     fields = {name: _variable(array, spec, name, dims, levels) for name in spec.variables}
@@ -202,7 +217,9 @@ def with_metadata(dataset: xr.Dataset) -> xr.Dataset:
     dataset = dataset.copy(deep=False)
     for name in dataset.data_vars:
         variable = find(str(name))
-        dataset[name].attrs.update(units=variable.units, long_name=variable.long_name, **variable.cf_attributes)
+        dataset[name].attrs.update(
+            units=variable.units, long_name=variable.long_name, **variable.cf_attributes
+        )
     if {"init_time", "lead_time"} <= set(dataset.coords):
         dataset = dataset.assign_coords(valid_time=dataset["init_time"] + dataset["lead_time"])
     for name, attributes in _COORDINATE_ATTRIBUTES.items():
@@ -223,7 +240,9 @@ _COORDINATE_ATTRIBUTES = {
 }
 
 
-def _variable(array: np.ndarray, spec: StateSpec, name: str, dims: tuple[str, ...], levels: list[int]) -> tuple[tuple[str, ...], np.ndarray]:
+def _variable(
+    array: np.ndarray, spec: StateSpec, name: str, dims: tuple[str, ...], levels: list[int]
+) -> tuple[tuple[str, ...], np.ndarray]:
     own = spec.variables[name]
     if not own:
         return dims, array[..., spec.channels.index(Channel(name)), :, :]
@@ -238,7 +257,9 @@ def _variable(array: np.ndarray, spec: StateSpec, name: str, dims: tuple[str, ..
 
 def _field(dataset: xr.Dataset, channel: Channel) -> xr.DataArray:
     if channel.variable not in dataset.data_vars:
-        raise UserError(f"the data have no variable {channel.variable!r}{nearest(channel.variable, map(str, dataset.data_vars))}")
+        raise UserError(
+            f"the data have no variable {channel.variable!r}{nearest(channel.variable, map(str, dataset.data_vars))}"
+        )
     field = dataset[channel.variable]
     if channel.level is None:
         return field

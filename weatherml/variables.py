@@ -103,10 +103,12 @@ LEVEL_SETS: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 """Pressure levels in hPa, rising."""
 
-_FOURCASTNET = ("u10m v10m t2m sp msl t850 u1000 v1000 z1000 u850 v850 z850 u500 v500 z500 t500 z50 r500 r850 tcwv").split()
+_FOURCASTNET = (
+    "u10m v10m t2m sp msl t850 u1000 v1000 z1000 u850 v850 z850 u500 v500 z500 t500 z50 r500 r850 tcwv"
+).split()
 _FOURCASTNET_0_1 = "u100m v100m u250 v250 z250 t250".split()
 # The published files list levels from the ground up.
-_PANGU_UPPER = [f"{v}{level}" for v in "zqtuv" for level in reversed(LEVEL_SETS["pangu"])]
+_PANGU_UPPER = [f"{v}_{level}" for v in "zqtuv" for level in reversed(LEVEL_SETS["pangu"])]
 
 PRESETS: dict[str, tuple[str, ...]] = {
     "fourcastnet": tuple(_FOURCASTNET),

@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Compilation makes the first example slow; that is no failure.
+settings.register_profile("weatherml", deadline=None)
+settings.load_profile("weatherml")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -13,9 +18,7 @@ def shared():
 
     def locate(path: str) -> Path:
         if not (SHARED / path).exists():
-            pytest.skip(
-                f"needs shared/{path} beside the checkout (reanalysis and reference data are not distributed)"
-            )
+            pytest.skip(f"needs shared/{path} beside the checkout (reanalysis and reference data are not distributed)")
         return SHARED / path
 
     return locate

@@ -36,9 +36,7 @@ def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = 
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except OSError as error:
-        raise UserError(
-            f"cannot read configuration {path}: {error.strerror}; pass an existing YAML file"
-        ) from None
+        raise UserError(f"cannot read configuration {path}: {error.strerror}; pass an existing YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"configuration {path} is not YAML: {_one_line(error)}") from None
     if not isinstance(content, dict):
@@ -96,9 +94,7 @@ def _fields_at(kind: type[BaseModel], location: Sequence[int | str]) -> list[str
 def _config_in(annotation: Any, default: type[BaseModel]) -> type[BaseModel]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    nested = [
-        a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)
-    ]
+    nested = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
     return nested[0] if nested else default
 
 

@@ -32,13 +32,9 @@ class LatLonGrid:
         _require_order("latitude", self.latitude, -1, "north to south")
         _require_order("longitude", self.longitude, 1, "eastward")
         if max(map(abs, self.latitude)) > 90:
-            raise UserError(
-                f"latitude must lie within -90 .. 90, got {self.latitude[0]} .. {self.latitude[-1]}"
-            )
+            raise UserError(f"latitude must lie within -90 .. 90, got {self.latitude[0]} .. {self.latitude[-1]}")
         if self.longitude[0] < 0 or self.longitude[-1] >= 360:
-            raise UserError(
-                f"longitude must lie in [0, 360), got {self.longitude[0]} .. {self.longitude[-1]}"
-            )
+            raise UserError(f"longitude must lie in [0, 360), got {self.longitude[0]} .. {self.longitude[-1]}")
 
     @classmethod
     def from_coordinates(cls, latitude: np.ndarray, longitude: np.ndarray) -> Self:
@@ -54,14 +50,13 @@ class LatLonGrid:
         """
         missing = {"latitude", "longitude"} - set(dataset.coords)
         if missing:
-            raise UserError(
-                f"dataset has no {' and no '.join(sorted(missing))} coordinate; it has {sorted(map(str, dataset.coords))}"
-            )
+            lacking = " and no ".join(sorted(missing))
+            raise UserError(f"dataset has no {lacking} coordinate; it has {sorted(map(str, dataset.coords))}")
         return cls.from_coordinates(dataset["latitude"].values, dataset["longitude"].values)
 
     @classmethod
     def regular(cls, n_lat: int, n_lon: int, poles: bool = True) -> Self:
-        """Build an equally spaced global grid; with `poles` the first and last rows are +-90, else half a cell inside."""
+        """Build an equally spaced global grid; with `poles` the outermost rows are +-90, else half a cell inside."""
         step = 180 / (n_lat - 1) if poles else 180 / n_lat
         first = 90 if poles else 90 - step / 2
         return cls.from_coordinates(first - step * np.arange(n_lat), 360 / n_lon * np.arange(n_lon))
@@ -108,16 +103,18 @@ class LatLonGrid:
     def cell_areas(self) -> np.ndarray:
         """Return the exact area of one cell in each row, steradian, float64 `[lat]`.
 
-        Cells reach half-way to the neighbouring rows; on a global grid the outermost rows reach the poles, so a row at +-90
-        degrees is a cap with a small area, not none.
+        Cells reach half-way to the neighbouring rows; on a global grid the outermost rows reach the poles, so a row at
+        +-90 degrees is a cap with a small area, not none.
         """
-        edges = np.radians(self._latitude_edges())
-        return (np.sin(edges[:-1]) - np.sin(edges[1:])) * np.radians(self._longitude_spacing())
+        edges: np.ndarray = np.radians(self._latitude_edges())
+        areas: np.ndarray = (np.sin(edges[:-1]) - np.sin(edges[1:])) * np.radians(self._longitude_spacing())
+        return areas
 
     def area_weights(self) -> np.ndarray:
         """Return cell areas scaled to a mean of one over all cells, float32 `[lat, 1]`."""
         areas = self.cell_areas()
-        return (areas / areas.mean()).astype(np.float32)[:, None]
+        weights: np.ndarray = (areas / areas.mean()).astype(np.float32)
+        return weights[:, None]
 
     def _latitude_edges(self) -> np.ndarray:
         rows = np.asarray(self.latitude)
@@ -141,5 +138,5 @@ def _require_order(name: str, values: tuple[float, ...], sign: int, direction: s
         raise UserError(f"{name} is empty; a grid needs at least one value")
     if not np.all(sign * np.diff(values) > 0):
         raise UserError(
-            f"{name} must run {direction}, got {values[0]} .. {values[-1]}; open files with weatherml.open_files, which reorders"
+            f"{name} must run {direction}, got {values[0]} .. {values[-1]}; weatherml.open_files reorders what it opens"
         )

@@ -37,9 +37,7 @@ class Channel:
         match = re.fullmatch(r"(.+?)_?(\d+)", text)
         variable = _try_find(match[1]) if match else None
         if match and variable and variable.vertical == "pressure" and whole:
-            raise UserError(
-                f"channel {text!r} is ambiguous; write {whole.name!r} or '{variable.name}_{match[2]}'"
-            )
+            raise UserError(f"channel {text!r} is ambiguous; write {whole.name!r} or '{variable.name}_{match[2]}'")
         if whole and whole.vertical == "surface":
             return cls(whole.name)
         if match and variable and variable.vertical == "pressure":
@@ -141,7 +139,7 @@ def spec_of(dataset: xr.Dataset, channels: Sequence[str] | None = None) -> State
 
     Args:
         dataset: Canonical analyses or forecasts.
-        channels: Names to keep, in this order; all time-dependent fields, variable by variable with rising level, when None.
+        channels: Names to keep, in this order; when None all time-dependent fields, each with rising level.
 
     Raises:
         UserError: A channel is not in the dataset.
@@ -158,7 +156,7 @@ def spec_of(dataset: xr.Dataset, channels: Sequence[str] | None = None) -> State
 def to_array(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
     """Convert a canonical dataset to one array.
 
-    Leading dimensions come in the order init_time, time, lead_time, number; other variables of the dataset are passed over.
+    Leading dimensions come in the order init_time, time, lead_time, number; other variables are passed over.
 
     Returns:
         float32 `[..., channel, lat, lon]` in the dataset's SI units.
@@ -177,9 +175,7 @@ def to_array(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
     array = np.empty((*sizes.values(), *spec.shape), np.float32)
     for position, field in enumerate(fields):
         missing = {d: n for d, n in sizes.items() if d not in field.dims}
-        array[..., position, :, :] = (
-            field.expand_dims(missing).transpose(*dims, "latitude", "longitude").values
-        )
+        array[..., position, :, :] = field.expand_dims(missing).transpose(*dims, "latitude", "longitude").values
     return array
 
 
@@ -192,7 +188,7 @@ def to_dataset(array: Any, spec: StateSpec, coords: Mapping[str, Any]) -> xr.Dat
         coords: Values of each leading dimension, in the array's order.
 
     Returns:
-        float32 fields. Levels that only some variables have (ragged channel sets) are NaN where the state has no channel.
+        float32 fields. Levels that only some variables have (ragged sets) are NaN where the state has no channel.
 
     Raises:
         UserError: The array's shape is not that of `coords` and `spec`.
@@ -201,9 +197,7 @@ def to_dataset(array: Any, spec: StateSpec, coords: Mapping[str, Any]) -> xr.Dat
     array = np.asarray(array, np.float32)
     sizes = tuple(np.size(values) for values in coords.values())
     if array.shape[:-3] != sizes:
-        raise UserError(
-            f"array must begin with {dict(zip(coords, sizes, strict=True))}, got {list(array.shape[:-3])}"
-        )
+        raise UserError(f"array must begin with {dict(zip(coords, sizes, strict=True))}, got {list(array.shape[:-3])}")
     dims = (*coords, "latitude", "longitude")
     levels = sorted({c.level for c in spec.channels if c.level is not None})
     fields = {name: _variable(array, spec, name, dims, levels) for name in spec.variables}
@@ -213,13 +207,11 @@ def to_dataset(array: Any, spec: StateSpec, coords: Mapping[str, Any]) -> xr.Dat
 
 
 def with_metadata(dataset: xr.Dataset) -> xr.Dataset:
-    """Return the dataset with CF attributes on its variables and coordinates, and `valid_time` where it is a forecast."""
+    """Return the dataset with CF attributes, and with `valid_time` where it is a forecast."""
     dataset = dataset.copy(deep=False)
     for name in dataset.data_vars:
         variable = find(str(name))
-        dataset[name].attrs.update(
-            units=variable.units, long_name=variable.long_name, **variable.cf_attributes
-        )
+        dataset[name].attrs.update(units=variable.units, long_name=variable.long_name, **variable.cf_attributes)
     if {"init_time", "lead_time"} <= set(dataset.coords):
         dataset = dataset.assign_coords(valid_time=dataset["init_time"] + dataset["lead_time"])
     for name, attributes in _COORDINATE_ATTRIBUTES.items():
@@ -280,7 +272,8 @@ def _all_channels(dataset: xr.Dataset) -> tuple[Channel, ...]:
 
 
 def _describe(grid: LatLonGrid) -> str:
-    return f"{grid.n_lat} x {grid.n_lon}, latitude {grid.latitude[0]} .. {grid.latitude[-1]}, longitude {grid.longitude[0]} .. {grid.longitude[-1]}"
+    north, south, west, east = grid.latitude[0], grid.latitude[-1], grid.longitude[0], grid.longitude[-1]
+    return f"{grid.n_lat} x {grid.n_lon}, latitude {north} .. {south}, longitude {west} .. {east}"
 
 
 def _try_find(name: str) -> Any:

@@ -56,6 +56,9 @@ def _pressure(*fields: object) -> Variable:
     return Variable(name, short, short, short, units, low, high, "pressure", *standard)  # type: ignore[arg-type]
 
 
+_WATER_VAPOUR = "atmosphere_mass_content_of_water_vapor"
+_PRECIPITATION = "lwe_thickness_of_precipitation_amount"
+
 # Ranges are what no ERA5 field has left: a value outside is a unit, a sign or a scaling error, not weather.
 _ALL = (
     _pressure("geopotential", "z", "m2 s-2", -1.2e4, 6.0e5, "geopotential"),
@@ -77,9 +80,9 @@ _ALL = (
     _surface("100m_v_component_of_wind", "v100", "100v", "v100m", "m s-1", -100, 100, "northward_wind"),
     _surface("surface_pressure", "sp", "sp", "sp", "Pa", 4.0e4, 1.12e5, "surface_air_pressure"),
     _surface("mean_sea_level_pressure", "msl", "msl", "msl", "Pa", 8.5e4, 1.12e5, "air_pressure_at_mean_sea_level"),
-    _surface("total_column_water_vapour", "tcwv", "tcwv", "tcwv", "kg m-2", -1, 120, "lwe_thickness_of_atmosphere_mass_content_of_water_vapor"),
-    _surface("total_precipitation", "tp", "tp", "tp", "m", -1e-4, 1.5, "lwe_thickness_of_precipitation_amount"),
-    _surface("total_precipitation_6hr", "tp06", "tp06", "tp06", "m", -1e-4, 1.5, "lwe_thickness_of_precipitation_amount"),
+    _surface("total_column_water_vapour", "tcwv", "tcwv", "tcwv", "kg m-2", -1, 120, _WATER_VAPOUR),
+    _surface("total_precipitation", "tp", "tp", "tp", "m", -1e-4, 1.5, _PRECIPITATION),
+    _surface("total_precipitation_6hr", "tp06", "tp06", "tp06", "m", -1e-4, 1.5, _PRECIPITATION),
     _surface("sea_surface_temperature", "sst", "sst", "sst", "K", 265, 315, "sea_surface_temperature"),
     _surface("sea_ice_cover", "siconc", "ci", "sic", "1", -0.01, 1.01, "sea_ice_area_fraction"),
     _surface("toa_incident_solar_radiation", "tisr", "tisr", "tisr", "J m-2", -1, 3.5e7, "toa_incoming_shortwave_flux"),

@@ -1,0 +1,83 @@
+"""What every registered network must do."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from weatherml.errors import UserError
+from weatherml.models import registry
+
+BATCH, N_IN, N_OUT, SHAPE = 3, 5, 4, (8, 12)
+SMALL = {"fourcastnet": {"patch": 2, "width": 16, "depth": 2, "n_blocks": 2}}
+
+
+@pytest.fixture(params=list(registry))
+def network(request):
+    config = registry[request.param](**SMALL[request.param])
+    return config.build(N_IN, N_OUT, SHAPE, nnx.Rngs(0))
+
+
+@pytest.fixture
+def fields():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(BATCH, N_IN, *SHAPE))
+    return jnp.asarray(x, jnp.float32), jnp.asarray(rng.normal(size=(BATCH, N_OUT, *SHAPE)), jnp.float32)
+
+
+@nnx.jit
+def run(network, x):
+    return network(x)
+
+
+def squared_error(network, x, target):
+    return jnp.square(network(x) - target).mean()
+
+
+def test_jitted_equals_eager(network, fields):
+    x, target = fields
+    eager = network(x)
+    assert eager.shape == target.shape and eager.dtype == jnp.float32
+    np.testing.assert_allclose(run(network, x), eager, atol=1e-6)
+
+
+def test_batch_of_n_equals_n_of_one(network, fields):
+    x, _ = fields
+    alone = jnp.concatenate([run(network, x[i : i + 1]) for i in range(BATCH)])
+    np.testing.assert_allclose(run(network, x), alone, atol=1e-6)
+
+
+def test_every_parameter_has_a_finite_gradient_that_is_not_zero(network, fields):
+    gradient = nnx.jit(nnx.grad(squared_error))(network, *fields)
+    for path, leaf in jax.tree.leaves_with_path(gradient):
+        assert jnp.isfinite(leaf).all() and jnp.abs(leaf).max() > 0, path
+
+
+def test_gradient_agrees_with_finite_differences(network, fields):
+    graph, state = nnx.split(network)
+    x, target = fields
+    loss = jax.jit(lambda s: squared_error(nnx.merge(graph, s), x, target))
+    gradient = jax.grad(loss)(state)
+    norm = optax.tree.norm(gradient)
+    moved = [jax.tree.map(lambda p, g, sign=sign: p + sign * 1e-2 * g / norm, state, gradient) for sign in (1, -1)]
+    np.testing.assert_allclose((loss(moved[0]) - loss(moved[1])) / 2e-2, norm, rtol=1e-2)
+
+
+def test_overfits_one_batch(network, fields):
+    optimizer = nnx.Optimizer(network, optax.adam(1e-2), wrt=nnx.Param)
+
+    @nnx.jit
+    def train(network, optimizer, x, target):
+        loss, gradient = nnx.value_and_grad(squared_error)(network, x, target)
+        optimizer.update(network, gradient)
+        return loss
+
+    losses = [train(network, optimizer, *fields) for _ in range(300)]
+    assert losses[-1] < 0.05 * losses[0]
+
+
+def test_unknown_network_suggests_the_near_one():
+    with pytest.raises(UserError, match="did you mean 'fourcastnet'"):
+        registry["fourcasnet"]

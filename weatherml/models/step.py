@@ -1,0 +1,33 @@
+"""One step of a forecast in normalised variables: what is predicted, around any network that predicts it."""
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jax.typing import ArrayLike
+
+
+class Constant(nnx.Variable[Array]):
+    """An array that belongs to a step but is not trained."""
+
+
+class Step(nnx.Module):
+    """Advances a normalised state by one time step, and keeps zero where the data have no value.
+
+    Args:
+        network: `[batch, channel + forcing, lat, lon]` to `[batch, channel, lat, lon]`.
+        scale: `[channel]`, the standard deviation of one-step differences in normalised units; the next
+            state is then `state + scale * output`. None when the network's output is the next state itself.
+        valid: `[channel, lat, lon]`, true where the data have values.
+    """
+
+    def __init__(self, network: nnx.Module, scale: ArrayLike | None, valid: ArrayLike) -> None:
+        self.network = network
+        self.scale = None if scale is None else Constant(jnp.asarray(scale, jnp.float32)[:, None, None])
+        self.valid = Constant(jnp.asarray(valid, bool))
+
+    def __call__(self, state: Array, forcing: Array) -> Array:
+        """Return the next state `[batch, channel, lat, lon]`; `forcing` is `[batch, forcing, lat, lon]`."""
+        output = self.network(jnp.concatenate([state, forcing], axis=1))
+        if self.scale is not None:
+            output = state + self.scale[...] * output
+        return jnp.where(self.valid[...], output, 0)

@@ -1,0 +1,243 @@
+"""Real files as canonical datasets: GRIB, NetCDF and zarr, whatever layout they came in."""
+
+import glob
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy.io
+import xarray as xr
+
+from weatherml.config import Config
+from weatherml.data import canonical
+from weatherml.data.grib import open_grib
+from weatherml.data.merge import Part, merge
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.registry import nearest
+from weatherml.variables import find
+
+FORMAT = "weatherml_source_format"
+"""Dataset attribute: the formats the data were read from."""
+
+Paths = str | Path | Sequence[str | Path]
+
+_HDF5, _CLASSIC = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+_NOT_DATA = {
+    b"PK\x03\x04": "a ZIP archive (CDS packs mixed requests so); unzip it and pass the files inside",
+    b"\x1f\x8b": "gzip-compressed; gunzip it first",
+    b"BZh": "bzip2-compressed; bunzip2 it first",
+    b"<": "an HTML or XML page, probably a failed download; open it to see why, and download again",
+}
+# Time splits into chunks of dask's size (128 MiB unless set); a field at one time stays whole.
+_WHOLE = ("latitude", "lat", "longitude", "lon", "level", "pressure_level", "isobaricInhPa", "number")
+_CHUNKS: Mapping[str, Any] = {"time": "auto", "valid_time": "auto", **dict.fromkeys(_WHOLE, -1)}
+_SAMPLE = 1 << 20
+
+
+class FilesConfig(Config):
+    """Files to read.
+
+    Attributes:
+        paths: Files, zarr stores or glob patterns, absolute or relative to the working directory.
+        variables: Names in any vocabulary; all that weatherml knows when None.
+        levels: Pressure levels in hPa; all when None.
+        rename: Canonical name by the file's own, where the file's name is unknown or says less than it should.
+    """
+
+    name: Literal["files"] = "files"
+    paths: tuple[str, ...]
+    variables: tuple[str, ...] | None = None
+    levels: tuple[int, ...] | None = None
+    rename: dict[str, str] = {}
+
+
+class FileSource:
+    """Files on disk as a `Source`."""
+
+    name = "files"
+
+    def __init__(self, config: FilesConfig) -> None:
+        self.config = config
+
+    @cached_property
+    def dataset(self) -> xr.Dataset:
+        """All of it, canonical and lazy."""
+        dataset = select(open_files(self.config.paths, self.config.rename), self.config.variables, self.config.levels)
+        if "time" not in dataset.dims:
+            raise UserError(
+                f"{', '.join(self.config.paths)} has no time, so nothing can be ingested; add a time coordinate to the file"
+            )
+        return dataset
+
+    @cached_property
+    def grid(self) -> LatLonGrid:
+        """The one horizontal grid."""
+        return LatLonGrid.from_dataset(self.dataset)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Pressure levels in hPa, ascending; empty where all variables are at the surface."""
+        return tuple(self.dataset["level"].values.tolist()) if "level" in self.dataset.dims else ()
+
+    def digest(self) -> str:
+        """Return a fingerprint of the files (names, sizes, first and last MiB of each) and of what is read of them."""
+        result = hashlib.sha256(self.config.model_dump_json(exclude={"paths"}).encode())
+        for path in expand(self.config.paths):
+            for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+                result.update(f"{file.relative_to(path.parent)} {file.stat().st_size}".encode())
+                result.update(_ends(file))
+        return result.hexdigest()
+
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Valid times, `datetime64[ns]` [time], strictly ascending."""
+        return np.asarray(self.dataset["time"].values)
+
+    def variables(self) -> tuple[str, ...]:
+        """Canonical variable names."""
+        return tuple(map(str, self.dataset.data_vars))
+
+    def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
+        """Return the named variables at the named times, lazy.
+
+        Raises:
+            UserError: A variable or a time is not there.
+        """
+        absent = np.setdiff1d(times, self.times())
+        if absent.size:
+            raise UserError(f"the files have no time {absent[0]}; they have {self.times()[0]} .. {self.times()[-1]}")
+        return select(self.dataset, variables).sel(time=times)
+
+
+def open_files(paths: Paths, rename: Mapping[str, str] | None = None) -> xr.Dataset:
+    """Open files as one canonical dataset, lazily.
+
+    Dimensions `(time, number, level, latitude, longitude)`, latitude 90 to -90, longitude 0 to 360, level in hPa ascending;
+    canonical names, SI units, float32. What was put right is kept in the attributes, where `check_dataset` finds it.
+
+    Args:
+        paths: GRIB or NetCDF files, zarr stores, or glob patterns of them.
+        rename: Canonical name by the file's own, for names weatherml would not know or would misread.
+
+    Raises:
+        UserError: A path is missing or matches nothing, a file is damaged or of no known format, or files do not fit together.
+    """
+    files = expand(paths)
+    opened = [(path, *_open(path)) for path in files]
+    parts = [
+        Part(str(path), canonical.canonicalise(raw, str(path), rename)) for path, _, raws in opened for raw in raws
+    ]
+    formats = sorted({kind for _, kind, _ in opened})
+    return merge(parts).assign_attrs({FORMAT: formats})
+
+
+def select(dataset: xr.Dataset, variables: Sequence[str] | None, levels: Sequence[int] | None = None) -> xr.Dataset:
+    """Keep some variables (named in any vocabulary) and pressure levels; all where None.
+
+    Raises:
+        UserError: One is not there; the near one, or those there, are named.
+    """
+    names = [find(v).name for v in variables] if variables is not None else list(dataset.data_vars)
+    for name in names:
+        if name not in dataset.data_vars:
+            raise UserError(f"the data have no variable {name!r}{nearest(str(name), map(str, dataset.data_vars))}")
+    dataset = dataset[names]
+    own = dataset["level"].values.tolist() if "level" in dataset.dims else []
+    absent = [level for level in levels or () if level not in own]
+    if absent:
+        raise UserError(f"the data have no level {absent[0]} hPa; they have {own}")
+    return dataset.sel(level=sorted(levels)) if levels is not None else dataset
+
+
+def expand(paths: Paths) -> list[Path]:
+    """Return the files that paths and glob patterns mean, each once, patterns in alphabetical order.
+
+    Raises:
+        UserError: A path is missing or a pattern matches nothing.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not given:
+        raise UserError("no files were named; pass at least one path")
+    return list(dict.fromkeys(file for path in given for file in _matches(Path(path).expanduser())))
+
+
+def _matches(path: Path) -> list[Path]:
+    if path.exists():
+        return [path]
+    if not glob.has_magic(str(path)):
+        raise UserError(f"{path} does not exist; pass an existing GRIB or NetCDF file or zarr store")
+    found = sorted(glob.glob(str(path), recursive=True))
+    if not found:
+        raise UserError(f"{path} matches no file; working directory is {Path.cwd()}")
+    return list(map(Path, found))
+
+
+def _open(path: Path) -> tuple[str, list[xr.Dataset]]:
+    """Return the format of a file, by its first bytes and not its name, and its raw lazy datasets."""
+    if path.is_dir():
+        return "zarr", [_open_zarr(path)]
+    head = _head(path)
+    if head.startswith(b"GRIB"):
+        return "GRIB", open_grib(path, _CHUNKS)
+    if head.startswith(_HDF5):
+        return "NetCDF-4", [_open_netcdf(path)]
+    if head.startswith(_CLASSIC):
+        _require_whole_classic(path)
+        return "NetCDF classic", [_open_netcdf(path)]
+    reason = (
+        "empty (0 bytes); download it again" if not head else f"not GRIB, NetCDF or zarr; it begins with {head[:16]!r}"
+    )
+    raise UserError(
+        f"{path} is {next((text for magic, text in _NOT_DATA.items() if head.lstrip().startswith(magic)), reason)}"
+    )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+
+
+def _open_zarr(path: Path) -> xr.Dataset:
+    if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
+        raise UserError(f"{path} is a directory without a zarr store; pass its files, for example '{path}/*.nc'")
+    return _opened(path, "zarr", {})
+
+
+def _open_netcdf(path: Path) -> xr.Dataset:
+    return _opened(path, "netcdf4", _CHUNKS)
+
+
+def _opened(path: Path, engine: Literal["netcdf4", "zarr"], chunks: Mapping[str, Any]) -> xr.Dataset:
+    try:
+        return xr.open_dataset(path, engine=engine, chunks=dict(chunks), decode_timedelta=False)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"cannot read {path} as {engine} ({reason[:200]}); it may be damaged, download it again"
+        ) from None
+
+
+def _require_whole_classic(path: Path) -> None:
+    """Refuse a classic NetCDF file shorter than its header says: the C library reads what is missing as garbage."""
+    if _head(path).startswith(b"CDF\x05"):
+        return  # 64-bit data: scipy cannot read the header
+    try:
+        scipy.io.netcdf_file(path, mmap=True)
+    except (ValueError, TypeError, IndexError) as error:
+        raise UserError(
+            f"{path} is cut off: NetCDF data end before the header says ({error}); download it again"
+        ) from None
+
+
+def _ends(path: Path) -> bytes:
+    with path.open("rb") as file:
+        first = file.read(_SAMPLE)
+        file.seek(max(path.stat().st_size - _SAMPLE, 0))
+        return first + file.read()

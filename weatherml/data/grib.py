@@ -1,0 +1,93 @@
+"""GRIB files: every group of like messages as one lazy dataset, nothing left beside the user's data."""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+
+# What must be one value for messages to form a hypercube, and what tells its messages apart.
+_GROUP = ("paramId", "typeOfLevel", "dataType", "stepType", "gridType", "numberOfPoints")
+_PLACE = ("number", "level:float", "valid_time")
+
+
+def open_grib(path: Path, chunks: Mapping[str, Any]) -> list[xr.Dataset]:
+    """Open a GRIB file lazily, one dataset for each kind of message it mixes.
+
+    Steps are resolved to valid times, so accumulations that ERA5 gives as forecasts line up with analyses.
+
+    Raises:
+        UserError: cfgrib is not installed, the file is cut off or damaged, or two messages claim the same place.
+    """
+    cfgrib = _import_cfgrib(path)
+    _require_whole(path)
+    keys = cfgrib.compute_index_keys(time_dims=("valid_time",))
+    stream = cfgrib.FileStream(str(path), errors="raise")
+    try:
+        index = cfgrib.FieldsetIndex.from_fieldset(stream, keys, cfgrib.COMPUTED_KEYS)
+        groups = _groups(index, path)
+        # The index that cfgrib shares between groups lives as long as this call, and not beside the data.
+        with tempfile.TemporaryDirectory() as folder:
+            options = {
+                "indexpath": f"{folder}/{{short_hash}}.idx",
+                "errors": "raise",
+                "squeeze": False,
+                "time_dims": ("valid_time",),
+            }
+            return [_open_group(path, group, options, chunks) for group in groups]
+    except UserError:
+        raise
+    except Exception as error:  # eccodes has no common base for what a damaged message raises
+        raise UserError(
+            f"cannot read {path} as GRIB ({type(error).__name__}: {error}); it may be damaged, download it again"
+        ) from None
+
+
+def _import_cfgrib(path: Path) -> Any:
+    try:
+        import cfgrib
+    except (ImportError, RuntimeError):  # RuntimeError: the Python package is there, the ecCodes library is not
+        raise UserError(f"{path} is GRIB, which needs cfgrib and ecCodes; pip install 'weatherml[grib]'") from None
+    return cfgrib
+
+
+def _require_whole(path: Path) -> None:
+    """Refuse a file that does not end as a message does: readers pass over a message cut short without a word."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 4096, 0))
+        tail = file.read().rstrip(b"\0\n\r ")
+    if not tail.endswith(b"7777"):
+        raise UserError(f"{path} is cut off in the middle of a GRIB message; download it again")
+
+
+def _groups(index: Any, path: Path) -> list[dict[str, Any]]:
+    """Return the key values of each group of like messages, having refused two messages for one place."""
+    columns = {key: index.index_keys.index(key) for key in (*_GROUP, *_PLACE)}
+    places: dict[tuple[Hashable, ...], dict[tuple[Hashable, ...], list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for header, offsets in index.iter_index():
+        group, place = (tuple(header[columns[key]] for key in kind) for kind in (_GROUP, _PLACE))
+        places[group][place] += offsets
+    for offsets in (o for group in places.values() for o in group.values() if len(o) > 1):
+        _require_copies(index, offsets, path)
+    return [dict(zip(_GROUP, group, strict=True)) for group in places]
+
+
+def _require_copies(index: Any, offsets: list[Any], path: Path) -> None:
+    """Accept a repeated message only where its values repeat too."""
+    first, *others = (index.get_field(offset) for offset in offsets)
+    if all(np.array_equal(first["values"], other["values"]) for other in others):
+        return
+    what = f"{first['name']} at level {first['level']}, valid {first['validityDate']} {first['validityTime']:04d} UTC"
+    raise UserError(
+        f"{path} holds {len(offsets)} different fields of {what} (forecasts that overlap?); keep one of them"
+    )
+
+
+def _open_group(path: Path, group: dict[str, Any], options: dict[str, Any], chunks: Mapping[str, Any]) -> xr.Dataset:
+    backend = {**options, "filter_by_keys": {key: value for key, value in group.items() if value != "undef"}}
+    return xr.open_dataset(path, engine="cfgrib", backend_kwargs=backend, chunks=dict(chunks), decode_timedelta=False)

@@ -1,0 +1,179 @@
+"""The dynamics of the simulated planet: dry primitive equations on the sphere, Held-Suarez forcing, mountains.
+
+Everything is in SI units. Fields of the dynamical core lie on `[level, lon, lat]` with latitude rising, spectra on
+`[level, m, l]`; what `run` returns is canonical.
+
+References: Held & Suarez 1994 (forcing), Durran 2010 section 8.6 (equations), Whitaker & Kar 2013 (time stepping).
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from dinosaur import scales, units
+from dinosaur.coordinate_systems import CoordinateSystem
+from dinosaur.held_suarez import HeldSuarezForcingSigma
+from dinosaur.primitive_equations import (
+    PrimitiveEquationsSigma,
+    State,
+    get_geopotential_on_sigma,
+    truncated_modal_orography,
+)
+from dinosaur.sigma_coordinates import SigmaCoordinates
+from dinosaur.spherical_harmonic import Grid, add_constant, vor_div_to_uv_nodal
+from dinosaur.time_integration import exponential_step_filter, imex_rk_sil3
+
+from weatherml.data import vertical
+
+if TYPE_CHECKING:
+    from weatherml.data.simulated import PlanetConfig
+
+_PROGNOSTIC = ("vorticity", "divergence", "temperature_variation", "log_surface_pressure")
+_EARTH = units.SimUnits.from_si(scale=scales.SI_SCALE)
+_AIR = vertical.Gas(_EARTH.R, _EARTH.g)
+_REFERENCE_TEMPERATURE = 288.0
+_SCALE_HEIGHT = _AIR.gas_constant * _REFERENCE_TEMPERATURE / _AIR.gravity
+_SEA_LEVEL_PRESSURE = 1e5
+_PERTURBATION = 0.1  # K, of the resting isothermal air that a planet starts from
+_HOURS_A_STEP_T21 = 2.0  # stable up to 3 hours; scaled with truncation
+_FILTER = {"tau": 1800.0, "order": 3, "cutoff": 0.4}  # spares wavenumbers below 0.4 of the highest; tau in seconds
+
+# Longitude, latitude, half-widths (degrees) and relative height of mountains at mid-latitudes of both hemispheres.
+_MOUNTAINS = ((90, 38, 22, 12, 1.0), (255, 45, 15, 15, 0.8), (290, -30, 12, 18, 0.8), (25, -40, 18, 12, 0.5))
+
+
+class Planet:
+    """One planet: its grid, its orography and the step that carries its atmosphere forward."""
+
+    def __init__(self, config: "PlanetConfig"):
+        """Lay out the planet; nothing is computed yet."""
+        self.config = config
+        self.coordinates = CoordinateSystem(
+            horizontal_grid(config.truncation), SigmaCoordinates.equidistant(config.n_levels)
+        )
+        longitude, sin_latitude = self.coordinates.horizontal.nodal_mesh
+        height = mountains(np.degrees(longitude), np.degrees(np.arcsin(sin_latitude)), config.mountain_height)
+        self.orography = truncated_modal_orography(height, self.coordinates)
+
+    def initial_state(self) -> State:
+        """Return isothermal air at rest, disturbed by noise that the seed decides."""
+        grid, shape = self.coordinates.horizontal, self.coordinates.modal_shape
+        noise = jax.random.normal(jax.random.key(self.config.seed), shape) * grid.mask
+        log_pressure = add_constant(-jnp.asarray(self.orography) / _SCALE_HEIGHT, math.log(_SEA_LEVEL_PRESSURE))
+        state = State(
+            vorticity=jnp.zeros(shape),
+            divergence=jnp.zeros(shape),
+            temperature_variation=_PERTURBATION * grid.clip_wavenumbers(noise) / grid.total_wavenumbers,
+            log_surface_pressure=log_pressure[None],
+        )
+        return self._conserve_mass(state)
+
+    @staticmethod
+    def to_arrays(state: State) -> dict[str, np.ndarray]:
+        """Return the exact state as plain arrays; `from_arrays` is its inverse."""
+        return {name: np.asarray(getattr(state, name)) for name in _PROGNOSTIC}
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, np.ndarray]) -> State:
+        """Return the state that `to_arrays` wrote."""
+        return State(**{name: jnp.asarray(arrays[name]) for name in _PROGNOSTIC})
+
+    @functools.partial(jax.jit, static_argnums=(0, 2))
+    def run(self, state: State, n_times: int) -> tuple[State, dict[str, jax.Array]]:
+        """Carry the planet forward by `n_times` output steps.
+
+        Returns:
+            The state after the last step, and the canonical fields before each step: `[time, level, lat, lon]` or
+            `[time, lat, lon]`, float32, SI units, latitude falling.
+        """
+        n_steps = math.ceil(self.config.time_step_hours * self.config.truncation / 21 / _HOURS_A_STEP_T21)
+        step = self._build_step(self.config.time_step_hours * 3600 / n_steps)
+
+        def output_step(state: State, _: None) -> tuple[State, dict[str, jax.Array]]:
+            later = jax.lax.fori_loop(0, n_steps, lambda _, now: step(now), state)
+            return self._conserve_mass(later), self.observe(state)
+
+        return jax.lax.scan(output_step, state, length=n_times)
+
+    def observe(self, state: State) -> dict[str, jax.Array]:
+        """Return the fields of one state on pressure levels, by canonical name."""
+        grid = self.coordinates.horizontal
+        pressure = 100.0 * np.asarray(self.config.levels)
+        columns = self._columns(state)
+        weights = vertical.interpolation_weights(columns, pressure)
+        u, v = vor_div_to_uv_nodal(grid, state.vorticity, state.divergence)
+        temperature, geopotential = vertical.temperature_and_geopotential(columns, pressure, _AIR)
+        fields = {
+            "geopotential": geopotential,
+            "temperature": temperature,
+            "u_component_of_wind": vertical.interpolate(weights, u),
+            "v_component_of_wind": vertical.interpolate(weights, v),
+            "mean_sea_level_pressure": vertical.mean_sea_level_pressure(columns, _AIR),
+            "surface_pressure": jnp.exp(columns.log_surface_pressure),
+        }
+        return {name: jnp.swapaxes(field, -1, -2)[..., ::-1, :] for name, field in fields.items()}
+
+    def _build_step(self, seconds: float) -> Callable[[State], State]:
+        """Return the function from a state to the state `seconds` later: dynamics, then forcing, then filter."""
+        reference = np.full(self.config.n_levels, _REFERENCE_TEMPERATURE)
+        equations = PrimitiveEquationsSigma(reference, self.orography, self.coordinates, _EARTH)
+        forcing = HeldSuarezForcingSigma(self.coordinates, _EARTH, reference)
+        flow = imex_rk_sil3(equations, seconds)
+        smooth = exponential_step_filter(self.coordinates.horizontal, seconds, **_FILTER)
+
+        def step(state: State) -> State:
+            moved = flow(state)
+            return smooth(state, moved + seconds * forcing.explicit_terms(moved))
+
+        return step
+
+    def _columns(self, state: State) -> vertical.Columns:
+        grid, sigma = self.coordinates.horizontal, self.coordinates.vertical
+        temperature = _REFERENCE_TEMPERATURE + grid.to_nodal(state.temperature_variation)
+        geopotential = get_geopotential_on_sigma(
+            temperature,
+            nodal_orography=grid.to_nodal(self.orography),
+            sigma=sigma,
+            gravity_acceleration=_AIR.gravity,
+            ideal_gas_constant=_AIR.gas_constant,
+        )
+        log_pressure = grid.to_nodal(state.log_surface_pressure)[0]
+        return vertical.Columns(np.log(sigma.centers), log_pressure, temperature, geopotential)
+
+    def _conserve_mass(self, state: State) -> State:
+        """Rescale surface pressure to the planet's mass: its logarithm, which the equations carry, leaks."""
+        grid = self.coordinates.horizontal
+        mass = _mean(grid, jnp.exp(grid.to_nodal(state.log_surface_pressure)))
+        correction = jnp.log(self._mean_surface_pressure / mass)
+        return state.replace(log_surface_pressure=add_constant(state.log_surface_pressure, correction))
+
+    @functools.cached_property
+    def _mean_surface_pressure(self) -> float:
+        """Mean in Pa over resting isothermal air above the mountains."""
+        grid = self.coordinates.horizontal
+        height = grid.to_nodal(self.orography)
+        return float(_mean(grid, _SEA_LEVEL_PRESSURE * jnp.exp(-height / _SCALE_HEIGHT)))
+
+
+def horizontal_grid(truncation: int) -> Grid:
+    """Return the Gaussian grid and triangular spectrum that carry products of two fields without aliasing."""
+    nodes = math.ceil((3 * truncation + 1) / 4)
+    return Grid.construct(max_wavenumber=truncation, gaussian_nodes=nodes, radius=_EARTH.radius)
+
+
+def mountains(longitude: np.ndarray, latitude: np.ndarray, height: float) -> np.ndarray:
+    """Return the height of the ground in m: Gaussian mountains, the highest `height` m, at points in degrees."""
+    ground = np.zeros(np.broadcast_shapes(longitude.shape, latitude.shape))
+    for east, north, width, breadth, relative in _MOUNTAINS:
+        distance = (longitude - east + 180) % 360 - 180
+        ground += height * relative * np.exp(-((distance / width) ** 2) - ((latitude - north) / breadth) ** 2)
+    return ground
+
+
+def _mean(grid: Grid, field: jax.Array) -> jax.Array:
+    """Return the mean over the sphere of nodal values `[..., lon, lat]`."""
+    return (field * grid.quadrature_weights).sum((-2, -1)) / grid.quadrature_weights.sum()

@@ -1,8 +1,8 @@
 """Every score's formula once, on plain arrays of numpy or jax.
 
-Arrays bring their own namespace (`__array_namespace__`), so the same line serves an evaluation in numpy and a loss under
-`jit`. A formula either turns fields into a statistic of each point, or means of statistics into a score; averages over area
-and over forecasts lie between the two (average first, transform last).
+Arrays bring their own namespace (`__array_namespace__`), so the same line serves an evaluation in numpy and a loss
+under `jit`. A formula either turns fields into a statistic of each point, or means of statistics into a score;
+averages over area and over forecasts lie between the two (average first, transform last).
 """
 
 import math
@@ -18,7 +18,8 @@ Array = Any
 def area_mean(field: Array, weights: Array) -> Array:
     """Average over the axes of `weights`, which are the last axes of `field`.
 
-    A point of weight zero does not count whatever it holds, so a mask is a zero in the weights. Anywhere else NaN stays NaN.
+    A point of weight zero does not count whatever it holds, so a mask is a zero in the weights. Anywhere else NaN
+    stays NaN.
 
     Args:
         field: `[..., lat, lon]`, or `[..., point]`.
@@ -51,6 +52,15 @@ def finite_ensemble_variance(members: Array) -> Array:
     """
     n_members = members.shape[0]
     return ensemble_variance(members) * ((n_members + 1) / n_members)
+
+
+def spread_skill(variance: Array, squared_error: Array) -> Array:
+    """Return the ratio of spread to the error of the ensemble mean, from mean `finite_ensemble_variance` and mean
+    squared error.
+
+    1 for a reliable ensemble of any size, below 1 where it is overconfident.
+    """
+    return variance.__array_namespace__().sqrt(variance / squared_error)
 
 
 def mean_absolute_difference(members: Array) -> Array:
@@ -136,23 +146,36 @@ def roc_area(counts: Array) -> Array:
     return xp.sum(events * below, axis=-1)
 
 
-def reliability(counts: Array, n_bins: int) -> tuple[Array, Array, Array]:
-    """Return mean forecast probability, observed frequency and share of cases in bins centred on 0 .. 1.
+def forecast_probability(counts: Array, n_bins: int) -> Array:
+    """Return the mean forecast probability in bins centred on 0 .. 1, `[..., bin]`, NaN in an empty bin.
 
     Args:
         counts: As in `brier`.
-        n_bins: Number of bins; the bin of a probability is the nearest centre.
-
-    Returns:
-        Three arrays `[..., bin]`; the first two are NaN in an empty bin.
+        n_bins: Number of bins; a probability falls into that of the nearest centre.
     """
-    xp = counts.__array_namespace__()
-    probability = _probability(counts)
-    in_bin = xp.round(probability * (n_bins - 1))[:, None] == xp.arange(n_bins)
-    cases = xp.sum(counts, axis=-2) @ in_bin
-    forecast = (xp.sum(counts, axis=-2) * probability) @ in_bin / cases
-    observed = counts[..., 1, :] @ in_bin / cases
-    return forecast, observed, cases / xp.sum(cases, axis=-1, keepdims=True)
+    cases = _over_events(counts)
+    return _in_bins(cases * _probability(counts), n_bins) / _in_bins(cases, n_bins)
+
+
+def observed_frequency(counts: Array, n_bins: int) -> Array:
+    """Return how often the event happened where it was forecast with each probability; as `forecast_probability`."""
+    return _in_bins(counts[..., 1, :], n_bins) / _in_bins(_over_events(counts), n_bins)
+
+
+def forecast_share(counts: Array, n_bins: int) -> Array:
+    """Return the share of cases forecast with each probability; as `forecast_probability`, 0 in an empty bin."""
+    cases = _in_bins(_over_events(counts), n_bins)
+    return cases / cases.sum(axis=-1, keepdims=True)
+
+
+def _over_events(counts: Array) -> Array:
+    return counts.__array_namespace__().sum(counts, axis=-2)
+
+
+def _in_bins(classes: Array, n_bins: int) -> Array:
+    xp = classes.__array_namespace__()
+    nearest = xp.round(xp.linspace(0.0, n_bins - 1.0, classes.shape[-1]))
+    return classes @ xp.astype(nearest[:, None] == xp.arange(n_bins), classes.dtype)
 
 
 def _probability(counts: Array) -> Array:
@@ -176,8 +199,8 @@ def bootstrap_interval(
     """Return a function of means over forecasts, with its bootstrap percentile interval over the forecasts.
 
     Runs of `block_length` neighbouring forecasts are drawn together (circular blocks, Politis and Romano 1992), because
-    forecasts started close to one another fail together. All statistics are resampled alike, so a difference between two
-    systems that made the same forecasts is a paired one.
+    forecasts started close to one another fail together. All statistics are resampled alike, so a difference between
+    two systems that made the same forecasts is a paired one.
 
     Args:
         statistics: One array `[init, ...]` for each argument of `function`; the other axes may differ.

@@ -1,0 +1,62 @@
+"""Judge forecasts against truth, per channel and lead time, with intervals over init times."""
+
+from collections.abc import Sequence
+
+import xarray as xr
+
+from weatherml import verification
+from weatherml.evaluation.metrics import registry
+from weatherml.verification import AreaMeans, Metric, Progress
+
+
+def evaluate(
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    metrics: Sequence[str] = ("rmse", "mae", "bias"),
+    climatology: xr.Dataset | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Score a forecast.
+
+    Every statistic is first averaged over the area, weighted with exact cell areas, for each init time; then over
+    init times; the metric's function (a root, a ratio) comes last. One init time and some lead times are in memory at
+    once, so either dataset may be larger than memory.
+
+    Args:
+        forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic. The
+            metrics of one field, such as rmse, are those of the mean over number.
+        truth: Dims (time, level, latitude, longitude), with every valid time. Where it is NaN (a sea surface
+            temperature over land) the point does not count; that mask must be the same at all times.
+        metrics: Names in `evaluation.metrics.registry`.
+        climatology: At the valid times, for the metrics of anomalies: acc and activity.
+        progress: Called with the number of init times done and of all.
+
+    Returns:
+        One variable for each metric, dims (bound, channel, lead_time): estimate, and lower and upper bound of the 95 %
+        bootstrap interval over init times (NaN where these are too few); channels such as "geopotential_500".
+
+    Raises:
+        UserError: A metric is unknown or lacks the climatology or ensemble it needs; a channel, a valid time or a
+            value of the truth or forecast is missing; or the grids differ.
+    """
+    return summarize(accumulate(forecast, truth, metrics, climatology, progress), metrics)
+
+
+def accumulate(
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    metrics: Sequence[str],
+    climatology: xr.Dataset | None = None,
+    progress: Progress | None = None,
+) -> AreaMeans:
+    """Take what the metrics need of each init time; parts add up in any order. Arguments as in `evaluate`."""
+    return verification.accumulate(forecast, truth, _metrics(metrics), climatology, progress)
+
+
+def summarize(means: AreaMeans, metrics: Sequence[str]) -> xr.Dataset:
+    """Score what `accumulate` has kept; returns as `evaluate`."""
+    return verification.summarize(means, _metrics(metrics))
+
+
+def _metrics(names: Sequence[str]) -> dict[str, Metric]:
+    return {name: registry[name] for name in names}

@@ -1,0 +1,85 @@
+"""Verdict on forecasts of one event: that a field exceeds a threshold of each place."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from weatherml import scores
+from weatherml.errors import UserError
+from weatherml.matching import Fields
+from weatherml.verification import Metric, Progress, accumulate, summarize
+
+N_BINS = 11
+"""Most bins of forecast probability; fewer where the ensemble has fewer than ten members."""
+
+
+def verdict(
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    threshold: xr.Dataset,
+    base_rate: float | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Judge the probability of exceeding a threshold, taken as the share of members that do.
+
+    All follows from one sum: the area where k of the M members exceeded and the truth did, or did not, for each init
+    time.
+
+    Args:
+        forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic.
+        truth: Dims (time, level, latitude, longitude), with every valid time.
+        threshold: Dims (level, latitude, longitude), for example from `thresholds.local_quantile`.
+        base_rate: Probability of the event that climatology would forecast everywhere; 1 - the threshold's `quantile`
+            attribute when None.
+        progress: Called with the number of init times done and of all.
+
+    Returns:
+        Dims (bound, channel, lead_time), with 95 % bootstrap bounds over init times as from `evaluation.evaluate`:
+        `brier`, of the probability as it was issued; `brier_fair`, less what the finite ensemble adds to it;
+        `brier_skill`, of `brier` against always forecasting the base rate; `roc_area`. And with a dim `probability`
+        for the reliability diagram: `forecast_probability`, `observed_frequency`, `forecast_share`.
+
+    Raises:
+        UserError: There is no base rate; or as `matching.Matched` says.
+    """
+    if base_rate is None:
+        base_rate = _base_rate(threshold)
+    n_bins = min(forecast.sizes.get("number", 1) + 1, N_BINS)
+    metrics = _metrics(base_rate, n_bins)
+    verdict = summarize(accumulate(forecast, truth, metrics, threshold, progress), metrics)
+    return verdict.assign_coords(probability=np.linspace(0, 1, n_bins)).assign_attrs(base_rate=base_rate)
+
+
+def event_counts(fields: Fields) -> np.ndarray:
+    """Share of the area where k members exceeded and the truth did not (0) or did (1), `[lead, event, class]`."""
+    n_classes = len(fields.members) + 1
+    n_leads = len(fields.truth)
+    members_above = np.count_nonzero(fields.members > fields.reference, axis=0)
+    cell = (2 * np.arange(n_leads)[:, None] + (fields.truth > fields.reference)) * n_classes + members_above
+    area = np.broadcast_to(fields.weights / fields.weights.sum(), cell.shape)
+    return np.bincount(cell.ravel(), area.ravel(), minlength=n_leads * 2 * n_classes).reshape(n_leads, 2, n_classes)
+
+
+def _metrics(base_rate: float, n_bins: int) -> dict[str, Metric]:
+    functions: dict[str, Callable[..., Any]] = {
+        "brier": scores.brier,
+        "brier_fair": scores.brier_fair,
+        "brier_skill": partial(scores.brier_skill, base_rate=base_rate),
+        "roc_area": scores.roc_area,
+    }
+    diagram = (scores.forecast_probability, scores.observed_frequency, scores.forecast_share)
+    binned = {f.__name__: Metric((event_counts,), partial(f, n_bins=n_bins), axes=("probability",)) for f in diagram}
+    return {
+        name: Metric((event_counts,), function, needs_reference=True) for name, function in functions.items()
+    } | binned
+
+
+def _base_rate(threshold: xr.Dataset) -> float:
+    if "quantile" not in threshold.attrs:
+        raise UserError(
+            "the threshold has no attribute 'quantile', so the base rate is unknown; pass base_rate=, for example 0.05"
+        )
+    return 1 - float(threshold.attrs["quantile"])

@@ -1,0 +1,251 @@
+"""Forecasts beside their truth: read block by block and checked, one channel of one init time at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.scores import area_mean
+from weatherml.state import Channel, spec_of
+
+BLOCK_BYTES = 128 << 20
+"""Most bytes of forecast read at once, unless one lead time of one variable is larger."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """One channel of one forecast beside its truth, at the points where the truth is defined, in SI units.
+
+    Attributes:
+        members: `[member, lead, point]`; one member where the forecast is deterministic.
+        truth: `[lead, point]`.
+        reference: `[lead, point]`, the climatology or the threshold that a metric asks for; NaN where none was given.
+        weights: Cell areas, `[point]`.
+    """
+
+    members: np.ndarray
+    truth: np.ndarray
+    reference: np.ndarray
+    weights: np.ndarray
+
+    @cached_property
+    def ensemble_mean(self) -> np.ndarray:
+        """Mean of the members, float64 `[lead, point]`."""
+        mean: np.ndarray = self.members.mean(axis=0, dtype=np.float64)
+        return mean
+
+    @cached_property
+    def error(self) -> np.ndarray:
+        """Ensemble mean less truth, float64 `[lead, point]`."""
+        return np.asarray(self.ensemble_mean - self.truth)
+
+    @cached_property
+    def forecast_anomaly(self) -> np.ndarray:
+        """Ensemble mean less climatology, float64 `[lead, point]`."""
+        return np.asarray(self.ensemble_mean - self.reference)
+
+    @cached_property
+    def truth_anomaly(self) -> np.ndarray:
+        """Truth less climatology, float64 `[lead, point]`."""
+        return np.asarray(self.truth.astype(np.float64) - self.reference)
+
+    def area_mean(self, field: np.ndarray) -> np.ndarray:
+        """Average `[..., point]` over the area of the points."""
+        return np.asarray(area_mean(field, self.weights))
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A forecast, its truth, and a reference or none, on one grid, at the forecast's valid times.
+
+    A point counts where the truth is defined at the first valid time. That mask must hold at every valid time, and
+    forecast and reference must be finite wherever it does: a hole elsewhere is an error, not a point to skip.
+
+    Attributes:
+        forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic.
+        truth: Dims (time, level, latitude, longitude).
+        reference: Like the truth, or without time; None where no metric needs one.
+
+    Raises:
+        UserError: A dimension, channel or valid time is missing, or the grids differ.
+    """
+
+    forecast: xr.Dataset
+    truth: xr.Dataset
+    reference: xr.Dataset | None = None
+
+    def __post_init__(self) -> None:
+        for dim in ("init_time", "lead_time"):
+            if dim not in self.forecast.dims:
+                raise UserError(
+                    f"the forecast has no dimension {dim!r}, only {sorted(map(str, self.forecast.dims))}; "
+                    "add it with expand_dims"
+                )
+        self._require_channels("the truth", self.truth)
+        if self.reference is not None:
+            self._require_channels("the climatology or threshold", self.reference)
+
+    @cached_property
+    def grid(self) -> LatLonGrid:
+        """The grid of forecast and truth."""
+        return LatLonGrid.from_dataset(self.forecast)
+
+    @cached_property
+    def levels(self) -> dict[str, tuple[int, ...]]:
+        """Levels of each variable, empty where it has none; without those that are NaN throughout (ragged sets)."""
+        levels = dict(spec_of(self.forecast).variables)
+        first = self.forecast.isel(init_time=0, lead_time=0)
+        for name in (name for name in levels if len(levels[name]) > 1):
+            defined = np.isfinite(_values(first[name], levels[name], "number")).any(axis=(0, 2, 3))
+            if defined.any():
+                levels[name] = tuple(np.asarray(levels[name])[defined].tolist())
+        return levels
+
+    @cached_property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the forecast's channels."""
+        return tuple(str(Channel(name, level)) for name, levels in self.levels.items() for level in levels or (None,))
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """(init, lead, channel)."""
+        return self.forecast.sizes["init_time"], self.forecast.sizes["lead_time"], len(self.channels)
+
+    def fields(self, init: int) -> Iterator[tuple[slice, int, Fields]]:
+        """Yield one init time block by block: the lead times, the position of the channel, and its fields."""
+        channel = 0
+        for name, levels in self.levels.items():
+            for leads in self._lead_blocks(max(len(levels), 1)):
+                block = self._read(name, init, leads)
+                for level in range(max(len(levels), 1)):
+                    yield (
+                        leads,
+                        channel + level,
+                        self._checked(init, leads, channel + level, [array[..., level, :, :] for array in block]),
+                    )
+            channel += max(len(levels), 1)
+
+    @cached_property
+    def _valid_times(self) -> np.ndarray:
+        """`[init, lead]`."""
+        times: np.ndarray = self.forecast["init_time"].values[:, None] + self.forecast["lead_time"].values
+        return times
+
+    @cached_property
+    def _truth_index(self) -> np.ndarray:
+        return time_index(self.truth, self._valid_times, "the truth")
+
+    @cached_property
+    def _reference_index(self) -> np.ndarray | None:
+        if self.reference is None or "time" not in self.reference.dims:
+            return None
+        return time_index(self.reference, self._valid_times, "the climatology")
+
+    @cached_property
+    def _areas(self) -> np.ndarray:
+        """Cell areas, `[lat, lon]`."""
+        return np.broadcast_to(self.grid.cell_areas()[:, None], self.grid.shape)
+
+    @cached_property
+    def _masks(self) -> np.ndarray:
+        """Where the truth is defined at the first valid time, `[channel, lat, lon]`."""
+        first = self.truth.isel(time=self._truth_index[0, 0])
+        masks = np.isfinite(np.concatenate([_values(first[name], levels) for name, levels in self.levels.items()]))
+        for channel in np.flatnonzero(~masks.any(axis=(1, 2))):
+            raise UserError(
+                f"the truth of {self.channels[channel]} is NaN everywhere at {_text(self._valid_times[0, 0])}; "
+                "leave the channel out, or mend the truth"
+            )
+        return np.asarray(masks)
+
+    def _require_channels(self, owner: str, dataset: xr.Dataset) -> None:
+        try:
+            grid = spec_of(dataset, self.channels).grid
+        except UserError as error:
+            raise UserError(f"{owner} lacks what the forecast has: {error}; select what both have") from None
+        if grid != self.grid:
+            raise UserError(
+                f"{owner} lies on another grid than the forecast, {_extent(grid)} instead of {_extent(self.grid)}; "
+                "regrid it first"
+            )
+
+    def _lead_blocks(self, n_levels: int) -> Iterator[slice]:
+        n_members = self.forecast.sizes.get("number", 1)
+        n_leads = max(1, BLOCK_BYTES // (4 * n_members * n_levels * self.grid.n_lat * self.grid.n_lon))
+        return (slice(start, start + n_leads) for start in range(0, self.shape[1], n_leads))
+
+    def _read(self, name: str, init: int, leads: slice) -> list[np.ndarray]:
+        """Read one variable: `[member, lead, level, lat, lon]`, truth and reference `[lead, level, lat, lon]`."""
+        levels = self.levels[name]
+        members = _values(self.forecast[name].isel(init_time=init, lead_time=leads), levels, "number", "lead_time")
+        truth = _values(self.truth[name].isel(time=self._truth_index[init, leads]), levels, "time")
+        if self.reference is None:
+            return [members, truth, np.broadcast_to(np.float32("nan"), truth.shape)]
+        if self._reference_index is None:
+            return [members, truth, np.broadcast_to(_values(self.reference[name], levels), truth.shape)]
+        return [
+            members,
+            truth,
+            _values(self.reference[name].isel(time=self._reference_index[init, leads]), levels, "time"),
+        ]
+
+    def _checked(self, init: int, leads: slice, channel: int, arrays: list[np.ndarray]) -> Fields:
+        mask = self._masks[channel]
+        times = self._valid_times[init, leads]
+        self._refuse((np.isfinite(arrays[1]) != mask).any(axis=(1, 2)), "the truth", channel, times)
+        fields = Fields(*(_points(array, mask) for array in [*arrays, self._areas]))
+        self._refuse(~np.isfinite(fields.members).all(axis=(0, 2)), "the forecast", channel, times)
+        if self.reference is not None:
+            self._refuse(~np.isfinite(fields.reference).all(axis=1), "the climatology or threshold", channel, times)
+        return fields
+
+    def _refuse(self, wrong: np.ndarray, owner: str, channel: int, times: np.ndarray) -> None:
+        if wrong.any():
+            raise UserError(
+                f"{owner} of {self.channels[channel]} valid at {_text(times[wrong][0])} is not finite where the truth "
+                f"is at {_text(self._valid_times[0, 0])}, or the reverse; leave that time or channel out, or mend it"
+            )
+
+
+def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray:
+    """Return where each of `times` (any shape) is in the dataset's `time`.
+
+    Raises:
+        UserError: The dataset lacks one; the message names `owner`, the time and what it covers.
+    """
+    index = dataset.indexes["time"]
+    found: np.ndarray = index.get_indexer(times.ravel()).reshape(times.shape)
+    for missing in times[found < 0]:
+        raise UserError(
+            f"{owner} has no time {_text(missing)}; it covers {_text(index[0])} .. {_text(index[-1])}: "
+            "choose init and lead times inside"
+        )
+    return found
+
+
+def _values(field: xr.DataArray, levels: tuple[int, ...], *leading: str) -> np.ndarray:
+    """Load `[*leading, level, lat, lon]`; a dimension that the field lacks has length one."""
+    if levels:
+        field = field.sel(level=list(levels))
+    dims = (*leading, "level", "latitude", "longitude")
+    values: np.ndarray = field.expand_dims([dim for dim in dims if dim not in field.dims]).transpose(*dims).values
+    return values
+
+
+def _points(array: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Gather `[..., lat, lon]` at the mask's points, `[..., point]`."""
+    flat = array.reshape(*array.shape[:-2], -1)
+    return flat if mask.all() else flat[..., mask.ravel()]
+
+
+def _extent(grid: LatLonGrid) -> str:
+    return f"{grid.n_lat} x {grid.n_lon} from {grid.latitude[0]:g} N {grid.longitude[0]:g} E"
+
+
+def _text(time: object) -> str:
+    """Return a time to the minute, as ISO 8601."""
+    return str(np.datetime64(time, "m"))  # type: ignore[call-overload]

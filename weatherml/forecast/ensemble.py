@@ -1,0 +1,187 @@
+"""What is asked of an ensemble, and which member is computed where: configuration, waves and random keys."""
+
+import re
+import zlib
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from weatherml.config import Config
+from weatherml.errors import UserError
+from weatherml.forecast.perturbations import AnyPerturbation
+
+_LARGEST_DEFAULT_BATCH = 10
+_UNITS = {
+    "d": np.timedelta64(86_400 * 10**9, "ns"),
+    "h": np.timedelta64(3_600 * 10**9, "ns"),
+    "min": np.timedelta64(60 * 10**9, "ns"),
+}
+
+
+class ForecastConfig(Config):
+    """What to forecast and what to keep.
+
+    Attributes:
+        lead_time: The longest lead, such as `10d`, `36h` or `90min`.
+        every: Spacing of the leads that are kept, the first being one spacing (lead 0 is the analysis and is not
+            kept); the model's own step when None.
+        members: Size of the ensemble; number 0 is the unperturbed control, so 1 is a deterministic forecast.
+        numbers: Which of the members to compute; all when None.
+        perturbation: A registered perturbation, by name or with its parameters; required when `members` > 1.
+        seed: Of all random numbers, below 2³².
+        channels: Names of the channels to keep; all when None.
+        batch: Members per compiled call. Results of another batch may differ by rounding. Up to 10 when None.
+        rounding: Largest error that rounding may make, in standard deviations of each channel; no rounding when None.
+    """
+
+    lead_time: str = "10d"
+    every: str | None = None
+    members: PositiveInt = 1
+    numbers: tuple[int, ...] | None = None
+    perturbation: AnyPerturbation | None = None
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    channels: tuple[str, ...] | None = None
+    batch: PositiveInt | None = None
+    rounding: PositiveFloat | None = None
+
+    def lead_times(self, time_step: np.timedelta64) -> np.ndarray:
+        """Return the leads that are kept, `timedelta64[ns]` [lead_time].
+
+        Raises:
+            UserError: A duration is not one, or not a multiple of the next smaller one.
+        """
+        every = time_step if self.every is None else parse_duration(self.every)
+        _require_multiple("every", every, time_step, "the model's step")
+        last = parse_duration(self.lead_time)
+        _require_multiple("lead_time", last, every, "the spacing of outputs")
+        return np.arange(1, last // every + 1) * every
+
+    def member_numbers(self) -> np.ndarray:
+        """Return the members to compute, ascending, int64 [number].
+
+        Raises:
+            UserError: A number is not one of the ensemble's, or members would all be the same.
+        """
+        if self.members > 1 and self.perturbation is None:
+            raise UserError(
+                f"{self.members} members without a perturbation would all be the same; pass perturbation='spherical'"
+            )
+        numbers = np.unique(np.arange(self.members) if self.numbers is None else np.array(self.numbers, np.int64))
+        if not len(numbers) or numbers[0] < 0 or numbers[-1] >= self.members:
+            raise UserError(f"numbers must lie in 0 .. {self.members - 1}, got {list(self.numbers or ())}")
+        return numbers
+
+    @property
+    def n_slots(self) -> int:
+        """Members per compiled call."""
+        return self.batch or min(self.members, _LARGEST_DEFAULT_BATCH)
+
+
+def parse_duration(text: str) -> np.timedelta64:
+    """Read a duration such as `10d`, `36h` or `90min` as `timedelta64[ns]`.
+
+    Raises:
+        UserError: It is not a positive whole number and one of these units.
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*(d|h|min)\s*", text)
+    if match is None or int(match[1]) == 0:
+        raise UserError(f"duration {text!r} must be a positive whole number with d, h or min, for example '10d'")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def format_duration(duration: np.timedelta64) -> str:
+    """Write a duration in hours, or in minutes where they are not whole."""
+    minutes = int(duration / np.timedelta64(1, "m"))
+    return f"{minutes}min" if minutes % 60 else f"{minutes // 60}h"
+
+
+def _require_multiple(name: str, value: np.timedelta64, unit: np.timedelta64, meaning: str) -> None:
+    if value % unit:
+        nearest = max(1, round(value / unit)) * unit
+        raise UserError(
+            f"{name} {format_duration(value)} is not a multiple of {meaning}, {format_duration(unit)};"
+            f" the nearest is {format_duration(nearest)}"
+        )
+
+
+@dataclass(frozen=True)
+class Block:
+    """Members of one initial time that are computed together.
+
+    Attributes:
+        init: Position of the initial time.
+        numbers: The members.
+        first: Position of the first of them among the members asked for.
+        slots: Position of each in the compiled batch.
+    """
+
+    init: int
+    numbers: tuple[int, ...]
+    first: int
+    slots: tuple[int, ...]
+
+
+Wave = tuple[Block, ...]
+"""Blocks that share one compiled batch; slots that none of them takes are padding."""
+
+
+def plan_waves(init_times: np.ndarray, numbers: np.ndarray, n_slots: int) -> list[Wave]:
+    """Assign every member of every initial time to a slot of a wave.
+
+    A member's slot follows from its number, its initial time and the number of slots alone, so whatever else is
+    computed, it meets the same program at the same place and comes out the same, bit for bit.
+    """
+    waves: list[list[Block]] = []
+    not_full: list[tuple[list[Block], set[int]]] = []
+    for init, init_time in enumerate(init_times):
+        for block in _blocks(init, init_time, numbers, n_slots):
+            free = (entry for entry in not_full if entry[1].isdisjoint(block.slots))
+            wave, taken = next(free, ([], set()))
+            if not wave:
+                waves.append(wave)
+                not_full.append((wave, taken))
+            wave.append(block)
+            taken.update(block.slots)
+            not_full = [entry for entry in not_full if len(entry[1]) < n_slots]
+    return [tuple(wave) for wave in waves]
+
+
+def _blocks(init: int, init_time: np.datetime64, numbers: np.ndarray, n_slots: int) -> list[Block]:
+    # Without the checksum, deterministic forecasts from many initial times would all want slot 0.
+    offset = zlib.crc32(int(hours_since_1970(init_time)).to_bytes(8, "little", signed=True))
+    blocks = []
+    for group in np.unique(numbers // n_slots):
+        (positions,) = np.nonzero(numbers // n_slots == group)
+        own = tuple(numbers[positions].tolist())
+        slots = tuple((number + offset) % n_slots for number in own)
+        blocks.append(Block(init, own, int(positions[0]), slots))
+    return blocks
+
+
+def hours_since_1970(times: np.ndarray | np.datetime64) -> np.ndarray:
+    """Return whole hours, int64, of the shape of `times`."""
+    return np.asarray(times).astype("datetime64[h]").astype(np.int64)
+
+
+def member_keys(seed: int, init_times: np.ndarray, numbers: np.ndarray, step: int) -> Array:
+    """Return a random key for each member: seed, initial time in hours, number and step folded in, in that order.
+
+    Args:
+        seed: Below 2³².
+        init_times: `datetime64` [batch].
+        numbers: Of the members [batch].
+        step: Of the rollout; 0 is the initial state.
+
+    Returns:
+        Typed keys [batch].
+    """
+    hours = hours_since_1970(init_times)
+    low, high = (hours & 0xFFFFFFFF).astype(np.uint32), (hours >> 32 & 0xFFFFFFFF).astype(np.uint32)
+    keys = jnp.broadcast_to(jax.random.key(seed), hours.shape)
+    for word in (high, low, numbers.astype(np.uint32), np.full(hours.shape, step, np.uint32)):
+        keys = jax.vmap(jax.random.fold_in)(keys, word)
+    return keys

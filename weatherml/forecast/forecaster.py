@@ -1,0 +1,242 @@
+"""From a checkpoint and analyses to forecasts in physical units."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import jax
+import numpy as np
+import xarray as xr
+from flax import nnx
+
+from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.config import from_mapping
+from weatherml.data.forcings import Forcings
+from weatherml.data.normalization import Normalizer
+from weatherml.errors import UserError
+from weatherml.forecast.ensemble import ForecastConfig
+from weatherml.forecast.output import Layout, MemoryOutput, Output, StoreOutput
+from weatherml.forecast.perturbations import PerturbationConfig
+from weatherml.forecast.rollout import outputs_per_chunk
+from weatherml.forecast.stream import Progress, Stream
+from weatherml.state import StateSpec, parse_channels, to_array
+
+InitTimes = str | np.datetime64 | Sequence[str] | np.ndarray
+"""One or more initial times."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forecaster:
+    """A model with what it takes to step physical fields forward.
+
+    Forecasts are canonical datasets `(init_time, lead_time, number, level, latitude, longitude)` in SI units, with
+    `valid_time`. The first lead is one spacing of the outputs: lead 0 would be the analysis itself. Number 0 is the
+    unperturbed control, so a deterministic forecast is an ensemble of one.
+
+    Attributes:
+        step: One normalised step: from `state [batch, channel, lat, lon]` and `forcing [batch, forcing, lat, lon]`, of
+            the same time, to the next state.
+        normalizer: Says what the channels, the grid and the time step are.
+        forcings: On the same grid.
+        provenance: Where the weights come from.
+    """
+
+    step: nnx.Module
+    normalizer: Normalizer
+    forcings: Forcings
+    provenance: Provenance
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """Build from a checkpoint in memory."""
+        return cls(checkpoint.build_step(), checkpoint.normalizer, checkpoint.forcings, checkpoint.provenance)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a checkpoint.
+
+        Raises:
+            UserError: There is none, or it is incomplete.
+        """
+        return cls.from_checkpoint(Checkpoint.load(path))
+
+    @property
+    def spec(self) -> StateSpec:
+        """What the channels are."""
+        return self.normalizer.spec
+
+    @property
+    def time_step(self) -> np.timedelta64:
+        """Time from one state to the next, `timedelta64[ns]`."""
+        return self.normalizer.statistics.time_step
+
+    def forecast(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        lead_time: str = "10d",
+        every: str | None = None,
+        output: str | Path | None = None,
+    ) -> xr.Dataset:
+        """Make a deterministic forecast from each initial time.
+
+        Args:
+            analysis: Canonical analyses that hold the initial times.
+            init_time: One or more.
+            lead_time: The longest lead, such as `10d` or `36h`.
+            every: Spacing of the leads that are kept; the model's step when None.
+            output: A zarr store to write to and open; the forecast is held in memory when None.
+
+        Raises:
+            UserError: As `run`.
+        """
+        return self.run(analysis, init_time, ForecastConfig(lead_time=lead_time, every=every), output)
+
+    def ensemble(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        lead_time: str = "10d",
+        members: int = 20,
+        perturbation: str | PerturbationConfig = "spherical",
+        seed: int = 0,
+        output: str | Path | None = None,
+    ) -> xr.Dataset:
+        """Make an ensemble forecast from each initial time; `run` has more to choose from.
+
+        Args:
+            analysis: Canonical analyses that hold the initial times.
+            init_time: One or more.
+            lead_time: The longest lead, such as `10d` or `36h`.
+            members: Number 0, the unperturbed control, and `members - 1` perturbed ones.
+            perturbation: By name, or with its parameters.
+            seed: Of the perturbations.
+            output: A zarr store to write to and open; the forecast is held in memory when None.
+
+        Raises:
+            UserError: As `run`.
+        """
+        named = perturbation if isinstance(perturbation, str) else perturbation.model_dump()
+        asked = {"lead_time": lead_time, "members": members, "perturbation": named, "seed": seed}
+        return self.run(analysis, init_time, from_mapping(ForecastConfig, asked, "ensemble"), output)
+
+    def run(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        config: ForecastConfig,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> xr.Dataset:
+        """Make the forecasts that `config` asks for.
+
+        Args:
+            analysis: Canonical analyses that hold the initial times.
+            init_time: One or more.
+            config: Leads, members, and what is kept.
+            output: A zarr store to write to and open; the forecast is held in memory when None. A store appears when it
+                is whole; the same call resumes an interrupted one.
+            overwrite: Replace what is at `output`.
+            progress: Told how much is written.
+
+        Returns:
+            The forecast; members that did not stay finite are NaN from then on and listed in the attribute `failed`.
+
+        Raises:
+            UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead is no
+                multiple of the step; or the output exists or has no room.
+        """
+        init_times = _init_times(init_time)
+        _require_fitting(analysis, self.spec, init_times)
+        layout = self._layout(init_times, config)
+        read_state = lru_cache(maxsize=2)(lambda time: self._read_state(analysis, time))
+        stream = Stream(self.step, self.normalizer, self.forcings, config, layout, read_state)
+        read_state(init_times[0])  # an unusable analysis should stop here, before anything is made at `output`
+        attributes = self._attributes(init_times, config)
+        destination: Output
+        if output is None:
+            destination = MemoryOutput(layout, attributes)
+        else:
+            destination = StoreOutput(Path(output), layout, attributes, overwrite)
+        stream.run(destination, progress)
+        return destination.finish()
+
+    def _layout(self, init_times: np.ndarray, config: ForecastConfig) -> Layout:
+        lead_times, numbers = config.lead_times(self.time_step), config.member_numbers()
+        names = self.spec.names if config.channels is None else config.channels
+        channels = parse_channels(names)
+        for channel in channels:
+            self.spec.index(channel)
+        spec = StateSpec(channels, self.spec.grid)
+        n_leads = outputs_per_chunk(len(lead_times), 4 * config.n_slots * int(np.prod(spec.shape)))
+        return Layout(spec, init_times, lead_times, numbers, (n_leads, min(config.n_slots, len(numbers))))
+
+    def _read_state(self, analysis: xr.Dataset, time: np.datetime64) -> np.ndarray:
+        """Return the normalised analysis `[channel, lat, lon]` at one time."""
+        state = self.normalizer.normalize(to_array(analysis.sel(time=time), self.spec), np.asarray(time))
+        missing = ~np.isfinite(state).all(axis=(1, 2))
+        if missing.any():
+            name = self.spec.names[int(np.argmax(missing))]
+            raise UserError(
+                f"analysis at {time} has missing values of {name} in cells that had data in training; choose another"
+                " init_time or mend the data"
+            )
+        return state
+
+    def _attributes(self, init_times: np.ndarray, config: ForecastConfig) -> dict[str, Any]:
+        """Return global attributes; `request` is the same when and only when the forecast is."""
+        asked = config.model_dump_json()
+        attributes = {
+            "Conventions": "CF-1.11",
+            "title": "weatherml forecast",
+            "forecast_config": asked,
+            "model_digest": self._digest(),
+            "provenance": json.dumps(asdict(self.provenance), default=str),
+        }
+        request = [asked, attributes["model_digest"], init_times.astype(np.int64).tolist()]
+        return attributes | {"request": hashlib.sha256(json.dumps(request).encode()).hexdigest()}
+
+    def _digest(self) -> str:
+        """Return a fingerprint of weights and statistics."""
+        statistics = self.normalizer.statistics
+        digest = hashlib.sha256(self.spec.to_json().encode())
+        arrays = [*jax.tree.leaves(nnx.state(self.step)), statistics.mean, statistics.std]
+        if self.normalizer.climatology is not None:
+            arrays.append(self.normalizer.climatology.coefficients)
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def _init_times(init_time: InitTimes) -> np.ndarray:
+    """Return initial times, rising, `datetime64[ns]` [init_time]."""
+    try:
+        times = np.unique(np.atleast_1d(np.asarray(init_time, "datetime64[ns]")))
+    except ValueError:
+        raise UserError(f"init_time {init_time!r} is no ISO 8601 time; write it like '2020-01-01T00'") from None
+    if not len(times) or np.isnat(times).any():
+        raise UserError("init_time is empty; pass at least one time")
+    return times
+
+
+def _require_fitting(analysis: xr.Dataset, spec: StateSpec, init_times: np.ndarray) -> None:
+    """Require the channels, the grid and the times, without reading a value."""
+    if {"time"} != set(analysis.dims) - {"level", "latitude", "longitude"}:
+        raise UserError(
+            f"analysis must have the dimensions time, level, latitude, longitude, got {sorted(map(str, analysis.dims))}"
+            "; select along the others"
+        )
+    times = analysis["time"].values
+    absent = init_times[~np.isin(init_times, times)]
+    if len(absent):
+        raise UserError(
+            f"analysis has no init_time {absent[0]}; it has {len(times)} times from {times.min()} to {times.max()}"
+            if len(times)
+            else "analysis has no times"
+        )
+    to_array(analysis.isel(time=slice(0, 0)), spec)

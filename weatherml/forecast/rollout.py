@@ -1,0 +1,71 @@
+"""Many steps of a model, compiled once: a fixed batch of states advances chunk by chunk in constant memory."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from weatherml.forecast.perturbations import Perturbation
+
+CHUNK_BYTES = 64 * 2**20
+"""Size of the outputs that leave the device at once: small against any memory, large against the cost of one call."""
+
+
+def outputs_per_chunk(n_outputs: int, output_bytes: int) -> int:
+    """Return how many outputs of `output_bytes` (all slots together) a chunk holds; chunks are nearly equal."""
+    longest = max(1, CHUNK_BYTES // output_bytes)
+    n_chunks = -(-n_outputs // longest)
+    return -(-n_outputs // n_chunks)
+
+
+@partial(jax.jit, static_argnames=("graph", "keep"), donate_argnames="states")
+def advance(
+    graph: nnx.GraphDef[nnx.Module],
+    weights: Any,
+    states: Array,
+    forcing: Array,
+    n_outputs: Array,
+    keep: tuple[int, ...],
+) -> tuple[Array, Array]:
+    """Advance a batch of members through one chunk.
+
+    The number of outputs is an argument, not a shape: the last, shorter chunk runs the same program. A member whose
+    state is no longer finite is NaN in every channel and cell from that step on; it cannot touch the others.
+
+    Args:
+        graph: The step, from `nnx.split`.
+        weights: Its parameters.
+        states: `[batch, channel, lat, lon]`, normalised; the buffer is donated.
+        forcing: At the time that each step starts from, `[output, step, batch, forcing, lat, lon]`.
+        n_outputs: How many of the outputs to compute.
+        keep: Positions of the channels that leave the device.
+
+    Returns:
+        The last states, and the kept channels of each output `[output, batch, channel, lat, lon]`, unset beyond
+        `n_outputs`.
+    """
+    step: Any = nnx.merge(graph, weights)
+
+    def one_step(states: Array, forcing: Array) -> tuple[Array, None]:
+        states = step(states, forcing)
+        finite = jnp.isfinite(states).all(axis=(1, 2, 3), keepdims=True)
+        return jnp.where(finite, states, jnp.nan), None
+
+    def one_output(position: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        states, outputs = carry
+        states, _ = jax.lax.scan(one_step, states, forcing[position])
+        return states, outputs.at[position].set(states[:, jnp.asarray(keep)])
+
+    shape = (len(forcing), len(states), len(keep), *states.shape[2:])
+    last, outputs = jax.lax.fori_loop(0, n_outputs, one_output, (states, jnp.zeros(shape, states.dtype)))
+    return last, outputs
+
+
+@jax.jit
+def perturb(perturbation: Perturbation, states: Array, keys: Array, numbers: Array) -> Array:
+    """Perturb the members `numbers` [batch], `[batch, channel, lat, lon]`; number 0 stays as it is."""
+    perturbed = jax.vmap(perturbation)(states, keys)
+    return jnp.where(numbers[:, None, None, None] == 0, states, perturbed)

@@ -1,0 +1,88 @@
+"""A training that takes seconds: random walks on an 6 x 10 grid, and a network of 3 x 3 convolutions."""
+
+from typing import Literal
+
+import jax
+import numpy as np
+from fake_data import analyses
+from flax import nnx
+
+from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.config import Config
+from weatherml.data.forcings import Forcings
+from weatherml.data.loader import Samples
+from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics import compute_statistics
+from weatherml.grid import LatLonGrid
+from weatherml.models import registry
+from weatherml.state import spec_of
+from weatherml.training import Stage, TrainingConfig
+
+TRAINING, VALIDATION = ("2001-01-01", "2001-01-08"), ("2001-01-09", "2001-01-12")
+
+
+class TinyConfig(Config):
+    name: Literal["tiny"] = "tiny"
+    width: int = 5
+
+    def build(self, n_in, n_out, shape, rngs):
+        return Tiny(self.width, n_in, n_out, rngs)
+
+
+class Tiny(nnx.Module):
+    def __init__(self, width, n_in, n_out, rngs):
+        self.embed = nnx.Linear(n_in, width, rngs=rngs)
+        self.mix = nnx.Conv(width, width, (3, 3), padding="CIRCULAR", rngs=rngs)
+        self.head = nnx.Linear(width, n_out, rngs=rngs)
+
+    def __call__(self, x):
+        tokens = jax.nn.gelu(self.embed(x.transpose(0, 2, 3, 1)))
+        return self.head(self.mix(tokens)).transpose(0, 3, 1, 2)
+
+
+if "tiny" not in registry:
+    registry.register("tiny")(TinyConfig)
+
+
+def dataset(n_times=48):
+    noise = analyses(times=n_times, grid=LatLonGrid.regular(6, 10, poles=False), seed=3)
+    walk = noise.cumsum("time") * 0.3 + noise.isel(time=0)
+    return walk.assign_coords(time=noise["time"])
+
+
+def start(data=None, width=5, seed=0):
+    data = dataset() if data is None else data
+    statistics = compute_statistics(data, spec_of(data), TRAINING)
+    forcings = Forcings(("season", "latitude"), statistics.spec.grid, statistics.time_step)
+    return Checkpoint.initialize(
+        TinyConfig(width=width), forcings, Normalizer(statistics), Provenance({"experiment": "tiny"}, "d1"), seed
+    )
+
+
+def samples(checkpoint, period, data=None):
+    data = dataset() if data is None else data
+    return Samples(data, checkpoint.normalizer, checkpoint.forcings, 1, period)
+
+
+def config(**changes):
+    defaults = dict(
+        stages=(Stage(n_steps=14, learning_rate=3e-3), Stage(rollout=2, n_steps=9, learning_rate=1e-3)),
+        batch_size=4,
+        log_every=3,
+        validate_every=6,
+        snapshot_every=5,
+        average_decay=0.9,
+        n_validation_batches=2,
+    )
+    return TrainingConfig(**(defaults | changes))
+
+
+def arguments(**changes):
+    checkpoint = start()
+    return config(**changes), checkpoint, samples(checkpoint, TRAINING), samples(checkpoint, VALIDATION)
+
+
+def assert_same_weights(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)

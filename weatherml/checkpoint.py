@@ -1,0 +1,261 @@
+"""A model as one self-contained directory: its weights, and everything needed to step with them."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+import xarray as xr
+from flax import nnx
+from jax import Array
+
+from weatherml.config import Config, from_mapping
+from weatherml.data.atomic import PARTIAL
+from weatherml.data.climatology import Climatology
+from weatherml.data.forcings import Forcings
+from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics import Statistics
+from weatherml.errors import UserError
+from weatherml.models import NetworkConfig, Step
+from weatherml.models import registry as models
+from weatherml.models.weights import Weights, weights_of, with_weights
+from weatherml.state import StateSpec
+
+Prediction = Literal["tendency", "state"]
+"""Whether a network gives the change over a time step in units of its standard deviation, or the next state itself."""
+
+_FORMAT = 1
+_DESCRIPTION = "checkpoint.json"
+_PACKAGES = ("weatherml", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+
+
+def package_versions() -> dict[str, str]:
+    """Return the installed versions of the packages that results depend on."""
+    return {name: version(name) for name in _PACKAGES}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where weights come from.
+
+    Attributes:
+        config: The resolved configuration of the experiment, plain values.
+        data: Digest of the data it was trained on.
+        packages: Versions by package name.
+        step: Optimiser steps taken.
+        validation_loss: With these weights; None before the first validation.
+    """
+
+    config: Mapping[str, Any]
+    data: str
+    packages: Mapping[str, str] = field(default_factory=package_versions)
+    step: int = 0
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A model, trained or about to be.
+
+    Attributes:
+        model: Sizes of the network; of a class in the registry of models.
+        forcings: What the network is told beside the state.
+        normalizer: Statistics, and the climatology where values are anomalies.
+        weights: The step's; after training, the running average that forecasts use.
+        provenance: Where the weights come from.
+        prediction: What the network's output means.
+    """
+
+    model: NetworkConfig
+    forcings: Forcings
+    normalizer: Normalizer
+    weights: Weights
+    provenance: Provenance
+    prediction: Prediction = "tendency"
+
+    @classmethod
+    def initialize(
+        cls,
+        model: NetworkConfig,
+        forcings: Forcings,
+        normalizer: Normalizer,
+        provenance: Provenance,
+        seed: int,
+        prediction: Prediction = "tendency",
+    ) -> Self:
+        """Return a model with random weights."""
+        untrained = cls(model, forcings, normalizer, {}, provenance, prediction)
+        # Compiled as a whole: drawing array by array compiles a program for each.
+        weights = jax.jit(lambda: weights_of(untrained._wrap(untrained._build_network(seed))))()
+        return replace(untrained, weights=weights)
+
+    @property
+    def spec(self) -> StateSpec:
+        """What the channels are."""
+        return self.normalizer.spec
+
+    @property
+    def time_step(self) -> np.timedelta64:
+        """Time from one state to the next, `timedelta64[ns]`."""
+        return self.normalizer.statistics.time_step
+
+    def build_step(self) -> Step:
+        """Build one normalised step with these weights.
+
+        Raises:
+            UserError: The weights are not those of this model and state.
+        """
+        step = self._wrap(nnx.eval_shape(lambda: self._build_network(0)))
+        _require_fitting(self.weights, weights_of(step))
+        return with_weights(step, self.weights)
+
+    def save(self, path: str | Path) -> None:
+        """Write the directory `path`, whole or not at all; an older checkpoint there is replaced.
+
+        Raises:
+            UserError: `path` holds something else, or cannot be written.
+        """
+        with _replacing_directory(Path(path)) as partial:
+            self.normalizer.statistics.save(partial / "statistics.nc")
+            if self.normalizer.climatology is not None:
+                self.normalizer.climatology.save(partial / "climatology.nc")
+            if self.forcings.dataset is not None:
+                self.forcings.dataset.to_netcdf(partial / "static.nc")
+            _write_weights(partial / "weights", self.weights)
+            description = self._describe() | {"files": _sizes(partial)}
+            (partial / _DESCRIPTION).write_text(json.dumps(description, indent=1))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: `path` is not a checkpoint, is incomplete, or was written by a later version.
+        """
+        path = Path(path)
+        description = _read_description(path)
+        statistics = Statistics.load(path / "statistics.nc")
+        climatology = _load_if_present(path / "climatology.nc", Climatology.load)
+        static = _load_if_present(path / "static.nc", xr.load_dataset)
+        names = tuple(description["forcings"])
+        return cls(
+            _build_model_config(description["model"], str(path)),
+            Forcings(names, statistics.spec.grid, statistics.time_step, static),
+            Normalizer(statistics, climatology),
+            _read_weights(path / "weights"),
+            Provenance(**description["provenance"]),
+            description["prediction"],
+        )
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "model": cast(Config, self.model).model_dump(mode="json"),
+            "forcings": self.forcings.names,
+            "prediction": self.prediction,
+            "provenance": asdict(self.provenance),
+        }
+
+    def _build_network(self, seed: int) -> nnx.Module:
+        n_in = self.spec.n_channels + self.forcings.n_maps
+        return self.model.build(n_in, self.spec.n_channels, self.spec.grid.shape, nnx.Rngs(seed))
+
+    def _wrap(self, network: nnx.Module) -> Step:
+        statistics = self.normalizer.statistics
+        scale = statistics.difference_std / statistics.std if self.prediction == "tendency" else None
+        return Step(network, scale, statistics.valid)
+
+
+T = TypeVar("T")
+
+
+def _build_model_config(content: Mapping[str, Any], origin: str) -> NetworkConfig:
+    kind = cast(type[Config], models[content["name"]])
+    return cast(NetworkConfig, from_mapping(kind, content, origin))
+
+
+def _require_fitting(weights: Weights, expected: Weights) -> None:
+    if missing := sorted(set(expected) - set(weights)):
+        raise UserError(f"weights lack {missing[0]!r}, which the model has; load a checkpoint of the same model")
+    if unknown := sorted(set(weights) - set(expected)):
+        raise UserError(f"weights have {unknown[0]!r}, which the model lacks; load a checkpoint of the same model")
+    for name, array in expected.items():
+        if np.shape(weights[name]) != array.shape:
+            raise UserError(
+                f"weights {name!r} have shape {np.shape(weights[name])} where model, channels, forcings and grid need"
+                f" {array.shape}; load a checkpoint of the same state"
+            )
+
+
+@contextmanager
+def _replacing_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling that replaces the checkpoint `path` once the block has ended without an error."""
+    if path.exists() and not (path / _DESCRIPTION).exists():
+        raise UserError(f"{path} exists and is not a checkpoint; choose another path")
+    partial, old = (path.with_name(f".{path.name}{ending}") for ending in (PARTIAL, ".old"))
+    try:
+        for leftover in (partial, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        if path.exists():
+            path.rename(old)
+        partial.rename(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write checkpoint {path}: {error.strerror or error}; make room or choose another path"
+        ) from error
+    finally:
+        for leftover in (partial, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _sizes(directory: Path) -> dict[str, int]:
+    return {str(f.relative_to(directory)): f.stat().st_size for f in sorted(directory.rglob("*")) if f.is_file()}
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description: dict[str, Any] = json.loads((path / _DESCRIPTION).read_text())
+        saved_format, files = description["format"], description["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{path} is not a checkpoint: it has no whole {_DESCRIPTION}; pass a directory that training wrote"
+        ) from None
+    if saved_format != _FORMAT:
+        raise UserError(
+            f"checkpoint {path} has format {saved_format}, not {_FORMAT}; install the weatherml that wrote it"
+        )
+    found = _sizes(path)
+    for name, size in files.items():
+        if found.get(name) != size:
+            raise UserError(
+                f"checkpoint {path} is incomplete: {name} has {found.get(name, 0)} of {size} bytes; copy it again"
+            )
+    return description
+
+
+def _load_if_present(path: Path, load: Callable[[Path], T]) -> T | None:
+    return load(path) if path.exists() else None
+
+
+def _write_weights(path: Path, weights: Weights) -> None:
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(path.absolute(), dict(weights))
+
+
+def _read_weights(path: Path) -> dict[str, Array]:
+    """Read through host memory, whatever devices they were saved from."""
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        names = checkpointer.metadata(path.absolute()).item_metadata.tree
+        as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in names}
+        weights = checkpointer.restore(path.absolute(), restore_args=as_numpy)
+    return {name: jnp.asarray(array) for name, array in weights.items()}

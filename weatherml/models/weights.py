@@ -1,0 +1,49 @@
+"""The trained arrays of a module as one flat mapping, and back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import jax
+from flax import nnx
+from jax import Array
+
+Weights = Mapping[str, Array]
+"""Trained arrays by the dotted path of their place in a module, such as `network.blocks.0.mlp.expand.kernel`."""
+
+ModuleT = TypeVar("ModuleT", bound=nnx.Module)
+
+
+def weights_of(module: nnx.Module) -> dict[str, Array]:
+    """Return every trained array of `module`."""
+    parameters = nnx.to_flat_state(nnx.state(module, nnx.Param))
+    return {_name(path): variable.get_value() for path, variable in parameters}
+
+
+def with_weights(module: ModuleT, weights: Weights) -> ModuleT:
+    """Return a copy of `module` (whose own weights may be abstract) with `weights`; what is not trained is shared."""
+    rebuild, constants = split_weights(module)
+    return rebuild(weights, constants)
+
+
+def split_weights(module: ModuleT) -> tuple[Callable[[Weights, Any], ModuleT], Any]:
+    """Return `rebuild` and `constants` such that `rebuild(weights, constants)` is `module` with those weights.
+
+    `rebuild` may be traced: both of its arguments are pytrees of arrays, and it keeps none itself.
+    """
+    graph, parameters, constants = nnx.split(module, nnx.Param, ...)  # type: ignore[misc]
+    places = nnx.to_flat_state(jax.tree.map(_abstract, parameters))
+
+    def rebuild(weights: Weights, constants: Any) -> ModuleT:
+        filled = [(path, place.replace(weights[_name(path)])) for path, place in places]
+        rebuilt: ModuleT = nnx.merge(graph, nnx.from_flat_state(filled), constants)
+        return rebuilt
+
+    return rebuild, constants
+
+
+def _abstract(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)  # type: ignore[no-untyped-call]
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return ".".join(map(str, path))

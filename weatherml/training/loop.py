@@ -1,0 +1,63 @@
+"""Training from the first optimiser step to the last, across any number of interruptions."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from weatherml.checkpoint import Checkpoint
+from weatherml.data.loader import Samples
+from weatherml.training.interruption import Interruption
+from weatherml.training.metrics import MetricsLog
+from weatherml.training.run import Run, claim
+from weatherml.training.session import Session, TrainingConfig
+from weatherml.training.snapshots import Snapshots
+
+Progress = Callable[[int, int, str], None]
+"""Called after every optimiser step with the numbers of completed and of all steps, and the news in a few words."""
+
+
+def train(
+    config: TrainingConfig,
+    start: Checkpoint,
+    training: Samples,
+    validation: Samples,
+    run_dir: str | Path,
+    progress: Progress = lambda step, n_steps, news: None,
+) -> Run:
+    """Train a model, or go on training it, and leave its checkpoints, metrics and snapshots in a folder.
+
+    A run that was stopped, by a signal or by force, goes on from its latest snapshot when this is called again with the
+    same arguments; it ends with the same weights, bit for bit on the same hardware, and the same metrics but for
+    timings. A run that has ended is returned at once.
+
+    Args:
+        config: How.
+        start: The model and the weights to begin with, from `Checkpoint.initialize` or an earlier training.
+        training: Windows to learn from; their length is set by each stage.
+        validation: Windows to choose the best weights by.
+        run_dir: The folder; made where it is missing.
+        progress: Told of every step.
+
+    Returns:
+        The folder, and what is where in it.
+
+    Raises:
+        UserError: The folder belongs to another training, the loss is no longer finite, or the disk is full.
+        KeyboardInterrupt: SIGINT or SIGTERM came; a snapshot has been saved.
+    """
+    run = Run(Path(run_dir))
+    claim(run, config, start)
+    with Interruption() as interruption, Snapshots(run.snapshots) as snapshots:
+        if snapshots.latest_step() == config.n_steps:
+            return run
+        with MetricsLog(run.directory, snapshots.latest_step() or 0) as log:
+            session = Session(config, start, (training, validation), run, snapshots, log)
+            while session.step < config.n_steps:
+                session.advance()
+                session.keep_records()
+                progress(session.step, config.n_steps, session.news)
+                if interruption.is_requested and session.step < config.n_steps:
+                    session.save_snapshot()
+                    raise KeyboardInterrupt(
+                        f"stopped at step {session.step} of {config.n_steps}; run it again to go on"
+                    )
+    return run

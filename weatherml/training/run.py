@@ -1,0 +1,88 @@
+"""The folder of one training: what is where in it, and whose it is."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from weatherml.checkpoint import Checkpoint
+from weatherml.config import Config
+from weatherml.data.atomic import write_bytes
+from weatherml.errors import UserError
+from weatherml.training.metrics import read_metrics
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training, running or ended.
+
+    Attributes:
+        directory: Its folder.
+    """
+
+    directory: Path
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The checkpoint with the lowest validation loss so far."""
+        return self.directory / "checkpoints" / "best"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The checkpoint after the last optimiser step; there once the training has ended."""
+        return self.directory / "checkpoints" / "last"
+
+    @property
+    def snapshots(self) -> Path:
+        """Where the training goes on from."""
+        return self.directory / "snapshots"
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the entries of `metrics.jsonl`, in order of `step`."""
+        return read_metrics(self.directory / "metrics.jsonl")
+
+
+def claim(run: Run, config: Config, start: Checkpoint) -> None:
+    """Take the folder for this training, or make sure that it already belongs to it.
+
+    Raises:
+        UserError: It belongs to another configuration, model or data; the message says which key differs.
+    """
+    file = run.directory / "training.json"
+    # Through JSON and back, so that tuples and lists compare equal.
+    current = json.loads(json.dumps({"training": config.model_dump(mode="json"), **_describe(start)}))
+    if not file.exists():
+        write_bytes(file, json.dumps(current, indent=1).encode())
+        return
+    before, now = (dict(_flatten(tree)) for tree in (json.loads(file.read_text()), current))
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            raise UserError(
+                f"{run.directory} was trained with {key} = {before.get(key)!r}, now it is {now.get(key)!r};"
+                " set it back, or choose another folder"
+            )
+
+
+def _describe(start: Checkpoint) -> dict[str, Any]:
+    statistics = start.normalizer.statistics
+    digest = hashlib.sha256()
+    for array in (statistics.mean, statistics.std, statistics.difference_std, statistics.valid):
+        digest.update(array.tobytes())
+    return {
+        "model": cast(Config, start.model).model_dump(mode="json"),
+        "prediction": start.prediction,
+        "forcings": start.forcings.names,
+        "state": json.loads(start.spec.to_json()),
+        "statistics": digest.hexdigest(),
+        "data": start.provenance.data,
+    }
+
+
+def _flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(tree, Mapping | list):
+        yield prefix, tree
+        return
+    for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
+        yield from _flatten(value, f"{prefix}.{key}" if prefix else str(key))

@@ -1,0 +1,242 @@
+"""A training in progress: optimiser steps, validation, and the records that are kept of them."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from weatherml.checkpoint import Checkpoint
+from weatherml.config import Config
+from weatherml.data.loader import Batch, Samples, build_loader
+from weatherml.errors import UserError
+from weatherml.parallel import data_mesh, replicate, require_divisible, shard_batch
+from weatherml.training.curriculum import Stage, learning_rate_schedule, stage_index, stage_starts
+from weatherml.training.losses import LossConfig
+from weatherml.training.metrics import MetricsLog
+from weatherml.training.optimizer import OptimizerConfig
+from weatherml.training.run import Run
+from weatherml.training.snapshots import Cursor, Snapshots
+from weatherml.training.step import Outcome, build_update, build_validate, initial_state
+
+
+class TrainingConfig(Config):
+    """How a model is trained.
+
+    Attributes:
+        stages: In order; typically one-step forecasts, then a shorter stage of two.
+        batch_size: Samples in an optimiser step, over all devices.
+        seed: Of the order of samples.
+        loss: What is minimised.
+        optimizer: How.
+        average_decay: Memory of the running average of weights that validation and forecasts use.
+        log_every: Optimiser steps between entries of the metrics.
+        validate_every: Optimiser steps between validations.
+        snapshot_every: Optimiser steps between snapshots, the most that a crash can cost.
+        n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
+    """
+
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    batch_size: PositiveInt = 32
+    seed: int = Field(default=0, ge=0)
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    average_decay: float = Field(default=0.999, ge=0, lt=1)
+    log_every: PositiveInt = 50
+    validate_every: PositiveInt = 250
+    snapshot_every: PositiveInt = 250
+    n_validation_batches: PositiveInt = 8
+
+    @property
+    def n_steps(self) -> int:
+        """Optimiser steps of all stages."""
+        return sum(stage.n_steps for stage in self.stages)
+
+    @property
+    def longest_rollout(self) -> int:
+        """Model steps of the longest stage; every validation takes as many, so that all its losses compare."""
+        return max(stage.rollout for stage in self.stages)
+
+
+@dataclass
+class _Window:
+    """What happened since the last metrics entry, or since the session began.
+
+    Attributes:
+        pending: Outcomes that are still on the device.
+        n_steps: Optimiser steps.
+        started: On the clock, seconds.
+        waited: For the loader, seconds.
+    """
+
+    pending: list[Outcome] = field(default_factory=list)
+    n_steps: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    waited: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one step; the host runs at most one ahead of the device, or batches would pile up there."""
+        self.pending.append(outcome)
+        self.n_steps += 1
+        if len(self.pending) > 1:
+            self.pending[-2].loss.block_until_ready()
+
+    def timings(self, batch_size: int) -> dict[str, float]:
+        """Return the speed, and the share of time in which the host waited for the loader."""
+        elapsed = time.perf_counter() - self.started
+        return {
+            "samples_per_second": self.n_steps * batch_size / elapsed,
+            "loader_share": self.waited / elapsed,
+        }
+
+
+class Session:
+    """A training from where its latest snapshot left it.
+
+    Attributes:
+        step: Completed optimiser steps.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        start: Checkpoint,
+        samples: tuple[Samples, Samples],
+        run: Run,
+        snapshots: Snapshots,
+        log: MetricsLog,
+    ) -> None:
+        self._config, self._start, self._run, self._snapshots, self._log = config, start, run, snapshots, log
+        self._training, self._validation = samples[0], samples[1].with_n_steps(config.longest_rollout)
+        self._mesh = data_mesh()
+        require_divisible(config.batch_size, self._mesh)
+        step, loss = start.build_step(), config.loss.build(start.normalizer.statistics)
+        optimizer = config.optimizer.build(config.stages)
+        self._update = build_update(step, loss, optimizer, config.average_decay, self._mesh)
+        self._validate = build_validate(step, loss, self._mesh)
+        self._learning_rate = learning_rate_schedule(config.stages, config.optimizer.warm_up)
+        self._state = replicate(initial_state(start.weights, optimizer), self._mesh)
+        self._cursor, self.step = Cursor(), snapshots.latest_step() or 0
+        if self.step:
+            self._state, self._cursor = snapshots.restore(self._state)
+        self._batches = self._open_stage()
+        if self.step:
+            self._batches.set_state(self._cursor.loader)
+        self._window = _Window()
+
+    @property
+    def news(self) -> str:
+        """Where the training is, in a few words."""
+        stages, best = self._config.stages, self._cursor.best_loss
+        stage = stage_index(stages, self.step - 1) + 1
+        validation = "" if best is None else f", best validation loss {best:.4g}"
+        return f"stage {stage} of {len(stages)}{validation}"
+
+    def advance(self) -> None:
+        """Take one optimiser step; the device may still be at work on it when this returns."""
+        waiting = time.perf_counter()
+        batch = next(self._batches)
+        self._window.waited += time.perf_counter() - waiting
+        self._state, outcome = self._update(self._state, shard_batch(batch, self._mesh))
+        self._window.add(outcome)
+        self.step += 1
+        if self.step in stage_starts(self._config.stages):
+            self._batches = self._open_stage()
+
+    def keep_records(self) -> None:
+        """Write what is due after this step: a metrics entry, a validation, checkpoints, a snapshot.
+
+        Raises:
+            UserError: The loss is no longer finite, or the disk is full.
+        """
+        config, is_last = self._config, self.step == self._config.n_steps
+        is_validation = is_last or self.step % config.validate_every == 0
+        if is_validation or self.step % config.log_every == 0:
+            validation_loss = self._record(is_validation)
+            if is_last:
+                self._save_checkpoint(self._run.last_checkpoint, validation_loss)
+        # Last of all, so that whatever a crash undoes is written again.
+        if is_last or self.step % config.snapshot_every == 0:
+            self.save_snapshot()
+
+    def save_snapshot(self) -> None:
+        """Write all that is needed to go on from here.
+
+        Raises:
+            UserError: The loss is no longer finite, or the disk is full.
+        """
+        self._collect()
+        self._cursor.loader = self._batches.get_state()
+        self._snapshots.save(self.step, self._state, self._cursor)
+
+    def _open_stage(self) -> Any:
+        """Return the batches of the stage that the next step belongs to, from their beginning."""
+        index = stage_index(self._config.stages, self.step)
+        samples = self._training.with_n_steps(self._config.stages[index].rollout)
+        seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
+        return build_loader(samples, self._config.batch_size, seed)
+
+    def _record(self, is_validation: bool) -> float | None:
+        """Write a metrics entry about the steps since the one before; return its validation loss, if there is one."""
+        self._collect()
+        cursor, stage = self._cursor, stage_index(self._config.stages, self.step - 1)
+        entry = {
+            "step": self.step,
+            "stage": stage,
+            "loss": float(np.mean(cursor.losses)),
+            "gradient_norm": float(np.mean(cursor.gradient_norms)),
+            "learning_rate": float(self._learning_rate(self.step - 1)),
+            **self._window.timings(self._config.batch_size),
+        }
+        validation_loss = self._validate_average() if is_validation else None
+        self._log.append(entry | {"validation_loss": validation_loss})
+        cursor.losses, cursor.gradient_norms, self._window = [], [], _Window()
+        return validation_loss
+
+    def _collect(self) -> None:
+        """Fetch what the device has reported since the last time."""
+        outcomes = jax.device_get(self._window.pending)
+        for step, outcome in enumerate(outcomes, self.step - len(outcomes) + 1):
+            self._require_finite("loss", float(outcome.loss), step)
+            self._require_finite("gradient norm", float(outcome.gradient_norm), step)
+            self._cursor.losses.append(float(outcome.loss))
+            self._cursor.gradient_norms.append(float(outcome.gradient_norm))
+        self._window.pending = []
+
+    def _validate_average(self) -> float:
+        """Return the loss of the averaged weights, kept as the best checkpoint if no lower loss came before."""
+        losses = [self._validate(self._state.average, shard_batch(b, self._mesh)) for b in self._validation_batches()]
+        mean = float(np.mean(jax.device_get(losses)))
+        self._require_finite("validation loss", mean, self.step)
+        if self._cursor.best_loss is None or mean < self._cursor.best_loss:
+            self._cursor.best_loss = mean
+            self._save_checkpoint(self._run.best_checkpoint, mean)
+        return mean
+
+    def _validation_batches(self) -> Iterator[Batch]:
+        """Yield whole batches of samples that are spread evenly over the validation period, the same every time."""
+        size, n_samples = self._config.batch_size, len(self._validation)
+        n_batches = min(self._config.n_validation_batches, n_samples // size)
+        if n_batches == 0:
+            raise UserError(
+                f"the validation period holds {n_samples} samples, fewer than batch_size {size}; choose a longer one"
+            )
+        for indices in np.linspace(0, n_samples - 1, n_batches * size).round().astype(int).reshape(n_batches, size):
+            yield self._validation.gather(indices.tolist())
+
+    def _save_checkpoint(self, path: Path, validation_loss: float | None) -> None:
+        weights = jax.device_get(self._state.average)
+        provenance = replace(self._start.provenance, step=self.step, validation_loss=validation_loss)
+        replace(self._start, weights=weights, provenance=provenance).save(path)
+
+    def _require_finite(self, name: str, value: float, step: int) -> None:
+        if not np.isfinite(value):
+            last = self._snapshots.latest_step() or 0
+            raise UserError(
+                f"{name} is {value} at step {step}; the last good snapshot in {self._run.snapshots} is of step {last}:"
+                " lower the learning_rate or clip_norm in a new folder"
+            )

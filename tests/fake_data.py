@@ -1,5 +1,7 @@
 """Small canonical datasets of random numbers for any test; every default size differs from the others."""
 
+import hashlib
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -50,6 +52,34 @@ def as_forecast(truth: xr.Dataset, like: xr.Dataset) -> xr.Dataset:
     """Return the perfect forecast: the truth at the valid times of `like`."""
     valid = like["init_time"] + like["lead_time"]
     return truth.sel(time=valid).drop_vars("time").transpose("init_time", "lead_time", ...)
+
+
+class FakeSource:
+    """A dataset in memory as a `weatherml.data.source.Source`; `read` waits `delay` seconds."""
+
+    def __init__(self, dataset: xr.Dataset, name: str = "fake", delay: float = 0) -> None:
+        self.dataset, self.name, self.delay = dataset, name, delay
+
+    @property
+    def grid(self) -> LatLonGrid:
+        return LatLonGrid.from_dataset(self.dataset)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        return tuple(self.dataset["level"].values.tolist()) if "level" in self.dataset.dims else ()
+
+    def digest(self) -> str:
+        return hashlib.sha256(b"".join(self.dataset[name].values.tobytes() for name in self.variables())).hexdigest()
+
+    def times(self) -> np.ndarray:
+        return self.dataset["time"].values
+
+    def variables(self) -> tuple[str, ...]:
+        return tuple(map(str, self.dataset.data_vars))
+
+    def read(self, times: np.ndarray, variables: Sequence[str]) -> xr.Dataset:
+        time.sleep(self.delay)
+        return self.dataset[list(variables)].sel(time=times)
 
 
 def _noise(coords, variables, grid, seed):

@@ -1,0 +1,117 @@
+"""How one variable of a store lies in files: chunks for readers, shards (files) for writers."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.codecs import BloscCodec
+from zarr.storage import MemoryStore
+
+# At least 8 times a shard, so that decades of quarter-degree fields make thousands of files, not tens of thousands.
+_SHARD_BYTES = 32 * 2**20
+_MIN_SHARD_LENGTH = 8
+# A training sample reads a few times of all levels: small fields share a chunk, levels of large fields have one each.
+_CHUNK_BYTES = 2**18
+_MAX_CHUNK_BYTES = 2**22
+
+_CODECS: Mapping[str, Any] = {
+    "compressors": BloscCodec(typesize=4, cname="zstd", clevel=3, shuffle="shuffle"),
+    # One folder holds all files of a variable: a tree of folders for each would cost four times the inodes.
+    "chunk_key_encoding": {"name": "default", "separator": "."},
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One variable of a store.
+
+    Attributes:
+        name: Canonical variable name.
+        dims: `time` first, unless the field is static.
+        shape: Sizes of the whole array.
+        chunk: Sizes of what is read and decompressed at once.
+        shard: Sizes of what one file holds; a static field is one file.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...]
+    shard: tuple[int, ...]
+
+    @classmethod
+    def of(cls, field: xr.DataArray, n_times: int, shard_length: int) -> Self:
+        """Lay out a variable of which `field` is the first time, or all where it is static."""
+        name, dims = str(field.name), tuple(map(str, field.dims))
+        if "time" not in dims:
+            return cls(name, dims, field.shape, field.shape, field.shape)
+        others = field.shape[1:]
+        if 4 * math.prod(others) > _MAX_CHUNK_BYTES:
+            others = (*(1 for _ in others[:-2]), *others[-2:])
+        chunk_length = _largest_divisor(shard_length, max(1, _CHUNK_BYTES // (4 * math.prod(others))))
+        return cls(
+            name,
+            dims,
+            (n_times, *field.shape[1:]),
+            (chunk_length, *others),
+            (shard_length, *field.shape[1:]),
+        )
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the variable has no time."""
+        return "time" not in self.dims
+
+    @property
+    def n_files(self) -> int:
+        """Number of shards."""
+        return 1 if self.is_static else math.ceil(self.shape[0] / self.shard[0])
+
+    def file(self, index: int) -> str:
+        """Return the path of a shard below the store."""
+        return f"{self.name}/{_key(index, len(self.dims))}"
+
+    def times(self, index: int) -> slice:
+        """Return the positions of the times in a shard."""
+        return slice(index * self.shard[0], min((index + 1) * self.shard[0], self.shape[0]))
+
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """Settings with which xarray declares the array."""
+        shards = {} if self.is_static else {"shards": self.shard}
+        return {"chunks": self.chunk, "_FillValue": np.float32("nan"), **shards, **_CODECS}
+
+    def encode(self, values: np.ndarray) -> bytes:
+        """Return the content of the file that holds `values`, float32, at most one shard of them."""
+        memory: dict[str, Any] = {}
+        array = zarr.create_array(
+            MemoryStore(memory),
+            shape=self.shard,
+            chunks=self.chunk,
+            shards=None if self.is_static else self.shard,
+            dtype="float32",
+            fill_value=np.float32("nan"),
+            config={"write_empty_chunks": True},  # otherwise a shard that is all mask would have no file
+            **_CODECS,
+        )
+        array[: len(values)] = values
+        return bytes(memory[_key(0, len(self.dims))].to_bytes())
+
+
+def choose_shard_length(fields: xr.Dataset, n_times: int) -> int:
+    """Return how many times a file should hold, a power of two, for variables of which `fields` is one time."""
+    largest = max(4 * field.size for field in fields.data_vars.values())
+    by_size = max(_MIN_SHARD_LENGTH, _SHARD_BYTES // largest)
+    return int(min(2 ** math.floor(math.log2(by_size)), 2 ** math.ceil(math.log2(n_times))))
+
+
+def _key(index: int, n_dims: int) -> str:
+    return ".".join(["c", str(index), *["0"] * (n_dims - 1)])
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return max(d for d in range(1, min(number, limit) + 1) if number % d == 0)

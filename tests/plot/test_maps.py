@@ -1,0 +1,190 @@
+import cartopy
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from cartopy.crs import PlateCarree
+
+from weatherml import plot
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+
+GREY = [0xD3] * 3
+
+
+def samples(figure, panel=0):
+    return figure.axes[panel].images[0].get_array()
+
+
+def place_of_maximum(figure):
+    """Return latitude and longitude of the middle of the highest samples of the first map."""
+    ax, values = figure.axes[0], samples(figure).filled(-np.inf)
+    rows, columns = np.nonzero(values > values.max() - 1e-3 * np.ptp(values[np.isfinite(values)]))
+    west, east, south, north = ax.images[0].get_extent()
+    x = west + (east - west) * columns.mean() / (values.shape[1] - 1)
+    y = south + (north - south) * rows.mean() / (values.shape[0] - 1)
+    longitude, latitude = PlateCarree().transform_point(x, y, ax.projection)
+    return latitude, longitude % 360
+
+
+def test_a_field_even_about_greenwich_has_no_seam_there(make_field):
+    field = make_field(lambda lat, lon: 280 + 20 * np.cos(np.radians(lon)) * np.cos(np.radians(lat)))
+    values = samples(plot.map(field))
+    middle = values[values.shape[0] // 2]
+    np.testing.assert_allclose(values, values[:, ::-1], atol=1e-3)
+    assert np.abs(np.diff(middle)).max() < 0.2  # one step of the samples, nowhere a jump
+
+
+@pytest.mark.parametrize(("row", "column"), [(3, 0), (9, 17), (6, 23)])
+def test_a_hot_cell_is_drawn_at_its_own_latitude_and_longitude(make_field, row, column):
+    field = make_field(lambda lat, lon: 0 * lat + 280)
+    field[row, column] = 310
+    latitude, longitude = place_of_maximum(plot.map(field))
+    assert latitude == pytest.approx(float(field.latitude[row]), abs=0.5)
+    assert (longitude - float(field.longitude[column]) + 180) % 360 - 180 == pytest.approx(0, abs=0.5)
+
+
+def test_a_region_across_greenwich_is_drawn_in_one_piece(make_field):
+    grid = LatLonGrid(tuple(np.arange(60.0, 39, -2)), (0.0, 3.0, 6.0, 351.0, 354.0, 357.0))
+    figure = plot.map(make_field(lambda lat, lon: 280 + np.where(lon == 354, 9, 0) + 0 * lat, grid=grid))
+    west, east, south, north = figure.axes[0].get_extent(PlateCarree())
+    assert (west, east, south, north) == pytest.approx((-10.5, 7.5, 39, 61))
+    assert place_of_maximum(figure)[1] == pytest.approx(354, abs=0.3)
+
+
+def test_missing_values_are_light_grey_and_others_are_not(make_field, colour_at):
+    field = make_field(lambda lat, lon: np.where((lat > 20) & (lon > 60) & (lon < 150), np.nan, 280 + lat / 9))
+    masked, valid = colour_at(plot.map(field, coastlines=False), (50, 100), (-50, 100))
+    np.testing.assert_array_equal(masked, GREY)
+    assert np.ptp(valid) > 30
+
+
+def test_sea_surface_temperature_is_grey_over_land(shared, colour_at):
+    with xr.open_dataset(shared("reanalysis/erainterim_sst_daily_2p5deg_2012.nc")) as file:
+        field = next(v for v in file.data_vars.values() if v.ndim == 3)[10].load()
+    field = field.rename(dict(zip(field.dims, ("latitude", "longitude"), strict=True))).rename(
+        "sea_surface_temperature"
+    )
+    figure = plot.map(field.sortby("latitude", ascending=False))
+    sahara, siberia, pacific = colour_at(figure, (22, 10), (63, 97), (-10, -140))
+    np.testing.assert_array_equal([sahara, siberia], [GREY, GREY])
+    assert np.ptp(pacific) > 30
+
+
+def test_coastlines_need_no_network_and_no_downloaded_file(make_field, paint, colour_at, monkeypatch, tmp_path):
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("a map asked for the network")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    for directory in ("data_dir", "pre_existing_data_dir", "repo_data_dir"):
+        monkeypatch.setitem(cartopy.config, directory, tmp_path)
+    field = make_field(lambda lat, lon: 0 * lat + 280)
+    bare, drawn = plot.map(field, coastlines=False), plot.map(field)
+    changed = np.any(paint(bare) != paint(drawn), axis=-1)
+    assert 0.005 < changed.mean() < 0.1
+    open_ocean, desert = (-25.5, -125.5), (22.5, 10.5)
+    np.testing.assert_array_equal(colour_at(bare, open_ocean, desert), colour_at(drawn, open_ocean, desert))
+
+
+def test_the_colour_bar_names_the_units_people_use(make_field):
+    for name, si, shown, units, coords in (
+        ("2m_temperature", 290.0, 16.85, "°C", {}),
+        ("mean_sea_level_pressure", 101325.0, 1013.25, "hPa", {}),
+        ("geopotential", 54000.0, 54000 / 98.0665, "gpdam", {"level": 500}),
+        ("10m_u_component_of_wind", 7.0, 7.0, "m s⁻¹", {}),
+    ):
+        figure = plot.map(make_field(lambda lat, lon, si=si: si * (1 + 0.02 * np.sin(np.radians(lat))), name, **coords))
+        assert f"({units})" in figure.axes[1].get_xlabel()
+        assert float(np.ma.median(samples(figure))) == pytest.approx(shown, rel=2e-3)
+
+
+def test_a_difference_is_symmetric_and_has_no_offset(make_field):
+    figure = plot.map(make_field(lambda lat, lon: 3 + lat / 30, "2m_temperature"), difference=True)
+    steps = figure.axes[0].images[0].norm.boundaries
+    np.testing.assert_allclose(steps, -steps[::-1])
+    assert "(K)" in figure.axes[1].get_xlabel()
+    assert float(np.ma.median(samples(figure))) == pytest.approx(3, abs=0.1)
+
+
+def test_the_title_tells_valid_time_init_time_and_lead(make_field):
+    init, lead = np.datetime64("2021-09-01T12", "ns"), np.timedelta64(60, "h").astype("timedelta64[ns]")
+    field = make_field(lambda lat, lon: lat + 0 * lon, init_time=init, lead_time=lead, valid_time=init + lead)
+    words = " ".join(text.get_text() for text in plot.map(field).axes[0].texts)
+    assert words == "valid 2021-09-04 00 UTC · forecast from 2021-09-01 12 UTC · lead 2.5 d"
+
+
+def test_mountains_of_a_simulated_planet_are_contoured_where_they_are(make_field):
+    def hill(lat, lon):
+        return 9.80665 * 3000 * np.exp(-(((lat - 30) / 14) ** 2) - ((lon - 90) / 20) ** 2)
+
+    figure = plot.map(
+        make_field(lambda lat, lon: lat + 0 * lon),
+        coastlines=False,
+        orography=make_field(hill, "geopotential_at_surface"),
+    )
+    contours = figure.axes[0].collections[-1]
+    points = PlateCarree().transform_points(
+        figure.axes[0].projection, *np.concatenate(contours.get_paths()[-2].vertices[None]).T
+    )
+    assert points[:, 0].mean() == pytest.approx(90, abs=5) and points[:, 1].mean() == pytest.approx(30, abs=5)
+    assert contours.levels.min() > 0 and 1500 < contours.levels.max() < 3500
+
+
+def test_forecast_and_truth_share_their_colours_and_the_difference_is_their_own(make_field):
+    forecast, truth = (make_field(lambda lat, lon, a=a: 280 + a * np.sin(np.radians(lat)) + 0 * lon) for a in (10, 25))
+    figure = plot.forecast_vs_truth(forecast, truth)
+    left, right, error = (ax.images[0] for ax in figure.axes[:3])
+    np.testing.assert_array_equal(left.norm.boundaries, right.norm.boundaries)
+    np.testing.assert_allclose(error.get_array(), left.get_array() - right.get_array(), atol=1e-3)
+
+
+def test_the_error_in_the_title_is_weighted_by_area(make_field):
+    grid = LatLonGrid.gaussian(14, 24)
+    truth = make_field(lambda lat, lon: 280 + lat / 9 + 0 * lon)
+    forecast = truth + xr.where(abs(truth.latitude) > 60, 4.0, 0.0)
+    share = 1 - np.sin(np.radians(60))  # of the sphere that lies beyond 60 degrees
+    weights = np.broadcast_to(grid.cell_areas()[:, None], grid.shape)
+    exact = np.sqrt(np.average((forecast - truth).values ** 2, weights=weights))
+    assert exact == pytest.approx(4 * np.sqrt(share), rel=0.15)
+    texts = plot.forecast_vs_truth(forecast.rename("temperature"), truth).axes[2].texts
+    assert any(text.get_text() == f"root mean square {exact:.3g} K" for text in texts)
+
+
+def test_a_truth_of_another_time_is_refused(make_field):
+    time = np.datetime64("2021-09-04", "ns")
+    forecast, truth = (make_field(lambda lat, lon: lat + 0 * lon) for _ in range(2))
+    with pytest.raises(UserError, match=r"truth at 2021-09-05 00 UTC; select truth\.sel"):
+        plot.forecast_vs_truth(
+            forecast.assign_coords(valid_time=time), truth.assign_coords(time=time + np.timedelta64(1, "D"))
+        )
+
+
+def test_spread_is_the_unbiased_standard_deviation_of_the_members(make_field):
+    members = [
+        make_field(lambda lat, lon, a=a: 5e4 + 900 * np.sin(np.radians(lat)) + a + 0 * lon, "geopotential")
+        for a in (0, 100, 500)
+    ]
+    figure = plot.spread(xr.concat(members, "number").assign_coords(level=500))
+    np.testing.assert_allclose(samples(figure), np.std([0, 100, 500], ddof=1) / 98.0665, rtol=1e-4)
+    assert "spread (gpdam)" in figure.axes[1].get_xlabel()
+
+
+def test_one_member_has_no_spread(make_field):
+    with pytest.raises(UserError, match="two members or more"):
+        plot.spread(make_field(lambda lat, lon: lat + 0 * lon).expand_dims("number"))
+
+
+def test_a_field_with_more_dimensions_is_refused(make_field):
+    with pytest.raises(UserError, match="needs dimensions"):
+        plot.map(make_field(lambda lat, lon: lat + 0 * lon).expand_dims(time=2))
+
+
+def test_a_field_without_any_value_is_refused(make_field):
+    with pytest.raises(UserError, match="every value is NaN"):
+        plot.map(make_field(lambda lat, lon: np.nan * lat))
+
+
+def test_drawing_leaves_no_figure_open(make_field):
+    plot.map(make_field(lambda lat, lon: lat + 0 * lon))
+    assert plt.get_fignums() == []

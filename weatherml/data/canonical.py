@@ -19,6 +19,9 @@ PRELIMINARY = "weatherml_preliminary"
 SOURCE_NAME = "weatherml_source_name"
 """Variable attribute: what the file called it."""
 
+STATIC = ("land_sea_mask", "geopotential_at_surface", "soil_type")
+"""Variables that do not change with time."""
+
 _ALIASES = {
     "latitude": ("latitude", "lat", "nav_lat"),
     "longitude": ("longitude", "lon", "nav_lon"),
@@ -28,7 +31,6 @@ _ALIASES = {
 }
 _VERSIONS = ("expver", "experimentVersionNumber")
 _FORECAST = ("step", "lead_time", "prediction_timedelta", "init_time", "forecast_period", "forecast_reference_time")
-_STATIC = ("land_sea_mask", "geopotential_at_surface", "soil_type")
 # Heights become geopotential through their units.
 _HEIGHTS = {"gh": "geopotential", "geopotential_height": "geopotential"}
 
@@ -36,9 +38,10 @@ _HEIGHTS = {"gh": "geopotential", "geopotential_height": "geopotential"}
 def canonicalise(raw: xr.Dataset, origin: str, rename: Mapping[str, str] | None = None) -> xr.Dataset:
     """Return the dataset in weatherml's vocabulary, order and units; lazy where `raw` is.
 
-    Dimensions become `(time, number, level, latitude, longitude)`, each where the field has it. Variables that weatherml
-    does not know are passed over; `notes` tells that and whatever else was changed. `cell_methods` are kept but never
-    choose a name: a daily maximum that its file calls `t2m` is `2m_temperature` unless `rename` says otherwise.
+    Dimensions become `(time, number, level, latitude, longitude)`, each where the field has it. Variables that
+    weatherml does not know are passed over; `notes` tells that and whatever else was changed. `cell_methods` are kept
+    but never choose a name: a daily maximum that its file calls `t2m` is `2m_temperature` unless `rename` says
+    otherwise.
 
     Args:
         raw: One file as xarray decodes it.
@@ -74,7 +77,8 @@ def _name_coordinates(dataset: xr.Dataset, origin: str) -> xr.Dataset:
             )
     kept = {alias for target, aliases in _ALIASES.items() if target != "number" for alias in aliases}
     dataset = dataset.squeeze([d for d, n in dataset.sizes.items() if n == 1 and d not in kept])
-    names = {target: name for target, aliases in _ALIASES.items() if (name := _coordinate(dataset, target, aliases))}
+    found = {target: _coordinate(dataset, target, aliases) for target, aliases in _ALIASES.items()}
+    names = {target: name for target, name in found.items() if name}
     _require_rectangle(dataset, names, origin)
     for target, name in names.items():
         dataset = dataset.set_coords(name)
@@ -119,9 +123,7 @@ def _without_bounds(dataset: xr.Dataset) -> xr.Dataset:
     present = {target: name for target, name in bounds.items() if name in dataset.variables}
     if "time" in present and dataset["time"].size:
         first, last = dataset[present["time"]].values.reshape(-1, 2)[0]
-        text = (
-            f"times carry bounds (the first {_iso(first)} .. {_iso(last)}): values are means or extremes, not instants"
-        )
+        text = f"times carry bounds (the first {iso(first)} .. {iso(last)}): values are means or extremes, not instants"
         dataset = _noted(dataset, text)
     return dataset.drop_vars(present.values())
 
@@ -161,7 +163,7 @@ def _note_preliminary(dataset: xr.Dataset, mask: np.ndarray) -> xr.Dataset:
     if "time" not in dataset.coords or mask.size != dataset["time"].size:
         return _noted(dataset, "preliminary ERA5T (expver 5)", PRELIMINARY)
     times = np.atleast_1d(dataset["time"].values)[mask]
-    text = f"preliminary ERA5T (expver 5): {times.size} of {mask.size} times, {_iso(times[0])} .. {_iso(times[-1])}"
+    text = f"preliminary ERA5T (expver 5): {times.size} of {mask.size} times, {iso(times[0])} .. {iso(times[-1])}"
     return _noted(dataset, text, PRELIMINARY)
 
 
@@ -211,17 +213,22 @@ def _place_levels(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     """Give pressure-level variables their level dimension, ascending in hPa, and take it from the others."""
     if "level" in dataset.coords:
         dataset = dataset.assign_coords(level=_hectopascals(dataset["level"], origin))
-    for name, field in dataset.data_vars.items():
-        on_levels = find(str(name)).vertical == "pressure"
-        if on_levels and "level" in field.coords and "level" not in field.dims:
-            dataset[name] = field.expand_dims("level")
-        elif not on_levels and "level" in field.dims:
-            if field.sizes["level"] > 1:
-                raise UserError(f"{name} in {origin} lies on {field.sizes['level']} levels, but is a surface variable")
-            dataset[name] = field.squeeze("level", drop=True)
+    placed = {name: _on_or_off_levels(field, origin) for name, field in dataset.data_vars.items()}
+    dataset = dataset.assign(placed)
     if "level" in dataset.coords and "level" not in dataset.dims:
         return dataset.drop_vars("level")
     return _ascending(dataset, "level", "levels ran from the ground up")
+
+
+def _on_or_off_levels(field: xr.DataArray, origin: str) -> xr.DataArray:
+    on_levels = find(str(field.name)).vertical == "pressure"
+    if on_levels and "level" in field.coords and "level" not in field.dims:
+        return field.expand_dims("level")
+    if on_levels or "level" not in field.dims:
+        return field
+    if field.sizes["level"] > 1:
+        raise UserError(f"{field.name} in {origin} lies on {field.sizes['level']} levels, but is a surface variable")
+    return field.squeeze("level", drop=True)
 
 
 def _hectopascals(level: xr.DataArray, origin: str) -> xr.DataArray:
@@ -237,19 +244,18 @@ def _hectopascals(level: xr.DataArray, origin: str) -> xr.DataArray:
 
 def _place_times(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     """Give every varying field a time dimension of datetime64[ns], ascending; static fields lose theirs."""
-    static = [v for v in _STATIC if v in dataset.data_vars and "time" in dataset[v].coords]
+    static = [v for v in STATIC if v in dataset.data_vars and "time" in dataset[v].coords]
     for name in static:
         field = dataset[name].isel(time=0) if "time" in dataset[name].dims else dataset[name]
         dataset = dataset.assign({name: field.drop_vars("time")})
-    if "time" not in dataset.coords or set(dataset.data_vars) <= set(_STATIC):
+    if "time" not in dataset.coords or set(dataset.data_vars) <= set(STATIC):
         return dataset.drop_vars("time", errors="ignore")
     if not np.issubdtype(dataset["time"].dtype, np.datetime64):
-        raise UserError(
-            f"{origin}: time holds {dataset['time'].dtype} values, not dates; it needs units such as 'hours since 1900-01-01' and a standard calendar"
-        )
+        held = f"{origin}: time holds {dataset['time'].dtype} values, not dates"
+        raise UserError(f"{held}; it needs units such as 'hours since 1900-01-01' and a standard calendar")
     dataset = dataset.assign_coords(time=dataset["time"].astype("datetime64[ns]"))
     if "time" not in dataset.dims:
-        dataset = dataset.assign({v: f.expand_dims("time") for v, f in dataset.data_vars.items() if v not in _STATIC})
+        dataset = dataset.assign({v: f.expand_dims("time") for v, f in dataset.data_vars.items() if v not in STATIC})
     return _ascending(dataset, "time", "times were out of order")
 
 
@@ -297,8 +303,9 @@ def _finish(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     return with_metadata(dataset)
 
 
-def _iso(time: np.datetime64) -> str:
-    return str(np.datetime64(time, "m")).removesuffix(":00")
+def iso(time: np.datetime64) -> str:
+    """Write a time to the minute, or to the hour where it is a full one."""
+    return str(time.astype("datetime64[m]")).removesuffix(":00")
 
 
 def join_notes(datasets: Iterable[xr.Dataset]) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy.io
 import xarray as xr
+from pydantic import Field
 
 from weatherml.config import Config
 from weatherml.data import canonical
+from weatherml.data.classic import expected_size
 from weatherml.data.grib import open_grib
 from weatherml.data.merge import Part, merge
 from weatherml.errors import UserError
@@ -53,7 +55,7 @@ class FilesConfig(Config):
     paths: tuple[str, ...]
     variables: tuple[str, ...] | None = None
     levels: tuple[int, ...] | None = None
-    rename: dict[str, str] = {}
+    rename: dict[str, str] = Field(default_factory=dict)
 
 
 class FileSource:
@@ -67,11 +69,11 @@ class FileSource:
     @cached_property
     def dataset(self) -> xr.Dataset:
         """All of it, canonical and lazy."""
-        dataset = select(open_files(self.config.paths, self.config.rename), self.config.variables, self.config.levels)
+        dataset = open_files(self.config.paths, self.config.variables, self.config.rename)
+        dataset = select(dataset, levels=self.config.levels)
         if "time" not in dataset.dims:
-            raise UserError(
-                f"{', '.join(self.config.paths)} has no time, so nothing can be ingested; add a time coordinate to the file"
-            )
+            named = ", ".join(self.config.paths)
+            raise UserError(f"{named} has no time, so nothing can be ingested; add a time coordinate to the file")
         return dataset
 
     @cached_property
@@ -113,29 +115,38 @@ class FileSource:
         return select(self.dataset, variables).sel(time=times)
 
 
-def open_files(paths: Paths, rename: Mapping[str, str] | None = None) -> xr.Dataset:
+def open_files(
+    paths: Paths, variables: Sequence[str] | None = None, rename: Mapping[str, str] | None = None
+) -> xr.Dataset:
     """Open files as one canonical dataset, lazily.
 
-    Dimensions `(time, number, level, latitude, longitude)`, latitude 90 to -90, longitude 0 to 360, level in hPa ascending;
-    canonical names, SI units, float32. What was put right is kept in the attributes, where `check_dataset` finds it.
+    Dimensions `(time, number, level, latitude, longitude)`, latitude 90 to -90, longitude 0 to 360, level in hPa
+    ascending; canonical names, SI units, float32. What was put right is kept in the attributes, where `check_dataset`
+    finds it.
 
     Args:
         paths: GRIB or NetCDF files, zarr stores, or glob patterns of them.
+        variables: Names to keep, in any vocabulary; all when None.
         rename: Canonical name by the file's own, for names weatherml would not know or would misread.
 
     Raises:
-        UserError: A path is missing or matches nothing, a file is damaged or of no known format, or files do not fit together.
+        UserError: A path is missing or matches nothing, a file is damaged or of no known format, or files do not fit
+            together.
     """
-    files = expand(paths)
-    opened = [(path, *_open(path)) for path in files]
-    parts = [
-        Part(str(path), canonical.canonicalise(raw, str(path), rename)) for path, _, raws in opened for raw in raws
+    wanted = None if variables is None else {find(name).name for name in variables}
+    opened = [(str(path), *_open(path)) for path in expand(paths)]
+    parts = [Part(path, canonical.canonicalise(raw, path, rename)) for path, _, datasets in opened for raw in datasets]
+    # Chosen before the merge: what is left out need not fit the rest.
+    kept = [
+        Part(path, dataset[[v for v in dataset.data_vars if wanted is None or v in wanted]]) for path, dataset in parts
     ]
-    formats = sorted({kind for _, kind, _ in opened})
-    return merge(parts).assign_attrs({FORMAT: formats})
+    merged = merge([part for part in kept if part.dataset.data_vars] or parts)
+    return select(merged, variables).assign_attrs({FORMAT: sorted({kind for _, kind, _ in opened})})
 
 
-def select(dataset: xr.Dataset, variables: Sequence[str] | None, levels: Sequence[int] | None = None) -> xr.Dataset:
+def select(
+    dataset: xr.Dataset, variables: Sequence[str] | None = None, levels: Sequence[int] | None = None
+) -> xr.Dataset:
     """Keep some variables (named in any vocabulary) and pressure levels; all where None.
 
     Raises:
@@ -207,16 +218,17 @@ def _head(path: Path) -> bytes:
 def _open_zarr(path: Path) -> xr.Dataset:
     if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
         raise UserError(f"{path} is a directory without a zarr store; pass its files, for example '{path}/*.nc'")
-    return _opened(path, "zarr", {})
+    # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
+    return _opened(path, "zarr", {}, {"consolidated": (path / ".zmetadata").exists()})
 
 
 def _open_netcdf(path: Path) -> xr.Dataset:
-    return _opened(path, "netcdf4", _CHUNKS)
+    return _opened(path, "netcdf4", _CHUNKS, {})
 
 
-def _opened(path: Path, engine: Literal["netcdf4", "zarr"], chunks: Mapping[str, Any]) -> xr.Dataset:
+def _opened(path: Path, engine: str, chunks: Mapping[str, Any], options: dict[str, Any]) -> xr.Dataset:
     try:
-        return xr.open_dataset(path, engine=engine, chunks=dict(chunks), decode_timedelta=False)
+        return xr.open_dataset(path, engine=engine, chunks=dict(chunks), decode_timedelta=False, backend_kwargs=options)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
@@ -225,15 +237,12 @@ def _opened(path: Path, engine: Literal["netcdf4", "zarr"], chunks: Mapping[str,
 
 
 def _require_whole_classic(path: Path) -> None:
-    """Refuse a classic NetCDF file shorter than its header says: the C library reads what is missing as garbage."""
-    if _head(path).startswith(b"CDF\x05"):
-        return  # 64-bit data: scipy cannot read the header
     try:
-        scipy.io.netcdf_file(path, mmap=True)
-    except (ValueError, TypeError, IndexError) as error:
-        raise UserError(
-            f"{path} is cut off: NetCDF data end before the header says ({error}); download it again"
-        ) from None
+        missing = expected_size(path) - path.stat().st_size
+    except (struct.error, KeyError, IndexError):
+        raise UserError(f"{path} is cut off or damaged in its NetCDF header; download it again") from None
+    if missing > 0:
+        raise UserError(f"{path} is cut off: {missing} bytes fewer than its NetCDF header says; download it again")
 
 
 def _ends(path: Path) -> bytes:

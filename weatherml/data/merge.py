@@ -60,8 +60,9 @@ def _join(name: str, pieces: list[_Piece]) -> xr.DataArray:
     if len(set(levels)) == 1:
         return _along_time(name, pieces)
     if () in levels:
+        odd = pieces[levels.index(())].origin
         raise UserError(
-            f"{name} has pressure levels in one file and none in {pieces[levels.index(())].origin}; add its level or leave it out"
+            f"{name} has pressure levels in one file and none in {odd}; add its level or leave the file out"
         )
     # Files split the levels differently: take them one by one.
     columns = {
@@ -78,9 +79,8 @@ def _join(name: str, pieces: list[_Piece]) -> xr.DataArray:
     first = next(iter(columns.values()))
     for level, column in columns.items():
         if not _same_times(first, column):
-            raise UserError(
-                f"{name} has other times at {level} hPa than at {int(first['level'])} hPa; give files with the same times"
-            )
+            other = f"{name} has other times at {level} hPa than at {int(first['level'])} hPa"
+            raise UserError(f"{other}; give files with the same times")
     return xr.concat(list(columns.values()), "level", join="exact", coords="minimal", compat="override")
 
 
@@ -119,9 +119,8 @@ def _one_of_copies(name: str, pieces: list[_Piece]) -> xr.DataArray:
     first, *others = pieces
     for other in others:
         if first.field.dims != other.field.dims or not _equal(first.field, other.field):
-            raise UserError(
-                f"{name} differs between {first.origin} and {other.origin}, which give it no time; leave one of them out"
-            )
+            both = f"{first.origin} and {other.origin}"
+            raise UserError(f"{name} has no time and differs between {both}; leave one of them out")
     return first.field
 
 
@@ -135,9 +134,8 @@ def _require_same_times(fields: Mapping[str, xr.DataArray]) -> None:
     for name, field in varying.items():
         if first is not None and not _same_times(varying[first], field):
             odd = np.setxor1d(varying[first]["time"].values, field["time"].values)
-            raise UserError(
-                f"{first} and {name} differ in {odd.size} times, the first {odd[0]}; give files with the same times, or choose variables"
-            )
+            both = f"{first} and {name} differ in {odd.size} times, the first {odd[0]}"
+            raise UserError(f"{both}; give files with the same times, or choose variables")
 
 
 def _same_times(one: xr.DataArray, two: xr.DataArray) -> bool:
@@ -159,4 +157,5 @@ def _on_common_levels(fields: dict[str, xr.DataArray]) -> dict[str, xr.DataArray
 
 
 def _describe(grid: LatLonGrid) -> str:
-    return f"{grid.n_lat} x {grid.n_lon}, {grid.latitude[0]:g} .. {grid.latitude[-1]:g} N, {grid.longitude[0]:g} .. {grid.longitude[-1]:g} E"
+    rows, columns = grid.latitude, grid.longitude
+    return f"{grid.n_lat} x {grid.n_lon}, {rows[0]:g} .. {rows[-1]:g} N, {columns[0]:g} .. {columns[-1]:g} E"

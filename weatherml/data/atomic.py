@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import xarray as xr
 
 from weatherml.errors import UserError
 
@@ -30,10 +32,20 @@ def replacing(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {error.strerror or error}; make room or choose another folder, then run again"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file; see `replacing`."""
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def write_netcdf(path: Path, dataset: xr.Dataset) -> None:
+    """Write one NetCDF file; see `replacing`."""
+    with replacing(path) as partial:
+        try:
+            dataset.to_netcdf(partial, engine="netcdf4")
+        except RuntimeError as error:  # the library does not tell a full disk from other failures
+            raise OSError(f"{error} (is the disk full?)") from error

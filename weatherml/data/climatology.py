@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.atomic import replacing
+from weatherml.data.atomic import write_netcdf
 from weatherml.data.blocks import iterate_blocks
 from weatherml.data.period import Period, select, time_step_of
 from weatherml.errors import UserError
@@ -84,8 +84,7 @@ class Climatology:
             {"channel": list(self.spec.names), **horizontal},
             {"climatology": json.dumps(record), "spec": self.spec.to_json()},
         )
-        with replacing(Path(path)) as partial:
-            file.to_netcdf(partial, engine="netcdf4")
+        write_netcdf(Path(path), file)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.atomic import replacing
+from weatherml.data.atomic import write_netcdf
 from weatherml.data.blocks import iterate_blocks, read_block
 from weatherml.data.climatology import Climatology
 from weatherml.data.period import Period, overlap, select, time_step_of
@@ -50,8 +50,7 @@ class Statistics:
             {"channel": list(self.spec.names), **horizontal},
             {"statistics": json.dumps(record), "spec": self.spec.to_json()},
         )
-        with replacing(Path(path)) as partial:
-            file.to_netcdf(partial, engine="netcdf4")
+        write_netcdf(Path(path), file)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -179,6 +179,11 @@ def test_expver_dimension_is_folded_final_first():
     assert "1 of 3 times" in notes(found, PRELIMINARY)[0]
 
 
+def test_notes_survive_a_second_opening():
+    once = canonicalise(layouts.south_first(layouts.raw(SMALL)), "x.nc")
+    assert notes(canonicalise(once, "y.nc")) == ["latitudes ran south to north: reversed"]
+
+
 def test_notes_survive_being_one_string():
     assert notes(xr.Dataset(attrs={LAYOUT: "one"})) == ["one"]
 

@@ -85,6 +85,12 @@ def test_latitudes_rolled_by_half_are_found_by_values():
     assert any("rows are not where the labels say" in t for t in texts(rolled, "error"))
 
 
+def test_an_inversion_over_a_region_is_weather():
+    region = TRUTH[["temperature"]].sel(latitude=slice(70, 50), longitude=slice(90, 140))
+    inverted = region.isel(level=[2, 1, 0]).assign_coords(level=TRUTH["level"])
+    assert texts(inverted, "error") == []
+
+
 @pytest.mark.parametrize("name", ["temperature", "geopotential"])
 def test_levels_labelled_in_reverse_are_found_by_values(name):
     field = TRUTH[[name]].isel(level=[2, 1, 0]).assign_coords(level=TRUTH["level"])
@@ -212,7 +218,7 @@ def test_real_files_are_sound_and_their_mistakes_show_where_they_can(shared, nam
     assert any("longitudes look shifted" in t for t in texts(shifted(dataset), "error")) == can_shift
 
 
-def test_a_height_on_37_levels_and_reversed_levels_are_found(shared):
+def test_37_levels_labelled_in_reverse_are_found(shared):
     name = "erainterim_t_37levels_1p5deg_20050123_old_cds_layout.nc"
     dataset = real(shared, name)
     reverse = dataset.isel(level=slice(None, None, -1)).assign_coords(level=dataset["level"])

@@ -52,7 +52,8 @@ def canonicalise(raw: xr.Dataset, origin: str, rename: Mapping[str, str] | None 
         UserError: The file holds no known variable, has no one-dimensional latitude and longitude, or is a forecast.
     """
     dataset = raw.drop_encoding()
-    dataset.attrs = {}
+    # What was put right before weatherml wrote the file itself stays known.
+    dataset.attrs = {key: raw.attrs[key] for key in (LAYOUT, PRELIMINARY) if key in raw.attrs}
     dataset = _without_bounds(_name_coordinates(dataset, origin))
     dataset = _name_variables(_merge_versions(dataset), origin, rename or {})
     dataset = _place_times(_place_levels(dataset, origin), origin)
@@ -77,19 +78,28 @@ def _name_coordinates(dataset: xr.Dataset, origin: str) -> xr.Dataset:
             )
     kept = {alias for target, aliases in _ALIASES.items() if target != "number" for alias in aliases}
     dataset = dataset.squeeze([d for d, n in dataset.sizes.items() if n == 1 and d not in kept])
+    names = _find_coordinates(dataset, origin)
+    for target, name in names.items():
+        dataset = _make_dimension(dataset, target, name)
+    return dataset
+
+
+def _find_coordinates(dataset: xr.Dataset, origin: str) -> dict[str, str]:
+    """Return the file's name of each canonical coordinate it has; latitude and longitude must span a rectangle."""
     found = {target: _coordinate(dataset, target, aliases) for target, aliases in _ALIASES.items()}
     names = {target: name for target, name in found.items() if name}
     _require_rectangle(dataset, names, origin)
-    for target, name in names.items():
-        dataset = dataset.set_coords(name)
-        dims = dataset[name].dims
-        # Before the rename, or a second coordinate along the same dimension would be in the way.
-        dataset = dataset.drop_vars(
-            [a for a in _ALIASES[target] if a != name and a in dataset.variables and a not in dims]
-        )
-        dataset = dataset.swap_dims({dims[0]: name}) if dims and dims[0] != name else dataset
-        dataset = dataset.drop_vars([a for a in dims if a != name and a in dataset.variables]).rename({name: target})
-    return dataset
+    return names
+
+
+def _make_dimension(dataset: xr.Dataset, target: str, name: str) -> xr.Dataset:
+    """Rename coordinate `name` to `target`, also the dimension it lies along, and drop its other spellings."""
+    dataset = dataset.set_coords(name)
+    dims = dataset[name].dims
+    if dims and dims[0] != name:
+        dataset = dataset.swap_dims({dims[0]: name})
+    others = {*_ALIASES[target], *dims} - {name}
+    return dataset.drop_vars([n for n in others if n in dataset.variables]).rename({name: target})
 
 
 def _coordinate(dataset: xr.Dataset, target: str, aliases: tuple[str, ...]) -> str | None:

@@ -74,7 +74,7 @@ def _check_grid(dataset: xr.Dataset) -> Iterator[Finding]:
 
 def _check_times(dataset: xr.Dataset) -> Iterator[Finding]:
     if "time" not in dataset.dims:
-        if not set(map(str, dataset.data_vars)) <= set(STATIC):
+        if "init_time" not in dataset.dims and not set(map(str, dataset.data_vars)) <= set(STATIC):
             yield Finding(
                 "warning", "time", "there is none; add it with dataset.expand_dims(time=[...]) before ingesting"
             )

@@ -38,7 +38,7 @@ _NOT_DATA = {
 # Time splits into chunks of dask's size (128 MiB unless set); a field at one time stays whole.
 _WHOLE = ("latitude", "lat", "longitude", "lon", "level", "pressure_level", "isobaricInhPa", "number")
 _CHUNKS: Mapping[str, Any] = {"time": "auto", "valid_time": "auto", **dict.fromkeys(_WHOLE, -1)}
-_SAMPLE = 1 << 20
+_SAMPLE = 1 << 16
 
 
 class FilesConfig(Config):
@@ -87,7 +87,7 @@ class FileSource:
         return tuple(self.dataset["level"].values.tolist()) if "level" in self.dataset.dims else ()
 
     def digest(self) -> str:
-        """Return a fingerprint of the files (names, sizes, first and last MiB of each) and of what is read of them."""
+        """Return a fingerprint of the files (names, sizes, first and last 64 KiB) and of what is read."""
         result = hashlib.sha256(self.config.model_dump_json(exclude={"paths"}).encode())
         for path in expand(self.config.paths):
             for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:

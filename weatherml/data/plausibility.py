@@ -139,14 +139,15 @@ _VERTICAL_TREND = {
 
 
 def _judge_level_order(summaries: Sequence[Summary], grid: LatLonGrid) -> Iterator[Finding]:
-    """Hold the means of the levels against the trend with pressure that the variable has everywhere."""
-    if not summaries or summaries[0].channel.variable not in _VERTICAL_TREND:
+    """Hold the means of the levels against the trend with pressure that the variable has."""
+    name = summaries[0].channel.variable if summaries else ""
+    # A region may lie below one inversion; only geopotential falls with pressure everywhere.
+    if name not in _VERTICAL_TREND or not (grid.is_global or name == "geopotential"):
         return
-    name = summaries[0].channel.variable
     sign, lowest, highest = _VERTICAL_TREND[name]
     inside = [(s.channel.level, s) for s in summaries if s.channel.level and lowest <= s.channel.level <= highest]
     means = [_box_mean(s.mean, grid, _EARTH) for _, s in inside]
-    # Inversions are weather in temperature and humidity: only levels far apart must be in order.
+    # Neighbouring levels may be near isothermal: only those far apart must be in order.
     apart = 1.0 if name == "geopotential" else 1.4
     far = [(i, j) for i in range(len(inside)) for j in range(i) if inside[i][0] >= apart * inside[j][0]]
     wrong = [(inside[j][0], inside[i][0]) for i, j in far if sign * (means[i] - means[j]) <= 0]

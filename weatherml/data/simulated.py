@@ -57,14 +57,14 @@ class PlanetConfig(Config):
     """
 
     name: Literal["simulated"] = "simulated"
-    truncation: int = Field(21, ge=5, le=106)
-    n_levels: int = Field(8, ge=5, le=40)
-    levels: tuple[int, ...] = Field(LEVEL_SETS["planet"], min_length=1)
-    seed: int = Field(0, ge=0)
-    mountain_height: float = Field(2000.0, ge=0, le=4000)
-    spin_up_days: int = Field(200, ge=0)
+    truncation: int = Field(default=21, ge=5, le=106)
+    n_levels: int = Field(default=8, ge=5, le=40)
+    levels: tuple[int, ...] = Field(default=LEVEL_SETS["planet"], min_length=1)
+    seed: int = Field(default=0, ge=0)
+    mountain_height: float = Field(default=2000.0, ge=0, le=4000)
+    spin_up_days: int = Field(default=200, ge=0)
     start: date = date(2000, 1, 1)
-    days: int = Field(2192, ge=1)
+    days: int = Field(default=2192, ge=1)
     time_step_hours: Literal[1, 2, 3, 6, 12] = 6
 
     @model_validator(mode="after")
@@ -184,6 +184,8 @@ class SimulatedSource:
 
     def _simulate(self, index: int) -> None:
         state, fields = self._planet.run(self._load(index), _SEGMENT)
+        if not np.isfinite(fields["temperature"][-1]).all():
+            raise UserError(f"the simulation became unstable after step {index * _SEGMENT}; lower mountain_height")
         self._save(index + 1, self._planet.to_arrays(state))
         self._segments[index] = {name: np.asarray(field) for name, field in fields.items()}
         if len(self._segments) > _SEGMENTS_IN_MEMORY:
@@ -194,13 +196,13 @@ class SimulatedSource:
 
     def _load(self, index: int) -> "State":
         if index == 0:
-            return self._planet.initial_state()
+            return self._planet.initial_state(self.config.seed)
         with np.load(self._path(index)) as arrays:
             return self._planet.from_arrays(arrays)
 
     def _save(self, index: int, arrays: dict[str, npt.NDArray[np.float32]]) -> None:
         content = io.BytesIO()
-        np.savez(content, **arrays)
+        np.savez(content, allow_pickle=False, **arrays)
         write_bytes(self._path(index), content.getvalue())
 
     def _path(self, index: int) -> Path:
@@ -211,7 +213,8 @@ class SimulatedSource:
         # jax and the dynamical core take seconds to import; configuring and describing the source needs neither.
         from weatherml.data.planet import Planet
 
-        return Planet(self.config)
+        c = self.config
+        return Planet(c.truncation, c.n_levels, c.levels, c.mountain_height, c.time_step_hours)
 
     @property
     def _start(self) -> np.datetime64:

@@ -1,9 +1,9 @@
 """From sigma levels to pressure levels and to mean sea level, one hydrostatic atmosphere throughout.
 
 Between model levels temperature and wind are linear in log-pressure, as in the model's own hydrostatic equation, and
-geopotential is its exact integral. Above the highest level air is isothermal. Below the lowest one, and so below ground,
-wind is constant and temperature rises by 6.5 K/km (the standard atmosphere, as ECMWF and Trenberth et al. 1993 do);
-geopotential and mean sea level pressure follow from that temperature.
+geopotential is its exact integral. Above the highest level air is isothermal. Below the lowest one, and so below
+ground, wind is constant and temperature rises by 6.5 K/km (the standard atmosphere, as ECMWF and Trenberth et al. 1993
+do); geopotential and mean sea level pressure follow from that temperature.
 """
 
 from typing import NamedTuple
@@ -86,7 +86,7 @@ def mean_sea_level_pressure(columns: Columns, gas: Gas) -> jax.Array:
 
 
 def _target(columns: Columns, pressure: np.ndarray) -> jax.Array:
-    return _column(np.log(pressure), columns.log_surface_pressure.ndim) - columns.log_surface_pressure
+    return jnp.asarray(_column(np.log(pressure), columns.log_surface_pressure.ndim)) - columns.log_surface_pressure
 
 
 def _column(values: np.ndarray, n_horizontal: int) -> np.ndarray:

@@ -121,7 +121,8 @@ def insolation(times: np.ndarray, span: np.timedelta64, grid: LatLonGrid) -> np.
     Returns:
         Fractions of the solar constant (at one astronomical unit): 0 by night, at most 1.035.
     """
-    sine, hour_angle, distance = solar_position(times + span / 2, grid)
+    middle = times + span.astype("timedelta64[ns]") // 2
+    sine, hour_angle, distance = solar_position(middle, grid)
     latitude = np.radians(grid.latitude)[:, None]
     steady = np.sin(latitude) * sine[:, None, None]
     swing = np.maximum(np.cos(latitude) * np.sqrt(1 - sine**2)[:, None, None], 1e-12)

@@ -298,19 +298,21 @@ def _orient(dataset: xr.Dataset, origin: str) -> xr.Dataset:
 
 def _finish(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     """Convert units, order dimensions and write the attributes."""
-    dims = (*LEADING, "level", "latitude", "longitude")
-    for name, field in dataset.data_vars.items():
-        strange = set(field.dims) - set(dims)
-        if strange:
-            raise UserError(
-                f"{name} in {origin} lies on {sorted(map(str, strange))}; only pressure levels and the surface are read"
-            )
-        converted = convert(field, str(name), origin).transpose(*(d for d in dims if d in field.dims))
-        converted.attrs = {key: field.attrs[key] for key in (SOURCE_NAME, "cell_methods") if key in field.attrs}
-        dataset[name] = converted
-    for coordinate in dataset.coords.values():
+    finished = dataset.assign({name: _finish_field(field, origin) for name, field in dataset.data_vars.items()})
+    for coordinate in finished.coords.values():
         coordinate.attrs = {}
-    return with_metadata(dataset)
+    return with_metadata(finished)
+
+
+def _finish_field(field: xr.DataArray, origin: str) -> xr.DataArray:
+    dims = (*LEADING, "level", "latitude", "longitude")
+    strange = sorted(str(d) for d in field.dims if d not in dims)
+    if strange:
+        held = f"{field.name} in {origin} lies on {strange}"
+        raise UserError(f"{held}; only pressure levels and the surface are read")
+    converted = convert(field, str(field.name), origin).transpose(*(d for d in dims if d in field.dims))
+    converted.attrs = {key: field.attrs[key] for key in (SOURCE_NAME, "cell_methods") if key in field.attrs}
+    return converted
 
 
 def iso(time: np.datetime64) -> str:

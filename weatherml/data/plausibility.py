@@ -208,9 +208,9 @@ _CONTRASTS = {
         _Contrast(_ANTARCTIC, _TROPICS, -5, _SCRAMBLED),
     ),
     "temperature": (_Contrast(_ARCTIC, _TROPICS, -3, _SCRAMBLED), _Contrast(_ANTARCTIC, _TROPICS, -3, _SCRAMBLED)),
-    "geopotential": (_Contrast(_CIRCUMPOLAR_TROUGH, _SUBARCTIC, 400, _FLIPPED),),
+    "geopotential": (_Contrast(_CIRCUMPOLAR_TROUGH, _SUBARCTIC, 600, _FLIPPED),),
     # The southern westerlies are the stronger ones all year.
-    "u_component_of_wind": (_Contrast(Box(45, 60), Box(-60, -45), 4, _FLIPPED),),
+    "u_component_of_wind": (_Contrast(Box(45, 60), Box(-60, -45), 5, _FLIPPED),),
     # Of the mask, not the values: where the sea is.
     "sea_surface_temperature": (
         _Contrast(Box(-90, -85), Box(85, 90), 0.5, _FLIPPED),

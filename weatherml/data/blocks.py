@@ -7,8 +7,8 @@ import xarray as xr
 
 from weatherml.state import StateSpec, to_array
 
-# Large enough that reading, not Python, takes the time; small enough for float64 copies of it on a laptop.
-_BLOCK_BYTES = 64 * 2**20
+# Large enough that reading, not Python, takes the time; small enough for float64 copies of it to pass quickly.
+_BLOCK_BYTES = 16 * 2**20
 
 
 def iterate_blocks(dataset: xr.Dataset, spec: StateSpec) -> Iterator[tuple[np.ndarray, np.ndarray]]:

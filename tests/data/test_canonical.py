@@ -196,6 +196,7 @@ def test_notes_survive_being_one_string():
         (lambda d: d.assign_coords(latitude=("latitude", [90, 45, 0, -45, -100.0])), "latitude must lie within"),
         (lambda d: d.assign_coords(latitude=("latitude", [90, 0, 45, -45, -90.0])), "north to south"),
         (lambda d: d.assign_coords(level=[300.5, 500, 850]), "whole hPa"),
+        (lambda d: d.assign_coords(level=d["level"].assign_attrs(units="1")), "only pressure levels are read"),
         (lambda d: d.assign_coords(time=[0, 1, 2]), "time holds int64"),
         (lambda d: d.rename(level="hybrid"), "lies on .'hybrid'"),
         (lambda d: d.rename(time="step").assign_coords(step=[0, 6, 12]), "holds forecasts"),

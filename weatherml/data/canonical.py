@@ -242,13 +242,14 @@ def _on_or_off_levels(field: xr.DataArray, origin: str) -> xr.DataArray:
 
 
 def _hectopascals(level: xr.DataArray, origin: str) -> xr.DataArray:
-    values = np.asarray(level.values, np.float64)
-    is_pascal = level.attrs.get("units") in ("Pa", "pascal") or values.max() > 2000
-    values = values / 100 if is_pascal else values
+    units, values = str(level.attrs.get("units", "")), np.asarray(level.values, np.float64)
+    if units and units.lower() not in ("pa", "pascal", "hpa", "mb", "mbar", "millibar", "millibars"):
+        raise UserError(f"{origin}: level has units {units!r}, not hPa or Pa; only pressure levels are read")
+    # Files without units count in one or the other; no level has 2000 hPa.
+    values = values / 100 if units.lower().startswith("pa") or values.max() > 2000 else values
     if np.any(values != np.round(values)) or np.any(values <= 0):
-        raise UserError(
-            f"{origin}: levels must be whole hPa, got {np.atleast_1d(values).tolist()}; select pressure levels"
-        )
+        held = f"{origin}: levels must be whole hPa, got {np.atleast_1d(values).tolist()}"
+        raise UserError(f"{held}; select pressure levels")
     return level.copy(data=values.astype(np.int32))
 
 

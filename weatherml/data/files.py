@@ -199,12 +199,14 @@ def _open(path: Path) -> tuple[str, list[xr.Dataset]]:
     if head.startswith(_CLASSIC):
         _require_whole_classic(path)
         return "NetCDF classic", [_open_netcdf(path)]
-    reason = (
-        "empty (0 bytes); download it again" if not head else f"not GRIB, NetCDF or zarr; it begins with {head[:16]!r}"
-    )
-    raise UserError(
-        f"{path} is {next((text for magic, text in _NOT_DATA.items() if head.lstrip().startswith(magic)), reason)}"
-    )
+    raise UserError(f"{path} is {_what_else(head)}")
+
+
+def _what_else(head: bytes) -> str:
+    if not head:
+        return "empty (0 bytes); download it again"
+    unknown = f"not GRIB, NetCDF or zarr; it begins with {head[:16]!r}"
+    return next((text for magic, text in _NOT_DATA.items() if head.lstrip().startswith(magic)), unknown)
 
 
 def _head(path: Path) -> bytes:

@@ -71,4 +71,4 @@ def _plain(units: str) -> str:
     """Return `m2 s-2` for `m**2 s**-2`, `m^2/s^2` and the like, in lower case."""
     text = units.strip().lower().replace("**", "").replace("^", "")
     text = re.sub(r"\s*/\s*([a-z]+)(\d*)", lambda match: f" {match[1]}-{match[2] or 1}", text)
-    return _SYNONYMS.get(text, text).removeprefix("1 ") if text != "1" else text
+    return _SYNONYMS.get(text, text).removeprefix("1 ")

@@ -136,6 +136,7 @@ def test_forecast_and_truth_share_their_colours_and_the_difference_is_their_own(
     figure = plot.forecast_vs_truth(forecast, truth)
     left, right, error = (ax.images[0] for ax in figure.axes[:3])
     np.testing.assert_array_equal(left.norm.boundaries, right.norm.boundaries)
+    np.testing.assert_allclose(error.norm.boundaries, -error.norm.boundaries[::-1])
     np.testing.assert_allclose(error.get_array(), left.get_array() - right.get_array(), atol=1e-3)
 
 

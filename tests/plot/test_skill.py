@@ -5,7 +5,11 @@ from matplotlib.colors import to_hex
 
 from weatherml import plot
 from weatherml.errors import UserError
+from weatherml.evaluation.evaluate import evaluate
+from weatherml.extremes import exceedance
+from weatherml.grid import LatLonGrid
 from weatherml.plot import style
+from weatherml.state import StateSpec, parse_channels, to_array, to_dataset
 
 LEADS = (np.arange(1, 6) * 12).astype("timedelta64[h]").astype("timedelta64[ns]")
 DAYS = np.arange(1, 6) / 2
@@ -30,7 +34,7 @@ def judgement():
     """Return a verdict on an event of base rate 0.1; of six classes of probability the last is never forecast."""
     by_lead = xr.DataArray(np.linspace(0.6, 0.1, 5), {"lead_time": LEADS}, ("lead_time",))
     by_lead = by_lead.expand_dims(bound=["estimate", "lower", "upper"], channel=CHANNELS[:2])
-    probability = xr.DataArray(np.linspace(0, 1, 6), {"probability": np.linspace(0, 1, 6)}, ("probability",))
+    probability = xr.DataArray(np.linspace(0, 1, 6), {"probability_bin": np.linspace(0, 1, 6)}, ("probability_bin",))
     share = (by_lead * 0 + 0.2).where(probability < 1, 0)
     diagram = {
         "forecast_probability": by_lead * 0 + probability,
@@ -40,8 +44,40 @@ def judgement():
     return xr.Dataset({"brier_skill": by_lead, "roc_area": 0.5 + by_lead / 2, **diagram}, attrs={"base_rate": 0.1})
 
 
+@pytest.fixture(scope="module")
+def forecast_and_truth():
+    """Return an ensemble of 4 from 3 init times, and the truth that it follows ever less closely."""
+    rng = np.random.default_rng(1)
+    spec = StateSpec(parse_channels(CHANNELS[:2]), LatLonGrid.gaussian(6, 10))
+    times = np.datetime64("2001-01-01", "ns") + np.arange(10) * np.timedelta64(12, "h")
+    truth = to_dataset(rng.normal(size=(10, *spec.shape)), spec, {"time": times})
+    states = to_array(truth, spec)
+    at_valid_times = np.stack([states[i + 1 : i + 6] for i in range(3)])[:, :, None]
+    noise = rng.normal(size=(3, 5, 4, *spec.shape)) * 0.2 * np.arange(1, 6)[:, None, None, None, None]
+    leads = {"init_time": times[:3], "lead_time": LEADS, "number": np.arange(4)}
+    return to_dataset(at_valid_times + noise, spec, leads), truth
+
+
 def line(ax, label):
     return next(found for found in ax.lines if found.get_label() == label)
+
+
+def test_what_evaluation_returns_can_be_drawn(forecast_and_truth):
+    forecast, truth = forecast_and_truth
+    scores = evaluate(forecast, truth, ["rmse", "crps_fair"])
+    drawn = line(plot.skill(scores, "rmse").axes[1], "forecast").get_ydata()
+    error = (forecast.mean("number") - truth["2m_temperature"].sel(time=forecast.valid_time))["2m_temperature"]
+    weights = xr.DataArray(LatLonGrid.from_dataset(truth).cell_areas(), dims="latitude")
+    exact = np.sqrt((error**2).weighted(weights).mean(("init_time", "latitude", "longitude")))
+    np.testing.assert_allclose(drawn, exact, rtol=1e-4)
+
+
+def test_what_the_extremes_return_can_be_drawn(forecast_and_truth):
+    forecast, truth = forecast_and_truth
+    threshold = (truth.isel(time=0, drop=True) * 0 + 1.28).assign_attrs(quantile=0.9)
+    drawn = plot.verdict(exceedance.verdict(forecast, truth, threshold), "2m_temperature")
+    by_lead = drawn.axes[2].lines[0].get_ydata()
+    assert by_lead[0] > 0.5 and by_lead[0] > by_lead[-1]
 
 
 def test_a_line_holds_the_estimate_in_shown_units_against_days(scores):

@@ -153,9 +153,8 @@ def _unrolled(field: xr.DataArray) -> tuple[_Array, npt.NDArray[np.floating]]:
     grid = _grid_of(field)
     longitude = np.asarray(grid.longitude)
     if grid.is_global:
-        return np.r_[longitude[-1] - 360, longitude, longitude[0] + 360], np.pad(
-            field.values, ((0, 0), (1, 1)), mode="wrap"
-        )
+        closed = np.pad(field.values, ((0, 0), (1, 1)), mode="wrap")
+        return np.r_[longitude[-1] - 360, longitude, longitude[0] + 360], closed
     gaps = np.diff(longitude, append=longitude[0] + 360)
     first = (int(gaps.argmax()) + 1) % grid.n_lon
     return np.r_[longitude[first:] - 360 * (first > 0), longitude[:first]], np.roll(field.values, -first, axis=1)

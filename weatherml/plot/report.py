@@ -118,7 +118,7 @@ def _paragraphs(text: str) -> str:
 
 def _picture(caption: str, figure: Figure) -> str:
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=_DPI)
     encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
     width, height = (round(inches * 96) for inches in figure.get_size_inches())
     image = f'<img src="data:image/png;base64,{encoded}" alt="{escape(caption)}" width="{width}" height="{height}">'

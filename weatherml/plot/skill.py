@@ -154,7 +154,7 @@ def _draw_reliability(figure: SubFigure, chosen: xr.Dataset) -> None:
     _draw_reference(ax, chosen.attrs["base_rate"])
     for lead, colour in zip(curves["lead_time"].values, colours, strict=True):
         curve = curves.sel(lead_time=lead)
-        seen = curve.isel(probability=np.flatnonzero(curve["forecast_share"] > 0))
+        seen = curve.isel(probability_bin=np.flatnonzero(curve["forecast_share"] > 0))
         probability = seen["forecast_probability"]
         ax.plot(probability, seen["observed_frequency"], "o-", ms=4, color=colour, label=style.write_lead(lead))
         sharpness.plot(probability, seen["forecast_share"], "o-", ms=3, lw=1.2, color=colour)

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
+from weatherml import scores
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.scores import area_mean
 from weatherml.state import Channel, spec_of
 
 BLOCK_BYTES = 128 << 20
@@ -39,6 +39,11 @@ class Fields:
         return mean
 
     @cached_property
+    def ensemble_variance(self) -> np.ndarray:
+        """Unbiased variance of the members, `[lead, point]`."""
+        return np.asarray(scores.ensemble_variance(self.members - self.truth))  # of errors: small numbers keep digits
+
+    @cached_property
     def error(self) -> np.ndarray:
         """Ensemble mean less truth, float64 `[lead, point]`."""
         return np.asarray(self.ensemble_mean - self.truth)
@@ -55,7 +60,7 @@ class Fields:
 
     def area_mean(self, field: np.ndarray) -> np.ndarray:
         """Average `[..., point]` over the area of the points."""
-        return np.asarray(area_mean(field, self.weights))
+        return np.asarray(scores.area_mean(field, self.weights))
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ class Matched:
         """Read one variable: `[member, lead, level, lat, lon]`, truth and reference `[lead, level, lat, lon]`."""
         levels = self.levels[name]
         members = _values(self.forecast[name].isel(init_time=init, lead_time=leads), levels, "number", "lead_time")
-        truth = _values(self.truth[name].isel(time=self._truth_index[init, leads]), levels, "time")
+        truth = _values(self.truth[name].isel(time=as_slice(self._truth_index[init, leads])), levels, "time")
         if self.reference is None:
             return [members, truth, np.broadcast_to(np.float32("nan"), truth.shape)]
         if self._reference_index is None:
@@ -190,7 +195,7 @@ class Matched:
         return [
             members,
             truth,
-            _values(self.reference[name].isel(time=self._reference_index[init, leads]), levels, "time"),
+            _values(self.reference[name].isel(time=as_slice(self._reference_index[init, leads])), levels, "time"),
         ]
 
     def _checked(self, init: int, leads: slice, channel: int, arrays: list[np.ndarray]) -> Fields:
@@ -227,12 +232,22 @@ def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray
     return found
 
 
+def as_slice(index: np.ndarray) -> slice | np.ndarray:
+    """Return evenly rising positions as a slice, which stores read without gathering; others as they are."""
+    steps = np.diff(index)
+    if not len(index) or (steps != steps[:1]).any() or (steps <= 0).any():
+        return index
+    step = int(steps[0]) if len(steps) else 1
+    return slice(int(index[0]), int(index[-1]) + 1, step)
+
+
 def _values(field: xr.DataArray, levels: tuple[int, ...], *leading: str) -> np.ndarray:
     """Load `[*leading, level, lat, lon]`; a dimension that the field lacks has length one."""
     if levels:
-        field = field.sel(level=list(levels))
+        field = field.isel(level=as_slice(field.indexes["level"].get_indexer(levels)))
     dims = (*leading, "level", "latitude", "longitude")
-    values: np.ndarray = field.expand_dims([dim for dim in dims if dim not in field.dims]).transpose(*dims).values
+    loaded = field.compute()  # before the axes move: lazy stores gather point by point what is transposed first
+    values: np.ndarray = loaded.expand_dims([dim for dim in dims if dim not in field.dims]).transpose(*dims).values
     return values
 
 

@@ -45,22 +45,20 @@ def ensemble_variance(members: Array) -> Array:
     return members.__array_namespace__().var(members, axis=0, correction=1)
 
 
-def finite_ensemble_variance(members: Array) -> Array:
-    """Return the variance that a reliable ensemble's mean squared error equals: unbiased, times (M + 1) / M.
+def expected_squared_error(variance: Array, n_members: int) -> Array:
+    """Return the squared error of the ensemble mean that a reliable ensemble of this unbiased variance has.
 
-    Fortin et al. 2014, doi:10.1175/JHM-D-14-0008.1, equation 15.
+    Fortin et al. 2014, doi:10.1175/JHM-D-14-0008.1, equation 15: the variance times (M + 1) / M.
     """
-    n_members = members.shape[0]
-    return ensemble_variance(members) * ((n_members + 1) / n_members)
+    return variance * ((n_members + 1) / n_members)
 
 
-def spread_skill(variance: Array, squared_error: Array) -> Array:
-    """Return the ratio of spread to the error of the ensemble mean, from mean `finite_ensemble_variance` and mean
-    squared error.
+def spread_skill(expected: Array, squared_error: Array) -> Array:
+    """Return spread over error from mean `expected_squared_error` and mean squared error of the ensemble mean.
 
     1 for a reliable ensemble of any size, below 1 where it is overconfident.
     """
-    return variance.__array_namespace__().sqrt(variance / squared_error)
+    return expected.__array_namespace__().sqrt(expected / squared_error)
 
 
 def mean_absolute_difference(members: Array) -> Array:
@@ -147,23 +145,23 @@ def roc_area(counts: Array) -> Array:
 
 
 def forecast_probability(counts: Array, n_bins: int) -> Array:
-    """Return the mean forecast probability in bins centred on 0 .. 1, `[..., bin]`, NaN in an empty bin.
+    """Return the mean forecast probability in each of the bins, `[..., bin]`, NaN in an empty bin.
 
     Args:
         counts: As in `brier`.
-        n_bins: Number of bins; a probability falls into that of the nearest centre.
+        n_bins: Into which the M + 1 classes are shared out evenly, in order; at most M + 1.
     """
     cases = _over_events(counts)
     return _in_bins(cases * _probability(counts), n_bins) / _in_bins(cases, n_bins)
 
 
 def observed_frequency(counts: Array, n_bins: int) -> Array:
-    """Return how often the event happened where it was forecast with each probability; as `forecast_probability`."""
+    """Return how often the event happened in each bin of forecast probability; as `forecast_probability`."""
     return _in_bins(counts[..., 1, :], n_bins) / _in_bins(_over_events(counts), n_bins)
 
 
 def forecast_share(counts: Array, n_bins: int) -> Array:
-    """Return the share of cases forecast with each probability; as `forecast_probability`, 0 in an empty bin."""
+    """Return the share of cases in each bin of forecast probability; as `forecast_probability`, 0 in an empty bin."""
     cases = _in_bins(_over_events(counts), n_bins)
     return cases / cases.sum(axis=-1, keepdims=True)
 
@@ -174,8 +172,9 @@ def _over_events(counts: Array) -> Array:
 
 def _in_bins(classes: Array, n_bins: int) -> Array:
     xp = classes.__array_namespace__()
-    nearest = xp.round(xp.linspace(0.0, n_bins - 1.0, classes.shape[-1]))
-    return classes @ xp.astype(nearest[:, None] == xp.arange(n_bins), classes.dtype)
+    n_classes = classes.shape[-1]
+    bins = xp.floor((xp.arange(n_classes) + 0.5) * (n_bins / n_classes))
+    return classes @ xp.astype(bins[:, None] == xp.arange(n_bins), classes.dtype)
 
 
 def _probability(counts: Array) -> Array:

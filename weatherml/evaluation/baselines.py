@@ -1,13 +1,15 @@
 """What a forecast must beat: persistence, climatology and damped persistence, as forecasts like any other."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.matching import time_index
+from weatherml.matching import as_slice, time_index
 from weatherml.state import spec_of, with_metadata
 
 
@@ -91,24 +93,12 @@ def fit_damping(truth: xr.Dataset, climatology: xr.Dataset, lead_times: np.ndarr
         UserError: The climatology lacks a time, or no two times lie one lead apart.
     """
     expected = climatology.isel(time=time_index(climatology, truth["time"].values, "the climatology"))
-    later = [_later(truth, lead) for lead in lead_times]
-    areas = LatLonGrid.from_dataset(truth).cell_areas()[:, None]
-
-    def fit(anomaly: xr.DataArray) -> xr.DataArray:
-        fields: list[list[str]] = [["time", "latitude", "longitude"]]
-        kwargs = {"areas": areas, "later": later}
-        fitted: xr.DataArray = xr.apply_ufunc(
-            _regress,
-            anomaly.load(),
-            input_core_dims=fields,
-            output_core_dims=[["lead_time"]],
-            vectorize=True,
-            kwargs=kwargs,
-        )
-        return fitted
-
-    damping = xr.Dataset({name: fit(truth[name] - expected[name]) for name in spec_of(truth).variables})
-    return damping.assign_coords(lead_time=lead_times).transpose("lead_time", ...)
+    pairs = [_pairs(truth, lead) for lead in lead_times]
+    regress = partial(_regress, areas=LatLonGrid.from_dataset(truth).cell_areas()[:, None], pairs=pairs)
+    core = {"input_core_dims": [["time", "latitude", "longitude"]], "output_core_dims": [["lead_time"]]}
+    anomalies = ((name, truth[name] - expected[name]) for name in spec_of(truth).variables)
+    slopes = {name: xr.apply_ufunc(regress, a.compute(), **core, vectorize=True) for name, a in anomalies}
+    return xr.Dataset(slopes).assign_coords(lead_time=lead_times).transpose("lead_time", ...)
 
 
 def _at_valid_times(dataset: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
@@ -117,25 +107,22 @@ def _at_valid_times(dataset: xr.Dataset, init_times: np.ndarray, lead_times: np.
     return chosen.assign_coords(init_time=init_times, lead_time=lead_times)
 
 
-def _later(dataset: xr.Dataset, lead: np.timedelta64) -> np.ndarray:
-    """Return for each time the position of the time one lead later, -1 where there is none."""
+def _pairs(dataset: xr.Dataset, lead: np.timedelta64) -> tuple[slice | np.ndarray, slice | np.ndarray]:
+    """Return the positions of the times that have another one lead later, and of those later times."""
     times = dataset.indexes["time"]
-    index: np.ndarray = times.get_indexer(times + lead)
-    if (index < 0).all():
+    later = times.get_indexer(times + lead)
+    known = np.flatnonzero(later >= 0)
+    if not known.size:
         raise UserError(
             f"no two of the {len(times)} times lie {lead} apart; "
             "fit the damping at lead times that are multiples of the time step"
         )
-    return index
+    return as_slice(known), as_slice(later[known])
 
 
-def _regress(anomaly: np.ndarray, areas: np.ndarray, later: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the coefficient of each lead time from anomalies `[time, lat, lon]`."""
+def _regress(anomaly: np.ndarray, areas: np.ndarray, pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
+    """Return the slope of each lead time from anomalies `[time, lat, lon]`."""
     mask = np.isfinite(anomaly[0])
     start = anomaly[:, mask]
     weighted = start * np.broadcast_to(areas, mask.shape)[mask]
-    slopes = []
-    for index in later:
-        known = index >= 0
-        slopes.append(np.vdot(weighted[known], start[index[known]]) / np.vdot(weighted[known], start[known]))
-    return np.array(slopes)
+    return np.array([np.vdot(weighted[a], start[b]) / np.vdot(weighted[a], start[a]) for a, b in pairs])

@@ -56,12 +56,12 @@ def crps_fair(fields: Fields) -> np.ndarray:
 
 def ensemble_variance(fields: Fields) -> np.ndarray:
     """Mean unbiased variance of the members."""
-    return fields.area_mean(scores.ensemble_variance(fields.members - fields.truth))
+    return fields.area_mean(fields.ensemble_variance)
 
 
-def finite_ensemble_variance(fields: Fields) -> np.ndarray:
-    """Mean variance that the squared error of a reliable ensemble of this size equals."""
-    return fields.area_mean(scores.finite_ensemble_variance(fields.members - fields.truth))
+def expected_squared_error(fields: Fields) -> np.ndarray:
+    """Mean squared error that the ensemble mean has if the ensemble is reliable."""
+    return fields.area_mean(scores.expected_squared_error(fields.ensemble_variance, len(fields.members)))
 
 
 def _itself(mean: np.ndarray) -> np.ndarray:
@@ -88,5 +88,5 @@ registry.register("crps_fair")(Metric((crps_fair,), _itself))
 registry.register("spread")(Metric((ensemble_variance,), np.sqrt, needs_members=True))
 # Spread over the rmse of the ensemble mean, 1 for a reliable ensemble whatever its size.
 registry.register("spread_skill")(
-    Metric((finite_ensemble_variance, squared_error), scores.spread_skill, needs_members=True)
+    Metric((expected_squared_error, squared_error), scores.spread_skill, needs_members=True)
 )

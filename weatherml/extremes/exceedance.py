@@ -39,7 +39,7 @@ def verdict(
     Returns:
         Dims (bound, channel, lead_time), with 95 % bootstrap bounds over init times as from `evaluation.evaluate`:
         `brier`, of the probability as it was issued; `brier_fair`, less what the finite ensemble adds to it;
-        `brier_skill`, of `brier` against always forecasting the base rate; `roc_area`. And with a dim `probability`
+        `brier_skill`, of `brier` against always forecasting the base rate; `roc_area`. And with a dim `probability_bin`
         for the reliability diagram: `forecast_probability`, `observed_frequency`, `forecast_share`.
 
     Raises:
@@ -49,8 +49,8 @@ def verdict(
         base_rate = _base_rate(threshold)
     n_bins = min(forecast.sizes.get("number", 1) + 1, N_BINS)
     metrics = _metrics(base_rate, n_bins)
-    verdict = summarize(accumulate(forecast, truth, metrics, threshold, progress), metrics)
-    return verdict.assign_coords(probability=np.linspace(0, 1, n_bins)).assign_attrs(base_rate=base_rate)
+    means = accumulate(forecast, truth, metrics, threshold, progress)
+    return summarize(means, metrics).assign_attrs(base_rate=base_rate)
 
 
 def event_counts(fields: Fields) -> np.ndarray:
@@ -71,7 +71,7 @@ def _metrics(base_rate: float, n_bins: int) -> dict[str, Metric]:
         "roc_area": scores.roc_area,
     }
     diagram = (scores.forecast_probability, scores.observed_frequency, scores.forecast_share)
-    binned = {f.__name__: Metric((event_counts,), partial(f, n_bins=n_bins), axes=("probability",)) for f in diagram}
+    binned = {f.__name__: Metric((event_counts,), partial(f, n_bins=n_bins), axes=("probability_bin",)) for f in diagram}
     return {
         name: Metric((event_counts,), function, needs_reference=True) for name, function in functions.items()
     } | binned

@@ -1,0 +1,221 @@
+"""The program: its verbs, and what happens to a user's mistake."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weatherml.errors import UserError
+
+if TYPE_CHECKING:
+    from weatherml.experiment import Experiment
+
+# Verbs import what they need when they run, so that `weatherml --help` answers at once.
+
+app = typer.Typer(
+    help="Data-driven global weather forecasting: from ERA5 to ensemble forecasts, verdicts on extremes, and maps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[CONFIG] [KEY.PATH=VALUE]...", help="A YAML file, and values that win over it."),
+]
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def main() -> None:
+    """Run the program; a user's mistake is one line and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        _stop(str(error), 2)
+    except KeyboardInterrupt as interruption:
+        _stop(str(interruption) or "interrupted; run the same command again to go on", 130)
+
+
+def _stop(message: str, code: int) -> None:
+    print(f"weatherml: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command()
+def demo(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
+    """Do the whole road: data, training, ensemble forecasts, scores, a verdict on extremes, maps and a report.
+
+    Without CONFIG a planet is simulated, so nothing is downloaded. What is already done in the folder is not done again.
+
+    Example: `weatherml demo` or `weatherml demo configs/t2m_erainterim.yaml -o runs/t2m`
+    """
+    experiment = _experiment(settings, output)
+    report = experiment.run()
+    results = {
+        "report": report,
+        "forecast store": experiment.path("forecast"),
+        "checkpoint": experiment.training.best_checkpoint,
+    }
+    for name, path in results.items():
+        print(f"{name:<15} {path.resolve()}")
+
+
+@app.command()
+def ingest(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
+    """Write the data of an experiment to a checked zarr store; an interrupted ingestion goes on where it stopped.
+
+    Example: `weatherml ingest configs/t2m_erainterim.yaml -o runs/t2m`
+    """
+    print(_experiment(settings, output).run("ingest"))
+
+
+@app.command()
+def statistics(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
+    """Compute statistics and climatology of the training period.
+
+    Example: `weatherml statistics configs/t2m_erainterim.yaml -o runs/t2m`
+    """
+    from weatherml.cli.tables import print_statistics
+
+    experiment = _experiment(settings, output)
+    experiment.run("statistics")
+    print_statistics(experiment.statistics)
+
+
+@app.command()
+def train(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
+    """Train a model; a training that was stopped or killed goes on where it was.
+
+    Example: `weatherml train configs/t2m_erainterim.yaml training.batch_size=16 -o runs/t2m`
+    """
+    experiment = _experiment(settings, output)
+    experiment.run("train")
+    print(experiment.training.best_checkpoint)
+
+
+@app.command()
+def forecast(
+    checkpoint: Annotated[Path, typer.Argument(help="What training wrote, for example runs/demo/training/checkpoints/best.")],
+    analysis: Annotated[Path, typer.Option(help="Store or files that hold the initial times.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Zarr store to write.")],
+    init: Annotated[list[str], typer.Option(help="An initial time; may be given more than once.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace what is at the output.")] = False,
+) -> None:
+    """Make forecasts from a checkpoint.
+
+    Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
+    --set lead_time=10d --set members=20 --set perturbation=spherical -o forecast.zarr`
+    """
+    from weatherml.cli.progress import bar
+    from weatherml.config import apply_overrides, from_mapping
+    from weatherml.data.files import open_files
+    from weatherml.forecast import ForecastConfig, Forecaster
+
+    config = from_mapping(ForecastConfig, apply_overrides({}, settings or []), "--set")
+    forecaster = Forecaster.load(checkpoint)
+    with bar("forecast") as report:
+        forecaster.run(open_files([str(analysis)]), init, config, output, overwrite, report)
+    print(output)
+
+
+@app.command()
+def evaluate(
+    forecast: Annotated[Path, typer.Argument(help="A forecast store.")],
+    truth: Annotated[Path, typer.Argument(help="Store or files that hold the valid times.")],
+    metric: Annotated[list[str] | None, typer.Option(help="A metric; may be given more than once.")] = None,
+    climatology: Annotated[Path | None, typer.Option(help="climatology.nc of a run, for metrics of anomalies.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a forecast against analyses, with 95 % intervals over initial times.
+
+    Example: `weatherml evaluate runs/demo/forecast.zarr runs/demo/data.zarr --metric rmse --metric crps_fair`
+    """
+    from weatherml.cli.paths import normal_of
+    from weatherml.cli.tables import print_scores
+    from weatherml.data.files import open_files
+    from weatherml.evaluation import evaluate
+    from weatherml.forecast import open_forecast
+
+    opened = open_forecast(forecast)
+    normal = None if climatology is None else normal_of(opened, climatology)
+    scores = evaluate(opened, open_files([str(truth)]), metric or ["rmse", "bias"], normal)
+    print_scores(scores, as_json)
+
+
+@app.command()
+def check(files: Annotated[list[str], typer.Argument(help="Files or stores.")], as_json: AsJson = False) -> None:
+    """Say what is wrong with files: layout, grid, times, gaps, units and implausible values. Exit code 1 for errors.
+
+    Example: `weatherml check era5_2020_*.nc`
+    """
+    from weatherml.cli.tables import print_findings
+    from weatherml.data.check import check_dataset
+    from weatherml.data.files import open_files
+
+    findings = check_dataset(open_files(files))
+    print_findings(findings, as_json)
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(path: Annotated[Path, typer.Argument(help="A file, store, forecast or checkpoint.")], as_json: AsJson = False) -> None:
+    """Say what a file, a store, a forecast or a checkpoint is.
+
+    Example: `weatherml info runs/demo/data.zarr`
+    """
+    from weatherml.cli.paths import describe_path
+    from weatherml.cli.tables import print_description
+
+    print_description(describe_path(path), as_json)
+
+
+@app.command()
+def plot(
+    path: Annotated[Path, typer.Argument(help="A forecast store, an analysis store or a file.")],
+    channel: Annotated[str, typer.Option(help="What to draw, for example z500 or t2m.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")] = Path("map.png"),
+    time: Annotated[str | None, typer.Option(help="Valid time of an analysis, initial time of a forecast; else the first.")] = None,
+    lead: Annotated[str | None, typer.Option(help="Lead time of a forecast, for example 5d; else the last.")] = None,
+    coastlines: Annotated[bool, typer.Option(help="Draw the Earth's coasts.")] = True,
+) -> None:
+    """Draw a map: of an analysis, of a forecast, or of an ensemble's mean and spread.
+
+    Example: `weatherml plot runs/demo/forecast.zarr --channel z500 --lead 5d --no-coastlines -o z500.png`
+    """
+    from weatherml import plot as draw
+    from weatherml.cli.paths import open_field
+
+    field = open_field(path, channel, time, lead)
+    members = field.sizes.get("number", 1)
+    if members > 1:
+        figure = draw.spread(field, coastlines=coastlines)
+    else:
+        figure = draw.map(field.squeeze("number") if "number" in field.dims else field, coastlines=coastlines)
+    figure.savefig(output, dpi=160)
+    print(output)
+
+
+def _experiment(settings: Sequence[str] | None, output: Path) -> "Experiment":
+    """Build from positional words: those with an equals sign are overrides, the other is a file."""
+    from weatherml.cli.progress import bar
+    from weatherml.config import apply_overrides, from_mapping, load_yaml
+    from weatherml.experiment import Experiment, ExperimentConfig
+
+    words = settings or []
+    files, overrides = [w for w in words if "=" not in w], [w for w in words if "=" in w]
+    if len(files) > 1:
+        raise UserError(f"one configuration file at most, got {' and '.join(files)}; overrides read key.path=value")
+    if files:
+        config = load_yaml(ExperimentConfig, files[0], overrides)
+    else:
+        config = from_mapping(ExperimentConfig, apply_overrides({}, overrides), "override")
+    return Experiment(config, output, bar)

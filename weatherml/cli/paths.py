@@ -1,0 +1,113 @@
+"""Whatever lies at a path a user gives: a file, a store, a forecast or a checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from weatherml.checkpoint import Checkpoint
+from weatherml.data.climatology import Climatology
+from weatherml.data.describe import describe
+from weatherml.data.files import open_files
+from weatherml.errors import UserError
+from weatherml.forecast import open_forecast
+from weatherml.forecast.ensemble import format_duration, parse_duration
+from weatherml.state import Channel, spec_of
+
+
+def describe_path(path: Path) -> dict[str, Any]:
+    """Describe what is there in JSON-able values.
+
+    Raises:
+        UserError: It is nothing that weatherml knows.
+    """
+    if (path / "checkpoint.json").exists():
+        return _describe_checkpoint(Checkpoint.load(path))
+    if is_forecast(path):
+        return _describe_forecast(open_forecast(path))
+    return describe(open_files([str(path)]))
+
+
+def is_forecast(path: Path) -> bool:
+    """Return whether a folder is a forecast store, finished or not."""
+    return (path / "init_time").is_dir() or path.with_name(f".{path.name}.partial").is_dir()
+
+
+def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> xr.DataArray:
+    """Open one field of an analysis or a forecast.
+
+    Args:
+        path: Forecast store, analysis store or file.
+        channel: Such as `z500`.
+        time: Valid time of an analysis, initial time of a forecast; the first when None.
+        lead: Lead time of a forecast such as `5d`; the last when None.
+
+    Returns:
+        `[latitude, longitude]`, of a forecast `[number, latitude, longitude]`, in memory.
+
+    Raises:
+        UserError: There is no such time, lead or channel.
+    """
+    dataset = open_forecast(path) if is_forecast(path) else open_files([str(path)])
+    wanted = Channel.parse(channel)
+    spec_of(dataset, [channel])
+    field = dataset[wanted.variable]
+    field = field if wanted.level is None else field.sel(level=wanted.level)
+    if "lead_time" in field.dims:
+        field = _pick(field, "lead_time", None if lead is None else parse_duration(lead), -1)
+    for dim in {"time", "init_time"} & set(field.dims):
+        field = _pick(field, str(dim), None if time is None else _moment(time), 0)
+    return field.load()
+
+
+def normal_of(forecast: xr.Dataset, path: Path) -> xr.Dataset:
+    """Return the climatology of a file at the valid times of a forecast."""
+    return Climatology.load(path).at(np.unique(forecast["valid_time"].values))
+
+
+def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    provenance, grid = checkpoint.provenance, checkpoint.spec.grid
+    return {
+        "kind": "checkpoint",
+        "model": vars(checkpoint.model),
+        "parameters": sum(int(np.size(array)) for array in checkpoint.weights.values()),
+        "channels": list(checkpoint.spec.names),
+        "grid": f"{grid.n_lat} x {grid.n_lon}",
+        "step": format_duration(checkpoint.time_step),
+        "trained on": " to ".join(checkpoint.normalizer.statistics.period),
+        "data": provenance.data,
+        "optimiser steps": provenance.step,
+        "validation loss": provenance.validation_loss,
+        "packages": dict(provenance.packages),
+    }
+
+
+def _describe_forecast(forecast: xr.Dataset) -> dict[str, Any]:
+    init, lead = forecast["init_time"].values, forecast["lead_time"].values
+    return {
+        "kind": "forecast",
+        "init times": f"{len(init)}, {init[0]:.16} to {init[-1]:.16}",
+        "lead times": f"{len(lead)}, {format_duration(lead[0])} to {format_duration(lead[-1])}",
+        "members": forecast.sizes["number"],
+        "channels": [str(name) for name in forecast.data_vars],
+        "size": forecast.nbytes,
+        "failed": forecast.attrs.get("failed", "none"),
+        "config": forecast.attrs["forecast_config"],
+    }
+
+
+def _pick(field: xr.DataArray, dim: str, value: np.generic | None, default: int) -> xr.DataArray:
+    if value is None:
+        return field.isel({dim: default})
+    values = field[dim].values
+    if value not in values:
+        raise UserError(f"there is no {dim} {value}; the data have {len(values)} from {values[0]} to {values[-1]}")
+    return field.sel({dim: value})
+
+
+def _moment(text: str) -> np.datetime64:
+    try:
+        return np.datetime64(text).astype("datetime64[ns]")
+    except ValueError:
+        raise UserError(f"{text!r} is no time; write it like 2005-01-09 or 2005-01-09T12") from None

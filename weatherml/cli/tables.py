@@ -1,0 +1,76 @@
+"""Results on the terminal: tables for people, JSON for programs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+from weatherml.data.finding import Finding
+from weatherml.data.statistics import Statistics
+
+_COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
+_DAY = np.timedelta64(1, "D")
+_MOST_LEADS = 8
+_out = Console(highlight=False)
+
+
+def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
+    """Print what a check found."""
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))
+        return
+    for finding in findings:
+        _out.print(f"[{_COLOURS[finding.severity]}]{finding.severity:<8}[/] {finding.subject}: {finding.message}")
+    if not findings:
+        _out.print("nothing to report")
+
+
+def print_description(description: Mapping[str, Any], as_json: bool) -> None:
+    """Print what something is."""
+    if as_json:
+        print(json.dumps(description, indent=1, default=str))
+        return
+    for key, value in description.items():
+        _out.print(f"[bold]{key:<12}[/] {_words(value)}", soft_wrap=True)
+
+
+def print_statistics(statistics: Statistics) -> None:
+    """Print mean, spread and one-step change of every channel."""
+    table = Table("channel", "units", "mean", "std", "std of one step", "valid cells")
+    valid = statistics.valid.mean(axis=(1, 2))
+    rows = zip(statistics.spec.channels, statistics.mean, statistics.std, statistics.difference_std, valid, strict=True)
+    for channel, mean, std, difference, share in rows:
+        table.add_row(str(channel), channel.units, f"{mean:.5g}", f"{std:.4g}", f"{difference:.4g}", f"{share:.0%}")
+    _out.print(table)
+
+
+def print_scores(scores: xr.Dataset, as_json: bool) -> None:
+    """Print every metric by channel and lead time, with its interval."""
+    if as_json:
+        print(json.dumps(scores.to_dict(), default=str))
+        return
+    leads = scores["lead_time"].values[:: -(-scores.sizes["lead_time"] // _MOST_LEADS)]
+    for metric in map(str, scores.data_vars):
+        table = Table("channel", *(f"{lead / _DAY:g} d" for lead in leads), title=metric)
+        for channel in scores["channel"].values:
+            table.add_row(str(channel), *(_interval(scores[metric].sel(channel=channel, lead_time=d)) for d in leads))
+        _out.print(table)
+
+
+def _interval(score: xr.DataArray) -> str:
+    estimate, lower, upper = (float(score.sel(bound=bound)) for bound in ("estimate", "lower", "upper"))
+    return f"{estimate:.4g}" if np.isnan(lower) else f"{estimate:.4g} ({lower:.4g} .. {upper:.4g})"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_words(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        separator = "\n" + 13 * " " if value and isinstance(value[0], Mapping) else " "
+        return separator.join(map(_words, value))
+    return str(value)

@@ -1,0 +1,6 @@
+"""From one configuration to one run: the whole road, assembled."""
+
+from weatherml.experiment.config import ExperimentConfig, ExtremesConfig, PeriodsConfig
+from weatherml.experiment.run import PHASES, Experiment
+
+__all__ = ["PHASES", "Experiment", "ExperimentConfig", "ExtremesConfig", "PeriodsConfig"]

@@ -1,0 +1,100 @@
+"""One file, one experiment: what is learned from which data, and how it is judged."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from weatherml.checkpoint import Prediction
+from weatherml.config import Config
+from weatherml.data.files import FilesConfig
+from weatherml.data.period import Period
+from weatherml.data.simulated import PlanetConfig
+from weatherml.forecast import ForecastConfig, SphericalConfig
+from weatherml.models import FourCastNetConfig
+from weatherml.training import Stage, TrainingConfig
+from weatherml.variables import PRESETS
+
+
+class PeriodsConfig(Config):
+    """Which times are learned from, chosen by, and judged on; no two may overlap.
+
+    Attributes:
+        training: For statistics, climatology and weights.
+        validation: To choose the best weights.
+        test: Initial and valid times of the forecasts that are judged.
+    """
+
+    training: Period = ("2000-01-01", "2004-10-31")
+    validation: Period = ("2004-11-11", "2004-12-31")
+    test: Period = ("2005-01-01", "2005-12-31")
+
+
+class ClimatologyConfig(Config):
+    """The climatology that anomalies refer to.
+
+    Attributes:
+        n_annual: Harmonics of the year; 0 for a planet without seasons.
+        n_diurnal: Harmonics of the day, where the time step resolves them.
+    """
+
+    n_annual: int = Field(default=0, ge=0)
+    n_diurnal: int = Field(default=0, ge=0)
+
+
+class ExtremesConfig(Config):
+    """The event that a verdict is given on.
+
+    Attributes:
+        channel: Which field; must be among the channels that the forecast keeps.
+        quantile: Of the training period at each place; above it is extreme.
+    """
+
+    channel: str = "t850"
+    quantile: float = Field(default=0.95, gt=0, lt=1)
+
+
+class ExperimentConfig(Config):
+    """The whole road from data to verdict. The defaults are the demonstration on a simulated planet.
+
+    Attributes:
+        title: Heads the report.
+        source: Where the data come from.
+        channels: Fields of the state, in the order of its arrays.
+        periods: Who sees which times.
+        climatology: What anomalies refer to.
+        reference: What normalisation subtracts: the global mean of each channel, or the climatology of place and date.
+        forcings: What the network is told beside the state.
+        model: Its sizes.
+        prediction: What its output means.
+        training: How it learns.
+        forecast: Leads, members, and what is kept.
+        init_every: Time between initial times of the test period.
+        extremes: The event that is judged.
+        seed: Of the initial weights.
+    """
+
+    title: str = "A forecast of a simulated planet"
+    source: PlanetConfig | FilesConfig = Field(default=PlanetConfig(), discriminator="name")
+    channels: tuple[str, ...] = PRESETS["planet"]
+    periods: PeriodsConfig = PeriodsConfig()
+    climatology: ClimatologyConfig = ClimatologyConfig()
+    reference: Literal["mean", "climatology"] = "mean"
+    forcings: tuple[str, ...] = ()
+    model: FourCastNetConfig = FourCastNetConfig(patch=4, width=128, depth=4)
+    prediction: Prediction = "tendency"
+    training: TrainingConfig = TrainingConfig(
+        stages=(
+            Stage(rollout=1, n_steps=3000, learning_rate=1e-3),
+            Stage(rollout=2, n_steps=300, learning_rate=2e-4),
+        )
+    )
+    forecast: ForecastConfig = ForecastConfig(
+        lead_time="10d",
+        members=20,
+        perturbation=SphericalConfig(scale=0.1),
+        channels=("t500", "z500", "u500", "v500", "u250", "t850", "msl"),
+        rounding=0.01,
+    )
+    init_every: str = "8d"
+    extremes: ExtremesConfig = ExtremesConfig()
+    seed: int = Field(default=0, ge=0)

@@ -139,8 +139,8 @@ def wait_for(condition, seconds=60):
 
 def test_a_killed_ingest_is_completed_to_the_same_bytes(tmp_path, whole):
     store = tmp_path / "store.zarr"
-    for n in (3, 11):
-        process = start(store, delay=0.03)
+    for n in (3, 8):
+        process = start(store, delay=0.3)  # seconds from being whole when the signal comes
         wait_for(lambda n=n: n_shards(store) > n)
         process.send_signal(signal.SIGKILL)
         process.communicate()

@@ -5,7 +5,7 @@ from fake_data import FakeSource, analyses
 from weatherml.data.climatology import Climatology
 from weatherml.data.forcings import Forcings
 from weatherml.data.ingest import ingest
-from weatherml.data.loader import Samples, build_loader, iterate_batches
+from weatherml.data.loader import Samples, build_loader
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import compute_statistics
 from weatherml.data.store import open_store
@@ -115,10 +115,6 @@ def test_every_epoch_is_another_permutation(build):
     assert epochs[0] != epochs[1] != epochs[2]
 
 
-def test_a_loader_can_end_after_some_epochs(build):
-    assert len(list(build_loader(build(), 5, seed=0, n_epochs=2))) == 6
-
-
 @pytest.mark.parametrize("n_before", [0, 1, 4])
 def test_a_restored_state_continues_at_exactly_the_next_batch(build, n_before):
     samples = build()
@@ -140,15 +136,6 @@ def test_batches_are_stacked_samples(build):
     assert batch.state.dtype == batch.forcing.dtype == np.float32
 
 
-def test_validation_batches_come_in_the_order_of_time(build):
-    samples = build()
-    batches = list(iterate_batches(samples, 5))
-    assert len(batches) == 3
-    np.testing.assert_array_equal(batches[2].state[4], samples[14].state)
-    np.testing.assert_array_equal(batches[2].forcing[4], samples[14].forcing)
-
-
 def test_fewer_samples_than_a_batch_are_refused(build):
-    for start in (lambda: build_loader(build(), 18, seed=0), lambda: next(iterate_batches(build(), 18))):
-        with pytest.raises(UserError, match="batch size 18 must be from 1 to 17"):
-            start()
+    with pytest.raises(UserError, match="batch size 18 must be from 1 to 17"):
+        build_loader(build(), 18, seed=0)

@@ -1,7 +1,7 @@
 """Training samples: windows of consecutive states, normalised, in a reproducible order."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 import grain
@@ -95,8 +95,8 @@ class Samples:
         return slice(self._starts[index], self._starts[index] + self._n_times)
 
 
-def build_loader(samples: Samples, batch_size: int, seed: int, n_epochs: int | None = None) -> Any:
-    """Build the iterator of training batches.
+def build_loader(samples: Samples, batch_size: int, seed: int) -> Any:
+    """Build the endless iterator of training batches.
 
     Each epoch is a new permutation of the samples, a function of `seed` and the epoch alone, less the last incomplete
     batch. Batches are prepared ahead by threads.
@@ -105,7 +105,6 @@ def build_loader(samples: Samples, batch_size: int, seed: int, n_epochs: int | N
         samples: What to draw from.
         batch_size: Samples in a batch.
         seed: Of the permutations.
-        n_epochs: Passes over the samples; for ever when None.
 
     Returns:
         A grain iterator of `Batch`; `get_state` and `set_state` continue it at exactly the next batch.
@@ -113,23 +112,16 @@ def build_loader(samples: Samples, batch_size: int, seed: int, n_epochs: int | N
     Raises:
         UserError: There are fewer samples than a batch holds.
     """
-    _require_batch(samples, batch_size)
+    if not 1 <= batch_size <= len(samples):
+        raise UserError(
+            f"batch size {batch_size} must be from 1 to {len(samples)}, the number of samples;"
+            " choose a smaller batch or a longer period"
+        )
     order = grain.MapDataset.range(len(samples)).shuffle(seed=seed)
-    batches = order.batch(batch_size, drop_remainder=True, batch_fn=samples.gather).repeat(n_epochs)
+    batches = order.batch(batch_size, drop_remainder=True, batch_fn=samples.gather).repeat()
     n_ahead = _n_batches_ahead(samples, batch_size)
     options = grain.ReadOptions(num_threads=n_ahead, prefetch_buffer_size=n_ahead)
     return iter(batches.to_iter_dataset(options))
-
-
-def iterate_batches(samples: Samples, batch_size: int) -> Iterator[Batch]:
-    """Yield the samples once in the order of time, less the last incomplete batch: the same at every validation.
-
-    Raises:
-        UserError: There are fewer samples than a batch holds.
-    """
-    _require_batch(samples, batch_size)
-    for start in range(0, len(samples) - batch_size + 1, batch_size):
-        yield samples.gather(range(start, start + batch_size))
 
 
 class _Fields(Protocol):
@@ -189,14 +181,6 @@ def _window_starts(times: np.ndarray, time_step: np.timedelta64, n_steps: int) -
     if len(is_step) < n_steps:
         return np.empty(0, int)
     return np.flatnonzero(np.lib.stride_tricks.sliding_window_view(is_step, n_steps).all(axis=1))
-
-
-def _require_batch(samples: Samples, batch_size: int) -> None:
-    if not 1 <= batch_size <= len(samples):
-        raise UserError(
-            f"batch size {batch_size} must be from 1 to {len(samples)}, the number of samples;"
-            " choose a smaller batch or a longer period"
-        )
 
 
 def _n_batches_ahead(samples: Samples, batch_size: int) -> int:

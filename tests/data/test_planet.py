@@ -35,6 +35,14 @@ def test_highest_mountain_has_the_height_asked_for():
     assert mountains(longitude, latitude, 1500.0).max() == pytest.approx(1500.0, rel=0.01)
 
 
+@pytest.mark.parametrize("truncation", [7, 21, 31])
+def test_grid_of_the_source_is_that_of_the_dynamics(truncation, tmp_path):
+    nodes = Planet(truncation, 5, (500,), 0.0, 6).coordinates.horizontal
+    grid = SimulatedSource(PlanetConfig(truncation=truncation), tmp_path).grid
+    np.testing.assert_allclose(grid.latitude, np.degrees(nodes.latitudes)[::-1], atol=1e-4)
+    np.testing.assert_allclose(grid.longitude, np.degrees(nodes.longitudes), atol=1e-4)
+
+
 def test_resting_isothermal_air_is_level_over_mountains():
     planet = Planet(12, 5, (300, 500), mountain_height=1500.0, time_step_hours=6)
     state = planet.initial_state(seed=0)

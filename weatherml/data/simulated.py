@@ -37,7 +37,7 @@ _VARIABLES = (
     "surface_pressure",
 )
 _SEGMENT = 120  # output steps between two restart files
-_SEGMENTS_IN_MEMORY = 13  # a year of six-hourly fields, 220 MB at T21 with four levels
+_MEMORY = 2**28  # bytes of fields; more than all variables of one file of a store, which are read one by one
 
 
 class PlanetConfig(Config):
@@ -79,7 +79,7 @@ class SimulatedSource:
 
     The simulation is sequential. Its exact state is kept under `cache` at the end of every segment, so an interrupted
     reading continues, and a period read again is simulated again from the state before it, bit for bit on the same
-    machine. Reading forward in time is cheapest; the last year stays in memory.
+    machine. Reading forward in time is cheapest; what was read last stays in memory.
     """
 
     name = "simulated"
@@ -172,7 +172,8 @@ class SimulatedSource:
             "longitude": np.asarray(self.grid.longitude),
         }
         dims = {3: ("time", "latitude", "longitude"), 4: tuple(coords)}
-        return with_metadata(xr.Dataset({n: (dims[f.ndim], f) for n, f in fields.items()}, coords))
+        dataset = xr.Dataset({name: (dims[field.ndim], field) for name, field in fields.items()})
+        return with_metadata(dataset.assign_coords({d: coords[d] for d in dataset.dims}))
 
     def _segment(self, index: int) -> dict[str, npt.NDArray[np.float32]]:
         """Return the fields of one segment, simulated from the nearest state before it where not in memory."""
@@ -188,7 +189,8 @@ class SimulatedSource:
             raise UserError(f"the simulation became unstable after step {index * _SEGMENT}; lower mountain_height")
         self._save(index + 1, self._planet.to_arrays(state))
         self._segments[index] = {name: np.asarray(field) for name, field in fields.items()}
-        if len(self._segments) > _SEGMENTS_IN_MEMORY:
+        size = sum(field.nbytes for field in self._segments[index].values())
+        while len(self._segments) > max(1, _MEMORY // size):
             self._segments.popitem(last=False)
 
     def _latest_state(self, index: int) -> int:

@@ -1,1 +1,67 @@
-"""weatherml: data-driven global weather forecasting in JAX."""
+"""weatherml: data-driven global weather forecasting in JAX, from ERA5 to ensemble forecasts and verdicts on extremes.
+
+The names below are loaded when they are first used, so that importing the package is quick and needs no optional extra.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weatherml import plot as plot
+    from weatherml.checkpoint import Checkpoint as Checkpoint
+    from weatherml.config import load_yaml as load_yaml
+    from weatherml.data.check import check_dataset as check_dataset
+    from weatherml.data.climatology import Climatology as Climatology
+    from weatherml.data.files import open_files as open_files
+    from weatherml.data.ingest import ingest as ingest
+    from weatherml.data.statistics import Statistics as Statistics
+    from weatherml.data.store import open_store as open_store
+    from weatherml.errors import UserError as UserError
+    from weatherml.evaluation import baselines as baselines
+    from weatherml.evaluation import evaluate as evaluate
+    from weatherml.experiment import Experiment as Experiment
+    from weatherml.experiment import ExperimentConfig as ExperimentConfig
+    from weatherml.extremes import local_quantile as local_quantile
+    from weatherml.extremes import verdict as verdict
+    from weatherml.forecast import Forecaster as Forecaster
+    from weatherml.forecast import open_forecast as open_forecast
+    from weatherml.grid import LatLonGrid as LatLonGrid
+    from weatherml.state import StateSpec as StateSpec
+    from weatherml.training import train as train
+
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    "Climatology": "data.climatology",
+    "Experiment": "experiment",
+    "ExperimentConfig": "experiment",
+    "Forecaster": "forecast",
+    "LatLonGrid": "grid",
+    "StateSpec": "state",
+    "Statistics": "data.statistics",
+    "UserError": "errors",
+    "baselines": "evaluation",
+    "check_dataset": "data.check",
+    "evaluate": "evaluation",
+    "ingest": "data.ingest",
+    "load_yaml": "config",
+    "local_quantile": "extremes",
+    "open_files": "data.files",
+    "open_forecast": "forecast",
+    "open_store": "data.store",
+    "train": "training",
+    "verdict": "extremes",
+}
+
+__all__ = sorted([*_HOMES, "plot"])  # noqa: PLE0605 - computed, so that a name is written once
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot":
+        return import_module("weatherml.plot")
+    if name in _HOMES:
+        return getattr(import_module(f"weatherml.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'weatherml' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -202,6 +202,13 @@ def test_a_truncated_file_is_refused(archive, tmp_path, name, share):
     assert name in str(caught.value)
 
 
+def test_a_grib_file_cut_in_the_first_bytes_of_a_message_is_refused(archive, tmp_path):
+    content = (archive / "fields.grib").read_bytes()
+    (tmp_path / "short.grib").write_bytes(content[: content.rindex(b"GRIB") + 3])
+    with pytest.raises(UserError, match="cut off in the middle of a GRIB message"):
+        open_files(tmp_path / "short.grib")
+
+
 def test_a_truncated_file_with_an_unlimited_time_is_refused(tmp_path):
     with netCDF4.Dataset(tmp_path / "whole.nc", "w", format="NETCDF3_CLASSIC") as file:
         for name, size in {"time": None, "latitude": 3, "longitude": 5}.items():

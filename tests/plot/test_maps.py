@@ -52,6 +52,14 @@ def test_a_region_across_greenwich_is_drawn_in_one_piece(make_field):
     assert place_of_maximum(figure)[1] == pytest.approx(354, abs=0.3)
 
 
+def test_a_region_is_true_to_scale_in_its_middle(make_field, paint):
+    grid = LatLonGrid(tuple(np.arange(68.0, 51, -2)), tuple(np.arange(4.0, 25, 3)))
+    figure = plot.map(make_field(lambda lat, lon: lat + lon, grid=grid))
+    paint(figure)
+    (left, bottom), (right, top) = figure.axes[0].transData.transform([(0, 60), (1, 61)])
+    assert (right - left) / (top - bottom) == pytest.approx(0.5, rel=0.01)  # cosine of 60 degrees
+
+
 def test_missing_values_are_light_grey_and_others_are_not(make_field, colour_at):
     field = make_field(lambda lat, lon: np.where((lat > 20) & (lon > 60) & (lon < 150), np.nan, 280 + lat / 9))
     masked, valid = colour_at(plot.map(field, coastlines=False), (50, 100), (-50, 100))
@@ -184,6 +192,15 @@ def test_a_field_with_more_dimensions_is_refused(make_field):
 def test_a_field_without_any_value_is_refused(make_field):
     with pytest.raises(UserError, match="every value is NaN"):
         plot.map(make_field(lambda lat, lon: np.nan * lat))
+
+
+def test_no_words_are_cut_off_at_the_edge_of_the_picture(make_field, paint):
+    field = make_field(lambda lat, lon: lat + 0 * lon, time=np.datetime64("2021-09-04", "ns"))
+    for figure in (plot.map(field, coastlines=False), plot.forecast_vs_truth(field, field + 1, coastlines=False)):
+        paint(figure)
+        drawn = figure.get_tightbbox()
+        assert drawn.x0 >= 0 and drawn.y0 >= 0
+        assert drawn.x1 <= figure.get_figwidth() and drawn.y1 <= figure.get_figheight()
 
 
 def test_drawing_leaves_no_figure_open(make_field):

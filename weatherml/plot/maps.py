@@ -49,7 +49,7 @@ def map(
         UserError: The field has other dimensions, or no finite value.
     """
     quantity = style.quantity_of_field(field)
-    values = quantity.shown_difference(field) if difference else quantity.shown(field)
+    values = (quantity.shown_difference(field) if difference else quantity.shown(field)).compute()
     shading = style.shade_difference(values, quantity) if difference else style.shade(values, quantity)
     with style.new_figure(*_size(_grid_of(field))) as figure:
         ax = _add_map(figure, 111, field)
@@ -74,6 +74,7 @@ def forecast_vs_truth(
     Raises:
         UserError: The grids or the valid times differ.
     """
+    forecast, truth = forecast.compute(), truth.compute()
     _require_comparable(forecast, truth)
     quantity = style.quantity_of_field(forecast)
     pair = [quantity.shown(field) for field in (forecast, truth)]
@@ -81,8 +82,8 @@ def forecast_vs_truth(
     shading = style.shade(np.stack([field.values for field in pair]), quantity)
     error_shading = style.shade_difference(error, quantity)
     width, height = _size(_grid_of(forecast))
-    with style.new_figure(1.25 * width, 1.3 * height) as figure:
-        places = figure.add_gridspec(2, 4, hspace=0.12)
+    with style.new_figure(1.25 * width, 1.42 * height) as figure:
+        places = figure.add_gridspec(2, 4, hspace=0.05)
         axes = [_add_map(figure, place, forecast) for place in (places[0, :2], places[0, 2:], places[1, 1:3])]
         filled = [_fill(*drawn) for drawn in zip(axes, [*pair, error], [shading, shading, error_shading], strict=True)]
         _add_colorbar(figure, filled[0], shading, axes[:2])
@@ -108,7 +109,7 @@ def spread(ensemble: xr.DataArray, *, coastlines: bool = True, orography: xr.Dat
     """
     if ensemble.sizes.get("number", 1) < 2:
         raise UserError(f"a spread needs two members or more along 'number', got dimensions {dict(ensemble.sizes)}")
-    quantity = style.quantity_of_field(ensemble)
+    quantity, ensemble = style.quantity_of_field(ensemble), ensemble.compute()
     mean = quantity.shown(ensemble.mean("number", skipna=False))
     deviation = quantity.shown_difference(ensemble.std("number", ddof=1, skipna=False))
     shading = style.shade_spread(deviation, quantity)
@@ -219,12 +220,10 @@ def _add_map(figure: Figure, place: SubplotSpec | int, field: xr.DataArray) -> G
 
 def _fill(ax: GeoAxes, values: xr.DataArray, shading: Shading) -> AxesImage:
     _, _, samples = _sampled(ax, values)
-    extent = (*ax.get_xlim(), *ax.get_ylim())
+    where = {"extent": (*ax.get_xlim(), *ax.get_ylim()), "origin": "lower", "aspect": ax.get_aspect()}
     # Colours are interpolated, not values: the steps stay crisp and their edges smooth at every size of the picture.
     smooth = {"interpolation": "bilinear", "interpolation_stage": "rgba"}
-    image: AxesImage = ax.imshow(
-        samples, extent=extent, origin="lower", cmap=shading.colormap, norm=shading.norm, **smooth
-    )
+    image: AxesImage = ax.imshow(samples, cmap=shading.colormap, norm=shading.norm, **where, **smooth)
     return image
 
 
@@ -267,4 +266,5 @@ def _size(grid: LatLonGrid) -> tuple[float, float]:
         wide = 360 - np.diff([*grid.longitude, grid.longitude[0] + 360]).max()
         ratio = wide / tall * np.cos(np.radians((grid.latitude[0] + grid.latitude[-1]) / 2))
     width = float(min(8.6, 5 * ratio))
-    return max(width, 4.2) + 0.5, width / float(ratio) + 1.4
+    words_beside = 0.5 if grid.is_global else 1.0
+    return max(width, 4.2) + words_beside, width / float(ratio) + 1.4

@@ -12,6 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from weatherml.errors import UserError
@@ -57,7 +58,7 @@ _TYPE: dict[Any, Any] = {
 def new_figure(width: float, height: float) -> Iterator[Figure]:
     """Give a figure of that size in inches, our type in force; pyplot forgets it, so that notebooks show it once."""
     with plt.rc_context(_TYPE):
-        figure = plt.figure(figsize=(width, height), layout="constrained")
+        figure = plt.figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08))
         plt.close(figure)
         yield figure
 

@@ -115,11 +115,13 @@ def test_unknown_variable_is_refused_with_the_near_one(tmp_path):
         SimulatedSource(CONFIG, tmp_path).read(TIMES[:1], ["temprature"])
 
 
-def test_an_unstable_simulation_stops_with_a_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr("weatherml.data.planet._HOURS_A_STEP", 12.0)
-    source = SimulatedSource(CONFIG.model_copy(update={"time_step_hours": 12}), tmp_path)
+def test_an_unstable_simulation_stops_with_a_remedy_and_leaves_no_state(tmp_path, monkeypatch):
+    def blow_up(planet, state, n_times):
+        return state, {"temperature": np.full((n_times, 3, 12, 24), np.nan, np.float32)}
+
+    monkeypatch.setattr("weatherml.data.planet.Planet.run", blow_up)
     with pytest.raises(UserError, match="unstable after step 0; lower mountain_height"):
-        source.read(source.times()[-1:], ["temperature"])
+        SimulatedSource(CONFIG, tmp_path).read(TIMES[-1:], ["temperature"])
     assert not list(tmp_path.rglob("*.npz"))
 
 

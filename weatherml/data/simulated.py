@@ -173,7 +173,7 @@ class SimulatedSource:
         }
         dims = {3: ("time", "latitude", "longitude"), 4: tuple(coords)}
         dataset = xr.Dataset({name: (dims[field.ndim], field) for name, field in fields.items()})
-        return with_metadata(dataset.assign_coords({d: coords[d] for d in dataset.dims}))
+        return with_metadata(dataset.assign_coords({str(d): coords[str(d)] for d in dataset.dims}))
 
     def _segment(self, index: int) -> dict[str, npt.NDArray[np.float32]]:
         """Return the fields of one segment, simulated from the nearest state before it where not in memory."""

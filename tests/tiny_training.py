@@ -1,5 +1,6 @@
-"""A training that takes seconds: random walks on an 6 x 10 grid, and a network of 3 x 3 convolutions."""
+"""A training that takes seconds: random walks on a 6 x 10 grid, and a network of 3 x 3 convolutions."""
 
+from functools import cache
 from typing import Literal
 
 import jax
@@ -50,8 +51,13 @@ def dataset(n_times=48):
     return walk.assign_coords(time=noise["time"])
 
 
-def start(data=None, width=5, seed=0):
-    data = dataset() if data is None else data
+@cache
+def start():
+    """The model before training; the same object every time, for it is never changed."""
+    return initialize(dataset())
+
+
+def initialize(data, width=5, seed=0):
     statistics = compute_statistics(data, spec_of(data), TRAINING)
     forcings = Forcings(("season", "latitude"), statistics.spec.grid, statistics.time_step)
     return Checkpoint.initialize(
@@ -59,9 +65,8 @@ def start(data=None, width=5, seed=0):
     )
 
 
-def samples(checkpoint, period, data=None):
-    data = dataset() if data is None else data
-    return Samples(data, checkpoint.normalizer, checkpoint.forcings, 1, period)
+def samples(checkpoint, period):
+    return Samples(dataset(), checkpoint.normalizer, checkpoint.forcings, 1, period)
 
 
 def config(**changes):

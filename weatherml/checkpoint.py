@@ -12,7 +12,6 @@ from typing import Any, Literal, Self, TypeVar, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 import xarray as xr
 from flax import nnx
 from jax import Array
@@ -129,7 +128,7 @@ class Checkpoint:
                 self.normalizer.climatology.save(partial / "climatology.nc")
             if self.forcings.dataset is not None:
                 self.forcings.dataset.to_netcdf(partial / "static.nc")
-            _write_weights(partial / "weights", self.weights)
+            _write_weights(partial / "weights.npz", self.weights)
             description = self._describe() | {"files": _sizes(partial)}
             (partial / _DESCRIPTION).write_text(json.dumps(description, indent=1))
 
@@ -150,7 +149,7 @@ class Checkpoint:
             _build_model_config(description["model"], str(path)),
             Forcings(names, statistics.spec.grid, statistics.time_step, static),
             Normalizer(statistics, climatology),
-            _read_weights(path / "weights"),
+            _read_weights(path / "weights.npz"),
             Provenance(**description["provenance"]),
             description["prediction"],
         )
@@ -202,16 +201,17 @@ def _replacing_directory(path: Path) -> Iterator[Path]:
         raise UserError(f"{path} exists and is not a checkpoint; choose another path")
     partial, old = (path.with_name(f".{path.name}{ending}") for ending in (PARTIAL, ".old"))
     try:
-        for leftover in (partial, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        if old.exists() and not path.exists():  # a crash came between the two renames below
+            old.rename(path)
+        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
         if path.exists():
             path.rename(old)
         partial.rename(path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # netCDF4 reports a full disk as the latter
         raise UserError(
-            f"cannot write checkpoint {path}: {error.strerror or error}; make room or choose another path"
+            f"cannot write checkpoint {path}: {error}; make room or choose another path"
         ) from error
     finally:
         for leftover in (partial, old):
@@ -248,14 +248,9 @@ def _load_if_present(path: Path, load: Callable[[Path], T]) -> T | None:
 
 
 def _write_weights(path: Path, weights: Weights) -> None:
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(path.absolute(), dict(weights))
+    np.savez(path, **{name: np.asarray(array) for name, array in weights.items()})  # type: ignore[arg-type]
 
 
 def _read_weights(path: Path) -> dict[str, Array]:
-    """Read through host memory, whatever devices they were saved from."""
-    with ocp.PyTreeCheckpointer() as checkpointer:
-        names = checkpointer.metadata(path.absolute()).item_metadata.tree
-        as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in names}
-        weights = checkpointer.restore(path.absolute(), restore_args=as_numpy)
-    return {name: jnp.asarray(array) for name, array in weights.items()}
+    with np.load(path) as arrays:
+        return {name: jnp.asarray(arrays[name]) for name in arrays}

@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from weatherml.training import Stage
+from weatherml.training.curriculum import learning_rate_schedule, stage_index, stage_starts
+
+STAGES = (Stage(n_steps=40, learning_rate=2e-3), Stage(rollout=2, n_steps=10, learning_rate=5e-4))
+
+
+def test_the_next_stage_begins_when_all_steps_of_the_one_before_are_done():
+    assert stage_starts(STAGES) == [0, 40]
+    assert [stage_index(STAGES, step) for step in (0, 39, 40, 49)] == [0, 0, 1, 1]
+
+
+def test_every_stage_warms_up_to_its_peak_and_falls_to_zero_along_a_cosine():
+    schedule = learning_rate_schedule(STAGES, warm_up=0.1)
+    rates = np.array([schedule(step) for step in range(50)])
+    first = [2e-3 * (k + 1) / 5 for k in range(4)]
+    first += [1e-3 * (1 + np.cos(np.pi * k / 36)) for k in range(36)]
+    second = [2.5e-4] + [2.5e-4 * (1 + np.cos(np.pi * k / 9)) for k in range(9)]
+    np.testing.assert_allclose(rates, first + second, rtol=1e-5)
+
+
+def test_without_warm_up_a_stage_starts_at_its_peak():
+    assert float(learning_rate_schedule(STAGES, warm_up=0)(0)) == pytest.approx(2e-3)

@@ -1,0 +1,41 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from weatherml.training.interruption import Interruption
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_request(number):
+    with Interruption() as interruption:
+        assert not interruption.is_requested
+        os.kill(os.getpid(), number)
+        assert interruption.is_requested
+
+
+def test_the_second_signal_interrupts_at_once():
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_handlers_are_given_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with Interruption():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_it_may_be_entered_outside_the_main_thread():
+    seen = []
+
+    def enter():
+        with Interruption() as interruption:
+            seen.append(interruption.is_requested)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [False]

@@ -1,0 +1,219 @@
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from jax.experimental.compilation_cache import compilation_cache
+from tiny_training import (
+    TRAINING,
+    VALIDATION,
+    arguments,
+    assert_same_weights,
+    config,
+    dataset,
+    initialize,
+    samples,
+)
+
+from weatherml.checkpoint import Checkpoint
+from weatherml.errors import UserError
+from weatherml.training import Stage, train
+
+TESTS = Path(__file__).resolve().parents[1]
+TIMINGS = {"samples_per_second", "loader_share"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compile_once(tmp_path_factory):
+    """Let trainings that run the same programs share them: compiling takes far longer than these trainings do."""
+    settings = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """A training that nothing has interrupted."""
+    return train(*arguments(), tmp_path_factory.mktemp("reference"))
+
+
+def without_timings(run):
+    return [{k: v for k, v in entry.items() if k not in TIMINGS} for entry in run.metrics()]
+
+
+def assert_same_run(run, reference):
+    for name in ("best_checkpoint", "last_checkpoint"):
+        one, other = (Checkpoint.load(getattr(r, name)) for r in (run, reference))
+        assert_same_weights(one.weights, other.weights)
+        assert one.provenance == other.provenance
+    assert without_timings(run) == without_timings(reference)
+
+
+def interrupt_at(step, error):
+    def progress(done, n_steps, news):
+        if done == step:
+            raise error
+
+    return progress
+
+
+TRAIN_SLOWLY = """
+import sys, time
+from tiny_training import arguments
+from weatherml.training import train
+
+def progress(step, n_steps, news):
+    print(step, flush=True)
+    time.sleep(0.02)
+
+train(*arguments(), sys.argv[1], progress)
+"""
+
+
+def test_a_training_killed_at_any_instant_ends_with_the_same_bits(reference, tmp_path):
+    moment = random.SystemRandom()
+    step, delay = moment.randint(1, 22), moment.uniform(0, 0.2)
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    command = [sys.executable, "-c", TRAIN_SLOWLY, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        while int(process.stdout.readline()) < step:
+            pass
+        time.sleep(delay)
+        process.kill()
+    print(f"killed {delay:.3f} s after step {step}; snapshots {os.listdir(tmp_path / 'snapshots')}")
+    assert_same_run(train(*arguments(), tmp_path), reference)
+
+
+# Before the first snapshot, at a validation, at the last step but one; amid the losses of an entry, where a stage ends,
+# and after that.
+@pytest.mark.parametrize("steps", [(3, 12, 22), (7, 14, 16)])
+def test_a_training_that_crashes_goes_on_as_if_it_had_not(reference, tmp_path, steps):
+    for step in steps:
+        with pytest.raises(ZeroDivisionError):
+            train(*arguments(), tmp_path, interrupt_at(step, ZeroDivisionError()))
+    assert_same_run(train(*arguments(), tmp_path), reference)
+
+
+def test_a_signal_saves_the_step_it_came_in(reference, tmp_path):
+    seen = []
+
+    def progress(step, n_steps, news):
+        seen.append(step)
+        if step in (8, 14):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    for step in (8, 14):
+        with pytest.raises(KeyboardInterrupt, match=f"stopped at step {step} of 23"):
+            train(*arguments(), tmp_path, progress)
+    run = train(*arguments(), tmp_path, progress)
+    assert seen == list(range(1, 24))
+    assert_same_run(run, reference)
+
+
+def test_a_training_that_has_ended_is_returned_at_once(reference):
+    before = {path: path.stat().st_mtime_ns for path in reference.directory.rglob("*")}
+    train(*arguments(), reference.directory, interrupt_at(1, AssertionError("it trained again")))
+    assert {path: path.stat().st_mtime_ns for path in reference.directory.rglob("*")} == before
+
+
+def test_entries_come_when_they_are_due(reference):
+    entries = reference.metrics()
+    assert [entry["step"] for entry in entries] == [3, 6, 9, 12, 15, 18, 21, 23]
+    assert [e["step"] for e in entries if e["validation_loss"] is not None] == [6, 12, 18, 23]
+    assert [entry["stage"] for entry in entries] == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert all(0 <= e["loader_share"] <= 1 and e["samples_per_second"] > 0 for e in entries)
+
+
+def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss(reference):
+    validated = [entry for entry in reference.metrics() if entry["validation_loss"] is not None]
+    lowest = min(validated, key=lambda entry: entry["validation_loss"])
+    provenance = Checkpoint.load(reference.best_checkpoint).provenance
+    assert (provenance.step, provenance.validation_loss) == (lowest["step"], lowest["validation_loss"])
+
+
+def test_the_validation_loss_is_that_of_the_saved_weights_over_the_longest_rollout(reference):
+    last, entry = Checkpoint.load(reference.last_checkpoint), reference.metrics()[-1]
+    windows = samples(last, VALIDATION).with_n_steps(2)
+    chosen = np.linspace(0, len(windows) - 1, 2 * 4).round().astype(int)  # two batches of four
+    batch = windows.gather(chosen.tolist())
+    step, statistics = last.build_step(), last.normalizer.statistics
+    unit = (statistics.difference_std / statistics.std)[:, None, None]
+    area, state, losses = last.spec.grid.area_weights(), batch.state[:, 0], []
+    for k in range(2):
+        state = step(state, batch.forcing[:, k])
+        errors = (np.asarray(state, np.float64) - batch.state[:, k + 1]) / unit
+        losses.append((errors**2 * area).mean())
+    assert entry["validation_loss"] == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_training_lowers_the_loss(reference):
+    validated = [e["validation_loss"] for e in reference.metrics() if e["validation_loss"] is not None]
+    assert validated[-1] < 0.95 * validated[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"batch_size": 5}, "training.batch_size = 4, now it is 5"),
+        ({"stages": (Stage(n_steps=30, learning_rate=3e-3),)}, "training.stages.0.n_steps = 14, now it is 30"),
+    ],
+)
+def test_another_configuration_is_refused_by_the_key_that_differs(reference, changes, key):
+    with pytest.raises(UserError, match=key):
+        train(*arguments(**changes), reference.directory)
+
+
+def test_another_model_or_data_are_refused_by_the_key_that_differs(reference):
+    wider = initialize(dataset(), width=6)
+    windows = samples(wider, TRAINING), samples(wider, VALIDATION)
+    with pytest.raises(UserError, match=r"model.width = 5, now it is 6"):
+        train(config(), wider, *windows, reference.directory)
+    warmer = initialize(dataset() + 1)
+    with pytest.raises(UserError, match="trained with statistics"):
+        train(config(), warmer, *windows, reference.directory)
+
+
+def test_a_loss_that_is_no_longer_finite_names_the_step_and_the_last_good_snapshot(tmp_path):
+    blowing_up = (Stage(n_steps=6, learning_rate=1e-3), Stage(n_steps=20, learning_rate=1e38))
+    with pytest.raises(UserError, match=r"is (nan|inf) at step \d+; the last good snapshot .* is of step 5"):
+        train(*arguments(stages=blowing_up, log_every=4, validate_every=100), tmp_path)
+
+
+def test_a_validation_period_shorter_than_a_batch_is_refused(tmp_path):
+    settings, checkpoint, training, _ = arguments()
+    short = samples(checkpoint, ("2001-01-09", "2001-01-09"))
+    with pytest.raises(UserError, match="holds 2 samples, fewer than batch_size 4"):
+        train(settings, checkpoint, training, short, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # from a thread of orbax
+def test_a_disk_that_fills_up_is_one_line_and_training_can_go_on(reference, tmp_path):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_up(step, n_steps, news):
+        if step == 8:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limit[1]))
+
+    try:
+        with pytest.raises(UserError, match="cannot ") as failure:
+            train(*arguments(), tmp_path, fill_up)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert "\n" not in str(failure.value)
+    assert_same_run(train(*arguments(), tmp_path), reference)

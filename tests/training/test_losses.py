@@ -1,0 +1,93 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny_training import dataset, start
+
+from weatherml.data.statistics import Statistics
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.state import StateSpec, parse_channels, to_array
+from weatherml.training import LossConfig
+from weatherml.training.losses import cell_weights
+
+SPEC = StateSpec(parse_channels(["z500", "t850", "t2m"]), LatLonGrid.regular(4, 5))
+
+
+def statistics():
+    valid = np.ones(SPEC.shape, bool)
+    valid[1, 2:, 1:] = False
+    std = np.array([2.0, 4.0, 5.0], np.float32)
+    difference_std = np.array([1.0, 0.5, 10.0], np.float32)
+    step = np.timedelta64(6, "h").astype("timedelta64[ns]")
+    return Statistics(SPEC, 0 * std, std, difference_std, valid, step, ("2001", "2001"), 9)
+
+
+def fields(seed=0):
+    rng = np.random.default_rng(seed)
+    forecast, truth = rng.standard_normal((2, 3, *SPEC.shape)).astype(np.float32) * statistics().valid
+    return forecast, truth
+
+
+def brute_force(forecast, truth, distance, unit):
+    """Area mean over valid cells of each channel and sample, then the plain mean of those."""
+    area, valid, means = SPEC.grid.cell_areas(), statistics().valid, []
+    for sample in range(len(truth)):
+        for channel in range(SPEC.n_channels):
+            total = weight = 0.0
+            for lat, lon in np.argwhere(valid[channel]):
+                error = (forecast - truth)[sample, channel, lat, lon] / unit[channel]
+                total, weight = total + area[lat] * distance(error), weight + area[lat]
+            means.append(total / weight)
+    return np.mean(means)
+
+
+@pytest.mark.parametrize(
+    ("name", "distance"),
+    [
+        ("mse", lambda e: e**2),
+        ("mae", abs),
+        ("huber", lambda e: e**2 / 2 if abs(e) < 1 else abs(e) - 0.5),
+    ],
+)
+@pytest.mark.parametrize(("channel_weight", "unit"), [("uniform", (1, 1, 1)), ("tendency", (1 / 2, 1 / 8, 2))])
+def test_loss_is_the_area_mean_over_valid_cells_then_the_mean_over_channels(name, distance, channel_weight, unit):
+    loss = LossConfig(name=name, channel_weight=channel_weight).build(statistics())
+    expected = brute_force(*fields(), distance, unit)
+    assert float(loss(*fields())) == pytest.approx(expected, rel=1e-5)
+
+
+def test_relative_l2_is_a_ratio_of_plain_norms_averaged_over_samples():
+    forecast, truth = fields()
+    loss = LossConfig(name="relative_l2", channel_weight="uniform").build(statistics())
+    ratios = [np.linalg.norm(f - t) / np.linalg.norm(t) for f, t in zip(forecast, truth, strict=True)]
+    assert float(loss(forecast, truth)) == pytest.approx(np.mean(ratios), rel=1e-5)
+
+
+def test_persistence_has_a_loss_of_one_in_units_of_the_tendency():
+    data = dataset()
+    checkpoint = start()
+    training = data.sel(time=slice(*checkpoint.normalizer.statistics.period))
+    array = to_array(training, checkpoint.spec)
+    states = checkpoint.normalizer.normalize(array, training["time"].values)
+    loss = LossConfig(name="mse", channel_weight="tendency").build(checkpoint.normalizer.statistics)
+    # Statistics subtract the mean difference, which is small for a random walk but not zero.
+    assert float(loss(states[:-1], states[1:])) == pytest.approx(1, abs=0.02)
+
+
+def test_cells_without_a_value_have_no_gradient():
+    loss = LossConfig().build(statistics())
+    gradient = jax.grad(loss)(*map(jnp.asarray, fields()))
+    assert (np.asarray(gradient)[:, ~statistics().valid] == 0).all()
+    assert (np.asarray(gradient)[:, statistics().valid] != 0).all()
+
+
+def test_a_channel_without_any_cell_leaves_the_others_their_mean():
+    area, valid = SPEC.grid.area_weights(), statistics().valid.copy()
+    valid[0] = False
+    np.testing.assert_allclose(cell_weights(area, valid).sum(axis=(1, 2)), [0, 1 / 2, 1 / 2], rtol=1e-6)
+
+
+def test_an_unknown_loss_suggests_the_near_one():
+    with pytest.raises(UserError, match=r"unknown loss 'msa'.*did you mean"):
+        LossConfig(name="msa").build(statistics())

@@ -1,0 +1,26 @@
+from weatherml.training.metrics import MetricsLog, read_metrics
+
+
+def test_going_on_drops_entries_that_will_be_written_again(tmp_path):
+    with MetricsLog(tmp_path, 0) as log:
+        for step in (3, 6, 9):
+            log.append({"step": step, "loss": 0.1 * step, "validation_loss": None})
+    with MetricsLog(tmp_path, 6) as log:
+        log.append({"step": 9, "loss": 0.5, "validation_loss": 0.7})
+    entries = read_metrics(tmp_path / "metrics.jsonl")
+    assert [(entry["step"], entry["loss"]) for entry in entries] == [(3, 0.1 * 3), (6, 0.1 * 6), (9, 0.5)]
+
+
+def test_a_line_cut_short_by_a_crash_is_passed_over(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 3, "loss": 0.25}\n{"step": 6, "lo')
+    assert read_metrics(file) == [{"step": 3, "loss": 0.25}]
+    with MetricsLog(tmp_path, 3):
+        pass
+    assert file.read_text() == '{"step": 3, "loss": 0.25}\n'
+
+
+def test_entries_can_be_read_while_training_goes_on(tmp_path):
+    with MetricsLog(tmp_path, 0) as log:
+        log.append({"step": 3, "loss": 0.25})
+        assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 3, "loss": 0.25}]

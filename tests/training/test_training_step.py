@@ -1,0 +1,126 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from weatherml.data.loader import Batch
+from weatherml.models import Step
+from weatherml.models.weights import weights_of, with_weights
+from weatherml.parallel import data_mesh, replicate
+from weatherml.training.losses import Loss, mean_squared_error
+from weatherml.training.step import build_update, build_validate, initial_state, rollout_loss
+
+BATCH, CHANNEL, FORCING, LAT, LON = 3, 2, 1, 4, 5
+
+
+class Pointwise(nnx.Module):
+    """A pointwise network that counts how often it is traced."""
+
+    traces = 0
+
+    def __init__(self):
+        self.linear = nnx.Linear(CHANNEL + FORCING, CHANNEL, rngs=nnx.Rngs(0))
+
+    def __call__(self, x):
+        Pointwise.traces += 1
+        return jnp.tanh(self.linear(jnp.moveaxis(x, 1, -1)).transpose(0, 3, 1, 2))
+
+
+@pytest.fixture
+def step():
+    Pointwise.traces = 0
+    return Step(Pointwise(), np.array([0.5, 0.2]), np.ones((CHANNEL, LAT, LON), bool))
+
+
+@pytest.fixture
+def loss():
+    weights = np.random.default_rng(0).random((CHANNEL, LAT, LON))
+    return Loss(jnp.asarray(weights / weights.sum()), jnp.array([[[0.5]], [[0.2]]]), mean_squared_error)
+
+
+def batch(n_steps, seed=0):
+    rng = np.random.default_rng(seed)
+    shape = (BATCH, n_steps + 1)
+    return Batch(
+        rng.standard_normal((*shape, CHANNEL, LAT, LON)).astype(np.float32),
+        rng.standard_normal((*shape, FORCING, LAT, LON)).astype(np.float32),
+    )
+
+
+def by_hand(step, loss, batch, n_steps):
+    """The mean loss of n steps, written out: each takes the forecast before and the forcing at its own start."""
+    state, total = batch.state[:, 0], 0.0
+    for k in range(n_steps):
+        state = step(state, batch.forcing[:, k])
+        total += loss(state, batch.state[:, k + 1])
+    return total / n_steps
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+def test_rollout_loss_is_the_mean_over_steps_that_feed_on_each_other(step, loss, n_steps):
+    expected = by_hand(step, loss, batch(n_steps), n_steps)
+    assert float(rollout_loss(step, loss, batch(n_steps))) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_the_gradient_flows_through_every_step(step, loss):
+    weights, two = weights_of(step), batch(2)
+    gradient = jax.grad(lambda w: rollout_loss(with_weights(step, w), loss, two))(weights)
+    name = "network.linear.kernel"
+    for place in [(0, 0), (2, 1)]:
+        nudge = np.zeros((CHANNEL + FORCING, CHANNEL), np.float32)
+        nudge[place] = 1e-2
+        above, below = (
+            float(by_hand(with_weights(step, weights | {name: weights[name] + s * nudge}), loss, two, 2))
+            for s in (1, -1)
+        )
+        assert float(gradient[name][place]) == pytest.approx((above - below) / 2e-2, rel=2e-2)
+
+
+def test_an_update_is_one_optax_step_and_moves_the_average_towards_it(step, loss):
+    optimizer, data, weights = optax.sgd(0.1), batch(1), weights_of(step)
+    gradient = jax.grad(lambda w: rollout_loss(with_weights(step, w), loss, data))(weights)
+    state = replicate(initial_state(weights, optimizer), data_mesh())
+    state, outcome = build_update(step, loss, optimizer, 0.999, data_mesh())(state, data)
+    for name, before in weights.items():
+        after = before - 0.1 * gradient[name]
+        np.testing.assert_allclose(state.weights[name], after, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(state.average[name], after + 0.1 * (before - after), rtol=1e-5, atol=1e-7)
+    norm = np.sqrt(sum(float(jnp.square(g).sum()) for g in gradient.values()))
+    assert float(outcome.gradient_norm) == pytest.approx(norm, rel=1e-5)
+    assert int(state.step) == 1
+
+
+def test_updates_compile_once_for_each_rollout_length(step, loss):
+    optimizer = optax.sgd(0.1)
+    update = build_update(step, loss, optimizer, 0.9, data_mesh())
+    state = replicate(initial_state(weights_of(step), optimizer), data_mesh())
+    traces = []
+    for n_steps in (1, 1, 1, 2, 2, 1):
+        state, _ = update(state, batch(n_steps))
+        traces.append(Pointwise.traces)
+    assert traces[0] == traces[2] < traces[3] == traces[5]
+
+
+def test_an_update_consumes_its_state_but_not_the_weights_it_began_with(step, loss):
+    optimizer, weights = optax.sgd(0.1), weights_of(step)
+    before = replicate(initial_state(weights, optimizer), data_mesh())
+    build_update(step, loss, optimizer, 0.9, data_mesh())(before, batch(1))
+    assert all(array.is_deleted() for array in before.weights.values())
+    assert not any(array.is_deleted() for array in weights.values())
+
+
+def test_one_batch_can_be_learnt_by_heart(step, loss):
+    teacher = with_weights(step, {k: -2 * w + 0.3 for k, w in weights_of(step).items()})
+    data = batch(1)
+    data.state[:, 1] = teacher(data.state[:, 0], data.forcing[:, 0])
+    optimizer = optax.adam(0.05)
+    update = build_update(step, loss, optimizer, 0.9, data_mesh())
+    state = replicate(initial_state(weights_of(step), optimizer), data_mesh())
+    losses = []
+    for _ in range(200):
+        state, outcome = update(state, data)
+        losses.append(float(outcome.loss))
+    assert losses[-1] < 1e-3 * losses[0]
+    assert float(build_validate(step, loss, data_mesh())(state.weights, data)) < 1e-3 * losses[0]

@@ -181,7 +181,15 @@ def member_keys(seed: int, init_times: np.ndarray, numbers: np.ndarray, step: in
     """
     hours = hours_since_1970(init_times)
     low, high = (hours & 0xFFFFFFFF).astype(np.uint32), (hours >> 32 & 0xFFFFFFFF).astype(np.uint32)
-    keys = jnp.broadcast_to(jax.random.key(seed), hours.shape)
-    for word in (high, low, numbers.astype(np.uint32), np.full(hours.shape, step, np.uint32)):
+    words = np.stack([high, low, numbers.astype(np.uint32), np.full_like(high, step)])
+    keys: Array = _fold(np.uint32(seed), words)
+    return keys
+
+
+@jax.jit
+def _fold(seed: Array, words: Array) -> Array:
+    """Fold `words` [word, batch] into keys [batch]."""
+    keys = jnp.broadcast_to(jax.random.key(seed), words.shape[1:])
+    for word in words:
         keys = jax.vmap(jax.random.fold_in)(keys, word)
     return keys

@@ -1,0 +1,158 @@
+"""Forecast stores: they hold what memory would, appear when they are whole, and can be resumed."""
+
+import errno
+import shutil
+from collections import namedtuple
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from tiny_forecast import SPEC, TIME_STEP, TIMES
+
+from weatherml.errors import UserError
+from weatherml.forecast import ForecastConfig, open_forecast
+from weatherml.forecast.output import Layout, StoreOutput, round_fields, rounding_quantum
+from weatherml.state import spec_of
+
+CONFIG = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "forecast.zarr"
+
+
+def interrupt_after(n_chunks):
+    def progress(done, total):
+        if done == n_chunks:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def interrupted(forecaster, analysis, path, n_chunks=2):
+    with pytest.raises(KeyboardInterrupt):
+        forecaster.run(analysis, TIMES[:2], CONFIG, path, progress=interrupt_after(n_chunks))
+
+
+def test_store_holds_what_memory_would(forecaster, analysis, path):
+    stored = forecaster.run(analysis, TIMES[:2], CONFIG, path)
+    xr.testing.assert_identical(stored.load(), forecaster.run(analysis, TIMES[:2], CONFIG))
+
+
+def test_store_is_chunked_by_initial_time_and_wave(forecaster, analysis, path):
+    forecaster.run(analysis, TIMES[:2], CONFIG, path)
+    assert zarr.open_group(path, mode="r")["temperature"].chunks == (1, 3, 3, 2, 8, 12)
+
+
+def test_store_describes_its_fields(forecaster, analysis, path):
+    forecast = forecaster.run(analysis, TIMES[:2], CONFIG, path)
+    assert forecast["geopotential"].attrs["units"] == "m2 s-2"
+    assert forecast["valid_time"].attrs["standard_name"] == "time"
+    assert spec_of(forecast).grid == SPEC.grid
+
+
+def test_interrupted_forecast_is_not_opened(forecaster, analysis, path):
+    interrupted(forecaster, analysis, path)
+    assert not path.exists()
+    with pytest.raises(UserError, match="not finished; run the same forecast again to resume it"):
+        open_forecast(path)
+    (partial,) = path.parent.iterdir()
+    with pytest.raises(UserError, match="no finished forecast"):
+        open_forecast(partial)
+
+
+def test_resumed_forecast_is_the_uninterrupted_one(forecaster, analysis, path):
+    interrupted(forecaster, analysis, path)
+    resumed = forecaster.run(analysis, TIMES[:2], CONFIG, path)
+    xr.testing.assert_identical(resumed.load(), forecaster.run(analysis, TIMES[:2], CONFIG))
+
+
+def test_resuming_computes_only_what_is_missing(forecaster, analysis, path):
+    interrupted(forecaster, analysis, path, n_chunks=2)
+    seen = []
+    forecaster.run(analysis, TIMES[:2], CONFIG, path, progress=lambda done, total: seen.append(done))
+    assert seen[-1] == 4
+    assert seen[0] >= 3
+
+
+def test_another_forecast_does_not_resume(forecaster, analysis, path):
+    interrupted(forecaster, analysis, path)
+    with pytest.raises(UserError, match="holds part of another forecast"):
+        forecaster.run(analysis, TIMES[:2], CONFIG.model_copy(update={"seed": 1}), path)
+
+
+def test_overwrite_drops_an_interrupted_forecast(forecaster, analysis, path):
+    interrupted(forecaster, analysis, path)
+    other = CONFIG.model_copy(update={"seed": 1})
+    forecast = forecaster.run(analysis, TIMES[:2], other, path, overwrite=True)
+    xr.testing.assert_identical(forecast.load(), forecaster.run(analysis, TIMES[:2], other))
+
+
+def test_existing_output_is_refused(forecaster, analysis, path):
+    path.mkdir()
+    with pytest.raises(UserError, match="exists; choose another path"):
+        forecaster.forecast(analysis, TIMES[0], "18h", output=path)
+    assert not list(path.iterdir())
+
+
+def test_existing_output_stays_until_its_replacement_is_whole(forecaster, analysis, path):
+    old = forecaster.forecast(analysis, TIMES[0], "18h", output=path).load()
+    with pytest.raises(KeyboardInterrupt):
+        forecaster.run(analysis, TIMES[:2], CONFIG, path, overwrite=True, progress=interrupt_after(1))
+    xr.testing.assert_identical(open_forecast(path).load(), old)
+    new = forecaster.run(analysis, TIMES[:2], CONFIG, path, overwrite=True)
+    assert new.sizes["number"] == 6
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_output_without_room_is_refused_beforehand(forecaster, analysis, path, monkeypatch):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1000))
+    with pytest.raises(UserError, match=r"needs up to .* GB and .* has 1e-06 GB free"):
+        forecaster.forecast(analysis, TIMES[0], "18h", output=path)
+    assert not list(path.parent.iterdir())
+
+
+def test_disk_that_fills_up_is_one_line_and_no_output(forecaster, analysis, path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zarr.Array, "__setitem__", full)
+    with pytest.raises(UserError, match="No space left on device; make room, then run the same forecast again"):
+        forecaster.forecast(analysis, TIMES[0], "18h", output=path)
+    assert not path.exists()
+
+
+def test_what_is_no_forecast_is_not_opened(tmp_path):
+    with pytest.raises(UserError, match="no zarr store"):
+        open_forecast(tmp_path / "nothing.zarr")
+    zarr.create_group(tmp_path / "other.zarr")
+    with pytest.raises(UserError, match="no finished forecast"):
+        open_forecast(tmp_path / "other.zarr")
+
+
+def test_failures_are_kept_when_resuming(path):
+    layout = Layout(SPEC, TIMES[:2], np.arange(1, 4) * TIME_STEP, np.arange(5), (3, 2))
+    StoreOutput(path, layout, {"request": "same"}, overwrite=False).end_wave(["first"])
+    resumed = StoreOutput(path, layout, {"request": "same"}, overwrite=False)
+    resumed.end_wave(["second"])
+    assert resumed.finish().attrs["failed"] == ["first", "second"]
+
+
+def test_rounding_stays_within_the_stated_error(forecaster, analysis):
+    exact = forecaster.forecast(analysis, TIMES[0], "18h")
+    rounded = forecaster.run(analysis, TIMES[0], ForecastConfig(lead_time="18h", rounding=0.02))
+    largest = float(abs(rounded["geopotential"] - exact["geopotential"]).max())
+    allowed = 0.02 * forecaster.normalizer.statistics.std[SPEC.index("z500")]
+    assert 0.2 * allowed < largest <= allowed
+
+
+def test_rounding_clears_trailing_bits():
+    quantum = rounding_quantum(np.array([0.03, 40.0], np.float32))
+    assert quantum.tolist() == [2**-5, 64]
+    values = np.random.default_rng(0).normal(250, 9, (3, 2, 4, 5)).astype(np.float32)
+    rounded = round_fields(values, quantum)
+    assert rounded.dtype == np.float32
+    assert (rounded[:, 0].view(np.uint32) & 0x3FF == 0).all()

@@ -1,0 +1,85 @@
+"""A small model, its statistics and its analyses; every size differs."""
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from weatherml.checkpoint import Provenance
+from weatherml.data.climatology import Climatology
+from weatherml.data.forcings import Forcings
+from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics import Statistics
+from weatherml.forecast import Forecaster
+from weatherml.grid import LatLonGrid
+from weatherml.models import FourCastNetConfig, Step
+from weatherml.state import StateSpec, parse_channels, to_dataset
+
+SPEC = StateSpec(parse_channels(["z500", "t500", "t850", "u850", "sst"]), LatLonGrid.regular(8, 12, poles=False))
+TIME_STEP = np.timedelta64(6 * 3600 * 10**9, "ns")
+TIMES = np.datetime64("2020-02-27T00", "ns") + np.arange(9) * TIME_STEP
+PERIOD = ("2018-01-01", "2018-12-31")
+
+
+class Advection(nnx.Module):
+    """Moves every channel one column east, damps it, and adds the first forcing."""
+
+    def __init__(self):
+        self.damping = nnx.Param(jnp.float32(0.9))
+
+    def __call__(self, state, forcing):
+        return self.damping[...] * jnp.roll(state, 1, axis=-1) + 0.1 * forcing[:, :1]
+
+
+class Echo(nnx.Module):
+    """Forgets the state: the first forcing is the next state of all channels."""
+
+    def __call__(self, state, forcing):
+        return jnp.broadcast_to(forcing[:, :1], state.shape)
+
+
+class Explosion(nnx.Module):
+    """Overflows at the second step wherever the state began above 1."""
+
+    def __call__(self, state, forcing):
+        return jnp.where(state > 1, state * 1e25, state)
+
+
+def make_statistics():
+    rng = np.random.default_rng(1)
+    mean, std = rng.uniform(200, 300, SPEC.n_channels), rng.uniform(5, 15, SPEC.n_channels)
+    valid = np.ones(SPEC.shape, bool)
+    valid[SPEC.index("sst"), 2:5, 3:7] = False
+    moments = [a.astype(np.float32) for a in (mean, std, 0.2 * std)]
+    return Statistics(SPEC, *moments, valid, TIME_STEP, PERIOD, 1460)
+
+
+def make_climatology():
+    rng = np.random.default_rng(2)
+    coefficients = rng.normal(size=(3, *SPEC.shape)).astype(np.float32)
+    return Climatology(SPEC, coefficients, n_annual=1, n_diurnal=0, period=PERIOD)
+
+
+def make_analysis(times=TIMES):
+    rng = np.random.default_rng(3)
+    array = rng.normal(250, 10, (len(times), *SPEC.shape)).astype(np.float32)
+    array[:, ~make_statistics().valid] = np.nan
+    return to_dataset(array, SPEC, {"time": times})
+
+
+def make_model():
+    return FourCastNetConfig(patch=4, width=16, depth=2, n_blocks=2)
+
+
+def make_network_step():
+    """A small FourCastNet, whose matrix products could differ between slots."""
+    statistics = make_statistics()
+    network = make_model().build(SPEC.n_channels + 2, SPEC.n_channels, SPEC.grid.shape, nnx.Rngs(0))
+    return Step(network, statistics.difference_std / statistics.std, statistics.valid)
+
+
+def make_forecaster(step=None, climatology=None):
+    """Build a forecaster; advection is the step unless another is given."""
+    statistics = make_statistics()
+    forcings = Forcings(("insolation", "latitude"), SPEC.grid, TIME_STEP)
+    normalizer = Normalizer(statistics, climatology)
+    return Forecaster(step or Advection(), normalizer, forcings, Provenance({}, "none"))

@@ -153,7 +153,13 @@ def test_crps_in_jax_equals_numpy_and_has_a_gradient_under_jit(formula):
 
 @pytest.mark.parametrize(
     "formula",
-    [scores.brier, scores.brier_fair, scores.roc_area, lambda c: scores.brier_skill(c, 0.1), lambda c: scores.observed_frequency(c, 3)],
+    [
+        scores.brier,
+        scores.brier_fair,
+        scores.roc_area,
+        lambda c: scores.brier_skill(c, 0.1),
+        lambda c: scores.observed_frequency(c, 3),
+    ],
 )
 def test_verdicts_in_jax_equal_numpy(formula):
     counts = np.random.default_rng(5).uniform(size=(3, 2, 6)).astype(np.float32)

@@ -94,11 +94,16 @@ def fit_damping(truth: xr.Dataset, climatology: xr.Dataset, lead_times: np.ndarr
     """
     expected = climatology.isel(time=time_index(climatology, truth["time"].values, "the climatology"))
     pairs = [_pairs(truth, lead) for lead in lead_times]
-    regress = partial(_regress, areas=LatLonGrid.from_dataset(truth).cell_areas()[:, None], pairs=pairs)
-    core = {"input_core_dims": [["time", "latitude", "longitude"]], "output_core_dims": [["lead_time"]]}
-    anomalies = ((name, truth[name] - expected[name]) for name in spec_of(truth).variables)
-    slopes = {name: xr.apply_ufunc(regress, a.compute(), **core, vectorize=True) for name, a in anomalies}
-    return xr.Dataset(slopes).assign_coords(lead_time=lead_times).transpose("lead_time", ...)
+    areas = LatLonGrid.from_dataset(truth).cell_areas()[:, None]
+
+    def slopes(anomaly: xr.DataArray) -> Any:
+        regress, fields = partial(_regress, areas=areas, pairs=pairs), ["time", "latitude", "longitude"]
+        return xr.apply_ufunc(
+            regress, anomaly, input_core_dims=[fields], output_core_dims=[["lead_time"]], vectorize=True
+        )
+
+    damping = {name: slopes((truth[name] - expected[name]).compute()) for name in spec_of(truth).variables}
+    return xr.Dataset(damping).assign_coords(lead_time=lead_times).transpose("lead_time", ...)
 
 
 def _at_valid_times(dataset: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
@@ -123,6 +128,6 @@ def _pairs(dataset: xr.Dataset, lead: np.timedelta64) -> tuple[slice | np.ndarra
 def _regress(anomaly: np.ndarray, areas: np.ndarray, pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
     """Return the slope of each lead time from anomalies `[time, lat, lon]`."""
     mask = np.isfinite(anomaly[0])
-    start = anomaly[:, mask]
+    start = anomaly[:, mask].astype(np.float64)
     weighted = start * np.broadcast_to(areas, mask.shape)[mask]
     return np.array([np.vdot(weighted[a], start[b]) / np.vdot(weighted[a], start[a]) for a, b in pairs])

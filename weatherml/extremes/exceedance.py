@@ -71,7 +71,9 @@ def _metrics(base_rate: float, n_bins: int) -> dict[str, Metric]:
         "roc_area": scores.roc_area,
     }
     diagram = (scores.forecast_probability, scores.observed_frequency, scores.forecast_share)
-    binned = {f.__name__: Metric((event_counts,), partial(f, n_bins=n_bins), axes=("probability_bin",)) for f in diagram}
+    binned = {
+        f.__name__: Metric((event_counts,), partial(f, n_bins=n_bins), axes=("probability_bin",)) for f in diagram
+    }
     return {
         name: Metric((event_counts,), function, needs_reference=True) for name, function in functions.items()
     } | binned

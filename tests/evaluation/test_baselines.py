@@ -1,0 +1,127 @@
+"""Baselines against their definitions."""
+
+import numpy as np
+import pytest
+from fake_data import analyses
+
+from weatherml.errors import UserError
+from weatherml.evaluation import baselines, evaluate
+
+LEADS = np.array([6, 18, 30], "timedelta64[h]").astype("timedelta64[ns]")
+INITS = np.array(["2001-01-01T06", "2001-01-03T00"], "datetime64[ns]")
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return analyses()
+
+
+@pytest.fixture(scope="module")
+def climatology():
+    return analyses(seed=4) * np.float32(0.2)
+
+
+def test_persistence_is_the_analysis_of_the_init_time_at_every_lead(truth):
+    forecast = baselines.persistence(truth, INITS, LEADS)
+    for lead in range(3):
+        np.testing.assert_array_equal(
+            forecast["geopotential"].isel(lead_time=lead), truth["geopotential"].sel(time=INITS)
+        )
+
+
+def test_persistence_holds_each_analysis_once(truth):
+    assert baselines.persistence(truth, INITS, LEADS)["geopotential"].values.strides[1] == 0
+
+
+def test_climatology_is_that_of_the_valid_time(climatology):
+    forecast = baselines.climatology(climatology, INITS, LEADS)
+    for i, lead in np.ndindex(2, 3):
+        expected = climatology["2m_temperature"].sel(time=INITS[i] + LEADS[lead])
+        np.testing.assert_array_equal(forecast["2m_temperature"][i, lead], expected)
+
+
+def test_damped_persistence_keeps_a_part_of_the_anomaly(truth, climatology):
+    damping = baselines.fit_damping(truth, climatology, LEADS) * 0 + 0.25
+    forecast = baselines.damped_persistence(truth, climatology, damping, INITS, LEADS)
+    start = (truth - climatology).sel(time=INITS[1])
+    expected = climatology.sel(time=INITS[1] + LEADS[2]) + 0.25 * start
+    for name in ("geopotential", "2m_temperature"):
+        np.testing.assert_allclose(forecast[name][1, 2], expected[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+def test_baselines_are_forecasts_that_evaluate(truth, climatology, lazily):
+    if lazily:
+        truth, climatology = truth.chunk(time=3), climatology.chunk(time=2)
+    damping = baselines.fit_damping(truth, climatology, LEADS)
+    for forecast in (
+        baselines.persistence(truth, INITS, LEADS),
+        baselines.climatology(climatology, INITS, LEADS),
+        baselines.damped_persistence(truth, climatology, damping, INITS, LEADS),
+    ):
+        assert forecast["geopotential"].dims == ("init_time", "lead_time", "level", "latitude", "longitude")
+        assert forecast["geopotential"].dtype == np.float32
+        assert bool(forecast.chunks) == lazily
+        assert (evaluate(forecast, truth, ["rmse"])["rmse"].sel(bound="estimate") > 0).all()
+
+
+def _autoregressive(memory, times=2000):
+    noise = analyses({"2m_temperature": ()}, times=times)
+    field = noise["2m_temperature"].values
+    for time in range(1, times):
+        field[time] = memory * field[time - 1] + np.sqrt(1 - memory**2) * field[time]
+    return noise
+
+
+def test_damping_of_a_first_order_process_is_its_memory_to_the_power_of_the_lead():
+    truth = _autoregressive(0.9)
+    damping = baselines.fit_damping(truth, truth * 0, LEADS)
+    np.testing.assert_allclose(damping["2m_temperature"], 0.9 ** np.array([1, 3, 5]), atol=0.02)
+
+
+def test_fitted_damping_has_the_least_squared_error(truth, climatology):
+    inits = truth.time.values[:-5]  # every one with a truth five steps later
+    fitted = baselines.fit_damping(truth, climatology, LEADS[2:])
+
+    def error(damping):
+        forecast = baselines.damped_persistence(truth, climatology, damping, inits, LEADS[2:])
+        return evaluate(forecast, truth, ["mse"])["mse"].sel(bound="estimate").values
+
+    for change in (-0.05, 0.05):
+        assert (error(fitted) < error(fitted + change)).all()
+
+
+def test_damping_weights_by_area_and_passes_over_masked_points():
+    truth = _autoregressive(0.8, times=400)
+    wild = truth.where(truth.latitude < 60, 100 * truth)
+    masked = wild.where(wild.latitude < 60)
+    expected = baselines.fit_damping(
+        truth.isel(latitude=slice(2, None)), truth.isel(latitude=slice(2, None)) * 0, LEADS
+    )
+    fitted = baselines.fit_damping(masked, masked * 0, LEADS)
+    np.testing.assert_allclose(fitted["2m_temperature"], expected["2m_temperature"], atol=0.02)
+
+
+def test_gaps_in_time_make_no_false_pairs():
+    truth = _autoregressive(0.9).isel(time=np.flatnonzero(np.arange(2000) % 7))
+    damping = baselines.fit_damping(truth, truth * 0, LEADS[:1])
+    np.testing.assert_allclose(damping["2m_temperature"], 0.9, atol=0.02)
+
+
+def _damped_without_fit(truth):
+    damping = baselines.fit_damping(truth, truth * 0, LEADS[:1])
+    return baselines.damped_persistence(truth, truth, damping, INITS, LEADS)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda t: baselines.persistence(t, INITS + LEADS[-1] * 9, LEADS), "the truth has no time"),
+        (lambda t: baselines.climatology(t, INITS, LEADS * 9), r"climatology has no time .* \.\. 2001-01-08T00:00"),
+        (lambda t: baselines.fit_damping(t, t, LEADS // 2), "no two of the 29 times lie"),
+        (_damped_without_fit, "not fitted for lead time"),
+    ],
+)
+def test_what_is_missing_is_named(truth, build, message):
+    with pytest.raises(UserError, match=message):
+        build(truth)

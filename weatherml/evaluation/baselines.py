@@ -130,4 +130,5 @@ def _regress(anomaly: np.ndarray, areas: np.ndarray, pairs: Sequence[tuple[Any, 
     mask = np.isfinite(anomaly[0])
     start = anomaly[:, mask].astype(np.float64)
     weighted = start * np.broadcast_to(areas, mask.shape)[mask]
-    return np.array([np.vdot(weighted[a], start[b]) / np.vdot(weighted[a], start[a]) for a, b in pairs])
+    squares = np.vecdot(weighted, start)
+    return np.array([np.vdot(weighted[first], start[later]) / squares[first].sum() for first, later in pairs])

@@ -12,7 +12,8 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES
 
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, open_forecast
-from weatherml.forecast.output import Layout, StoreOutput, round_fields, rounding_quantum
+from weatherml.forecast.output import Layout, StoreOutput
+from weatherml.forecast.rollout import rounding_quantum, to_physical
 from weatherml.state import spec_of
 
 CONFIG = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
@@ -152,7 +153,7 @@ def test_rounding_stays_within_the_stated_error(forecaster, analysis):
 def test_rounding_clears_trailing_bits():
     quantum = rounding_quantum(np.array([0.03, 40.0], np.float32))
     assert quantum.tolist() == [2**-5, 64]
-    values = np.random.default_rng(0).normal(250, 9, (3, 2, 4, 5)).astype(np.float32)
-    rounded = round_fields(values, quantum)
-    assert rounded.dtype == np.float32
-    assert (rounded[:, 0].view(np.uint32) & 0x3FF == 0).all()
+    values = np.random.default_rng(0).normal(250, 9, (3, 4, 2, 5, 6)).astype(np.float32)
+    rounded = np.asarray(to_physical(values, np.array([3, 1]), np.ones(2, np.float32), 0 * values[:2, 0] + 1, quantum))
+    np.testing.assert_allclose(rounded[:, :, 0], values[:2, [3, 1], 0] + 1, atol=2**-6)
+    assert (rounded[:, :, 0].view(np.uint32) & 0x3FF == 0).all()

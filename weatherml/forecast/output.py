@@ -210,19 +210,6 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     return dataset
 
 
-def round_fields(values: np.ndarray, quantum: np.ndarray) -> np.ndarray:
-    """Round `[..., channel, lat, lon]` to multiples of `quantum` [channel], powers of two, so that it compresses."""
-    scale = quantum[:, None, None]
-    rounded: np.ndarray = np.rint(values / scale) * scale
-    return rounded
-
-
-def rounding_quantum(largest_error: np.ndarray) -> np.ndarray:
-    """Return the power of two, float32, multiples of which come within `largest_error` of any value."""
-    quantum: np.ndarray = np.exp2(np.floor(np.log2(2 * largest_error))).astype(np.float32)
-    return quantum
-
-
 def _create_store(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> zarr.Group:
     cell = layout.cell
     axes = {**layout.coords, **{name: cell[name] for name in ("level", "latitude", "longitude") if name in cell.coords}}

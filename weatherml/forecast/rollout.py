@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import Array
 
@@ -62,6 +63,30 @@ def advance(
     shape = (len(forcing), len(states), len(keep), *states.shape[2:])
     last, outputs = jax.lax.fori_loop(0, n_outputs, one_output, (states, jnp.zeros(shape, states.dtype)))
     return last, outputs
+
+
+@jax.jit
+def to_physical(fields: Array, slots: Array, scale: Array, offset: Array, quantum: Array | None) -> Array:
+    """Return the fields of some slots in SI units, `[output, slot, channel, lat, lon]`.
+
+    Args:
+        fields: Normalised, `[output, batch, channel, lat, lon]`.
+        slots: Which of the batch, `[slot]`.
+        scale: What one normalised unit is, SI units `[channel]`.
+        offset: What a normalised zero is, SI units `[output, channel, lat, lon]`; may have fewer outputs than `fields`.
+        quantum: Powers of two, SI units `[channel]`; values become multiples of them, so that they compress well.
+    """
+    chosen = fields[: len(offset), slots]
+    physical = chosen * scale[:, None, None] + offset[:, None]
+    if quantum is None:
+        return physical
+    return jnp.rint(physical / quantum[:, None, None]) * quantum[:, None, None]
+
+
+def rounding_quantum(largest_error: np.ndarray) -> np.ndarray:
+    """Return the power of two, float32, whose multiples come within `largest_error` of any value."""
+    quantum: np.ndarray = np.exp2(np.floor(np.log2(2 * largest_error))).astype(np.float32)
+    return quantum
 
 
 @jax.jit

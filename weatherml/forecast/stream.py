@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
 
@@ -14,13 +14,15 @@ from jax import Array
 
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.forecast.ensemble import ForecastConfig, Wave, format_duration, member_keys, plan_waves
-from weatherml.forecast.output import Layout, Output, round_fields, rounding_quantum
+from weatherml.forecast.ensemble import Block, ForecastConfig, Wave, format_duration, member_keys, plan_waves
+from weatherml.forecast.output import Layout, Output
 from weatherml.forecast.perturbations import Perturbation
-from weatherml.forecast.rollout import advance, perturb
-from weatherml.state import StateSpec
+from weatherml.forecast.rollout import advance, perturb, rounding_quantum, to_physical
 
 _logger = logging.getLogger(__name__)
+
+Failures = dict[tuple[int, int], np.timedelta64]
+"""The first lead at which a member, (position of the initial time, number), is no longer finite."""
 
 Progress = Callable[[int, int], None]
 """Called with how many chunks are written, and how many there are in all."""
@@ -65,13 +67,12 @@ class Stream:
         graph, weights = nnx.split(self.step)
         for wave in waves:
             states = self._initial_states(wave)
-            failures: dict[
-                tuple[int, int], np.timedelta64
-            ] = {}  # of (initial time, number) at a lead; the writer fills it
+            failures: Failures = {}
             for leads in self._chunks:
                 forcing = self._forcing(wave, leads)
                 states, kept = advance(graph, weights, states, forcing, len(leads), self._kept_channels)
-                yield writer.submit(self._write, output, wave, leads, kept, failures)
+                pieces = [self._to_physical(block, leads, kept) for block in wave]
+                yield writer.submit(self._write, output, wave, leads, pieces, failures)
 
     def _initial_states(self, wave: Wave) -> Array:
         """Return normalised states `[batch, channel, lat, lon]`, perturbed; padding is zero."""
@@ -102,29 +103,26 @@ class Stream:
             forcing[: len(leads), :, list(block.slots)] = own
         return forcing
 
-    def _write(
-        self, output: Output, wave: Wave, leads: range, kept: Array, failures: dict[tuple[int, int], np.timedelta64]
-    ) -> None:
-        """Wait for a chunk `[output, batch, channel, lat, lon]` and write it in physical units."""
-        fields = np.asarray(kept)
-        lead_times = self.layout.lead_times[leads.start : leads.stop]
-        for block in wave:
-            normalized = fields[: len(leads), list(block.slots)]
-            valid_times = self.layout.init_times[block.init] + lead_times
-            physical = self._kept_normalizer.denormalize(normalized, valid_times[:, None])
-            output.write((block.init, leads.start, block.first), self._round(physical))
-            for lead, member in np.argwhere(np.isnan(normalized[:, :, 0, 0, 0])):
-                failures.setdefault((block.init, block.numbers[member]), lead_times[lead])
+    def _to_physical(self, block: Block, leads: range, kept: Array) -> Array:
+        """Return the members of a block in SI units, `[output, number, channel, lat, lon]`, rounded."""
+        valid_times = self.layout.init_times[block.init] + self.layout.lead_times[leads.start : leads.stop]
+        # Denormalisation is linear, so its value at zero is all that the device needs to know of climatology and mask.
+        zero = np.broadcast_to(np.float32(0), (len(leads), *self.normalizer.spec.shape))
+        offset = self.normalizer.denormalize(zero, valid_times)[:, self._kept_channels]
+        physical: Array = to_physical(kept, np.array(block.slots), self._scale, offset, self._quantum)
+        return physical
+
+    def _write(self, output: Output, wave: Wave, leads: range, pieces: Sequence[Array], failures: Failures) -> None:
+        """Wait for the pieces of a chunk, `[output, number, channel, lat, lon]` for each block, and write them."""
+        for block, piece in zip(wave, pieces, strict=True):
+            physical = np.asarray(piece)
+            output.write((block.init, leads.start, block.first), physical)
+            for lead, member in np.argwhere(np.isnan(physical[:, :, 0]).all(axis=(-1, -2))):
+                failures.setdefault((block.init, block.numbers[member]), self.layout.lead_times[leads[lead]])
         if leads.stop == len(self.layout.lead_times):
             output.end_wave(self._describe(failures))
 
-    def _round(self, physical: np.ndarray) -> np.ndarray:
-        if self.config.rounding is None:
-            return physical
-        largest_error = self.config.rounding * self._kept_normalizer.statistics.std
-        return round_fields(physical, rounding_quantum(largest_error))
-
-    def _describe(self, failures: dict[tuple[int, int], np.timedelta64]) -> list[str]:
+    def _describe(self, failures: Failures) -> list[str]:
         """Say which members are no longer finite, and from which lead on."""
         lines = []
         for (init, number), lead_time in failures.items():
@@ -150,16 +148,10 @@ class Stream:
         return tuple(map(self.normalizer.spec.channels.index, self.layout.spec.channels))
 
     @cached_property
-    def _kept_normalizer(self) -> Normalizer:
-        return select_channels(self.normalizer, self.layout.spec)
+    def _scale(self) -> np.ndarray:
+        """Standard deviation of each kept channel, SI units."""
+        return self.normalizer.statistics.std[list(self._kept_channels)]
 
-
-def select_channels(normalizer: Normalizer, spec: StateSpec) -> Normalizer:
-    """Return the normalizer of some of the channels."""
-    channels = list(map(normalizer.spec.channels.index, spec.channels))
-    statistics, climatology = normalizer.statistics, normalizer.climatology
-    names = ("mean", "std", "difference_std", "valid")
-    fields = {name: getattr(statistics, name)[channels] for name in names}
-    if climatology is not None:
-        climatology = replace(climatology, spec=spec, coefficients=climatology.coefficients[:, channels])
-    return Normalizer(replace(statistics, spec=spec, **fields), climatology)
+    @cached_property
+    def _quantum(self) -> np.ndarray | None:
+        return None if self.config.rounding is None else rounding_quantum(self.config.rounding * self._scale)

@@ -16,7 +16,7 @@ from weatherml.training import Stage, train
 
 TESTS = Path(__file__).resolve().parent
 SHORT = {
-    "stages": (Stage(n_steps=3, learning_rate=3e-3), Stage(rollout=2, n_steps=2, learning_rate=1e-3)),
+    "stages": (Stage(rollout=2, n_steps=4, learning_rate=3e-3),),
     "batch_size": 8,
     "n_validation_batches": 1,
     "log_every": 1,

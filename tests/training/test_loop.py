@@ -136,7 +136,7 @@ def test_entries_come_when_they_are_due(reference):
     entries = reference.metrics()
     assert [entry["step"] for entry in entries] == [3, 6, 9, 12, 15, 18, 21, 23]
     assert [e["step"] for e in entries if e["validation_loss"] is not None] == [6, 12, 18, 23]
-    assert [entry["stage"] for entry in entries] == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert [entry["stage"] for entry in entries] == [1, 1, 1, 1, 2, 2, 2, 2]
     assert all(0 <= e["loader_share"] <= 1 and e["samples_per_second"] > 0 for e in entries)
 
 

@@ -183,7 +183,7 @@ class Session:
     def _record(self, is_validation: bool) -> float | None:
         """Write a metrics entry about the steps since the one before; return its validation loss, if there is one."""
         self._collect()
-        cursor, stage = self._cursor, stage_index(self._config.stages, self.step - 1)
+        cursor, stage = self._cursor, stage_index(self._config.stages, self.step - 1) + 1
         entry = {
             "step": self.step,
             "stage": stage,

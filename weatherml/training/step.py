@@ -67,15 +67,14 @@ def rollout_loss(step: Step, loss: Loss, batch: Batch) -> Array:
 
     The gradient flows through every step. Forcings are those at the start of each step.
     """
-
-    def advance(state: Array, following: tuple[Array, Array]) -> tuple[Array, Array]:
-        forcing, truth = following
-        forecast = step(state, forcing)
-        return forecast, loss(forecast, truth)
-
-    following = (jnp.moveaxis(batch.forcing[:, :-1], 1, 0), jnp.moveaxis(batch.state[:, 1:], 1, 0))
-    _, losses = jax.lax.scan(advance, jnp.asarray(batch.state[:, 0]), following)
-    return losses.mean()
+    states, forcings = jnp.asarray(batch.state), jnp.asarray(batch.forcing)
+    state, n_steps = states[:, 0], states.shape[1] - 1
+    total: Array = jnp.float32(0)
+    # Not lax.scan: two steps of the demo's AFNO and their gradient took 21 % more processor time and 35 % more memory.
+    for k in range(n_steps):
+        state = step(state, forcings[:, k])
+        total += loss(state, states[:, k + 1])
+    return total / n_steps
 
 
 def build_update(

@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from weatherml.config import Config
 from weatherml.errors import UserError
+from weatherml.models.fourier import PartialFourier
 from weatherml.models.layers import LayerNorm, Mlp, patchify, small_normal, unpatchify
 
 EPSILON = 1e-6
@@ -60,7 +61,7 @@ class FourCastNetConfig(Config):
         return FourCastNet(self, n_in, n_out, shape, rngs=rngs)
 
 
-def kept_modes(shape: tuple[int, int], fraction: float) -> tuple[slice, slice]:
+def kept_modes(shape: tuple[int, int], fraction: float) -> tuple[range, range]:
     """Return the rows and columns of the unshifted half spectrum that the filter keeps.
 
     Both are counted from the number of *rows*, as the published code does: on a grid of 90 x 180 only 46 of
@@ -70,21 +71,7 @@ def kept_modes(shape: tuple[int, int], fraction: float) -> tuple[slice, slice]:
     rows, columns = shape
     total = rows // 2 + 1
     kept = int(total * fraction)
-    return slice(total - kept, min(total + kept, rows)), slice(0, min(kept, columns // 2 + 1))
-
-
-def _complex_linear(real: Array, imag: Array, weight: Array, bias: Array) -> tuple[Array, Array]:
-    def product(x: Array, w: Array) -> Array:
-        return jnp.einsum("...ni,nio->...no", x, w)
-
-    return (
-        product(real, weight[0]) - product(imag, weight[1]) + bias[0],
-        product(imag, weight[0]) + product(real, weight[1]) + bias[1],
-    )
-
-
-def _soft_shrink(x: Array, threshold: float) -> Array:
-    return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0)
+    return range(total - kept, min(total + kept, rows)), range(min(kept, columns // 2 + 1))
 
 
 class SpectralFilter(nnx.Module):
@@ -96,33 +83,39 @@ class SpectralFilter(nnx.Module):
     def __init__(self, config: FourCastNetConfig, *, rngs: nnx.Rngs):
         size = config.width // config.n_blocks
         hidden = size * config.hidden_size_factor
-        draw = nnx.initializers.normal(0.02)
-        self.w1 = nnx.Param(draw(rngs.params(), (2, config.n_blocks, size, hidden)))
-        self.b1 = nnx.Param(draw(rngs.params(), (2, config.n_blocks, hidden)))
-        self.w2 = nnx.Param(draw(rngs.params(), (2, config.n_blocks, hidden, size)))
-        self.b2 = nnx.Param(draw(rngs.params(), (2, config.n_blocks, size)))
+        self.w1 = nnx.Param(small_normal(rngs.params(), (2, config.n_blocks, size, hidden)))
+        self.b1 = nnx.Param(small_normal(rngs.params(), (2, config.n_blocks, hidden)))
+        self.w2 = nnx.Param(small_normal(rngs.params(), (2, config.n_blocks, hidden, size)))
+        self.b2 = nnx.Param(small_normal(rngs.params(), (2, config.n_blocks, size)))
         self.threshold = config.sparsity_threshold
         self.fraction = config.hard_thresholding_fraction
 
     def __call__(self, x: Array) -> Array:
         """Return `x` and its mixture, `[batch, lat, lon, embed]`."""
-        rows, columns = x.shape[1:3]
-        kept = kept_modes((rows, columns), self.fraction)
-        spectrum = jnp.fft.rfft2(x, axes=(1, 2), norm="ortho")
-        mixed = self.mix(spectrum[:, *kept])
-        spectrum = jnp.zeros_like(spectrum).at[:, *kept].set(mixed)
-        # Not irfft2: the MLP breaks the spectrum's symmetry, and libraries differ in what they then ignore.
-        spectrum = jnp.fft.ifft(spectrum, axis=1, norm="ortho")
-        return x + jnp.fft.irfft(spectrum, columns, axis=2, norm="ortho")
+        grid = x.shape[1], x.shape[2]
+        fourier = PartialFourier(grid, *kept_modes(grid, self.fraction))
+        return x + fourier.inverse(self.mix(fourier.forward(x)))
 
-    def mix(self, spectrum: Array) -> Array:
-        """Return the complex MLP and soft-shrink of `[batch, mode, mode, embed]`."""
-        blocks = spectrum.reshape(*spectrum.shape[:-1], self.b2.shape[1], -1)
-        real, imag = _complex_linear(blocks.real, blocks.imag, self.w1[...], self.b1[...])
-        real, imag = jax.nn.relu(real), jax.nn.relu(imag)
-        real, imag = _complex_linear(real, imag, self.w2[...], self.b2[...])
-        mixed = jax.lax.complex(_soft_shrink(real, self.threshold), _soft_shrink(imag, self.threshold))
-        return mixed.reshape(spectrum.shape)
+    def mix(self, modes: Array) -> Array:
+        """Return the complex MLP and soft-shrink of `[batch, row, part, column, embed]`."""
+        x = modes.reshape(*modes.shape[:-1], self.b2.shape[1], -1)
+        x = jnp.einsum("brpkni,npiqo->nbrkqo", x, _real_form(self.w1[...]))
+        x = jax.nn.relu(x + _per_block(self.b1[...]))
+        x = jnp.einsum("nbrkpi,npiqo->brqkno", x, _real_form(self.w2[...])) + self.b2[:, None]
+        # Soft-shrink: towards zero by the threshold, zero within it.
+        x = x - jnp.clip(x, -self.threshold, self.threshold)
+        return x.reshape(modes.shape)
+
+
+def _real_form(weight: Array) -> Array:
+    """Write complex block weights `[part, block, in, out]` as real ones `[block, part, in, part, out]`."""
+    real, imag = weight
+    return jnp.stack([jnp.stack([real, imag], 2), jnp.stack([-imag, real], 2)], 1)
+
+
+def _per_block(bias: Array) -> Array:
+    """Lay `[part, block, out]` out as `[block, batch, row, column, part, out]`."""
+    return bias.transpose(1, 0, 2)[:, None, None, None]
 
 
 class Block(nnx.Module):

@@ -1,5 +1,9 @@
 """Layers that several networks share; tokens are `[batch, lat, lon, embed]`."""
 
+import functools
+import math
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -41,10 +45,59 @@ class LayerNorm(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Return `x` normalised, scaled and shifted."""
-        x = x.astype(jnp.float32)
-        x = x - x.mean(-1, keepdims=True)
-        variance = jnp.square(x).mean(-1, keepdims=True)
-        return x * jax.lax.rsqrt(variance + self.epsilon) * self.scale[...] + self.bias[...]
+        return _layer_norm(x.astype(jnp.float32), self.scale[...], self.bias[...], self.epsilon)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _layer_norm(x: Array, scale: Array, bias: Array, epsilon: float) -> Array:
+    return _layer_norm_forward(x, scale, bias, epsilon)[0]
+
+
+def _layer_norm_forward(x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Any]:
+    x = x - _mean(x)
+    inverse_deviation = jax.lax.rsqrt(_mean(jnp.square(x)) + epsilon)
+    normal = x * inverse_deviation
+    return normal * scale + bias, (normal, inverse_deviation, scale)
+
+
+def _layer_norm_backward(_: float, residuals: Any, cotangent: Array) -> tuple[Array, Array, Array]:
+    normal, inverse_deviation, scale = residuals
+    slope = cotangent * scale
+    slope = inverse_deviation * (slope - _mean(slope) - normal * _mean(slope * normal))
+    tokens = tuple(range(cotangent.ndim - 1))
+    return slope, (cotangent * normal).sum(tokens), cotangent.sum(tokens)
+
+
+_layer_norm.defvjp(_layer_norm_forward, _layer_norm_backward)
+
+
+def _mean(x: Array) -> Array:
+    """Return the mean over the last axis as a matrix product, three times as fast as a sum on a CPU."""
+    weights = jnp.full((x.shape[-1], 1), 1 / x.shape[-1], x.dtype)
+    return jnp.matmul(x, weights, precision=jax.lax.Precision.HIGHEST)
+
+
+@jax.checkpoint  # its gradient needs nothing but its input
+def gelu(x: Array) -> Array:
+    """Return the exact GELU; through erf, which is a third of the work of the library's erfc."""
+    return x * (0.5 + 0.5 * jax.lax.erf(x * math.sqrt(0.5)))
+
+
+class Contraction(nnx.Module):
+    """A linear layer to fewer features; its kernel is `[out, in]`.
+
+    Gradients of a kernel whose smaller size comes first need no transposition of activations.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, dtype: jnp.dtype, rngs: nnx.Rngs):
+        self.kernel = nnx.Param(small_normal(rngs.params(), (n_out, n_in)))
+        self.bias = nnx.Param(jnp.zeros(n_out))
+        self.dtype = dtype
+
+    def __call__(self, x: Array) -> Array:
+        """Return `[..., out]` from `[..., in]`."""
+        x, kernel, bias = (a.astype(self.dtype) for a in (x, self.kernel[...], self.bias[...]))
+        return jnp.einsum("...i,oi->...o", x, kernel) + bias
 
 
 class Mlp(nnx.Module):
@@ -52,8 +105,8 @@ class Mlp(nnx.Module):
 
     def __init__(self, width: int, hidden: int, *, dtype: jnp.dtype, rngs: nnx.Rngs):
         self.expand = nnx.Linear(width, hidden, kernel_init=small_normal, dtype=dtype, rngs=rngs)
-        self.contract = nnx.Linear(hidden, width, kernel_init=small_normal, dtype=dtype, rngs=rngs)
+        self.contract = Contraction(hidden, width, dtype=dtype, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         """Return tokens of the same width."""
-        return self.contract(jax.nn.gelu(self.expand(x), approximate=False))
+        return self.contract(gelu(self.expand(x)))

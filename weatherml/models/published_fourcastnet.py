@@ -1,12 +1,11 @@
 """Published FourCastNet weights into our network: names and layouts of the original state dict."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-
-from flax.nnx.statelib import Key
 
 from weatherml.errors import UserError
 
@@ -41,17 +40,17 @@ def load_published(network: nnx.Module, weights: Mapping[str, np.ndarray]) -> No
     nnx.update(network, nnx.from_flat_state(filled))
 
 
-def published_name(path: tuple[Key, ...]) -> str:
+def published_name(path: tuple[Any, ...]) -> str:
     """Return the published name of the parameter at `path` in a `FourCastNet`."""
     return ".".join(_NAMES.get(str(part), str(part)) for part in path)
 
 
-def _take(weights: dict[str, np.ndarray], path: tuple[Key, ...], shape: tuple[int, ...]) -> jnp.ndarray:
+def _take(weights: dict[str, np.ndarray], path: tuple[Any, ...], shape: tuple[int, ...]) -> jnp.ndarray:
     name = published_name(path)
     if name not in weights:
         raise UserError(f"weights lack {name!r}; pass a FourCastNet state dict of the same depth")
     array = weights.pop(name)
-    if path[-1] == "kernel":  # (out, in) and (out, channel, lat, lon) to (in, out) with the channel fastest
+    if path[-1] == "kernel" and "contract" not in path:  # (out, in), or (out, channel, lat, lon): channel fastest
         array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
     if array.size != np.prod(shape) or array.shape[-1] != shape[-1]:
         raise UserError(f"{name!r} has shape {array.shape} where this network needs {shape}; build it with their sizes")

@@ -51,6 +51,14 @@ def test_mountains_stand_where_surface_pressure_is_low(uninterrupted):
     assert abs(float(place["latitude"]) - 38) < 15 and abs(float(place["longitude"]) - 90) < 15
 
 
+def test_the_ground_is_high_where_the_air_above_is_thin(uninterrupted):
+    _, dataset = uninterrupted
+    ground = dataset["geopotential_at_surface"]
+    assert ground.dims == ("latitude", "longitude")
+    lack = np.log(dataset["mean_sea_level_pressure"] / dataset["surface_pressure"]).mean("time")
+    assert np.corrcoef(ground.values.ravel(), lack.values.ravel())[0, 1] > 0.99
+
+
 def test_same_seed_gives_the_same_planet(uninterrupted, tmp_path):
     source = SimulatedSource(CONFIG, tmp_path)
     times = source.times()[100:110]

@@ -77,6 +77,11 @@ class Planet:
         longitude, sin_latitude = self.coordinates.horizontal.nodal_mesh
         return mountains(np.degrees(longitude), np.degrees(np.arcsin(sin_latitude)), self.mountain_height)
 
+    def surface_geopotential(self) -> np.ndarray:
+        """Return the geopotential of the ground as the dynamics see it, m2 s-2, float32 `[lat, lon]`, latitude falling."""
+        height = np.asarray(self.coordinates.horizontal.to_nodal(self._spectral_orography))
+        return np.float32(_AIR.gravity) * height.T[::-1]
+
     def initial_state(self, seed: int) -> State:
         """Return isothermal air at rest, disturbed by noise that the seed decides."""
         grid, shape = self.coordinates.horizontal, self.coordinates.modal_shape

@@ -36,6 +36,7 @@ _VARIABLES = (
     "mean_sea_level_pressure",
     "surface_pressure",
 )
+_GROUND = "geopotential_at_surface"
 _SEGMENT = 120  # output steps between two restart files
 _MEMORY = 2**28  # bytes of fields; more than all variables of one file of a store, which are read one by one
 
@@ -117,7 +118,7 @@ class SimulatedSource:
 
     def variables(self) -> tuple[str, ...]:
         """Canonical names of the fields."""
-        return _VARIABLES
+        return (*_VARIABLES, _GROUND)
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Simulate what is not in memory and return the named fields.
@@ -128,13 +129,16 @@ class SimulatedSource:
         steps = self._steps(np.asarray(times, "datetime64[ns]"))
         self._require(variables)
         segments, offsets = np.divmod(steps, _SEGMENT)
-        fields = {name: self._allocate(name, len(steps)) for name in variables}
-        for segment in np.unique(segments):
+        fields = {name: self._allocate(name, len(steps)) for name in variables if name != _GROUND}
+        for segment in np.unique(segments) if fields else ():
             wanted = segments == segment
             content = self._segment(int(segment))
             for name, field in fields.items():
                 field[wanted] = content[name][offsets[wanted]]
-        return self._dataset(fields, times)
+        dataset = self._dataset(fields, times)
+        if _GROUND in variables:
+            dataset[_GROUND] = (("latitude", "longitude"), self._planet.surface_geopotential())
+        return with_metadata(dataset)
 
     def _fingerprint(self, unused: set[str]) -> str:
         code = [Path(__file__).with_name(name).read_text() for name in ("planet.py", "vertical.py")]
@@ -157,8 +161,8 @@ class SimulatedSource:
 
     def _require(self, variables: Sequence[str]) -> None:
         for name in variables:
-            if name not in _VARIABLES:
-                raise UserError(f"the planet has no variable {name!r}{nearest(name, _VARIABLES)}")
+            if name not in self.variables():
+                raise UserError(f"the planet has no variable {name!r}{nearest(name, self.variables())}")
 
     def _allocate(self, name: str, n_times: int) -> npt.NDArray[np.float32]:
         levels = (len(self.levels),) if VARIABLES[name].vertical == "pressure" else ()
@@ -173,7 +177,8 @@ class SimulatedSource:
         }
         dims = {3: ("time", "latitude", "longitude"), 4: tuple(coords)}
         dataset = xr.Dataset({name: (dims[field.ndim], field) for name, field in fields.items()})
-        return with_metadata(dataset.assign_coords({str(d): coords[str(d)] for d in dataset.dims}))
+        named = {*dataset.dims, "latitude", "longitude"}
+        return dataset.assign_coords({dim: values for dim, values in coords.items() if dim in named})
 
     def _segment(self, index: int) -> dict[str, npt.NDArray[np.float32]]:
         """Return the fields of one segment, simulated from the nearest state before it where not in memory."""

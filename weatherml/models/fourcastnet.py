@@ -16,7 +16,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.models.fourier import PartialFourier
-from weatherml.models.layers import LayerNorm, Mlp, patchify, small_normal, unpatchify
+from weatherml.models.layers import LayerNorm, Mlp, over_tokens, patchify, small_normal, unpatchify
 
 EPSILON = 1e-6
 
@@ -134,7 +134,7 @@ class Block(nnx.Module):
         y = self.filter(self.norm1(x))
         if self.double_skip:
             x = y = y + x
-        return self.mlp(self.norm2(y)) + x
+        return over_tokens(self.mlp, self.norm2(y)) + x
 
 
 class FourCastNet(nnx.Module):
@@ -155,10 +155,10 @@ class FourCastNet(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Return `[batch, n_out, lat, lon]` from `[batch, n_in, lat, lon]`."""
-        tokens = self.embed(patchify(x, self.patch)) + self.position[...]
+        tokens = over_tokens(self.embed, patchify(x, self.patch)) + self.position[...]
         for block in self.blocks:
             tokens = block(tokens)
-        return unpatchify(self.head(tokens).astype(jnp.float32), self.patch)
+        return unpatchify(over_tokens(self.head, tokens).astype(jnp.float32), self.patch)
 
 
 def _token_grid(shape: tuple[int, int], patch: int) -> tuple[int, int]:

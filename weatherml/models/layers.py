@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -33,6 +34,14 @@ def unpatchify(tokens: Array, patch: int) -> Array:
     channel = features // patch**2
     pieces = tokens.reshape(batch, rows, columns, patch, patch, channel)
     return pieces.transpose(0, 5, 1, 3, 2, 4).reshape(batch, channel, rows * patch, columns * patch)
+
+
+def over_tokens(layer: Callable[[Array], Array], x: Array) -> Array:
+    """Apply a linear layer, or several, to `x [..., embed]` as one matrix `[token, embed]`.
+
+    The result is the same without, but XLA on a CPU takes up to twice the time for gradients over several axes.
+    """
+    return layer(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
 class LayerNorm(nnx.Module):
@@ -101,7 +110,7 @@ class Contraction(nnx.Module):
 
 
 class Mlp(nnx.Module):
-    """Two linear layers with an exact GELU between, pointwise over tokens."""
+    """Two linear layers with an exact GELU between, pointwise over tokens `[token, embed]`."""
 
     def __init__(self, width: int, hidden: int, *, dtype: jnp.dtype, rngs: nnx.Rngs):
         self.expand = nnx.Linear(width, hidden, kernel_init=small_normal, dtype=dtype, rngs=rngs)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weatherml.data.store import open_store as open_store
     from weatherml.errors import UserError as UserError
     from weatherml.evaluation import baselines as baselines
-    from weatherml.evaluation import evaluate as evaluate
+    from weatherml.evaluation.evaluate import evaluate as evaluate
     from weatherml.experiment import Experiment as Experiment
     from weatherml.experiment import ExperimentConfig as ExperimentConfig
     from weatherml.extremes import local_quantile as local_quantile
@@ -52,7 +52,7 @@ _HOMES = {
     "verdict": "extremes",
 }
 
-__all__ = sorted([*_HOMES, "plot"])  # noqa: PLE0605 - computed, so that a name is written once
+__all__ = sorted([*_HOMES, "plot"])
 
 
 def __getattr__(name: str) -> Any:

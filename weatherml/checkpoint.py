@@ -210,9 +210,7 @@ def _replacing_directory(path: Path) -> Iterator[Path]:
             path.rename(old)
         partial.rename(path)
     except (OSError, RuntimeError) as error:  # netCDF4 reports a full disk as the latter
-        raise UserError(
-            f"cannot write checkpoint {path}: {error}; make room or choose another path"
-        ) from error
+        raise UserError(f"cannot write checkpoint {path}: {error}; make room or choose another path") from error
     finally:
         for leftover in (partial, old):
             shutil.rmtree(leftover, ignore_errors=True)

@@ -47,12 +47,14 @@ def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = 
 def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = "configuration") -> ConfigT:
     """Validate plain values (as YAML or JSON gives them) into a configuration.
 
+    A group of keys says what differs from that group's default, unless it names another kind (`name: files`).
+
     Raises:
         UserError: A key is unknown (the near one is suggested) or a value is wrong.
     """
     try:
         # Strict validation of JSON still takes lists for tuples and strings for dates, as YAML writes them.
-        return kind.model_validate_json(json.dumps(content, default=str))
+        return kind.model_validate_json(json.dumps(_over_defaults(kind, content), default=str))
     except ValidationError as error:
         raise UserError(f"{origin}: {_explain(kind, error.errors()[0])}") from None
 
@@ -64,8 +66,15 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
         path, equals, value = assignment.partition("=")
         if not equals or not path:
             raise UserError(f"override {assignment!r} must read key.path=value")
-        _assign(result, path.split("."), yaml.safe_load(value), assignment)
+        _assign(result, path.split("."), _parse(value, assignment), assignment)
     return result
+
+
+def _parse(value: str, assignment: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"override {assignment!r}: the value is not YAML: {_one_line(error)}") from None
 
 
 def _assign(tree: dict[str, Any], keys: list[str], value: Any, assignment: str) -> None:
@@ -76,10 +85,30 @@ def _assign(tree: dict[str, Any], keys: list[str], value: Any, assignment: str) 
     tree[keys[-1]] = value
 
 
+def _over_defaults(kind: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill up groups of keys with the defaults that `kind` has for them."""
+    fields = kind.model_fields
+    return {key: _over(fields[key].default, value) if key in fields else value for key, value in content.items()}
+
+
+def _over(default: Any, value: Any) -> Any:
+    if not isinstance(default, Config) or not isinstance(value, Mapping):
+        return value
+    name = getattr(default, "name", None)
+    if value.get("name", name) != name:
+        return value
+    changes = {key: _over(getattr(default, key, None), part) for key, part in value.items()}
+    return default.model_dump(mode="json") | changes
+
+
 def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key {where!r}{nearest(str(error['loc'][-1]), _fields_at(kind, error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{where!r} is missing; give it a value"
+    if error["type"] == "value_error":  # raised by a configuration itself, which names the value
+        return f"{where}: {_one_line(error['ctx']['error'])}".removeprefix(": ")
     return f"{where or 'value'}: {_one_line(error['msg'])}, got {error['input']!r}"
 
 

@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 
 from weatherml.errors import UserError
 
@@ -14,7 +15,27 @@ if TYPE_CHECKING:
 
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 
+
+class _Program(typer.core.TyperGroup):
+    """The verbs; a user's mistake is one line and exit code 2, an interruption one line and 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a verb."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            raise _stop(str(error), 2) from None
+        except KeyboardInterrupt as interruption:
+            raise _stop(str(interruption) or "interrupted; run the same command again to go on", 130) from None
+
+
+def _stop(message: str, code: int) -> typer.Exit:
+    print(f"weatherml: {message}", file=sys.stderr)
+    return typer.Exit(code)
+
+
 app = typer.Typer(
+    cls=_Program,
     help="Data-driven global weather forecasting: from ERA5 to ensemble forecasts, verdicts on extremes, and maps.",
     no_args_is_help=True,
     add_completion=False,
@@ -31,25 +52,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 
 def main() -> None:
-    """Run the program; a user's mistake is one line and exit code 2."""
-    try:
-        app()
-    except UserError as error:
-        _stop(str(error), 2)
-    except KeyboardInterrupt as interruption:
-        _stop(str(interruption) or "interrupted; run the same command again to go on", 130)
-
-
-def _stop(message: str, code: int) -> None:
-    print(f"weatherml: {message}", file=sys.stderr)
-    sys.exit(code)
+    """Run the program on the words of its command line."""
+    app()
 
 
 @app.command()
 def demo(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
     """Do the whole road: data, training, ensemble forecasts, scores, a verdict on extremes, maps and a report.
 
-    Without CONFIG a planet is simulated, so nothing is downloaded. What is already done in the folder is not done again.
+    Without CONFIG a planet is simulated, so nothing is downloaded. What is done in the folder is not done again.
 
     Example: `weatherml demo` or `weatherml demo configs/t2m_erainterim.yaml -o runs/t2m`
     """
@@ -99,7 +110,9 @@ def train(settings: Settings = None, output: Folder = Path("runs/demo")) -> None
 
 @app.command()
 def forecast(
-    checkpoint: Annotated[Path, typer.Argument(help="What training wrote, for example runs/demo/training/checkpoints/best.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="What training wrote, for example runs/demo/training/checkpoints/best.")
+    ],
     analysis: Annotated[Path, typer.Option(help="Store or files that hold the initial times.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Zarr store to write.")],
     init: Annotated[list[str], typer.Option(help="An initial time; may be given more than once.")],
@@ -122,7 +135,7 @@ def forecast(
     config = from_mapping(ForecastConfig, apply_overrides({}, settings or []), "--set")
     forecaster = Forecaster.load(checkpoint)
     with bar("forecast") as report:
-        forecaster.run(open_files([str(analysis)]), init, config, output, overwrite, report)
+        forecaster.run(open_files(analysis), init, config, output, overwrite, report)
     print(output)
 
 
@@ -146,7 +159,7 @@ def evaluate(
 
     opened = open_forecast(forecast)
     normal = None if climatology is None else normal_of(opened, climatology)
-    scores = evaluate(opened, open_files([str(truth)]), metric or ["rmse", "bias"], normal)
+    scores = evaluate(opened, open_files(truth), metric or ["rmse", "bias"], normal)
     print_scores(scores, as_json)
 
 
@@ -156,26 +169,28 @@ def check(files: Annotated[list[str], typer.Argument(help="Files or stores.")], 
 
     Example: `weatherml check era5_2020_*.nc`
     """
+    from weatherml.cli.paths import check_paths
     from weatherml.cli.tables import print_findings
-    from weatherml.data.check import check_dataset
-    from weatherml.data.files import open_files
 
-    findings = check_dataset(open_files(files))
+    findings = check_paths(files)
     print_findings(findings, as_json)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 
 
 @app.command()
-def info(path: Annotated[Path, typer.Argument(help="A file, store, forecast or checkpoint.")], as_json: AsJson = False) -> None:
-    """Say what a file, a store, a forecast or a checkpoint is.
+def info(
+    paths: Annotated[list[str], typer.Argument(help="Files of one dataset, a store, a forecast or a checkpoint.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what files, a store, a forecast or a checkpoint are.
 
     Example: `weatherml info runs/demo/data.zarr`
     """
-    from weatherml.cli.paths import describe_path
+    from weatherml.cli.paths import describe_paths
     from weatherml.cli.tables import print_description
 
-    print_description(describe_path(path), as_json)
+    print_description(describe_paths(paths), as_json)
 
 
 @app.command()
@@ -183,7 +198,9 @@ def plot(
     path: Annotated[Path, typer.Argument(help="A forecast store, an analysis store or a file.")],
     channel: Annotated[str, typer.Option(help="What to draw, for example z500 or t2m.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")] = Path("map.png"),
-    time: Annotated[str | None, typer.Option(help="Valid time of an analysis, initial time of a forecast; else the first.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Valid time of an analysis, initial time of a forecast; else the first.")
+    ] = None,
     lead: Annotated[str | None, typer.Option(help="Lead time of a forecast, for example 5d; else the last.")] = None,
     coastlines: Annotated[bool, typer.Option(help="Draw the Earth's coasts.")] = True,
 ) -> None:
@@ -192,15 +209,14 @@ def plot(
     Example: `weatherml plot runs/demo/forecast.zarr --channel z500 --lead 5d --no-coastlines -o z500.png`
     """
     from weatherml import plot as draw
-    from weatherml.cli.paths import open_field
+    from weatherml.cli.paths import open_field, save_figure
 
     field = open_field(path, channel, time, lead)
-    members = field.sizes.get("number", 1)
-    if members > 1:
+    if field.sizes.get("number", 1) > 1:
         figure = draw.spread(field, coastlines=coastlines)
     else:
         figure = draw.map(field.squeeze("number") if "number" in field.dims else field, coastlines=coastlines)
-    figure.savefig(output, dpi=160)
+    save_figure(figure, output)
     print(output)
 
 

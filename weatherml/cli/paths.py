@@ -1,37 +1,74 @@
 """Whatever lies at a path a user gives: a file, a store, a forecast or a checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint
+from weatherml.data.atomic import PARTIAL, replacing
+from weatherml.data.check import check_dataset
 from weatherml.data.climatology import Climatology
 from weatherml.data.describe import describe
-from weatherml.data.files import open_files
+from weatherml.data.files import expand, open_files
+from weatherml.data.finding import Finding
+from weatherml.data.manifest import Manifest
+from weatherml.data.store import verify
 from weatherml.errors import UserError
 from weatherml.forecast import open_forecast
 from weatherml.forecast.ensemble import format_duration, parse_duration
 from weatherml.state import Channel, spec_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def describe_path(path: Path) -> dict[str, Any]:
+_DPI = 160
+
+
+def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
     """Describe what is there in JSON-able values.
 
     Raises:
         UserError: It is nothing that weatherml knows.
     """
-    if (path / "checkpoint.json").exists():
+    path = Path(paths[0])
+    if len(paths) == 1 and is_checkpoint(path):
         return _describe_checkpoint(Checkpoint.load(path))
-    if is_forecast(path):
+    if len(paths) == 1 and is_forecast(path):
         return _describe_forecast(open_forecast(path))
-    return describe(open_files([str(path)]))
+    return describe(open_files(paths))
+
+
+def check_paths(paths: Sequence[str]) -> list[Finding]:
+    """Check files as one dataset, and the checksums of stores among them.
+
+    Raises:
+        UserError: They cannot be opened, or are no analyses.
+    """
+    for path in map(Path, paths):
+        if is_checkpoint(path) or is_forecast(path):
+            raise UserError(f"{path} is a model or a forecast; check analyses, or see what it is with weatherml info")
+    damaged = [
+        Finding("error", str(path / file), "is missing or damaged; run the ingest that wrote it again")
+        for path in expand(paths)
+        if Manifest.exists(path)
+        for file in verify(path)
+    ]
+    # Values are not worth a look where files are broken, which may not even open.
+    return damaged or check_dataset(open_files(paths))
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a folder is a model."""
+    return (path / "checkpoint.json").exists()
 
 
 def is_forecast(path: Path) -> bool:
     """Return whether a folder is a forecast store, finished or not."""
-    return (path / "init_time").is_dir() or path.with_name(f".{path.name}.partial").is_dir()
+    path = path.absolute()
+    return (path / "init_time").is_dir() or path.with_name(f".{path.name}{PARTIAL}").is_dir()
 
 
 def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> xr.DataArray:
@@ -49,7 +86,7 @@ def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> 
     Raises:
         UserError: There is no such time, lead or channel.
     """
-    dataset = open_forecast(path) if is_forecast(path) else open_files([str(path)])
+    dataset = open_forecast(path) if is_forecast(path) else open_files(path)
     wanted = Channel.parse(channel)
     spec_of(dataset, [channel])
     field = dataset[wanted.variable]
@@ -59,6 +96,19 @@ def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> 
     for dim in {"time", "init_time"} & set(field.dims):
         field = _pick(field, str(dim), None if time is None else _moment(time), 0)
     return field.load()
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a picture, whole or not at all.
+
+    Raises:
+        UserError: The ending of `path` is no format of pictures, or the picture cannot be written.
+    """
+    known, wanted = figure.canvas.get_supported_filetypes(), path.suffix.removeprefix(".")
+    if wanted not in known:
+        raise UserError(f"{path}: pictures cannot end in {path.suffix!r}; choose one of {', '.join(known)}")
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=_DPI, format=wanted)
 
 
 def normal_of(forecast: xr.Dataset, path: Path) -> xr.Dataset:
@@ -97,17 +147,21 @@ def _describe_forecast(forecast: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _pick(field: xr.DataArray, dim: str, value: np.generic | None, default: int) -> xr.DataArray:
+def _pick(field: xr.DataArray, dim: str, value: Any, default: int) -> xr.DataArray:
     if value is None:
         return field.isel({dim: default})
     values = field[dim].values
     if value not in values:
-        raise UserError(f"there is no {dim} {value}; the data have {len(values)} from {values[0]} to {values[-1]}")
+        write = format_duration if dim == "lead_time" else str
+        raise UserError(
+            f"there is no {dim} {write(value)}; the data have {len(values)} from {write(values[0])} to"
+            f" {write(values[-1])}"
+        )
     return field.sel({dim: value})
 
 
 def _moment(text: str) -> np.datetime64:
     try:
-        return np.datetime64(text).astype("datetime64[ns]")
+        return np.datetime64(text, "ns")
     except ValueError:
         raise UserError(f"{text!r} is no time; write it like 2005-01-09 or 2005-01-09T12") from None

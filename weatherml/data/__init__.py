@@ -1,0 +1,1 @@
+"""Analyses: sources, ingestion, the store and its checks, statistics, climatology, forcings, and training samples."""

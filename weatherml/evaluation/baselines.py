@@ -131,4 +131,5 @@ def _regress(anomaly: np.ndarray, areas: np.ndarray, pairs: Sequence[tuple[Any, 
     start = anomaly[:, mask].astype(np.float64)
     weighted = start * np.broadcast_to(areas, mask.shape)[mask]
     squares = np.vecdot(weighted, start)
-    return np.array([np.vdot(weighted[first], start[later]) / squares[first].sum() for first, later in pairs])
+    with np.errstate(invalid="ignore"):  # a level that is missing throughout has no slope
+        return np.array([np.vdot(weighted[first], start[later]) / squares[first].sum() for first, later in pairs])

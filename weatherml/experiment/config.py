@@ -1,16 +1,22 @@
 """One file, one experiment: what is learned from which data, and how it is judged."""
 
-from typing import Literal
+from itertools import combinations
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from weatherml.checkpoint import Prediction
 from weatherml.config import Config
 from weatherml.data.files import FilesConfig
-from weatherml.data.period import Period
+from weatherml.data.forcings import FORCINGS
+from weatherml.data.period import Period, overlap
 from weatherml.data.simulated import PlanetConfig
+from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, SphericalConfig
+from weatherml.forecast.ensemble import parse_duration
 from weatherml.models import FourCastNetConfig
+from weatherml.registry import nearest
+from weatherml.state import Channel, parse_channels
 from weatherml.training import Stage, TrainingConfig
 from weatherml.variables import PRESETS
 
@@ -27,6 +33,16 @@ class PeriodsConfig(Config):
     training: Period = ("2000-01-01", "2004-10-31")
     validation: Period = ("2004-11-11", "2004-12-31")
     test: Period = ("2005-01-01", "2005-12-31")
+
+    @model_validator(mode="after")
+    def _do_not_overlap(self) -> Self:
+        for (name, period), (other, after) in combinations(self, 2):
+            if overlap(period, after):
+                raise UserError(
+                    f"{name} period {' .. '.join(period)} overlaps the {other} period {' .. '.join(after)};"
+                    " what is learned from must not be judged on: move one of them"
+                )
+        return self
 
 
 class ClimatologyConfig(Config):
@@ -98,3 +114,23 @@ class ExperimentConfig(Config):
     init_every: str = "8d"
     extremes: ExtremesConfig = ExtremesConfig()
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """Find now what hours of computing would otherwise end in."""
+        channels, judged = parse_channels(self.channels), parse_channels([self.extremes.channel])
+        kept = parse_channels(self.forecast.channels or self.channels)
+        _require_among("forecast.channels", kept, "channels", channels)
+        _require_among("extremes.channel", judged, "the channels of the forecast", kept)
+        for name in self.forcings:
+            FORCINGS[name]
+        parse_duration(self.init_every)
+        self.forecast.member_numbers()
+        self.forecast.lead_times(parse_duration(self.forecast.every or self.forecast.lead_time))
+        return self
+
+
+def _require_among(key: str, wanted: tuple[Channel, ...], where: str, known: tuple[Channel, ...]) -> None:
+    for channel in wanted:
+        if channel not in known:
+            raise UserError(f"{key}: {channel} is not among {where}{nearest(str(channel), map(str, known))}")

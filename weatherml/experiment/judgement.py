@@ -10,16 +10,20 @@ from weatherml.data.period import Period
 from weatherml.evaluation import baselines, evaluate
 from weatherml.experiment.config import ExtremesConfig
 from weatherml.extremes import local_quantile, verdict
-from weatherml.state import Channel, spec_of
+from weatherml.matching import Matched
+from weatherml.state import spec_of
 
 CONTROL = "forecast"
 """The deterministic forecast: member 0."""
 MEAN = "ensemble mean"
 _ONE_FIELD = ("rmse", "mae", "bias", "acc", "activity")
 _ENSEMBLE = ("rmse", "mae", "bias", "acc", "activity", "crps_fair", "spread", "spread_skill")
+_HELD_BYTES = 2 * 2**30
 _NO_ANOMALY = ("rmse", "mae", "bias")
 
 Progress = Callable[..., None]
+Levels = Mapping[str, tuple[int, ...]]
+"""Of each variable, in hPa; none where it has one height."""
 
 
 def judge_skill(
@@ -37,20 +41,21 @@ def judge_skill(
     Returns:
         `(system, bound, channel, lead_time)`; a metric that a system does not have is NaN.
     """
-    truth, training = (_like(forecast, dataset) for dataset in (truth, training))
-    normal = _like(forecast, climatology.at(_all_times(forecast)))
-    systems = {CONTROL: (forecast.isel(number=0, drop=True), _ONE_FIELD)}
+    times = _all_times(forecast)
+    levels = Matched(forecast, truth).levels
+    truth, training = _read(truth.sel(time=times), levels), _read(training, levels)
+    normal = _read(climatology.at(times), levels)
+    systems: dict[str, tuple[xr.Dataset, tuple[str, ...]]] = {CONTROL: (forecast.isel(number=0, drop=True), _ONE_FIELD)}
     if forecast.sizes["number"] > 1:
         systems[MEAN] = (forecast, _ENSEMBLE)
-    damping = baselines.fit_damping(
-        training, _like(forecast, climatology.at(training["time"].values)), forecast["lead_time"].values
-    )
+    normal_of_training = _read(climatology.at(training["time"].values), levels)
+    damping = baselines.fit_damping(training, normal_of_training, forecast["lead_time"].values)
     for name, baseline in _baselines(forecast, truth, normal, damping).items():
         systems[name] = (baseline, _NO_ANOMALY if name == "climatology" else _ONE_FIELD)
-    scores = []
+    scores: list[xr.Dataset] = []
     for position, (system, metrics) in enumerate(systems.values()):
         scores.append(evaluate(system, truth, metrics, normal))
-        progress(position + 1, len(systems), list(systems)[position])
+        progress(position + 1, len(systems))
     return xr.concat(scores, xr.Variable("system", list(systems)), data_vars="all", join="exact")
 
 
@@ -58,8 +63,8 @@ def judge_event(
     forecast: xr.Dataset, truth: xr.Dataset, config: ExtremesConfig, training: Period, progress: Progress
 ) -> xr.Dataset:
     """Judge the forecast probability that a field exceeds its local quantile of the training period."""
-    channel = Channel.parse(config.channel)
-    forecast, truth = (_only(dataset, channel) for dataset in (forecast, truth))
+    levels = spec_of(forecast, [config.channel]).variables
+    forecast, truth = _only(forecast, levels), _read(truth, levels)
     threshold = local_quantile(truth, config.quantile, training)
     return verdict(forecast, truth, threshold, progress=progress).assign_attrs(quantile=config.quantile)
 
@@ -80,18 +85,20 @@ def _all_times(forecast: xr.Dataset) -> np.ndarray:
     return times
 
 
-def _like(forecast: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:
-    """Keep the variables and levels that the forecast has."""
-    kept = dataset[[str(name) for name in forecast.data_vars]]
-    return kept.sel(level=forecast["level"]) if "level" in forecast.dims else kept
+def _only(dataset: xr.Dataset, levels: Levels) -> xr.Dataset:
+    """Keep these variables, and the levels that any of them has."""
+    wanted = sorted({level for own in levels.values() for level in own})
+    kept = dataset[list(levels)]
+    return kept.sel(level=wanted) if wanted else kept
 
 
-def _only(dataset: xr.Dataset, channel: Channel) -> xr.Dataset:
-    """Keep one channel.
+def _read(dataset: xr.Dataset, levels: Levels) -> xr.Dataset:
+    """Read once what every system is compared with, where it fits in memory.
 
-    Raises:
-        UserError: The dataset does not have it.
+    A level that a variable of the forecast does not have (ragged sets) becomes missing, or a baseline would be judged
+    on it.
     """
-    spec_of(dataset, [str(channel)])
-    field = dataset[[channel.variable]]
-    return field if channel.level is None else field.sel(level=[channel.level])
+    kept = _only(dataset, levels)
+    kept = kept.load() if kept.nbytes <= _HELD_BYTES else kept.chunk(time=1)
+    ragged = {name: own for name, own in levels.items() if own and len(own) < kept.sizes["level"]}
+    return kept.assign({name: kept[name].where(kept["level"].isin(own)) for name, own in ragged.items()})

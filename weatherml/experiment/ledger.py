@@ -22,7 +22,7 @@ class Ledger:
         self._path = path
 
     def entries(self) -> dict[str, dict[str, Any]]:
-        """Return the finished phases: `inputs` (a digest), `seconds`, and `peak_memory_bytes` of the process by then."""
+        """Return the finished phases: `inputs` (a digest), `seconds`, `peak_memory_bytes` of the process by then."""
         if not self._path.exists():
             return {}
         content: dict[str, dict[str, Any]] = json.loads(self._path.read_text())

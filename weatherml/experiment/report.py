@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from weatherml.experiment.judgement import CONTROL
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spread, verdict, write_report
 from weatherml.state import Channel, parse_channels
 
@@ -79,7 +80,7 @@ def _data(experiment: "Experiment") -> Section:
     text = (
         f"{len(times)} analyses from {times[0]:.10} to {times[-1]:.10}; learned from"
         f" {' to '.join(experiment.config.periods.training)}, judged on {' to '.join(experiment.config.periods.test)}."
-    ).replace("T", " ")
+    )
     tables = {"What the check of the data says": [["severity", "subject", "finding"], *findings]} if findings else {}
     return Section("The data", text, figures, tables)
 
@@ -87,7 +88,9 @@ def _data(experiment: "Experiment") -> Section:
 def _sample(experiment: "Experiment") -> xr.Dataset:
     """Return daily analyses of the training period in memory."""
     step = max(1, int(_DAY / experiment.statistics.time_step))
-    return experiment.store.sel(time=slice(*experiment.config.periods.training)).isel(time=slice(None, None, step)).load()
+    return (
+        experiment.store.sel(time=slice(*experiment.config.periods.training)).isel(time=slice(None, None, step)).load()
+    )
 
 
 def _training(experiment: "Experiment") -> Section:
@@ -98,7 +101,7 @@ def _training(experiment: "Experiment") -> Section:
 
 
 def _forecast(experiment: "Experiment") -> Section:
-    forecast, looks = experiment.forecast, _looks(experiment)
+    forecast, (coastlines, orography) = experiment.forecast, _ground(experiment)
     channel = parse_channels([str(experiment.scores["channel"].values[0])])[0]
     start = forecast.isel(init_time=forecast.sizes["init_time"] // 2)
     figures = {}
@@ -106,9 +109,11 @@ def _forecast(experiment: "Experiment") -> Section:
         one = _field(start.sel(lead_time=lead), channel)
         truth = _field(experiment.store.sel(time=one["valid_time"].values), channel)
         name = f"{_words(str(channel))} after {lead / _DAY:g} days"
-        figures[f"Deterministic forecast of {name}, and what came"] = forecast_vs_truth(one.isel(number=0), truth, **looks)
+        figures[f"Deterministic forecast of {name}, and what came"] = forecast_vs_truth(
+            one.isel(number=0), truth, coastlines=coastlines, orography=orography
+        )
         if one.sizes["number"] > 1:
-            figures[f"What the ensemble says of {name}"] = spread(one, **looks)
+            figures[f"What the ensemble says of {name}"] = spread(one, coastlines=coastlines, orography=orography)
     return Section("A forecast", f"From {str(start['init_time'].values)[:16]} UTC.", figures)
 
 
@@ -157,12 +162,12 @@ def _account(experiment: "Experiment") -> Section:
     return Section("What it took", tables={"By phase": [columns, *rows]})
 
 
-def _looks(experiment: "Experiment") -> dict[str, object]:
-    """Return what a map of this world draws beside the field: coasts on Earth, mountains elsewhere."""
+def _ground(experiment: "Experiment") -> tuple[bool, xr.DataArray | None]:
+    """Return whether maps of this world have the Earth's coasts, and the mountains that they show instead."""
     if experiment.store.attrs.get("source") != "simulated":
-        return {}
+        return True, None
     orography = experiment.store.get("geopotential_at_surface")
-    return {"coastlines": False, "orography": None if orography is None else orography.load()}
+    return False, None if orography is None else orography.load()
 
 
 def _present(forecast: xr.Dataset, wanted: tuple[str, ...]) -> list[np.timedelta64]:

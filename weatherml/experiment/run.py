@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.atomic import replacing, write_bytes
+from weatherml.data.atomic import write_bytes, write_netcdf
 from weatherml.data.check import check_dataset
 from weatherml.data.climatology import Climatology
 from weatherml.data.files import FileSource
@@ -20,18 +20,18 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.ingest import ingest
 from weatherml.data.loader import Samples
 from weatherml.data.normalization import Normalizer
-from weatherml.data.period import bounds, select
+from weatherml.data.period import select
 from weatherml.data.simulated import PlanetConfig, SimulatedSource
 from weatherml.data.source import Source
-from weatherml.data.statistics import Statistics, compute_statistics, require_disjoint
+from weatherml.data.statistics import Statistics, compute_statistics
 from weatherml.data.store import open_store
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.feasibility import Holdings, initial_times, require_feasible
 from weatherml.experiment.judgement import judge_event, judge_skill
 from weatherml.experiment.ledger import Ledger, digest_of
 from weatherml.experiment.report import write_experiment_report
 from weatherml.forecast import Forecaster, open_forecast
-from weatherml.forecast.ensemble import parse_duration
 from weatherml.state import StateSpec, spec_of
 from weatherml.training import Run, train
 
@@ -68,7 +68,9 @@ PHASES: dict[str, Phase] = {
     "ingest": Phase((), ("source",), "data.zarr"),
     "check": Phase(("ingest",), (), "findings.txt"),
     "statistics": Phase(("check",), ("channels", "periods", "climatology", "reference"), "statistics.nc"),
-    "train": Phase(("statistics",), ("forcings", "model", "prediction", "training", "seed"), "training/checkpoints/last"),
+    "train": Phase(
+        ("statistics",), ("forcings", "model", "prediction", "training", "seed"), "training/checkpoints/last"
+    ),
     "forecast": Phase(("train",), ("forecast", "init_every"), "forecast.zarr"),
     "evaluate": Phase(("forecast",), (), "scores.nc"),
     "extremes": Phase(("forecast",), ("extremes",), "verdict.nc"),
@@ -87,9 +89,6 @@ class Experiment:
             config: What to do.
             folder: Where the results are and go.
             progress: Draws how far each phase is.
-
-        Raises:
-            UserError: Periods overlap.
         """
         self.config = config
         self.folder = Path(folder)
@@ -110,10 +109,9 @@ class Experiment:
             self.run(needed)
         inputs = self.inputs(last)
         if not (self.ledger.is_done(last, inputs) and self.path(last).exists()):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_bytes(self.folder / "config.json", self.config.model_dump_json(indent=1).encode())
             with self._progress(last) as report, self.ledger.timing(last, inputs):
                 getattr(self, f"_{last}")(report)
+            write_bytes(self.folder / "config.json", self.config.model_dump_json(indent=1).encode())
         return self.path(last)
 
     def inputs(self, phase: str) -> str:
@@ -157,21 +155,13 @@ class Experiment:
         return FileSource(self.config.source)
 
     def init_times(self) -> np.ndarray:
-        """Return the initial times of the test period whose longest lead it still holds, `datetime64[ns]` [init_time]."""
-        first, last = bounds(self.config.periods.test)
-        times = self.store["time"].values
-        times = times[(times >= first) & (times <= last)]
-        spacing = parse_duration(self.config.init_every)
-        wanted = np.arange(times[0], times[-1] - parse_duration(self.config.forecast.lead_time) + 1, spacing)
-        if not len(wanted):
-            raise UserError(
-                f"test period {' .. '.join(self.config.periods.test)} is shorter than lead_time"
-                f" {self.config.forecast.lead_time}; choose a longer period or a shorter lead"
-            )
-        return np.intersect1d(wanted, times)
+        """Return the initial times that are judged, `datetime64[ns]` [init_time]."""
+        return initial_times(self.config, self.store["time"].values)
 
     def _ingest(self, report: Callable[..., None]) -> None:
-        ingest(self.source(), self.path("ingest"), report)
+        source = self.source()
+        require_feasible(self.config, Holdings.of_source(source))
+        ingest(source, self.path("ingest"), report)
 
     def _check(self, report: Callable[..., None]) -> None:
         findings = self.findings()
@@ -181,14 +171,11 @@ class Experiment:
             raise UserError(f"{self.path('ingest')}: {errors[0].subject}: {errors[0].message}")
 
     def _statistics(self, report: Callable[..., None]) -> None:
+        require_feasible(self.config, Holdings.of_store(self.store))
         periods, harmonics = self.config.periods, self.config.climatology
-        climatology = Climatology.fit(
-            self.store, self.spec, periods.training, harmonics.n_annual, harmonics.n_diurnal
-        )
+        climatology = Climatology.fit(self.store, self.spec, periods.training, harmonics.n_annual, harmonics.n_diurnal)
         reference = climatology if self.config.reference == "climatology" else None
         statistics = compute_statistics(self.store, self.spec, periods.training, reference)
-        require_disjoint(statistics, periods.validation)
-        require_disjoint(statistics, periods.test)
         climatology.save(self.folder / "climatology.nc")
         statistics.save(self.path("statistics"))
 
@@ -208,20 +195,16 @@ class Experiment:
 
     def _forecast(self, report: Callable[..., None]) -> None:
         forecaster = Forecaster.load(self.training.best_checkpoint)
-        forecaster.run(
-            self.store, self.init_times(), self.config.forecast, self.path("forecast"), self.path("forecast").exists(), report
-        )
+        forecaster.run(self.store, self.init_times(), self.config.forecast, self.path("forecast"), True, report)
 
     def _evaluate(self, report: Callable[..., None]) -> None:
         training = select(self.store, self.config.periods.training)
         scores = judge_skill(self.forecast, self.store, training, self.climatology, report)
-        _save(scores, self.path("evaluate"))
+        write_netcdf(self.path("evaluate"), scores)
 
     def _extremes(self, report: Callable[..., None]) -> None:
-        verdict = judge_event(
-            self.forecast, self.store, self.config.extremes, self.config.periods.training, report
-        )
-        _save(verdict, self.path("extremes"))
+        verdict = judge_event(self.forecast, self.store, self.config.extremes, self.config.periods.training, report)
+        write_netcdf(self.path("extremes"), verdict)
 
     def _report(self, report: Callable[..., None]) -> None:
         write_experiment_report(self.path("report"), self)
@@ -240,8 +223,3 @@ class Experiment:
     def verdict(self) -> xr.Dataset:
         """On the event."""
         return xr.load_dataset(self.path("extremes"), decode_timedelta=True)
-
-
-def _save(dataset: xr.Dataset, path: Path) -> None:
-    with replacing(path) as partial:
-        dataset.to_netcdf(partial, engine="netcdf4")

@@ -113,7 +113,7 @@ class StoreOutput:
         path: The store to be.
         layout: What it will hold.
         attributes: Global attributes; they tell whether an interrupted forecast is the same.
-        overwrite: Replace what is at `path` in the end, and an interrupted forecast now.
+        overwrite: Replace what is at `path` in the end, and another forecast that was interrupted there now.
 
     Raises:
         UserError: Something is at `path`, another forecast was interrupted there, or there is no room.
@@ -166,16 +166,23 @@ class StoreOutput:
         return self._group.attrs[name]
 
     def _resume(self, overwrite: bool) -> zarr.Group:
+        if self._is_begun():
+            return zarr.open_group(self._partial, mode="r+")
         if self._partial.exists() and not overwrite:
-            group = zarr.open_group(self._partial, mode="r+")
-            if group.attrs.get("request") != self._attributes["request"]:
-                raise UserError(
-                    f"{self._partial} holds part of another forecast; choose another path, or pass overwrite to drop it"
-                )
-            return group
+            raise UserError(
+                f"{self._partial} holds part of another forecast; choose another path, or pass overwrite to drop it"
+            )
         shutil.rmtree(self._partial, ignore_errors=True)
         _require_space(self._path, self._layout.n_bytes)
         return _create_store(self._partial, self._layout, self._attributes)
+
+    def _is_begun(self) -> bool:
+        """Return whether this very forecast was interrupted here."""
+        try:
+            found: object = zarr.open_group(self._partial, mode="r").attrs.get("request")
+        except (FileNotFoundError, zarr.errors.GroupNotFoundError):
+            return False
+        return bool(found == self._attributes["request"])
 
     @contextmanager
     def _explaining_errors(self) -> Iterator[None]:

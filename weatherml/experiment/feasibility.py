@@ -1,0 +1,102 @@
+"""Whether data can carry an experiment: asked before anything is computed."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import xarray as xr
+from flax import nnx
+
+from weatherml.data.period import Period, bounds, time_step_of
+from weatherml.data.source import Source
+from weatherml.errors import UserError
+from weatherml.experiment.config import ExperimentConfig
+from weatherml.forecast.ensemble import parse_duration
+from weatherml.grid import LatLonGrid
+from weatherml.registry import nearest
+from weatherml.state import Channel, StateSpec, parse_channels, spec_of
+from weatherml.variables import find
+
+
+@dataclass(frozen=True, eq=False)
+class Holdings:
+    """What data there are, without their values.
+
+    Attributes:
+        times: `datetime64[ns]` [time], rising.
+        channels: Fields that change with time.
+        grid: Of all of them.
+    """
+
+    times: np.ndarray
+    channels: tuple[Channel, ...]
+    grid: LatLonGrid
+
+    @classmethod
+    def of_source(cls, source: Source) -> Self:
+        """Ask a source, which computes nothing for that."""
+        channels = [
+            Channel(name, level)
+            for name in source.variables()
+            for level in (source.levels if find(name).vertical == "pressure" else (None,))
+        ]
+        return cls(source.times(), tuple(channels), source.grid)
+
+    @classmethod
+    def of_store(cls, store: xr.Dataset) -> Self:
+        """Ask what was ingested."""
+        spec = spec_of(store)
+        return cls(store["time"].values, spec.channels, spec.grid)
+
+
+def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
+    """Require that an experiment would not fail on what data there are.
+
+    Raises:
+        UserError: A channel or a period is not in the data, no forecast fits into the test period, a lead is no
+            multiple of the time step, or the grid does not suit the model.
+    """
+    spec = StateSpec(parse_channels(config.channels), holdings.grid)
+    for channel in spec.channels:
+        if channel not in holdings.channels:
+            raise UserError(f"the data have no {channel}{nearest(str(channel), map(str, holdings.channels))}")
+    for name, period in config.periods:
+        if not _within(holdings.times, period).size:
+            raise UserError(
+                f"the data have no times in the {name} period {' .. '.join(period)}; they run from"
+                f" {holdings.times[0]} to {holdings.times[-1]}"
+            )
+    initial_times(config, holdings.times)
+    nnx.eval_shape(lambda: config.model.build(1, spec.n_channels, spec.grid.shape, nnx.Rngs(0)))
+
+
+def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
+    """Return the initial times of the test period of which the data hold every valid time of the forecast.
+
+    Args:
+        config: Says the period, the spacing and the leads.
+        times: Of the data, `datetime64[ns]` [time].
+
+    Returns:
+        `datetime64[ns]` [init_time].
+
+    Raises:
+        UserError: There is none, or a lead is no multiple of the time step.
+    """
+    leads = config.forecast.lead_times(time_step_of(times))
+    test = _within(times, config.periods.test)
+    wanted = np.arange(test[0], test[-1] + 1, parse_duration(config.init_every))
+    wanted = wanted[np.isin(wanted, test)]
+    complete: np.ndarray = wanted[np.isin(wanted[:, None] + leads, test).all(axis=1)]
+    if not len(complete):
+        raise UserError(
+            f"test period {' .. '.join(config.periods.test)} holds no forecast of lead_time"
+            f" {config.forecast.lead_time} whole; choose a longer period or a shorter lead"
+        )
+    return complete
+
+
+def _within(times: np.ndarray, period: Period) -> np.ndarray:
+    first, last = bounds(period)
+    chosen: np.ndarray = times[(times >= first) & (times <= last)]
+    return chosen

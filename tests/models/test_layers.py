@@ -12,7 +12,7 @@ from weatherml.models.layers import LayerNorm, gelu, patchify, unpatchify
 
 def test_patches_hold_their_own_points_with_the_channel_fastest():
     field = np.arange(2 * 3 * 4 * 6).reshape(2, 3, 4, 6)
-    tokens = np.asarray(patchify(jnp.asarray(field), 2))
+    tokens = np.asarray(patchify(jnp.asarray(field), (2, 2)))
     for row in range(2):
         for column in range(3):
             patch = field[1, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
@@ -20,8 +20,8 @@ def test_patches_hold_their_own_points_with_the_channel_fastest():
 
 
 def test_unpatchify_is_the_inverse_of_patchify():
-    field = jnp.arange(2.0 * 3 * 6 * 8).reshape(2, 3, 6, 8)
-    np.testing.assert_array_equal(unpatchify(patchify(field, 2), 2), field)
+    field = jnp.arange(2.0 * 3 * 6 * 8).reshape(2, 3, 6, 9)
+    np.testing.assert_array_equal(unpatchify(patchify(field, (2, 3)), (2, 3)), field)
 
 
 def test_gelu_and_its_slope_are_exact():

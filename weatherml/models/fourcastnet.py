@@ -5,6 +5,7 @@ published code, including what look like accidents, because published weights de
 norm is stored in its files but never applied, so it is not a part of this network.
 """
 
+import math
 from typing import Literal
 
 import jax
@@ -26,7 +27,9 @@ class FourCastNetConfig(Config):
 
     Attributes:
         name: the key of this network in the registry.
-        patch: edge of a patch in grid points; must divide both sizes of the grid.
+        patch: rows and columns of a patch in grid points, or the edge of a square one; must divide the grid. The filter
+            keeps as many zonal wavenumbers as there are rows of patches over two, so on a grid of 1:2 patches of 1:2
+            keep them all, square ones half.
         width: channels of a token, a multiple of `n_blocks`.
         depth: number of blocks.
         n_blocks: diagonal blocks of the spectral weights.
@@ -39,7 +42,7 @@ class FourCastNetConfig(Config):
     """
 
     name: Literal["fourcastnet"] = "fourcastnet"
-    patch: PositiveInt = 8
+    patch: PositiveInt | tuple[PositiveInt, PositiveInt] = 8
     width: PositiveInt = 768
     depth: PositiveInt = 12
     n_blocks: PositiveInt = 8
@@ -55,6 +58,11 @@ class FourCastNetConfig(Config):
         if self.width % self.n_blocks:
             raise ValueError(f"width {self.width} is not a multiple of n_blocks {self.n_blocks}")
         return self
+
+    @property
+    def patch_shape(self) -> tuple[int, int]:
+        """Rows and columns of a patch."""
+        return self.patch if isinstance(self.patch, tuple) else (self.patch, self.patch)
 
     def build(self, n_in: int, n_out: int, shape: tuple[int, int], rngs: nnx.Rngs) -> "FourCastNet":
         """Build the network for `n_in` to `n_out` channels on a grid of `shape` (lat, lon)."""
@@ -141,8 +149,8 @@ class FourCastNet(nnx.Module):
     """The network: patch embedding, positions, blocks, a linear head."""
 
     def __init__(self, config: FourCastNetConfig, n_in: int, n_out: int, shape: tuple[int, int], *, rngs: nnx.Rngs):
-        rows, columns = _token_grid(shape, config.patch)
-        n_points = config.patch**2
+        rows, columns = _token_grid(shape, config.patch_shape)
+        n_points = math.prod(config.patch_shape)
         dtype = jnp.dtype(config.dtype)
         uniform = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
         self.embed = nnx.Linear(n_points * n_in, config.width, kernel_init=uniform, dtype=dtype, rngs=rngs)
@@ -151,7 +159,7 @@ class FourCastNet(nnx.Module):
         self.head = nnx.Linear(
             config.width, n_points * n_out, use_bias=False, kernel_init=small_normal, dtype=dtype, rngs=rngs
         )
-        self.patch = config.patch
+        self.patch = config.patch_shape
 
     def __call__(self, x: Array) -> Array:
         """Return `[batch, n_out, lat, lon]` from `[batch, n_in, lat, lon]`."""
@@ -161,8 +169,8 @@ class FourCastNet(nnx.Module):
         return unpatchify(over_tokens(self.head, tokens).astype(jnp.float32), self.patch)
 
 
-def _token_grid(shape: tuple[int, int], patch: int) -> tuple[int, int]:
-    lat, lon = shape
-    if lat % patch or lon % patch:
-        raise UserError(f"patch {patch} does not divide the {lat} x {lon} grid; choose a patch that divides both sizes")
-    return lat // patch, lon // patch
+def _token_grid(shape: tuple[int, int], patch: tuple[int, int]) -> tuple[int, int]:
+    (lat, lon), (rows, columns) = shape, patch
+    if lat % rows or lon % columns:
+        raise UserError(f"patch {rows} x {columns} does not divide the {lat} x {lon} grid; choose one that does")
+    return lat // rows, lon // columns

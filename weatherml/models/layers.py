@@ -13,27 +13,29 @@ from jax import Array
 small_normal = nnx.initializers.normal(0.02)
 
 
-def patchify(field: Array, patch: int) -> Array:
-    """Cut a field into square patches.
+def patchify(field: Array, patch: tuple[int, int]) -> Array:
+    """Cut a field into rectangular patches.
 
     Args:
-        field: `[batch, channel, lat, lon]`, both sizes multiples of `patch`.
-        patch: edge of a patch in grid points.
+        field: `[batch, channel, lat, lon]`, whose sizes are multiples of the patch's.
+        patch: rows and columns of a patch.
 
     Returns:
-        `[batch, lat/patch, lon/patch, patch*patch*channel]`, the channel fastest.
+        `[batch, lat/rows, lon/columns, rows*columns*channel]`, the channel fastest.
     """
     batch, channel, lat, lon = field.shape
-    pieces = field.reshape(batch, channel, lat // patch, patch, lon // patch, patch)
-    return pieces.transpose(0, 2, 4, 3, 5, 1).reshape(batch, lat // patch, lon // patch, -1)
+    rows, columns = patch
+    pieces = field.reshape(batch, channel, lat // rows, rows, lon // columns, columns)
+    return pieces.transpose(0, 2, 4, 3, 5, 1).reshape(batch, lat // rows, lon // columns, -1)
 
 
-def unpatchify(tokens: Array, patch: int) -> Array:
+def unpatchify(tokens: Array, patch: tuple[int, int]) -> Array:
     """Put patches back together: the inverse of `patchify`."""
-    batch, rows, columns, features = tokens.shape
-    channel = features // patch**2
-    pieces = tokens.reshape(batch, rows, columns, patch, patch, channel)
-    return pieces.transpose(0, 5, 1, 3, 2, 4).reshape(batch, channel, rows * patch, columns * patch)
+    batch, lat, lon, features = tokens.shape
+    rows, columns = patch
+    channel = features // (rows * columns)
+    pieces = tokens.reshape(batch, lat, lon, rows, columns, channel)
+    return pieces.transpose(0, 5, 1, 3, 2, 4).reshape(batch, channel, lat * rows, lon * columns)
 
 
 def over_tokens(layer: Callable[[Array], Array], x: Array) -> Array:

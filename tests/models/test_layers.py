@@ -20,7 +20,7 @@ def test_patches_hold_their_own_points_with_the_channel_fastest():
 
 
 def test_unpatchify_is_the_inverse_of_patchify():
-    field = jnp.arange(2.0 * 3 * 6 * 8).reshape(2, 3, 6, 9)
+    field = jnp.arange(2.0 * 3 * 6 * 9).reshape(2, 3, 6, 9)
     np.testing.assert_array_equal(unpatchify(patchify(field, (2, 3)), (2, 3)), field)
 
 

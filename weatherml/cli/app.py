@@ -9,6 +9,7 @@ import typer
 import typer.core
 
 from weatherml.errors import UserError
+from weatherml.heap import keep_freed_memory
 
 if TYPE_CHECKING:
     from weatherml.experiment import Experiment
@@ -53,6 +54,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 def main() -> None:
     """Run the program on the words of its command line."""
+    keep_freed_memory()
     app()
 
 

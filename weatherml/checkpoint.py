@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, cast
@@ -143,7 +144,7 @@ class Checkpoint:
         description = _read_description(path)
         statistics = Statistics.load(path / "statistics.nc")
         climatology = _load_if_present(path / "climatology.nc", Climatology.load)
-        static = _load_if_present(path / "static.nc", xr.load_dataset)
+        static = _load_if_present(path / "static.nc", partial(xr.load_dataset, engine="netcdf4"))
         names = tuple(description["forcings"])
         return cls(
             _build_model_config(description["model"], str(path)),

@@ -1,6 +1,7 @@
 """Whatever lies at a path a user gives: a file, a store, a forecast or a checkpoint."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def is_checkpoint(path: Path) -> bool:
 def is_forecast(path: Path) -> bool:
     """Return whether a folder is a forecast store, finished or not."""
     path = path.absolute()
-    return (path / "init_time").is_dir() or path.with_name(f".{path.name}{PARTIAL}").is_dir()
+    return (path / "init_time").is_dir() or (path.parent / f".{path.name}{PARTIAL}").is_dir()
 
 
 def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> xr.DataArray:
@@ -107,8 +108,8 @@ def save_figure(figure: "Figure", path: Path) -> None:
     known, wanted = figure.canvas.get_supported_filetypes(), path.suffix.removeprefix(".")
     if wanted not in known:
         raise UserError(f"{path}: pictures cannot end in {path.suffix!r}; choose one of {', '.join(known)}")
-    with replacing(path) as partial:
-        figure.savefig(partial, dpi=_DPI, format=wanted)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, dpi=_DPI, format=wanted)
 
 
 def normal_of(forecast: xr.Dataset, path: Path) -> xr.Dataset:
@@ -152,7 +153,7 @@ def _pick(field: xr.DataArray, dim: str, value: Any, default: int) -> xr.DataArr
         return field.isel({dim: default})
     values = field[dim].values
     if value not in values:
-        write = format_duration if dim == "lead_time" else str
+        write = format_duration if dim == "lead_time" else partial(np.datetime_as_string, unit="m")
         raise UserError(
             f"there is no {dim} {write(value)}; the data have {len(values)} from {write(values[0])} to"
             f" {write(values[-1])}"

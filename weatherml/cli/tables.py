@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from weatherml.data.finding import Finding
 from weatherml.data.statistics import Statistics
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _DAY = np.timedelta64(1, "D")
+_DIMS = ("bound", "channel", "lead_time")
+_HOUR = np.timedelta64(1, "h")
 _MOST_LEADS = 8
 _out = Console(highlight=False)
 
@@ -25,7 +28,8 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
         print(json.dumps([asdict(finding) for finding in findings], indent=1))
         return
     for finding in findings:
-        _out.print(f"[{_COLOURS[finding.severity]}]{finding.severity:<8}[/] {finding.subject}: {finding.message}")
+        words = escape(f"{finding.subject}: {finding.message}")
+        _out.print(f"[{_COLOURS[finding.severity]}]{finding.severity:<8}[/] {words}", soft_wrap=True)
     if not findings:
         _out.print("nothing to report")
 
@@ -36,12 +40,12 @@ def print_description(description: Mapping[str, Any], as_json: bool) -> None:
         print(json.dumps(description, indent=1, default=str))
         return
     for key, value in description.items():
-        _out.print(f"[bold]{key:<12}[/] {_words(value)}", soft_wrap=True)
+        _out.print(f"[bold]{key:<12}[/] {escape(_words(value))}", soft_wrap=True)
 
 
 def print_statistics(statistics: Statistics) -> None:
     """Print mean, spread and one-step change of every channel."""
-    table = Table("channel", "units", "mean", "std", "std of one step", "valid cells")
+    table = Table(Column("channel", no_wrap=True), "units", "mean", "std", "std of one step", "valid cells")
     valid = statistics.valid.mean(axis=(1, 2))
     rows = zip(statistics.spec.channels, statistics.mean, statistics.std, statistics.difference_std, valid, strict=True)
     for channel, mean, std, difference, share in rows:
@@ -52,7 +56,7 @@ def print_statistics(statistics: Statistics) -> None:
 def print_scores(scores: xr.Dataset, as_json: bool) -> None:
     """Print every metric by channel and lead time, with its interval."""
     if as_json:
-        print(json.dumps(scores.to_dict(), default=str))
+        print(json.dumps(_plain(scores)))
         return
     leads = scores["lead_time"].values[:: -(-scores.sizes["lead_time"] // _MOST_LEADS)]
     for metric in map(str, scores.data_vars):
@@ -60,6 +64,21 @@ def print_scores(scores: xr.Dataset, as_json: bool) -> None:
         for channel in scores["channel"].values:
             table.add_row(str(channel), *(_interval(scores[metric].sel(channel=channel, lead_time=d)) for d in leads))
         _out.print(table)
+
+
+def _plain(scores: xr.Dataset) -> dict[str, Any]:
+    """Return JSON-able values: lead times in hours, None for what is not defined."""
+    return {
+        "dims": list(_DIMS),
+        "bound": scores["bound"].values.tolist(),
+        "channel": scores["channel"].values.tolist(),
+        "lead_time": (scores["lead_time"].values / _HOUR).tolist(),
+        "scores": {str(name): _finite(field.transpose(*_DIMS).values) for name, field in scores.data_vars.items()},
+    }
+
+
+def _finite(values: np.ndarray) -> Any:
+    return np.where(np.isfinite(values), values.astype(object), np.array(None)).tolist()
 
 
 def _interval(score: xr.DataArray) -> str:

@@ -17,7 +17,9 @@ from weatherml.config import Config
 from weatherml.data import canonical
 from weatherml.data.classic import expected_size
 from weatherml.data.grib import open_grib
+from weatherml.data.manifest import Manifest
 from weatherml.data.merge import Part, merge
+from weatherml.data.store import open_store
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
@@ -220,8 +222,10 @@ def _head(path: Path) -> bytes:
 def _open_zarr(path: Path) -> xr.Dataset:
     if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
         raise UserError(f"{path} is a directory without a zarr store; pass its files, for example '{path}/*.nc'")
+    if is_own := Manifest.exists(path):
+        open_store(path)  # refuses one that is unfinished or has lost files
     # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
-    return _opened(path, "zarr", {}, {"consolidated": (path / ".zmetadata").exists()})
+    return _opened(path, "zarr", {}, {"consolidated": is_own or (path / ".zmetadata").exists()})
 
 
 def _open_netcdf(path: Path) -> xr.Dataset:

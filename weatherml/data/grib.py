@@ -3,6 +3,7 @@
 import tempfile
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ def open_grib(path: Path, chunks: Mapping[str, Any]) -> list[xr.Dataset]:
 
 
 def _import_cfgrib(path: Path) -> Any:
+    with suppress(ImportError):
+        # eccodes brings its own libproj; pyproj, which maps need, crashes the process if it is loaded after that.
+        import pyproj  # noqa: F401
     try:
         import cfgrib
     except (ImportError, RuntimeError):  # RuntimeError: the Python package is there, the ecCodes library is not

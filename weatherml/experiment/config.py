@@ -17,7 +17,7 @@ from weatherml.forecast.ensemble import parse_duration
 from weatherml.models import FourCastNetConfig
 from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels
-from weatherml.training import Stage, TrainingConfig
+from weatherml.training import OptimizerConfig, Stage, TrainingConfig
 from weatherml.variables import PRESETS
 
 
@@ -96,13 +96,16 @@ class ExperimentConfig(Config):
     climatology: ClimatologyConfig = ClimatologyConfig()
     reference: Literal["mean", "climatology"] = "mean"
     forcings: tuple[str, ...] = ()
-    model: FourCastNetConfig = FourCastNetConfig(patch=4, width=128, depth=4)
+    model: FourCastNetConfig = FourCastNetConfig(patch=(2, 4), width=128, depth=4, n_blocks=2, mlp_ratio=2.0)
     prediction: Prediction = "tendency"
     training: TrainingConfig = TrainingConfig(
         stages=(
-            Stage(rollout=1, n_steps=3000, learning_rate=1e-3),
-            Stage(rollout=2, n_steps=300, learning_rate=2e-4),
-        )
+            Stage(rollout=1, n_steps=2800, learning_rate=2e-3),
+            Stage(rollout=2, n_steps=200, learning_rate=5e-4),
+        ),
+        batch_size=16,
+        optimizer=OptimizerConfig(weight_decay=0.05),
+        average_decay=0.99,
     )
     forecast: ForecastConfig = ForecastConfig(
         lead_time="10d",

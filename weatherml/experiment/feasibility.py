@@ -53,18 +53,22 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
     """Require that an experiment would not fail on what data there are.
 
     Raises:
-        UserError: A channel or a period is not in the data, no forecast fits into the test period, a lead is no
-            multiple of the time step, or the grid does not suit the model.
+        UserError: A channel is not in the data, a period holds less than a batch or a forecast, a lead is no multiple
+            of the time step, or the grid does not suit the model.
     """
     spec = StateSpec(parse_channels(config.channels), holdings.grid)
     for channel in spec.channels:
         if channel not in holdings.channels:
             raise UserError(f"the data have no {channel}{nearest(str(channel), map(str, holdings.channels))}")
+    one_batch = config.training.batch_size + config.training.longest_rollout
+    n_needed = {"training": one_batch, "validation": one_batch, "test": 2}
+    first, last = np.datetime_as_string(holdings.times[[0, -1]], unit="m")
     for name, period in config.periods:
-        if not _within(holdings.times, period).size:
+        n_times, n_least = _within(holdings.times, period).size, n_needed[name]
+        if n_times < n_least:
             raise UserError(
-                f"the data have no times in the {name} period {' .. '.join(period)}; they run from"
-                f" {holdings.times[0]} to {holdings.times[-1]}"
+                f"the data have {n_times} times in the {name} period {' .. '.join(period)}, which needs {n_least}; they"
+                f" run from {first} to {last}: choose another period or a smaller batch_size"
             )
     initial_times(config, holdings.times)
     nnx.eval_shape(lambda: config.model.build(1, spec.n_channels, spec.grid.shape, nnx.Rngs(0)))

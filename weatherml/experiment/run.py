@@ -217,9 +217,9 @@ class Experiment:
     @property
     def scores(self) -> xr.Dataset:
         """Of the model and of the baselines, `(system, bound, channel, lead_time)`."""
-        return xr.load_dataset(self.path("evaluate"), decode_timedelta=True)
+        return xr.load_dataset(self.path("evaluate"), engine="netcdf4", decode_timedelta=True)
 
     @property
     def verdict(self) -> xr.Dataset:
         """On the event."""
-        return xr.load_dataset(self.path("extremes"), decode_timedelta=True)
+        return xr.load_dataset(self.path("extremes"), engine="netcdf4", decode_timedelta=True)

@@ -1,0 +1,72 @@
+"""Laws of experiments' configurations: what cannot work is refused before anything is computed."""
+
+from pathlib import Path
+
+import pytest
+from tiny_experiment import CONFIG
+
+from weatherml.config import apply_overrides, from_mapping, load_yaml
+from weatherml.errors import UserError
+from weatherml.experiment import ExperimentConfig
+from weatherml.forecast import GaussianConfig
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+
+def build(*overrides, content=CONFIG):
+    return from_mapping(ExperimentConfig, apply_overrides(content, overrides))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_published_configuration_is_valid_and_short(path):
+    load_yaml(ExperimentConfig, path)
+    assert len(path.read_text().splitlines()) < 40
+
+
+def test_an_override_changes_one_value_and_keeps_the_defaults_beside_it():
+    default = ExperimentConfig()
+    config = build("forecast.members=5", "training.batch_size=3", "forecast.perturbation.scale=0.2", content={})
+    assert config.forecast.members == 5
+    assert config.forecast.channels == default.forecast.channels
+    assert config.forecast.perturbation.scale == 0.2
+    assert config.forecast.perturbation.length == default.forecast.perturbation.length
+    assert config.training.stages == default.training.stages
+
+
+def test_an_override_of_another_kind_takes_nothing_from_the_default():
+    config = build("forecast.perturbation={name: gaussian}", "source={name: files, paths: [a.nc]}", content={})
+    assert config.forecast.perturbation == GaussianConfig()
+    assert config.source.paths == ("a.nc",)
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("periods.validation=['2000-01-05', '2000-01-10']", "training period .* overlaps the validation period"),
+        ("periods.validation=['2000-01-12', '2000-01-13']", "validation period .* overlaps the test period"),
+        ("periods.test=['2000-01-07', '2000-01-08']", "training period .* overlaps the test period"),
+        ("periods.test=['2000-01-16', '2000-01-11']", "period must run forward"),
+        ("periods.test=[soon, later]", "'soon', which is no date"),
+        ("channels=[z500, t850, zz850]", "unknown variable 'zz'"),
+        ("channels=[z500, u850]", "forecast.channels: temperature_850 is not among channels"),
+        ("forecast.channels=[z500]", "extremes.channel: temperature_850 is not among the channels of the forecast"),
+        ("extremes.channel=msl", "extremes.channel: mean_sea_level_pressure is not among"),
+        ("extremes.quantile=95", "extremes.quantile: .* less than 1"),
+        ("forecast.lead_time=ten days", "duration 'ten days'"),
+        ("forecast.every=7h", "lead_time 24h is not a multiple"),
+        ("forecast.perturbation=null", "would all be the same"),
+        ("forecast.perturbation=spheric", "did you mean 'spherical'"),
+        ("forecast.members=0", "forecast.members: .* got 0"),
+        ("init_every=daily", "duration 'daily'"),
+        ("forcings=[seasons]", "unknown forcing 'seasons'; did you mean 'season'"),
+        ("model.width=7", "width 7 is not a multiple of n_blocks 2"),
+        ("model.name=fourcastnot", "model.name: .*'fourcastnet'"),
+        ("source.name=fils", "'simulated', 'files'"),
+        ("training.stages=[{learning_rate: 0.1}]", "'training.stages.0.n_steps' is missing"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(override, reason):
+    with pytest.raises(UserError, match=reason) as caught:
+        build(override)
+    assert "\n" not in str(caught.value)
+    assert "Value error" not in str(caught.value)

@@ -1,0 +1,83 @@
+"""Laws of feasibility: what data cannot carry is refused without reading them."""
+
+import numpy as np
+import pytest
+from fake_data import FakeSource, analyses
+from tiny_experiment import CONFIG
+
+from weatherml.config import apply_overrides, from_mapping
+from weatherml.data.simulated import PlanetConfig, SimulatedSource
+from weatherml.errors import UserError
+from weatherml.experiment import Experiment, ExperimentConfig
+from weatherml.experiment.feasibility import Holdings, initial_times, require_feasible
+from weatherml.grid import LatLonGrid
+
+HOUR = np.timedelta64(1, "h")
+FIELDS = {"geopotential": (500,), "temperature": (500, 850), "u_component_of_wind": (850,), "2m_temperature": ()}
+
+
+def build(*overrides):
+    return from_mapping(ExperimentConfig, apply_overrides(CONFIG, overrides))
+
+
+def holdings(n_times=64):
+    return Holdings.of_store(analyses(FIELDS, n_times, start="2000-01-01", grid=LatLonGrid.regular(8, 12, False)))
+
+
+def test_a_source_and_its_dataset_hold_the_same():
+    dataset = analyses({"geopotential": (500, 850), "2m_temperature": ()}, 9)
+    asked, seen = Holdings.of_source(FakeSource(dataset)), Holdings.of_store(dataset)
+    assert (asked.channels, asked.grid) == (seen.channels, seen.grid)
+    np.testing.assert_array_equal(asked.times, seen.times)
+
+
+def test_a_planet_is_asked_without_simulating_it(tmp_path):
+    planet = Holdings.of_source(SimulatedSource(PlanetConfig(truncation=7, days=4), tmp_path / "planet"))
+    assert len(planet.times) == 16
+    assert planet.grid.shape == (12, 24)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_fits_is_accepted():
+    require_feasible(build(), holdings())
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("channels=[z500, t850, u700]", "the data have no u_component_of_wind_700; did you mean"),
+        ("channels=[z500, t850, z500]", "named twice: geopotential_500"),
+        (
+            "periods.test=['2001-01-01', '2001-02-01']",
+            "0 times in the test period .* 2000-01-01T00:00 to 2000-01-16T18",
+        ),
+        ("training.batch_size=8", "8 times in the validation period .* needs 9"),
+        ("forecast.lead_time=6d", "holds no forecast of lead_time 6d whole"),
+        ("forecast.lead_time=9h", "lead_time 9h is not a multiple of"),
+        ("model.patch=5", "patch 5"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(override, reason):
+    with pytest.raises(UserError, match=reason) as caught:
+        require_feasible(build(override), holdings())
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_ingested_for_an_experiment_that_cannot_work(tmp_path):
+    with pytest.raises(UserError, match="test period"):
+        Experiment(build("periods.test=['2001-01-01', '2001-02-01']"), tmp_path / "run").run()
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_valid_time_of_an_initial_time_is_in_the_data_and_the_test_period():
+    config = build("init_every=12h")
+    times = holdings(61).times
+    times = np.delete(times, 47)  # 2000-01-12T18 is missing
+    starts = initial_times(config, times)
+    assert starts[0] == np.datetime64("2000-01-11T00")
+    valid = starts[:, None] + 6 * HOUR * np.arange(1, 5)
+    assert np.isin(valid, times).all()
+    wanted = np.arange(np.datetime64("2000-01-11T00"), np.datetime64("2000-01-16T01"), 12 * HOUR)
+    lost = {np.datetime64("2000-01-12T00"), np.datetime64("2000-01-12T12")}
+    whole = [t for t in wanted if t not in lost and t <= np.datetime64("2000-01-15T00")]
+    assert starts.tolist() == np.array(whole, "datetime64[ns]").tolist()

@@ -1,0 +1,102 @@
+"""Laws of a run: phases are done once, and again when what they read has changed."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from tiny_experiment import CONFIG
+
+from weatherml.config import apply_overrides, from_mapping
+from weatherml.errors import UserError
+from weatherml.experiment import PHASES, Experiment, ExperimentConfig
+
+
+def build(*overrides):
+    return from_mapping(ExperimentConfig, apply_overrides(CONFIG, overrides))
+
+
+def fingerprints(*overrides):
+    experiment = Experiment(build(*overrides), "nowhere")
+    return {phase: experiment.inputs(phase) for phase in PHASES}
+
+
+def changed(*overrides):
+    before, after = fingerprints(), fingerprints(*overrides)
+    return {phase for phase in PHASES if before[phase] != after[phase]}
+
+
+AFTER_FORECAST = {"forecast", "evaluate", "extremes", "report"}
+
+
+@pytest.mark.parametrize(
+    ("override", "phases"),
+    [
+        ("title=Another", {"report"}),
+        ("extremes.quantile=0.9", {"extremes", "report"}),
+        ("forecast.members=4", AFTER_FORECAST),
+        ("init_every=12h", AFTER_FORECAST),
+        ("model.depth=2", {"train", *AFTER_FORECAST}),
+        ("seed=1", {"train", *AFTER_FORECAST}),
+        ("climatology.n_annual=1", {"statistics", "train", *AFTER_FORECAST}),
+        ("source.seed=1", set(PHASES)),
+    ],
+)
+def test_a_change_concerns_what_reads_it_and_what_follows(override, phases):
+    assert changed(override) == phases
+
+
+def test_every_setting_is_read_by_one_phase():
+    read = [key for phase in PHASES.values() for key in phase.reads]
+    assert sorted(read) == sorted(ExperimentConfig.model_fields)
+
+
+def test_every_phase_needs_only_earlier_ones():
+    order = list(PHASES)
+    assert all(order.index(need) < order.index(name) for name, phase in PHASES.items() for need in phase.needs)
+
+
+def test_phases_follow_one_another_in_the_ledger(tiny_run):
+    entries = Experiment(build(), tiny_run.folder).ledger.entries()
+    assert list(entries) == list(PHASES)
+    peaks = [entry["peak_memory_bytes"] for entry in entries.values()]
+    assert all(a <= b for a, b in pairwise(peaks))
+
+
+def test_the_folder_holds_the_resolved_configuration(tiny_run):
+    content = json.loads((tiny_run.folder / "config.json").read_text())
+    assert from_mapping(ExperimentConfig, content) == build()
+
+
+def test_a_changed_forecast_setting_redoes_the_forecast_and_not_the_training(tiny_run, tmp_path):
+    folder = tiny_run.copy_to(tmp_path / "run")
+    before = {phase: entry["inputs"] for phase, entry in Experiment(build(), folder).ledger.entries().items()}
+    weights = (folder / "training" / "checkpoints" / "best" / "weights.npz").stat().st_mtime_ns
+    experiment = Experiment(build("forecast.members=2", "forecast.lead_time=12h"), folder)
+    experiment.run("evaluate")
+    assert dict(experiment.forecast.sizes)["number"] == 2
+    assert experiment.scores.sizes["lead_time"] == 2
+    assert (folder / "training" / "checkpoints" / "best" / "weights.npz").stat().st_mtime_ns == weights
+    after = {phase: entry["inputs"] for phase, entry in experiment.ledger.entries().items()}
+    assert {phase for phase in PHASES if before[phase] != after[phase]} == {"forecast", "evaluate"}
+
+
+def test_a_forecast_that_was_interrupted_gives_way_to_another(tiny_run, tmp_path):
+    folder = tiny_run.copy_to(tmp_path / "run")
+    (folder / "forecast.zarr").rename(folder / ".forecast.zarr.partial")
+    experiment = Experiment(build("forecast.members=1", "forecast.lead_time=6h"), folder)
+    experiment.run("forecast")
+    assert experiment.forecast.sizes["number"] == 1
+    assert not (folder / ".forecast.zarr.partial").exists()
+
+
+def test_another_model_is_not_trained_over_the_first(tiny_run, tmp_path):
+    folder = tiny_run.copy_to(tmp_path / "run")
+    with pytest.raises(UserError, match=r"trained with model\.width = 8, now it is 16"):
+        Experiment(build("model.width=16"), folder).run("train")
+    assert json.loads((folder / "config.json").read_text())["model"]["width"] == 8
+
+
+def test_other_data_are_not_ingested_over_the_first(tiny_run, tmp_path):
+    folder = tiny_run.copy_to(tmp_path / "run")
+    with pytest.raises(UserError, match="was made from other data"):
+        Experiment(build("source.seed=3"), folder).run("ingest")

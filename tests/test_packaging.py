@@ -1,0 +1,41 @@
+"""Laws of installation: what `pip install weatherml` takes, and what only an extra does."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def names(requirements):
+    return {re.split(r"[^A-Za-z0-9-]", requirement)[0].lower() for requirement in requirements}
+
+
+def test_the_base_takes_no_accelerator_build():
+    assert not re.search(r"cuda|nvidia|rocm|tpu|torch|\[", " ".join(PROJECT["dependencies"]), re.IGNORECASE)
+
+
+def test_only_the_extra_for_it_takes_cuda():
+    assert [name for name, needs in EXTRAS.items() if "cuda" in " ".join(needs)] == ["cuda13"]
+    assert EXTRAS["cuda13"] == ["jax[cuda13]"]
+
+
+@pytest.mark.parametrize("extra", ["plot", "grib", "cuda13", "notebook", "benchmark", "dev"])
+def test_every_extra_is_there(extra):
+    assert EXTRAS[extra]
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "cartopy", "cfgrib", "eccodes", "torch", "pytest"])
+def test_optional_packages_are_not_in_the_base(package):
+    assert package not in names(PROJECT["dependencies"])
+
+
+def test_dependencies_have_lower_bounds_only():
+    assert [need for need in PROJECT["dependencies"] if not re.fullmatch(r"[\w.-]+>=[\d.]+", need)] == []
+
+
+def test_the_program_is_installed():
+    assert PROJECT["scripts"] == {"weatherml": "weatherml.cli:main"}

@@ -78,6 +78,19 @@ def test_resuming_computes_only_what_is_missing(forecaster, analysis, path):
     assert seen[0] >= 3
 
 
+def test_overwrite_goes_on_with_the_very_forecast_that_was_interrupted(forecaster, analysis, path):
+    interrupted(forecaster, analysis, path, n_chunks=2)
+    seen = []
+    forecaster.run(analysis, TIMES[:2], CONFIG, path, overwrite=True, progress=lambda done, total: seen.append(done))
+    assert seen[0] >= 3
+
+
+def test_a_store_that_was_interrupted_before_it_had_attributes_gives_way(forecaster, analysis, path):
+    (path.parent / f".{path.name}.partial" / "temperature").mkdir(parents=True)
+    forecast = forecaster.run(analysis, TIMES[:1], CONFIG, path, overwrite=True)
+    xr.testing.assert_identical(forecast.load(), forecaster.run(analysis, TIMES[:1], CONFIG))
+
+
 def test_another_forecast_does_not_resume(forecaster, analysis, path):
     interrupted(forecaster, analysis, path)
     with pytest.raises(UserError, match="holds part of another forecast"):

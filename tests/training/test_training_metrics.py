@@ -1,3 +1,8 @@
+import resource
+
+import pytest
+
+from weatherml.errors import UserError
 from weatherml.training.metrics import MetricsLog, read_metrics
 
 
@@ -24,3 +29,16 @@ def test_entries_can_be_read_while_training_goes_on(tmp_path):
     with MetricsLog(tmp_path, 0) as log:
         log.append({"step": 3, "loss": 0.25})
         assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 3, "loss": 0.25}]
+
+
+def test_a_full_disk_is_one_line_and_the_entries_before_it_stay(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with MetricsLog(tmp_path, 0) as log:
+        log.append({"step": 3})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+        try:
+            with pytest.raises(UserError, match=r"cannot write .*metrics\.jsonl.*make room"):
+                log.append({"step": 6, "loss": 0.25})
+            assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 3}]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from tensorboardX import SummaryWriter
 
 from weatherml.data.atomic import write_bytes
+from weatherml.errors import UserError
 
 Entry = Mapping[str, Any]
 
@@ -35,9 +37,16 @@ class MetricsLog:
         self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1)
 
     def append(self, entry: Entry) -> None:
-        """Write one entry, which has a `step`; it survives a crash of the process from here on."""
-        self._file.write(json.dumps(entry) + "\n")
-        self._file.flush()
+        """Write one entry, which has a `step`; it survives a crash of the process from here on.
+
+        Raises:
+            UserError: The disk is full.
+        """
+        try:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise UserError(f"cannot write {self._file.name}: {error.strerror}; make room, then run again") from error
         for name, value in entry.items():
             if name != "step" and value is not None:
                 self._board.add_scalar(name, value, entry["step"])
@@ -46,5 +55,6 @@ class MetricsLog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk has been reported by then
+            self._file.close()
         self._board.close()

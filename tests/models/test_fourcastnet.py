@@ -32,6 +32,13 @@ def parameters(arrays):
     return {name.removeprefix("param/"): arrays[name] for name in arrays.files if name.startswith("param/")}
 
 
+def loaded(build, weights):
+    """Build without drawing the random weights that `weights` replace: less to compile."""
+    module = nnx.eval_shape(build)
+    load_published(module, weights)
+    return module
+
+
 def network_of(arrays):
     sizes = json.loads(str(arrays["config_json"]))
     config = FourCastNetConfig(
@@ -43,9 +50,10 @@ def network_of(arrays):
         sparsity_threshold=sizes["sparsity_threshold"],
         hard_thresholding_fraction=sizes["hard_thresholding_fraction"],
     )
-    network = config.build(sizes["in_chans"], sizes["out_chans"], tuple(sizes["img_size"]), nnx.Rngs(0))
-    load_published(network, parameters(arrays))
-    return network
+    return loaded(
+        lambda: config.build(sizes["in_chans"], sizes["out_chans"], tuple(sizes["img_size"]), nnx.Rngs(0)),
+        parameters(arrays),
+    )
 
 
 def filter_of(arrays):
@@ -57,9 +65,7 @@ def filter_of(arrays):
         hard_thresholding_fraction=sizes["hard_thresholding_fraction"],
         hidden_size_factor=sizes["hidden_size_factor"],
     )
-    spectral_filter = SpectralFilter(config, rngs=nnx.Rngs(0))
-    load_published(spectral_filter, parameters(arrays))
-    return spectral_filter
+    return loaded(lambda: SpectralFilter(config, rngs=nnx.Rngs(0)), parameters(arrays))
 
 
 @nnx.jit
@@ -109,8 +115,7 @@ def test_block_with_one_skip_agrees_with_the_original():
     config = FourCastNetConfig(
         width=sizes["dim"], n_blocks=sizes["num_blocks"], mlp_ratio=sizes["mlp_ratio"], double_skip=False
     )
-    block = Block(config, rngs=nnx.Rngs(0))
-    load_published(block, parameters(golden))
+    block = loaded(lambda: Block(config, rngs=nnx.Rngs(0)), parameters(golden))
     assert relative_error(run(block, golden["input"]), golden["output"]) < TOLERANCE
 
 
@@ -144,10 +149,10 @@ def test_filter_follows_its_definition_on_odd_and_tall_grids(shape, fraction):
         sparsity_threshold=0.02,
         hard_thresholding_fraction=fraction,
     )
-    spectral_filter = SpectralFilter(config, rngs=nnx.Rngs(1))
     rng = np.random.default_rng(2)
-    weights = {name: rng.normal(size=getattr(spectral_filter, name).shape) for name in ("w1", "b1", "w2", "b2")}
-    load_published(spectral_filter, weights)
+    shapes = {"w1": (2, 3, 4, 8), "b1": (2, 3, 8), "w2": (2, 3, 8, 4), "b2": (2, 3, 4)}
+    weights = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    spectral_filter = loaded(lambda: SpectralFilter(config, rngs=nnx.Rngs(1)), weights)
     x = rng.normal(size=(2, *shape, 12))
     expected = brute_force_filter(x, weights, 0.02, kept_modes(shape, fraction))
     assert relative_error(run(spectral_filter, jnp.asarray(x, jnp.float32)), expected) < TOLERANCE
@@ -174,7 +179,7 @@ def test_default_sizes_have_the_published_number_of_parameters():
 
 def test_bfloat16_stays_near_float32():
     x = np.random.default_rng(3).normal(size=(2, 3, 8, 12)).astype(np.float32)
-    sizes = {"patch": 2, "width": 16, "depth": 2, "n_blocks": 2}
+    sizes = {"patch": 2, "width": 16, "depth": 1, "n_blocks": 2}
     exact, rounded = (
         FourCastNetConfig(**sizes, dtype=dtype).build(3, 5, (8, 12), nnx.Rngs(0)) for dtype in ("float32", "bfloat16")
     )
@@ -183,7 +188,7 @@ def test_bfloat16_stays_near_float32():
 
 
 def test_refuses_a_grid_that_patches_do_not_tile():
-    with pytest.raises(UserError, match="patch 8 does not divide the 721 x 1440 grid"):
+    with pytest.raises(UserError, match="patch 8 x 8 does not divide the 721 x 1440 grid"):
         FourCastNetConfig().build(20, 20, (721, 1440), nnx.Rngs(0))
 
 

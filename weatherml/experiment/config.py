@@ -110,7 +110,7 @@ class ExperimentConfig(Config):
     forecast: ForecastConfig = ForecastConfig(
         lead_time="10d",
         members=20,
-        perturbation=SphericalConfig(scale=0.1),
+        perturbation=SphericalConfig(scale=1.0, length=1000, unit="tendency"),
         channels=("t500", "z500", "u500", "v500", "u250", "t850", "msl"),
         rounding=0.01,
     )

@@ -50,7 +50,7 @@ def _summary(experiment: "Experiment") -> str:
     useful = _crossing(scores, channel, CONTROL)
     n_init, n_members = experiment.forecast.sizes["init_time"], experiment.forecast.sizes["number"]
     return (
-        f"{experiment.config.model.name} on {experiment.spec.n_channels} channels at"
+        f"FourCastNet on {experiment.spec.n_channels} channels at"
         f" {experiment.spec.grid.n_lat} x {experiment.spec.grid.n_lon} points, judged on {n_init} initial times with"
         f" {n_members} members. The deterministic forecast of {_words(channel)} beats climatology {useful}."
     )

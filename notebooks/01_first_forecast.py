@@ -27,6 +27,9 @@ import numpy as np
 
 import weatherml as wml
 
+# Light pictures, so that the notebook with them stays small.
+# %config InlineBackend.print_figure_kwargs = {"dpi": 72}
+
 folder = Path("../runs/notebook")
 
 # %% [markdown]
@@ -54,7 +57,7 @@ for finding in experiment.findings():
 # Two jets, a warm surface, eddies in the mid-latitudes: the climate of the days that the network learns from.
 
 # %%
-wml.plot.climate(era.sel(time=slice(*experiment.config.periods.training)).load());
+wml.plot.climate(era.sel(time=slice(*experiment.config.periods.training)).load())
 
 # %% [markdown]
 # ## Training
@@ -63,7 +66,7 @@ wml.plot.climate(era.sel(time=slice(*experiment.config.periods.training)).load()
 
 # %%
 experiment.run("train")
-wml.plot.learning(experiment.training.metrics());
+wml.plot.learning(experiment.training.metrics())
 
 # %% [markdown]
 # ## A forecast
@@ -80,10 +83,10 @@ ensemble
 # %%
 two_days = ensemble["temperature"].sel(level=850, lead_time="2D").squeeze()
 truth = era["temperature"].sel(level=850, time=two_days["valid_time"].values)
-wml.plot.forecast_vs_truth(two_days.isel(number=0), truth.load(), coastlines=False);
+wml.plot.forecast_vs_truth(two_days.isel(number=0), truth.load(), coastlines=False)
 
 # %%
-wml.plot.spread(two_days, coastlines=False);
+wml.plot.spread(two_days, coastlines=False)
 
 # %% [markdown]
 # ## Is it any good?
@@ -93,7 +96,7 @@ wml.plot.spread(two_days, coastlines=False);
 
 # %%
 experiment.run("evaluate")
-wml.plot.skill(experiment.scores, "rmse");
+wml.plot.skill(experiment.scores, "rmse")
 
 # %%
 one_day = experiment.scores["rmse"].sel(bound="estimate", lead_time=np.timedelta64(1, "D"))
@@ -108,4 +111,4 @@ one_day.to_pandas().round(2)
 
 # %%
 experiment.run("extremes")
-wml.plot.verdict(experiment.verdict, "temperature_850");
+wml.plot.verdict(experiment.verdict, "temperature_850")

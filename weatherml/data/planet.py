@@ -78,7 +78,7 @@ class Planet:
         return mountains(np.degrees(longitude), np.degrees(np.arcsin(sin_latitude)), self.mountain_height)
 
     def surface_geopotential(self) -> np.ndarray:
-        """Return the geopotential of the ground that the dynamics see, m2 s-2, float32 `[lat, lon]`, latitude falling."""
+        """Return the geopotential of the ground under the dynamics, m2 s-2, float32 `[lat, lon]`, latitude falling."""
         height = np.asarray(self.coordinates.horizontal.to_nodal(self._spectral_orography))
         return np.float32(_AIR.gravity) * height.T[::-1]
 

@@ -100,8 +100,8 @@ class ExperimentConfig(Config):
     prediction: Prediction = "tendency"
     training: TrainingConfig = TrainingConfig(
         stages=(
-            Stage(rollout=1, n_steps=2800, learning_rate=2e-3),
-            Stage(rollout=2, n_steps=200, learning_rate=5e-4),
+            Stage(rollout=1, n_steps=2300, learning_rate=2e-3),
+            Stage(rollout=2, n_steps=150, learning_rate=5e-4),
         ),
         batch_size=16,
         optimizer=OptimizerConfig(weight_decay=0.05),
@@ -114,7 +114,7 @@ class ExperimentConfig(Config):
         channels=("t500", "z500", "u500", "v500", "u250", "t850", "msl"),
         rounding=0.01,
     )
-    init_every: str = "8d"
+    init_every: str = "9d"
     extremes: ExtremesConfig = ExtremesConfig()
     seed: int = Field(default=0, ge=0)
 

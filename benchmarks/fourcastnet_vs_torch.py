@@ -4,8 +4,11 @@
 
 Each side runs in a process of its own; the two take turns, call by call, so that other work on the machine meets
 both alike, and the least time of each counts. Compilation is not timed. Both have the same weights and must give the
-same output. Step memory is the peak of the calls above what the process holds between them; process memory is the
-whole peak, with libraries, weights and what the compiler leaves.
+same output. Where others use the machine, PyTorch's threads wait long for each other:
+`taskset -c 0 python ... --clock process_time` then compares CPU time on one core.
+
+Step memory is the peak of the calls above what the process holds between them (with a kept heap, that is most of it);
+process memory is the whole peak, with libraries, weights and what the compiler leaves.
 """
 
 import argparse
@@ -119,6 +122,13 @@ def torch_operations(case):
     return torch_fourcastnet.torch_operations(case)
 
 
+@dataclass(frozen=True)
+class Settings:
+    clock: str
+    repeats: int
+    keep_heap: bool
+
+
 SIDES = {"weatherml": weatherml_operations, "torch": torch_operations}
 
 
@@ -128,12 +138,13 @@ def resident_mib(field):
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
 
 
-def serve(side, case, keep_heap, connection):
+def serve(side, case, settings, connection):
     """Do the operations that are asked for, and answer with what they gave and the seconds they took."""
-    if keep_heap:
+    if settings.keep_heap:
         from weatherml.heap import keep_freed_memory
 
         keep_freed_memory()
+    clock = getattr(time, settings.clock)
     operations = SIDES[side](case)
     output = operations["forward"]()
     for name in OPERATIONS:
@@ -144,27 +155,27 @@ def serve(side, case, keep_heap, connection):
         peak.write("5")  # forget the peak so far, which may be the compiler's
     connection.send(output)
     while name := connection.recv():
-        start = time.perf_counter()
+        start = clock()
         operations[name]()
-        connection.send(time.perf_counter() - start)
+        connection.send(clock() - start)
     peak_memory = resident_mib("VmHWM")
     connection.send((peak_memory - resting, peak_memory))
 
 
-def compare(case, keep_heap, repeats):
+def compare(case, settings):
     """Least seconds by operation and side, and peak memory by side."""
     context = multiprocessing.get_context("spawn")
     workers = {}
     for side in SIDES:
         connection, other = context.Pipe()
-        context.Process(target=serve, args=(side, case, keep_heap, other), daemon=True).start()
+        context.Process(target=serve, args=(side, case, settings, other), daemon=True).start()
         workers[side] = connection
     outputs = [worker.recv() for worker in workers.values()]
     error = np.abs(outputs[0] - outputs[1]).max() / np.abs(outputs[1]).max()
     if not error < 1e-5:
         sys.exit(f"{case.name}: the outputs differ by {error:.1e} of their largest value")
     seconds = {(name, side): [] for name in OPERATIONS for side in SIDES}
-    for _ in range(repeats):
+    for _ in range(settings.repeats):
         for name, side in seconds:
             workers[side].send(name)
             seconds[name, side].append(workers[side].recv())
@@ -175,9 +186,9 @@ def compare(case, keep_heap, repeats):
     return {key: min(values) for key, values in seconds.items()}, memory
 
 
-def row(case, keep_heap, repeats):
-    seconds, memory = compare(case, keep_heap, repeats)
-    cells = [case.name, "kept" if keep_heap else "default"]
+def row(case, settings):
+    seconds, memory = compare(case, settings)
+    cells = [case.name, "kept" if settings.keep_heap else "default"]
     for name in OPERATIONS:
         ours, theirs = 1e3 * seconds[name, "weatherml"], 1e3 * seconds[name, "torch"]
         cells.append(f"{ours:.0f} / {theirs:.0f} = {theirs / ours:.2f}x")
@@ -188,20 +199,23 @@ def row(case, keep_heap, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20, help="calls of each operation on each side")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--clock", choices=["perf_counter", "process_time"], default="perf_counter")
+    arguments = parser.parse_args()
     import jax
     import torch
 
     cores = len(os.sched_getaffinity(0))
     print("# FourCastNet against PyTorch\n")
-    print(f"`python benchmarks/fourcastnet_vs_torch.py --repeats {repeats}`, {cores} cores of {platform.machine()},")
-    print(f"jax {jax.__version__}, torch {torch.__version__}, float32, depth 4.\n")
+    print(f"`python benchmarks/fourcastnet_vs_torch.py --repeats {arguments.repeats} --clock {arguments.clock}`,")
+    print(
+        f"cores: {cores} ({platform.machine()}), jax {jax.__version__}, torch {torch.__version__}, float32, depth 4.\n"
+    )
     print("Milliseconds ours / PyTorch = how many times as fast; memory in MiB ours / PyTorch. Gradient is forward and")
     print("backward, train adds Adam. Heap `kept` is `weatherml.heap.keep_freed_memory()`, given to both sides.\n")
     print("| case | heap | forward | gradient | train | step memory | process memory |\n|---|---|---|---|---|---|---|")
     for case in CASES:
         for keep_heap in (False, True):
-            print(row(case, keep_heap, repeats), flush=True)
+            print(row(case, Settings(arguments.clock, arguments.repeats, keep_heap)), flush=True)
 
 
 if __name__ == "__main__":

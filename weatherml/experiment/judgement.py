@@ -15,7 +15,8 @@ from weatherml.state import spec_of
 
 CONTROL = "forecast"
 """The deterministic forecast: member 0."""
-MEAN = "ensemble mean"
+ENSEMBLE = "ensemble"
+"""All members; metrics of one field are those of their mean."""
 _ONE_FIELD = ("rmse", "mae", "bias", "acc", "activity")
 _ENSEMBLE = ("rmse", "mae", "bias", "acc", "activity", "crps_fair", "spread", "spread_skill")
 _HELD_BYTES = 2 * 2**30
@@ -47,7 +48,7 @@ def judge_skill(
     normal = _read(climatology.at(times), levels)
     systems: dict[str, tuple[xr.Dataset, tuple[str, ...]]] = {CONTROL: (forecast.isel(number=0, drop=True), _ONE_FIELD)}
     if forecast.sizes["number"] > 1:
-        systems[MEAN] = (forecast, _ENSEMBLE)
+        systems[ENSEMBLE] = (forecast, _ENSEMBLE)
     normal_of_training = _read(climatology.at(training["time"].values), levels)
     damping = baselines.fit_damping(training, normal_of_training, forecast["lead_time"].values)
     for name, baseline in _baselines(forecast, truth, normal, damping).items():

@@ -33,15 +33,19 @@ def write_experiment_report(path: Path, experiment: "Experiment") -> None:
 
 
 def skill_table(scores: xr.Dataset, metric: str = "rmse") -> pd.DataFrame:
-    """Return a metric by channel and system (rows) and lead time in days (columns)."""
+    """Return a metric by channel and system (rows) and lead time in days (columns), to three digits in SI units."""
     leads = [lead for lead in map(pd.Timedelta, _LEADS_SHOWN) if lead in scores.indexes["lead_time"]]
     values = scores[metric].sel(bound="estimate", lead_time=leads).dropna("system", how="all")
     rows = [
-        [channel, system, *values.sel(channel=channel, system=system).values.tolist()]
+        [_with_units(channel), system, *(f"{v:.3g}" for v in values.sel(channel=channel, system=system).values)]
         for channel in values["channel"].values
         for system in values["system"].values
     ]
     return pd.DataFrame(rows, columns=["channel", "system", *(f"{lead / _DAY:g} d" for lead in leads)])
+
+
+def _with_units(channel: str) -> str:
+    return f"{_words(channel)} ({Channel.parse(channel).units})"
 
 
 def _summary(experiment: "Experiment") -> str:

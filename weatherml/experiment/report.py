@@ -37,11 +37,15 @@ def skill_table(scores: xr.Dataset, metric: str = "rmse") -> pd.DataFrame:
     leads = [lead for lead in map(pd.Timedelta, _LEADS_SHOWN) if lead in scores.indexes["lead_time"]]
     values = scores[metric].sel(bound="estimate", lead_time=leads).dropna("system", how="all")
     rows = [
-        [_with_units(channel), system, *(f"{v:.3g}" for v in values.sel(channel=channel, system=system).values)]
+        [_with_units(channel), system, *map(_three_digits, values.sel(channel=channel, system=system).values)]
         for channel in values["channel"].values
         for system in values["system"].values
     ]
     return pd.DataFrame(rows, columns=["channel", "system", *(f"{lead / _DAY:g} d" for lead in leads)])
+
+
+def _three_digits(value: float) -> str:
+    return f"{float(f'{value:.3g}'):g}"
 
 
 def _with_units(channel: str) -> str:

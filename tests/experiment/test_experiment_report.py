@@ -33,9 +33,9 @@ def test_the_page_accounts_for_every_phase_before_it(page):
 
 def test_the_table_holds_estimates_at_whole_days_and_only_systems_that_have_the_metric():
     days = np.array([1, 2, 3], "timedelta64[D]").astype("timedelta64[ns]")
-    values = np.arange(12.0).reshape(2, 2, 1, 3)
+    values = 1234.5 * np.arange(12.0).reshape(2, 2, 1, 3)
     values[1] = np.nan
-    coords = {"system": ["ours", "theirs"], "bound": ["estimate", "lower"], "channel": ["z"], "lead_time": days}
+    coords = {"system": ["ours", "theirs"], "bound": ["estimate", "lower"], "channel": ["z500"], "lead_time": days}
     table = skill_table(xr.Dataset({"rmse": (tuple(coords), values)}, coords))
     assert table.columns.tolist() == ["channel", "system", "1 d", "3 d"]
-    assert table.values.tolist() == [["z", "ours", 0.0, 2.0]]
+    assert table.values.tolist() == [["geopotential at 500 hPa (m2 s-2)", "ours", "0", "2470"]]

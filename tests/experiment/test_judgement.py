@@ -8,7 +8,7 @@ from fake_data import analyses, forecasts
 from weatherml.data.climatology import Climatology
 from weatherml.evaluation import evaluate
 from weatherml.experiment import ExtremesConfig
-from weatherml.experiment.judgement import CONTROL, MEAN, judge_event, judge_skill
+from weatherml.experiment.judgement import CONTROL, ENSEMBLE, judge_event, judge_skill
 from weatherml.matching import Matched
 from weatherml.state import spec_of
 
@@ -39,13 +39,13 @@ def scores(truth, ragged):
 
 
 def test_all_systems_are_judged_on_the_channels_of_the_forecast(scores):
-    assert set(scores["system"].values) == {CONTROL, MEAN, "persistence", "damped persistence", "climatology"}
+    assert set(scores["system"].values) == {CONTROL, ENSEMBLE, "persistence", "damped persistence", "climatology"}
     assert scores["channel"].values.tolist() == ["geopotential_500", "temperature_850"]
     assert np.isfinite(scores["rmse"].sel(bound="estimate")).all()
 
 
 def test_control_and_mean_are_scored_as_such(scores, ragged, truth):
-    for system, forecast in ((CONTROL, ragged.isel(number=0)), (MEAN, ragged.mean("number"))):
+    for system, forecast in ((CONTROL, ragged.isel(number=0)), (ENSEMBLE, ragged.mean("number"))):
         alone = evaluate(forecast, truth, ["rmse"])["rmse"]
         xr.testing.assert_allclose(scores["rmse"].sel(system=system, drop=True), alone.transpose(*alone.dims))
 
@@ -57,7 +57,7 @@ def test_damped_persistence_beats_persistence(scores):
 
 def test_only_the_ensemble_has_its_scores(scores):
     has = np.isfinite(scores["crps_fair"].sel(bound="estimate")).all(["channel", "lead_time"])
-    assert scores["system"].values[has.values].tolist() == [MEAN]
+    assert scores["system"].values[has.values].tolist() == [ENSEMBLE]
 
 
 def test_the_event_has_the_share_of_the_training_period_as_base_rate(truth, ragged):

@@ -15,7 +15,15 @@ def test_the_first_signal_is_a_request(number):
         assert interruption.is_requested
 
 
-def test_the_second_signal_interrupts_at_once():
+@pytest.fixture
+def default_handler():
+    """Give Python's own handler of Ctrl-C: a process that was started in the background inherits none."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_second_signal_interrupts_at_once(default_handler):
     with pytest.raises(KeyboardInterrupt), Interruption():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)

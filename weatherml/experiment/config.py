@@ -100,8 +100,8 @@ class ExperimentConfig(Config):
     prediction: Prediction = "tendency"
     training: TrainingConfig = TrainingConfig(
         stages=(
-            Stage(rollout=1, n_steps=2300, learning_rate=2e-3),
-            Stage(rollout=2, n_steps=150, learning_rate=5e-4),
+            Stage(rollout=1, n_steps=2800, learning_rate=2e-3),
+            Stage(rollout=2, n_steps=200, learning_rate=5e-4),
         ),
         batch_size=16,
         optimizer=OptimizerConfig(weight_decay=0.05),

@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
 
-.PHONY: demo test check format lint types layers notebooks clean help
+.PHONY: demo test check format lint types layers clean help
 
 help:
 	@echo "make demo   simulate a planet, train, forecast, judge, draw; prints where the report is"

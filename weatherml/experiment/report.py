@@ -154,11 +154,13 @@ def _event(experiment: "Experiment") -> Section:
 
 
 def _skilful_days(brier_skill: xr.DataArray) -> str:
-    surely = (brier_skill.sel(bound="lower") > 0).values
-    if not surely.any():
-        return "The forecast is not surely better than the climatological probability at any lead."
-    last = brier_skill["lead_time"].values[np.flatnonzero(surely)[-1]] / _DAY
-    return f"It beats the climatological probability, the whole 95 % interval above zero, up to day {last:g}."
+    n_skilful = int(np.cumprod(brier_skill.sel(bound="lower").values > 0).sum())
+    if not n_skilful:
+        return (
+            "The forecast is not surely better than the constant probability of the training period at the first lead."
+        )
+    last = brier_skill["lead_time"].values[n_skilful - 1] / _DAY
+    return f"It beats the constant probability of the training period up to day {last:g} (95 % interval above zero)."
 
 
 def _account(experiment: "Experiment") -> Section:

@@ -30,7 +30,6 @@ from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, initial_times, require_feasible
 from weatherml.experiment.judgement import judge_event, judge_skill
 from weatherml.experiment.ledger import Ledger, digest_of
-from weatherml.experiment.report import write_experiment_report
 from weatherml.forecast import Forecaster, open_forecast
 from weatherml.state import StateSpec, spec_of
 from weatherml.training import Run, train
@@ -182,7 +181,7 @@ class Experiment:
     def _train(self, report: Callable[..., None]) -> None:
         reference = self.climatology if self.config.reference == "climatology" else None
         normalizer = Normalizer(self.statistics, reference)
-        forcings = Forcings(self.config.forcings, self.spec.grid, self.statistics.time_step, self.store)
+        forcings = Forcings(self.config.forcings, self.spec.grid, self.statistics.time_step, self._static_fields())
         provenance = Provenance(self.config.model_dump(mode="json"), str(self.store.attrs["digest"]))
         start = Checkpoint.initialize(
             self.config.model, forcings, normalizer, provenance, self.config.seed, self.config.prediction
@@ -207,7 +206,15 @@ class Experiment:
         write_netcdf(self.path("extremes"), verdict)
 
     def _report(self, report: Callable[..., None]) -> None:
+        # Only this phase draws: an installation without the extra `plot` can do all others.
+        from weatherml.experiment.report import write_experiment_report
+
         write_experiment_report(self.path("report"), self)
+
+    def _static_fields(self) -> xr.Dataset | None:
+        """Return the fields without time, which travel with the checkpoint where a forcing reads them."""
+        static = self.store.drop_vars([name for name, field in self.store.data_vars.items() if "time" in field.dims])
+        return static.drop_dims("time", errors="ignore").load() if static.data_vars and self.config.forcings else None
 
     @property
     def forecast(self) -> xr.Dataset:

@@ -45,7 +45,7 @@ def train(
         KeyboardInterrupt: SIGINT or SIGTERM came; a snapshot has been saved.
     """
     run = Run(Path(run_dir))
-    claim(run, config, start)
+    claim(run, config, start, {"training": training, "validation": validation})
     with Interruption() as interruption, Snapshots(run.snapshots) as snapshots:
         if snapshots.latest_step() == config.n_steps:
             return run

@@ -42,7 +42,8 @@ def huber(forecast: Array, truth: Array, weights: Array) -> Array:
 def relative_l2(forecast: Array, truth: Array, weights: Array) -> Array:
     """Return FourCastNet's loss: the norm of the error over the norm of the truth, sample by sample (arXiv 2202.11214).
 
-    Every cell and channel counts alike, as published: `weights` are passed over. Cells without a value are zero in both
+    Every cell and channel counts alike: `weights` are passed over. As published it takes states in units of
+    their standard deviation, which is `channel_weight: uniform`. Cells without a value are zero in both
     fields and add nothing.
     """
     del weights

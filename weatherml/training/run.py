@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
 from weatherml.data.atomic import write_bytes
+from weatherml.data.loader import Samples
 from weatherml.errors import UserError
 from weatherml.training.metrics import read_metrics
 
@@ -44,7 +47,7 @@ class Run:
         return read_metrics(self.directory / "metrics.jsonl")
 
 
-def claim(run: Run, config: Config, start: Checkpoint) -> None:
+def claim(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, Samples]) -> None:
     """Take the folder for this training, or make sure that it already belongs to it.
 
     Raises:
@@ -52,7 +55,9 @@ def claim(run: Run, config: Config, start: Checkpoint) -> None:
     """
     file = run.directory / "training.json"
     # Through JSON and back, so that tuples and lists compare equal.
-    current = json.loads(json.dumps({"training": config.model_dump(mode="json"), **_describe(start)}))
+    current = json.loads(
+        json.dumps({"training": config.model_dump(mode="json"), **_describe(start), **_describe_samples(samples)})
+    )
     if not file.exists():
         write_bytes(file, json.dumps(current, indent=1).encode())
         return
@@ -77,6 +82,15 @@ def _describe(start: Checkpoint) -> dict[str, Any]:
         "state": json.loads(start.spec.to_json()),
         "statistics": digest.hexdigest(),
         "data": start.provenance.data,
+        # To six digits: other processors may draw the same weights with other last bits.
+        "initial weights": f"{sum(float(np.abs(array).sum()) for array in start.weights.values()):.6g}",
+    }
+
+
+def _describe_samples(samples: Mapping[str, Samples]) -> dict[str, Any]:
+    return {
+        f"{name} samples": [len(windows), str(windows.times(0)[0]), str(windows.times(len(windows) - 1)[-1])]
+        for name, windows in samples.items()
     }
 
 

@@ -217,3 +217,12 @@ def test_a_disk_that_fills_up_is_one_line_and_training_can_go_on(reference, tmp_
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert "\n" not in str(failure.value)
     assert_same_run(train(*arguments(), tmp_path), reference)
+
+
+def test_other_first_weights_or_other_samples_are_refused(reference):
+    start, reseeded = initialize(dataset()), initialize(dataset(), seed=1)
+    windows = samples(start, TRAINING), samples(start, VALIDATION)
+    with pytest.raises(UserError, match="trained with weights at the start"):
+        train(config(), reseeded, *windows, reference.directory)
+    with pytest.raises(UserError, match="trained with validation samples"):
+        train(config(), start, windows[0], windows[0], reference.directory)

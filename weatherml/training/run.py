@@ -83,7 +83,7 @@ def _describe(start: Checkpoint) -> dict[str, Any]:
         "statistics": digest.hexdigest(),
         "data": start.provenance.data,
         # To six digits: other processors may draw the same weights with other last bits.
-        "initial weights": f"{sum(float(np.abs(array).sum()) for array in start.weights.values()):.6g}",
+        "weights at the start": f"{sum(float(np.abs(array).sum()) for array in start.weights.values()):.6g}",
     }
 
 

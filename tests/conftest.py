@@ -18,7 +18,7 @@ settings.load_profile("weatherml")
 with suppress(ImportError):
     import pyproj  # noqa: F401
 
-# Tests and the programs they start share what they compile, and so does the next session: jax reads this on import.
+# Tests and the programs they start share what they compile, and so does the next run: jax reads this on import.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".jax_cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")

@@ -1,5 +1,6 @@
 """What makes the members of an ensemble differ: noise added to the normalised initial state."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
@@ -37,9 +38,9 @@ class PerturbationConfig(Config):
     scale: float = Field(ge=0)
     unit: Literal["std", "tendency"] = "std"
 
+    @abstractmethod
     def build(self, statistics: Statistics) -> Perturbation:
         """Build for the channels and the grid of `statistics`."""
-        raise NotImplementedError
 
     def amplitude(self, statistics: Statistics) -> np.ndarray:
         """Return the standard deviation in normalised units, float32 `[channel, lat, lon]`, 0 where not valid."""

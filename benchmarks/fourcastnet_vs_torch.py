@@ -82,11 +82,11 @@ def weatherml_operations(case):
     import optax
     from flax import nnx
 
-    from weatherml.models import FourCastNetConfig, load_published
+    from weatherml.models import FourCastNet, FourCastNetConfig, load_published
 
     def build():
         sizes = {"patch": case.patch, "width": case.width, "depth": case.depth, "n_blocks": case.n_blocks}
-        return FourCastNetConfig(**sizes).build(case.channels, case.channels, case.shape, nnx.Rngs(0))
+        return FourCastNet(FourCastNetConfig(**sizes), case.channels, case.channels, case.shape, rngs=nnx.Rngs(0))
 
     network = nnx.eval_shape(build)
     load_published(network, case.weights())

@@ -9,25 +9,24 @@ from fake_data import analyses
 from flax import nnx
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.config import Config
 from weatherml.data.forcings import Forcings
 from weatherml.data.loader import Samples
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import compute_statistics
 from weatherml.grid import LatLonGrid
-from weatherml.models import registry
+from weatherml.models import NetworkConfig, registry
 from weatherml.state import spec_of
 from weatherml.training import Stage, TrainingConfig
 
 TRAINING, VALIDATION = ("2001-01-01", "2001-01-08"), ("2001-01-09", "2001-01-12")
 
 
-class TinyConfig(Config):
+class TinyConfig(NetworkConfig):
     name: Literal["tiny"] = "tiny"
     width: int = 5
 
-    def build(self, n_in, n_out, shape, rngs):
-        return Tiny(self.width, n_in, n_out, rngs)
+    def build(self, spec, n_forcings, rngs):
+        return Tiny(self.width, spec.n_channels + n_forcings, spec.n_channels, rngs)
 
 
 class Tiny(nnx.Module):
@@ -36,7 +35,7 @@ class Tiny(nnx.Module):
         self.mix = nnx.Conv(width, width, (3, 3), padding="CIRCULAR", rngs=rngs)
         self.head = nnx.Linear(width, n_out, rngs=rngs)
 
-    def __call__(self, x):
+    def __call__(self, x, key=None):
         tokens = jax.nn.gelu(self.embed(x.transpose(0, 2, 3, 1)))
         return self.head(self.mix(tokens)).transpose(0, 3, 1, 2)
 

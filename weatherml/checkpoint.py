@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ import xarray as xr
 from flax import nnx
 from jax import Array
 
-from weatherml.config import Config, from_mapping
+from weatherml.config import from_mapping
 from weatherml.data.atomic import PARTIAL
 from weatherml.data.climatology import Climatology
 from weatherml.data.forcings import Forcings
@@ -158,15 +158,14 @@ class Checkpoint:
     def _describe(self) -> dict[str, Any]:
         return {
             "format": _FORMAT,
-            "model": cast(Config, self.model).model_dump(mode="json"),
+            "model": self.model.model_dump(mode="json"),
             "forcings": self.forcings.names,
             "prediction": self.prediction,
             "provenance": asdict(self.provenance),
         }
 
     def _build_network(self, seed: int) -> nnx.Module:
-        n_in = self.spec.n_channels + self.forcings.n_maps
-        return self.model.build(n_in, self.spec.n_channels, self.spec.grid.shape, nnx.Rngs(seed))
+        return self.model.build(self.spec, self.forcings.n_maps, nnx.Rngs(seed))
 
     def _wrap(self, network: nnx.Module) -> Step:
         statistics = self.normalizer.statistics
@@ -178,8 +177,7 @@ T = TypeVar("T")
 
 
 def _build_model_config(content: Mapping[str, Any], origin: str) -> NetworkConfig:
-    kind = cast(type[Config], models[content["name"]])
-    return cast(NetworkConfig, from_mapping(kind, content, origin))
+    return from_mapping(models[content["name"]], content, origin)
 
 
 def _require_fitting(weights: Weights, expected: Weights) -> None:

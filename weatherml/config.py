@@ -1,7 +1,7 @@
 """Strict configuration: the base class, reading YAML, and `key.path=value` overrides."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from weatherml.errors import UserError
-from weatherml.registry import nearest
+from weatherml.registry import Registry, nearest
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
@@ -57,6 +57,18 @@ def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = 
         return kind.model_validate_json(json.dumps(_over_defaults(kind, content), default=str))
     except ValidationError as error:
         raise UserError(f"{origin}: {_explain(kind, error.errors()[0])}") from None
+
+
+def from_registry(registry: Registry[type[ConfigT]]) -> Callable[[Any], Any]:
+    """Return a validator that turns a name, or the mapping a file holds, into the registered configuration."""
+
+    def look_up(value: Any) -> Any:
+        content = {"name": value} if isinstance(value, str) else value
+        if not isinstance(content, Mapping):
+            return value
+        return from_mapping(registry[str(content.get("name"))], content, registry.kind)
+
+    return look_up
 
 
 def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_an_override_of_another_kind_takes_nothing_from_the_default():
         ("init_every=daily", "duration 'daily'"),
         ("forcings=[seasons]", "unknown forcing 'seasons'; did you mean 'season'"),
         ("model.width=7", "width 7 is not a multiple of n_blocks 2"),
-        ("model.name=fourcastnot", "model.name: .*'fourcastnet'"),
+        ("model.name=fourcastnot", "model: .*'fourcastnet'"),
         ("source.name=fils", "'simulated', 'files'"),
         ("training.stages=[{learning_rate: 0.1}]", "'training.stages.0.n_steps' is missing"),
     ],

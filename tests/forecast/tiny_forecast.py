@@ -73,7 +73,7 @@ def make_model():
 def make_network_step():
     """A small FourCastNet, whose matrix products could differ between slots."""
     statistics = make_statistics()
-    network = make_model().build(SPEC.n_channels + 2, SPEC.n_channels, SPEC.grid.shape, nnx.Rngs(0))
+    network = make_model().build(SPEC, 2, nnx.Rngs(0))
     return Step(network, statistics.difference_std / statistics.std, statistics.valid)
 
 

@@ -8,23 +8,26 @@ import pytest
 from flax import nnx
 
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.models import registry
+from weatherml.state import StateSpec, parse_channels
 
-BATCH, N_IN, N_OUT, SHAPE = 3, 5, 4, (8, 12)
-SMALL = {"fourcastnet": {"patch": 2, "width": 16, "depth": 2, "n_blocks": 2}}
+BATCH, N_FORCINGS = 3, 1
+SPEC = StateSpec(parse_channels(["z500", "z850", "t500", "t850", "msl"]), LatLonGrid.gaussian(8, 12))
+SMALL = {"fourcastnet": {"patch": 2, "width": 24, "depth": 2, "n_blocks": 2}}
 
 
 @pytest.fixture(params=list(registry))
 def network(request):
     config = registry[request.param](**SMALL[request.param])
-    return config.build(N_IN, N_OUT, SHAPE, nnx.Rngs(0))
+    return config.build(SPEC, N_FORCINGS, nnx.Rngs(0))
 
 
 @pytest.fixture
 def fields():
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(BATCH, N_IN, *SHAPE))
-    return jnp.asarray(x, jnp.float32), jnp.asarray(rng.normal(size=(BATCH, N_OUT, *SHAPE)), jnp.float32)
+    x = rng.normal(size=(BATCH, SPEC.n_channels + N_FORCINGS, *SPEC.grid.shape))
+    return jnp.asarray(x, jnp.float32), jnp.asarray(rng.normal(size=(BATCH, *SPEC.shape)), jnp.float32)
 
 
 @nnx.jit

@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 from weatherml.errors import UserError
-from weatherml.models.fourcastnet import Block, FourCastNetConfig, SpectralFilter, kept_modes
+from weatherml.models.fourcastnet import Block, FourCastNet, FourCastNetConfig, SpectralFilter, kept_modes
 from weatherml.models.published_fourcastnet import load_published, published_name
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -51,7 +51,7 @@ def network_of(arrays):
         hard_thresholding_fraction=sizes["hard_thresholding_fraction"],
     )
     return loaded(
-        lambda: config.build(sizes["in_chans"], sizes["out_chans"], tuple(sizes["img_size"]), nnx.Rngs(0)),
+        lambda: FourCastNet(config, sizes["in_chans"], sizes["out_chans"], tuple(sizes["img_size"]), rngs=nnx.Rngs(0)),
         parameters(arrays),
     )
 
@@ -171,7 +171,7 @@ def test_kept_modes_are_the_published_ones(shape, fraction, rows, columns):
 
 
 def test_default_sizes_have_the_published_number_of_parameters():
-    network = nnx.eval_shape(lambda: FourCastNetConfig().build(20, 20, (720, 1440), nnx.Rngs(0)))
+    network = nnx.eval_shape(lambda: FourCastNet(FourCastNetConfig(), 20, 20, (720, 1440), rngs=nnx.Rngs(0)))
     never_applied = 2 * 768  # norm.weight and norm.bias, stored in the published files only
     leaves = jax.tree.leaves(nnx.state(network, nnx.Param))
     assert sum(np.prod(leaf.shape) for leaf in leaves) == 74_691_840 - never_applied
@@ -181,7 +181,8 @@ def test_bfloat16_stays_near_float32():
     x = np.random.default_rng(3).normal(size=(2, 3, 8, 12)).astype(np.float32)
     sizes = {"patch": 2, "width": 16, "depth": 1, "n_blocks": 2}
     exact, rounded = (
-        FourCastNetConfig(**sizes, dtype=dtype).build(3, 5, (8, 12), nnx.Rngs(0)) for dtype in ("float32", "bfloat16")
+        FourCastNet(FourCastNetConfig(**sizes, dtype=dtype), 3, 5, (8, 12), rngs=nnx.Rngs(0))
+        for dtype in ("float32", "bfloat16")
     )
     assert run(rounded, x).dtype == jnp.float32
     assert 1e-4 < relative_error(run(rounded, x), run(exact, x)) < 3e-2
@@ -189,7 +190,7 @@ def test_bfloat16_stays_near_float32():
 
 def test_refuses_a_grid_that_patches_do_not_tile():
     with pytest.raises(UserError, match="patch 8 x 8 does not divide the 721 x 1440 grid"):
-        FourCastNetConfig().build(20, 20, (721, 1440), nnx.Rngs(0))
+        FourCastNet(FourCastNetConfig(), 20, 20, (721, 1440), rngs=nnx.Rngs(0))
 
 
 def test_refuses_a_width_that_blocks_do_not_divide():

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 
 from weatherml.errors import UserError
-from weatherml.models.fourcastnet import FourCastNetConfig
+from weatherml.models.fourcastnet import FourCastNet, FourCastNetConfig
 from weatherml.models.published_fourcastnet import load_published
 
 
@@ -21,7 +21,7 @@ def weights():
 @pytest.fixture
 def network():
     config = FourCastNetConfig(patch=4, width=32, depth=2, n_blocks=8)
-    return nnx.eval_shape(lambda: config.build(5, 5, (24, 48), nnx.Rngs(0)))
+    return nnx.eval_shape(lambda: FourCastNet(config, 5, 5, (24, 48), rngs=nnx.Rngs(0)))
 
 
 def test_prefix_changes_nothing(network, weights):

@@ -13,7 +13,7 @@ BATCH, CHANNEL, FORCING, LAT, LON = 2, 3, 4, 5, 6
 class FirstInputs(nnx.Module):
     """Gives twice the first channels of its input, and asserts that the last ones are the forcing."""
 
-    def __call__(self, x):
+    def __call__(self, x, key=None):
         assert x.shape == (BATCH, CHANNEL + FORCING, LAT, LON)
         return 2 * x[:, :CHANNEL] + x[:, -1:]
 

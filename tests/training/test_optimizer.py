@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from weatherml.models import FourCastNetConfig
+from weatherml.models import FourCastNet, FourCastNetConfig
 from weatherml.models.weights import weights_of
 from weatherml.training import OptimizerConfig, Stage
 from weatherml.training.optimizer import decays, update_average
@@ -12,7 +12,7 @@ STAGES = (Stage(n_steps=50, learning_rate=1e-2),)
 
 def test_norms_biases_and_positions_do_not_decay_and_everything_else_of_fourcastnet_does():
     network = nnx.eval_shape(
-        lambda: FourCastNetConfig(patch=2, width=8, depth=1, n_blocks=2).build(3, 2, (4, 6), nnx.Rngs(0))
+        lambda: FourCastNet(FourCastNetConfig(patch=2, width=8, depth=1, n_blocks=2), 3, 2, (4, 6), rngs=nnx.Rngs(0))
     )
     chosen = {name for name, does in decays(weights_of(network)).items() if does}
     assert chosen == {

@@ -23,7 +23,7 @@ class Pointwise(nnx.Module):
     def __init__(self):
         self.linear = nnx.Linear(CHANNEL + FORCING, CHANNEL, rngs=nnx.Rngs(0))
 
-    def __call__(self, x):
+    def __call__(self, x, key=None):
         Pointwise.traces += 1
         return jnp.tanh(self.linear(jnp.moveaxis(x, 1, -1)).transpose(0, 3, 1, 2))
 
@@ -55,7 +55,7 @@ class Linear(nnx.Module):
     def __init__(self):
         self.a, self.b = nnx.Param(jnp.float32(0.7)), nnx.Param(jnp.float32(-0.4))
 
-    def __call__(self, x):
+    def __call__(self, x, key=None):
         return self.a[...] * x[:, :CHANNEL] + self.b[...] * x[:, CHANNEL:]
 
 
@@ -131,3 +131,32 @@ def test_one_batch_can_be_learnt_by_heart(step, loss):
         losses.append(float(outcome.loss))
     assert losses[-1] < 1e-3 * losses[0]
     assert float(build_validate(step, loss, data_mesh())(state.weights, data)) < 1e-3 * losses[0]
+
+
+class Noisy(nnx.Module):
+    """A network that adds what its key draws, as stochastic depth does."""
+
+    def __init__(self):
+        self.scale = nnx.Param(jnp.float32(1.0))
+
+    def __call__(self, x, key=None):
+        noise = 0 if key is None else jax.random.normal(key)
+        return self.scale[...] * x[:, :CHANNEL] + noise
+
+
+def test_training_draws_from_the_seed_and_the_step_and_validation_draws_nothing(loss):
+    step, mesh = Step(Noisy(), None, np.ones((CHANNEL, LAT, LON), bool)), data_mesh()
+    optimizer, data = optax.sgd(0.0), batch(2)
+
+    def losses(seed):
+        update = build_update(step, loss, optimizer, 0.9, mesh, seed)
+        state, found = replicate(initial_state(weights_of(step), optimizer), mesh), []
+        for _ in range(2):
+            state, outcome = update(state, data)
+            found.append(float(outcome.loss))
+        return found
+
+    assert losses(0) == losses(0)
+    assert len({*losses(0), *losses(1)}) == 4
+    validate = build_validate(step, loss, mesh)
+    assert validate(weights_of(step), data) == rollout_loss(step, loss, data)

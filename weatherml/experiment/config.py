@@ -14,7 +14,7 @@ from weatherml.data.simulated import PlanetConfig
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, SphericalConfig
 from weatherml.forecast.ensemble import parse_duration
-from weatherml.models import FourCastNetConfig
+from weatherml.models import AnyNetwork, FourCastNetConfig
 from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels
 from weatherml.training import OptimizerConfig, Stage, TrainingConfig
@@ -80,7 +80,7 @@ class ExperimentConfig(Config):
         climatology: What anomalies refer to.
         reference: What normalisation subtracts: the global mean of each channel, or the climatology of place and date.
         forcings: What the network is told beside the state.
-        model: Its sizes.
+        model: A registered network, by name or with its sizes.
         prediction: What its output means.
         training: How it learns.
         forecast: Leads, members, and what is kept.
@@ -96,7 +96,7 @@ class ExperimentConfig(Config):
     climatology: ClimatologyConfig = ClimatologyConfig()
     reference: Literal["mean", "climatology"] = "mean"
     forcings: tuple[str, ...] = ()
-    model: FourCastNetConfig = FourCastNetConfig(patch=(2, 4), width=128, depth=4, n_blocks=2, mlp_ratio=2.0)
+    model: AnyNetwork = FourCastNetConfig(patch=(2, 4), width=128, depth=4, n_blocks=2, mlp_ratio=2.0)
     prediction: Prediction = "tendency"
     training: TrainingConfig = TrainingConfig(
         stages=(

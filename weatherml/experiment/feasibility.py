@@ -71,7 +71,7 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
                 f" run from {first} to {last}: choose another period or a smaller batch_size"
             )
     initial_times(config, holdings.times)
-    nnx.eval_shape(lambda: config.model.build(1, spec.n_channels, spec.grid.shape, nnx.Rngs(0)))
+    nnx.eval_shape(lambda: config.model.build(spec, 0, nnx.Rngs(0)))
 
 
 def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:

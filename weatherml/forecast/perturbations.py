@@ -1,9 +1,8 @@
 """What makes the members of an ensemble differ: noise added to the normalised initial state."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ import numpy as np
 from jax import Array
 from pydantic import BeforeValidator, Field, PositiveFloat, SerializeAsAny
 
-from weatherml.config import Config, from_mapping
+from weatherml.config import Config, from_registry
 from weatherml.data.statistics import Statistics
 from weatherml.forecast.spherical import RandomField
 from weatherml.registry import Registry
@@ -52,16 +51,7 @@ class PerturbationConfig(Config):
 
 registry: Registry[type[PerturbationConfig]] = Registry("perturbation")
 
-
-def _look_up(value: Any) -> Any:
-    """Turn a name, or the mapping a file holds, into the registered configuration."""
-    content = {"name": value} if isinstance(value, str) else value
-    if not isinstance(content, Mapping):
-        return value
-    return from_mapping(registry[str(content.get("name"))], content, "perturbation")
-
-
-AnyPerturbation = Annotated[SerializeAsAny[PerturbationConfig], BeforeValidator(_look_up)]
+AnyPerturbation = Annotated[SerializeAsAny[PerturbationConfig], BeforeValidator(from_registry(registry))]
 """A configuration field that takes any registered perturbation, by name alone or with its parameters."""
 
 

@@ -14,15 +14,26 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.models.fourier import PartialFourier
-from weatherml.models.layers import LayerNorm, Mlp, over_tokens, patchify, small_normal, unpatchify
+from weatherml.models.layers import (
+    LayerNorm,
+    Mlp,
+    drop_path,
+    drop_path_rates,
+    over_tokens,
+    patchify,
+    small_normal,
+    subkey,
+    unpatchify,
+)
+from weatherml.models.network import NetworkConfig
+from weatherml.state import StateSpec
 
 EPSILON = 1e-6
 
 
-class FourCastNetConfig(Config):
+class FourCastNetConfig(NetworkConfig):
     """Sizes of a FourCastNet; the defaults are the published network's.
 
     Attributes:
@@ -38,6 +49,8 @@ class FourCastNetConfig(Config):
         sparsity_threshold: soft-shrink threshold on the spectrum.
         hard_thresholding_fraction: fraction of the modes that is kept.
         double_skip: whether the filter has its own skip connection.
+        drop_path: probability that the last block passes a sample's tokens on unchanged by its MLP in training; it
+            rises linearly from 0 at the first block.
         dtype: of the matrix products outside the filter; everything else is float32.
     """
 
@@ -51,6 +64,7 @@ class FourCastNetConfig(Config):
     sparsity_threshold: float = Field(default=0.01, ge=0)
     hard_thresholding_fraction: float = Field(default=1.0, gt=0, le=1)
     double_skip: bool = True
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
 
     @model_validator(mode="after")
@@ -64,9 +78,9 @@ class FourCastNetConfig(Config):
         """Rows and columns of a patch."""
         return self.patch if isinstance(self.patch, tuple) else (self.patch, self.patch)
 
-    def build(self, n_in: int, n_out: int, shape: tuple[int, int], rngs: nnx.Rngs) -> "FourCastNet":
-        """Build the network for `n_in` to `n_out` channels on a grid of `shape` (lat, lon)."""
-        return FourCastNet(self, n_in, n_out, shape, rngs=rngs)
+    def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> "FourCastNet":
+        """Build the network; its patches must divide the grid."""
+        return FourCastNet(self, spec.n_channels + n_forcings, spec.n_channels, spec.grid.shape, rngs=rngs)
 
 
 def kept_modes(shape: tuple[int, int], fraction: float) -> tuple[range, range]:
@@ -129,20 +143,21 @@ def _per_block(bias: Array) -> Array:
 class Block(nnx.Module):
     """Norm, spectral filter, norm, MLP; with one skip connection or two."""
 
-    def __init__(self, config: FourCastNetConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: FourCastNetConfig, drop_path: float = 0.0, *, rngs: nnx.Rngs):
         hidden = int(config.width * config.mlp_ratio)
         self.norm1 = LayerNorm(config.width, EPSILON)
         self.filter = SpectralFilter(config, rngs=rngs)
         self.norm2 = LayerNorm(config.width, EPSILON)
         self.mlp = Mlp(config.width, hidden, dtype=jnp.dtype(config.dtype), rngs=rngs)
         self.double_skip = config.double_skip
+        self.drop_path = drop_path
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array, key: Array | None = None) -> Array:
         """Return tokens of the same shape, `[batch, lat, lon, embed]`."""
         y = self.filter(self.norm1(x))
         if self.double_skip:
             x = y = y + x
-        return over_tokens(self.mlp, self.norm2(y)) + x
+        return drop_path(over_tokens(self.mlp, self.norm2(y)), self.drop_path, key) + x
 
 
 class FourCastNet(nnx.Module):
@@ -155,17 +170,18 @@ class FourCastNet(nnx.Module):
         uniform = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
         self.embed = nnx.Linear(n_points * n_in, config.width, kernel_init=uniform, dtype=dtype, rngs=rngs)
         self.position = nnx.Param(small_normal(rngs.params(), (rows, columns, config.width)))
-        self.blocks = nnx.List([Block(config, rngs=rngs) for _ in range(config.depth)])
+        rates = drop_path_rates(config.drop_path, config.depth)
+        self.blocks = nnx.List([Block(config, rate, rngs=rngs) for rate in rates])
         self.head = nnx.Linear(
             config.width, n_points * n_out, use_bias=False, kernel_init=small_normal, dtype=dtype, rngs=rngs
         )
         self.patch = config.patch_shape
 
-    def __call__(self, x: Array) -> Array:
-        """Return `[batch, n_out, lat, lon]` from `[batch, n_in, lat, lon]`."""
+    def __call__(self, x: Array, key: Array | None = None) -> Array:
+        """Return `[batch, n_out, lat, lon]` from `[batch, n_in, lat, lon]`; `key` draws which paths to drop."""
         tokens = over_tokens(self.embed, patchify(x, self.patch)) + self.position[...]
-        for block in self.blocks:
-            tokens = block(tokens)
+        for index, block in enumerate(self.blocks):
+            tokens = block(tokens, subkey(key, index))
         return unpatchify(over_tokens(self.head, tokens).astype(jnp.float32), self.patch)
 
 

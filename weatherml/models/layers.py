@@ -46,6 +46,30 @@ def over_tokens(layer: Callable[[Array], Array], x: Array) -> Array:
     return layer(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
+def subkey(key: Array | None, index: int) -> Array | None:
+    """Return the key of part `index`, or None where nothing is random."""
+    return None if key is None else jax.random.fold_in(key, index)
+
+
+def drop_path_rates(last: float, n_blocks: int) -> tuple[float, ...]:
+    """Return the rates of stochastic depth of a stack of blocks: they rise linearly from 0 to `last`."""
+    return tuple(last * block / max(1, n_blocks - 1) for block in range(n_blocks))
+
+
+def drop_path(x: Array, rate: float, key: Array | None) -> Array:
+    """Zero a branch for some samples of the batch, and scale it up for the others (Huang et al. 2016).
+
+    Args:
+        x: `[batch, ...]`, what a residual connection is about to add.
+        rate: Probability that a sample is dropped.
+        key: Draws them; None drops nothing.
+    """
+    if key is None or rate == 0:
+        return x
+    kept = jax.random.bernoulli(key, 1 - rate, (len(x),) + (1,) * (x.ndim - 1))
+    return jnp.where(kept, x / (1 - rate), 0)
+
+
 class LayerNorm(nnx.Module):
     """Layer normalisation over the last axis, in float32 whatever comes in."""
 

@@ -5,6 +5,8 @@ from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
+from weatherml.models.network import Network
+
 
 class Constant(nnx.Variable[Array]):
     """An array that belongs to a step but is not trained."""
@@ -20,14 +22,20 @@ class Step(nnx.Module):
         valid: `[channel, lat, lon]`, true where the data have values.
     """
 
-    def __init__(self, network: nnx.Module, scale: ArrayLike | None, valid: ArrayLike) -> None:
+    def __init__(self, network: Network, scale: ArrayLike | None, valid: ArrayLike) -> None:
         self.network = network
         self.scale = None if scale is None else Constant(jnp.asarray(scale, jnp.float32)[:, None, None])
         self.valid = Constant(jnp.asarray(valid, bool))
 
-    def __call__(self, state: Array, forcing: Array) -> Array:
-        """Return the next state `[batch, channel, lat, lon]`; `forcing` is `[batch, forcing, lat, lon]`."""
-        output = self.network(jnp.concatenate([state, forcing], axis=1))
+    def __call__(self, state: Array, forcing: Array, key: Array | None = None) -> Array:
+        """Return the next state `[batch, channel, lat, lon]`.
+
+        Args:
+            state: `[batch, channel, lat, lon]`.
+            forcing: `[batch, forcing, lat, lon]`.
+            key: Draws what is random in training; nothing is random when None.
+        """
+        output = self.network(jnp.concatenate([state, forcing], axis=1), key)
         if self.scale is not None:
             output = state + self.scale[...] * output
         return jnp.where(self.valid[...], output, 0)

@@ -30,7 +30,7 @@ class TrainingConfig(Config):
     Attributes:
         stages: In order; typically one-step forecasts, then a shorter stage of two.
         batch_size: Samples in an optimiser step, over all devices.
-        seed: Of the order of samples.
+        seed: Of the order of samples, and of what is random in a step.
         loss: What is minimised.
         optimizer: How.
         average_decay: Memory of the running average of weights that validation and forecasts use.
@@ -116,7 +116,7 @@ class Session:
         require_divisible(config.batch_size, self._mesh)
         step, loss = start.build_step(), config.loss.build(start.normalizer.statistics)
         optimizer = config.optimizer.build(config.stages)
-        self._update = build_update(step, loss, optimizer, config.average_decay, self._mesh)
+        self._update = build_update(step, loss, optimizer, config.average_decay, self._mesh, config.seed)
         self._validate = build_validate(step, loss, self._mesh)
         self._learning_rate = learning_rate_schedule(config.stages, config.optimizer.warm_up)
         self._state = replicate(initial_state(start.weights, optimizer), self._mesh)

@@ -1,0 +1,48 @@
+"""What every network has: a configuration that builds it, looked up by name."""
+
+from abc import abstractmethod
+from typing import Annotated, Protocol
+
+from flax import nnx
+from jax import Array
+from pydantic import BeforeValidator, SerializeAsAny
+
+from weatherml.config import Config, from_registry
+from weatherml.registry import Registry
+from weatherml.state import StateSpec
+
+
+class Network(Protocol):
+    """One normalised step on arrays; knows no time, units, loss or devices."""
+
+    def __call__(self, x: Array, key: Array | None = None) -> Array:
+        """Return `[batch, channel, lat, lon]`.
+
+        Args:
+            x: `[batch, channel + forcing, lat, lon]`, the state's channels first.
+            key: Draws what is random in training, such as stochastic depth; nothing is random when None.
+        """
+
+
+class NetworkConfig(Config):
+    """The sizes of a network.
+
+    Attributes:
+        name: The key in the registry.
+    """
+
+    name: str
+
+    @abstractmethod
+    def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> nnx.Module:
+        """Build a `Network` from a state and `n_forcings` maps to the next state, or to its change.
+
+        Raises:
+            UserError: The state's channels or grid do not suit these sizes.
+        """
+
+
+registry: Registry[type[NetworkConfig]] = Registry("model")
+
+AnyNetwork = Annotated[SerializeAsAny[NetworkConfig], BeforeValidator(from_registry(registry))]
+"""A configuration field that takes any registered network, by name alone or with its sizes."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.state import Channel, StateSpec, parse_channels, spec_of, to_array, to_dataset
+from weatherml.state import Channel, StateSpec, on_grid, parse_channels, spec_of, to_array, to_dataset
 from weatherml.variables import PRESETS, VARIABLES
 
 SURFACE = sorted(v.name for v in VARIABLES.values() if v.vertical == "surface")
@@ -157,6 +157,20 @@ def test_another_grid_is_refused():
     dataset = to_dataset(random_state(spec, coords_of(["time"])), spec, coords_of(["time"]))
     with pytest.raises(UserError, match="another grid"):
         to_array(dataset.isel(longitude=slice(0, 3)), spec)
+
+
+def test_rows_and_columns_that_a_grid_leaves_out_are_dropped():
+    spec = StateSpec(parse_channels(["t2m"]), LatLonGrid.regular(5, 8))
+    dataset = to_dataset(random_state(spec, coords_of(["time"])), spec, coords_of(["time"]))
+    smaller = LatLonGrid(spec.grid.latitude[:-1], spec.grid.longitude[::2])
+    xr.testing.assert_equal(on_grid(dataset, smaller), dataset.isel(latitude=slice(0, 4), longitude=slice(0, 8, 2)))
+
+
+@pytest.mark.parametrize("other", [LatLonGrid.regular(6, 8), LatLonGrid.regular(5, 8, poles=False)])
+def test_a_grid_with_rows_that_are_not_there_is_left_to_be_refused(other):
+    spec = StateSpec(parse_channels(["t2m"]), LatLonGrid.regular(5, 8))
+    dataset = to_dataset(random_state(spec, coords_of(["time"])), spec, coords_of(["time"]))
+    assert on_grid(dataset, other) is dataset
 
 
 def test_a_wrong_shape_is_refused():

@@ -153,6 +153,18 @@ def spec_of(dataset: xr.Dataset, channels: Sequence[str] | None = None) -> State
     return spec
 
 
+def on_grid(dataset: xr.Dataset, grid: LatLonGrid) -> xr.Dataset:
+    """Keep the rows and columns of `grid` where a dataset has them all and more; else return it as it is.
+
+    FourCastNet, for example, leaves the row at the South Pole out.
+    """
+    own = LatLonGrid.from_dataset(dataset)
+    if own == grid or not (set(grid.latitude) <= set(own.latitude) and set(grid.longitude) <= set(own.longitude)):
+        return dataset
+    rows, columns = np.isin(own.latitude, grid.latitude), np.isin(own.longitude, grid.longitude)
+    return dataset.isel(latitude=np.flatnonzero(rows), longitude=np.flatnonzero(columns))
+
+
 def to_array(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
     """Convert a canonical dataset to one array.
 

@@ -14,8 +14,10 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.matching import Fields, Matched
 from weatherml.scores import bootstrap_interval
+from weatherml.state import on_grid
 
 DIMS = ("init_time", "lead_time", "channel")
 BOUNDS = ("estimate", "lower", "upper")
@@ -105,7 +107,9 @@ def accumulate(
     """
     for name, metric in metrics.items():
         _require_inputs(name, metric, forecast, reference)
-    matched = Matched(forecast, truth, reference)
+    grid = LatLonGrid.from_dataset(forecast)
+    reference = None if reference is None else on_grid(reference, grid)
+    matched = Matched(forecast, on_grid(truth, grid), reference)
     statistics = {s.__name__: s for metric in metrics.values() for s in metric.statistics}
     sums: dict[str, np.ndarray] = {}
     for init in range(matched.shape[0]):

@@ -248,6 +248,11 @@ def test_a_file_source_reads_what_is_asked(archive):
     assert_same(found, TRUTH[["temperature"]].isel(time=[1, 3]).sel(level=[300, 850]))
 
 
+def test_a_file_source_leaves_out_the_rows_beyond_its_latitudes(archive):
+    source = FileSource(FilesConfig(paths=(str(archive / "plain.nc"),), latitude=(90, -80)))
+    assert source.grid.latitude == LatLonGrid.regular(19, 36).latitude[:-1]
+
+
 def test_a_file_source_refuses_what_is_not_there(archive):
     paths = (str(archive / "plain.nc"),)
     with pytest.raises(UserError, match="unknown variable 't3m'; did you mean"):
@@ -256,6 +261,8 @@ def test_a_file_source_refuses_what_is_not_there(archive):
         FileSource(FilesConfig(paths=paths, variables=("sp", "t2m"))).times()
     with pytest.raises(UserError, match=r"no level 700 hPa; they have \[300, 500, 850\]"):
         FileSource(FilesConfig(paths=paths, levels=(500, 700))).times()
+    with pytest.raises(UserError, match=r"no row lies between latitudes 91.0 and 90.5; rows run"):
+        FileSource(FilesConfig(paths=paths, latitude=(91.0, 90.5))).times()
     with pytest.raises(UserError, match=r"no time 2020-01-01.*they have 2017-02-03T00"):
         FileSource(FilesConfig(paths=paths)).read(np.array(["2020-01-01"], "datetime64[ns]"), ["t2m"])
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 import scoringrules
 from fake_data import analyses, as_forecast, forecasts
 from hypothesis import given, settings
@@ -206,6 +207,11 @@ def test_progress_counts_init_times(truth):
     seen = []
     evaluate(forecasts(), truth, METRICS, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_a_forecast_without_the_south_pole_is_judged_by_the_rows_it_has(truth, ensemble):
+    northern, cut = ensemble.isel(latitude=slice(0, -1)), truth.isel(latitude=slice(0, -1))
+    xr.testing.assert_equal(evaluate(northern, truth, ["rmse"]), evaluate(northern, cut, ["rmse"]))
 
 
 def test_points_where_the_truth_is_masked_do_not_count():

@@ -10,6 +10,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels, to_array
 from weatherml.training import LossConfig
 from weatherml.training.losses import cell_weights
+from weatherml.variables import PRESETS
 
 SPEC = StateSpec(parse_channels(["z500", "t850", "t2m"]), LatLonGrid.regular(4, 5))
 
@@ -73,6 +74,20 @@ def test_persistence_has_a_loss_of_one_in_units_of_the_tendency():
     loss = LossConfig(name="mse", channel_weight="tendency").build(checkpoint.normalizer.statistics)
     # Statistics subtract the mean difference, which is small for a random walk but not zero.
     assert float(loss(states[:-1], states[1:])) == pytest.approx(1, abs=0.02)
+
+
+def test_mae_with_pangu_weights_is_the_published_loss(shared):
+    golden = np.load(shared("golden/pangu_a.npz"))
+    spec = StateSpec(parse_channels(PRESETS["pangu"]), LatLonGrid.regular(49, 192))
+    ones, step = np.ones(spec.n_channels, np.float32), np.timedelta64(24, "h").astype("timedelta64[ns]")
+    published = Statistics(spec, 0 * ones, ones, ones, np.ones(spec.shape, bool), step, ("1979", "2017"), 1)
+    loss = LossConfig(name="mae", channel_weight="pangu").build(published)
+
+    def state(kind):
+        upper, surface = (golden[f"{kind}_{part}_normalised"] for part in ("upper", "surface"))
+        return jnp.concatenate([upper.reshape(1, -1, *spec.grid.shape), surface], axis=1)
+
+    assert float(loss(state("output"), state("target"))) == pytest.approx(float(golden["loss"]), rel=1e-5)
 
 
 def test_cells_without_a_value_have_no_gradient():

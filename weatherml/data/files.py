@@ -50,6 +50,8 @@ class FilesConfig(Config):
         paths: Files, zarr stores or glob patterns, absolute or relative to the working directory.
         variables: Names in any vocabulary; all that weatherml knows when None.
         levels: Pressure levels in hPa; all when None.
+        latitude: First and last row to keep, degrees north; all when None. `[90, -89.75]` leaves the South Pole out, as
+            FourCastNet does.
         rename: Canonical name by the file's own, where the file's name is unknown or says less than it should.
     """
 
@@ -57,6 +59,7 @@ class FilesConfig(Config):
     paths: tuple[str, ...]
     variables: tuple[str, ...] | None = None
     levels: tuple[int, ...] | None = None
+    latitude: tuple[float, float] | None = None
     rename: dict[str, str] = Field(default_factory=dict)
 
 
@@ -72,7 +75,7 @@ class FileSource:
     def dataset(self) -> xr.Dataset:
         """All of it, canonical and lazy."""
         dataset = open_files(self.config.paths, self.config.variables, self.config.rename)
-        dataset = select(dataset, levels=self.config.levels)
+        dataset = _rows(select(dataset, levels=self.config.levels), self.config.latitude)
         if "time" not in dataset.dims:
             named = ", ".join(self.config.paths)
             raise UserError(f"{named} has no time, so nothing can be ingested; add a time coordinate to the file")
@@ -164,6 +167,19 @@ def select(
     if absent:
         raise UserError(f"the data have no level {absent[0]} hPa; they have {own}")
     return dataset.sel(level=sorted(levels)) if levels is not None else dataset
+
+
+def _rows(dataset: xr.Dataset, latitude: tuple[float, float] | None) -> xr.Dataset:
+    """Keep the rows from the first to the last latitude; all when None."""
+    if latitude is None:
+        return dataset
+    kept = dataset.sel(latitude=slice(*latitude))
+    if not kept.sizes["latitude"]:
+        own = dataset["latitude"].values
+        raise UserError(
+            f"no row lies between latitudes {latitude[0]} and {latitude[1]}; rows run {own[0]} .. {own[-1]}"
+        )
+    return kept
 
 
 def expand(paths: Paths) -> list[Path]:

@@ -13,9 +13,10 @@ from jax import Array
 from weatherml.config import Config
 from weatherml.data.statistics import Statistics
 from weatherml.registry import Registry
+from weatherml.training.channel_weights import pangu_weights
 
 LossFunction = Callable[[Array, Array, Array], Array]
-"""`(forecast, truth, weights)` to scalar: `[batch, channel, lat, lon]` twice, `[channel, lat, lon]` of sum one."""
+"""`(forecast, truth, weights)` to scalar: `[batch, channel, lat, lon]` twice, `[channel, lat, lon]`."""
 
 registry: Registry[LossFunction] = Registry("loss")
 
@@ -62,11 +63,12 @@ class LossConfig(Config):
         name: Key in the registry of losses.
         channel_weight: `tendency` divides errors by the standard deviation of one-step differences, so that the error
             of persistence is about one in every channel, whether it changes fast or slowly; `uniform` leaves them in
-            units of the standard deviation itself.
+            units of the standard deviation itself; `pangu` does, too, and weighs variables as Pangu-Weather does, and
+            every cell alike, however small (with `mae` that is its published loss).
     """
 
     name: str = "mse"
-    channel_weight: Literal["uniform", "tendency"] = "tendency"
+    channel_weight: Literal["uniform", "tendency", "pangu"] = "tendency"
 
     def build(self, statistics: Statistics) -> "Loss":
         """Build the loss of states with these statistics.
@@ -74,11 +76,19 @@ class LossConfig(Config):
         Raises:
             UserError: No loss has this name.
         """
-        weights = cell_weights(statistics.spec.grid.area_weights(), statistics.valid)
-        scale = statistics.difference_std / statistics.std
-        if self.channel_weight == "uniform":
-            scale = np.ones_like(scale)
+        weights = self._weights(statistics)
+        scale = np.ones_like(statistics.std)
+        if self.channel_weight == "tendency":
+            scale = statistics.difference_std / statistics.std
         return Loss(jnp.asarray(weights), jnp.asarray(scale[:, None, None], jnp.float32), registry[self.name])
+
+    def _weights(self, statistics: Statistics) -> np.ndarray:
+        """Return the weight of each cell, float32 `[channel, lat, lon]`."""
+        spec = statistics.spec
+        if self.channel_weight != "pangu":
+            return cell_weights(spec.grid.area_weights(), statistics.valid)
+        share = spec.n_channels * cell_weights(np.ones((spec.grid.n_lat, 1)), statistics.valid)
+        return np.asarray(share * pangu_weights(spec)[:, None, None], np.float32)
 
 
 @jax.tree_util.register_dataclass
@@ -87,7 +97,7 @@ class Loss:
     """A loss of normalised fields `[batch, channel, lat, lon]`.
 
     Attributes:
-        weights: `[channel, lat, lon]`, sums to one.
+        weights: `[channel, lat, lon]`; those of a channel sum to what it counts.
         scale: `[channel, 1, 1]`, the unit of errors in normalised units.
         function: Of fields in that unit.
     """

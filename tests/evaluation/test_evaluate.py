@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 import scoringrules
+import xarray as xr
 from fake_data import analyses, as_forecast, forecasts
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,13 +24,16 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
-from weatherml.models import NetworkConfig, Step
+from weatherml.models import DiagnosticConfig, NetworkConfig, Step, diagnostics
 from weatherml.models import registry as models
 from weatherml.models.weights import Weights, weights_of, with_weights
-from weatherml.state import StateSpec
+from weatherml.state import Channel, StateSpec, parse_channels
 
 Prediction = Literal["tendency", "state"]
 """Whether a network gives the change over a time step in units of its standard deviation, or the next state itself."""
+
+Meaning = Prediction | Literal["diagnostic"]
+"""What a model gives: a step of the state, in one of two ways, or other fields that follow from a state."""
 
 _FORMAT = 1
 _DESCRIPTION = "checkpoint.json"
@@ -66,30 +69,30 @@ class Checkpoint:
     """A model, trained or about to be.
 
     Attributes:
-        model: Sizes of the network; of a class in the registry of models.
-        forcings: What the network is told beside the state.
+        model: Sizes of the network; of a class in the registry of models, or in that of diagnostics.
+        forcings: What the network is told beside the state; diagnostics are told nothing.
         normalizer: Statistics, and the climatology where values are anomalies.
         weights: The step's; after training, the running average that forecasts use.
         provenance: Where the weights come from.
         prediction: What the network's output means.
     """
 
-    model: NetworkConfig
+    model: NetworkConfig | DiagnosticConfig
     forcings: Forcings
     normalizer: Normalizer
     weights: Weights
     provenance: Provenance
-    prediction: Prediction = "tendency"
+    prediction: Meaning = "tendency"
 
     @classmethod
     def initialize(
         cls,
-        model: NetworkConfig,
+        model: NetworkConfig | DiagnosticConfig,
         forcings: Forcings,
         normalizer: Normalizer,
         provenance: Provenance,
         seed: int,
-        prediction: Prediction = "tendency",
+        prediction: Meaning = "tendency",
     ) -> Self:
         """Return a model with random weights."""
         untrained = cls(model, forcings, normalizer, {}, provenance, prediction)
@@ -97,10 +100,19 @@ class Checkpoint:
         weights = jax.jit(lambda: weights_of(untrained._wrap(untrained._build_network(seed))))()
         return replace(untrained, weights=weights)
 
+    def __post_init__(self) -> None:
+        if isinstance(self.model, DiagnosticConfig) != (self.prediction == "diagnostic"):
+            raise ValueError(f"prediction 'diagnostic' is for diagnostics alone, got {self.prediction!r}: {self.model}")
+
     @property
     def spec(self) -> StateSpec:
         """What the channels are."""
         return self.normalizer.spec
+
+    @property
+    def outputs(self) -> tuple[Channel, ...]:
+        """The channels that the model gives: those of the state, or a diagnostic's own."""
+        return parse_channels(self.model.outputs) if isinstance(self.model, DiagnosticConfig) else self.spec.channels
 
     @property
     def time_step(self) -> np.timedelta64:
@@ -111,11 +123,25 @@ class Checkpoint:
         """Build one normalised step with these weights.
 
         Raises:
-            UserError: The weights are not those of this model and state.
+            UserError: The model is a diagnostic, or the weights are not those of this model and state.
         """
-        step = self._wrap(nnx.eval_shape(lambda: self._build_network(0)))
-        _require_fitting(self.weights, weights_of(step))
-        return with_weights(step, self.weights)
+        if self.prediction == "diagnostic":
+            gives = ", ".join(map(str, self.outputs))
+            raise UserError(
+                f"{self.model.name} is a diagnostic, which gives {gives} but no next state; use it beside a model that"
+                " steps: weatherml forecast MODEL --diagnostic DIAGNOSTIC"
+            )
+        return cast(Step, self._build())
+
+    def build_diagnostic(self) -> nnx.Module:
+        """Build a module from normalised states `[batch, channel, lat, lon]` to SI units `[batch, output, lat, lon]`.
+
+        Raises:
+            UserError: The model is a step, or the weights are not those of this model and state.
+        """
+        if self.prediction != "diagnostic":
+            raise UserError(f"{self.model.name} gives the next state and is no diagnostic; forecast with it directly")
+        return self._build()
 
     def save(self, path: str | Path) -> None:
         """Write the directory `path`, whole or not at all; an older checkpoint there is replaced.
@@ -147,7 +173,7 @@ class Checkpoint:
         static = _load_if_present(path / "static.nc", partial(xr.load_dataset, engine="netcdf4"))
         names = tuple(description["forcings"])
         return cls(
-            _build_model_config(description["model"], str(path)),
+            _build_model_config(description, str(path)),
             Forcings(names, statistics.spec.grid, statistics.time_step, static),
             Normalizer(statistics, climatology),
             _read_weights(path / "weights.npz"),
@@ -164,10 +190,20 @@ class Checkpoint:
             "provenance": asdict(self.provenance),
         }
 
+    def _build(self) -> nnx.Module:
+        module = self._wrap(nnx.eval_shape(lambda: self._build_network(0)))
+        _require_fitting(self.weights, weights_of(module))
+        return with_weights(module, self.weights)
+
     def _build_network(self, seed: int) -> nnx.Module:
+        if isinstance(self.model, DiagnosticConfig):
+            return self.model.build(self.spec, nnx.Rngs(seed))
         return self.model.build(self.spec, self.forcings.n_maps, nnx.Rngs(seed))
 
-    def _wrap(self, network: nnx.Module) -> Step:
+    def _wrap(self, network: nnx.Module) -> nnx.Module:
+        """Put a step around a network; a diagnostic needs nothing around it."""
+        if self.prediction == "diagnostic":
+            return network
         statistics = self.normalizer.statistics
         scale = statistics.difference_std / statistics.std if self.prediction == "tendency" else None
         return Step(network, scale, statistics.valid)
@@ -176,7 +212,10 @@ class Checkpoint:
 T = TypeVar("T")
 
 
-def _build_model_config(content: Mapping[str, Any], origin: str) -> NetworkConfig:
+def _build_model_config(description: Mapping[str, Any], origin: str) -> NetworkConfig | DiagnosticConfig:
+    content = description["model"]
+    if description["prediction"] == "diagnostic":
+        return from_mapping(diagnostics[content["name"]], content, origin)
     return from_mapping(models[content["name"]], content, origin)
 
 

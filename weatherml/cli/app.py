@@ -122,6 +122,10 @@ def forecast(
         list[str] | None,
         typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
     ] = None,
+    diagnostic: Annotated[
+        list[Path] | None,
+        typer.Option(help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace what is at the output.")] = False,
 ) -> None:
     """Make forecasts from a checkpoint.
@@ -135,7 +139,7 @@ def forecast(
     from weatherml.forecast import ForecastConfig, Forecaster
 
     config = from_mapping(ForecastConfig, apply_overrides({}, settings or []), "--set")
-    forecaster = Forecaster.load(checkpoint)
+    forecaster = Forecaster.load(checkpoint, diagnostic or [])
     with bar("forecast") as report:
         forecaster.run(open_files(analysis), init, config, output, overwrite, report)
     print(output)

@@ -121,7 +121,8 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     provenance, grid = checkpoint.provenance, checkpoint.spec.grid
     return {
         "kind": "checkpoint",
-        "model": vars(checkpoint.model),
+        "model": checkpoint.model.model_dump(mode="json"),
+        "prediction": _describe_prediction(checkpoint),
         "parameters": sum(int(np.size(array)) for array in checkpoint.weights.values()),
         "channels": list(checkpoint.spec.names),
         "grid": f"{grid.n_lat} x {grid.n_lon}",
@@ -132,6 +133,12 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "validation loss": provenance.validation_loss,
         "packages": dict(provenance.packages),
     }
+
+
+def _describe_prediction(checkpoint: Checkpoint) -> str:
+    if checkpoint.prediction != "diagnostic":
+        return checkpoint.prediction
+    return f"diagnostic of {', '.join(map(str, checkpoint.outputs))}"
 
 
 def _describe_forecast(forecast: xr.Dataset) -> dict[str, Any]:

@@ -33,9 +33,10 @@ class ForecastConfig(Config):
         numbers: Which of the members to compute; all when None.
         perturbation: A registered perturbation, by name or with its parameters; required when `members` > 1.
         seed: Of all random numbers, below 2³².
-        channels: Names of the channels to keep; all when None.
+        channels: Names of the channels to keep, those of diagnostics among them; all when None.
         batch: Members per compiled call. Results of another batch may differ by rounding. Up to 10 when None.
         rounding: Largest error that rounding may make, in standard deviations of each channel; no rounding when None.
+            Diagnostics have no statistics and are never rounded.
     """
 
     lead_time: str = "10d"

@@ -18,12 +18,13 @@ from weatherml.config import from_mapping
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
+from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.output import Layout, MemoryOutput, Output, StoreOutput
 from weatherml.forecast.perturbations import PerturbationConfig
 from weatherml.forecast.rollout import outputs_per_chunk
 from weatherml.forecast.stream import Progress, Stream
-from weatherml.state import StateSpec, parse_channels, to_array
+from weatherml.state import StateSpec, on_grid, parse_channels, to_array
 
 InitTimes = str | np.datetime64 | Sequence[str] | np.ndarray
 """One or more initial times."""
@@ -43,31 +44,47 @@ class Forecaster:
         normalizer: Says what the channels, the grid and the time step are.
         forcings: On the same grid.
         provenance: Where the weights come from.
+        diagnostics: What forecasts hold beside the state.
+
+    Raises:
+        UserError: A diagnostic gives a channel of the state or of another diagnostic.
     """
 
     step: nnx.Module
     normalizer: Normalizer
     forcings: Forcings
     provenance: Provenance
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def __post_init__(self) -> None:
+        _ = self.output_spec  # refuses a channel that is given twice
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
-        """Build from a checkpoint in memory."""
-        return cls(checkpoint.build_step(), checkpoint.normalizer, checkpoint.forcings, checkpoint.provenance)
+    def from_checkpoint(cls, checkpoint: Checkpoint, diagnostics: Sequence[Checkpoint] = ()) -> Self:
+        """Build from checkpoints in memory; see `load`."""
+        step, normalizer = checkpoint.build_step(), checkpoint.normalizer
+        fitted = tuple(Diagnostic.from_checkpoint(diagnostic, normalizer) for diagnostic in diagnostics)
+        return cls(step, normalizer, checkpoint.forcings, checkpoint.provenance, fitted)
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a checkpoint.
+    def load(cls, path: str | Path, diagnostics: Sequence[str | Path] = ()) -> Self:
+        """Read a checkpoint, and those of diagnostics such as precipitation, whose fields the forecasts are to hold.
 
         Raises:
-            UserError: There is none, or it is incomplete.
+            UserError: There is none, it is incomplete, or a diagnostic does not fit the model's states.
         """
-        return cls.from_checkpoint(Checkpoint.load(path))
+        return cls.from_checkpoint(Checkpoint.load(path), [Checkpoint.load(diagnostic) for diagnostic in diagnostics])
 
     @property
     def spec(self) -> StateSpec:
         """What the channels are."""
         return self.normalizer.spec
+
+    @property
+    def output_spec(self) -> StateSpec:
+        """What a forecast holds when all is kept: the channels of the state, then those of the diagnostics."""
+        derived = [channel for diagnostic in self.diagnostics for channel in diagnostic.outputs]
+        return StateSpec((*self.spec.channels, *derived), self.spec.grid)
 
     @property
     def time_step(self) -> np.timedelta64:
@@ -152,10 +169,12 @@ class Forecaster:
                 multiple of the step; or the output exists or has no room.
         """
         init_times = _init_times(init_time)
+        analysis = on_grid(analysis, self.spec.grid)
         _require_fitting(analysis, self.spec, init_times)
         layout = self._layout(init_times, config)
         read_state = lru_cache(maxsize=2)(lambda time: self._read_state(analysis, time))
-        stream = Stream(self.step, self.normalizer, self.forcings, config, layout, read_state)
+        kept = [d for d in self.diagnostics if not set(layout.spec.channels).isdisjoint(d.outputs)]
+        stream = Stream(self.step, self.normalizer, self.forcings, config, layout, read_state, kept)
         read_state(init_times[0])  # an unusable analysis should stop here, before anything is made at `output`
         attributes = self._attributes(init_times, config)
         destination: Output
@@ -168,10 +187,10 @@ class Forecaster:
 
     def _layout(self, init_times: np.ndarray, config: ForecastConfig) -> Layout:
         lead_times, numbers = config.lead_times(self.time_step), config.member_numbers()
-        names = self.spec.names if config.channels is None else config.channels
+        names = self.output_spec.names if config.channels is None else config.channels
         channels = parse_channels(names)
         for channel in channels:
-            self.spec.index(channel)
+            self.output_spec.index(channel)
         spec = StateSpec(channels, self.spec.grid)
         n_leads = outputs_per_chunk(len(lead_times), 4 * config.n_slots * int(np.prod(spec.shape)))
         return Layout(spec, init_times, lead_times, numbers, (n_leads, min(config.n_slots, len(numbers))))
@@ -197,15 +216,18 @@ class Forecaster:
             "forecast_config": asked,
             "model_digest": self._digest(),
             "provenance": json.dumps(asdict(self.provenance), default=str),
+            "diagnostics": json.dumps([asdict(diagnostic.provenance) for diagnostic in self.diagnostics], default=str),
         }
         request = [asked, attributes["model_digest"], init_times.astype(np.int64).tolist()]
         return attributes | {"request": hashlib.sha256(json.dumps(request).encode()).hexdigest()}
 
     def _digest(self) -> str:
-        """Return a fingerprint of weights and statistics."""
+        """Return a fingerprint of all that a forecast follows from beside the analysis."""
         statistics = self.normalizer.statistics
-        digest = hashlib.sha256(self.spec.to_json().encode())
-        arrays = [*jax.tree.leaves(nnx.state(self.step)), statistics.mean, statistics.std]
+        digest = hashlib.sha256(self.output_spec.to_json().encode())
+        modules = (self.step, *(diagnostic.network for diagnostic in self.diagnostics))
+        forcing = self.forcings.at(np.array(["2000-01-01"], "datetime64[ns]"))  # tells the names and the static fields
+        arrays = [*jax.tree.leaves([nnx.state(m) for m in modules]), statistics.mean, statistics.std, forcing]
         if self.normalizer.climatology is not None:
             arrays.append(self.normalizer.climatology.coefficients)
         for array in arrays:

@@ -1,7 +1,7 @@
 """Many steps of a model, compiled once: a fixed batch of states advances chunk by chunk in constant memory."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ def outputs_per_chunk(n_outputs: int, output_bytes: int) -> int:
 
 @partial(jax.jit, static_argnames=("graph", "keep"), donate_argnames="states")
 def advance(
-    graph: nnx.GraphDef[nnx.Module],
+    graph: nnx.GraphDef[tuple[nnx.Module, tuple[nnx.Module, ...]]],
     weights: Any,
     states: Array,
     forcing: Array,
@@ -37,18 +37,18 @@ def advance(
     state is no longer finite is NaN in every channel and cell from that step on; it cannot touch the others.
 
     Args:
-        graph: The step, from `nnx.split`.
-        weights: Its parameters.
+        graph: The step and a tuple of diagnostics, from `nnx.split`.
+        weights: Their parameters.
         states: `[batch, channel, lat, lon]`, normalised; the buffer is donated.
         forcing: At the time that each step starts from, `[output, step, batch, forcing, lat, lon]`.
         n_outputs: How many of the outputs to compute.
-        keep: Positions of the channels that leave the device.
+        keep: Positions of the channels that leave the device: first come the state's, then those of the diagnostics.
 
     Returns:
         The last states, and the kept channels of each output `[output, batch, channel, lat, lon]`, unset beyond
         `n_outputs`.
     """
-    step: Any = nnx.merge(graph, weights)
+    step, diagnostics = cast(Any, nnx.merge(graph, weights))
 
     def one_step(states: Array, forcing: Array) -> tuple[Array, None]:
         states = step(states, forcing)
@@ -58,7 +58,8 @@ def advance(
     def one_output(position: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
         states, outputs = carry
         states, _ = jax.lax.scan(one_step, states, forcing[position])
-        return states, outputs.at[position].set(states[:, jnp.asarray(keep)])
+        fields = jnp.concatenate([states, *(diagnostic(states) for diagnostic in diagnostics)], axis=1)
+        return states, outputs.at[position].set(fields[:, jnp.asarray(keep)])
 
     shape = (len(forcing), len(states), len(keep), *states.shape[2:])
     last, outputs = jax.lax.fori_loop(0, n_outputs, one_output, (states, jnp.zeros(shape, states.dtype)))
@@ -70,17 +71,19 @@ def to_physical(fields: Array, slots: Array, scale: Array, offset: Array, quantu
     """Return the fields of some slots in SI units, `[output, slot, channel, lat, lon]`.
 
     Args:
-        fields: Normalised, `[output, batch, channel, lat, lon]`.
+        fields: As `advance` returns them, `[output, batch, channel, lat, lon]`.
         slots: Which of the batch, `[slot]`.
-        scale: What one normalised unit is, SI units `[channel]`.
-        offset: What a normalised zero is, SI units `[output, channel, lat, lon]`; may have fewer outputs than `fields`.
-        quantum: Powers of two, SI units `[channel]`; values become multiples of them, so that they compress well.
+        scale: What one unit of a field is, SI units `[channel]`.
+        offset: What a zero of a field is, SI units `[output, channel, lat, lon]`; may have fewer outputs than `fields`.
+        quantum: Powers of two, SI units `[channel]`; values become multiples of them, so that they compress well. Where
+            it is zero they stay as they are.
     """
     chosen = fields[: len(offset), slots]
     physical = chosen * scale[:, None, None] + offset[:, None]
     if quantum is None:
         return physical
-    return jnp.rint(physical / quantum[:, None, None]) * quantum[:, None, None]
+    quantum = quantum[:, None, None]
+    return jnp.where(quantum > 0, jnp.rint(physical / quantum) * quantum, physical)
 
 
 def rounding_quantum(largest_error: np.ndarray) -> np.ndarray:

@@ -14,10 +14,12 @@ from jax import Array
 
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
+from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import Block, ForecastConfig, Wave, format_duration, member_keys, plan_waves
 from weatherml.forecast.output import Layout, Output
 from weatherml.forecast.perturbations import Perturbation
 from weatherml.forecast.rollout import advance, perturb, rounding_quantum, to_physical
+from weatherml.state import Channel
 
 _logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Stream:
         config: What is asked for.
         layout: What is kept.
         read_state: From an initial time to the normalised analysis `[channel, lat, lon]`.
+        diagnostics: Those of which something is kept.
     """
 
     step: nnx.Module
@@ -47,6 +50,7 @@ class Stream:
     config: ForecastConfig
     layout: Layout
     read_state: Callable[[np.datetime64], np.ndarray]
+    diagnostics: Sequence[Diagnostic] = ()
 
     def run(self, output: Output, progress: Progress | None = None) -> None:
         """Compute and write the waves that `output` does not have yet."""
@@ -64,13 +68,13 @@ class Stream:
     def _start_chunks(
         self, waves: Sequence[Wave], output: Output, writer: ThreadPoolExecutor
     ) -> Iterator[Future[None]]:
-        graph, weights = nnx.split(self.step)
+        graph, weights = nnx.split((self.step, tuple(diagnostic.network for diagnostic in self.diagnostics)))
         for wave in waves:
             states = self._initial_states(wave)
             failures: Failures = {}
             for leads in self._chunks:
                 forcing = self._forcing(wave, leads)
-                states, kept = advance(graph, weights, states, forcing, len(leads), self._kept_channels)
+                states, kept = advance(graph, weights, states, forcing, len(leads), tuple(self._kept_channels))
                 pieces = [self._to_physical(block, leads, kept) for block in wave]
                 yield writer.submit(self._write, output, wave, leads, pieces, failures)
 
@@ -108,7 +112,8 @@ class Stream:
         valid_times = self.layout.init_times[block.init] + self.layout.lead_times[leads.start : leads.stop]
         # Denormalisation is linear, so its value at zero is all that the device needs to know of climatology and mask.
         zero = np.broadcast_to(np.float32(0), (len(leads), *self.normalizer.spec.shape))
-        offset = self.normalizer.denormalize(zero, valid_times)[:, self._kept_channels]
+        offset = self.normalizer.denormalize(zero, valid_times)
+        offset = np.pad(offset, ((0, 0), (0, len(self._derived)), (0, 0), (0, 0)))[:, self._kept_channels]
         physical: Array = to_physical(kept, np.array(block.slots), self._scale, offset, self._quantum)
         return physical
 
@@ -144,14 +149,27 @@ class Stream:
         return None if chosen is None else chosen.build(self.normalizer.statistics)
 
     @cached_property
-    def _kept_channels(self) -> tuple[int, ...]:
-        return tuple(map(self.normalizer.spec.channels.index, self.layout.spec.channels))
+    def _derived(self) -> list[Channel]:
+        """What the diagnostics give, in SI units."""
+        return [channel for diagnostic in self.diagnostics for channel in diagnostic.outputs]
+
+    @cached_property
+    def _kept_channels(self) -> list[int]:
+        """Positions among the channels of the state followed by those of the diagnostics."""
+        computed = [*self.normalizer.spec.channels, *self._derived]
+        return [computed.index(channel) for channel in self.layout.spec.channels]
 
     @cached_property
     def _scale(self) -> np.ndarray:
-        """Standard deviation of each kept channel, SI units."""
-        return self.normalizer.statistics.std[list(self._kept_channels)]
+        """What one unit of each kept channel is: a standard deviation, of a diagnostic one SI unit."""
+        return self._of_kept(self.normalizer.statistics.std, 1)
 
     @cached_property
     def _quantum(self) -> np.ndarray | None:
-        return None if self.config.rounding is None else rounding_quantum(self.config.rounding * self._scale)
+        if self.config.rounding is None:
+            return None
+        return self._of_kept(rounding_quantum(self.config.rounding * self.normalizer.statistics.std), 0)
+
+    def _of_kept(self, of_state: np.ndarray, derived: float) -> np.ndarray:
+        """Return the kept channels `[channel]` of values of the state; all diagnostics have the value `derived`."""
+        return np.pad(of_state, (0, len(self._derived)), constant_values=derived)[self._kept_channels]

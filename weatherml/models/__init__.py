@@ -1,19 +1,28 @@
 """Networks: each is one normalised step on arrays, and knows no time, units, loss or devices."""
 
+from weatherml.models.diagnostic import DiagnosticConfig
+from weatherml.models.diagnostic import registry as diagnostics
 from weatherml.models.fourcastnet import FourCastNet, FourCastNetConfig
 from weatherml.models.network import AnyNetwork, Network, NetworkConfig, registry
+from weatherml.models.precipitation import Precipitation, PrecipitationConfig
 from weatherml.models.published_fourcastnet import load_published
 from weatherml.models.step import Step
 
 __all__ = [
     "AnyNetwork",
+    "DiagnosticConfig",
     "FourCastNet",
     "FourCastNetConfig",
     "Network",
     "NetworkConfig",
+    "Precipitation",
+    "PrecipitationConfig",
     "Step",
+    "diagnostics",
     "load_published",
     "registry",
 ]
 
 registry.register("fourcastnet")(FourCastNetConfig)
+
+diagnostics.register("precipitation")(PrecipitationConfig)

@@ -18,14 +18,14 @@ _NAMES = {
     "kernel": "weight",
     "scale": "weight",
 }
-_NEVER_APPLIED = {"norm.weight", "norm.bias"}
+_NEVER_APPLIED = {prefix + name for prefix in ("", "backbone.") for name in ("norm.weight", "norm.bias")}
 
 
 def load_published(network: nnx.Module, weights: Mapping[str, np.ndarray]) -> None:
     """Set every parameter of `network` from a state dict in the published layout.
 
     Args:
-        network: A `FourCastNet`, or a part of one, to fill in place.
+        network: A `FourCastNet`, a part of one or a `Precipitation`, to fill in place.
         weights: Arrays by published name, with or without the prefix `module.`. `norm.*`, which the original
             stores but never applies, is passed over.
 

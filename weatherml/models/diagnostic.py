@@ -1,0 +1,34 @@
+"""What every diagnostic has: fields that follow from a state and are not stepped forward, such as precipitation."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from flax import nnx
+
+from weatherml.config import Config
+from weatherml.registry import Registry
+from weatherml.state import StateSpec
+
+
+class DiagnosticConfig(Config):
+    """The sizes of a diagnostic.
+
+    Attributes:
+        name: The key in the registry.
+        outputs: Names of the channels that it gives, in order.
+    """
+
+    outputs: ClassVar[tuple[str, ...]]
+
+    name: str
+
+    @abstractmethod
+    def build(self, spec: StateSpec, rngs: nnx.Rngs) -> nnx.Module:
+        """Build a module from normalised states `[batch, channel, lat, lon]` to SI units `[batch, output, lat, lon]`.
+
+        Raises:
+            UserError: The state's channels or grid do not suit these sizes.
+        """
+
+
+registry: Registry[type[DiagnosticConfig]] = Registry("diagnostic")

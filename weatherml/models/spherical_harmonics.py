@@ -1,0 +1,180 @@
+"""Real spherical harmonic transforms on latitude-longitude grids, as matrix products.
+
+A product with the kept waves along longitude, then one with associated Legendre functions along latitude for each
+order. Harmonics are orthonormal on the unit sphere, without the Condon-Shortley sign, triangularly truncated. Spectra
+are real arrays `[part, order, degree, ...]`: part 0 is the real and part 1 the imaginary part of the coefficient of
+`P(degree, order) exp(i order longitude)`, zero where degree < order. Negative orders, the complex conjugates, are
+left out, so in sums of squares orders above zero count twice.
+"""
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+
+# Grids hold latitudes to 1e-4 degree, files in float32: far less than the spacing of any grid, which tells kinds apart.
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class SphericalHarmonics:
+    """Transforms between a grid and the harmonics up to a degree.
+
+    `inverse` is exact; `forward` is by quadrature, so the two are each other's inverse up to `exact_degree(grid)`.
+    Both compute in float32 whatever comes in.
+
+    Attributes:
+        grid: Global; Gaussian, or equally spaced with or without poles.
+        degree: Highest degree.
+
+    Raises:
+        UserError: The grid is of another kind.
+    """
+
+    grid: LatLonGrid
+    degree: int
+
+    def __post_init__(self) -> None:
+        _quadrature(self.grid)
+
+    def forward(self, field: Array) -> Array:
+        """Return the spectrum `[part, order, degree, ...]` of `field [lon, lat, ...]`."""
+        n_orders = self.degree + 1
+        waves = _product(_analysis_waves(self), field.reshape(len(field), -1))
+        waves = waves.reshape(2, n_orders, self.grid.n_lat, -1)
+        return _product(_analysis_functions(self), waves).reshape(2, n_orders, n_orders, *field.shape[2:])
+
+    def inverse(self, spectrum: Array) -> Array:
+        """Return the field `[lon, lat, ...]` of `spectrum [part, order, degree, ...]`.
+
+        The imaginary part of order zero, which no real field has, is ignored.
+        """
+        rest = spectrum.shape[3:]
+        waves = _product(_synthesis_functions(self), spectrum.reshape(*spectrum.shape[:3], -1))
+        field = _product(_synthesis_waves(self), waves.reshape(2 * (self.degree + 1), -1))
+        return field.reshape(self.grid.n_lon, self.grid.n_lat, *rest)
+
+
+def exact_degree(grid: LatLonGrid) -> int:
+    """Return the highest degree whose harmonics `forward` tells apart exactly on a grid.
+
+    The quadrature must be exact for products of two of them: that of n Gaussian rows is to degree 2n - 1, that of
+    equally spaced ones to n - 1.
+
+    Raises:
+        UserError: The grid is not global, or neither Gaussian nor equally spaced.
+    """
+    degree = grid.n_lat - 1 if _quadrature(grid).is_gaussian else (grid.n_lat - 1) // 2
+    return min(degree, (grid.n_lon - 1) // 2)
+
+
+def legendre_functions(highest: int, sine: np.ndarray) -> np.ndarray:
+    """Return orthonormal associated Legendre functions, float64 `[order, degree, lat]`, zero where degree < order.
+
+    The squares of `sqrt(2) P cos(m lon)`, `sqrt(2) P sin(m lon)` and, for order 0, `P` integrate to 1 over the sphere.
+    The recursion in degree at fixed order is stable (Holmes & Featherstone 2002).
+
+    Args:
+        highest: Highest degree and order.
+        sine: Sine of latitude `[lat]`.
+    """
+    table = np.zeros((highest + 1, highest + 1, len(sine)))
+    table[0, 0] = math.sqrt(1 / (4 * math.pi))
+    cosine = np.sqrt(1 - sine**2)
+    for degree in range(1, highest + 1):
+        orders = np.arange(degree)[:, None]
+        rise = np.sqrt((4 * degree**2 - 1) / (degree**2 - orders**2))
+        fall = np.sqrt(np.maximum((degree - 1) ** 2 - orders**2, 0) / (4 * (degree - 1) ** 2 - 1 + 4 * (degree == 1)))
+        before = table[:degree, degree - 2] if degree > 1 else 0
+        table[:degree, degree] = rise * (sine * table[:degree, degree - 1] - fall * before)
+        table[degree, degree] = math.sqrt((2 * degree + 1) / (2 * degree)) * cosine * table[degree - 1, degree - 1]
+    return table
+
+
+@dataclass(frozen=True)
+class _Quadrature:
+    """Rows of a grid, exactly where they are meant to be.
+
+    Attributes:
+        sine: Sine of latitude, falling `[lat]`.
+        weights: Sum to two; integrate every polynomial in `sine` of a degree below the number of rows `[lat]`.
+        is_gaussian: Whether they do so up to twice that degree.
+    """
+
+    sine: np.ndarray
+    weights: np.ndarray
+    is_gaussian: bool
+
+
+@functools.cache
+def _quadrature(grid: LatLonGrid) -> _Quadrature:
+    for is_gaussian, colatitude in _kinds_of_rows(grid.n_lat):
+        if grid.is_global and np.allclose(grid.latitude, 90 - np.degrees(colatitude), rtol=0, atol=_TOLERANCE):
+            sine = np.cos(colatitude)
+            moments = np.zeros(grid.n_lat)
+            moments[0] = 2
+            # The integrals of Legendre polynomials over -1 .. 1: of the first it is two, of all others zero.
+            weights = np.linalg.solve(np.polynomial.legendre.legvander(sine, grid.n_lat - 1).T, moments)
+            return _Quadrature(sine, weights, is_gaussian)
+    rows = ", ".join(f"{latitude:g}" for latitude in grid.latitude[:3])
+    raise UserError(
+        f"latitudes {rows} .. {grid.latitude[-1]:g} ({grid.n_lat} rows, {grid.n_lon} columns) are no global Gaussian or"
+        " equally spaced grid; regrid the data, or choose a model without spherical harmonics"
+    )
+
+
+def _kinds_of_rows(n_lat: int) -> Iterator[tuple[bool, np.ndarray]]:
+    """Give (whether Gaussian, colatitudes in radians): Gauss, Clenshaw-Curtis, and Fejer's first and second rule."""
+    yield True, np.arccos(np.polynomial.legendre.leggauss(n_lat)[0][::-1])
+    yield False, np.linspace(0, np.pi, n_lat)
+    yield False, (np.arange(n_lat) + 0.5) * np.pi / n_lat
+    yield False, np.arange(1, n_lat + 1) * np.pi / (n_lat + 1)
+
+
+def _product(matrix: np.ndarray, x: Array) -> Array:
+    """Multiply `matrix [..., out, in]` into `x [..., in, column]`."""
+    return jnp.matmul(matrix, x.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
+
+
+def _waves(transform: SphericalHarmonics) -> np.ndarray:
+    """Return `exp(i order longitude)`, `[order, lon]`."""
+    grid = transform.grid
+    longitude = np.radians(grid.longitude[0]) + np.arange(grid.n_lon) * 2 * np.pi / grid.n_lon
+    waves: np.ndarray = np.exp(1j * np.arange(transform.degree + 1)[:, None] * longitude)
+    return waves
+
+
+@functools.cache
+def _analysis_waves(transform: SphericalHarmonics) -> np.ndarray:
+    """Longitude to (part, order)."""
+    waves = _waves(transform) * (2 * np.pi / transform.grid.n_lon)
+    return np.concatenate([waves.real, -waves.imag]).astype(np.float32)
+
+
+@functools.cache
+def _synthesis_waves(transform: SphericalHarmonics) -> np.ndarray:
+    """(part, order) to longitude: orders above zero count twice, for their complex conjugates."""
+    waves = _waves(transform) * np.where(np.arange(transform.degree + 1), 2, 1)[:, None]
+    return np.concatenate([waves.real, -waves.imag]).T.astype(np.float32)
+
+
+@functools.cache
+def _analysis_functions(transform: SphericalHarmonics) -> np.ndarray:
+    """Latitude to degree, for each order, weighted."""
+    rows = _quadrature(transform.grid)
+    return (legendre_functions(transform.degree, rows.sine) * rows.weights).astype(np.float32)
+
+
+@functools.cache
+def _synthesis_functions(transform: SphericalHarmonics) -> np.ndarray:
+    """Degree to latitude, for each order."""
+    rows = _quadrature(transform.grid)
+    return legendre_functions(transform.degree, rows.sine).transpose(0, 2, 1).astype(np.float32)

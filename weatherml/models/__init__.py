@@ -6,9 +6,11 @@ from weatherml.models.fourcastnet import FourCastNet, FourCastNetConfig
 from weatherml.models.network import AnyNetwork, Network, NetworkConfig, registry
 from weatherml.models.precipitation import Precipitation, PrecipitationConfig
 from weatherml.models.published_fourcastnet import load_published
+from weatherml.models.sfno import SFNO, SFNOConfig
 from weatherml.models.step import Step
 
 __all__ = [
+    "SFNO",
     "AnyNetwork",
     "DiagnosticConfig",
     "FourCastNet",
@@ -17,6 +19,7 @@ __all__ = [
     "NetworkConfig",
     "Precipitation",
     "PrecipitationConfig",
+    "SFNOConfig",
     "Step",
     "diagnostics",
     "load_published",
@@ -24,5 +27,6 @@ __all__ = [
 ]
 
 registry.register("fourcastnet")(FourCastNetConfig)
+registry.register("sfno")(SFNOConfig)
 
 diagnostics.register("precipitation")(PrecipitationConfig)

@@ -1,0 +1,117 @@
+"""Plans against brute force, and Pangu-Weather's rule as a special case."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weatherml.errors import UserError
+from weatherml.forecast.aggregation import fewest_steps, plan
+
+STEPS = st.sets(st.integers(1, 11), min_size=1, max_size=3)
+NESTED = st.sampled_from([(1, 3, 6, 24), (6, 24), (2, 4, 12), (5,)])
+
+
+@st.composite
+def problems(draw, steps=STEPS, longest=36):
+    """Steps, and leads that they reach."""
+    sizes = sorted(draw(steps))
+    reachable = [lead for lead, depth in enumerate(fewest_steps(sizes, longest)) if depth]
+    return sizes, draw(st.sets(st.sampled_from(reachable), min_size=1, max_size=4))
+
+
+def brute_force_depth(steps, lead):
+    """Breadth first from zero."""
+    depth, reached = 0, {0}
+    while lead not in reached:
+        depth, reached = depth + 1, {r + s for r in reached for s in steps if r + s <= lead}
+    return depth
+
+
+def brute_force_calls(steps, leads):
+    """The least number of calls over every choice of where each needed state comes from."""
+    depths, best = fewest_steps(steps, max(leads)), [float("inf")]
+
+    def search(needed, waiting):
+        if len(needed) >= best[0]:
+            return
+        if not waiting:
+            best[0] = len(needed)
+            return
+        end = max(waiting)
+        for start in {end - s for s in steps if s <= end and depths[end - s] == depths[end] - 1}:
+            more = {start} - needed - {0}
+            search(needed | more, waiting - {end} | more)
+
+    search(frozenset(leads), frozenset(leads))
+    return best[0]
+
+
+@given(problems())
+def test_every_lead_is_reached_exactly_and_by_the_fewest_steps(problem):
+    steps, leads = problem
+    made = plan(steps, leads)
+    assert made.leads == tuple(sorted(leads))
+    for lead in leads:
+        assert sum(made.path(lead)) == lead and set(made.path(lead)) <= set(steps)
+        assert len(made.path(lead)) == brute_force_depth(steps, lead)
+
+
+@settings(deadline=None)
+@given(problems())
+def test_calls_are_as_few_as_the_fewest_steps_allow(problem):
+    assert len(plan(*problem).calls) == brute_force_calls(*problem)
+
+
+@given(problems())
+def test_states_in_memory_never_exceed_the_stated_peak(problem):
+    made = plan(*problem)
+    held, most = {0}, 0
+    for call in made.calls:
+        assert call.start in held
+        held = {d for d in held if made.last_use.get(d, 0) >= call.end}
+        most = max(most, len(held) + 1)
+        held.add(call.end)
+    assert most == made.peak_states
+
+
+@pytest.mark.parametrize(
+    ("lead", "path"), [(56, (24, 24, 6, 1, 1)), (24, (24,)), (23, (6, 6, 6, 3, 1, 1)), (360, (24,) * 15)]
+)
+def test_nested_steps_are_taken_longest_first_as_pangu_does(lead, path):
+    assert plan((1, 3, 6, 24), [lead]).path(lead) == path
+
+
+@pytest.mark.parametrize(("lead", "n_steps"), [(12, 2), (8, 2), (14, 3), (18, 2)])
+def test_longest_first_is_not_followed_where_it_is_not_best(lead, n_steps):
+    assert len(plan((4, 6, 9), [lead]).path(lead)) == n_steps  # longest first would take 9 for 12 and then fail
+
+
+@given(NESTED)
+def test_all_multiples_of_the_shortest_step_cost_one_call_each(steps):
+    made = plan(steps, range(steps[0], 169, steps[0]))
+    assert len(made.calls) == 168 // steps[0]
+    assert made.peak_states <= len(steps) + 1
+
+
+def test_an_hourly_week_calls_each_model_as_pangu_does():
+    assert plan((1, 3, 6, 24), range(1, 169)).n_calls == {24: 7, 6: 21, 3: 28, 1: 112}
+
+
+def test_a_plan_is_found_soon_however_many_ways_there_are():
+    made = plan((1, 3, 6, 24), [359, 311, 263, 215])
+    assert len(made.calls) <= 38
+
+
+@pytest.mark.parametrize(
+    ("steps", "leads", "message"),
+    [
+        ((6, 24), [12, 15], "lead 15 cannot be reached by steps of 6, 24; the nearest that can is 12"),
+        ((24,), [5], "lead 5 cannot be reached by steps of 24; the nearest that can is 24"),
+        ((), [6], "positive steps and leads"),
+        ((6,), [], "positive steps and leads"),
+        ((0, 6), [6], "positive steps and leads"),
+    ],
+)
+def test_what_cannot_be_reached_is_refused(steps, leads, message):
+    with pytest.raises(UserError, match=message):
+        plan(steps, leads)

@@ -3,9 +3,8 @@
 import jax
 import numpy as np
 import pytest
-import scipy.special
 
-from weatherml.forecast.spherical import EARTH_RADIUS, RandomField, highest_degree, legendre_functions
+from weatherml.forecast.spherical import EARTH_RADIUS, RandomField, highest_degree
 from weatherml.grid import LatLonGrid
 
 GRID = LatLonGrid.regular(13, 24)
@@ -24,22 +23,6 @@ def angles(grid):
     lat, lon = np.meshgrid(np.radians(grid.latitude), np.radians(grid.longitude), indexing="ij")
     place = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]).reshape(3, -1)
     return np.arccos(np.clip(place.T @ place, -1, 1))
-
-
-def test_legendre_functions_agree_with_scipy():
-    colatitude = np.linspace(0.1, 3.0, 7)
-    table = legendre_functions(9, np.cos(colatitude))
-    for degree in range(10):
-        for order in range(degree + 1):
-            # scipy carries the Condon-Shortley sign, which a random field has no use for.
-            expected = (-1) ** order * np.real(_harmonic(degree, order, colatitude))
-            np.testing.assert_allclose(table[order, degree], expected, atol=1e-12)
-
-
-def _harmonic(degree, order, colatitude):
-    if hasattr(scipy.special, "sph_harm_y"):
-        return scipy.special.sph_harm_y(degree, order, colatitude, 0.0)
-    return scipy.special.sph_harm(order, degree, 0.0, colatitude)
 
 
 def test_variance_is_one_everywhere():

@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from weatherml.grid import LatLonGrid
+from weatherml.models.spherical_harmonics import legendre_functions
 
 EARTH_RADIUS = 6371.0
 """Mean radius of the Earth, km."""
@@ -59,25 +60,3 @@ def highest_degree(grid: LatLonGrid, length: float) -> int:
     needed = math.ceil(_DEGREES_KEPT * EARTH_RADIUS / length)
     spacing = min(grid.resolution, float(np.min(np.diff(grid.longitude))))
     return max(1, min(needed, math.floor(180 / spacing)))
-
-
-def legendre_functions(highest: int, sine: np.ndarray) -> np.ndarray:
-    """Return orthonormal associated Legendre functions, float64 `[order, degree, lat]`, zero where degree < order.
-
-    The squares of `sqrt(2) P cos(m lon)`, `sqrt(2) P sin(m lon)` and, for order 0, `P` integrate to 1 over the sphere.
-
-    Args:
-        highest: Highest degree and order.
-        sine: Sine of latitude `[lat]`.
-    """
-    table = np.zeros((highest + 1, highest + 1, len(sine)))
-    table[0, 0] = math.sqrt(1 / (4 * math.pi))
-    cosine = np.sqrt(1 - sine**2)
-    for degree in range(1, highest + 1):
-        orders = np.arange(degree)[:, None]
-        rise = np.sqrt((4 * degree**2 - 1) / (degree**2 - orders**2))
-        fall = np.sqrt(np.maximum((degree - 1) ** 2 - orders**2, 0) / (4 * (degree - 1) ** 2 - 1 + 4 * (degree == 1)))
-        before = table[:degree, degree - 2] if degree > 1 else 0
-        table[:degree, degree] = rise * (sine * table[:degree, degree - 1] - fall * before)
-        table[degree, degree] = math.sqrt((2 * degree + 1) / (2 * degree)) * cosine * table[degree - 1, degree - 1]
-    return table

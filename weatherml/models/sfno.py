@@ -42,6 +42,8 @@ class SFNOConfig(NetworkConfig):
         norm: what follows filter and MLP; `instance` gives every channel of every sample mean 0 and variance 1 over the
             sphere.
         big_skip: whether the decoder sees the input beside the features.
+        filter_output: whether the output keeps only what the filters see, up to `truncation`. What lies beyond would
+            otherwise grow unseen in long forecasts.
         position: whether a learned field is added to the encoded input; the network then depends on longitude.
         drop_path: probability that the last block passes a sample on unchanged by its MLP in training; it rises
             linearly from 0 at the first block.
@@ -56,6 +58,7 @@ class SFNOConfig(NetworkConfig):
     mlp_ratio: PositiveFloat = 2.0
     norm: Literal["instance", "none"] = "instance"
     big_skip: bool = True
+    filter_output: bool = False
     position: bool = False
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -185,6 +188,7 @@ class SFNO(nnx.Module):
         )
         self.decoder = Mlp(width + n_in * config.big_skip, width, n_out, dtype=dtype, rngs=rngs)
         self.big_skip = config.big_skip
+        self.output_filter = outside if config.filter_output else None
 
     def __call__(self, x: Array, key: Array | None = None) -> Array:
         """Return `[batch, n_out, lat, lon]` from `[batch, n_in, lat, lon]`; `key` draws which paths to drop."""
@@ -196,7 +200,10 @@ class SFNO(nnx.Module):
             y = block(y, subkey(key, index))
         if self.big_skip:
             y = jnp.concatenate([y, x], -1)
-        return self.decoder(y).transpose(2, 3, 1, 0)
+        y = self.decoder(y)
+        if self.output_filter is not None:
+            y = self.output_filter.inverse(self.output_filter.forward(y))
+        return y.transpose(2, 3, 1, 0)
 
 
 def _transforms(

@@ -92,9 +92,8 @@ def legendre_functions(highest: int, sine: np.ndarray) -> np.ndarray:
     for degree in range(1, highest + 1):
         orders = np.arange(degree)[:, None]
         rise = np.sqrt((4 * degree**2 - 1) / (degree**2 - orders**2))
-        fall = np.sqrt(np.maximum((degree - 1) ** 2 - orders**2, 0) / (4 * (degree - 1) ** 2 - 1 + 4 * (degree == 1)))
-        before = table[:degree, degree - 2] if degree > 1 else 0
-        table[:degree, degree] = rise * (sine * table[:degree, degree - 1] - fall * before)
+        fall = np.sqrt(((degree - 1) ** 2 - orders**2) / (4 * (degree - 1) ** 2 - 1))  # zero at degree = order + 1
+        table[:degree, degree] = rise * (sine * table[:degree, degree - 1] - fall * table[:degree, degree - 2])
         table[degree, degree] = math.sqrt((2 * degree + 1) / (2 * degree)) * cosine * table[degree - 1, degree - 1]
     return table
 

@@ -4,8 +4,10 @@ from weatherml.models.diagnostic import DiagnosticConfig
 from weatherml.models.diagnostic import registry as diagnostics
 from weatherml.models.fourcastnet import FourCastNet, FourCastNetConfig
 from weatherml.models.network import AnyNetwork, Network, NetworkConfig, registry
+from weatherml.models.pangu import Pangu, PanguConfig
 from weatherml.models.precipitation import Precipitation, PrecipitationConfig
 from weatherml.models.published_fourcastnet import load_published
+from weatherml.models.published_pangu import load_published_pangu
 from weatherml.models.sfno import SFNO, SFNOConfig
 from weatherml.models.step import Step
 
@@ -17,16 +19,20 @@ __all__ = [
     "FourCastNetConfig",
     "Network",
     "NetworkConfig",
+    "Pangu",
+    "PanguConfig",
     "Precipitation",
     "PrecipitationConfig",
     "SFNOConfig",
     "Step",
     "diagnostics",
     "load_published",
+    "load_published_pangu",
     "registry",
 ]
 
 registry.register("fourcastnet")(FourCastNetConfig)
+registry.register("pangu")(PanguConfig)
 registry.register("sfno")(SFNOConfig)
 
 diagnostics.register("precipitation")(PrecipitationConfig)

@@ -1,0 +1,109 @@
+"""Attention in windows with a bias for each place on Earth (Bi et al. 2022, arXiv 2211.02556).
+
+Scores of a whole volume would be the largest array by far: 1.85 GB a block of the published network. Types of windows
+are therefore computed one after another, each from tokens to output in the cache, and once more for the gradient.
+"""
+
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from weatherml.models.layers import over_tokens, small_normal
+from weatherml.models.windows import Extent, Windows
+
+_APART = -100.0
+"""Added to the scores of tokens that are not neighbours, as published."""
+
+
+class EarthBias(nnx.Module):
+    """What is added to the scores of a type of window: absolute in level and latitude, relative in longitude.
+
+    The table is `[type, head, level, lat, level, lat, offset]`: first the query's place in the window, then the key's;
+    offset counts the tokens by which the key lies east of the query, from the farthest west to the farthest east.
+    """
+
+    def __init__(self, n_types: int, n_heads: int, window: Extent, *, rngs: nnx.Rngs):
+        level, lat, lon = window
+        shape = (n_types, n_heads, level, lat, level, lat, 2 * lon - 1)
+        self.table = nnx.Param(small_normal(rngs.params(), shape))
+
+    @staticmethod
+    def expand(table: Array) -> Array:
+        """Return the bias `[head, query, key]` between tokens from the table of one type."""
+        head, level, lat, *_, offsets = table.shape
+        lon = (offsets + 1) // 2
+        columns = [table[..., lon - 1 - query : offsets - query] for query in range(lon)]
+        return jnp.stack(columns, axis=3).reshape(head, level * lat * lon, level * lat * lon)
+
+
+class ExpandedEarthBias(nnx.Module):
+    """A bias `[type, head, query, key]` for every pair of tokens, for published tables that depend on more."""
+
+    def __init__(self, n_types: int, n_heads: int, window: Extent, *, rngs: nnx.Rngs):
+        size = math.prod(window)
+        self.table = nnx.Param(small_normal(rngs.params(), (n_types, n_heads, size, size)))
+
+    @staticmethod
+    def expand(table: Array) -> Array:
+        """Return the table of one type itself."""
+        return table
+
+
+class EarthAttention(nnx.Module):
+    """Multi-head attention among the tokens of each window."""
+
+    def __init__(
+        self,
+        width: int,
+        n_heads: int,
+        windows: Windows,
+        bias: type[EarthBias] | type[ExpandedEarthBias] = EarthBias,
+        *,
+        dtype: jnp.dtype,
+        rngs: nnx.Rngs,
+    ):
+        self.qkv = nnx.Linear(width, 3 * width, kernel_init=small_normal, dtype=dtype, rngs=rngs)
+        self.project = nnx.Linear(width, width, kernel_init=small_normal, dtype=dtype, rngs=rngs)
+        self.bias = bias(windows.n_types, n_heads, windows.window, rngs=rngs)
+        self.windows = windows
+        self.n_heads = n_heads
+
+    def __call__(self, x: Array) -> Array:
+        """Return tokens of the same shape, `[batch, level, lat, lon, embed]`."""
+        by_type = self.windows.partition(x), self.bias.table[...], self.windows.regions()
+        return self.windows.merge(jax.lax.map(jax.checkpoint(lambda one: self.attend(*one)), by_type))
+
+    def attend(self, x: Array, table: Array, regions: Array) -> Array:
+        """Return the tokens of windows of one type, each a mixture of those of its window.
+
+        Args:
+            x: `[window, token, embed]`.
+            table: The bias of this type.
+            regions: `[token]`; tokens of different regions do not see each other.
+        """
+        qkv = over_tokens(self.qkv, x).reshape(*x.shape[:2], 3, self.n_heads, -1)
+        query, key, value = qkv.transpose(2, 0, 3, 1, 4)
+        bias = self.bias.expand(table) + jnp.where(regions[:, None] == regions, 0, _APART)
+        mixed = attention(query, key, value, bias)
+        return over_tokens(self.project, mixed.transpose(0, 2, 1, 3).reshape(x.shape))
+
+
+def attention(query: Array, key: Array, value: Array, bias: Array) -> Array:
+    """Return softmax(query key^T / sqrt(embed) + bias) value, the softmax in float32.
+
+    Args:
+        query: `[window, head, token, embed]`, and so `key` and `value`.
+        key: What queries are compared with.
+        value: What is averaged.
+        bias: `[head, query, key]`.
+    """
+    product = partial(jnp.einsum, preferred_element_type=jnp.float32)
+    scores = product("whqe,whke->whqk", query, key) * query.shape[-1] ** -0.5 + bias
+    # Dividing the average rather than each weight saves a pass over the scores, as large as all else together.
+    weights = jnp.exp(scores - scores.max(-1, keepdims=True))
+    average = product("whqk,whke->whqe", weights.astype(value.dtype), value)
+    return average / weights.sum(-1, keepdims=True)

@@ -51,10 +51,11 @@ class Provenance:
 
     Attributes:
         config: The resolved configuration of the experiment, plain values.
-        data: Digest of the data it was trained on.
+        data: Digest of the data it was trained on; of imported weights, name and digest of their file.
         packages: Versions by package name.
         step: Optimiser steps taken.
         validation_loss: With these weights; None before the first validation.
+        licence: Terms of use of imported weights; empty for weights of one's own.
     """
 
     config: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Provenance:
     packages: Mapping[str, str] = field(default_factory=package_versions)
     step: int = 0
     validation_loss: float | None = None
+    licence: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +207,7 @@ class Checkpoint:
         if self.prediction == "diagnostic":
             return network
         statistics = self.normalizer.statistics
-        scale = statistics.difference_std / statistics.std if self.prediction == "tendency" else None
+        scale = statistics.tendency_scale() if self.prediction == "tendency" else None
         return Step(network, scale, statistics.valid)
 
 

@@ -131,6 +131,7 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "data": provenance.data,
         "optimiser steps": provenance.step,
         "validation loss": provenance.validation_loss,
+        "licence": provenance.licence or "none given",
         "packages": dict(provenance.packages),
     }
 

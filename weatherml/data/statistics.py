@@ -24,11 +24,12 @@ class Statistics:
         spec: What the channels are.
         mean: float32 `[channel]`, SI units; of anomalies where a climatology was given.
         std: Standard deviation about `mean`, float32 `[channel]`.
-        difference_std: Standard deviation of changes over one time step, float32 `[channel]`.
+        difference_std: Standard deviation of changes over one time step, float32 `[channel]`; NaN where it is unknown,
+            as with published weights.
         valid: Whether a cell holds data (sea-surface temperature has none on land), bool `[channel, lat, lon]`.
         time_step: Spacing of the times, `timedelta64[ns]`; changes across wider gaps are not counted.
         period: What the statistics were computed on: the training period.
-        n_times: How many times that were.
+        n_times: How many times that were; 0 where it is not known.
     """
 
     spec: StateSpec
@@ -39,6 +40,20 @@ class Statistics:
     time_step: np.timedelta64
     period: Period
     n_times: int
+
+    def tendency_scale(self) -> np.ndarray:
+        """Return the standard deviation of one-step changes in normalised units, float32 `[channel]`.
+
+        Raises:
+            UserError: It is not known.
+        """
+        if np.isnan(self.difference_std).any():
+            raise UserError(
+                "the size of one-step changes ('tendency') is not known for imported weights; choose units of the"
+                " standard deviation ('std', or 'uniform' for a loss), or compute statistics of your own"
+            )
+        scale: np.ndarray = self.difference_std / self.std
+        return scale
 
     def save(self, path: str | Path) -> None:
         """Write one NetCDF file."""

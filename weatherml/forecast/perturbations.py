@@ -42,8 +42,12 @@ class PerturbationConfig(Config):
         """Build for the channels and the grid of `statistics`."""
 
     def amplitude(self, statistics: Statistics) -> np.ndarray:
-        """Return the standard deviation in normalised units, float32 `[channel, lat, lon]`, 0 where not valid."""
-        unit = statistics.difference_std / statistics.std if self.unit == "tendency" else 1.0
+        """Return the standard deviation in normalised units, float32 `[channel, lat, lon]`, 0 where not valid.
+
+        Raises:
+            UserError: The unit is that of tendencies, whose size is not known.
+        """
+        unit = statistics.tendency_scale() if self.unit == "tendency" else 1.0
         per_channel = np.broadcast_to(self.scale * unit, statistics.std.shape)
         amplitude: np.ndarray = (per_channel[:, None, None] * statistics.valid).astype(np.float32)
         return amplitude

@@ -74,12 +74,12 @@ class LossConfig(Config):
         """Build the loss of states with these statistics.
 
         Raises:
-            UserError: No loss has this name.
+            UserError: No loss has this name, or the size of tendencies is not known.
         """
         weights = self._weights(statistics)
         scale = np.ones_like(statistics.std)
         if self.channel_weight == "tendency":
-            scale = statistics.difference_std / statistics.std
+            scale = statistics.tendency_scale()
         return Loss(jnp.asarray(weights), jnp.asarray(scale[:, None, None], jnp.float32), registry[self.name])
 
     def _weights(self, statistics: Statistics) -> np.ndarray:

@@ -8,6 +8,7 @@ weights are real turn with it about any axis.
 Inside, arrays are `[lon, lat, batch, embed]`, float32: the order in which transforms are single large products.
 """
 
+import functools
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
@@ -27,6 +28,11 @@ from weatherml.models.spherical_harmonics import SphericalHarmonics, exact_degre
 from weatherml.state import StateSpec
 
 EPSILON = 1e-6
+
+keep_variance = functools.partial(nnx.initializers.variance_scaling, mode="fan_in", distribution="uniform")
+
+Transforms = tuple[SphericalHarmonics, SphericalHarmonics]
+"""Of the grids before and after, to the same degree."""
 
 
 class SFNOConfig(NetworkConfig):
@@ -77,8 +83,8 @@ class Mlp(nnx.Module):
     """Two linear layers with an exact GELU between, pointwise; weights keep the variance of what comes in."""
 
     def __init__(self, n_in: int, n_hidden: int, n_out: int, *, dtype: jnp.dtype, rngs: nnx.Rngs):
-        self.expand = nnx.Linear(n_in, n_hidden, kernel_init=nnx.initializers.he_normal(), dtype=dtype, rngs=rngs)
-        self.contract = nnx.Linear(n_hidden, n_out, kernel_init=nnx.initializers.lecun_normal(), dtype=dtype, rngs=rngs)
+        self.expand = nnx.Linear(n_in, n_hidden, kernel_init=keep_variance(2.0), dtype=dtype, rngs=rngs)
+        self.contract = nnx.Linear(n_hidden, n_out, kernel_init=keep_variance(1.0), dtype=dtype, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         """Return `[..., n_out]` from `[..., n_in]`, float32."""
@@ -114,8 +120,8 @@ class SpectralFilter(nnx.Module):
     """
 
     def __init__(self, degree: int, width: int, *, rngs: nnx.Rngs):
-        keep_variance = nnx.initializers.normal((2 * width) ** -0.5)
-        self.weight = nnx.Param(keep_variance(rngs.params(), (2, degree + 1, width, width)))
+        shape = (2, degree + 1, width, width)
+        self.weight = nnx.Param(keep_variance(0.5, batch_axis=(0, 1))(rngs.params(), shape))
 
     def __call__(self, spectrum: Array) -> Array:
         """Return the filtered `spectrum [part, order, degree, batch, embed]`."""
@@ -133,24 +139,16 @@ def _real_form(weight: Array) -> Array:
 
 
 class Block(nnx.Module):
-    """Filter, norm, skip, GELU, MLP, norm, skip; the filter takes it from one grid to another."""
+    """Filter, norm, skip, GELU, MLP, norm, skip; the filter may lead from one grid to another."""
 
-    def __init__(
-        self,
-        config: SFNOConfig,
-        analysis: SphericalHarmonics,
-        synthesis: SphericalHarmonics,
-        drop_path: float = 0.0,
-        *,
-        rngs: nnx.Rngs,
-    ):
+    def __init__(self, config: SFNOConfig, transforms: Transforms, drop_path: float = 0.0, *, rngs: nnx.Rngs):
         width, dtype = config.width, jnp.dtype(config.dtype)
-        self.analysis, self.synthesis = analysis, synthesis
-        self.filter = SpectralFilter(analysis.degree, width, rngs=rngs)
-        self.norm1 = _norm(config, synthesis.grid)
-        self.skip = nnx.Linear(width, width, dtype=dtype, rngs=rngs)
+        self.analysis, self.synthesis = transforms
+        self.filter = SpectralFilter(self.analysis.degree, width, rngs=rngs)
+        self.norm1 = _norm(config, self.synthesis.grid)
+        self.skip = nnx.Linear(width, width, kernel_init=keep_variance(1.0), dtype=dtype, rngs=rngs)
         self.mlp = Mlp(width, int(width * config.mlp_ratio), width, dtype=dtype, rngs=rngs)
-        self.norm2 = _norm(config, synthesis.grid)
+        self.norm2 = _norm(config, self.synthesis.grid)
         self.drop_path = drop_path
 
     def __call__(self, x: Array, key: Array | None = None) -> Array:
@@ -184,7 +182,7 @@ class SFNO(nnx.Module):
             nnx.Param(small_normal(rngs.params(), (grid.n_lon, grid.n_lat, 1, width))) if config.position else None
         )
         self.blocks = nnx.List(
-            [Block(config, *ends, rate, rngs=rngs) for ends, rate in zip(pairwise(stations), rates, strict=True)]
+            [Block(config, ends, rate, rngs=rngs) for ends, rate in zip(pairwise(stations), rates, strict=True)]
         )
         self.decoder = Mlp(width + n_in * config.big_skip, width, n_out, dtype=dtype, rngs=rngs)
         self.big_skip = config.big_skip
@@ -206,9 +204,7 @@ class SFNO(nnx.Module):
         return y.transpose(2, 3, 1, 0)
 
 
-def _transforms(
-    outside: LatLonGrid, inside: LatLonGrid, truncation: int | None
-) -> tuple[SphericalHarmonics, SphericalHarmonics]:
+def _transforms(outside: LatLonGrid, inside: LatLonGrid, truncation: int | None) -> Transforms:
     degree = min(exact_degree(outside), exact_degree(inside))
     if truncation is not None and truncation > degree:
         raise UserError(

@@ -1,0 +1,67 @@
+"""Mean, spread, extremes and exceedances of members as a sum that can be taken in any order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What is known of the members seen so far; two of them add up to what is known of all.
+
+    A member that is NaN in a cell is not counted there.
+
+    Attributes:
+        count: Members, int32 `[*cell]`.
+        mean: Their mean in SI units, float64 `[*cell]`; 0 where there is none.
+        squares: Sum of the squared differences from the mean, float64 `[*cell]`.
+        minimum: float32 `[*cell]`, NaN where there is no member.
+        maximum: float32 `[*cell]`, NaN where there is no member.
+        exceedances: Members above each threshold, int32 `[threshold, *cell]`.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    squares: np.ndarray
+    minimum: np.ndarray
+    maximum: np.ndarray
+    exceedances: np.ndarray
+
+    @classmethod
+    def of(cls, members: np.ndarray, thresholds: Sequence[float] = ()) -> Self:
+        """Describe members, float32 `[member, *cell]`; there may be none."""
+        counted = ~np.isnan(members)
+        count = counted.sum(axis=0, dtype=np.int32)
+        mean = np.where(counted, members, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1)
+        # Differences from the mean, not squares of values: geopotential is 1e5 times its spread.
+        squares = np.square(np.where(counted, members - mean, 0)).sum(axis=0)
+        minimum, maximum = (bound.reduce(members, axis=0, initial=np.nan) for bound in (np.fmin, np.fmax))
+        above = [(members > threshold).sum(axis=0, dtype=np.int32) for threshold in thresholds]
+        return cls(count, mean, squares, minimum, maximum, np.array(above, np.int32).reshape(-1, *count.shape))
+
+    def __add__(self, other: Self) -> Self:
+        """Return what is known of the members of both (Chan, Golub and LeVeque 1983, doi:10.2307/2683386)."""
+        count = self.count + other.count
+        share = other.count / np.maximum(count, 1)
+        difference = other.mean - self.mean
+        return type(self)(
+            count,
+            self.mean + difference * share,
+            self.squares + other.squares + np.square(difference) * self.count * share,
+            np.fmin(self.minimum, other.minimum),
+            np.fmax(self.maximum, other.maximum),
+            self.exceedances + other.exceedances,
+        )
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Standard deviation, the root of the unbiased variance, float64 `[*cell]`; NaN below two members."""
+        variance = self.squares / np.maximum(self.count - 1, 1)
+        return np.where(self.count > 1, np.sqrt(variance), np.nan)
+
+    @property
+    def exceedance(self) -> np.ndarray:
+        """Share of the members above each threshold, float64 `[threshold, *cell]`; NaN where there is no member."""
+        return np.where(self.count > 0, self.exceedances / np.maximum(self.count, 1), np.nan)

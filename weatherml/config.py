@@ -66,7 +66,8 @@ def from_registry(registry: Registry[type[ConfigT]]) -> Callable[[Any], Any]:
         content = {"name": value} if isinstance(value, str) else value
         if not isinstance(content, Mapping):
             return value
-        return from_mapping(registry[str(content.get("name"))], content, registry.kind)
+        name = str(content.get("name"))
+        return from_mapping(registry[name], content, name)
 
     return look_up
 

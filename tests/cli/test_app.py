@@ -245,7 +245,7 @@ def test_evaluate_refuses_what_is_no_forecast(tiny_run):
         (["nowhere.yaml"], "cannot read configuration nowhere.yaml"),
         (["a.yaml", "b.yaml"], "one configuration file at most, got a.yaml and b.yaml"),
         (["sede=1"], "unknown key 'sede'; did you mean 'seed'"),
-        (["model.widht=8"], "unknown key 'model.widht'; did you mean 'width'"),
+        (["model.widht=8"], "model: fourcastnet: unknown key 'widht'; did you mean 'width'"),
         (["seed=one"], "seed: Input should be a valid integer, got 'one'"),
         (["seed=["], "is not YAML"),
     ],

@@ -138,9 +138,10 @@ def refusals():
     yield make_diagnostic(missing), None, "needs channel '2m_temperature', which the model lacks"
     moved = StateSpec(OWN.channels, LatLonGrid.regular(8, 12))
     yield make_diagnostic(moved), None, "grid, 8 x 12, is not the model's, 8 x 12, point for point"
-    yield make_diagnostic(), make_climatology(), "the model refers to a climatology"
+    differs = "the diagnostic and the model refer to different climatologies"
+    yield make_diagnostic(), make_climatology(), differs
     climatology = replace(make_climatology(), spec=OWN, coefficients=make_climatology().coefficients[:, :3])
-    yield make_diagnostic(climatology=climatology), None, "the diagnostic refers to a climatology"
+    yield make_diagnostic(climatology=climatology), None, differs
 
 
 @pytest.mark.parametrize(("unfit", "climatology", "message"), list(refusals()), ids=lambda v: str(v)[:20])
@@ -157,13 +158,13 @@ def test_a_diagnostic_cannot_step_and_a_step_is_no_diagnostic(diagnostic, tmp_pa
     forecaster = make_forecaster()
     step = Checkpoint.initialize(
         FourCastNetConfig(patch=4, width=8, depth=1, n_blocks=2),
-        forecaster.forcings,
+        forecaster.models[0].forcings,
         forecaster.normalizer,
         Provenance({}, "none"),
         0,
     )
     with pytest.raises(UserError, match="fourcastnet gives the next state and is no diagnostic"):
-        Forecaster.from_checkpoint(step, [step])
+        Forecaster.from_checkpoint(step, diagnostics=[step])
 
 
 def test_two_diagnostics_of_one_channel_are_refused(diagnostic):

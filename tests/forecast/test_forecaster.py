@@ -26,7 +26,10 @@ def by_hand(analysis, init_time, n_steps, climatology):
     leads = []
     for step in range(n_steps):
         time = init_time + step * TIME_STEP
-        state = np.float32(0.9) * np.roll(state, 1, axis=-1) + 0.1 * forecaster.forcings.at(np.array([time]))[0, :1]
+        state = (
+            np.float32(0.9) * np.roll(state, 1, axis=-1)
+            + 0.1 * forecaster.models[0].forcings.at(np.array([time]))[0, :1]
+        )
         leads.append(np.where(statistics.valid, state * std + reference(time + TIME_STEP), np.nan))
     return np.stack(leads)
 
@@ -53,7 +56,7 @@ def test_each_step_is_told_the_forcing_of_the_time_it_starts_from(analysis):
     statistics = forecaster.normalizer.statistics
     for init, init_time in enumerate(TIMES[[1, 4]]):
         last_starts = init_time + (2 * np.arange(1, 4) - 1) * TIME_STEP
-        insolation = forecaster.forcings.at(last_starts)[:, :1]
+        insolation = forecaster.models[0].forcings.at(last_starts)[:, :1]
         expected = insolation * statistics.std[:, None, None] + statistics.mean[:, None, None]
         valid = np.broadcast_to(statistics.valid, expected.shape)
         np.testing.assert_allclose(to_array(forecast, SPEC)[init, :, 0][valid], expected[valid], rtol=1e-6)
@@ -115,7 +118,7 @@ def test_attributes_say_how_the_forecast_was_made(forecaster, analysis):
     attributes = forecaster.ensemble(analysis, TIMES[0], "18h", members=3, seed=11).attrs
     config = ForecastConfig(**(json.loads(attributes["forecast_config"])))
     assert (config.seed, config.perturbation) == (11, SphericalConfig())
-    assert json.loads(attributes["provenance"])["data"] == "none"
+    assert json.loads(attributes["provenance"])[0]["data"] == "none"
 
 
 def test_attributes_tell_models_apart(forecaster, analysis):
@@ -129,7 +132,7 @@ def test_attributes_tell_models_apart(forecaster, analysis):
 def test_loaded_checkpoint_forecasts_the_same(analysis, tmp_path):
     forecaster = make_forecaster()
     checkpoint = Checkpoint.initialize(
-        make_model(), forecaster.forcings, forecaster.normalizer, Provenance({}, "none"), seed=5
+        make_model(), forecaster.models[0].forcings, forecaster.normalizer, Provenance({}, "none"), seed=5
     )
     checkpoint.save(tmp_path / "checkpoint")
     loaded = Forecaster.load(tmp_path / "checkpoint").forecast(analysis, TIMES[0], "18h")
@@ -149,7 +152,7 @@ def refusals():
     yield dict(init_time="yesterday"), "init_time 'yesterday' is no ISO 8601 time"
     yield dict(init_time=[]), "init_time is empty"
     yield dict(lead_time="10h"), "lead_time 10h is not a multiple of the spacing of outputs, 6h; the nearest is 12h"
-    yield dict(every="4h"), "every 4h is not a multiple of the model's step, 6h; the nearest is 6h"
+    yield dict(every="4h"), "lead 4h cannot be reached by steps of 6h; the nearest that can is 6h"
     yield dict(lead_time="ten days"), "duration 'ten days' must be"
     yield dict(members=0), "members: Input should be greater than 0, got 0"
     yield dict(perturbation="gausian"), "unknown perturbation 'gausian'; did you mean 'gaussian'"

@@ -6,6 +6,7 @@ import pytest
 from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, Explosion, make_analysis, make_forecaster
 
 from weatherml.forecast import ForecastConfig, rollout
+from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.output import Layout
 from weatherml.forecast.rollout import outputs_per_chunk
 from weatherml.forecast.stream import Stream
@@ -33,7 +34,9 @@ def most_bytes_alive(n_leads, n_members):
     config = ForecastConfig(members=n_members, perturbation="spherical", batch=3)
     layout = Layout(SPEC, TIMES[:1], np.arange(1, n_leads + 1) * TIME_STEP, np.arange(n_members), (4, 3))
     state = np.zeros(SPEC.shape, np.float32)
-    stream = Stream(forecaster.step, forecaster.normalizer, forecaster.forcings, config, layout, lambda time: state)
+    stream = Stream(
+        Itinerary.to(layout.lead_times, forecaster.models), forecaster.normalizer, config, layout, lambda time: state
+    )
     alive = []
     stream.run(Discard(), lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays())))
     return max(alive)

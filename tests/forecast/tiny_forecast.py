@@ -10,6 +10,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.forecast import Forecaster
+from weatherml.forecast.model import Model
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, Step
 from weatherml.state import StateSpec, parse_channels, to_dataset
@@ -82,4 +83,5 @@ def make_forecaster(step=None, climatology=None):
     statistics = make_statistics()
     forcings = Forcings(("insolation", "latitude"), SPEC.grid, TIME_STEP)
     normalizer = Normalizer(statistics, climatology)
-    return Forecaster(step or Advection(), normalizer, forcings, Provenance({}, "none"))
+    model = Model(step or Advection(), TIME_STEP, forcings, Provenance({}, "none"))
+    return Forecaster((model,), normalizer)

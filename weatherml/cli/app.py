@@ -44,10 +44,19 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+imports = typer.Typer(
+    help="Turn published weights into a checkpoint: a licence and a fingerprint of the file travel with it.\n\n"
+    "Example: `weatherml import pangu pangu_weather_24.onnx -o pangu24`",
+    no_args_is_help=True,
+)
+app.add_typer(imports, name="import")
+
 Settings = Annotated[
     list[str] | None,
     typer.Argument(metavar="[CONFIG] [KEY.PATH=VALUE]...", help="A YAML file, and values that win over it."),
 ]
+Weights = Annotated[Path, typer.Argument(help="The published file.")]
+NewCheckpoint = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write.")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -112,12 +121,20 @@ def train(settings: Settings = None, output: Folder = Path("runs/demo")) -> None
 
 @app.command()
 def forecast(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="What training wrote, for example runs/demo/training/checkpoints/best.")
-    ],
-    analysis: Annotated[Path, typer.Option(help="Store or files that hold the initial times.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Zarr store to write.")],
-    init: Annotated[list[str], typer.Option(help="An initial time; may be given more than once.")],
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
+    ] = None,
+    analysis: Annotated[Path | None, typer.Option(help="Store or files that hold the initial times.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Zarr store to write.")] = None,
+    init: Annotated[list[str] | None, typer.Option(help="An initial time; may be given more than once.")] = None,
+    models: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint of another time step: each lead is reached by the fewest steps of them all."),
+    ] = None,
+    lead: Annotated[str | None, typer.Option(help="Longest lead time, for example 168h or 10d.")] = None,
+    every: Annotated[str | None, typer.Option(help="Spacing of the leads that are kept, for example 6h.")] = None,
+    show_plan: Annotated[bool, typer.Option(help="Print which model is called when, and compute nothing.")] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
@@ -128,21 +145,88 @@ def forecast(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace what is at the output.")] = False,
 ) -> None:
-    """Make forecasts from a checkpoint.
+    """Make forecasts from a checkpoint, or from several of different time steps.
 
     Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
-    --set lead_time=10d --set members=20 --set perturbation=spherical -o forecast.zarr`
+    --lead 10d --set members=20 --set perturbation=spherical -o forecast.zarr`
     """
     from weatherml.cli.progress import bar
+    from weatherml.cli.tables import print_itinerary
     from weatherml.config import apply_overrides, from_mapping
     from weatherml.data.files import open_files
     from weatherml.forecast import ForecastConfig, Forecaster
 
-    config = from_mapping(ForecastConfig, apply_overrides({}, settings or []), "--set")
-    forecaster = Forecaster.load(checkpoint, diagnostic or [])
+    asked = {"lead_time": lead, "every": every}
+    given = {name: value for name, value in asked.items() if value is not None}
+    config = from_mapping(ForecastConfig, apply_overrides(given, settings or []), "--set")
+    forecaster = Forecaster.load(*(checkpoints or []), *(models or []), diagnostics=diagnostic or [])
+    if show_plan:
+        print_itinerary(forecaster.itinerary(config))
+        return
+    if analysis is None or output is None or not init:
+        raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
     with bar("forecast") as report:
         forecaster.run(open_files(analysis), init, config, output, overwrite, report)
     print(output)
+
+
+@imports.command("fourcastnet")
+def import_fourcastnet(
+    weights: Weights,
+    output: NewCheckpoint,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="What weights do not show, such as sparsity_threshold=0.01."),
+    ] = None,
+    means: Annotated[Path | None, typer.Option(help="global_means.npy, published beside the weights.")] = None,
+    stds: Annotated[Path | None, typer.Option(help="global_stds.npy, published beside the weights.")] = None,
+    channels: Annotated[str | None, typer.Option(help="Channels of unpublished weights: t2m,z500,...")] = None,
+    grid: Annotated[str | None, typer.Option(help="ROWSxCOLUMNS, where the grid is not twice as wide as high.")] = None,
+) -> None:
+    """Import a FourCastNet, or its precipitation diagnostic, from a file of PyTorch.
+
+    Example: `weatherml import fourcastnet backbone.ckpt --means global_means.npy --stds global_stds.npy -o fourcastnet`
+    """
+    from weatherml.cli.tables import print_description
+    from weatherml.pretrained import import_fourcastnet
+
+    names = None if channels is None else channels.split(",")
+    imported = import_fourcastnet(weights, means, stds, names, _rows_and_columns(grid), settings or [])
+    imported.checkpoint.save(output)
+    print_description(imported.report, as_json=False)
+    print(output)
+
+
+@imports.command("pangu")
+def import_pangu(
+    weights: Weights,
+    output: NewCheckpoint,
+    step: Annotated[
+        str | None, typer.Option(help="Time step, such as 24h, where the file's name does not say it.")
+    ] = None,
+) -> None:
+    """Import a Pangu-Weather from an ONNX file.
+
+    Example: `weatherml import pangu pangu_weather_24.onnx -o pangu24`
+    """
+    from weatherml.cli.tables import print_description
+    from weatherml.forecast.ensemble import parse_duration
+    from weatherml.pretrained import import_pangu
+
+    imported = import_pangu(weights, None if step is None else parse_duration(step))
+    imported.checkpoint.save(output)
+    print_description(imported.report, as_json=False)
+    print(output)
+
+
+def _rows_and_columns(grid: str | None) -> tuple[int, int] | None:
+    """Read `721x1440`."""
+    if grid is None:
+        return None
+    rows, cross, columns = grid.partition("x")
+    if not (rows.isdecimal() and cross and columns.isdecimal()):
+        raise UserError(f"--grid {grid!r} must read ROWSxCOLUMNS, for example 720x1440")
+    return int(rows), int(columns)
 
 
 @app.command()

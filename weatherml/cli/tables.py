@@ -10,15 +10,19 @@ import xarray as xr
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from rich.tree import Tree
 
 from weatherml.data.finding import Finding
 from weatherml.data.statistics import Statistics
+from weatherml.forecast.ensemble import format_duration
+from weatherml.forecast.itinerary import Itinerary
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _DAY = np.timedelta64(1, "D")
 _DIMS = ("bound", "channel", "lead_time")
 _HOUR = np.timedelta64(1, "h")
 _MOST_LEADS = 8
+_MOST_BRANCHES = 48
 _out = Console(highlight=False)
 
 
@@ -64,6 +68,41 @@ def print_scores(scores: xr.Dataset, as_json: bool) -> None:
         for channel in scores["channel"].values:
             table.add_row(str(channel), *(_interval(scores[metric].sel(channel=channel, lead_time=d)) for d in leads))
         _out.print(table)
+
+
+def print_itinerary(itinerary: Itinerary) -> None:
+    """Print how often each model is called, how much must be kept, and what starts from what."""
+    plan, unit = itinerary.plan, itinerary.unit
+    longest = max(len(plan.path(lead)) for lead in plan.leads)
+    table = Table("step", "calls", "network")
+    for step, n_calls in plan.n_calls.items():
+        table.add_row(format_duration(step * unit), str(n_calls), _network_of(itinerary, step))
+    _out.print(table)
+    _out.print(
+        f"{len(plan.leads)} leads, {len(plan.calls)} calls, at most {longest} on the way to a lead;"
+        f" at most {plan.peak_states} states of a member exist at once"
+    )
+    _out.print(_tree(itinerary))
+
+
+def _network_of(itinerary: Itinerary, step: int) -> str:
+    model = next(model for model in itinerary.models if model.time_step == step * itinerary.unit)
+    return str(model.provenance.config.get("model", {}).get("name", ""))
+
+
+def _tree(itinerary: Itinerary) -> Tree:
+    """Draw the first states of a plan: what is wanted in bold."""
+    plan, root = itinerary.plan, Tree("analysis")
+    branches = {0: root}
+    for call in plan.calls[:_MOST_BRANCHES]:
+        name = format_duration(call.end * itinerary.unit)
+        label = f"[bold]{name}[/]" if call.end in plan.leads else name
+        branches[call.end] = branches[call.start].add(
+            f"{label} [dim]by {format_duration(call.step * itinerary.unit)}[/]"
+        )
+    if len(plan.calls) > _MOST_BRANCHES:
+        root.add(f"[dim]... and {len(plan.calls) - _MOST_BRANCHES} more[/]")
+    return root
 
 
 def _plain(scores: xr.Dataset) -> dict[str, Any]:

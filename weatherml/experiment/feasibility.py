@@ -12,6 +12,7 @@ from weatherml.data.source import Source
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.forecast.ensemble import parse_duration
+from weatherml.forecast.itinerary import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import Channel, StateSpec, parse_channels, spec_of
@@ -87,7 +88,9 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
     Raises:
         UserError: There is none, or a lead is no multiple of the time step.
     """
-    leads = config.forecast.lead_times(time_step_of(times))
+    time_step = time_step_of(times)
+    leads = config.forecast.lead_times(time_step)
+    plan_to(leads, np.array([time_step]))  # refuses what the model cannot reach
     test = _within(times, config.periods.test)
     wanted = np.arange(test[0], test[-1] + 1, parse_duration(config.init_every))
     wanted = wanted[np.isin(wanted, test)]

@@ -6,7 +6,7 @@ steps that divide one another. Durations are whole numbers of one unit; zero is 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,7 +74,7 @@ class Plan:
         return tuple(reversed(steps))
 
 
-def plan(steps: Iterable[int], leads: Iterable[int]) -> Plan:
+def plan(steps: Iterable[int], leads: Iterable[int], describe: Callable[[int], str] = str) -> Plan:
     """Plan the calls that reach every lead by the fewest steps, sharing as many of them as can be shared.
 
     The number of steps to each lead is minimal. The number of calls in all is, too, unless the search is cut short
@@ -83,6 +83,7 @@ def plan(steps: Iterable[int], leads: Iterable[int]) -> Plan:
     Args:
         steps: Steps of the models, positive.
         leads: Durations to reach, positive.
+        describe: How messages write a duration.
 
     Raises:
         UserError: There is no step or no lead, or a lead cannot be reached.
@@ -93,7 +94,7 @@ def plan(steps: Iterable[int], leads: Iterable[int]) -> Plan:
     depths = fewest_steps(sizes, wanted[-1])
     for lead in wanted:
         if depths[lead] is None:
-            raise UserError(_unreachable(lead, sizes))
+            raise UserError(_unreachable(lead, sizes, describe))
     candidates = _candidates(sizes, wanted, depths)
     starts = _longest_first(candidates, wanted)
     if len(starts) > max(len(wanted), depths[wanted[-1]] or 0):  # else nothing can be saved
@@ -110,10 +111,11 @@ def fewest_steps(steps: Sequence[int], longest: int) -> list[int | None]:
     return depths
 
 
-def _unreachable(lead: int, steps: tuple[int, ...]) -> str:
+def _unreachable(lead: int, steps: tuple[int, ...], describe: Callable[[int], str]) -> str:
     reachable = fewest_steps(steps, lead + steps[0])
     nearest = min((d for d, depth in enumerate(reachable) if depth), key=lambda d: (abs(d - lead), d))
-    return f"lead {lead} cannot be reached by steps of {', '.join(map(str, steps))}; the nearest that can is {nearest}"
+    known = ", ".join(map(describe, steps))
+    return f"lead {describe(lead)} cannot be reached by steps of {known}; the nearest that can is {describe(nearest)}"
 
 
 def _candidates(steps: tuple[int, ...], leads: tuple[int, ...], depths: list[int | None]) -> Candidates:

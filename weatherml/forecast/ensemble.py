@@ -50,13 +50,12 @@ class ForecastConfig(Config):
     rounding: PositiveFloat | None = None
 
     def lead_times(self, time_step: np.timedelta64) -> np.ndarray:
-        """Return the leads that are kept, `timedelta64[ns]` [lead_time].
+        """Return the leads that are kept, `timedelta64[ns]` [lead_time]; `time_step` apart unless told otherwise.
 
         Raises:
-            UserError: A duration is not one, or not a multiple of the next smaller one.
+            UserError: A duration is not one, or the longest lead is not a multiple of the spacing.
         """
         every = time_step if self.every is None else parse_duration(self.every)
-        _require_multiple("every", every, time_step, "the model's step")
         last = parse_duration(self.lead_time)
         _require_multiple("lead_time", last, every, "the spacing of outputs")
         return np.arange(1, last // every + 1) * every

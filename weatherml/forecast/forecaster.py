@@ -13,13 +13,14 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
-from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
-from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import ForecastConfig
+from weatherml.forecast.itinerary import Itinerary
+from weatherml.forecast.model import Model
 from weatherml.forecast.output import Layout, MemoryOutput, Output, StoreOutput
 from weatherml.forecast.perturbations import PerturbationConfig
 from weatherml.forecast.rollout import outputs_per_chunk
@@ -32,48 +33,51 @@ InitTimes = str | np.datetime64 | Sequence[str] | np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Forecaster:
-    """A model with what it takes to step physical fields forward.
+    """Models with what it takes to step physical fields forward.
 
     Forecasts are canonical datasets `(init_time, lead_time, number, level, latitude, longitude)` in SI units, with
     `valid_time`. The first lead is one spacing of the outputs: lead 0 would be the analysis itself. Number 0 is the
     unperturbed control, so a deterministic forecast is an ensemble of one.
 
     Attributes:
-        step: One normalised step: from `state [batch, channel, lat, lon]` and `forcing [batch, forcing, lat, lon]`, of
-            the same time, to the next state.
-        normalizer: Says what the channels, the grid and the time step are.
-        forcings: On the same grid.
-        provenance: Where the weights come from.
+        models: One for each time step. Every lead is reached by the fewest calls (hierarchical temporal aggregation).
+        normalizer: Says what the channels and the grid are.
         diagnostics: What forecasts hold beside the state.
 
     Raises:
         UserError: A diagnostic gives a channel of the state or of another diagnostic.
     """
 
-    step: nnx.Module
+    models: tuple[Model, ...]
     normalizer: Normalizer
-    forcings: Forcings
-    provenance: Provenance
     diagnostics: tuple[Diagnostic, ...] = ()
 
     def __post_init__(self) -> None:
         _ = self.output_spec  # refuses a channel that is given twice
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, diagnostics: Sequence[Checkpoint] = ()) -> Self:
+    def from_checkpoint(cls, *checkpoints: Checkpoint, diagnostics: Sequence[Checkpoint] = ()) -> Self:
         """Build from checkpoints in memory; see `load`."""
-        step, normalizer = checkpoint.build_step(), checkpoint.normalizer
+        normalizer = checkpoints[0].normalizer
+        models = tuple(Model.from_checkpoint(checkpoint, normalizer) for checkpoint in checkpoints)
         fitted = tuple(Diagnostic.from_checkpoint(diagnostic, normalizer) for diagnostic in diagnostics)
-        return cls(step, normalizer, checkpoint.forcings, checkpoint.provenance, fitted)
+        return cls(models, normalizer, fitted)
 
     @classmethod
-    def load(cls, path: str | Path, diagnostics: Sequence[str | Path] = ()) -> Self:
-        """Read a checkpoint, and those of diagnostics such as precipitation, whose fields the forecasts are to hold.
+    def load(cls, *paths: str | Path, diagnostics: Sequence[str | Path] = ()) -> Self:
+        """Read the checkpoints of models and diagnostics.
+
+        Args:
+            paths: Models of different time steps and the same state; the first one's statistics normalise it.
+            diagnostics: Of fields that follow from the state, such as precipitation, and are added to forecasts.
 
         Raises:
-            UserError: There is none, it is incomplete, or a diagnostic does not fit the model's states.
+            UserError: A checkpoint is missing or incomplete, or does not fit the first.
         """
-        return cls.from_checkpoint(Checkpoint.load(path), [Checkpoint.load(diagnostic) for diagnostic in diagnostics])
+        if not paths:
+            raise UserError("a forecast needs at least one model; pass a checkpoint")
+        loaded = [Checkpoint.load(diagnostic) for diagnostic in diagnostics]
+        return cls.from_checkpoint(*map(Checkpoint.load, paths), diagnostics=loaded)
 
     @property
     def spec(self) -> StateSpec:
@@ -88,8 +92,16 @@ class Forecaster:
 
     @property
     def time_step(self) -> np.timedelta64:
-        """Time from one state to the next, `timedelta64[ns]`."""
-        return self.normalizer.statistics.time_step
+        """The shortest step of the models, `timedelta64[ns]`."""
+        return min(model.time_step for model in self.models)
+
+    def itinerary(self, config: ForecastConfig) -> Itinerary:
+        """Return which model is called when.
+
+        Raises:
+            UserError: A lead cannot be reached by the models' steps.
+        """
+        return Itinerary.to(config.lead_times(self.time_step), self.models)
 
     def forecast(
         self,
@@ -105,7 +117,7 @@ class Forecaster:
             analysis: Canonical analyses that hold the initial times.
             init_time: One or more.
             lead_time: The longest lead, such as `10d` or `36h`.
-            every: Spacing of the leads that are kept; the model's step when None.
+            every: Spacing of the leads that are kept; the shortest step when None.
             output: A zarr store to write to and open; the forecast is held in memory when None.
 
         Raises:
@@ -165,8 +177,8 @@ class Forecaster:
             The forecast; members that did not stay finite are NaN from then on and listed in the attribute `failed`.
 
         Raises:
-            UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead is no
-                multiple of the step; or the output exists or has no room.
+            UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead cannot
+                be reached; or the output exists or has no room.
         """
         init_times = _init_times(init_time)
         analysis = on_grid(analysis, self.spec.grid)
@@ -174,7 +186,7 @@ class Forecaster:
         layout = self._layout(init_times, config)
         read_state = lru_cache(maxsize=2)(lambda time: self._read_state(analysis, time))
         kept = [d for d in self.diagnostics if not set(layout.spec.channels).isdisjoint(d.outputs)]
-        stream = Stream(self.step, self.normalizer, self.forcings, config, layout, read_state, kept)
+        stream = Stream(self.itinerary(config), self.normalizer, config, layout, read_state, kept)
         read_state(init_times[0])  # an unusable analysis should stop here, before anything is made at `output`
         attributes = self._attributes(init_times, config)
         destination: Output
@@ -215,7 +227,7 @@ class Forecaster:
             "title": "weatherml forecast",
             "forecast_config": asked,
             "model_digest": self._digest(),
-            "provenance": json.dumps(asdict(self.provenance), default=str),
+            "provenance": json.dumps([asdict(model.provenance) for model in self.models], default=str),
             "diagnostics": json.dumps([asdict(diagnostic.provenance) for diagnostic in self.diagnostics], default=str),
         }
         request = [asked, attributes["model_digest"], init_times.astype(np.int64).tolist()]
@@ -225,9 +237,10 @@ class Forecaster:
         """Return a fingerprint of all that a forecast follows from beside the analysis."""
         statistics = self.normalizer.statistics
         digest = hashlib.sha256(self.output_spec.to_json().encode())
-        modules = (self.step, *(diagnostic.network for diagnostic in self.diagnostics))
-        forcing = self.forcings.at(np.array(["2000-01-01"], "datetime64[ns]"))  # tells the names and the static fields
-        arrays = [*jax.tree.leaves([nnx.state(m) for m in modules]), statistics.mean, statistics.std, forcing]
+        modules = [*(model.step for model in self.models), *(diagnostic.network for diagnostic in self.diagnostics)]
+        a_time = np.array(["2000-01-01"], "datetime64[ns]")  # forcings then tell their names and static fields
+        told = [part for model in self.models for part in (model.forcings.at(a_time), model.time_step)]
+        arrays = [*jax.tree.leaves([nnx.state(m) for m in modules]), statistics.mean, statistics.std, *told]
         if self.normalizer.climatology is not None:
             arrays.append(self.normalizer.climatology.coefficients)
         for array in arrays:

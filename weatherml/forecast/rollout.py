@@ -59,7 +59,7 @@ def advance(
         states, outputs = carry
         states, _ = jax.lax.scan(one_step, states, forcing[position])
         fields = jnp.concatenate([states, *(diagnostic(states) for diagnostic in diagnostics)], axis=1)
-        return states, outputs.at[position].set(fields[:, jnp.asarray(keep)])
+        return states, outputs.at[position].set(fields[:, jnp.asarray(keep, jnp.int32)])
 
     shape = (len(forcing), len(states), len(keep), *states.shape[2:])
     last, outputs = jax.lax.fori_loop(0, n_outputs, one_output, (states, jnp.zeros(shape, states.dtype)))

@@ -9,16 +9,17 @@ from itertools import chain, pairwise
 
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax import Array
 
-from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import Block, ForecastConfig, Wave, format_duration, member_keys, plan_waves
+from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.output import Layout, Output
 from weatherml.forecast.perturbations import Perturbation
-from weatherml.forecast.rollout import advance, perturb, rounding_quantum, to_physical
+from weatherml.forecast.rollout import perturb, rounding_quantum, to_physical
+from weatherml.forecast.schedule import Burst
+from weatherml.forecast.trajectory import Programs, Trajectory, join
 from weatherml.state import Channel
 
 _logger = logging.getLogger(__name__)
@@ -35,18 +36,16 @@ class Stream:
     """Everything a forecast is made of, checked and resolved.
 
     Attributes:
-        step: One normalised step.
+        itinerary: Which model is called when.
         normalizer: Of the whole state.
-        forcings: On the same grid.
         config: What is asked for.
         layout: What is kept.
         read_state: From an initial time to the normalised analysis `[channel, lat, lon]`.
         diagnostics: Those of which something is kept.
     """
 
-    step: nnx.Module
+    itinerary: Itinerary
     normalizer: Normalizer
-    forcings: Forcings
     config: ForecastConfig
     layout: Layout
     read_state: Callable[[np.datetime64], np.ndarray]
@@ -68,13 +67,11 @@ class Stream:
     def _start_chunks(
         self, waves: Sequence[Wave], output: Output, writer: ThreadPoolExecutor
     ) -> Iterator[Future[None]]:
-        graph, weights = nnx.split((self.step, tuple(diagnostic.network for diagnostic in self.diagnostics)))
         for wave in waves:
-            states = self._initial_states(wave)
+            trajectory = Trajectory(self._programs, self._initial_states(wave))
             failures: Failures = {}
-            for leads in self._chunks:
-                forcing = self._forcing(wave, leads)
-                states, kept = advance(graph, weights, states, forcing, len(leads), tuple(self._kept_channels))
+            for leads, bursts in zip(self._chunks, self._programs.chunks, strict=True):
+                kept = join([trajectory.advance(burst, self._forcing(wave, burst)) for burst in bursts], bursts)
                 pieces = [self._to_physical(block, leads, kept) for block in wave]
                 yield writer.submit(self._write, output, wave, leads, pieces, failures)
 
@@ -94,17 +91,15 @@ class Stream:
         perturbed: Array = perturb(self._perturbation, states, keys, numbers)
         return perturbed
 
-    def _forcing(self, wave: Wave, leads: range) -> np.ndarray:
-        """Return the forcings at the start of each step, `[output, step, batch, forcing, lat, lon]`."""
-        time_step = self.normalizer.statistics.time_step
-        n_steps = int(self.layout.lead_times[0] / time_step)
-        steps = np.arange(leads.start * n_steps, leads.stop * n_steps)
-        shape = (self._chunks[0].stop, n_steps, self.config.n_slots, self.forcings.n_maps)
-        forcing = np.zeros((*shape, *self.forcings.grid.shape), np.float32)
+    def _forcing(self, wave: Wave, burst: Burst) -> np.ndarray:
+        """Return the forcings at the start of each call, `[output, call, batch, forcing, lat, lon]`."""
+        forcings, starts = self.itinerary.model(burst).forcings, self.itinerary.unit * burst.starts
+        shape = (self._programs.capacity(burst), burst.n_calls, self.config.n_slots, forcings.n_maps)
+        forcing = np.zeros((*shape, *forcings.grid.shape), np.float32)
         for block in wave:
-            fields = self.forcings.at(self.layout.init_times[block.init] + steps * time_step)
-            own = fields.reshape(len(leads), n_steps, 1, *fields.shape[1:])
-            forcing[: len(leads), :, list(block.slots)] = own
+            fields = forcings.at(self.layout.init_times[block.init] + starts)
+            own = fields.reshape(burst.n_outputs, burst.n_calls, 1, *fields.shape[1:])
+            forcing[: burst.n_outputs, :, list(block.slots)] = own
         return forcing
 
     def _to_physical(self, block: Block, leads: range, kept: Array) -> Array:
@@ -142,6 +137,11 @@ class Stream:
         positions = range(len(self.layout.lead_times))
         length = self.layout.chunk[0]
         return [positions[start : start + length] for start in range(0, len(positions), length)]
+
+    @cached_property
+    def _programs(self) -> Programs:
+        diagnostics = tuple(diagnostic.network for diagnostic in self.diagnostics)
+        return Programs(self.itinerary, diagnostics, tuple(self._kept_channels), self.layout.chunk[0])
 
     @cached_property
     def _perturbation(self) -> Perturbation | None:

@@ -26,5 +26,5 @@ def pangu_weights(spec: StateSpec) -> np.ndarray:
     """
     upper = np.array([channel.level is not None for channel in spec.channels])
     weights = np.array([_PANGU.get(channel.variable, 1.0) for channel in spec.channels])
-    n_upper = np.count_nonzero(upper)
+    n_upper = int(upper.sum())
     return weights * np.where(upper, 1 / max(n_upper, 1), _PANGU_SURFACE / max(len(upper) - n_upper, 1))

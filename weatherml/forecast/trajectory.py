@@ -1,0 +1,86 @@
+"""One wave of members on its way: the states that are still needed, and the programs that move them."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from weatherml.forecast.itinerary import Itinerary
+from weatherml.forecast.rollout import advance
+from weatherml.forecast.schedule import Burst
+
+
+class Programs:
+    """The models of an itinerary, ready to run.
+
+    Args:
+        itinerary: Which model moves which state when.
+        diagnostics: Modules from normalised states to further channels.
+        kept: Positions of the channels that leave the device: first come the state's, then those of the diagnostics.
+        chunk: Number of leads in each chunk but the last.
+    """
+
+    def __init__(
+        self, itinerary: Itinerary, diagnostics: tuple[nnx.Module, ...], kept: tuple[int, ...], chunk: int
+    ) -> None:
+        self.itinerary, self._kept = itinerary, kept
+        self.chunks = itinerary.bursts(chunk)
+        self._split = {m.time_step: nnx.split((m.step, diagnostics)) for m in itinerary.models}
+
+    def run(self, burst: Burst, states: Array, forcing: np.ndarray) -> tuple[Array, Array]:
+        """Return the last states of a burst, and its outputs; as `rollout.advance`."""
+        graph, weights = self._split[self.itinerary.model(burst).time_step]
+        kept = self._kept if burst.is_wanted else ()
+        result: tuple[Array, Array] = advance(graph, weights, states, forcing, burst.n_outputs, kept)
+        return result
+
+    def capacity(self, burst: Burst) -> int:
+        """Return how many outputs the program of a burst has room for: bursts of one kind share a program."""
+        return self._capacities[_kind(burst)]
+
+    @cached_property
+    def _capacities(self) -> dict[Any, int]:
+        capacities: dict[Any, int] = {}
+        for burst in (burst for bursts in self.chunks for burst in bursts):
+            capacities[_kind(burst)] = max(capacities.get(_kind(burst), 0), burst.n_outputs)
+        return capacities
+
+
+def _kind(burst: Burst) -> tuple[int, int, bool]:
+    return burst.step, burst.n_calls, burst.is_wanted
+
+
+class Trajectory:
+    """The states of one wave.
+
+    Args:
+        programs: What moves them.
+        states: At the initial time, `[batch, channel, lat, lon]`.
+    """
+
+    def __init__(self, programs: Programs, states: Array) -> None:
+        self._programs = programs
+        self._states = {0: states}
+
+    def advance(self, burst: Burst, forcing: np.ndarray) -> Array:
+        """Return the outputs of a burst `[output, batch, channel, lat, lon]`; keep its last states while needed."""
+        last_use = self._programs.itinerary.plan.last_use
+        is_last = last_use[burst.start] == burst.start + burst.step
+        # Programs consume what they are given.
+        states = self._states.pop(burst.start) if is_last else jnp.array(self._states[burst.start])
+        last, outputs = self._programs.run(burst, states, forcing)
+        if burst.end in last_use:
+            self._states[burst.end] = last
+        return outputs
+
+
+def join(outputs: Sequence[Array], bursts: Sequence[Burst]) -> Array:
+    """Join the wanted outputs of a chunk; one program's alone stay as they are, with room for more than were asked."""
+    wanted = [(output, burst.n_outputs) for output, burst in zip(outputs, bursts, strict=True) if burst.is_wanted]
+    if len(wanted) == 1:
+        return wanted[0][0]
+    return jnp.concatenate([output[:n_outputs] for output, n_outputs in wanted])

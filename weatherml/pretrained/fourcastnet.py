@@ -70,7 +70,7 @@ def import_fourcastnet(
         )
     model = PrecipitationConfig(backbone=backbone) if is_diagnostic else backbone
     load = partial(load_published, weights={name: tensor.read() for name, tensor in stored.items()})
-    origin = provenance_of(LICENCE, weights=path, means=means, stds=stds)
+    origin = provenance_of(model, LICENCE, weights=path, means=means, stds=stds)
     return Imported(fill(model, normalizer, origin, load), {"matched": f"{len(stored)} tensors by name"})
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from flax import nnx
 
 from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.config import Config
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.period import Period
@@ -35,11 +36,11 @@ class Imported:
         """What to tell the person who imports, by subject."""
         checkpoint, grid = self.checkpoint, self.checkpoint.spec.grid
         n_parameters = sum(int(np.size(array)) for array in checkpoint.weights.values())
-        step = checkpoint.time_step / np.timedelta64(1, "h")
+        n_hours = checkpoint.time_step / np.timedelta64(1, "h")
         return {
             "model": f"{checkpoint.model.name}, {checkpoint.spec.n_channels} channels, {grid.n_lat} x {grid.n_lon}",
             "parameters": f"{n_parameters:,}",
-            "step": f"{step:g} h",
+            "step": f"{n_hours:g}h",
             **self.notes,
             "source": checkpoint.provenance.data,
             "licence": checkpoint.provenance.licence,
@@ -72,10 +73,12 @@ def fill(
     return Checkpoint(model, forcings, normalizer, weights, provenance, "state")
 
 
-def provenance_of(licence: str, **files: Path | None) -> Provenance:
+def provenance_of(model: Config, licence: str, **files: Path | None) -> Provenance:
     """Return where weights come from: names and fingerprints of the files, among them `weights`."""
     content = {kind: f"{path.name}, sha256 {fingerprint(path)}" for kind, path in files.items() if path is not None}
-    return Provenance({"imported": content}, content["weights"], licence=licence)
+    return Provenance(
+        {"model": model.model_dump(mode="json"), "imported": content}, content["weights"], licence=licence
+    )
 
 
 def fingerprint(path: Path) -> str:

@@ -54,12 +54,10 @@ def import_pangu(path: Path, time_step: np.timedelta64 | None = None) -> Importe
     stored = {name: tensor for name, tensor in matching.tensors.items() if name not in _STATISTICS}
     weights = read_weights(stored, sizes.config.window)
     is_expanded = any(name.endswith(_BIAS) for name in weights)
-    checkpoint = fill(
-        sizes.config.model_copy(update={"expanded_bias": is_expanded}),
-        normalizer_of(spec, mean, std, time_step, PERIOD),
-        provenance_of(LICENCE, weights=path),
-        partial(load_published_pangu, weights=weights),
-    )
+    model = sizes.config.model_copy(update={"expanded_bias": is_expanded})
+    normalizer = normalizer_of(spec, mean, std, time_step, PERIOD)
+    load = partial(load_published_pangu, weights=weights)
+    checkpoint = fill(model, normalizer, provenance_of(model, LICENCE, weights=path), load)
     return Imported(checkpoint, {"matched": matching.summary, "bias": _EXPANDED if is_expanded else _COMPACT})
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fake_data import FakeSource, analyses
@@ -55,6 +57,21 @@ def test_a_sample_is_a_normalised_window(dataset, normalizer, forcings, build, m
         np.testing.assert_array_equal(samples.times(index), times[start : start + 3])
         np.testing.assert_allclose(samples[index].state, states[start : start + 3], atol=1e-6)
         np.testing.assert_array_equal(samples[index].forcing, forcings.at(times[start : start + 3]))
+
+
+@pytest.mark.parametrize("memory_budget", [HELD, READ])
+@pytest.mark.parametrize(("n_steps", "starts"), [(1, [*range(9), *range(12, 18)]), (2, [*range(6), 12, 13, 14])])
+def test_windows_of_a_longer_step_start_at_every_time(dataset, normalizer, forcings, memory_budget, n_steps, starts):
+    statistics = replace(normalizer.statistics, time_step=np.timedelta64(18 * 3600 * 10**9, "ns"))
+    longer = Normalizer(statistics, normalizer.climatology)
+    samples = Samples(dataset, longer, forcings, n_steps, PERIOD, memory_budget)
+    times = dataset["time"].values
+    states = normalizer.normalize(to_array(dataset, normalizer.spec), times)
+    assert len(samples) == len(starts)
+    for index, start in enumerate(starts):
+        window = slice(start, start + 3 * n_steps + 1, 3)
+        np.testing.assert_array_equal(samples.times(index), times[window])
+        np.testing.assert_allclose(samples[index].state, states[window], atol=1e-6)
 
 
 @pytest.mark.parametrize(("n_steps", "n_samples"), [(1, 19), (2, 17), (8, 5), (9, 3), (11, 1)])

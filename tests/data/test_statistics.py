@@ -50,6 +50,24 @@ def test_statistics_are_area_weighted_over_valid_cells(of_anomalies):
         )
 
 
+@pytest.mark.usefixtures("times_a_block")
+def test_changes_over_a_longer_step_are_between_every_so_many_times():
+    dataset = gappy().isel(time=slice(0, 17))
+    spec = spec_of(dataset, ["z850", "t2m"])
+    statistics = compute_statistics(dataset, spec, PERIOD, time_step=np.timedelta64(18, "h"))
+    daily = np.diff(to_array(dataset, spec).astype(float)[::3], axis=0)
+    assert statistics.time_step == np.timedelta64(18, "h")
+    np.testing.assert_allclose(statistics.std, compute_statistics(dataset, spec, PERIOD).std)
+    for channel, found in enumerate(statistics.difference_std):
+        assert found == pytest.approx(brute_force(daily[:, channel], spec.grid.cell_areas())[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("hours", [3, 9, 15])
+def test_a_step_that_is_no_multiple_of_the_datas_is_refused(hours):
+    with pytest.raises(UserError, match=f"time_step of {hours} h is no multiple of the data's 6 h"):
+        compute_statistics(gappy(), spec_of(gappy()), PERIOD, time_step=np.timedelta64(hours, "h"))
+
+
 def test_valid_cells_are_those_with_data():
     statistics = compute_statistics(gappy(), spec_of(gappy()), PERIOD)
     assert statistics.valid[:2].all()

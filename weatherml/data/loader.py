@@ -11,7 +11,7 @@ import xarray as xr
 from weatherml.data.blocks import block_length, read_block
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.data.period import Period, select
+from weatherml.data.period import Period, select, stride_of
 from weatherml.errors import UserError
 
 _PREFETCH_BYTES = 2**30
@@ -32,6 +32,8 @@ class Batch(NamedTuple):
 class Samples:
     """Random access to every window of `n_steps + 1` times that lie exactly one time step apart.
 
+    The step is the normaliser's, a multiple of the data's: windows of 24 h steps from hourly data start at every hour.
+
     Args:
         dataset: Canonical analyses, lazy.
         normalizer: Says which channels, and the time step.
@@ -42,7 +44,8 @@ class Samples:
             dataset.
 
     Raises:
-        UserError: The period holds no such window, or values are missing where the statistics had data.
+        UserError: The period holds no such window, the step is no multiple of the data's, or values are missing where
+            the statistics had data.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Samples:
         stored = _Stored(select(dataset, period), normalizer, forcings)
         self._fields: _Fields = _Held(stored) if stored.n_bytes <= memory_budget else stored
         self._times, self._time_step = stored.times, normalizer.statistics.time_step
+        self._stride = stride_of(self._times, self._time_step)
         self._start_at(n_steps)
 
     def with_n_steps(self, n_steps: int) -> Self:
@@ -82,8 +86,8 @@ class Samples:
         return Batch(np.stack(states), np.stack(forcings))
 
     def _start_at(self, n_steps: int) -> None:
-        self._n_times = n_steps + 1
-        self._starts = _window_starts(self._times, self._time_step, n_steps)
+        self._length = n_steps * self._stride + 1
+        self._starts = _window_starts(self._times, self._time_step, self._stride, n_steps)
         if not len(self._starts):
             step = self._time_step / np.timedelta64(1, "h")
             raise UserError(
@@ -92,7 +96,7 @@ class Samples:
             )
 
     def _window(self, index: int) -> slice:
-        return slice(self._starts[index], self._starts[index] + self._n_times)
+        return slice(self._starts[index], self._starts[index] + self._length, self._stride)
 
 
 def build_loader(samples: Samples, batch_size: int, seed: int) -> Any:
@@ -173,14 +177,15 @@ class _Held:
         return Batch(self._state[times], self._forcing[times])
 
 
-def _window_starts(times: np.ndarray, time_step: np.timedelta64, n_steps: int) -> np.ndarray:
-    """Return the positions from which `n_steps` spacings in a row equal the time step."""
+def _window_starts(times: np.ndarray, time_step: np.timedelta64, stride: int, n_steps: int) -> np.ndarray:
+    """Return the positions from which every `stride`-th time is a time step later, `n_steps` times in a row."""
     if n_steps < 1:
         raise UserError(f"n_steps must be at least 1, got {n_steps}")
-    is_step = np.diff(times) == time_step
-    if len(is_step) < n_steps:
+    is_step = times[stride:] - times[:-stride] == time_step
+    if len(is_step) <= (n_steps - 1) * stride:
         return np.empty(0, int)
-    return np.flatnonzero(np.lib.stride_tricks.sliding_window_view(is_step, n_steps).all(axis=1))
+    windows = np.lib.stride_tricks.sliding_window_view(is_step, (n_steps - 1) * stride + 1)
+    return np.flatnonzero(windows[:, ::stride].all(axis=1))
 
 
 def _n_batches_ahead(samples: Samples, batch_size: int) -> int:

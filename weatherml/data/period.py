@@ -66,6 +66,21 @@ def time_step_of(times: np.ndarray) -> np.timedelta64:
     return np.timedelta64(np.diff(times).min(), "ns")
 
 
+def stride_of(times: np.ndarray, time_step: np.timedelta64) -> int:
+    """Return how many spacings of rising `times` make one `time_step`.
+
+    Raises:
+        UserError: Their number is not whole.
+    """
+    spacing = time_step_of(times)
+    if time_step < spacing or time_step % spacing:
+        hour = np.timedelta64(1, "h")
+        raise UserError(
+            f"time_step of {time_step / hour:g} h is no multiple of the data's {spacing / hour:g} h; choose one that is"
+        )
+    return int(time_step // spacing)
+
+
 def _parse(text: str) -> np.datetime64:
     try:
         moment = np.datetime64(text)

@@ -1,6 +1,7 @@
 """What normalisation and losses need to know of the data: mean, spread and one-step change of every channel."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,7 +12,7 @@ import xarray as xr
 from weatherml.data.atomic import write_netcdf
 from weatherml.data.blocks import iterate_blocks, read_block
 from weatherml.data.climatology import Climatology
-from weatherml.data.period import Period, overlap, select, time_step_of
+from weatherml.data.period import Period, overlap, select, stride_of, time_step_of
 from weatherml.errors import UserError
 from weatherml.state import StateSpec
 
@@ -86,7 +87,11 @@ class Statistics:
 
 
 def compute_statistics(
-    dataset: xr.Dataset, spec: StateSpec, period: Period, climatology: Climatology | None = None
+    dataset: xr.Dataset,
+    spec: StateSpec,
+    period: Period,
+    climatology: Climatology | None = None,
+    time_step: np.timedelta64 | None = None,
 ) -> Statistics:
     """Compute the statistics of a period, reading it once, block by block.
 
@@ -95,27 +100,31 @@ def compute_statistics(
         spec: Which channels.
         period: The training period.
         climatology: What to subtract first; statistics are then of anomalies.
+        time_step: What changes are taken over; the data's own step when None. Where it is longer they are taken between
+            every so many times, from the first on, which are then read again.
 
     Raises:
-        UserError: A channel has no valid cell, a mask that changes with time, or no variability.
+        UserError: A channel has no valid cell, a mask that changes with time, or no variability; or the step is no
+            multiple of the data's.
     """
     dataset = select(dataset, period)
     times = dataset["time"].values
-    time_step = time_step_of(times)
+    time_step = time_step or time_step_of(times)
+    stride = stride_of(times, time_step)
     valid = np.isfinite(_anomalies(read_block(dataset, spec, slice(1)), times[:1], climatology)[0])
     _require_cells(valid, spec)
     weights = valid * spec.grid.area_weights().astype(np.float64)
-    values, changes = _Moments(spec.n_channels), _Moments(spec.n_channels)
-    # The last time of the block before is kept, so that changes reach across blocks.
-    tail_times, tail = times[:0], np.zeros((0, *spec.shape))
-    for block_times, array in iterate_blocks(dataset, spec):
-        anomalies = _anomalies(array, block_times, climatology)
-        _require_constant_mask(anomalies, block_times, valid, spec)
-        anomalies[:, ~valid] = 0
-        values.add(anomalies, weights)
-        joined, joined_times = np.concatenate([tail, anomalies]), np.concatenate([tail_times, block_times])
-        changes.add(np.diff(joined, axis=0)[np.diff(joined_times) == time_step], weights)
-        tail_times, tail = block_times[-1:], anomalies[-1:]
+
+    def blocks(stride: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for block_times, array in iterate_blocks(dataset.isel(time=slice(None, None, stride)), spec):
+            anomalies = _anomalies(array, block_times, climatology)
+            _require_constant_mask(anomalies, block_times, valid, spec)
+            anomalies[:, ~valid] = 0
+            yield block_times, anomalies
+
+    values, changes = _moments(blocks(1), weights, time_step)
+    if stride > 1:
+        _, changes = _moments(blocks(stride), weights, time_step)
     _require_variability(values, changes, spec)
     mean, std, difference_std = (a.astype(np.float32) for a in (values.mean, values.std, changes.std))
     return Statistics(spec, mean, std, difference_std, valid, time_step, period, len(times))
@@ -156,6 +165,21 @@ class _Moments:
         self._squares += squares + shift**2 * self._weight * weight / total
         self.mean += shift * weight / total
         self._weight = total
+
+
+def _moments(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]], weights: np.ndarray, time_step: np.timedelta64
+) -> tuple[_Moments, _Moments]:
+    """Return the moments of arrays [time, channel, lat, lon], and of changes between those one step apart."""
+    values, changes = _Moments(len(weights)), _Moments(len(weights))
+    # The last time of the block before is kept, so that changes reach across blocks.
+    tail_times, tail = np.empty(0, "datetime64[ns]"), np.empty((0, *weights.shape))
+    for times, array in blocks:
+        values.add(array, weights)
+        joined, joined_times = np.concatenate([tail, array]), np.concatenate([tail_times, times])
+        changes.add(np.diff(joined, axis=0)[np.diff(joined_times) == time_step], weights)
+        tail_times, tail = times[-1:], array[-1:]
+    return values, changes
 
 
 def _anomalies(array: np.ndarray, times: np.ndarray, climatology: Climatology | None) -> np.ndarray:

@@ -3,13 +3,14 @@
 from itertools import combinations
 from typing import Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from weatherml.checkpoint import Prediction
 from weatherml.config import Config
 from weatherml.data.files import FilesConfig
 from weatherml.data.forcings import FORCINGS
-from weatherml.data.period import Period, overlap
+from weatherml.data.period import Period, overlap, stride_of, time_step_of
 from weatherml.data.simulated import PlanetConfig
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, SphericalConfig
@@ -78,6 +79,7 @@ class ExperimentConfig(Config):
         channels: Fields of the state, in the order of its arrays.
         periods: Who sees which times.
         climatology: What anomalies refer to.
+        time_step: Of the model, such as `24h`, a multiple of the data's; the data's own when None.
         reference: What normalisation subtracts: the global mean of each channel, or the climatology of place and date.
         forcings: What the network is told beside the state.
         model: A registered network, by name or with its sizes.
@@ -94,6 +96,7 @@ class ExperimentConfig(Config):
     channels: tuple[str, ...] = PRESETS["planet"]
     periods: PeriodsConfig = PeriodsConfig()
     climatology: ClimatologyConfig = ClimatologyConfig()
+    time_step: str | None = None
     reference: Literal["mean", "climatology"] = "mean"
     forcings: tuple[str, ...] = ()
     model: AnyNetwork = FourCastNetConfig(patch=(2, 4), width=128, depth=4, n_blocks=2, mlp_ratio=2.0)
@@ -117,6 +120,16 @@ class ExperimentConfig(Config):
     init_every: str = "9d"
     extremes: ExtremesConfig = ExtremesConfig()
     seed: int = Field(default=0, ge=0)
+
+    def step_of(self, times: np.ndarray) -> np.timedelta64:
+        """Return the model's time step, `timedelta64[ns]`, for data at rising `times` [time].
+
+        Raises:
+            UserError: It is no multiple of the data's.
+        """
+        step = time_step_of(times) if self.time_step is None else parse_duration(self.time_step)
+        stride_of(times, step)
+        return step
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
-from weatherml.data.period import Period, bounds, time_step_of
+from weatherml.data.period import Period, bounds, stride_of
 from weatherml.data.source import Source
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
@@ -61,7 +61,8 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
     for channel in spec.channels:
         if channel not in holdings.channels:
             raise UserError(f"the data have no {channel}{nearest(str(channel), map(str, holdings.channels))}")
-    one_batch = config.training.batch_size + config.training.longest_rollout
+    stride = stride_of(holdings.times, config.step_of(holdings.times))
+    one_batch = config.training.batch_size + config.training.longest_rollout * stride
     n_needed = {"training": one_batch, "validation": one_batch, "test": 2}
     first, last = np.datetime_as_string(holdings.times[[0, -1]], unit="m")
     for name, period in config.periods:
@@ -88,7 +89,7 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
     Raises:
         UserError: There is none, or a lead is no multiple of the time step.
     """
-    time_step = time_step_of(times)
+    time_step = config.step_of(times)
     leads = config.forecast.lead_times(time_step)
     plan_to(leads, np.array([time_step]))  # refuses what the model cannot reach
     test = _within(times, config.periods.test)

@@ -66,7 +66,7 @@ class Phase:
 PHASES: dict[str, Phase] = {
     "ingest": Phase((), ("source",), "data.zarr"),
     "check": Phase(("ingest",), (), "findings.txt"),
-    "statistics": Phase(("check",), ("channels", "periods", "climatology", "reference"), "statistics.nc"),
+    "statistics": Phase(("check",), ("channels", "periods", "climatology", "time_step", "reference"), "statistics.nc"),
     "train": Phase(
         ("statistics",), ("forcings", "model", "prediction", "training", "seed"), "training/checkpoints/last"
     ),
@@ -174,7 +174,8 @@ class Experiment:
         periods, harmonics = self.config.periods, self.config.climatology
         climatology = Climatology.fit(self.store, self.spec, periods.training, harmonics.n_annual, harmonics.n_diurnal)
         reference = climatology if self.config.reference == "climatology" else None
-        statistics = compute_statistics(self.store, self.spec, periods.training, reference)
+        time_step = self.config.step_of(self.store["time"].values)
+        statistics = compute_statistics(self.store, self.spec, periods.training, reference, time_step)
         climatology.save(self.folder / "climatology.nc")
         statistics.save(self.path("statistics"))
 

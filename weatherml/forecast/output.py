@@ -124,7 +124,7 @@ class StoreOutput:
             raise UserError(f"output {path} exists; choose another path, or pass overwrite to replace it")
         self._path, self._partial, self._layout = path, path.with_name(f".{path.name}{PARTIAL}"), layout
         self._attributes = dict(attributes)
-        with self._explaining_errors():
+        with explaining_errors(path):
             self._group = self._resume(overwrite)
             self._arrays = dict(self._group.arrays())
             self.n_waves = self._attribute("n_waves")
@@ -140,7 +140,7 @@ class StoreOutput:
             "number": layout.numbers[numbers],
         }
         piece = to_dataset(values[None], layout.spec, coords)
-        with self._explaining_errors():
+        with explaining_errors(self._path):
             for name, field in piece.data_vars.items():
                 self._arrays[str(name)][init : init + 1, leads, numbers] = field.values
 
@@ -148,18 +148,14 @@ class StoreOutput:
         """Note that a wave is whole, and which of its members failed."""
         self.n_waves += 1
         failed = [*self._attribute("failed"), *failures]
-        with self._explaining_errors():
+        with explaining_errors(self._path):
             self._group.attrs.update({"n_waves": self.n_waves, "failed": failed})
 
     def finish(self) -> xr.Dataset:
         """Give the store its name, and open it."""
-        old = self._path.with_name(f".{self._path.name}.old")
-        with self._explaining_errors():
+        with explaining_errors(self._path):
             self._group.attrs.update({"complete": True})
-            if self._path.exists():
-                os.replace(self._path, old)
-            os.replace(self._partial, self._path)
-        shutil.rmtree(old, ignore_errors=True)
+            put_in_place(self._partial, self._path)
         return open_forecast(self._path)
 
     def _attribute(self, name: str) -> Any:
@@ -173,8 +169,10 @@ class StoreOutput:
                 f"{self._partial} holds part of another forecast; choose another path, or pass overwrite to drop it"
             )
         shutil.rmtree(self._partial, ignore_errors=True)
-        _require_space(self._path, self._layout.n_bytes)
-        return _create_store(self._partial, self._layout, self._attributes)
+        require_space(self._path, self._layout.n_bytes)
+        n_leads, n_numbers = self._layout.chunk
+        chunk = {"init_time": 1, "lead_time": n_leads, "number": n_numbers}
+        return create_store(self._partial, self._layout.cell, self._layout.coords, chunk, self._attributes)
 
     def _is_begun(self) -> bool:
         """Return whether this very forecast was interrupted here."""
@@ -184,14 +182,25 @@ class StoreOutput:
             return False
         return bool(found == self._attributes["request"])
 
-    @contextmanager
-    def _explaining_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(
-                f"cannot write {self._path}: {error.strerror or error}; make room, then run the same forecast again"
-            ) from error
+
+@contextmanager
+def explaining_errors(path: Path) -> Iterator[None]:
+    """Turn what a disk refuses into one line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}; make room, then run the same forecast again"
+        ) from error
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Give a whole folder its name; what is there already goes only then."""
+    old = path.with_name(f".{path.name}.old")
+    if path.exists():
+        os.replace(path, old)
+    os.replace(partial, path)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def open_forecast(path: str | Path) -> xr.Dataset:
@@ -217,10 +226,24 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     return dataset
 
 
-def _create_store(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> zarr.Group:
-    cell = layout.cell
-    axes = {**layout.coords, **{name: cell[name] for name in ("level", "latitude", "longitude") if name in cell.coords}}
-    frame = with_metadata(xr.Dataset(coords=axes))
+def create_store(
+    path: Path,
+    cell: xr.Dataset,
+    coords: Mapping[str, np.ndarray],
+    chunk: Mapping[str, int],
+    attributes: Mapping[str, Any],
+) -> zarr.Group:
+    """Declare a forecast store without its values.
+
+    Args:
+        path: The store.
+        cell: Its fields at one place along `coords`: names, other dimensions, types and attributes.
+        coords: Values of the leading dimensions.
+        chunk: Length of a chunk along them; the other dimensions stay whole.
+        attributes: Global attributes.
+    """
+    others = {name: cell[name] for name in cell.coords if name not in (*coords, "valid_time")}
+    frame = with_metadata(xr.Dataset(coords={**coords, **others}))
     for times in ("init_time", "valid_time"):
         frame[times].encoding = dict(_TIME_ENCODING)
     frame.to_zarr(path, zarr_format=3, consolidated=False, mode="w-")
@@ -230,9 +253,9 @@ def _create_store(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> 
         group.create_array(
             str(name),
             shape=tuple(sizes.values()),
-            chunks=_chunks(sizes, layout.chunk),
-            dtype="float32",
-            fill_value=np.nan,
+            chunks=_chunks(sizes, chunk),
+            dtype=field.dtype,
+            fill_value=np.nan if field.dtype.kind == "f" else 0,
             compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
             dimension_names=tuple(sizes),
             attributes={**field.attrs, "coordinates": "valid_time"},
@@ -242,16 +265,20 @@ def _create_store(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> 
     return group
 
 
-def _chunks(sizes: Mapping[str, int], chunk: tuple[int, int]) -> tuple[int, ...]:
+def _chunks(sizes: Mapping[str, int], chunk: Mapping[str, int]) -> tuple[int, ...]:
     """Return chunks of one initial time, as many leads and members as arrive together, and whole maps of all levels."""
-    n_leads, n_numbers = chunk
-    chunks = {**sizes, "init_time": 1, "lead_time": n_leads, "number": n_numbers}
-    if 4 * math.prod(chunks.values()) > _CHUNK_BYTES:
+    chunks = {dim: chunk.get(dim, size) for dim, size in sizes.items()}
+    if "number" in chunks and 4 * math.prod(chunks.values()) > _CHUNK_BYTES:
         chunks["number"] = 1
     return tuple(chunks.values())
 
 
-def _require_space(path: Path, n_bytes: int) -> None:
+def require_space(path: Path, n_bytes: int) -> None:
+    """Require that the disk has room for an output.
+
+    Raises:
+        UserError: It has not.
+    """
     existing = next(parent for parent in path.absolute().parents if parent.exists())
     free = shutil.disk_usage(existing).free
     if n_bytes > free:

@@ -126,7 +126,7 @@ class Accumulator:
             self.sketch.merge(other.sketch)
 
     def results(self) -> dict[str, np.ndarray]:
-        """Return what is asked for, by statistic: `[*cell]`, `quantile` and `exceedance` with a first axis of theirs."""
+        """Return what is asked for by statistic, `[*cell]`; `quantile` and `exceedance` have a first axis of their own."""
         moments = self.moments
         mean = np.where(moments.count > 0, moments.mean, np.nan)
         known = {"mean": mean, "spread": moments.spread, "minimum": moments.minimum, "maximum": moments.maximum}
@@ -205,6 +205,10 @@ def _exceedance(shares: np.ndarray, channel: Channel, config: StatisticsConfig, 
     }
     dims = ("init_time", "lead_time", dim, "latitude", "longitude")
     field = (dims, shares.swapaxes(0, 1)[None], attributes)
-    threshold = (dim, np.asarray(config.thresholds_of(channel)), {"units": channel.units, "long_name": f"{words} threshold"})
+    threshold = (
+        dim,
+        np.asarray(config.thresholds_of(channel)),
+        {"units": channel.units, "long_name": f"{words} threshold"},
+    )
     coords = {name: frame[name] for name in dims if name in frame.coords}
     return xr.Dataset({f"{channel}_exceedance": field}, {**coords, dim: threshold})

@@ -1,0 +1,61 @@
+"""Members that come in waves, without a model; a program that reduces them and can be killed at any instant."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from tiny_forecast import TIME_STEP, TIMES
+
+from weatherml.forecast.ensemble import plan_waves
+from weatherml.forecast.output import Layout
+from weatherml.forecast.reduced_output import StatisticsOutput
+from weatherml.forecast.reduction import StatisticsConfig
+from weatherml.grid import LatLonGrid
+from weatherml.state import StateSpec, parse_channels
+
+SPEC = StateSpec(parse_channels(["z500", "t850", "sst"]), LatLonGrid.regular(5, 8))
+N_SLOTS = 4
+# Groups of slots that are not full share waves, so an initial time may come twice in one.
+LAYOUT = Layout(
+    SPEC, TIMES[:2], np.arange(1, 4) * TIME_STEP, np.array([0, 1, 2, 3, 4, 6, 8, 9, 13, 14, 15, 17]), (2, N_SLOTS)
+)
+CONFIG = StatisticsConfig(
+    minimum=True,
+    maximum=True,
+    quantiles=(0.2, 0.5),
+    thresholds={"t850": (250.0, 260.0), "sst": (271.0,)},
+    sketch_size=4,
+)
+ATTRIBUTES = {"request": "these waves"}
+WAVES = plan_waves(LAYOUT.init_times, LAYOUT.numbers, N_SLOTS)
+
+
+def members_of(init, numbers, leads):
+    """Return `[lead, number, channel, lat, lon]`; sea surface temperature has a mask, and number 9 fails."""
+    fields = []
+    for number in numbers:
+        rng = np.random.default_rng([init, number])
+        member = rng.normal(255, 9, (3, *SPEC.shape)).astype(np.float32)
+        member[:, SPEC.index("sst"), 2:4, 3:7] = np.nan
+        member[1:] = np.nan if number == 9 else member[1:]
+        fields.append(member)
+    return np.stack(fields, axis=1)[leads]
+
+
+def run(output, pause=0.0):
+    """Do what a stream does."""
+    for position, wave in enumerate(WAVES[output.n_waves :], start=output.n_waves):
+        for start, stop in ((0, 2), (2, 3)):
+            for block in wave:
+                values = members_of(block.init, block.numbers, slice(start, stop))
+                output.write((block.init, start, block.first), values)
+                time.sleep(pause)
+        output.end_wave([f"failure in wave {position}"])
+    return output.finish()
+
+
+if __name__ == "__main__":
+    reduced = StatisticsOutput(Path(sys.argv[1]), LAYOUT, ATTRIBUTES, CONFIG, overwrite=False)
+    print("begun", flush=True)
+    run(reduced, pause=0.01)

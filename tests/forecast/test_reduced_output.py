@@ -1,0 +1,200 @@
+"""Reduced output: the statistics are those of all members, each counted once, whatever is killed when."""
+
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections import namedtuple
+
+import numpy as np
+import pytest
+import reduced_waves
+import xarray as xr
+import zarr
+from reduced_waves import ATTRIBUTES, CONFIG, LAYOUT, N_SLOTS, WAVES, members_of, run
+from zarr.storage import LocalStore
+
+from weatherml.errors import UserError
+from weatherml.forecast import open_forecast, reduced_output
+from weatherml.forecast.output import Layout, StoreOutput
+from weatherml.forecast.reduced_output import MemoryStatistics, StatisticsOutput, accumulator_bytes
+from weatherml.forecast.reduction import Accumulator, assemble
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "statistics.zarr"
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    return run(begin(tmp_path_factory.mktemp("whole") / "statistics.zarr")).load()
+
+
+def begin(path, overwrite=False, attributes=ATTRIBUTES):
+    return StatisticsOutput(path, LAYOUT, attributes, CONFIG, overwrite)
+
+
+def test_an_initial_time_comes_twice_in_one_wave():
+    """The hardest case for counting once; the other tests lean on it."""
+    assert any(len({block.init for block in wave}) < len(wave) for wave in WAVES)
+
+
+def test_statistics_on_disk_are_those_of_accumulators_in_memory(uninterrupted):
+    for init in range(2):
+        results = []
+        for position, channel in enumerate(LAYOUT.spec.channels):
+            accumulator = Accumulator.empty(CONFIG, channel, (3, *LAYOUT.spec.grid.shape))
+            for block in (block for wave in WAVES for block in wave if block.init == init):
+                members = members_of(init, block.numbers, slice(None))[:, :, position]
+                accumulator.update(np.moveaxis(members, 1, 0))
+            results.append(accumulator.results())
+        expected = assemble(results, LAYOUT.spec, CONFIG, LAYOUT.init_times[init], LAYOUT.lead_times)
+        xr.testing.assert_equal(uninterrupted.isel(init_time=[init]), expected)
+    counts = uninterrupted["temperature_count"].sel(level=850)
+    assert (counts.isel(lead_time=0) == 12).all()
+    assert (counts.isel(lead_time=1) == 11).all()  # number 9 failed
+
+
+def test_store_holds_what_memory_would(uninterrupted):
+    in_memory = run(MemoryStatistics(LAYOUT, ATTRIBUTES, CONFIG))
+    xr.testing.assert_identical(in_memory[list(uninterrupted.data_vars)], uninterrupted)
+
+
+def test_failures_are_listed(uninterrupted):
+    assert uninterrupted.attrs["failed"] == [f"failure in wave {position}" for position in range(len(WAVES))]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_write_that_is_torn_anywhere_leaves_nothing_counted_twice(path, monkeypatch, uninterrupted, seed):
+    """As kills: the fatal write leaves half a file, and nothing runs after it."""
+    rng, write, whole = random.Random(seed), LocalStore.set, reduced_output.write_bytes
+    left = [0]
+
+    async def torn(self, key, value, *rest):
+        left[0] -= 1
+        if left[0] < 0:
+            file = self.root / key
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(value.to_bytes()[: len(value) // 2])
+            raise Killed
+        await write(self, key, value, *rest)
+
+    def unmarked(file, content):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        whole(file, content)
+
+    monkeypatch.setattr(LocalStore, "set", torn)
+    monkeypatch.setattr(reduced_output, "write_bytes", unmarked)
+    left[0] = 60  # the arrays are declared
+    n_kills = 0
+    while not path.exists():
+        try:
+            run(begin(path))
+        except Killed:
+            n_kills += 1
+        left[0] = rng.randrange(40, 700)
+    assert n_kills >= 2
+    xr.testing.assert_identical(open_forecast(path).load(), uninterrupted)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_process_killed_at_any_instant_ends_with_the_same_bits(path, uninterrupted):
+    """With kill -9, at random instants, until the waves are through."""
+    rng, n_kills = random.Random(1), 0
+    while not path.exists():
+        words = [sys.executable, reduced_waves.__file__, path]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "begun\n"
+        if n_kills < 2:
+            time.sleep(rng.uniform(0.1, 0.6))
+            process.kill()
+            n_kills += 1
+        process.wait()
+    xr.testing.assert_identical(open_forecast(path).load(), uninterrupted)
+
+
+def test_resuming_counts_only_the_waves_that_are_missing(path):
+    output = begin(path)
+    (block,) = (block for block in WAVES[0] if block.init == 0)
+    for start, stop in ((0, 2), (2, 3)):
+        output.write((0, start, block.first), members_of(0, block.numbers, slice(start, stop)))
+    output.end_wave([])
+    assert begin(path).n_waves == 1
+
+
+def test_another_forecast_does_not_resume(path):
+    begin(path)
+    with pytest.raises(UserError, match="holds part of another forecast"):
+        begin(path, attributes={"request": "others"})
+    assert begin(path, overwrite=True, attributes={"request": "others"}).n_waves == 0
+
+
+def test_a_forecast_of_members_is_no_part_of_statistics(path):
+    StoreOutput(path, LAYOUT, ATTRIBUTES, overwrite=False)
+    with pytest.raises(UserError, match="holds part of another forecast"):
+        begin(path)
+
+
+def test_existing_output_is_refused_and_stays_until_its_replacement_is_whole(path, uninterrupted):
+    path.mkdir()
+    with pytest.raises(UserError, match="exists; choose another path"):
+        begin(path)
+    output = begin(path, overwrite=True)
+    assert not list(path.iterdir())
+    xr.testing.assert_identical(run(output).load(), uninterrupted)
+
+
+def test_statistics_without_room_are_refused_beforehand(path, monkeypatch):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1000))
+    with pytest.raises(UserError, match=r"needs up to .* GB and .* has 1e-06 GB free"):
+        begin(path)
+    assert not list(path.parent.iterdir())
+
+
+def test_the_room_asked_for_is_what_the_accumulators_take(path):
+    output = begin(path)
+    for wave in WAVES:
+        for block in wave:
+            output.write((block.init, 0, block.first), members_of(block.init, block.numbers, slice(0, 2)))
+            output.write((block.init, 2, block.first), members_of(block.init, block.numbers, slice(2, 3)))
+        output.end_wave([])
+    files = (path.parent / f".{path.name}.partial" / "accumulators").rglob("c/**/*")
+    taken = sum(file.stat().st_size for file in files if file.is_file())
+    # Chunks of two leads where there are three: a third more; slots that no member reached: less.
+    assert taken <= accumulator_bytes(LAYOUT, CONFIG) * 4 / 3
+    assert taken > accumulator_bytes(LAYOUT, CONFIG) / 2
+
+
+def test_waves_larger_than_the_sketch_are_counted_once_too(path):
+    layout = Layout(LAYOUT.spec, LAYOUT.init_times[:1], LAYOUT.lead_times, np.arange(22), (2, 11))
+    config = CONFIG.model_copy(update={"thresholds": {}})
+    output = StatisticsOutput(path, layout, ATTRIBUTES, config, overwrite=False)
+    for wave in (range(11), range(11, 22)):
+        for attempt in range(2):  # the first is killed at the end
+            if attempt:
+                output = StatisticsOutput(path, layout, ATTRIBUTES, config, overwrite=False)
+            for start, stop in ((0, 2), (2, 3)):
+                output.write((0, start, wave.start), members_of(0, wave, slice(start, stop)))
+        output.end_wave([])
+    found = output.finish()["temperature_quantile"].values
+    sketches = Accumulator.empty(config, LAYOUT.spec.channels[1], (3, *LAYOUT.spec.grid.shape))
+    for wave in (range(11), range(11, 22)):
+        sketches.update(np.moveaxis(members_of(0, wave, slice(None))[:, :, 1], 1, 0))
+    expected = sketches.results()["quantile"].swapaxes(0, 1)
+    np.testing.assert_array_equal(found[0, :, :, 1], expected)
+
+
+def test_declared_arrays_are_not_compressed_and_lie_in_pieces_that_come_together(path):
+    begin(path)
+    group = zarr.open_group(path.parent / f".{path.name}.partial" / "accumulators", mode="r")
+    assert group["mean"].chunks == (1, 1, 2, 1, 5, 8)
+    assert group["level_0"].shape == (2 * N_SLOTS, 2, 3, 3, 5, 8)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
@@ -59,10 +60,21 @@ def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = 
         raise UserError(f"{origin}: {_explain(kind, error.errors()[0])}") from None
 
 
-def from_registry(registry: Registry[type[ConfigT]]) -> Callable[[Any], Any]:
-    """Return a validator that turns a name, or the mapping a file holds, into the registered configuration."""
+def from_registry(
+    registry: Registry[type[ConfigT]], presets: Mapping[str, ConfigT] = MappingProxyType({})
+) -> Callable[[Any], Any]:
+    """Return a validator that turns a name, or the mapping a file holds, into the registered configuration.
+
+    Args:
+        registry: Classes by name.
+        presets: Instances that have a name of their own.
+    """
 
     def look_up(value: Any) -> Any:
+        if isinstance(value, str) and value in presets:
+            return presets[value]
+        if isinstance(value, str) and value not in registry:
+            raise UserError(f"unknown {registry.kind} {value!r}{nearest(value, {*registry, *presets})}")
         content = {"name": value} if isinstance(value, str) else value
         if not isinstance(content, Mapping):
             return value

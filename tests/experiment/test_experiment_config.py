@@ -9,6 +9,8 @@ from weatherml.config import apply_overrides, from_mapping, load_yaml
 from weatherml.errors import UserError
 from weatherml.experiment import ExperimentConfig
 from weatherml.forecast import GaussianConfig
+from weatherml.models import PanguConfig
+from weatherml.variables import PRESETS as VARIABLE_SETS
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
@@ -39,6 +41,13 @@ def test_an_override_of_another_kind_takes_nothing_from_the_default():
     assert config.source.paths == ("a.nc",)
 
 
+def test_channel_sets_and_networks_have_names():
+    config = build("channels=pangu", "model=pangu_lite", "extremes.channel=t850", "forecast.channels=null")
+    assert config.channels == VARIABLE_SETS["pangu"]
+    assert config.model == PanguConfig(patch=(2, 8, 8))
+    assert from_mapping(ExperimentConfig, config.model_dump(mode="json")) == config
+
+
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
@@ -47,6 +56,8 @@ def test_an_override_of_another_kind_takes_nothing_from_the_default():
         ("periods.test=['2000-01-07', '2000-01-08']", "training period .* overlaps the test period"),
         ("periods.test=['2000-01-16', '2000-01-11']", "period must run forward"),
         ("periods.test=[soon, later]", "'soon', which is no date"),
+        ("channels=pango", "channels: unknown channel set 'pango'; did you mean 'pangu'"),
+        ("model=pangu_light", "unknown model 'pangu_light'; did you mean 'pangu_lite'"),
         ("channels=[z500, t850, zz850]", "unknown variable 'zz'"),
         ("channels=[z500, u850]", "forecast.channels: temperature_850 is not among channels"),
         ("forecast.channels=[z500]", "extremes.channel: temperature_850 is not among the channels of the forecast"),

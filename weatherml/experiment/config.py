@@ -1,10 +1,10 @@
 """One file, one experiment: what is learned from which data, and how it is judged."""
 
 from itertools import combinations
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from weatherml.checkpoint import Prediction
 from weatherml.config import Config
@@ -20,6 +20,15 @@ from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels
 from weatherml.training import OptimizerConfig, Stage, TrainingConfig
 from weatherml.variables import PRESETS
+
+
+def _channel_set(value: Any) -> Any:
+    """Turn the name of a channel set into its channels."""
+    if not isinstance(value, str):
+        return tuple(value) if isinstance(value, list) else value
+    if value not in PRESETS:
+        raise UserError(f"unknown channel set {value!r}{nearest(value, PRESETS)}")
+    return PRESETS[value]
 
 
 class PeriodsConfig(Config):
@@ -76,13 +85,13 @@ class ExperimentConfig(Config):
     Attributes:
         title: Heads the report.
         source: Where the data come from.
-        channels: Fields of the state, in the order of its arrays.
+        channels: Fields of the state, in the order of its arrays, or the name of a set of them (`fourcastnet`, `pangu`).
         periods: Who sees which times.
         climatology: What anomalies refer to.
         time_step: Of the model, such as `24h`, a multiple of the data's; the data's own when None.
         reference: What normalisation subtracts: the global mean of each channel, or the climatology of place and date.
         forcings: What the network is told beside the state.
-        model: A registered network, by name or with its sizes.
+        model: A preset's name, or a registered network with its sizes.
         prediction: What its output means.
         training: How it learns.
         forecast: Leads, members, and what is kept.
@@ -93,7 +102,7 @@ class ExperimentConfig(Config):
 
     title: str = "A forecast of a simulated planet"
     source: PlanetConfig | FilesConfig = Field(default=PlanetConfig(), discriminator="name")
-    channels: tuple[str, ...] = PRESETS["planet"]
+    channels: Annotated[tuple[str, ...], BeforeValidator(_channel_set)] = PRESETS["planet"]
     periods: PeriodsConfig = PeriodsConfig()
     climatology: ClimatologyConfig = ClimatologyConfig()
     time_step: str | None = None

@@ -3,9 +3,10 @@
 from weatherml.models.diagnostic import DiagnosticConfig
 from weatherml.models.diagnostic import registry as diagnostics
 from weatherml.models.fourcastnet import FourCastNet, FourCastNetConfig
-from weatherml.models.network import AnyNetwork, Network, NetworkConfig, registry
+from weatherml.models.network import Network, NetworkConfig, registry
 from weatherml.models.pangu import Pangu, PanguConfig
 from weatherml.models.precipitation import Precipitation, PrecipitationConfig
+from weatherml.models.presets import AnyNetwork
 from weatherml.models.published_fourcastnet import load_published
 from weatherml.models.published_pangu import load_published_pangu
 from weatherml.models.sfno import SFNO, SFNOConfig

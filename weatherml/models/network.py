@@ -1,13 +1,12 @@
 """What every network has: a configuration that builds it, looked up by name."""
 
 from abc import abstractmethod
-from typing import Annotated, Protocol
+from typing import Protocol
 
 from flax import nnx
 from jax import Array
-from pydantic import BeforeValidator, SerializeAsAny
 
-from weatherml.config import Config, from_registry
+from weatherml.config import Config
 from weatherml.registry import Registry
 from weatherml.state import StateSpec
 
@@ -43,6 +42,3 @@ class NetworkConfig(Config):
 
 
 registry: Registry[type[NetworkConfig]] = Registry("model")
-
-AnyNetwork = Annotated[SerializeAsAny[NetworkConfig], BeforeValidator(from_registry(registry))]
-"""A configuration field that takes any registered network, by name alone or with its sizes."""

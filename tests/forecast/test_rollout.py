@@ -6,6 +6,8 @@ import pytest
 from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, Explosion, make_analysis, make_forecaster
 
 from weatherml.forecast import ForecastConfig, rollout
+from weatherml.forecast.analyses import Analyses
+from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.output import Layout
 from weatherml.forecast.rollout import outputs_per_chunk
@@ -33,10 +35,10 @@ def most_bytes_alive(n_leads, n_members):
     forecaster = make_forecaster(Advection())
     config = ForecastConfig(members=n_members, perturbation="spherical", batch=3)
     layout = Layout(SPEC, TIMES[:1], np.arange(1, n_leads + 1) * TIME_STEP, np.arange(n_members), (4, 3))
-    state = np.zeros(SPEC.shape, np.float32)
-    stream = Stream(
-        Itinerary.to(layout.lead_times, forecaster.models), forecaster.normalizer, config, layout, lambda time: state
-    )
+    analyses = Analyses(make_analysis(), forecaster.normalizer)
+    initial_states = InitialStates.build(config, TIMES[:1], analyses, forecaster.models)
+    itinerary = Itinerary.to(layout.lead_times, forecaster.models)
+    stream = Stream(itinerary, forecaster.normalizer, config, layout, initial_states)
     alive = []
     stream.run(Discard(), lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays())))
     return max(alive)

@@ -1,15 +1,27 @@
 """From a checkpoint to ensemble forecasts: rollout in constant memory, reproducible members, streamed output."""
 
+from weatherml.forecast.analysis_ensemble import AnalysisEnsembleConfig
+from weatherml.forecast.breeding import BredConfig
+from weatherml.forecast.combined import CombinedConfig
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
+from weatherml.forecast.lagged import LaggedConfig
+from weatherml.forecast.noise import GaussianConfig, PerlinConfig, SphericalConfig
 from weatherml.forecast.output import open_forecast
-from weatherml.forecast.perturbations import GaussianConfig, PerturbationConfig, SphericalConfig
+from weatherml.forecast.perturbations import PerturbationConfig
+from weatherml.forecast.stochastic import SpptConfig
 
 __all__ = [
+    "AnalysisEnsembleConfig",
+    "BredConfig",
+    "CombinedConfig",
     "ForecastConfig",
     "Forecaster",
     "GaussianConfig",
+    "LaggedConfig",
+    "PerlinConfig",
     "PerturbationConfig",
     "SphericalConfig",
+    "SpptConfig",
     "open_forecast",
 ]

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,8 +16,10 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
+from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import ForecastConfig
+from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.model import Model
 from weatherml.forecast.output import Layout, MemoryOutput, Output, StoreOutput
@@ -182,12 +183,14 @@ class Forecaster:
         """
         init_times = _init_times(init_time)
         analysis = on_grid(analysis, self.spec.grid)
-        _require_fitting(analysis, self.spec, init_times)
+        has_members = config.perturbation is not None and config.perturbation.reads_members
+        _require_fitting(analysis, self.spec, init_times, has_members)
         layout = self._layout(init_times, config)
-        read_state = lru_cache(maxsize=2)(lambda time: self._read_state(analysis, time))
+        analyses = Analyses(analysis, self.normalizer)
+        initial_states = InitialStates.build(config, init_times, analyses, self.models)
         kept = [d for d in self.diagnostics if not set(layout.spec.channels).isdisjoint(d.outputs)]
-        stream = Stream(self.itinerary(config), self.normalizer, config, layout, read_state, kept)
-        read_state(init_times[0])  # an unusable analysis should stop here, before anything is made at `output`
+        stream = Stream(self.itinerary(config), self.normalizer, config, layout, initial_states, kept)
+        analyses.read(init_times[0])  # an unusable analysis should stop here, before anything is made at `output`
         attributes = self._attributes(init_times, config)
         destination: Output
         if output is None:
@@ -206,18 +209,6 @@ class Forecaster:
         spec = StateSpec(channels, self.spec.grid)
         n_leads = outputs_per_chunk(len(lead_times), 4 * config.n_slots * int(np.prod(spec.shape)))
         return Layout(spec, init_times, lead_times, numbers, (n_leads, min(config.n_slots, len(numbers))))
-
-    def _read_state(self, analysis: xr.Dataset, time: np.datetime64) -> np.ndarray:
-        """Return the normalised analysis `[channel, lat, lon]` at one time."""
-        state = self.normalizer.normalize(to_array(analysis.sel(time=time), self.spec), np.asarray(time))
-        missing = ~np.isfinite(state).all(axis=(1, 2))
-        if missing.any():
-            name = self.spec.names[int(np.argmax(missing))]
-            raise UserError(
-                f"analysis at {time} has missing values of {name} in cells that had data in training; choose another"
-                " init_time or mend the data"
-            )
-        return state
 
     def _attributes(self, init_times: np.ndarray, config: ForecastConfig) -> dict[str, Any]:
         """Return global attributes; `request` is the same when and only when the forecast is."""
@@ -259,9 +250,9 @@ def _init_times(init_time: InitTimes) -> np.ndarray:
     return times
 
 
-def _require_fitting(analysis: xr.Dataset, spec: StateSpec, init_times: np.ndarray) -> None:
+def _require_fitting(analysis: xr.Dataset, spec: StateSpec, init_times: np.ndarray, has_members: bool) -> None:
     """Require the channels, the grid and the times, without reading a value."""
-    if {"time"} != set(analysis.dims) - {"level", "latitude", "longitude"}:
+    if {"time"} != set(analysis.dims) - {"level", "latitude", "longitude", *(("number",) if has_members else ())}:
         raise UserError(
             f"analysis must have the dimensions time, level, latitude, longitude, got {sorted(map(str, analysis.dims))}"
             "; select along the others"

@@ -1,56 +1,114 @@
-"""What makes the members of an ensemble differ: noise added to the normalised initial state."""
+"""What makes the members of an ensemble differ: what a perturbation is, and the registry of them."""
 
-from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Protocol
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from pydantic import BeforeValidator, Field, PositiveFloat, SerializeAsAny
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PlainSerializer, SerializeAsAny
 
 from weatherml.config import Config, from_registry
 from weatherml.data.statistics import Statistics
-from weatherml.forecast.spherical import RandomField
-from weatherml.registry import Registry
+from weatherml.errors import UserError
+from weatherml.forecast.analyses import Analyses
+from weatherml.forecast.tendencies import StochasticTendencies
+from weatherml.registry import Registry, nearest
+from weatherml.state import Channel, StateSpec
+from weatherml.variables import find
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What a perturbation may lean on.
+
+    Attributes:
+        statistics: Of the states: channels, grid, and the units of amplitudes.
+        analyses: Where initial states come from.
+        init_times: All that are asked for, `datetime64[ns]` [init_time].
+        numbers: All that are asked for, [number].
+        keys: From initial times and numbers, both `[batch]`, to the members' random keys `[batch]`.
+        propagate: From states `[batch, channel, lat, lon]`, their times and durations, both `[batch]`, to the states
+            that the models reach after them.
+        time_step: The shortest duration that they step, `timedelta64[ns]`.
+    """
+
+    statistics: Statistics
+    analyses: Analyses
+    init_times: np.ndarray
+    numbers: np.ndarray
+    keys: Callable[[np.ndarray, np.ndarray], Array]
+    propagate: Callable[[Array, np.ndarray, np.ndarray], Array]
+    time_step: np.timedelta64
 
 
 class Perturbation(Protocol):
-    """Perturbs one member; a pytree, so that it can pass into compiled functions."""
+    """Perturbs initial states. A member's perturbation does not depend on the others of its batch."""
 
-    def __call__(self, state: Array, key: Array) -> Array:
-        """Return the perturbed normalised state `[channel, lat, lon]`."""
+    def __call__(self, states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
+        """Return what to add to the members `numbers` [batch], float32 `[batch, channel, lat, lon]`.
+
+        Args:
+            states: Normalised analyses, `[batch, channel, lat, lon]`.
+            init_times: `datetime64` [batch].
+            numbers: Of the members [batch]; what comes for number 0 is not used.
+        """
+
+
+def _pairs(value: Any) -> Any:
+    return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+ChannelFactors = Annotated[
+    tuple[tuple[str, NonNegativeFloat], ...], BeforeValidator(_pairs), PlainSerializer(lambda pairs: dict(pairs))
+]
+"""A mapping from names of channels or variables to factors, as hashable pairs."""
 
 
 class PerturbationConfig(Config):
-    """What every perturbation has: a name and an amplitude.
+    """What every perturbation has: a name and a size.
 
     Attributes:
         name: The key in the registry.
-        scale: Standard deviation of the noise in `unit`.
-        unit: `std`: standard deviations of each channel; `tendency`: standard deviations of its change over one step,
-            which gives slowly varying channels less noise.
+        scale: How strong it is; each kind says in what.
+        amplitude: By channel (`t2m`, `geopotential_500`) or variable (`temperature`: all its levels), a factor on
+            `scale`; 1 where not named. A channel's own factor wins over its variable's.
     """
 
     name: str
     scale: float = Field(ge=0)
-    unit: Literal["std", "tendency"] = "std"
+    amplitude: ChannelFactors = ()
 
-    @abstractmethod
-    def build(self, statistics: Statistics) -> Perturbation:
-        """Build for the channels and the grid of `statistics`."""
-
-    def amplitude(self, statistics: Statistics) -> np.ndarray:
-        """Return the standard deviation in normalised units, float32 `[channel, lat, lon]`, 0 where not valid.
+    def perturbation(self, setting: Setting) -> Perturbation | None:
+        """Build what acts on initial states; None where nothing does.
 
         Raises:
-            UserError: The unit is that of tendencies, whose size is not known.
+            UserError: The analyses or the models do not have what the members that are asked for need.
         """
-        unit = statistics.tendency_scale() if self.unit == "tendency" else 1.0
-        per_channel = np.broadcast_to(self.scale * unit, statistics.std.shape)
-        amplitude: np.ndarray = (per_channel[:, None, None] * statistics.valid).astype(np.float32)
-        return amplitude
+        return None
+
+    def tendencies(self, statistics: Statistics, tick: np.timedelta64) -> StochasticTendencies | None:
+        """Build what acts on every step of the models, with a pattern for every tick; None where nothing does."""
+        return None
+
+    @property
+    def reads_members(self) -> bool:
+        """Whether initial states come from the dimension `number` of the analyses."""
+        return False
+
+    def factors(self, statistics: Statistics) -> np.ndarray:
+        """Return `scale` times `amplitude`, float32 `[channel, lat, lon]`, 0 where not valid.
+
+        Raises:
+            UserError: `amplitude` names what the state does not have.
+        """
+        spec = statistics.spec
+        factors = np.full(spec.n_channels, self.scale)
+        chosen = [(_channels_named(name, spec), factor) for name, factor in self.amplitude]
+        for channels, factor in sorted(chosen, key=lambda choice: -len(choice[0])):
+            factors[channels] = self.scale * factor
+        valid: np.ndarray = factors[:, None, None] * statistics.valid
+        return valid.astype(np.float32)
 
 
 registry: Registry[type[PerturbationConfig]] = Registry("perturbation")
@@ -59,59 +117,22 @@ AnyPerturbation = Annotated[SerializeAsAny[PerturbationConfig], BeforeValidator(
 """A configuration field that takes any registered perturbation, by name alone or with its parameters."""
 
 
-@registry.register("gaussian")
-class GaussianConfig(PerturbationConfig):
-    """Noise independent at every point and channel, as FourCastNet's ensemble (arXiv 2202.11214, section 4.3)."""
-
-    name: Literal["gaussian"] = "gaussian"
-    scale: float = Field(default=0.3, ge=0)
-
-    def build(self, statistics: Statistics) -> Perturbation:
-        """Build for the channels and the grid of `statistics`."""
-        return Gaussian(jnp.asarray(self.amplitude(statistics)))
-
-
-@registry.register("spherical")
-class SphericalConfig(PerturbationConfig):
-    """Noise that is smooth on the sphere, independent between channels.
-
-    White noise dies within the first steps, since models and atmosphere damp the smallest scales; noise on the scale of
-    weather systems grows.
-
-    Attributes:
-        length: Correlation length, km.
-    """
-
-    name: Literal["spherical"] = "spherical"
-    scale: float = Field(default=0.1, ge=0)
-    length: PositiveFloat = 500.0
-
-    def build(self, statistics: Statistics) -> Perturbation:
-        """Build for the channels and the grid of `statistics`."""
-        field = RandomField.build(statistics.spec.grid, self.length)
-        return Spherical(jnp.asarray(self.amplitude(statistics)), field)
+def _channels_named(name: str, spec: StateSpec) -> list[int]:
+    """Return the positions of a channel, or of all channels of a variable."""
+    wanted = _full_name(name)
+    channels = [index for index, c in enumerate(spec.channels) if wanted in (c.variable, str(c))]
+    if not channels:
+        raise UserError(
+            f"amplitude names {name!r}, which is no channel or variable of the state"
+            f"{nearest(wanted, {*spec.names, *spec.variables})}"
+        )
+    return channels
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Gaussian:
-    """White noise; `amplitude` is `[channel, lat, lon]`."""
-
-    amplitude: Array
-
-    def __call__(self, state: Array, key: Array) -> Array:
-        """Return the perturbed normalised state `[channel, lat, lon]`."""
-        return state + self.amplitude * jax.random.normal(key, state.shape)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Spherical:
-    """Smooth noise; `amplitude` is `[channel, lat, lon]`."""
-
-    amplitude: Array
-    field: RandomField
-
-    def __call__(self, state: Array, key: Array) -> Array:
-        """Return the perturbed normalised state `[channel, lat, lon]`."""
-        return state + self.amplitude * self.field.draw(key, len(state))
+def _full_name(name: str) -> str:
+    for parse in (lambda text: find(text).name, Channel.parse):
+        try:
+            return str(parse(name))
+        except UserError:
+            continue
+    return name

@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from weatherml.forecast.perturbations import Perturbation
+from weatherml.forecast.tendencies import Noise
 
 CHUNK_BYTES = 64 * 2**20
 """Size of the outputs that leave the device at once: small against any memory, large against the cost of one call."""
@@ -30,6 +30,7 @@ def advance(
     forcing: Array,
     n_outputs: Array,
     keep: tuple[int, ...],
+    noise: Noise,
 ) -> tuple[Array, Array]:
     """Advance a batch of members through one chunk.
 
@@ -43,21 +44,27 @@ def advance(
         forcing: At the time that each step starts from, `[output, step, batch, forcing, lat, lon]`.
         n_outputs: How many of the outputs to compute.
         keep: Positions of the channels that leave the device: first come the state's, then those of the diagnostics.
+        noise: What perturbs every step, and its patterns `[output, step, batch, lat, lon]`; None where nothing does.
 
     Returns:
         The last states, and the kept channels of each output `[output, batch, channel, lat, lon]`, unset beyond
         `n_outputs`.
     """
     step, diagnostics = cast(Any, nnx.merge(graph, weights))
+    tendencies, patterns = noise or (None, None)
 
-    def one_step(states: Array, forcing: Array) -> tuple[Array, None]:
-        states = step(states, forcing)
-        finite = jnp.isfinite(states).all(axis=(1, 2, 3), keepdims=True)
-        return jnp.where(finite, states, jnp.nan), None
+    def one_step(states: Array, told: tuple[Array, Array | None]) -> tuple[Array, None]:
+        forcing, pattern = told
+        following = step(states, forcing)
+        if tendencies is not None and pattern is not None:
+            following = tendencies(states, following, pattern)
+        finite = jnp.isfinite(following).all(axis=(1, 2, 3), keepdims=True)
+        return jnp.where(finite, following, jnp.nan), None
 
     def one_output(position: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
         states, outputs = carry
-        states, _ = jax.lax.scan(one_step, states, forcing[position])
+        told = jax.tree.map(lambda array: array[position], (forcing, patterns))
+        states, _ = jax.lax.scan(one_step, states, told)
         fields = jnp.concatenate([states, *(diagnostic(states) for diagnostic in diagnostics)], axis=1)
         return states, outputs.at[position].set(fields[:, jnp.asarray(keep, jnp.int32)])
 
@@ -90,10 +97,3 @@ def rounding_quantum(largest_error: np.ndarray) -> np.ndarray:
     """Return the power of two, float32, whose multiples come within `largest_error` of any value."""
     quantum: np.ndarray = np.exp2(np.floor(np.log2(2 * largest_error))).astype(np.float32)
     return quantum
-
-
-@jax.jit
-def perturb(perturbation: Perturbation, states: Array, keys: Array, numbers: Array) -> Array:
-    """Perturb the members `numbers` [batch], `[batch, channel, lat, lon]`; number 0 stays as it is."""
-    perturbed = jax.vmap(perturbation)(states, keys)
-    return jnp.where(numbers[:, None, None, None] == 0, states, perturbed)

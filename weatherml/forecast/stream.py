@@ -14,11 +14,12 @@ from jax import Array
 from weatherml.data.normalization import Normalizer
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import Block, ForecastConfig, Wave, format_duration, member_keys, plan_waves
+from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.output import Layout, Output
-from weatherml.forecast.perturbations import Perturbation
-from weatherml.forecast.rollout import perturb, rounding_quantum, to_physical
+from weatherml.forecast.rollout import rounding_quantum, to_physical
 from weatherml.forecast.schedule import Burst
+from weatherml.forecast.tendencies import Noise, StochasticTendencies, TendencyNoise
 from weatherml.forecast.trajectory import Programs, Trajectory, join
 from weatherml.state import Channel
 
@@ -40,7 +41,7 @@ class Stream:
         normalizer: Of the whole state.
         config: What is asked for.
         layout: What is kept.
-        read_state: From an initial time to the normalised analysis `[channel, lat, lon]`.
+        initial_states: What members start from.
         diagnostics: Those of which something is kept.
     """
 
@@ -48,8 +49,11 @@ class Stream:
     normalizer: Normalizer
     config: ForecastConfig
     layout: Layout
-    read_state: Callable[[np.datetime64], np.ndarray]
+    initial_states: InitialStates
     diagnostics: Sequence[Diagnostic] = ()
+
+    def __post_init__(self) -> None:
+        _ = self._tendencies  # refuses amplitudes of what the state lacks
 
     def run(self, output: Output, progress: Progress | None = None) -> None:
         """Compute and write the waves that `output` does not have yet."""
@@ -68,28 +72,38 @@ class Stream:
         self, waves: Sequence[Wave], output: Output, writer: ThreadPoolExecutor
     ) -> Iterator[Future[None]]:
         for wave in waves:
-            trajectory = Trajectory(self._programs, self._initial_states(wave))
+            init_times, numbers = self._seats(wave)
+            trajectory = Trajectory(self._programs, self.initial_states(init_times, numbers))
+            noise = self._tendency_noise(init_times, numbers)
             failures: Failures = {}
             for leads, bursts in zip(self._chunks, self._programs.chunks, strict=True):
-                kept = join([trajectory.advance(burst, self._forcing(wave, burst)) for burst in bursts], bursts)
+                outputs = [trajectory.advance(b, self._forcing(wave, b), self._patterns(noise, b)) for b in bursts]
+                kept = join(outputs, bursts)
                 pieces = [self._to_physical(block, leads, kept) for block in wave]
                 yield writer.submit(self._write, output, wave, leads, pieces, failures)
 
-    def _initial_states(self, wave: Wave) -> Array:
-        """Return normalised states `[batch, channel, lat, lon]`, perturbed; padding is zero."""
-        states = np.zeros((self.config.n_slots, *self.normalizer.spec.shape), np.float32)
-        numbers = np.zeros(len(states), np.int64)
-        init_times = np.full(len(states), self.layout.init_times[wave[0].init])
+    def _seats(self, wave: Wave) -> tuple[np.ndarray, np.ndarray]:
+        """Return the initial time and the number of each slot, `[batch]`; padding is a control."""
+        numbers = np.zeros(self.config.n_slots, np.int64)
+        init_times = np.full(len(numbers), self.layout.init_times[wave[0].init])
         for block in wave:
-            slots = list(block.slots)
-            numbers[slots] = block.numbers
-            init_times[slots] = self.layout.init_times[block.init]
-            states[slots] = self.read_state(self.layout.init_times[block.init])
-        if self._perturbation is None:
-            return jnp.array(states)
-        keys = member_keys(self.config.seed, init_times, numbers, step=0)
-        perturbed: Array = perturb(self._perturbation, states, keys, numbers)
-        return perturbed
+            numbers[list(block.slots)] = block.numbers
+            init_times[list(block.slots)] = self.layout.init_times[block.init]
+        return init_times, numbers
+
+    def _tendency_noise(self, init_times: np.ndarray, numbers: np.ndarray) -> TendencyNoise | None:
+        """Return what perturbs every step of a wave, from the initial times and the numbers of its slots."""
+        if self._tendencies is None:
+            return None
+        ticks = range(1, self.itinerary.plan.leads[-1] + 1)
+        keys = [member_keys(self.config.seed, init_times, numbers, tick) for tick in ticks]
+        return TendencyNoise(self._tendencies, jnp.stack(keys), numbers)
+
+    def _patterns(self, noise: TendencyNoise | None, burst: Burst) -> Noise:
+        """Return what perturbs the calls of a burst; filled up to what its program has room for."""
+        if noise is None:
+            return None
+        return noise.during(np.resize(burst.starts + burst.step, (self._programs.capacity(burst), burst.n_calls)))
 
     def _forcing(self, wave: Wave, burst: Burst) -> np.ndarray:
         """Return the forcings at the start of each call, `[output, call, batch, forcing, lat, lon]`."""
@@ -144,9 +158,9 @@ class Stream:
         return Programs(self.itinerary, diagnostics, tuple(self._kept_channels), self.layout.chunk[0])
 
     @cached_property
-    def _perturbation(self) -> Perturbation | None:
+    def _tendencies(self) -> StochasticTendencies | None:
         chosen = self.config.perturbation
-        return None if chosen is None else chosen.build(self.normalizer.statistics)
+        return None if chosen is None else chosen.tendencies(self.normalizer.statistics, self.itinerary.unit)
 
     @cached_property
     def _derived(self) -> list[Channel]:

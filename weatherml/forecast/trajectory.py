@@ -12,6 +12,7 @@ from jax import Array
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.rollout import advance
 from weatherml.forecast.schedule import Burst
+from weatherml.forecast.tendencies import Noise
 
 
 class Programs:
@@ -31,11 +32,11 @@ class Programs:
         self.chunks = itinerary.bursts(chunk)
         self._split = {m.time_step: nnx.split((m.step, diagnostics)) for m in itinerary.models}
 
-    def run(self, burst: Burst, states: Array, forcing: np.ndarray) -> tuple[Array, Array]:
+    def run(self, burst: Burst, states: Array, forcing: np.ndarray, noise: Noise) -> tuple[Array, Array]:
         """Return the last states of a burst, and its outputs; as `rollout.advance`."""
         graph, weights = self._split[self.itinerary.model(burst).time_step]
         kept = self._kept if burst.is_wanted else ()
-        result: tuple[Array, Array] = advance(graph, weights, states, forcing, burst.n_outputs, kept)
+        result: tuple[Array, Array] = advance(graph, weights, states, forcing, burst.n_outputs, kept, noise)
         return result
 
     def capacity(self, burst: Burst) -> int:
@@ -66,13 +67,13 @@ class Trajectory:
         self._programs = programs
         self._states = {0: states}
 
-    def advance(self, burst: Burst, forcing: np.ndarray) -> Array:
+    def advance(self, burst: Burst, forcing: np.ndarray, noise: Noise) -> Array:
         """Return the outputs of a burst `[output, batch, channel, lat, lon]`; keep its last states while needed."""
         last_use = self._programs.itinerary.plan.last_use
         is_last = last_use[burst.start] == burst.start + burst.step
         # Programs consume what they are given.
         states = self._states.pop(burst.start) if is_last else jnp.array(self._states[burst.start])
-        last, outputs = self._programs.run(burst, states, forcing)
+        last, outputs = self._programs.run(burst, states, forcing, noise)
         if burst.end in last_use:
             self._states[burst.end] = last
         return outputs

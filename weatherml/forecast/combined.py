@@ -1,0 +1,62 @@
+"""Several perturbations at once."""
+
+from dataclasses import replace
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from pydantic import Field
+
+from weatherml.data.statistics import Statistics
+from weatherml.errors import UserError
+from weatherml.forecast.perturbations import AnyPerturbation, Perturbation, PerturbationConfig, Setting, registry
+from weatherml.forecast.tendencies import StochasticTendencies
+
+
+@registry.register("combined")
+class CombinedConfig(PerturbationConfig):
+    """The sum of perturbations, such as noise on the initial state and stochastic tendencies; `scale` multiplies all.
+
+    Parts share the random keys of a member: two parts of one kind would add the same noise twice.
+
+    Attributes:
+        parts: Different ones, at most one of them of tendencies.
+    """
+
+    name: Literal["combined"] = "combined"
+    scale: float = Field(default=1.0, ge=0)
+    parts: tuple[AnyPerturbation, ...] = Field(min_length=1)
+
+    @property
+    def reads_members(self) -> bool:
+        """Whether initial states come from the dimension `number` of the analyses."""
+        return any(part.reads_members for part in self.parts)
+
+    def perturbation(self, setting: Setting) -> Perturbation | None:
+        """Build what acts on initial states.
+
+        Raises:
+            UserError: A part lacks what it needs.
+        """
+        built = [part.perturbation(setting) for part in self.parts]
+        acting = [perturbation for perturbation in built if perturbation is not None]
+        factors = jnp.asarray(self.factors(setting.statistics))
+
+        def sum_of_parts(states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
+            return factors * sum(perturbation(states, init_times, numbers) for perturbation in acting)
+
+        return sum_of_parts if acting else None
+
+    def tendencies(self, statistics: Statistics, tick: np.timedelta64) -> StochasticTendencies | None:
+        """Build what acts on every step of the models.
+
+        Raises:
+            UserError: Several parts do.
+        """
+        built = [part.tendencies(statistics, tick) for part in self.parts]
+        acting = [tendencies for tendencies in built if tendencies is not None]
+        if len(acting) > 1:
+            raise UserError(f"parts has {len(acting)} perturbations of tendencies; keep one of them")
+        factors = jnp.asarray(self.factors(statistics))
+        return replace(acting[0], amplitude=factors * acting[0].amplitude) if acting else None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch_writer import pickled_dictionary, pickled_tensor, write_archive
 
 from weatherml.errors import UserError
 from weatherml.pretrained.torch_file import open_torch
@@ -32,14 +33,6 @@ VIEWS = {
 @pytest.fixture
 def whole():
     return GOLDEN / "torch_tensors.ckpt"
-
-
-def write_archive(path, pickled, storages=None, root="archive"):
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{root}/data.pkl", pickled)
-        for key, content in (storages or {}).items():
-            archive.writestr(f"{root}/data/{key}", content)
-    return path
 
 
 def refusal(path):
@@ -135,16 +128,12 @@ def test_a_pickle_cannot_change_what_it_may_name(tmp_path, name):
     assert "is damaged" in refusal(write_archive(tmp_path / "evil.ckpt", build))
 
 
-def tensor_pickle(dtype="FloatStorage", key="0", offset=0, shape=(2, 3), strides=(3, 1)):
-    """Pickle one tensor as PyTorch does."""
-    words = f"((S'storage'\nctorch\n{dtype}\nS'{key}'\nS'cpu'\nI6\ntQI{offset}\n{shape}{strides}I00\nNtR"
-    for numbers in (shape, strides):
-        words = words.replace(str(numbers), "(" + "".join(f"I{n}\n" for n in numbers) + "t", 1)
-    return b"(dS'model_state'\n(dS'a'\nctorch._utils\n_rebuild_tensor_v2\n" + words.encode() + b"ss."
+def one_tensor(**changes):
+    return pickled_dictionary(model_state=pickled_dictionary(a=pickled_tensor(**changes))) + b"."
 
 
 def test_a_tensor_written_by_hand_is_read(tmp_path):
-    path = write_archive(tmp_path / "a.ckpt", tensor_pickle(), {"0": np.arange(6, dtype="<f4").tobytes()})
+    path = write_archive(tmp_path / "a.ckpt", one_tensor(), {"0": np.arange(6, dtype="<f4").tobytes()})
     np.testing.assert_array_equal(open_torch(path)["model_state"]["a"].read(), [[0, 1, 2], [3, 4, 5]])
 
 
@@ -162,7 +151,7 @@ def test_a_tensor_written_by_hand_is_read(tmp_path):
     ],
 )
 def test_a_tensor_outside_its_storage_is_refused(tmp_path, wrong):
-    path = write_archive(tmp_path / "a.ckpt", tensor_pickle(**wrong), {"0": np.arange(6, dtype="<f4").tobytes()})
+    path = write_archive(tmp_path / "a.ckpt", one_tensor(**wrong), {"0": np.arange(6, dtype="<f4").tobytes()})
     assert "is damaged" in refusal(path)
 
 
@@ -219,7 +208,7 @@ def test_a_damaged_pickle_is_refused(tmp_path, pickled):
 
 
 def test_weights_of_a_big_endian_machine_are_refused(tmp_path):
-    path = write_archive(tmp_path / "a.ckpt", tensor_pickle(), {"0": bytes(24)})
+    path = write_archive(tmp_path / "a.ckpt", one_tensor(), {"0": bytes(24)})
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("archive/byteorder", "big")
     assert "big-endian" in refusal(path)

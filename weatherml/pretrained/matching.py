@@ -85,7 +85,7 @@ def _pair_in_order(
     if len(uses) == len(found):
         return list(zip(wanted, (uses[use] for use in sorted(uses)), strict=True))
     pairs = list(zip(sorted(wanted, key=_published_number), sorted(found, key=_number), strict=True))
-    if any(_published_number(one)[0] != _number(tensor)[0] for one, tensor in pairs):
+    if len(pairs) > 1 and any(_published_number(one)[0] != _number(tensor)[0] for one, tensor in pairs):
         raise UserError(
             f"{path} has {len(found)} tensors {what}, which cannot be told apart: no operation reads them, and their"
             " names are not numbered like published ones; pass a published file"

@@ -55,10 +55,10 @@ def _load(path: Path) -> np.ndarray:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}; pass an .npy file") from None
     except (ValueError, EOFError):
-        raise UserError(
-            f"{path} holds no plain array; pass the .npy file that was published beside the weights"
-        ) from None
-    return values if isinstance(values, np.ndarray) else np.empty(0)  # an archive of arrays
+        values = None
+    if not isinstance(values, np.ndarray):  # an archive of arrays is none
+        raise UserError(f"{path} holds no plain array; pass the .npy file that was published beside the weights")
+    return values
 
 
 def _require(good: np.ndarray, values: np.ndarray, what: str) -> None:

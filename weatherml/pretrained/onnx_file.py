@@ -64,14 +64,14 @@ def open_onnx(path: str | Path) -> list[OnnxTensor]:
     """
     path = Path(path)
     try:
+        if not path.stat().st_size:  # it could not be mapped
+            raise _MalformedError("it is empty")
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return _find_tensors(path, content)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; pass an ONNX file") from None
     except _MalformedError as error:
         raise UserError(f"{path} is no whole ONNX model: {error}; copy it again, or pass an ONNX file") from None
-    except ValueError:  # what is empty cannot be mapped
-        raise UserError(f"{path} is empty; copy it again") from None
 
 
 class _MalformedError(Exception):

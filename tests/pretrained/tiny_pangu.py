@@ -1,0 +1,57 @@
+"""Pangu-Weather files at a size that takes milliseconds: as published, renumbered, or with other names and a graph."""
+
+import re
+
+import numpy as np
+from onnx_writer import Tensor, node, write_onnx
+
+from weatherml.models import PanguConfig
+from weatherml.pretrained.pangu_names import wanted_tensors
+from weatherml.pretrained.pangu_sizes import PanguSizes
+
+SIZES = PanguSizes(PanguConfig(patch=(2, 3, 3), width=4, depths=(2, 6, 6, 2), heads=(1, 2, 2, 1)), 13, (20, 36))
+
+
+def position_index():
+    """Return the entry of the table for each query and key of a window of 2 x 6 x 12, as published."""
+    level, lat, lon = (axis.ravel() for axis in np.meshgrid(*map(np.arange, (2, 6, 12)), indexing="ij"))
+    levels = level[:, None] + 2 * level
+    latitudes = lat[:, None] + 6 * lat
+    return (levels * 36 + latitudes) * 23 + lon[:, None] - lon + 11
+
+
+def draw(sizes=SIZES, seed=0):
+    """Draw what a file holds by our name for it, in the file's layout."""
+    rng = np.random.default_rng(seed)
+    arrays, index = {}, position_index()
+    for wanted in wanted_tensors(sizes):
+        values = rng.normal(0, 0.4, wanted.shape).astype(np.float32)
+        if wanted.name.endswith("bias") and values.ndim == 5:
+            values = np.take(rng.normal(0, 1, (*values.shape[:3], 3312)).astype(np.float32), index, axis=-1)
+        arrays[wanted.name] = np.abs(values) + 1 if wanted.name.endswith("_std") else values
+    return arrays
+
+
+def as_published(arrays, sizes=SIZES, rename=lambda name: name):
+    """Return the tensors of a file with published names, changed by `rename`."""
+    return [
+        Tensor(rename(wanted.published), array.shape, lambda array=array: array, wanted.published.startswith("/"))
+        for wanted in wanted_tensors(sizes)
+        if (array := arrays.get(wanted.name)) is not None
+    ]
+
+
+def renumbered(shift):
+    """Return a function that adds to the last number of a name's stem."""
+    return lambda name: re.sub(r"(?<=[a_])\d+", lambda match: str(int(match[0]) + shift), name, count=1)
+
+
+def write_with_graph(path, arrays, sizes=SIZES, surface_first=False):
+    """Write a file of meaningless names in a meaningless order, with the operations that read them."""
+    wanted = wanted_tensors(sizes, surface_first)
+    names = dict(zip((one.name for one in wanted), np.random.default_rng(7).permutation(len(wanted)), strict=True))
+    tensors = [Tensor(f"t{names[one.name]}", one.shape, lambda one=one: arrays[one.name]) for one in wanted]
+    nodes = [node("Constant", [], ["shape"])]
+    for one in wanted:
+        nodes.append(node("Mul", ["x", f"t{names[one.name]}"]))
+    return write_onnx(path, sorted(tensors, key=lambda tensor: tensor.name), nodes)

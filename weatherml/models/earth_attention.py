@@ -74,21 +74,22 @@ class EarthAttention(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Return tokens of the same shape, `[batch, level, lat, lon, embed]`."""
-        by_type = self.windows.partition(x), self.bias.table[...], self.windows.regions()
+        regions = self.windows.regions()
+        mask = jnp.where(regions[:, :, None] == regions[:, None], 0.0, _APART)
+        by_type = self.windows.partition(x), self.bias.table[...], mask
         return self.windows.merge(jax.lax.map(jax.checkpoint(lambda one: self.attend(*one)), by_type))
 
-    def attend(self, x: Array, table: Array, regions: Array) -> Array:
+    def attend(self, x: Array, table: Array, mask: Array) -> Array:
         """Return the tokens of windows of one type, each a mixture of those of its window.
 
         Args:
             x: `[window, token, embed]`.
             table: The bias of this type.
-            regions: `[token]`; tokens of different regions do not see each other.
+            mask: `[query, key]`, added to the scores of every head.
         """
         qkv = over_tokens(self.qkv, x).reshape(*x.shape[:2], 3, self.n_heads, -1)
         query, key, value = qkv.transpose(2, 0, 3, 1, 4)
-        bias = self.bias.expand(table) + jnp.where(regions[:, None] == regions, 0, _APART)
-        mixed = attention(query, key, value, bias)
+        mixed = attention(query, key, value, self.bias.expand(table) + mask)
         return over_tokens(self.project, mixed.transpose(0, 2, 1, 3).reshape(x.shape))
 
 

@@ -20,16 +20,19 @@ def position_index():
     return (levels * 36 + latitudes) * 23 + lon[:, None] - lon + 11
 
 
-def draw(sizes=SIZES, seed=0):
-    """Draw what a file holds by our name for it, in the file's layout."""
+def draw_one(wanted, seed):
+    """Draw the values of one tensor, in the layout of the file."""
     rng = np.random.default_rng(seed)
-    arrays, index = {}, position_index()
-    for wanted in wanted_tensors(sizes):
-        values = rng.normal(0, 0.4, wanted.shape).astype(np.float32)
-        if wanted.name.endswith("bias") and values.ndim == 5:
-            values = np.take(rng.normal(0, 1, (*values.shape[:3], 3312)).astype(np.float32), index, axis=-1)
-        arrays[wanted.name] = np.abs(values) + 1 if wanted.name.endswith("_std") else values
-    return arrays
+    if len(wanted.shape) == 5:  # a bias: the entries of a table, at each query and key
+        tables = rng.normal(size=(*wanted.shape[:3], 3312)).astype(np.float32)
+        return np.take(tables, position_index(), axis=-1)
+    values = rng.normal(0, 0.4, wanted.shape).astype(np.float32)
+    return np.abs(values) + 1 if wanted.name.endswith("_std") else values
+
+
+def draw(sizes=SIZES):
+    """Draw what a file holds by our name for it, in the file's layout."""
+    return {wanted.name: draw_one(wanted, seed) for seed, wanted in enumerate(wanted_tensors(sizes))}
 
 
 def as_published(arrays, sizes=SIZES, rename=lambda name: name):

@@ -18,7 +18,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, load_published
 from weatherml.models.precipitation import PrecipitationConfig
 from weatherml.pretrained.imported import Imported, fill, normalizer_of, provenance_of
-from weatherml.pretrained.moments import read_means, read_stds
+from weatherml.pretrained.moments import read_moments
 from weatherml.pretrained.torch_file import StoredTensor, open_torch
 from weatherml.state import Channel, StateSpec, parse_channels
 from weatherml.variables import PRESETS
@@ -35,9 +35,9 @@ _PUBLISHED = [parse_channels(PRESETS[name]) for name in ("fourcastnet", "fourcas
 
 
 def import_fourcastnet(
-    path: Path,
-    means: Path | None,
-    stds: Path | None,
+    path: str | Path,
+    means: str | Path | None,
+    stds: str | Path | None,
     channels: Sequence[str] | None = None,
     grid: tuple[int, int] | None = None,
     settings: Sequence[str] = (),
@@ -55,14 +55,13 @@ def import_fourcastnet(
     Raises:
         UserError: A file is missing, damaged or something else, or the files do not fit each other.
     """
+    path = Path(path)
     stored = _stored_weights(path)
     shapes = _Shapes(path, {name.removeprefix(_BACKBONE): tensor.shape for name, tensor in stored.items()})
     backbone = shapes.config(settings)
     spec = StateSpec(_channels(path, shapes.n_in, channels), _grid(path, shapes.n_points, grid))
-    # Published statistics may go on after the channels of the network: the 21st is the sea-surface temperature.
-    may_go_on = spec.channels in _PUBLISHED
-    mean, std = read_means(means, spec.n_channels, may_go_on), read_stds(stds, spec.n_channels, may_go_on)
-    normalizer = normalizer_of(spec, mean, std, TIME_STEP, PERIOD)
+    moments = read_moments(means, stds, spec.n_channels, may_hold_more=spec.channels in _PUBLISHED)
+    normalizer = normalizer_of(spec, moments.mean, moments.std, TIME_STEP, PERIOD)
     is_diagnostic = any(name.startswith(_BACKBONE) for name in stored)
     if not is_diagnostic and shapes.n_out != shapes.n_in:
         raise UserError(
@@ -71,7 +70,8 @@ def import_fourcastnet(
     model = PrecipitationConfig(backbone=backbone) if is_diagnostic else backbone
     load = partial(load_published, weights={name: tensor.read() for name, tensor in stored.items()})
     origin = provenance_of(model, LICENCE, weights=path, means=means, stds=stds)
-    return Imported(fill(model, normalizer, origin, load), {"matched": f"{len(stored)} tensors by name"})
+    notes = {"matched": f"{len(stored)} tensors by name", "statistics": moments.note}
+    return Imported(fill(model, normalizer, origin, load), notes)
 
 
 def _stored_weights(path: Path) -> dict[str, StoredTensor]:

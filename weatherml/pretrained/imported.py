@@ -73,9 +73,10 @@ def fill(
     return Checkpoint(model, forcings, normalizer, weights, provenance, "state")
 
 
-def provenance_of(model: Config, licence: str, **files: Path | None) -> Provenance:
+def provenance_of(model: Config, licence: str, **files: str | Path | None) -> Provenance:
     """Return where weights come from: names and fingerprints of the files, among them `weights`."""
-    content = {kind: f"{path.name}, sha256 {fingerprint(path)}" for kind, path in files.items() if path is not None}
+    paths = {kind: Path(path) for kind, path in files.items() if path is not None}
+    content = {kind: f"{path.name}, sha256 {fingerprint(path)}" for kind, path in paths.items()}
     return Provenance(
         {"model": model.model_dump(mode="json"), "imported": content}, content["weights"], licence=licence
     )

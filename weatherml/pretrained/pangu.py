@@ -35,7 +35,7 @@ _PUBLISHED = re.compile(r"pangu_weather_(1|3|6|24)\.onnx")
 _STATISTICS = ("upper_mean", "upper_std", "surface_mean", "surface_std")
 
 
-def import_pangu(path: Path, time_step: np.timedelta64 | None = None) -> Imported:
+def import_pangu(path: str | Path, time_step: np.timedelta64 | None = None) -> Imported:
     """Import a network.
 
     Args:
@@ -45,6 +45,7 @@ def import_pangu(path: Path, time_step: np.timedelta64 | None = None) -> Importe
     Raises:
         UserError: The file is missing, damaged or something else, or its time step is not known.
     """
+    path = Path(path)
     time_step = time_step or _step_in_name(path)
     found = open_onnx(path)
     sizes = sizes_of(path, found)
@@ -58,7 +59,8 @@ def import_pangu(path: Path, time_step: np.timedelta64 | None = None) -> Importe
     normalizer = normalizer_of(spec, mean, std, time_step, PERIOD)
     load = partial(load_published_pangu, weights=weights)
     checkpoint = fill(model, normalizer, provenance_of(model, LICENCE, weights=path), load)
-    return Imported(checkpoint, {"matched": matching.summary, "bias": _EXPANDED if is_expanded else _COMPACT})
+    bias = _EXPANDED if is_expanded else _COMPACT
+    return Imported(checkpoint, {"matched": matching.summary, "statistics": "in the file", "bias": bias})
 
 
 def read_weights(tensors: Mapping[str, OnnxTensor], window: Extent) -> dict[str, np.ndarray]:

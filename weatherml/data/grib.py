@@ -1,5 +1,6 @@
 """GRIB files: every group of like messages as one lazy dataset, nothing left beside the user's data."""
 
+import importlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
@@ -40,7 +41,7 @@ def open_grib(path: Path, chunks: Mapping[str, Any]) -> list[xr.Dataset]:
                 "squeeze": False,
                 "time_dims": ("valid_time",),
             }
-            return [_open_group(path, group, options, chunks) for group in groups]
+            return _join_members([(group, _open_group(path, group, options, chunks)) for group in groups])
     except UserError:
         raise
     except Exception as error:  # eccodes has no common base for what a damaged message raises
@@ -49,15 +50,27 @@ def open_grib(path: Path, chunks: Mapping[str, Any]) -> list[xr.Dataset]:
         ) from None
 
 
+def import_eccodes(path: Path) -> Any:
+    """Return the ecCodes library.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    return _import("eccodes", path)
+
+
 def _import_cfgrib(path: Path) -> Any:
+    return _import("cfgrib", path)
+
+
+def _import(name: str, path: Path) -> Any:
     with suppress(ImportError):
         # eccodes brings its own libproj; pyproj, which maps need, crashes the process if it is loaded after that.
         import pyproj  # noqa: F401
     try:
-        import cfgrib
+        return importlib.import_module(name)
     except (ImportError, RuntimeError):  # RuntimeError: the Python package is there, the ecCodes library is not
         raise UserError(f"{path} is GRIB, which needs cfgrib and ecCodes; pip install 'weatherml[grib]'") from None
-    return cfgrib
 
 
 def _require_whole(path: Path) -> None:
@@ -95,3 +108,19 @@ def _require_copies(index: Any, offsets: list[Any], path: Path) -> None:
 def _open_group(path: Path, group: dict[str, Any], options: dict[str, Any], chunks: Mapping[str, Any]) -> xr.Dataset:
     backend = {**options, "filter_by_keys": {key: value for key, value in group.items() if value != "undef"}}
     return xr.open_dataset(path, engine="cfgrib", backend_kwargs=backend, chunks=dict(chunks), decode_timedelta=False)
+
+
+def _join_members(opened: list[tuple[dict[str, Any], xr.Dataset]]) -> list[xr.Dataset]:
+    """Put the control (cf) and the perturbed members (pf) of an ensemble, which are two kinds of message, together."""
+    members: dict[tuple[Hashable, ...], list[xr.Dataset]] = defaultdict(list)
+    for group, dataset in opened:
+        kind = "member" if group["dataType"] in ("cf", "pf") else group["dataType"]
+        members[(kind, *(value for key, value in group.items() if key != "dataType"))].append(dataset)
+    return [datasets[0] if len(datasets) == 1 else _concatenate(datasets) for datasets in members.values()]
+
+
+def _concatenate(datasets: list[xr.Dataset]) -> xr.Dataset:
+    joined: xr.Dataset = xr.concat(
+        datasets, "number", data_vars="minimal", coords="minimal", compat="override", join="exact"
+    )
+    return joined.sortby("number")

@@ -2,6 +2,7 @@
 
 from weatherml.forecast.analysis_ensemble import AnalysisEnsembleConfig
 from weatherml.forecast.breeding import BredConfig
+from weatherml.forecast.calibration import calibrate
 from weatherml.forecast.combined import CombinedConfig
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
@@ -23,5 +24,6 @@ __all__ = [
     "PerturbationConfig",
     "SphericalConfig",
     "SpptConfig",
+    "calibrate",
     "open_forecast",
 ]

@@ -97,18 +97,25 @@ class PerturbationConfig(Config):
         return False
 
     def factors(self, statistics: Statistics) -> np.ndarray:
-        """Return `scale` times `amplitude`, float32 `[channel, lat, lon]`, 0 where not valid.
+        """Return the sizes of the channels, float32 `[channel, lat, lon]`, 0 where not valid.
 
         Raises:
             UserError: `amplitude` names what the state does not have.
         """
-        spec = statistics.spec
-        factors = np.full(spec.n_channels, self.scale)
+        factors: np.ndarray = self.sizes(statistics.spec)[:, None, None] * statistics.valid
+        return factors.astype(np.float32)
+
+    def sizes(self, spec: StateSpec) -> np.ndarray:
+        """Return `scale` times `amplitude`, float64 `[channel]`.
+
+        Raises:
+            UserError: `amplitude` names what the state does not have.
+        """
+        sizes = np.full(spec.n_channels, self.scale)
         chosen = [(_channels_named(name, spec), factor) for name, factor in self.amplitude]
         for channels, factor in sorted(chosen, key=lambda choice: -len(choice[0])):
-            factors[channels] = self.scale * factor
-        valid: np.ndarray = factors[:, None, None] * statistics.valid
-        return valid.astype(np.float32)
+            sizes[channels] = self.scale * factor
+        return sizes
 
 
 registry: Registry[type[PerturbationConfig]] = Registry("perturbation")

@@ -50,11 +50,18 @@ def renumbered(shift):
 
 
 def write_with_graph(path, arrays, sizes=SIZES, surface_first=False):
-    """Write a file of meaningless names in a meaningless order, with the operations that read them."""
+    """Write a file of meaningless names in a meaningless order, with the operations that read them.
+
+    Statistics are written a second time, for the way back to physical units, as exporters do.
+    """
     wanted = wanted_tensors(sizes, surface_first)
     names = dict(zip((one.name for one in wanted), np.random.default_rng(7).permutation(len(wanted)), strict=True))
     tensors = [Tensor(f"t{names[one.name]}", one.shape, lambda one=one: arrays[one.name]) for one in wanted]
-    nodes = [node("Constant", [], ["shape"])]
-    for one in wanted:
-        nodes.append(node("Mul", ["x", f"t{names[one.name]}"]))
-    return write_onnx(path, sorted(tensors, key=lambda tensor: tensor.name), nodes)
+    repeats = [
+        Tensor(f"again{place}", one.shape, lambda one=one: arrays[one.name])
+        for place, one in enumerate(wanted)
+        if one.name.endswith(("_mean", "_std"))
+    ]
+    read = [f"t{names[one.name]}" for one in wanted] + [tensor.name for tensor in repeats]
+    nodes = [node("Mul", ["x", name]) for name in read]
+    return write_onnx(path, sorted(repeats + tensors, key=lambda tensor: tensor.name), nodes)

@@ -75,6 +75,8 @@ def _pair_in_order(
     path: Path, wanted: Sequence[Wanted], found: Sequence[OnnxTensor]
 ) -> list[tuple[Wanted, OnnxTensor]]:
     """Pair tensors of one shape: as operations use them, or where none does as their names are numbered."""
+    if len(found) > len(wanted):
+        found = _without_repeats(found)
     what = f"of shape {wanted[0].shape}, such as {wanted[0].name}"
     if len(wanted) != len(found):
         raise UserError(
@@ -91,6 +93,14 @@ def _pair_in_order(
             " names are not numbered like published ones; pass a published file"
         )
     return pairs
+
+
+def _without_repeats(found: Sequence[OnnxTensor]) -> list[OnnxTensor]:
+    """Keep one tensor of those that are equal: an export writes a constant again where it is used again."""
+    first: dict[bytes, OnnxTensor] = {}
+    for tensor in sorted(found, key=lambda tensor: tensor.first_use or ()):
+        first.setdefault(tensor.read().tobytes(), tensor)
+    return list(first.values())
 
 
 def _published_number(one: Wanted) -> tuple[str, list[int]]:

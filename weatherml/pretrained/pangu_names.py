@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weatherml.models.patches import volume_of
-from weatherml.models.windows import Windows
-from weatherml.pretrained.pangu_sizes import N_MAPS, N_SURFACE, N_UPPER, PanguSizes, conv_shapes
+from weatherml.pretrained.pangu_sizes import N_MAPS, N_SURFACE, N_UPPER, PanguSizes, conv_shapes, types_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,8 @@ def wanted_tensors(sizes: PanguSizes, surface_first: bool = False) -> list[Wante
         surface_first: Whether a step embeds the surface before the upper air.
     """
     config = sizes.config
-    level, lat, lon = volume_of((sizes.n_levels, *sizes.grid), config.patch)
-    fine, coarse = (level + 1, lat, lon), (level + 1, -(-lat // 2), -(-lon // 2))
-    n_types = [Windows(volume, config.window, shifted=False).n_types for volume in (fine, coarse, coarse, fine)]
+    outer, inner = types_of(sizes.n_levels, sizes.grid, config.patch)
+    n_types = outer, inner, inner, outer
     upper, surface, upper_out, surface_out = conv_shapes(config.width, config.patch)
     embeddings = [("b1.a1", "conv", upper), ("b1.a2", "conv_surface", surface)]
     wanted = [*_statistics(sizes), *_maps(sizes)]

@@ -11,6 +11,8 @@ from typing import TypeVar
 from weatherml.config import from_mapping
 from weatherml.errors import UserError
 from weatherml.models.pangu import PanguConfig
+from weatherml.models.patches import volume_of
+from weatherml.models.windows import Windows
 from weatherml.pretrained.onnx_file import OnnxTensor
 
 N_UPPER, N_SURFACE, N_MAPS = 5, 4, 3
@@ -47,11 +49,12 @@ def sizes_of(path: Path, found: Sequence[OnnxTensor]) -> PanguSizes:
     shapes = [tensor.shape for tensor in found]
     n_tokens = prod(PanguConfig().window)
     height_maps = [shape[3:] for shape in shapes if len(shape) == 6 and shape[:3] == (1, 1, 1)]
-    n_levels, *grid = _only(path, "map of heights (1, 1, 1, level, lat, lon)", height_maps)
+    n_levels, lat, lon = _only(path, "map of heights (1, 1, 1, level, lat, lon)", height_maps)
     convolutions = [shape[:2] for shape in shapes if len(shape) == 3 and shape[2] == 1]
     width, patch = _only(path, "set of four convolutions, for patches in and out", _embeddings(convolutions))
-    biases = Counter((shape[1], shape[2]) for shape in shapes if len(shape) == 5 and shape[3:] == (n_tokens, n_tokens))
-    outer, inner = _only(path, f"set of biases (1, type, head, {n_tokens}, {n_tokens})", _heads(biases))
+    biases = [(shape[1], shape[2]) for shape in shapes if len(shape) == 5 and shape[3:] == (n_tokens, n_tokens)]
+    heads = _heads(biases, types_of(n_levels, (lat, lon), patch))
+    outer, inner = _only(path, f"biases (1, type, head, {n_tokens}, {n_tokens}) for its grid", [heads] if heads else [])
     # Rounded up, so that a matrix of a wrong shape is missed where it belongs.
     n_outer, n_inner = (-(-shapes.count((features, 3 * features)) // 2) for features in (width, 2 * width))
     sizes = {
@@ -60,7 +63,7 @@ def sizes_of(path: Path, found: Sequence[OnnxTensor]) -> PanguSizes:
         "depths": (n_outer, n_inner, n_inner, n_outer),
         "heads": (outer, inner, inner, outer),
     }
-    return PanguSizes(from_mapping(PanguConfig, sizes, str(path)), n_levels, (grid[0], grid[1]))
+    return PanguSizes(from_mapping(PanguConfig, sizes, str(path)), n_levels, (lat, lon))
 
 
 def _only(path: Path, what: str, candidates: Iterable[T]) -> T:
@@ -93,8 +96,23 @@ def conv_shapes(width: int, patch: tuple[int, int, int]) -> list[Pair]:
     ]
 
 
-def _heads(biases: Counter[Pair]) -> Iterator[Pair]:
-    """Yield the heads of outer and inner layers, from the number of biases of (types, heads)."""
-    kinds = sorted((kind for kind, _ in biases.most_common(2)), key=lambda kind: (-kind[0], kind[1]))
-    if kinds:
-        yield kinds[0][1], kinds[-1][1]
+def types_of(n_levels: int, grid: Pair, patch: tuple[int, int, int]) -> Pair:
+    """Return the types of windows in the outer layers and in the inner ones, of half as many rows and columns."""
+    level, lat, lon = volume_of((n_levels, *grid), patch)
+    fine, coarse = (level + 1, lat, lon), (level + 1, -(-lat // 2), -(-lon // 2))
+    outer, inner = (Windows(volume, PanguConfig().window, shifted=False).n_types for volume in (fine, coarse))
+    return outer, inner
+
+
+def _heads(biases: Sequence[Pair], types: Pair) -> Pair | None:
+    """Return the heads of outer and inner layers from (types, heads) of every bias.
+
+    The masks of shifted blocks may look like biases of one head, but are fewer.
+    """
+    outer, inner = (
+        [heads for heads, _ in Counter(h for n, h in biases if n == n_types).most_common(2)] for n_types in types
+    )
+    if not outer or not inner:
+        return None
+    # Where both have the same windows, the wider layers have the more heads.
+    return (min(outer), max(inner)) if types[0] == types[1] else (outer[0], inner[0])

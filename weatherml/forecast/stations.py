@@ -95,7 +95,11 @@ def at_stations(dataset: xr.Dataset, stations: Stations) -> xr.Dataset:
     fields = {name: _interpolate(field, corners) for name, field in dataset.data_vars.items()}
     kept = {name: c for name, c in dataset.coords.items() if not {"latitude", "longitude"} & set(c.dims)}
     placed = {
-        "station": ("station", np.array(stations.names), {"long_name": "station name", "cf_role": "timeseries_id"}),
+        "station": (
+            "station",
+            np.array(stations.names, object),
+            {"long_name": "station name", "cf_role": "timeseries_id"},
+        ),
         "latitude": ("station", np.array(stations.latitude), dataset["latitude"].attrs),
         "longitude": ("station", np.array(stations.longitude), dataset["longitude"].attrs),
     }

@@ -12,7 +12,7 @@ from weatherml.data.period import bounds
 from weatherml.errors import UserError
 from weatherml.evaluation import evaluate
 from weatherml.forecast.ensemble import ForecastConfig, parse_duration
-from weatherml.forecast.forecaster import Forecaster, InitTimes
+from weatherml.forecast.forecaster import Forecaster, InitTimes, to_init_times
 from weatherml.forecast.perturbations import PerturbationConfig
 from weatherml.state import StateSpec
 
@@ -70,13 +70,14 @@ def calibrate(
         UserError: There is nothing to fit, or times lie in the test period of a model.
     """
     start = _require_perturbation(config)
+    init_times = to_init_times(init_time)
     for model in forecaster.models:
-        _require_outside_test_period(model.provenance.config, np.asarray(init_time, "datetime64[ns]"), config.lead_time)
+        _require_outside_test_period(model.provenance.config, init_times, config.lead_time)
     truth = analysis.isel(number=0, drop=True) if "number" in analysis.dims else analysis
 
     def judge(perturbation: PerturbationConfig) -> dict[str, float]:
         asked = config.model_copy(update={"perturbation": perturbation, "every": config.lead_time, "channels": None})
-        return spread_skill(forecaster.run(analysis, init_time, asked), truth)
+        return spread_skill(forecaster.run(analysis, init_times, asked), truth)
 
     return fit(judge, start, forecaster.spec, n_rounds, report)
 
@@ -178,9 +179,9 @@ def _require_outside_test_period(experiment: Mapping[str, Any], init_times: np.n
     if test is None:
         return
     first, last = bounds(tuple(test))
-    valid_times = np.atleast_1d(init_times) + parse_duration(lead_time)
-    if (np.atleast_1d(init_times) <= last).any() and (valid_times >= first).any():
+    ends = init_times + parse_duration(lead_time)
+    if ((init_times <= last) & (ends >= first)).any():
         raise UserError(
-            f"forecasts from {init_times.min():.16} to {valid_times.max():.16} reach into the test period"
+            f"forecasts from {init_times[0]:.16} to {ends[-1]:.16} reach into the test period"
             f" {' .. '.join(test)} of the model; calibrate on its validation period"
         )

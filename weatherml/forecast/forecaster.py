@@ -181,7 +181,7 @@ class Forecaster:
             UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead cannot
                 be reached; or the output exists or has no room.
         """
-        init_times = _init_times(init_time)
+        init_times = to_init_times(init_time)
         analysis = on_grid(analysis, self.spec.grid)
         has_members = config.perturbation is not None and config.perturbation.reads_members
         _require_fitting(analysis, self.spec, init_times, has_members)
@@ -239,8 +239,12 @@ class Forecaster:
         return digest.hexdigest()
 
 
-def _init_times(init_time: InitTimes) -> np.ndarray:
-    """Return initial times, rising, `datetime64[ns]` [init_time]."""
+def to_init_times(init_time: InitTimes) -> np.ndarray:
+    """Return initial times, rising, `datetime64[ns]` [init_time].
+
+    Raises:
+        UserError: There is none, or one is no time.
+    """
     try:
         times = np.unique(np.atleast_1d(np.asarray(init_time, "datetime64[ns]")))
     except ValueError:

@@ -1,0 +1,60 @@
+"""The verb that chooses amplitudes of a perturbation."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weatherml.errors import UserError
+
+if TYPE_CHECKING:
+    from weatherml.forecast.calibration import Trial
+
+
+def calibrate(
+    checkpoints: Annotated[
+        list[Path],
+        typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
+    ],
+    analysis: Annotated[Path, typer.Option(help="Store or files that hold the initial times and the valid times.")],
+    init: Annotated[list[str], typer.Option(help="An initial time of a validation period; given several times.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="YAML file to write.")],
+    lead: Annotated[str, typer.Option(help="At which spread and error shall agree, for example 3d.")] = "2d",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A value of the ensemble: members=10, perturbation=bred, perturbation.length=800."),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="At most so many ensembles for the scale, and for amplitudes.")
+    ] = 3,
+) -> None:
+    """Fit the amplitudes of a perturbation, so that an ensemble's spread matches its error, on a validation period.
+
+    The file says what differs from the defaults of an experiment, under `forecast.perturbation`.
+
+    Example: `weatherml calibrate runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2004-11-12
+    --init 2004-11-22 --init 2004-12-02 --set perturbation.name=spherical --lead 3d -o amplitudes.yaml`
+    """
+    import yaml
+
+    from weatherml.config import apply_overrides, from_mapping
+    from weatherml.data.atomic import write_bytes
+    from weatherml.data.files import open_files
+    from weatherml.forecast import ForecastConfig, Forecaster, calibrate
+
+    if output.exists():
+        raise UserError(f"output {output} exists; choose another path")
+    asked = {"lead_time": lead, "members": 10, "perturbation": {"name": "spherical"}}
+    config = from_mapping(ForecastConfig, apply_overrides(asked, settings or []), "--set")
+    best = calibrate(Forecaster.load(*checkpoints), open_files(analysis), init, config, rounds, _print_trial)
+    fragment = {"forecast": {"perturbation": best.perturbation.model_dump(mode="json")}}
+    write_bytes(output, yaml.safe_dump(fragment, sort_keys=False).encode())
+    print(output)
+
+
+def _print_trial(trial: "Trial") -> None:
+    lowest, highest = (pick(trial.spread_skill, key=trial.spread_skill.__getitem__) for pick in (min, max))
+    print(
+        f"scale {trial.perturbation.scale:<8.4g} spread over error {trial.spread_skill[lowest]:.2f} ({lowest}) .. "
+        f"{trial.spread_skill[highest]:.2f} ({highest})"
+    )

@@ -13,7 +13,19 @@ from pathlib import Path
 import pytest
 from tiny_experiment import done, refused, weatherml, write_config, write_files
 
-VERBS = ("demo", "ingest", "statistics", "train", "forecast", "calibrate", "evaluate", "check", "info", "plot", "import")
+VERBS = (
+    "demo",
+    "ingest",
+    "statistics",
+    "train",
+    "forecast",
+    "calibrate",
+    "evaluate",
+    "check",
+    "info",
+    "plot",
+    "import",
+)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Counted(Config):
 class _Ring:
     """The slots of one level of the sketches at one place."""
 
-    array: zarr.Array
+    array: Any
     place: tuple[int, slice, int]
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class Accumulators:
         self.counted = counted
         self._layout, self._config = layout, config
         group = zarr.open_group(store, mode="a")
-        self._arrays = {
+        self._arrays: dict[str, Any] = {
             name: group.require_array(name, compressors=None, **declared)
             for name, declared in _declarations(layout, config).items()
         }
@@ -268,7 +268,7 @@ class StatisticsOutput:
         shutil.rmtree(self._partial, ignore_errors=True)
         return open_forecast(self._path)
 
-    def _create_result(self, path: Path) -> zarr.Group:
+    def _create_result(self, path: Path) -> Any:
         cell = self._accumulators.results(0, slice(0, 1))
         coords = {"init_time": self._layout.init_times, "lead_time": self._layout.lead_times}
         chunk = {"init_time": 1, "lead_time": self._layout.chunk[0]}

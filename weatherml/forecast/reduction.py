@@ -126,7 +126,7 @@ class Accumulator:
             self.sketch.merge(other.sketch)
 
     def results(self) -> dict[str, np.ndarray]:
-        """Return what is asked for by statistic, `[*cell]`; `quantile` and `exceedance` have a first axis of their own."""
+        """Return what is asked for by name, `[*cell]`; `quantile` and `exceedance` have a first axis of their own."""
         moments = self.moments
         mean = np.where(moments.count > 0, moments.mean, np.nan)
         known = {"mean": mean, "spread": moments.spread, "minimum": moments.minimum, "maximum": moments.maximum}

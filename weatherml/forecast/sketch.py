@@ -42,7 +42,7 @@ class Level:
     @property
     def weight(self) -> int:
         """Members that one value stands for."""
-        return 2**self.height
+        return 1 << self.height
 
     @property
     def n_held(self) -> int:
@@ -169,7 +169,7 @@ def n_levels(size: int, n_members: int) -> int:
 
 def _history(size: int, n_members: int) -> list[tuple[int, int]]:
     """Return for each level how many values entered it and how often it was halved, after `n_members` one by one."""
-    history = []
+    history: list[tuple[int, int]] = []
     entered = n_members
     while entered or not history:
         halvings = max(0, entered - 1) // size

@@ -1,4 +1,4 @@
-"""Export: every format gives back what was written, whole or not at all, and says how exact it is."""
+"""Conversion: every format gives back what was written, whole or not at all, and says how exact it is."""
 
 import shutil
 from collections import namedtuple
@@ -14,7 +14,7 @@ from test_reduction import draw, reduce
 import weatherml as wml
 from weatherml.errors import UserError
 from weatherml.forecast import open_forecast
-from weatherml.forecast.export import export, select
+from weatherml.forecast.conversion import convert, select
 from weatherml.forecast.rounding import describe_rounding
 from weatherml.forecast.selection import Region
 from weatherml.forecast.stations import Stations
@@ -34,12 +34,12 @@ def statistics():
 
 
 def test_a_canonical_store_is_the_forecast(tmp_path, forecast):
-    export(forecast, tmp_path / "copy.zarr")
+    convert(forecast, tmp_path / "copy.zarr")
     xr.testing.assert_identical(open_forecast(tmp_path / "copy.zarr").compute(), forecast.compute())
 
 
 def test_netcdf_holds_the_forecast_under_short_names(tmp_path, forecast):
-    export(forecast, tmp_path / "forecast.nc")
+    convert(forecast, tmp_path / "forecast.nc")
     opened = xr.load_dataset(tmp_path / "forecast.nc", decode_timedelta=True)
     assert opened.attrs["Conventions"] == "CF-1.11"
     for name, short in SHORT.items():
@@ -50,7 +50,7 @@ def test_netcdf_holds_the_forecast_under_short_names(tmp_path, forecast):
 
 
 def test_netcdf_tells_times_and_heights_as_cf_does(tmp_path, forecast):
-    export(forecast, tmp_path / "forecast.nc")
+    convert(forecast, tmp_path / "forecast.nc")
     with netCDF4.Dataset(tmp_path / "forecast.nc") as file:
         assert file["lead_time"].units == "hours"
         assert file["lead_time"].standard_name == "forecast_period"
@@ -67,14 +67,14 @@ def test_netcdf_tells_times_and_heights_as_cf_does(tmp_path, forecast):
 
 def test_weatherml_opens_one_lead_of_netcdf_as_an_analysis(tmp_path, forecast):
     one = forecast.isel(init_time=[1], lead_time=[2], number=[0])
-    export(one, tmp_path / "forecast.nc")
+    convert(one, tmp_path / "forecast.nc")
     opened = wml.open_files(tmp_path / "forecast.nc")
     assert opened["time"].values == one["valid_time"].values
     np.testing.assert_array_equal(opened["2m_temperature"][0], one["2m_temperature"][0, 0, 0])
 
 
 def test_weatherbench_has_its_names_its_order_and_its_orientation(tmp_path, forecast):
-    export(forecast, tmp_path / "wb.zarr", layout="weatherbench2")
+    convert(forecast, tmp_path / "wb.zarr", layout="weatherbench2")
     opened = xr.open_zarr(tmp_path / "wb.zarr", decode_timedelta=True)
     field = opened["geopotential"]
     assert field.dims == ("time", "prediction_timedelta", "realization", "level", "longitude", "latitude")
@@ -88,14 +88,14 @@ def test_weatherbench_has_its_names_its_order_and_its_orientation(tmp_path, fore
 
 
 def test_weatherbench_knows_no_realization_of_one_member(tmp_path, forecast):
-    export(forecast.isel(number=[0]), tmp_path / "wb.zarr", layout="weatherbench2")
+    convert(forecast.isel(number=[0]), tmp_path / "wb.zarr", layout="weatherbench2")
     opened = xr.open_zarr(tmp_path / "wb.zarr", decode_timedelta=True)
     assert opened["2m_temperature"].dims == ("time", "prediction_timedelta", "longitude", "latitude")
 
 
 @pytest.mark.parametrize("name", ["statistics.nc", "statistics.zarr"])
 def test_statistics_are_written_too(tmp_path, statistics, name):
-    export(statistics, tmp_path / name)
+    convert(statistics, tmp_path / name)
     found = tmp_path / name
     opened = open_forecast(found) if found.suffix == ".zarr" else xr.load_dataset(found, decode_timedelta=True)
     for own, theirs in (("geopotential_quantile", "z_quantile"), ("temperature_850_exceedance", "t_850_exceedance")):
@@ -106,7 +106,7 @@ def test_statistics_are_written_too(tmp_path, statistics, name):
 @pytest.mark.parametrize("name", ["stations.nc", "stations.zarr"])
 def test_stations_are_written_too(tmp_path, forecast, name):
     chosen = select(forecast, ["z500", "t2m"], stations=STATIONS)
-    export(chosen, tmp_path / name)
+    convert(chosen, tmp_path / name)
     found = tmp_path / name
     opened = open_forecast(found) if found.suffix == ".zarr" else xr.load_dataset(found, decode_timedelta=True)
     assert opened["station"].values.tolist() == ["Oslo", "Suva"]
@@ -127,15 +127,15 @@ def test_channels_and_a_region_are_a_part_of_the_forecast(forecast):
 @pytest.mark.parametrize("name", ["a.nc", "a.zarr", "a.grib2"])
 def test_what_is_there_stays_until_its_replacement_is_whole(tmp_path, forecast, name):
     path, part = tmp_path / name, forecast[["2m_temperature"]]
-    export(part, path)
+    convert(part, path)
     with pytest.raises(UserError, match="exists; choose another path"):
-        export(part, path)
+        convert(part, path)
     before = sorted(f.read_bytes() for f in (path.rglob("*") if path.is_dir() else [path]) if f.is_file())
     broken = part.map(lambda field: field.copy(data=field.data.map_blocks(fail, dtype=np.float32)))
     with pytest.raises(ZeroDivisionError):
-        export(broken, path, overwrite=True)
+        convert(broken, path, overwrite=True)
     assert before == sorted(f.read_bytes() for f in (path.rglob("*") if path.is_dir() else [path]) if f.is_file())
-    export(part + 1, path, overwrite=True)
+    convert(part + 1, path, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
@@ -148,7 +148,7 @@ def test_without_room_nothing_is_begun(tmp_path, forecast, name, monkeypatch):
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1000))
     with dask.config.set(scheduler=lambda *_, **__: pytest.fail("read")), pytest.raises(UserError, match="needs up to"):
-        export(forecast, tmp_path / name)
+        convert(forecast, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
@@ -162,7 +162,7 @@ def test_without_room_nothing_is_begun(tmp_path, forecast, name, monkeypatch):
 )
 def test_unknown_formats_are_refused(tmp_path, forecast, name, layout, message):
     with pytest.raises(UserError, match=message):
-        export(forecast, tmp_path / name, layout)
+        convert(forecast, tmp_path / name, layout)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_every_format_says_what_rounding_did_and_does_no_more(tmp_path, name, la
         **exact.attrs,
         **describe_rounding({"geopotential_500": 32, "geopotential_850": 32, "2m_temperature": 0}),
     }
-    assert export(rounded, tmp_path / name, layout) == {}
+    assert convert(rounded, tmp_path / name, layout) == {}
     opened = xr.open_dataset(
         tmp_path / name,
         decode_timedelta=True,

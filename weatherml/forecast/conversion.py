@@ -54,7 +54,7 @@ def select(
     return dataset if stations is None else at_stations(dataset, stations)
 
 
-def export(dataset: xr.Dataset, path: str | Path, layout: str = "canonical", overwrite: bool = False) -> Errors:
+def convert(dataset: xr.Dataset, path: str | Path, layout: str = "canonical", overwrite: bool = False) -> Errors:
     """Write a forecast in the format that the ending of `path` names, chunk by chunk; it appears when it is whole.
 
     Args:

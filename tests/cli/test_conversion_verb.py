@@ -1,0 +1,71 @@
+"""`weatherml convert`: a forecast, or a part of it, in the formats of others."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from made_forecasts import CHANNELS, made
+from tiny_experiment import done, refused
+
+import weatherml as wml
+from weatherml.forecast import open_forecast
+from weatherml.forecast.conversion import convert
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("convert") / "forecast.zarr"
+    convert(made().chunk({"lead_time": 2}), path)
+    return path
+
+
+def test_a_part_of_a_forecast_becomes_netcdf(store, tmp_path):
+    words = ("--channels", "t2m,z500", "--channels", "sst", "--region", "60,-60,-30,30", "-o", tmp_path / "part.nc")
+    assert done("convert", store, *words) == f"{tmp_path / 'part.nc'}\n"
+    opened = xr.load_dataset(tmp_path / "part.nc", decode_timedelta=True)
+    assert set(opened.data_vars) == {"t2m", "z", "sst"}
+    assert opened["longitude"].values.tolist() == [-60, -30, 0, 30]
+    expected = open_forecast(store)["2m_temperature"].sel(latitude=60, longitude=330)
+    np.testing.assert_array_equal(opened["t2m"].sel(latitude=60, longitude=-30), expected)
+
+
+def test_grib_says_how_exact_it_is(store, tmp_path):
+    printed = done("convert", store, "-o", tmp_path / "forecast.grib2").splitlines()
+    assert len(printed) == len(CHANNELS) + 1
+    assert printed[0].split()[:3] == ["geopotential_500", "packed", "within"]
+    assert printed[0].endswith(" m2 s-2")
+    assert wml.open_files(tmp_path / "forecast.grib2").sizes["number"] == 3
+
+
+def test_stations_come_from_a_file(store, tmp_path):
+    (tmp_path / "places.csv").write_text("name,latitude,longitude\nOslo,60,330\n")
+    done("convert", store, "--stations", tmp_path / "places.csv", "--channels", "t2m", "-o", tmp_path / "places.nc")
+    opened = xr.load_dataset(tmp_path / "places.nc", decode_timedelta=True)
+    expected = open_forecast(store)["2m_temperature"].sel(latitude=60, longitude=330)
+    np.testing.assert_array_equal(opened["t2m"].isel(station=0), expected)
+
+
+def test_weatherbench_is_a_layout_of_zarr(store, tmp_path):
+    done("convert", store, "--layout", "weatherbench2", "-o", tmp_path / "wb.zarr")
+    assert "prediction_timedelta" in xr.open_zarr(tmp_path / "wb.zarr", decode_timedelta=True).dims
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-o", "a.txt"), "cannot end in '.txt'; choose one of .nc, .grib2, .zarr"),
+        (("-o", "a.nc", "--channels", "q500"), "the forecast has no variable 'specific_humidity'"),
+        (("-o", "a.nc", "--region", "1,2"), "must read north,west,south,east"),
+        (("-o", "a.nc", "--stations", "none.csv"), "cannot read stations none.csv"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(store, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused("convert", store, *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_output_needs_overwrite(store, tmp_path):
+    words = ("convert", store, "--channels", "t2m", "-o", tmp_path / "a.nc")
+    done(*words)
+    assert "a.nc exists" in refused(*words)
+    done(*words, "--overwrite")

@@ -1,0 +1,42 @@
+"""The verb that writes forecasts in the formats of others."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert(
+    forecast: Annotated[Path, typer.Argument(help="A forecast store, of members or of statistics.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="What to write: .nc, .grib2 or .zarr.")],
+    layout: Annotated[str, typer.Option(help="canonical, or weatherbench2 for .zarr.")] = "canonical",
+    channels: Annotated[
+        list[str] | None, typer.Option(help="Channels to keep, such as z500,t2m; may be repeated.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="N,W,S,E", help="Keep the grid points inside, degrees; also across 0.")
+    ] = None,
+    stations: Annotated[
+        Path | None, typer.Option(help="Interpolate to the places of a CSV file name,latitude,longitude.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace what is at the output.")] = False,
+) -> None:
+    """Write a forecast, or a part of it, as NetCDF, GRIB2, zarr, or as WeatherBench 2 reads it.
+
+    Example: `weatherml convert forecast.zarr --channels t2m --region 72,-25,34,45 -o europe.nc`
+    """
+    from weatherml.forecast import open_forecast
+    from weatherml.forecast.conversion import convert, select
+    from weatherml.forecast.selection import Region
+    from weatherml.forecast.stations import Stations
+    from weatherml.state import Channel
+
+    part = select(
+        open_forecast(forecast),
+        None if channels is None else [name.strip() for names in channels for name in names.split(",")],
+        None if region is None else Region.parse(region),
+        None if stations is None else Stations.read(stations),
+    )
+    for name, error in convert(part, output, layout, overwrite).items():
+        print(f"{name:<32} packed within {error:.2g} {Channel.parse(name).units}")
+    print(output)

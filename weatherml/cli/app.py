@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
+from weatherml.cli.conversion import convert
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
@@ -168,6 +169,9 @@ def forecast(
     with bar("forecast") as report:
         forecaster.run(open_files(analysis), init, config, output, overwrite, report)
     print(output)
+
+
+app.command()(convert)
 
 
 @imports.command("fourcastnet")

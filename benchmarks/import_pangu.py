@@ -53,9 +53,8 @@ def main(folder):
     *_, libraries = measure(sys.executable, "-c", "import weatherml.pretrained")
     output, seconds, busy, peak = measure(program, "import", "pangu", path, "-o", folder / "pangu24")
     written = sum(file.stat().st_size for file in (folder / "pangu24").iterdir())
-    print(
-        f"# Importing a Pangu-Weather of published size\n\n`python benchmarks/import_pangu.py`, {platform.machine()}\n"
-    )
+    print("# Importing a Pangu-Weather of published size\n")
+    print(f"`python benchmarks/import_pangu.py`, {platform.machine()}; the file holds random values\n")
     print("| | |\n|---|---|")
     print(f"| file | {n_bytes / MEGABYTE:.0f} MB |")
     print(f"| checkpoint | {written / MEGABYTE:.0f} MB |")

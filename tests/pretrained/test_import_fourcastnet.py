@@ -100,6 +100,7 @@ def test_golden_file_to_a_forecast(shared, tmp_path):
     options = ("--means", means, "--stds", stds, "--channels", ",".join(CHANNELS))
     report = done("import", "fourcastnet", shared("golden/afno_a.ckpt"), *options, "-o", tmp_path / "afno")
     assert "6 channels, 32 x 64" in report
+    assert "30 tensors by name, 28 of them in use" in report  # norm.weight and norm.bias are never applied
     assert "BSD-3-Clause" in done("info", tmp_path / "afno")
     checkpoint = Checkpoint.load(tmp_path / "afno")
     times = TIME + np.arange(2) * np.timedelta64(1, "D")

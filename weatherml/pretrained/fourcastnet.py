@@ -70,8 +70,9 @@ def import_fourcastnet(
     model = PrecipitationConfig(backbone=backbone) if is_diagnostic else backbone
     load = partial(load_published, weights={name: tensor.read() for name, tensor in stored.items()})
     origin = provenance_of(model, LICENCE, weights=path, means=means, stds=stds)
-    notes = {"matched": f"{len(stored)} tensors by name", "statistics": moments.note}
-    return Imported(fill(model, normalizer, origin, load), notes)
+    checkpoint = fill(model, normalizer, origin, load)
+    matched = f"{len(stored)} tensors by name, {len(checkpoint.weights)} of them in use"
+    return Imported(checkpoint, {"matched": matched, "statistics": moments.note})
 
 
 def _stored_weights(path: Path) -> dict[str, StoredTensor]:

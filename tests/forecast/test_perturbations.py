@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from docs_page import run_python
 from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, make_statistics
 
 from weatherml.checkpoint import Provenance
@@ -138,9 +139,9 @@ def test_compiled_is_the_same_as_not_compiled(name):
             np.testing.assert_allclose(perturbation(*arguments), compiled, atol=2e-5)
 
 
-def prepare(name):
+def prepare(name, **changes):
     """What acts on initial states."""
-    config = from_mapping(ForecastConfig, {"members": 5, "perturbation": configure(name)})
+    config = from_mapping(ForecastConfig, {"members": 5, "perturbation": configure(name)}).model_copy(update=changes)
     analyses = Analyses(make_analysis(name), FORECASTER.normalizer)
     return InitialStates.build(config, TIMES[7:8], analyses, FORECASTER.models).perturbation
 
@@ -194,3 +195,11 @@ def test_amplitude_of_what_the_state_lacks_is_one_line_before_anything_is_writte
         FORECASTER.run(make_analysis(name), INIT_TIME, config, tmp_path / "forecast.zarr")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_perturbation_of_the_page_turns_analyses():
+    config = run_python("ensembles.md", registry)["TurnedConfig"]()
+    states = np.random.default_rng(0).normal(size=(2, *POLES.shape)).astype(np.float32)
+    turned = states + np.asarray(prepare("gaussian", perturbation=config)(states, None, np.array([1, 3])))
+    for state, member, columns in zip(states, turned, (1, 3), strict=True):
+        np.testing.assert_allclose(member[VALID], np.roll(state, columns, axis=-1)[VALID], atol=1e-6)

@@ -9,6 +9,7 @@ import typer
 import typer.core
 
 from weatherml.cli.conversion import convert
+from weatherml.cli.calibration import calibrate
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
@@ -172,6 +173,9 @@ def forecast(
 
 
 app.command()(convert)
+
+
+app.command()(calibrate)
 
 
 @imports.command("fourcastnet")

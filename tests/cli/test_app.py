@@ -20,6 +20,7 @@ VERBS = (
     "train",
     "forecast",
     "calibrate",
+    "export",
     "evaluate",
     "check",
     "info",

@@ -9,7 +9,8 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_every_model import SMALL, objective_of, relative_error
+from small_models import SMALL
+from test_every_model import objective_of, relative_error
 
 from weatherml.models.weights import weights_of, with_weights
 from weatherml.parallel import data_mesh, replicate, shard_batch

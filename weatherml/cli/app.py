@@ -9,7 +9,6 @@ import typer
 import typer.core
 
 from weatherml.cli.conversion import convert
-from weatherml.cli.calibration import calibrate
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
@@ -175,9 +174,6 @@ def forecast(
 app.command()(convert)
 
 
-app.command()(calibrate)
-
-
 @imports.command("fourcastnet")
 def import_fourcastnet(
     weights: Weights,
@@ -235,6 +231,23 @@ def _rows_and_columns(grid: str | None) -> tuple[int, int] | None:
     if not (rows.isdecimal() and cross and columns.isdecimal()):
         raise UserError(f"--grid {grid!r} must read ROWSxCOLUMNS, for example 720x1440")
     return int(rows), int(columns)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="What training or import wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    format_name: Annotated[str, typer.Option("--format", help="onnx or stablehlo.")] = "onnx",
+) -> None:
+    """Write one step of a model to a file that runs without weatherml, and check that it gives the same.
+
+    Example: `weatherml export runs/demo/training/checkpoints/best --format onnx -o step.onnx`
+    """
+    from weatherml.checkpoint import Checkpoint
+    from weatherml.export import export_step
+
+    worst = export_step(Checkpoint.load(checkpoint), output, format_name)
+    print(f"{output}: differs from weatherml by at most {worst.error:.1g} standard deviations ({worst.channel})")
 
 
 @app.command()

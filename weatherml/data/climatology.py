@@ -65,9 +65,13 @@ class Climatology:
 
     def array_at(self, times: np.ndarray) -> np.ndarray:
         """Return the climatology as float32 `[*times, channel, lat, lon]` for `datetime64` times of any shape."""
-        basis = _basis(np.asarray(times), self.n_annual, self.n_diurnal).astype(np.float32)
+        basis = self.terms_at(times)
         flat = basis @ self.coefficients.reshape(len(self.coefficients), -1)
         return np.reshape(flat, (*basis.shape[:-1], *self.spec.shape))
+
+    def terms_at(self, times: np.ndarray) -> np.ndarray:
+        """Return what the coefficients are multiplied with, float32 `[*times, term]`, at `datetime64` times."""
+        return _basis(np.asarray(times), self.n_annual, self.n_diurnal).astype(np.float32)
 
     def at(self, times: np.ndarray) -> xr.Dataset:
         """Return the climatology at `times` [time] as a canonical dataset."""

@@ -45,7 +45,7 @@ class Windows:
         x = jnp.pad(x, [(0, 0), *padding, (0, 0)])
         x = jnp.roll(x, [-s for s in self._shift], (1, 2, 3))
         pieces = [size for pair in zip(self.counts, self.window, strict=True) for size in pair]
-        x = x.reshape(len(x), *pieces, -1).transpose(1, 3, 0, 5, 2, 4, 6, 7)
+        x = x.reshape(x.shape[0], *pieces, -1).transpose(1, 3, 0, 5, 2, 4, 6, 7)
         return x.reshape(self.n_types, -1, math.prod(self.window), x.shape[-1])
 
     def merge(self, windows: Array) -> Array:
@@ -53,7 +53,7 @@ class Windows:
         level, lat, lon = self.counts
         x = windows.reshape(level, lat, -1, lon, *self.window, windows.shape[-1])
         x = x.transpose(2, 0, 4, 1, 5, 3, 6, 7)
-        x = x.reshape(len(x), *(n * step for n, step in zip(self.counts, self.window, strict=True)), -1)
+        x = x.reshape(x.shape[0], *(n * step for n, step in zip(self.counts, self.window, strict=True)), -1)
         x = jnp.roll(x, self._shift, (1, 2, 3))
         return x[:, : self.volume[0], : self.volume[1], : self.volume[2]]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
+from weatherml.cli.calibration import calibrate
 from weatherml.cli.conversion import convert
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
@@ -171,6 +172,7 @@ def forecast(
     print(output)
 
 
+app.command()(calibrate)
 app.command()(convert)
 
 

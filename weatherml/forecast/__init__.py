@@ -7,6 +7,7 @@ from weatherml.forecast.combined import CombinedConfig
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.lagged import LaggedConfig
+from weatherml.forecast.multi_model import forecast_in_turn
 from weatherml.forecast.noise import GaussianConfig, PerlinConfig, SphericalConfig
 from weatherml.forecast.output import open_forecast
 from weatherml.forecast.perturbations import PerturbationConfig
@@ -25,5 +26,6 @@ __all__ = [
     "SphericalConfig",
     "SpptConfig",
     "calibrate",
+    "forecast_in_turn",
     "open_forecast",
 ]

@@ -9,7 +9,7 @@ from test_spherical_harmonics import harmonic, random_spectrum
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.models.sfno import Block, SFNOConfig, SpectralFilter, SphericalNorm, internal_grid
+from weatherml.models.sfno import Block, Hyperdiffusion, SFNOConfig, SpectralFilter, SphericalNorm, internal_grid
 from weatherml.models.spherical_harmonics import SphericalHarmonics, exact_degree, legendre_functions
 from weatherml.state import StateSpec, parse_channels
 
@@ -140,14 +140,23 @@ def test_norm_gives_every_channel_mean_zero_and_variance_one_over_the_sphere():
     np.testing.assert_allclose((normal**2 * weights).sum((0, 1)), 1, atol=1e-4)
 
 
-def test_filtered_output_holds_nothing_beyond_the_truncation():
-    transform = SphericalHarmonics(GRID, 4)
-    outputs = [
-        run(build(truncation=4, filter_output=is_filtered), fields()).transpose(3, 2, 0, 1)
-        for is_filtered in (True, False)
-    ]
-    beyond = [relative_error(transform.inverse(transform.forward(output)), output) for output in outputs]
-    assert beyond[0] < 1e-5 and beyond[1] > 0.1
+def test_hyperdiffusion_keeps_the_large_scales_and_takes_the_small_ones():
+    whole, seen = SphericalHarmonics(GRID, 7), SphericalHarmonics(GRID, 5)
+    state, tendency = (whole.inverse(jnp.asarray(random_spectrum(7, (2, 3), seed))) for seed in (8, 9))
+    output = np.asarray(whole.forward(Hyperdiffusion(seen, 2)(tendency, state)))
+    states, tendencies = (np.asarray(whole.forward(field)) for field in (state, tendency))
+    for degree, share in [(1, (2 / 30) ** 2), (3, (12 / 30) ** 2), (5, 1)]:
+        expected = tendencies[:, :, degree] - share * states[:, :, degree]
+        np.testing.assert_allclose(output[:, :, degree], expected, atol=1e-5)
+    np.testing.assert_allclose(output[:, :, 6:], -states[:, :, 6:], atol=1e-5)
+
+
+def test_diffusion_is_of_the_state_and_not_of_the_forcings():
+    plain, damped, x = build(), build(diffusion_order=3), fields()
+    n_channels, transform = len(CHANNELS), SphericalHarmonics(GRID, 7)
+    tendency, state = (a.transpose(3, 2, 0, 1) for a in (run(plain, x), x[:, :n_channels]))
+    expected = Hyperdiffusion(transform, 3)(tendency, state).transpose(2, 3, 1, 0)
+    assert relative_error(run(damped, x), expected) < 1e-5
 
 
 @pytest.mark.parametrize(

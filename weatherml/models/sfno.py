@@ -9,6 +9,7 @@ Inside, arrays are `[lon, lat, batch, embed]`, float32: the order in which trans
 """
 
 import functools
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -44,8 +45,7 @@ class SFNOConfig(NetworkConfig):
         width: channels inside.
         depth: number of blocks.
         mlp_ratio: hidden width of a block's MLP over `width`.
-        filter_output: whether the output keeps only what the filters see, up to `truncation`. What lies beyond would
-            otherwise grow unseen in long forecasts.
+        diffusion_order: of the hyperdiffusion that is added to a tendency, see `Hyperdiffusion`; none where None.
         position: whether a learned field is added to the encoded input; the network then depends on longitude.
         drop_path: probability that the last block passes a sample on unchanged by its MLP in training; it rises
             linearly from 0 at the first block.
@@ -58,7 +58,7 @@ class SFNOConfig(NetworkConfig):
     width: PositiveInt = 384
     depth: PositiveInt = 8
     mlp_ratio: PositiveFloat = 2.0
-    filter_output: bool = False
+    diffusion_order: PositiveInt | None = None
     position: bool = False
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -160,6 +160,31 @@ class Block(nnx.Module):
         return x + y * drop_path(jnp.ones((x.shape[2], 1)), self.drop_path, key)
 
 
+@dataclass(frozen=True)
+class Hyperdiffusion:
+    """Damps the small scales of a state by its tendency, as spectral models of the atmosphere do.
+
+    One-step errors are dominated by large scales, so training hardly sees the smallest, which then grow in a long
+    forecast. In units of the tendency, degree l of the state is taken away with the share
+    `(l (l + 1) / (L (L + 1))) ** order`, where L is the highest degree of the filters, and what lies beyond altogether.
+
+    Attributes:
+        transform: Between the grid and the degrees of the filters.
+        order: Of the power of the Laplacian.
+    """
+
+    transform: SphericalHarmonics
+    order: int
+
+    def __call__(self, tendency: Array, state: Array) -> Array:
+        """Return the tendency of a damped state, both `[lon, lat, batch, channel]`."""
+        eigenvalues = np.arange(self.transform.degree + 1) * np.arange(1, self.transform.degree + 2)
+        kept = 1 - (eigenvalues / eigenvalues[-1]) ** self.order
+        spectrum = self.transform.forward(tendency)
+        spectrum += self.transform.forward(state) * kept[:, None, None].astype(np.float32)
+        return self.transform.inverse(spectrum) - state
+
+
 class SFNO(nnx.Module):
     """The network: pointwise encoder, blocks on a Gaussian grid, pointwise decoder."""
 
@@ -176,7 +201,8 @@ class SFNO(nnx.Module):
             [Block(config, ends, rate, rngs=rngs) for ends, rate in zip(pairwise(stations), rates, strict=True)]
         )
         self.decoder = Mlp(width + n_in, width, n_out, dtype=dtype, rngs=rngs)
-        self.output_filter = outside if config.filter_output else None
+        self.diffusion = None if config.diffusion_order is None else Hyperdiffusion(outside, config.diffusion_order)
+        self.n_out = n_out
 
     def __call__(self, x: Array, key: Array | None = None) -> Array:
         """Return `[batch, n_out, lat, lon]` from `[batch, n_in, lat, lon]`; `key` draws which paths to drop."""
@@ -187,8 +213,8 @@ class SFNO(nnx.Module):
         for index, block in enumerate(self.blocks):
             y = block(y, subkey(key, index))
         y = self.decoder(jnp.concatenate([y, x], -1))
-        if self.output_filter is not None:
-            y = self.output_filter.inverse(self.output_filter.forward(y))
+        if self.diffusion is not None:
+            y = self.diffusion(y, x[..., : self.n_out])
         return y.transpose(2, 3, 1, 0)
 
 

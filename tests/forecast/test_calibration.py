@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tiny_forecast import SPEC, TIMES, make_forecaster
+from tiny_forecast import SPEC, TIMES, Echo, make_forecaster
 
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
@@ -103,6 +103,11 @@ def test_nothing_to_fit_is_one_line(forecaster, analysis, asked, message):
     with pytest.raises(UserError, match=message) as caught:
         calibrate(forecaster, analysis, TIMES[0], ForecastConfig(**{"lead_time": "6h", "members": 3, **asked}))
     assert "\n" not in str(caught.value)
+
+
+def test_members_that_the_model_makes_alike_are_one_line(analysis):
+    with pytest.raises(UserError, match="spread over error of geopotential_500 is 0, from which no amplitude follows"):
+        calibrate(make_forecaster(Echo()), analysis, TIMES[:2], TWELVE_HOURS)
 
 
 def make_tested_forecaster(*test):

@@ -154,7 +154,7 @@ def factors(**amplitude):
 def test_amplitude_names_channels_and_variables_and_the_channel_wins():
     assert factors() == [2.0] * 5
     assert factors(t850=3.0, temperature=0.5, sst=0.0) == [2.0, 1.0, 6.0, 2.0, 0.0]
-    assert factors(u=0.25) == [2.0, 2.0, 2.0, 0.5, 2.0]
+    assert factors(u850=0.25, u=3.0) == factors(u=3.0, u850=0.25) == [2.0, 2.0, 2.0, 0.5, 2.0]
 
 
 def test_file_names_a_perturbation_and_its_parameters():

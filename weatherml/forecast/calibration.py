@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def fit(
         if key not in trials:
             perturbation = _resized(start, np.exp(log_sizes), is_fitted, spec)
             ratios = judge(perturbation)
-            trials[key] = Trial(perturbation, {n: ratios[n] for n in np.array(spec.names)[is_fitted].tolist()})
+            trials[key] = Trial(perturbation, {n: _positive(n, ratios[n]) for n in compress(spec.names, is_fitted)})
             report(trials[key])
         return np.log(list(trials[key].spread_skill.values()))
 
@@ -159,6 +160,14 @@ def _resized(
     amplitude = {} if np.allclose(factors, 1) else dict(zip(spec.names, map(_brief, factors), strict=True))
     changes = {"scale": _brief(scale), "amplitude": amplitude}
     return start.model_validate(start.model_dump() | changes)
+
+
+def _positive(channel: str, ratio: float) -> float:
+    if not (math.isfinite(ratio) and ratio > 0):
+        raise UserError(
+            f"spread over error of {channel} is {ratio:g}, from which no amplitude follows; try another lead"
+        )
+    return ratio
 
 
 def _brief(value: float) -> float:

@@ -112,9 +112,9 @@ class PerturbationConfig(Config):
             UserError: `amplitude` names what the state does not have.
         """
         sizes = np.full(spec.n_channels, self.scale)
-        chosen = [(_channels_named(name, spec), factor) for name, factor in self.amplitude]
-        for channels, factor in sorted(chosen, key=lambda choice: -len(choice[0])):
-            sizes[channels] = self.scale * factor
+        variables_first = sorted(self.amplitude, key=lambda pair: _full_name(pair[0]) in spec.names)
+        for name, factor in variables_first:
+            sizes[_channels_named(name, spec)] = self.scale * factor
         return sizes
 
 
@@ -127,7 +127,7 @@ AnyPerturbation = Annotated[SerializeAsAny[PerturbationConfig], BeforeValidator(
 def _channels_named(name: str, spec: StateSpec) -> list[int]:
     """Return the positions of a channel, or of all channels of a variable."""
     wanted = _full_name(name)
-    channels = [index for index, c in enumerate(spec.channels) if wanted in (c.variable, str(c))]
+    channels = [index for index, channel in enumerate(spec.channels) if wanted in (channel.variable, str(channel))]
     if not channels:
         raise UserError(
             f"amplitude names {name!r}, which is no channel or variable of the state"

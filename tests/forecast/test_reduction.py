@@ -30,7 +30,7 @@ def draw(n_members=7):
 def reduce(members, config=CONFIG, waves=(3, 5)):
     results = []
     for position, channel in enumerate(SPEC.channels):
-        accumulator = Accumulator.empty(config, channel, members.shape[1:2] + SPEC.grid.shape)
+        accumulator = Accumulator(config, channel, members.shape[1:2] + SPEC.grid.shape)
         for wave in np.split(members[:, :, position], waves):
             accumulator.update(wave)
         results.append(accumulator.results())
@@ -96,11 +96,11 @@ def test_names_units_and_cell_methods_say_what_the_fields_are(reduced):
 @given(st.permutations(range(7)), st.integers(0, 7))
 def test_merged_accumulators_are_those_of_all_members_in_any_order(order, cut):
     members = draw()[list(order), :, 0]
-    merged, other = (Accumulator.empty(CONFIG, Z500, members.shape[1:]) for _ in range(2))
+    merged, other = (Accumulator(CONFIG, Z500, members.shape[1:]) for _ in range(2))
     merged.update(members[:cut])
     other.update(members[cut:])
     merged.merge(other)
-    whole = Accumulator.empty(CONFIG, Z500, members.shape[1:])
+    whole = Accumulator(CONFIG, Z500, members.shape[1:])
     whole.update(draw()[:, :, 0])
     for name, expected in whole.results().items():
         np.testing.assert_allclose(merged.results()[name], expected, rtol=1e-5)
@@ -109,14 +109,15 @@ def test_merged_accumulators_are_those_of_all_members_in_any_order(order, cut):
 def test_only_what_is_asked_for_is_kept():
     reduced = reduce(draw(), StatisticsConfig(spread=False))
     assert {str(name).rsplit("_", 1)[1] for name in reduced.data_vars} == {"mean", "count"}
-    assert Accumulator.empty(StatisticsConfig(), Z500, (2,)).sketch is None
+    assert Accumulator(StatisticsConfig(), Z500, (2,)).sketch is None
 
 
 @pytest.mark.parametrize("n_members", [5, 100])
 def test_memory_of_a_cell_is_what_its_arrays_take(n_members):
-    accumulator = Accumulator.empty(CONFIG.model_copy(update={"sketch_size": 16}), Channel("temperature", 850), (1,))
+    accumulator = Accumulator(CONFIG.model_copy(update={"sketch_size": 16}), Channel("temperature", 850), (1,))
     accumulator.update(np.ones((n_members, 1), np.float32))
     moments = sum(array.nbytes for array in vars(accumulator.moments).values())
+    moments += accumulator.n_above.nbytes
     sketch = sum(level.slots.nbytes for level in accumulator.sketch._levels)
     stated = CONFIG.model_copy(update={"sketch_size": 16}).bytes_per_cell(n_members, Channel("temperature", 850))
     assert stated == moments + sketch

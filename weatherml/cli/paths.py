@@ -148,7 +148,7 @@ def _describe_forecast(forecast: xr.Dataset) -> dict[str, Any]:
         "kind": "forecast",
         "init times": f"{len(init)}, {init[0]:.16} to {init[-1]:.16}",
         "lead times": f"{len(lead)}, {format_duration(lead[0])} to {format_duration(lead[-1])}",
-        "members": forecast.sizes["number"],
+        "members": forecast.sizes.get("number", "statistics of them"),
         "channels": [str(name) for name in forecast.data_vars],
         "size": forecast.nbytes,
         "failed": forecast.attrs.get("failed", "none"),

@@ -1,8 +1,8 @@
-"""Mean, spread, extremes and exceedances of members as a sum that can be taken in any order."""
+"""Mean, spread and extremes of members as a sum that can be taken in any order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,7 +19,6 @@ class Moments:
         squares: Sum of the squared differences from the mean, float64 `[*cell]`.
         minimum: float32 `[*cell]`, NaN where there is no member.
         maximum: float32 `[*cell]`, NaN where there is no member.
-        exceedances: Members above each threshold, int32 `[threshold, *cell]`.
     """
 
     count: np.ndarray
@@ -27,19 +26,19 @@ class Moments:
     squares: np.ndarray
     minimum: np.ndarray
     maximum: np.ndarray
-    exceedances: np.ndarray
 
     @classmethod
-    def of(cls, members: np.ndarray, thresholds: Sequence[float] = ()) -> Self:
+    def of(cls, members: np.ndarray) -> Self:
         """Describe members, float32 `[member, *cell]`; there may be none."""
         counted = ~np.isnan(members)
         count = counted.sum(axis=0, dtype=np.int32)
         mean = np.where(counted, members, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1)
         # Differences from the mean, not squares of values: geopotential is 1e5 times its spread.
-        squares = np.square(np.where(counted, members - mean, 0)).sum(axis=0)
+        differences = members - mean
+        differences[~counted] = 0
+        squares = np.square(differences, out=differences).sum(axis=0)
         minimum, maximum = (bound.reduce(members, axis=0, initial=np.nan) for bound in (np.fmin, np.fmax))
-        above = [(members > threshold).sum(axis=0, dtype=np.int32) for threshold in thresholds]
-        return cls(count, mean, squares, minimum, maximum, np.array(above, np.int32).reshape(-1, *count.shape))
+        return cls(count, mean, squares, minimum, maximum)
 
     def __add__(self, other: Self) -> Self:
         """Return what is known of the members of both (Chan, Golub and LeVeque 1983, doi:10.2307/2683386)."""
@@ -52,7 +51,6 @@ class Moments:
             self.squares + other.squares + np.square(difference) * self.count * share,
             np.fmin(self.minimum, other.minimum),
             np.fmax(self.maximum, other.maximum),
-            self.exceedances + other.exceedances,
         )
 
     @property
@@ -61,7 +59,12 @@ class Moments:
         variance = self.squares / np.maximum(self.count - 1, 1)
         return np.where(self.count > 1, np.sqrt(variance), np.nan)
 
-    @property
-    def exceedance(self) -> np.ndarray:
-        """Share of the members above each threshold, float64 `[threshold, *cell]`; NaN where there is no member."""
-        return np.where(self.count > 0, self.exceedances / np.maximum(self.count, 1), np.nan)
+    def at(self, cells: Any) -> Self:
+        """Return what is known of some of the cells, chosen as by an index of their array."""
+        return type(self)(*(getattr(self, field.name)[cells] for field in fields(self)))
+
+
+def count_above(members: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """Return how many members `[member, *cell]` lie above each threshold, int32 `[threshold, *cell]`."""
+    above = [(members > threshold).sum(axis=0, dtype=np.int32) for threshold in thresholds]
+    return np.array(above, np.int32).reshape(-1, *members.shape[1:])

@@ -23,7 +23,7 @@ from zarr.storage import MemoryStore
 from weatherml.config import Config
 from weatherml.data.atomic import PARTIAL, write_bytes
 from weatherml.errors import UserError
-from weatherml.forecast.moments import Moments
+from weatherml.forecast.moments import Moments, count_above
 from weatherml.forecast.output import (
     Layout,
     create_store,
@@ -32,8 +32,14 @@ from weatherml.forecast.output import (
     put_in_place,
     require_space,
 )
-from weatherml.forecast.reduction import Accumulator, StatisticsConfig, assemble
+from weatherml.forecast.reduction import StatisticsConfig, assemble, results_of
 from weatherml.forecast.sketch import Sketch, n_levels
+
+_GROUP_BYTES = 8 * 2**20
+"""Size of one member's fields that are counted together: large against the cost of a call, small against memory."""
+
+_Place = tuple[int, slice, slice]
+"""Initial time, leads and channels."""
 
 _MOMENTS = {"count": "int32", "mean": "float64", "squares": "float64", "minimum": "float32", "maximum": "float32"}
 
@@ -61,7 +67,7 @@ class _Ring:
     """The slots of one level of the sketches at one place."""
 
     array: Any
-    place: tuple[int, slice, int]
+    place: _Place
 
     def __len__(self) -> int:
         return int(self.array.shape[0])
@@ -93,15 +99,24 @@ class Accumulators:
             name: group.require_array(name, compressors=None, **declared)
             for name, declared in _declarations(layout, config).items()
         }
+        n_channels, length = layout.spec.n_channels, _group_length(layout)
+        self._groups = [slice(start, min(start + length, n_channels)) for start in range(0, n_channels, length)]
+        self._thresholds = _thresholds(layout, config)
         self._n_added = np.zeros((len(layout.init_times), len(layout.lead_times)), np.int64)
 
     def update(self, init: int, lead: int, values: np.ndarray) -> None:
         """Count members `[lead, number, channel, lat, lon]` of the wave that is under way."""
         leads = slice(lead, lead + len(values))
-        for channel in range(self._layout.spec.n_channels):
-            accumulator = self._load(init, leads, channel)
-            accumulator.update(np.moveaxis(values[:, :, channel], 1, 0))  # the sketch writes by itself
-            self._save_moments(accumulator.moments, init, leads, channel)
+        for channels in self._groups:
+            place, members = (init, leads, channels), np.moveaxis(values[:, :, channels], 1, 0)
+            self._save_moments(place, self._moments(place) + Moments.of(members))
+            if self._config.quantiles:
+                self._sketch(place).append(members)  # which writes by itself
+        for position, thresholds in self._thresholds.items():
+            above = self._n_above((init, leads, position)) + count_above(
+                np.moveaxis(values[:, :, position], 1, 0), thresholds
+            )
+            self._arrays[f"above_{position}"][self._generation(init), init, leads] = np.moveaxis(above, 0, 1)
         self._n_added[init, leads] += values.shape[1]
 
     def end_wave(self, failures: Sequence[str]) -> Counted:
@@ -119,38 +134,46 @@ class Accumulators:
 
     def results(self, init: int, leads: slice) -> xr.Dataset:
         """Return the statistics of some leads of an initial time."""
-        results = [self._load(init, leads, channel).results() for channel in range(self._layout.spec.n_channels)]
-        layout = self._layout
+        layout, results = self._layout, []
+        for channels in self._groups:
+            place = (init, leads, channels)
+            moments = self._moments(place)
+            quantiles = self._sketch(place).quantiles(self._config.quantiles) if self._config.quantiles else None
+            for within, position in enumerate(range(*channels.indices(layout.spec.n_channels))):
+                own = None if quantiles is None else quantiles[:, :, within]
+                above = self._n_above((init, leads, position))
+                results.append(results_of(self._config, moments.at((slice(None), within)), above, own))
         return assemble(results, layout.spec, self._config, layout.init_times[init], layout.lead_times[leads])
 
-    def _load(self, init: int, leads: slice, channel: int) -> Accumulator:
-        added = int(self._n_added[init, leads.start])
-        place = (self._generation(init) if added else 1 - self._generation(init), init, leads)
-        parts = {name: self._arrays[name][(*place, channel)] for name in _MOMENTS}
-        above = self._arrays["exceedances"][(*place, self._thresholds(channel))]
-        moments = Moments(**parts, exceedances=np.moveaxis(above, 1, 0))
-        sketch = None
-        if self._config.quantiles:
-            rings = [array for name, array in self._arrays.items() if name.startswith("level")]
-            n_members = self.counted.n_members[init] + added
-            sketch = Sketch(self._config.sketch_size, lambda i: _Ring(rings[i], (init, leads, channel)), n_members)
-        return Accumulator(self._config, self._layout.spec.channels[channel], moments, sketch)
+    def _moments(self, place: _Place) -> Moments:
+        known = self._known_generation(place)
+        return Moments(**{name: self._arrays[name][(known, *place)] for name in _MOMENTS})
 
-    def _save_moments(self, moments: Moments, init: int, leads: slice, channel: int) -> None:
-        place = (self._generation(init), init, leads)
+    def _save_moments(self, place: _Place, moments: Moments) -> None:
         for name in _MOMENTS:
-            self._arrays[name][(*place, channel)] = getattr(moments, name)
-        self._arrays["exceedances"][(*place, self._thresholds(channel))] = np.moveaxis(moments.exceedances, 0, 1)
+            self._arrays[name][(self._generation(place[0]), *place)] = getattr(moments, name)
+
+    def _n_above(self, place: tuple[int, slice, int]) -> np.ndarray:
+        """Return how many members of a channel lie above each of its thresholds, `[threshold, lead, lat, lon]`."""
+        init, leads, position = place
+        if position not in self._thresholds:
+            return np.empty((0, 1), np.int32)
+        known = self._known_generation(place)
+        return np.moveaxis(self._arrays[f"above_{position}"][known, init, leads], 1, 0)
+
+    def _sketch(self, place: _Place) -> Sketch:
+        init, leads, _ = place
+        n_members = self.counted.n_members[init] + int(self._n_added[init, leads.start])
+        return Sketch(self._config.sketch_size, lambda height: _Ring(self._arrays[f"level_{height}"], place), n_members)
 
     def _generation(self, init: int) -> int:
         """Return which of the two generations the wave under way writes; the other one holds for good."""
         return (self.counted.n_updates[init] + 1) % 2
 
-    def _thresholds(self, channel: int) -> slice:
-        """Return where the counts above the thresholds of a channel lie."""
-        numbers = [len(self._config.thresholds_of(c)) for c in self._layout.spec.channels]
-        start = sum(numbers[:channel])
-        return slice(start, start + numbers[channel])
+    def _known_generation(self, place: tuple[int, slice, Any]) -> int:
+        """Return the generation that has all members so far, those of the wave under way among them."""
+        init, leads, _ = place
+        return self._generation(init) if self._n_added[init, leads.start] else 1 - self._generation(init)
 
 
 def accumulator_bytes(layout: Layout, config: StatisticsConfig) -> int:
@@ -160,26 +183,39 @@ def accumulator_bytes(layout: Layout, config: StatisticsConfig) -> int:
 
 
 def _declarations(layout: Layout, config: StatisticsConfig) -> dict[str, dict[str, Any]]:
-    """Return what zarr is to make of each array: `[generation or slot, init, lead, channel, lat, lon]`."""
+    """Return what zarr is to make of each array: `[generation or slot, init, lead, channel or threshold, lat, lon]`."""
     n_leads, n_together = layout.chunk
     axes = (len(layout.init_times), len(layout.lead_times))
-    n_thresholds = sum(len(config.thresholds_of(channel)) for channel in layout.spec.channels)
 
-    def declare(first: int, n_fields: int, dtype: str) -> dict[str, Any]:
+    def declare(first: int, n_fields: int, dtype: str, chunk: int) -> dict[str, Any]:
         return {
             "shape": (first, *axes, n_fields, *layout.spec.grid.shape),
-            "chunks": (1, 1, n_leads, 1, *layout.spec.grid.shape),
+            "chunks": (1, 1, n_leads, chunk, *layout.spec.grid.shape),
             "dtype": dtype,
             "fill_value": np.nan if dtype == "float32" else 0,  # as moments of no members are
         }
 
-    arrays = {name: declare(2, layout.spec.n_channels, dtype) for name, dtype in _MOMENTS.items()}
-    arrays["exceedances"] = declare(2, n_thresholds, "int32")
-    size = config.sketch_size
+    n_channels, group, size = layout.spec.n_channels, _group_length(layout), config.sketch_size
+    arrays = {name: declare(2, n_channels, dtype, group) for name, dtype in _MOMENTS.items()}
+    for position, thresholds in _thresholds(layout, config).items():
+        arrays[f"above_{position}"] = declare(2, len(thresholds), "int32", len(thresholds))
     # A level holds up to `size` values for good while at most as many as this are added in one wave.
     n_slots = size + max(size, n_together)
     heights = range(n_levels(size, len(layout.numbers)) if config.quantiles else 0)
-    return arrays | {f"level_{height}": declare(n_slots, layout.spec.n_channels, "float32") for height in heights}
+    return arrays | {f"level_{height}": declare(n_slots, n_channels, "float32", group) for height in heights}
+
+
+def _group_length(layout: Layout) -> int:
+    """Return how many channels are counted together, nearly the same number each time."""
+    n_channels, field_bytes = layout.spec.n_channels, 4 * layout.chunk[0] * math.prod(layout.spec.grid.shape)
+    longest = max(1, _GROUP_BYTES // field_bytes)
+    return -(-n_channels // -(-n_channels // longest))
+
+
+def _thresholds(layout: Layout, config: StatisticsConfig) -> dict[int, tuple[float, ...]]:
+    """Return the thresholds of the channels that have any, by position."""
+    by_position = {position: config.thresholds_of(channel) for position, channel in enumerate(layout.spec.channels)}
+    return {position: thresholds for position, thresholds in by_position.items() if thresholds}
 
 
 class MemoryStatistics:

@@ -8,7 +8,7 @@ import xarray as xr
 from pydantic import Field, field_validator, model_validator
 
 from weatherml.config import Config
-from weatherml.forecast.moments import Moments
+from weatherml.forecast.moments import Moments, count_above
 from weatherml.forecast.sketch import Sketch, n_levels
 from weatherml.state import Channel, StateSpec, to_dataset
 
@@ -98,44 +98,65 @@ class StatisticsConfig(Config):
 class Accumulator:
     """Members of one channel, counted as they come, in any order.
 
-    Attributes:
-        moments: Of the members so far.
-        sketch: Of the members so far; None where no quantiles are asked for.
+    Args:
+        config: What is asked for.
+        channel: Which.
+        shape: Of the cells.
     """
 
-    def __init__(self, config: StatisticsConfig, channel: Channel, moments: Moments, sketch: Sketch | None) -> None:
-        self.moments, self.sketch = moments, sketch
-        self._config, self._channel = config, channel
-
-    @classmethod
-    def empty(cls, config: StatisticsConfig, channel: Channel, shape: Sequence[int]) -> Self:
-        """Return one in memory that has seen no member, for cells of any shape."""
-        moments = Moments.of(np.empty((0, *shape), np.float32), config.thresholds_of(channel))
-        return cls(config, channel, moments, Sketch.in_memory(config.sketch_size, shape) if config.quantiles else None)
+    def __init__(self, config: StatisticsConfig, channel: Channel, shape: Sequence[int]) -> None:
+        self._config, self._thresholds = config, config.thresholds_of(channel)
+        none = np.empty((0, *shape), np.float32)
+        self.moments, self.n_above = Moments.of(none), count_above(none, self._thresholds)
+        self.sketch = Sketch.in_memory(config.sketch_size, shape) if config.quantiles else None
 
     def update(self, members: np.ndarray) -> None:
         """Count members, float32 `[member, *cell]` in SI units; NaN is no member."""
-        self.moments = self.moments + Moments.of(members, self._config.thresholds_of(self._channel))
+        self.moments = self.moments + Moments.of(members)
+        self.n_above = self.n_above + count_above(members, self._thresholds)
         if self.sketch is not None:
             self.sketch.append(members)
 
     def merge(self, other: "Accumulator") -> None:
         """Count the members that another accumulator of the same channel has counted."""
-        self.moments = self.moments + other.moments
+        self.moments, self.n_above = self.moments + other.moments, self.n_above + other.n_above
         if self.sketch is not None and other.sketch is not None:
             self.sketch.merge(other.sketch)
 
     def results(self) -> dict[str, np.ndarray]:
-        """Return what is asked for by name, `[*cell]`; `quantile` and `exceedance` have a first axis of their own."""
-        moments = self.moments
-        mean = np.where(moments.count > 0, moments.mean, np.nan)
-        known = {"mean": mean, "spread": moments.spread, "minimum": moments.minimum, "maximum": moments.maximum}
-        results = {name: known[name].astype(np.float32) for name in self._config.fields}
-        if self.sketch is not None:
-            results["quantile"] = self.sketch.quantiles(self._config.quantiles)
-        if self._config.thresholds_of(self._channel):
-            results["exceedance"] = moments.exceedance.astype(np.float32)
-        return {**results, "count": moments.count}
+        """Return what is asked for; see `results_of`."""
+        quantiles = None if self.sketch is None else self.sketch.quantiles(self._config.quantiles)
+        return results_of(self._config, self.moments, self.n_above, quantiles)
+
+
+def results_of(
+    config: StatisticsConfig, moments: Moments, n_above: np.ndarray, quantiles: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Return what is asked for of one channel, by name.
+
+    Args:
+        config: What is asked for.
+        moments: Of cells `[*cell]`.
+        n_above: Members above each threshold, int32 `[threshold, *cell]`.
+        quantiles: float32 `[quantile, *cell]`, if they are asked for.
+
+    Returns:
+        float32 `[*cell]`; `quantile` and `exceedance` have a first axis of their own; `count` is int32.
+    """
+    is_counted = moments.count > 0
+    known = {
+        "mean": np.where(is_counted, moments.mean, np.nan),
+        "spread": moments.spread,
+        "minimum": moments.minimum,
+        "maximum": moments.maximum,
+    }
+    results = {name: known[name].astype(np.float32) for name in config.fields}
+    if quantiles is not None:
+        results["quantile"] = quantiles
+    if len(n_above):
+        share = np.where(is_counted, n_above / np.maximum(moments.count, 1), np.nan)
+        results["exceedance"] = share.astype(np.float32)
+    return {**results, "count": moments.count}
 
 
 def assemble(

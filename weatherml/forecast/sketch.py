@@ -8,6 +8,9 @@ import numpy as np
 
 from weatherml.errors import UserError
 
+_PIECE = 2**21
+"""Values that are put in order at once: sorting takes many times their size."""
+
 
 class Slots(Protocol):
     """Room for values `[slot, *cell]`: an array in memory, or one on disk."""
@@ -142,10 +145,12 @@ class Sketch:
         """
         values = np.concatenate([level.held() for level in self._levels])
         weights = np.repeat([level.weight for level in self._levels], [level.n_held for level in self._levels])
-        order = np.argsort(values, axis=0)
-        values = np.take_along_axis(values, order, axis=0)
-        ends = np.cumsum(np.where(np.isnan(values), 0, weights[order]), axis=0)
-        return np.stack([_interpolate(values, ends, probability) for probability in probabilities])
+        if not len(values):
+            return np.full((len(probabilities), *values.shape[1:]), np.nan, np.float32)
+        columns = values.reshape(len(values), -1)
+        pieces = np.array_split(columns, -(-values.size // _PIECE) or 1, axis=1)
+        quantiles = [_quantiles(piece, weights, probabilities) for piece in pieces]
+        return np.concatenate(quantiles, axis=1).reshape(-1, *values.shape[1:])
 
     def _insert(self, height: int, values: np.ndarray) -> None:
         level = self._level(height)
@@ -176,6 +181,14 @@ def _history(size: int, n_members: int) -> list[tuple[int, int]]:
         history.append((entered, halvings))
         entered = halvings * size // 2
     return history
+
+
+def _quantiles(values: np.ndarray, weights: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
+    """Return quantiles `[quantile, cell]` of values `[value, cell]` that stand for `weights` members `[value]`."""
+    order = np.argsort(values, axis=0)
+    values = np.take_along_axis(values, order, axis=0)
+    ends = np.cumsum(np.where(np.isnan(values), 0, weights[order]), axis=0)
+    return np.stack([_interpolate(values, ends, probability) for probability in probabilities])
 
 
 def _interpolate(values: np.ndarray, ends: np.ndarray, probability: float) -> np.ndarray:

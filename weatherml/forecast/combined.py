@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -18,10 +19,11 @@ from weatherml.forecast.tendencies import StochasticTendencies
 class CombinedConfig(PerturbationConfig):
     """The sum of perturbations, such as noise on the initial state and stochastic tendencies; `scale` multiplies all.
 
-    Parts share the random keys of a member: two parts of one kind would add the same noise twice.
+    Parts are independent: the position of a part is folded into the random keys of the members. That of the first is
+    not, so that adding parts leaves it as it was alone.
 
     Attributes:
-        parts: Different ones, at most one of them of tendencies.
+        parts: At most one of them of tendencies.
     """
 
     name: Literal["combined"] = "combined"
@@ -39,7 +41,7 @@ class CombinedConfig(PerturbationConfig):
         Raises:
             UserError: A part lacks what it needs.
         """
-        built = [part.perturbation(setting) for part in self.parts]
+        built = [part.perturbation(_apart(setting, position)) for position, part in enumerate(self.parts)]
         acting = [perturbation for perturbation in built if perturbation is not None]
         factors = jnp.asarray(self.factors(setting.statistics))
 
@@ -60,3 +62,12 @@ class CombinedConfig(PerturbationConfig):
             raise UserError(f"parts has {len(acting)} perturbations of tendencies; keep one of them")
         factors = jnp.asarray(self.factors(statistics))
         return replace(acting[0], amplitude=factors * acting[0].amplitude) if acting else None
+
+
+def _apart(setting: Setting, position: int) -> Setting:
+    """Return a setting with random keys of its own for each position but the first."""
+
+    def keys(init_times: np.ndarray, numbers: np.ndarray) -> Array:
+        return jax.vmap(lambda key: jax.random.fold_in(key, position))(setting.keys(init_times, numbers))
+
+    return replace(setting, keys=keys) if position else setting

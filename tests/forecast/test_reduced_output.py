@@ -70,6 +70,10 @@ def test_failures_are_listed(uninterrupted):
     assert uninterrupted.attrs["failed"] == [f"failure in wave {position}" for position in range(len(WAVES))]
 
 
+def test_attributes_say_how_exact_the_quantiles_are(uninterrupted):
+    assert uninterrupted.attrs["quantile_rank_error"] == 1  # of 12 members in a sketch of 4: halved twice, once each way
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_write_that_is_torn_anywhere_leaves_nothing_counted_twice(path, monkeypatch, uninterrupted, seed):
     """As kills: the fatal write leaves half a file, and nothing runs after it."""

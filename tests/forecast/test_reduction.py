@@ -123,6 +123,16 @@ def test_memory_of_a_cell_is_what_its_arrays_take(n_members):
     assert stated == moments + sketch
 
 
+def test_the_size_of_the_result_is_foreseen(reduced):
+    ragged = sum(
+        reduced[f"{name}_{s}"].nbytes for name in ("geopotential", "u_component_of_wind") for s in CONFIG.fields
+    )
+    ragged += sum(reduced[f"{name}_count"].nbytes for name in ("geopotential", "u_component_of_wind"))
+    ragged += sum(reduced[f"{name}_quantile"].nbytes for name in ("geopotential", "u_component_of_wind"))
+    whole = sum(field.nbytes for field in reduced.data_vars.values())
+    assert len(LEADS) * CONFIG.result_bytes(SPEC) == whole - ragged // 2  # each has one of two levels
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import dask
 import numpy as np
 import xarray as xr
 
@@ -20,7 +21,9 @@ def write_forecast(path: Path, dataset: xr.Dataset) -> None:
     Raises:
         UserError: It cannot be written.
     """
-    write_netcdf(path, to_cf(dataset))
+    # HDF5 writes one chunk at a time; threads would only read ahead and hold what they have read.
+    with dask.config.set(scheduler="synchronous"):
+        write_netcdf(path, to_cf(dataset))
 
 
 def to_cf(dataset: xr.Dataset) -> xr.Dataset:

@@ -145,6 +145,10 @@ class Accumulators:
                 results.append(results_of(self._config, moments.at((slice(None), within)), above, own))
         return assemble(results, layout.spec, self._config, layout.init_times[init], layout.lead_times[leads])
 
+    def attributes(self) -> dict[str, Any]:
+        """Return what the statistics say of themselves: which members failed, and how exact quantiles are."""
+        return {"failed": list(self.counted.failed), **self._config.attributes(max(self.counted.n_members))}
+
     def _moments(self, place: _Place) -> Moments:
         known = self._known_generation(place)
         return Moments(**{name: self._arrays[name][(known, *place)] for name in _MOMENTS})
@@ -239,7 +243,7 @@ class MemoryStatistics:
         n_leads = len(self._layout.lead_times)
         parts = [self._accumulators.results(init, slice(0, n_leads)) for init in range(len(self._layout.init_times))]
         dataset = xr.concat(parts, "init_time", data_vars="minimal", coords="minimal", compat="override", join="exact")
-        return dataset.assign_attrs(self._attributes, failed=list(self._accumulators.counted.failed))
+        return dataset.assign_attrs({**self._attributes, **self._accumulators.attributes()})
 
 
 class StatisticsOutput:
@@ -299,7 +303,7 @@ class StatisticsOutput:
                     piece = self._accumulators.results(init, leads)
                     for name, field in piece.data_vars.items():
                         group[str(name)][init : init + 1, leads] = field.values
-            group.attrs.update({"complete": True, "failed": list(self._accumulators.counted.failed)})
+            group.attrs.update({"complete": True, **self._accumulators.attributes()})
             put_in_place(result, self._path)
         shutil.rmtree(self._partial, ignore_errors=True)
         return open_forecast(self._path)
@@ -327,7 +331,9 @@ class StatisticsOutput:
                 f"{self._partial} holds part of another forecast; choose another path, or pass overwrite to drop it"
             )
         shutil.rmtree(self._partial, ignore_errors=True)
-        require_space(self._path, accumulator_bytes(self._layout, self._config))
+        n_results = len(self._layout.init_times) * len(self._layout.lead_times)
+        result_bytes = n_results * self._config.result_bytes(self._layout.spec)
+        require_space(self._path, accumulator_bytes(self._layout, self._config) + result_bytes)
         write_bytes(marker, nothing.model_dump_json().encode())
         return nothing
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from weatherml.config import Config
 from weatherml.forecast.moments import Moments, count_above
-from weatherml.forecast.sketch import Sketch, n_levels
+from weatherml.forecast.sketch import Sketch, largest_rank_error, n_levels
 from weatherml.state import Channel, StateSpec, to_dataset
 
 _MOMENT_BYTES = 28
@@ -38,8 +38,9 @@ class StatisticsConfig(Config):
         maximum: Keep the greatest value.
         quantiles: Probabilities of the quantiles to keep, rising.
         thresholds: In SI units by channel; the share of members above each is kept.
-        sketch_size: Quantiles are exact for so many members, and ranks within about log2(members / size) / (2 size) of
-            the members beyond; even. Memory grows with it.
+        sketch_size: Quantiles are exact for so many members; beyond, ranks are off by about
+            log2(members / size) / (2 size) of the members at most, and a dataset says by how many. Even; memory grows
+            with it.
     """
 
     mean: bool = True
@@ -89,10 +90,20 @@ class StatisticsConfig(Config):
         for name in self.thresholds:
             spec.index(name)
 
+    def attributes(self, n_members: int) -> dict[str, int]:
+        """Return what a dataset says of its quantiles: by how many members of `n_members` their ranks may be off."""
+        return {"quantile_rank_error": largest_rank_error(self.sketch_size, n_members)} if self.quantiles else {}
+
     def bytes_per_cell(self, n_members: int, channel: Channel) -> int:
         """Return the memory of the accumulator of one cell after `n_members`."""
         sketch = 4 * self.sketch_size * n_levels(self.sketch_size, n_members) if self.quantiles else 0
         return _MOMENT_BYTES + 4 * len(self.thresholds_of(channel)) + sketch
+
+    def result_bytes(self, spec: StateSpec) -> int:
+        """Return the size of the statistics of one initial time and lead."""
+        own = len(self.fields) + len(self.quantiles) + 1  # and the count
+        n_fields = sum(own + len(self.thresholds_of(channel)) for channel in spec.channels)
+        return 4 * n_fields * spec.grid.n_lat * spec.grid.n_lon
 
 
 class Accumulator:
@@ -184,7 +195,9 @@ def assemble(
     if config.quantiles:
         quantiles = _stack(results, "quantile").swapaxes(1, 2)  # [init, lead, quantile, channel, lat, lon]
         coords = {**times, "quantile": np.asarray(config.quantiles)}
-        parts.append(_named(to_dataset(quantiles, spec, coords), "quantile"))
+        named = _named(to_dataset(quantiles, spec, coords), "quantile")
+        named["quantile"].attrs = {"units": "1", "long_name": "probability of a lower value"}
+        parts.append(named)
     frame = parts[0]
     parts += [
         _exceedance(result["exceedance"], channel, config, frame)

@@ -172,6 +172,11 @@ def n_levels(size: int, n_members: int) -> int:
     return len(_history(size, n_members))
 
 
+def largest_rank_error(size: int, n_members: int) -> int:
+    """Return the error that a sketch of `size` values states after `n_members` one by one."""
+    return Sketch(size, lambda _: np.empty(0, np.float32), n_members).rank_error
+
+
 def _history(size: int, n_members: int) -> list[tuple[int, int]]:
     """Return for each level how many values entered it and how often it was halved, after `n_members` one by one."""
     history: list[tuple[int, int]] = []

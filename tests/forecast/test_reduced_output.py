@@ -71,7 +71,8 @@ def test_failures_are_listed(uninterrupted):
 
 
 def test_attributes_say_how_exact_the_quantiles_are(uninterrupted):
-    assert uninterrupted.attrs["quantile_rank_error"] == 1  # of 12 members in a sketch of 4: halved twice, once each way
+    # 12 members in a sketch of 4: halved twice, once each way
+    assert uninterrupted.attrs["quantile_rank_error"] == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -140,6 +141,13 @@ def test_another_forecast_does_not_resume(path):
     with pytest.raises(UserError, match="holds part of another forecast"):
         begin(path, attributes={"request": "others"})
     assert begin(path, overwrite=True, attributes={"request": "others"}).n_waves == 0
+
+
+def test_other_statistics_do_not_resume(path):
+    begin(path)
+    other = CONFIG.model_copy(update={"sketch_size": 6})
+    with pytest.raises(UserError, match="holds part of another forecast"):
+        StatisticsOutput(path, LAYOUT, ATTRIBUTES, other, overwrite=False)
 
 
 def test_a_forecast_of_members_is_no_part_of_statistics(path):

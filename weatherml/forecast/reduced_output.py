@@ -227,7 +227,7 @@ class MemoryStatistics:
 
     def __init__(self, layout: Layout, attributes: Mapping[str, Any], config: StatisticsConfig) -> None:
         self._layout, self._attributes = layout, dict(attributes)
-        self._accumulators = Accumulators(MemoryStore(), layout, config, _nothing(layout, attributes))
+        self._accumulators = Accumulators(MemoryStore(), layout, config, _nothing(layout, attributes, config))
         self.n_waves = 0
 
     def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
@@ -319,7 +319,7 @@ class StatisticsOutput:
         return [slice(start, min(start + length, n_leads)) for start in range(0, n_leads, length)]
 
     def _resume(self, overwrite: bool) -> Counted:
-        nothing, marker = _nothing(self._layout, self._attributes), self._partial / "counted.json"
+        nothing, marker = _nothing(self._layout, self._attributes, self._config), self._partial / "counted.json"
         try:
             found = Counted.model_validate_json(marker.read_bytes())
         except (FileNotFoundError, ValidationError):
@@ -343,6 +343,7 @@ def _holds_something(folder: Path) -> bool:
     return folder.is_dir() and any(not file.name.endswith(PARTIAL) for file in folder.iterdir())
 
 
-def _nothing(layout: Layout, attributes: Mapping[str, Any]) -> Counted:
+def _nothing(layout: Layout, attributes: Mapping[str, Any], config: StatisticsConfig) -> Counted:
     none = (0,) * len(layout.init_times)
-    return Counted(request=attributes["request"], n_waves=0, n_members=none, n_updates=none)
+    request = f"{attributes['request']} {config.model_dump_json()}"
+    return Counted(request=request, n_waves=0, n_members=none, n_updates=none)

@@ -21,6 +21,7 @@ VERBS = (
     "forecast",
     "calibrate",
     "export",
+    "convert",
     "evaluate",
     "check",
     "info",

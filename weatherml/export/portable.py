@@ -67,9 +67,9 @@ class PortableStep:
         statistics = self._checkpoint.normalizer.statistics
         state, std = inputs["state"], statistics.std[:, None, None]
         before, after = self._references(inputs)
-        normalized = jnp.where(statistics.valid, (state - before) / std, 0)
+        normalized = self._where_valid((state - before) / std, 0)
         stepped = self._step(normalized, self._forcing(inputs, state.shape[0]))
-        return jnp.where(statistics.valid, stepped * std + after, jnp.nan)
+        return self._where_valid(stepped * std + after, jnp.nan)
 
     def abstract_inputs(self, batch: Any) -> dict[str, jax.ShapeDtypeStruct]:
         """Return shape and type of all inputs for a batch of some size, a symbolic one perhaps."""
@@ -141,6 +141,11 @@ class PortableStep:
             for varies, kept in zip(self._varying, self._maps[0], strict=True)
         ]
         return jnp.stack(maps, axis=1) if maps else jnp.zeros((batch, 0, *shape[1:]), jnp.float32)
+
+    def _where_valid(self, fields: Array, otherwise: float) -> Array:
+        # Written into a file, a mask and what takes the place of the masked are two arrays of the size of the state.
+        valid = self._checkpoint.normalizer.statistics.valid
+        return fields if valid.all() else jnp.where(valid, fields, otherwise)
 
     def _references(self, inputs: Mapping[str, Array]) -> tuple[ArrayLike, ArrayLike]:
         """Return what normalisation subtracts before the step, and what it adds after it."""

@@ -45,10 +45,10 @@ class SFNOConfig(NetworkConfig):
         width: channels inside.
         depth: number of blocks.
         mlp_ratio: hidden width of a block's MLP over `width`.
-        diffusion_order: of the hyperdiffusion that is added to a tendency, see `Hyperdiffusion`; none where None.
+        diffusion_order: of the `Hyperdiffusion` that a predicted tendency contains; none where None.
         position: whether a learned field is added to the encoded input; the network then depends on longitude.
-        drop_path: probability that the last block passes a sample on unchanged by its MLP in training; it rises
-            linearly from 0 at the first block.
+        drop_path: probability that the last block passes a sample on unchanged in training; it rises linearly from 0
+            at the first block.
         dtype: of the pointwise products; transforms and filters are float32.
     """
 

@@ -44,7 +44,7 @@ def test_memory_of_a_cell_is_as_tabulated(size, n_bytes):
     assert config.bytes_per_cell(1000, T850) == n_bytes
 
 
-@pytest.mark.parametrize(("quantiles", "n_bytes"), [((), 56), ((0.5,), 56 + 5 * 512)])
+@pytest.mark.parametrize(("quantiles", "n_bytes"), [((), 56), ((0.5,), 56 + 2048)])
 def test_room_on_disk_is_as_stated(quantiles, n_bytes):
     lead = np.array([6], "timedelta64[h]").astype("timedelta64[ns]")
     spec, init = StateSpec((T850,), LatLonGrid((0.0,), (0.0,))), np.array(["2020-01-01"], "datetime64[ns]")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weatherml.errors import UserError
-from weatherml.forecast.sketch import Sketch, largest_rank_error, n_levels
+from weatherml.forecast.sketch import Sketch, largest_rank_error, values_entered
 
 CELLS = (3, 2)
 PROBABILITIES = (0.0, 0.07, 0.5, 0.9, 1.0)
@@ -85,11 +85,11 @@ def test_a_sketch_goes_on_in_the_slots_of_one_that_stopped(size, n_before, n_aft
 
 
 @given(sizes, st.integers(0, 500))
-def test_levels_are_as_many_as_foreseen(size, n_members):
-    heights = set()
-    sketch = Sketch(size, lambda height: heights.add(height) or np.empty((size, 1), np.float32))
-    sketch.append(np.arange(n_members, dtype=np.float32)[:, None])
-    assert max(len(heights), 1) == n_levels(size, n_members)
+def test_as_many_values_enter_each_level_as_foreseen(size, n_members):
+    sketch = Sketch.in_memory(size, (1,))
+    for member in range(n_members):
+        sketch.append(np.full((1, 1), member, np.float32))
+    assert [level.n_entered for level in sketch._levels] == values_entered(size, n_members)
 
 
 def test_the_error_for_a_thousand_members_is_what_the_page_says():

@@ -33,7 +33,7 @@ from weatherml.forecast.output import (
     require_space,
 )
 from weatherml.forecast.reduction import StatisticsConfig, assemble, results_of
-from weatherml.forecast.sketch import Sketch, n_levels
+from weatherml.forecast.sketch import Sketch, values_entered
 
 _GROUP_BYTES = 8 * 2**20
 """Size of one member's fields that are counted together: large against the cost of a call, small against memory."""
@@ -203,10 +203,11 @@ def _declarations(layout: Layout, config: StatisticsConfig) -> dict[str, dict[st
     arrays = {name: declare(2, n_channels, dtype, group) for name, dtype in _MOMENTS.items()}
     for position, thresholds in _thresholds(layout, config).items():
         arrays[f"above_{position}"] = declare(2, len(thresholds), "int32", len(thresholds))
-    # A level holds up to `size` values for good while at most as many as this are added in one wave.
-    n_slots = size + max(size, n_together)
-    heights = range(n_levels(size, len(layout.numbers)) if config.quantiles else 0)
-    return arrays | {f"level_{height}": declare(n_slots, n_channels, "float32", group) for height in heights}
+    for height, n_values in enumerate(values_entered(size, len(layout.numbers)) if config.quantiles else ()):
+        # A level holds up to `size` values for good while at most as many as this are added in one wave.
+        n_slots = min(n_values, size + max(size, n_together))
+        arrays[f"level_{height}"] = declare(n_slots, n_channels, "float32", group)
+    return arrays
 
 
 def _group_length(layout: Layout) -> int:

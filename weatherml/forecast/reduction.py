@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from weatherml.config import Config
 from weatherml.forecast.moments import Moments, count_above
-from weatherml.forecast.sketch import Sketch, largest_rank_error, n_levels
+from weatherml.forecast.sketch import Sketch, largest_rank_error, values_entered
 from weatherml.state import Channel, StateSpec, to_dataset
 
 _MOMENT_BYTES = 28
@@ -96,7 +96,7 @@ class StatisticsConfig(Config):
 
     def bytes_per_cell(self, n_members: int, channel: Channel) -> int:
         """Return the memory of the accumulator of one cell after `n_members`."""
-        sketch = 4 * self.sketch_size * n_levels(self.sketch_size, n_members) if self.quantiles else 0
+        sketch = 4 * self.sketch_size * len(values_entered(self.sketch_size, n_members)) if self.quantiles else 0
         return _MOMENT_BYTES + 4 * len(self.thresholds_of(channel)) + sketch
 
     def result_bytes(self, spec: StateSpec) -> int:

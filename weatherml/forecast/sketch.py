@@ -167,9 +167,9 @@ class Sketch:
         return self._levels[height]
 
 
-def n_levels(size: int, n_members: int) -> int:
-    """Return how many levels a sketch of `size` values has after `n_members`, at least one."""
-    return len(_history(size, n_members))
+def values_entered(size: int, n_members: int) -> list[int]:
+    """Return how many values enter each level of a sketch of `size` values until it has seen `n_members`."""
+    return [entered for entered, _ in _history(size, n_members)]
 
 
 def largest_rank_error(size: int, n_members: int) -> int:

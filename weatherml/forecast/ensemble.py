@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.forecast.perturbations import AnyPerturbation
+from weatherml.forecast.reduction import StatisticsConfig
 
 _LARGEST_DEFAULT_BATCH = 10
 _UNITS = {
@@ -35,6 +36,7 @@ class ForecastConfig(Config):
         seed: Of all random numbers, below 2³².
         channels: Names of the channels to keep, those of diagnostics among them; all when None.
         batch: Members per compiled call. Results of another batch may differ by rounding. Up to 10 when None.
+        statistics: What to keep of the members instead of themselves; the members when None.
         rounding: Largest error that rounding may make, in standard deviations of each channel; no rounding when None.
             Diagnostics have no statistics and are never rounded.
     """
@@ -47,6 +49,7 @@ class ForecastConfig(Config):
     seed: int = Field(default=0, ge=0, lt=2**32)
     channels: tuple[str, ...] | None = None
     batch: PositiveInt | None = None
+    statistics: StatisticsConfig | None = None
     rounding: PositiveFloat | None = None
 
     def lead_times(self, time_step: np.timedelta64) -> np.ndarray:

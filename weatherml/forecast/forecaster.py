@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,8 @@ from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.model import Model
 from weatherml.forecast.output import Layout, MemoryOutput, Output, StoreOutput
 from weatherml.forecast.perturbations import PerturbationConfig
+from weatherml.forecast.reduced_output import MemoryStatistics, StatisticsOutput
+from weatherml.forecast.reduction import StatisticsConfig
 from weatherml.forecast.rollout import outputs_per_chunk
 from weatherml.forecast.stream import Progress, Stream
 from weatherml.state import StateSpec, on_grid, parse_channels, to_array
@@ -175,7 +177,8 @@ class Forecaster:
             progress: Told how much is written.
 
         Returns:
-            The forecast; members that did not stay finite are NaN from then on and listed in the attribute `failed`.
+            The forecast, or the statistics of its members; those that did not stay finite are NaN from then on, do not
+            count in statistics, and are listed in the attribute `failed`.
 
         Raises:
             UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead cannot
@@ -192,11 +195,8 @@ class Forecaster:
         stream = Stream(self.itinerary(config), self.normalizer, config, layout, initial_states, kept)
         analyses.read(init_times[0])  # an unusable analysis should stop here, before anything is made at `output`
         attributes = self._attributes(init_times, config)
-        destination: Output
-        if output is None:
-            destination = MemoryOutput(layout, attributes)
-        else:
-            destination = StoreOutput(Path(output), layout, attributes, overwrite)
+        path = None if output is None else Path(output)
+        destination = _open_output(path, layout, attributes, config.statistics, overwrite)
         stream.run(destination, progress)
         return destination.finish()
 
@@ -237,6 +237,21 @@ class Forecaster:
         for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+
+def _open_output(
+    path: Path | None,
+    layout: Layout,
+    attributes: Mapping[str, Any],
+    statistics: StatisticsConfig | None,
+    overwrite: bool,
+) -> Output:
+    """Choose where a forecast goes: memory when `path` is None, and whether its members or their statistics do."""
+    if statistics is None:
+        return MemoryOutput(layout, attributes) if path is None else StoreOutput(path, layout, attributes, overwrite)
+    if path is None:
+        return MemoryStatistics(layout, attributes, statistics)
+    return StatisticsOutput(path, layout, attributes, statistics, overwrite)
 
 
 def to_init_times(init_time: InitTimes) -> np.ndarray:

@@ -11,18 +11,10 @@ Step memory is the peak of the calls above what the process holds between them (
 process memory is the whole peak, with libraries, weights and what the compiler leaves.
 """
 
-import argparse
-import ctypes
-import multiprocessing
-import os
-import platform
-import sys
-import time
 from dataclasses import dataclass
 
 import numpy as np
-
-OPERATIONS = ("forward", "gradient", "train")
+import versus
 
 
 @dataclass(frozen=True)
@@ -35,6 +27,7 @@ class Case:
     depth: int
     batch: int
     n_blocks: int = 8
+    tolerance: float = 1e-5
 
     @property
     def tokens(self):
@@ -77,9 +70,6 @@ CASES = (
 
 
 def weatherml_operations(case):
-    import jax
-    import jax.numpy as jnp
-    import optax
     from flax import nnx
 
     from weatherml.models import FourCastNet, FourCastNetConfig, load_published
@@ -90,133 +80,14 @@ def weatherml_operations(case):
 
     network = nnx.eval_shape(build)
     load_published(network, case.weights())
-    graph, state = nnx.split(network)
-    x, target = map(jnp.asarray, case.fields())
-    optimizer = optax.adam(1e-4)
-
-    def loss(state):
-        return jnp.square(nnx.merge(graph, state)(x) - target).mean()
-
-    def update(state, moments):
-        updates, moments = optimizer.update(jax.grad(loss)(state), moments)
-        return optax.apply_updates(state, updates), moments
-
-    forward = jax.jit(lambda state, x: nnx.merge(graph, state)(x))
-    gradient = jax.jit(jax.value_and_grad(loss))
-    update = jax.jit(update, donate_argnums=(0, 1))
-    trained = [jax.tree.map(jnp.copy, state), optimizer.init(state)]
-
-    def train():
-        trained[:] = jax.block_until_ready(update(*trained))
-
-    return {
-        "forward": lambda: np.asarray(forward(state, x)),
-        "gradient": lambda: jax.block_until_ready(gradient(state)),
-        "train": train,
-    }
+    return versus.jax_operations(network, *case.fields())
 
 
 def torch_operations(case):
     import torch_fourcastnet
 
-    return torch_fourcastnet.torch_operations(case)
-
-
-@dataclass(frozen=True)
-class Settings:
-    clock: str
-    repeats: int
-    keep_heap: bool
-
-
-SIDES = {"weatherml": weatherml_operations, "torch": torch_operations}
-
-
-def resident_mib(field):
-    """Resident memory of this process in MiB: `VmRSS` now, `VmHWM` at its peak."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
-
-
-def serve(side, case, settings, connection):
-    """Do the operations that are asked for, and answer with what they gave and the seconds they took."""
-    if settings.keep_heap:
-        from weatherml.heap import keep_freed_memory
-
-        keep_freed_memory()
-    clock = getattr(time, settings.clock)
-    operations = SIDES[side](case)
-    output = operations["forward"]()
-    for name in OPERATIONS:
-        operations[name]()
-    ctypes.CDLL(None).malloc_trim(0)
-    resting = resident_mib("VmRSS")
-    with open("/proc/self/clear_refs", "w") as peak:
-        peak.write("5")  # forget the peak so far, which may be the compiler's
-    connection.send(output)
-    while name := connection.recv():
-        start = clock()
-        operations[name]()
-        connection.send(clock() - start)
-    peak_memory = resident_mib("VmHWM")
-    connection.send((peak_memory - resting, peak_memory))
-
-
-def compare(case, settings):
-    """Least seconds by operation and side, and peak memory by side."""
-    context = multiprocessing.get_context("spawn")
-    workers = {}
-    for side in SIDES:
-        connection, other = context.Pipe()
-        context.Process(target=serve, args=(side, case, settings, other), daemon=True).start()
-        workers[side] = connection
-    outputs = [worker.recv() for worker in workers.values()]
-    error = np.abs(outputs[0] - outputs[1]).max() / np.abs(outputs[1]).max()
-    if not error < 1e-5:
-        sys.exit(f"{case.name}: the outputs differ by {error:.1e} of their largest value")
-    seconds = {(name, side): [] for name in OPERATIONS for side in SIDES}
-    for _ in range(settings.repeats):
-        for name, side in seconds:
-            workers[side].send(name)
-            seconds[name, side].append(workers[side].recv())
-    memory = {}
-    for side, worker in workers.items():
-        worker.send("")
-        memory[side] = worker.recv()
-    return {key: min(values) for key, values in seconds.items()}, memory
-
-
-def row(case, settings):
-    seconds, memory = compare(case, settings)
-    cells = [case.name, "kept" if settings.keep_heap else "default"]
-    for name in OPERATIONS:
-        ours, theirs = 1e3 * seconds[name, "weatherml"], 1e3 * seconds[name, "torch"]
-        cells.append(f"{ours:.0f} / {theirs:.0f} = {theirs / ours:.2f}x")
-    cells += [f"{ours:.0f} / {theirs:.0f}" for ours, theirs in zip(memory["weatherml"], memory["torch"], strict=True)]
-    return f"| {' | '.join(cells)} |"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=20, help="calls of each operation on each side")
-    parser.add_argument("--clock", choices=["perf_counter", "process_time"], default="perf_counter")
-    arguments = parser.parse_args()
-    import jax
-    import torch
-
-    cores = len(os.sched_getaffinity(0))
-    print("# FourCastNet against PyTorch\n")
-    print(f"`python benchmarks/fourcastnet_vs_torch.py --repeats {arguments.repeats} --clock {arguments.clock}`,")
-    print(
-        f"cores: {cores} ({platform.machine()}), jax {jax.__version__}, torch {torch.__version__}, float32, depth 4.\n"
-    )
-    print("Milliseconds ours / PyTorch = how many times as fast; memory in MiB ours / PyTorch. Gradient is forward and")
-    print("backward, train adds Adam. Heap `kept` is `weatherml.heap.keep_freed_memory()`, given to both sides.\n")
-    print("| case | heap | forward | gradient | train | step memory | process memory |\n|---|---|---|---|---|---|---|")
-    for case in CASES:
-        for keep_heap in (False, True):
-            print(row(case, Settings(arguments.clock, arguments.repeats, keep_heap)), flush=True)
+    return versus.torch_operations(torch_fourcastnet.build(case), *case.fields())
 
 
 if __name__ == "__main__":
-    main()
+    versus.print_table(__doc__, "FourCastNet against PyTorch", CASES, (weatherml_operations, torch_operations))

@@ -1,7 +1,5 @@
 """FourCastNet in plain PyTorch, written from the published architecture, to compare with."""
 
-import os
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -79,23 +77,8 @@ class FourCastNet(nn.Module):
         return pieces.permute(0, 5, 1, 3, 2, 4).reshape(x.shape)
 
 
-def torch_operations(case):
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+def build(case):
+    """Build the network with the weights of the case."""
     network = FourCastNet(case)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in case.weights().items()})
-    x, target = map(torch.from_numpy, case.fields())
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
-
-    def forward():
-        with torch.no_grad():
-            return network(x).numpy()
-
-    def gradient():
-        optimizer.zero_grad()
-        (network(x) - target).square().mean().backward()
-
-    def train():
-        gradient()
-        optimizer.step()
-
-    return {"forward": forward, "gradient": gradient, "train": train}
+    return network

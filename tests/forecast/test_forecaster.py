@@ -200,3 +200,13 @@ def test_analysis_with_a_gap_is_refused_before_the_output_is_made(forecaster, an
     with pytest.raises(UserError, match=r"2020-02-27T18.* has missing values of geopotential_500"):
         forecaster.forecast(broken, TIMES[3], output=tmp_path / "forecast.zarr")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_rounded_forecast_says_by_how_much(analysis):
+    exact = make_forecaster().run(analysis, TIMES[0], ForecastConfig(lead_time="12h"))
+    rounded = make_forecaster().run(analysis, TIMES[0], ForecastConfig(lead_time="12h", rounding=0.01))
+    said = json.loads(rounded.attrs["rounding_errors"])
+    assert list(said) == list(SPEC.names) and "rounding_errors" not in exact.attrs
+    errors = np.nanmax(np.abs(to_array(rounded, SPEC) - to_array(exact, SPEC)), axis=(0, 1, 2, 4, 5))
+    largest = np.array(list(said.values()))
+    assert (errors > largest / 2).all() and (errors <= 1.001 * largest).all()

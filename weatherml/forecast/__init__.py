@@ -4,6 +4,7 @@ from weatherml.forecast.analysis_ensemble import AnalysisEnsembleConfig
 from weatherml.forecast.breeding import BredConfig
 from weatherml.forecast.calibration import calibrate
 from weatherml.forecast.combined import CombinedConfig
+from weatherml.forecast.conversion import convert
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.lagged import LaggedConfig
@@ -11,6 +12,7 @@ from weatherml.forecast.multi_model import forecast_in_turn
 from weatherml.forecast.noise import GaussianConfig, PerlinConfig, SphericalConfig
 from weatherml.forecast.output import open_forecast
 from weatherml.forecast.perturbations import PerturbationConfig
+from weatherml.forecast.reduction import StatisticsConfig
 from weatherml.forecast.stochastic import SpptConfig
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "PerturbationConfig",
     "SphericalConfig",
     "SpptConfig",
+    "StatisticsConfig",
     "calibrate",
+    "convert",
     "forecast_in_turn",
     "open_forecast",
 ]

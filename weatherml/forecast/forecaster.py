@@ -27,6 +27,7 @@ from weatherml.forecast.perturbations import PerturbationConfig
 from weatherml.forecast.reduced_output import MemoryStatistics, StatisticsOutput
 from weatherml.forecast.reduction import StatisticsConfig
 from weatherml.forecast.rollout import outputs_per_chunk
+from weatherml.forecast.rounding import describe_rounding
 from weatherml.forecast.stream import Progress, Stream
 from weatherml.state import StateSpec, on_grid, parse_channels, to_array
 
@@ -194,7 +195,7 @@ class Forecaster:
         kept = [d for d in self.diagnostics if not set(layout.spec.channels).isdisjoint(d.outputs)]
         stream = Stream(self.itinerary(config), self.normalizer, config, layout, initial_states, kept)
         analyses.read(init_times[0])  # an unusable analysis should stop here, before anything is made at `output`
-        attributes = self._attributes(init_times, config)
+        attributes = self._attributes(init_times, config) | describe_rounding(stream.rounding_errors)
         path = None if output is None else Path(output)
         destination = _open_output(path, layout, attributes, config.statistics, overwrite)
         stream.run(destination, progress)

@@ -178,6 +178,12 @@ class Stream:
         """What one unit of each kept channel is: a standard deviation, of a diagnostic one SI unit."""
         return self._of_kept(self.normalizer.statistics.std, 1)
 
+    @property
+    def rounding_errors(self) -> dict[str, float]:
+        """The largest error that rounding makes in each kept channel, SI units; empty where nothing is rounded."""
+        quantum = () if self._quantum is None else self._quantum
+        return {str(c): float(q) / 2 for c, q in zip(self.layout.spec.channels, quantum, strict=False)}
+
     @cached_property
     def _quantum(self) -> np.ndarray | None:
         if self.config.rounding is None:

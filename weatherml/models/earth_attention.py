@@ -1,7 +1,7 @@
 """Attention in windows with a bias for each place on Earth (Bi et al. 2022, arXiv 2211.02556).
 
 Scores of a whole volume would be the largest array by far: 1.85 GB a block of the published network. Types of windows
-are therefore computed one after another, each from tokens to output in the cache, and once more for the gradient.
+are therefore computed one after another, each in the cache, and once more for the gradient.
 """
 
 import math
@@ -70,7 +70,8 @@ class EarthAttention(nnx.Module):
         dtype: jnp.dtype,
         rngs: nnx.Rngs,
     ):
-        self.qkv = nnx.Linear(width, 3 * width, kernel_init=small_normal, dtype=dtype, rngs=rngs)
+        self.qkv = nnx.Linear(width, 3 * width, use_bias=False, kernel_init=small_normal, dtype=dtype, rngs=rngs)
+        self.qkv_bias = nnx.Param(jnp.zeros(3 * width))
         self.project = nnx.Linear(width, width, kernel_init=small_normal, dtype=dtype, rngs=rngs)
         self.bias = bias(windows.n_types, n_heads, windows.window, rngs=rngs)
         self.windows = windows
@@ -80,22 +81,25 @@ class EarthAttention(nnx.Module):
         """Return tokens of the same shape, `[batch, level, lat, lon, embed]`."""
         regions = self.windows.regions()
         mask = jnp.where(regions[:, :, None] == regions[:, None], 0.0, _APART)
-        by_type = self.windows.partition(x), self.bias.table[...], mask
+        # Padded tokens have no features but the bias, so that products before and after see none of them.
+        by_type = self.windows.partition(over_tokens(self.qkv, x)), self.bias.table[...], mask
         keep = jax.checkpoint_policies.save_only_these_names(_KEPT)
-        return self.windows.merge(jax.lax.map(jax.checkpoint(lambda one: self.attend(*one), policy=keep), by_type))
+        mixed = jax.lax.map(jax.checkpoint(lambda one: self.attend(*one), policy=keep), by_type)
+        return over_tokens(self.project, self.windows.merge(mixed))
 
-    def attend(self, x: Array, table: Array, mask: Array) -> Array:
-        """Return the tokens of windows of one type, each a mixture of those of its window.
+    def attend(self, features: Array, table: Array, mask: Array) -> Array:
+        """Return what each token of windows of one type sees of those in its window, `[window, token, embed]`.
 
         Args:
-            x: `[window, token, embed]`.
+            features: `[window, token, 3*embed]`, query, key and value without their bias.
             table: The bias of this type.
             mask: `[query, key]`, added to the scores of every head.
         """
-        qkv = over_tokens(self.qkv, x).reshape(*x.shape[:2], 3, self.n_heads, -1)
-        query, key, value = qkv.transpose(2, 0, 3, 4, 1)
+        window, token, _ = features.shape
+        features = features + self.qkv_bias[...].astype(features.dtype)
+        query, key, value = features.reshape(window, token, 3, self.n_heads, -1).transpose(2, 0, 3, 4, 1)
         mixed = attention(query, key, value, self.bias.expand(table) + mask)
-        return over_tokens(self.project, mixed.transpose(0, 3, 1, 2).reshape(x.shape))
+        return mixed.astype(features.dtype).transpose(0, 3, 1, 2).reshape(window, token, -1)
 
 
 @jax.custom_vjp

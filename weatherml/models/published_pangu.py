@@ -23,6 +23,7 @@ _NAMES = (
     (r"layers\.(\d+)\.blocks\.(\d+)", r"layers.EarthSpecificLayer\1.blocks.EarthSpecificBlock\2"),
     (r"\b(down|up)\.", r"\1sample."),
     (r"\bmlp\.", "linear."),
+    (r"\bqkv_bias$", "linear1.bias"),
     (r"\b(qkv|expand|split)\b", "linear1"),
     (r"\b(project|contract|mix)\b", "linear2"),
     (r"\bmerge\b", "linear"),

@@ -2,10 +2,11 @@
 
 A product with the kept waves along longitude, then one with associated Legendre functions along latitude for each
 order. On a CPU core the first takes a third of the time of an FFT and a choice of its modes on 32 x 64 points, as long
-on 181 x 360 with 60 orders, 1.3 times as long on 721 x 1440 with 240. Harmonics are orthonormal on the unit sphere, without the Condon-Shortley sign, triangularly truncated. Spectra
-are real arrays `[part, order, degree, ...]`: part 0 is the real and part 1 the imaginary part of the coefficient of
-`P(degree, order) exp(i order longitude)`, zero where degree < order. Negative orders, the complex conjugates, are
-left out, so in sums of squares orders above zero count twice.
+on 181 x 360 with 60 orders, 1.3 times as long on 721 x 1440 with 240. Harmonics are orthonormal on the unit sphere,
+without the Condon-Shortley sign, triangularly truncated. Spectra are real arrays `[part, order, degree, ...]`: part 0
+is the real and part 1 the imaginary part of the coefficient of `P(degree, order) exp(i order longitude)`, zero where
+degree < order. Negative orders, the complex conjugates, are left out, so in sums of squares orders above zero count
+twice.
 """
 
 import functools

@@ -2,10 +2,11 @@
 
     python benchmarks/sfno_stability.py runs/planet_sfno runs/demo --image docs/images/sfno_stability.png
 
-Every run is rolled out from the same initial times of its test period. Its climate is the mean over longitude and over
-the days 20 to 100 of each forecast. What the planet does by itself is the distribution of the same mean over windows
-of as many days of the training period; the windows that the forecasts ought to have met say how far an unseen truth
-strays from it.
+Every run is rolled out from the same initial times of its test period, or of another store of the planet's weather
+(`--weather`, for example of `weatherml ingest source.seed=1 ...`: other weather, the same climate). Its climate is the
+mean over longitude and over the days 20 to 100 of each forecast. What the planet does by itself is the distribution of
+the same mean over windows of as many days of the training period; the windows that the forecasts ought to have met say
+how far an unseen truth strays from them.
 """
 
 import argparse
@@ -16,11 +17,13 @@ from pathlib import Path
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+import xarray as xr
 from flax import nnx
 from jax import Array
 
 from weatherml.config import load_yaml
 from weatherml.data.period import select
+from weatherml.data.store import open_store
 from weatherml.evaluation import evaluate
 from weatherml.experiment import Experiment, ExperimentConfig
 from weatherml.forecast import ForecastConfig, Forecaster
@@ -103,6 +106,7 @@ class System:
 
     run: Experiment
     relaxation: float
+    weather: xr.Dataset
 
     @property
     def name(self) -> str:
@@ -118,14 +122,14 @@ class System:
         return replace(forecaster, models=(relaxed,)) if self.relaxation else forecaster
 
     def rollout(self, starts: np.ndarray) -> Rollout:
-        forecast = self.forecaster().run(self.run.store, starts, ForecastConfig(lead_time=f"{LAST}d", every="1d"))
+        forecast = self.forecaster().run(self.weather, starts, ForecastConfig(lead_time=f"{LAST}d", every="1d"))
         return Rollout(self.name, to_array(forecast.isel(number=0, drop=True), self.run.spec))
 
     def short_rmse(self) -> list[str]:
-        starts = test_starts(self.run, N_SHORT_STARTS, max(SHORT_LEADS))
+        starts = even_starts(self.weather, N_SHORT_STARTS, max(SHORT_LEADS))
         config = ForecastConfig(lead_time=f"{max(SHORT_LEADS)}d", every="1d", channels=SHORT_CHANNELS)
-        forecast = self.forecaster().run(self.run.store, starts, config)
-        rmse = evaluate(forecast, self.run.store, ["rmse"])["rmse"].sel(bound="estimate")
+        forecast = self.forecaster().run(self.weather, starts, config)
+        rmse = evaluate(forecast, self.weather, ["rmse"])["rmse"].sel(bound="estimate")
         return [f"{value:.3g}" for value in rmse.sel(lead_time=[day * DAY for day in SHORT_LEADS]).values.ravel()]
 
 
@@ -133,9 +137,9 @@ def open_run(folder: Path) -> Experiment:
     return Experiment(load_yaml(ExperimentConfig, folder / "config.json"), folder)
 
 
-def long_truth(run: Experiment, starts: np.ndarray) -> Rollout:
+def long_truth(weather: xr.Dataset, spec: StateSpec, starts: np.ndarray) -> Rollout:
     times = starts[:, None] + np.arange(1, LAST + 1) * DAY
-    states = to_array(run.store.sel(time=times.ravel()), run.spec)
+    states = to_array(weather.sel(time=times.ravel()), spec)
     return Rollout("the planet", states.reshape(*times.shape, *states.shape[1:]))
 
 
@@ -147,9 +151,9 @@ def climate_of(run: Experiment) -> Climate:
     return Climate(zonal_climate(windows))
 
 
-def test_starts(run: Experiment, n_starts: int, n_days: int) -> np.ndarray:
-    """Initial times spread evenly over the test period, all days before its end."""
-    times = select(run.store, run.config.periods.test)["time"].values
+def even_starts(weather: xr.Dataset, n_starts: int, n_days: int) -> np.ndarray:
+    """Initial times spread evenly, all days before the end."""
+    times = weather["time"].values
     last = len(times) - 4 * n_days - 1
     return times[np.linspace(0, last, n_starts).astype(int)]
 
@@ -221,13 +225,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--relaxation", type=float, help="judge every run with this share of relaxation too")
+    parser.add_argument("--weather", type=Path, help="a store to start from, instead of the test period")
     parser.add_argument("--image", type=Path)
     arguments = parser.parse_args()
     runs = [open_run(folder) for folder in arguments.runs]
     shares = (0.0, arguments.relaxation) if arguments.relaxation else (0.0,)
-    systems = [System(run, share) for run in runs for share in shares]
-    starts, spec, climate = test_starts(runs[0], N_STARTS, LAST), runs[0].spec, climate_of(runs[0])
-    rollouts = [*(system.rollout(starts) for system in systems), long_truth(runs[0], starts)]
+    unseen = select(runs[0].store, runs[0].config.periods.test)
+    weather = unseen if arguments.weather is None else open_store(arguments.weather)
+    systems = [System(run, share, weather) for run in runs for share in shares]
+    starts, spec, climate = even_starts(weather, N_STARTS, LAST), runs[0].spec, climate_of(runs[0])
+    rollouts = [*(system.rollout(starts) for system in systems), long_truth(weather, spec, starts)]
     print_climate(rollouts, climate, spec)
     print_skill(systems)
     if arguments.image:

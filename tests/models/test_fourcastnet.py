@@ -158,6 +158,17 @@ def test_filter_follows_its_definition_on_odd_and_tall_grids(shape, fraction):
     assert relative_error(run(spectral_filter, jnp.asarray(x, jnp.float32)), expected) < TOLERANCE
 
 
+def test_a_filter_that_keeps_no_mode_adds_nothing():
+    config = FourCastNetConfig(width=8, n_blocks=2, hard_thresholding_fraction=0.1)
+    x = jnp.asarray(np.random.default_rng(5).normal(size=(2, 6, 10, 8)), jnp.float32)
+    np.testing.assert_array_equal(run(SpectralFilter(config, rngs=nnx.Rngs(0)), x), x)
+
+
+def test_a_hidden_width_that_is_no_multiple_survives_its_ratio():
+    config = FourCastNetConfig(patch=2, width=22, depth=1, n_blocks=2, mlp_ratio=30 / 22)
+    assert FourCastNet(config, 3, 3, (4, 6), rngs=nnx.Rngs(0)).blocks[0].mlp.expand.kernel.shape == (22, 30)
+
+
 @pytest.mark.parametrize(
     ("shape", "fraction", "rows", "columns"),
     [

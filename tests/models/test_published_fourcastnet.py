@@ -37,6 +37,13 @@ def test_missing_weight_is_named(network, weights):
         load_published(network, weights)
 
 
+def test_a_patch_that_lies_the_other_way_is_refused(network, weights):
+    lying = weights["patch_embed.proj.weight"]
+    weights["patch_embed.proj.weight"] = lying.reshape(*lying.shape[:2], 2, 8)
+    with pytest.raises(UserError, match=r"has patches of \(2, 8\), this network of \(4, 4\)"):
+        load_published(network, weights)
+
+
 def test_weight_of_a_deeper_network_is_named(network, weights):
     weights["blocks.2.filter.b2"] = weights["blocks.1.filter.b2"]
     with pytest.raises(UserError, match=r"blocks\.2\.filter\.b2"):

@@ -208,6 +208,13 @@ def test_provenance_names_the_files_and_their_digests(tiny, tmp_path):
     assert files["stds"] == f"stds.npy, sha256 {hashlib.sha256(tiny[2].read_bytes()).hexdigest()}"
 
 
+def test_what_is_there_is_kept_unless_told_otherwise(tiny, tmp_path):
+    options = ("--means", tiny[1], "--stds", tiny[2], "--channels", ",".join(CHANNELS), "-o", tmp_path / "tiny")
+    done("import", "fourcastnet", tiny[0], *options)
+    assert "exists; choose another path, or pass --overwrite" in refused("import", "fourcastnet", tiny[0], *options)
+    done("import", "fourcastnet", tiny[0], *options, "--overwrite")
+
+
 def test_tendencies_of_imported_weights_are_unknown_and_say_so(tiny):
     statistics = import_fourcastnet(*tiny, CHANNELS).checkpoint.normalizer.statistics
     for unknown in (GaussianConfig(unit="tendency").build, LossConfig(channel_weight="tendency").build):
@@ -220,6 +227,10 @@ def test_tendencies_of_imported_weights_are_unknown_and_say_so(tiny):
 def spoiled(path, change):
     """Change the array of an .npy file."""
     np.save(path, change(np.load(path)))
+
+
+def damaged(path, old, new):
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
 
 
 def pickled(path):
@@ -244,6 +255,8 @@ SPOILED = {
     "text": (lambda means, stds: means.write_text("1 2 3"), "means.npy holds no plain array"),
     "empty": (lambda means, stds: means.write_text(""), "means.npy holds no plain array"),
     "archive": (lambda means, stds: np.savez(open(means, "wb"), a=np.ones(6)), "means.npy holds no plain array"),
+    "cut archive": (lambda means, stds: means.write_bytes(b"PK" + bytes(40)), "means.npy holds no plain array"),
+    "damaged header": (lambda means, stds: damaged(means, b"}", b" "), "means.npy holds no plain array"),
     "missing": (lambda means, stds: stds.unlink(), "cannot read"),
 }
 

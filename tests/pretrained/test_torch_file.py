@@ -9,6 +9,7 @@ import os
 import pickle
 import zipfile
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,17 @@ def test_a_file_cut_anywhere_is_refused(whole, tmp_path):
         path = tmp_path / "cut.ckpt"
         path.write_bytes(content[:n_bytes])
         assert "copy it again" in refusal(path) or n_bytes < 4
+
+
+def test_damage_anywhere_is_one_line_or_harmless(whole, tmp_path):
+    content, rng, path = whole.read_bytes(), np.random.default_rng(0), tmp_path / "damaged.ckpt"
+    for _ in range(60):
+        damaged = np.frombuffer(content, np.uint8).copy()
+        damaged[rng.integers(0, len(damaged), 12)] = rng.integers(0, 256, 12)
+        path.write_bytes(damaged.tobytes())
+        with suppress(UserError):
+            for tensor in open_torch(path)["model_state"].values():
+                tensor.read()
 
 
 def test_a_flipped_bit_in_a_weight_is_noticed(whole, tmp_path):

@@ -60,6 +60,7 @@ Settings = Annotated[
 Weights = Annotated[Path, typer.Argument(help="The published file.")]
 NewCheckpoint = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write.")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace what is at the output.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -145,7 +146,7 @@ def forecast(
         list[Path] | None,
         typer.Option(help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace what is at the output.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make forecasts from a checkpoint, or from several of different time steps.
 
@@ -188,15 +189,18 @@ def import_fourcastnet(
     stds: Annotated[Path | None, typer.Option(help="global_stds.npy, published beside the weights.")] = None,
     channels: Annotated[str | None, typer.Option(help="Channels of unpublished weights: t2m,z500,...")] = None,
     grid: Annotated[str | None, typer.Option(help="ROWSxCOLUMNS, where the grid is not twice as wide as high.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Import a FourCastNet, or its precipitation diagnostic, from a file of PyTorch.
 
     Example: `weatherml import fourcastnet backbone.ckpt --means global_means.npy --stds global_stds.npy -o fourcastnet`
     """
+    from weatherml.cli.paths import require_new
     from weatherml.cli.tables import print_description
     from weatherml.pretrained import import_fourcastnet
 
     names = None if channels is None else channels.split(",")
+    require_new(output, overwrite)
     imported = import_fourcastnet(weights, means, stds, names, _rows_and_columns(grid), settings or [])
     imported.checkpoint.save(output)
     print_description(imported.report, as_json=False)
@@ -210,15 +214,18 @@ def import_pangu(
     step: Annotated[
         str | None, typer.Option(help="Time step, such as 24h, where the file's name does not say it.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Import a Pangu-Weather from an ONNX file.
 
     Example: `weatherml import pangu pangu_weather_24.onnx -o pangu24`
     """
+    from weatherml.cli.paths import require_new
     from weatherml.cli.tables import print_description
     from weatherml.forecast.ensemble import parse_duration
     from weatherml.pretrained import import_pangu
 
+    require_new(output, overwrite)
     imported = import_pangu(weights, None if step is None else parse_duration(step))
     imported.checkpoint.save(output)
     print_description(imported.report, as_json=False)
@@ -240,14 +247,17 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(help="What training or import wrote.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
     format_name: Annotated[str, typer.Option("--format", help="onnx or stablehlo.")] = "onnx",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write one step of a model to a file that runs without weatherml, and check that it gives the same.
 
     Example: `weatherml export runs/demo/training/checkpoints/best --format onnx -o step.onnx`
     """
     from weatherml.checkpoint import Checkpoint
+    from weatherml.cli.paths import require_new
     from weatherml.export import export_step
 
+    require_new(output, overwrite)
     worst = export_step(Checkpoint.load(checkpoint), output, format_name)
     print(f"{output}: differs from weatherml by at most {worst.error:.1g} standard deviations ({worst.channel})")
 

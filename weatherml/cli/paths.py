@@ -61,6 +61,16 @@ def check_paths(paths: Sequence[str]) -> list[Finding]:
     return damaged or check_dataset(open_files(paths))
 
 
+def require_new(path: Path, overwrite: bool) -> None:
+    """Require that there is nothing at `path` yet, or that it may be replaced.
+
+    Raises:
+        UserError: There is.
+    """
+    if path.exists() and not overwrite:
+        raise UserError(f"output {path} exists; choose another path, or pass --overwrite to replace it")
+
+
 def is_checkpoint(path: Path) -> bool:
     """Return whether a folder is a model."""
     return (path / "checkpoint.json").exists()

@@ -72,7 +72,7 @@ def convert(dataset: xr.Dataset, path: str | Path, layout: str = "canonical", ov
     path = Path(path)
     chosen = _format_of(path, layout)
     if path.exists() and not overwrite:
-        raise UserError(f"output {path} exists; choose another path, or pass overwrite to replace it")
+        raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
     require_space(path, chosen.n_bytes(dataset))
     return chosen.write(path, with_rounding_attributes(dataset))
 

@@ -121,7 +121,7 @@ class StoreOutput:
 
     def __init__(self, path: Path, layout: Layout, attributes: Mapping[str, Any], overwrite: bool) -> None:
         if path.exists() and not overwrite:
-            raise UserError(f"output {path} exists; choose another path, or pass overwrite to replace it")
+            raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
         self._path, self._partial, self._layout = path, path.with_name(f".{path.name}{PARTIAL}"), layout
         self._attributes = dict(attributes)
         with explaining_errors(path):
@@ -166,7 +166,8 @@ class StoreOutput:
             return zarr.open_group(self._partial, mode="r+")
         if self._partial.exists() and not overwrite:
             raise UserError(
-                f"{self._partial} holds part of another forecast; choose another path, or pass overwrite to drop it"
+                f"{self._partial} holds part of another forecast; choose another path, or pass overwrite (--overwrite)"
+                " to drop it"
             )
         shutil.rmtree(self._partial, ignore_errors=True)
         require_space(self._path, self._layout.n_bytes)

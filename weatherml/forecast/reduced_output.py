@@ -273,7 +273,7 @@ class StatisticsOutput:
         overwrite: bool,
     ) -> None:
         if path.exists() and not overwrite:
-            raise UserError(f"output {path} exists; choose another path, or pass overwrite to replace it")
+            raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
         config.require_channels(layout.spec)
         self._path, self._partial = path, path.with_name(f".{path.name}{PARTIAL}")
         self._layout, self._config, self._attributes = layout, config, dict(attributes)
@@ -329,7 +329,8 @@ class StatisticsOutput:
             return found
         if _holds_something(self._partial) and not overwrite:
             raise UserError(
-                f"{self._partial} holds part of another forecast; choose another path, or pass overwrite to drop it"
+                f"{self._partial} holds part of another forecast; choose another path, or pass overwrite (--overwrite)"
+                " to drop it"
             )
         shutil.rmtree(self._partial, ignore_errors=True)
         n_results = len(self._layout.init_times) * len(self._layout.lead_times)

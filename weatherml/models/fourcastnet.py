@@ -115,7 +115,10 @@ class SpectralFilter(nnx.Module):
     def __call__(self, x: Array) -> Array:
         """Return `x` and its mixture, `[batch, lat, lon, embed]`."""
         grid = x.shape[1], x.shape[2]
-        fourier = PartialFourier(grid, *kept_modes(grid, self.fraction))
+        rows, columns = kept_modes(grid, self.fraction)
+        if not rows or not columns:  # few rows and a small fraction: the published filter then adds nothing
+            return x
+        fourier = PartialFourier(grid, rows, columns)
         return x + fourier.inverse(self.mix(fourier.forward(x)))
 
     def mix(self, modes: Array) -> Array:
@@ -144,7 +147,7 @@ class Block(nnx.Module):
     """Norm, spectral filter, norm, MLP; with one skip connection or two."""
 
     def __init__(self, config: FourCastNetConfig, drop_path: float = 0.0, *, rngs: nnx.Rngs):
-        hidden = int(config.width * config.mlp_ratio)
+        hidden = int(config.width * config.mlp_ratio + 1e-6)  # 22 * (30 / 22) is less than 30
         self.norm1 = LayerNorm(config.width, EPSILON)
         self.filter = SpectralFilter(config, rngs=rngs)
         self.norm2 = LayerNorm(config.width, EPSILON)

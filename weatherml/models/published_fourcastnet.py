@@ -34,10 +34,21 @@ def load_published(network: nnx.Module, weights: Mapping[str, np.ndarray]) -> No
     """
     left = {name.removeprefix(_PREFIX): np.asarray(array) for name, array in weights.items()}
     parameters = nnx.to_flat_state(nnx.state(network, nnx.Param))
+    _require_patch(left, network)
     filled = [(path, variable.replace(_take(left, path, variable.shape))) for path, variable in parameters]
     if unknown := set(left) - _NEVER_APPLIED:
         raise UserError(f"weights hold {min(unknown)!r}, unknown to this network; build it with their depth")
     nnx.update(network, nnx.from_flat_state(filled))
+
+
+def _require_patch(weights: Mapping[str, np.ndarray], network: nnx.Module) -> None:
+    """Require the patch's rows and columns, which the shape of our kernel no longer tells apart."""
+    patch = getattr(getattr(network, "backbone", network), "patch", None)
+    for name, array in weights.items():
+        if name.endswith("patch_embed.proj.weight") and array.shape[2:] != patch:
+            raise UserError(
+                f"{name!r} has patches of {array.shape[2:]}, this network of {patch}; build it with their sizes"
+            )
 
 
 def published_name(path: tuple[Any, ...]) -> str:

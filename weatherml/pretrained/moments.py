@@ -67,7 +67,7 @@ def _load(path: str | Path) -> np.ndarray:
         values = np.load(path, allow_pickle=False)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}; pass an .npy file") from None
-    except (ValueError, EOFError):
+    except Exception:  # a damaged header may raise anything
         values = None
     if not isinstance(values, np.ndarray):  # an archive of arrays is none
         raise UserError(f"{path} holds no plain array; pass the .npy file that was published beside the weights")

@@ -86,6 +86,10 @@ def open_torch(path: str | Path) -> Any:
         raise UserError(f"cannot read {path}: {error.strerror}; pass a file that torch.save wrote") from None
     except zipfile.BadZipFile:
         raise UserError(_explain(path)) from None
+    except UserError:
+        raise
+    except Exception as error:  # a damaged directory may raise anything
+        raise UserError(f"{path} is damaged: its directory cannot be read ({error}); copy it again") from None
 
 
 def _read_containers(path: Path, archive: zipfile.ZipFile) -> Any:

@@ -85,7 +85,7 @@ class ExperimentConfig(Config):
     Attributes:
         title: Heads the report.
         source: Where the data come from.
-        channels: Fields of the state, in the order of its arrays, or the name of a set of them (`fourcastnet`, `pangu`).
+        channels: Fields of the state, in the order of its arrays, or the name of a set of them, such as `pangu`.
         periods: Who sees which times.
         climatology: What anomalies refer to.
         time_step: Of the model, such as `24h`, a multiple of the data's; the data's own when None.

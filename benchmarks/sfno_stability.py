@@ -216,8 +216,8 @@ def draw(runs: list[Rollout], climate: Climate, spec: StateSpec, path: Path) -> 
         for run, color in zip(runs, (*(f"C{i}" for i in range(len(runs) - 1)), "k"), strict=True):
             lines = axis.plot(spec.grid.latitude, zonal_climate(run.settled)[:, channel].T, color=color, lw=0.8)
             lines[0].set_label(run.name)
-        axis.set(title=name, xlabel="latitude")
-    axes[0].legend(fontsize="small", loc="lower center")
+        axis.set(title=f"{name}, {spec.channels[channel].units}", xlabel="latitude, degrees north")
+    axes[1].legend(fontsize="small", loc="lower center")
     figure.savefig(path, dpi=110)
 
 

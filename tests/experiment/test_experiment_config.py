@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_experiment import CONFIG
 
@@ -81,3 +82,11 @@ def test_what_cannot_work_is_refused_in_one_line(override, reason):
         build(override)
     assert "\n" not in str(caught.value)
     assert "Value error" not in str(caught.value)
+
+
+def test_the_models_step_is_the_datas_unless_named_and_a_multiple_of_it():
+    times = np.datetime64("2001-01-01", "ns") + np.arange(5) * np.timedelta64(6, "h")
+    assert build().step_of(times) == np.timedelta64(6, "h")
+    assert build("time_step=24h").step_of(times) == np.timedelta64(24, "h")
+    with pytest.raises(UserError, match="time_step of 9 h is no multiple of the data's 6 h"):
+        build("time_step=9h").step_of(times)

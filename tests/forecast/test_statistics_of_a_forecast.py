@@ -52,7 +52,8 @@ def test_members_that_fail_do_not_count(analysis):
     assert kept.attrs["failed"] and (counts < 7).any()
 
 
-def test_a_threshold_of_a_channel_that_is_not_kept_is_refused_before_anything_is_written(analysis, tmp_path):
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_threshold_of_a_channel_that_is_not_kept_is_refused_before_anything_is_written(analysis, tmp_path, in_memory):
     with pytest.raises(UserError, match="no channel '2m_temperature'"):
-        run(analysis, tmp_path / "s.zarr", statistics={"thresholds": {"t2m": (300.0,)}})
+        run(analysis, None if in_memory else tmp_path / "s.zarr", statistics={"thresholds": {"t2m": (300.0,)}})
     assert not list(tmp_path.iterdir())

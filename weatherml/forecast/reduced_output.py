@@ -227,6 +227,7 @@ class MemoryStatistics:
     """Reduces a forecast to statistics in memory; see `forecast.output.Output`."""
 
     def __init__(self, layout: Layout, attributes: Mapping[str, Any], config: StatisticsConfig) -> None:
+        config.require_channels(layout.spec)
         self._layout, self._attributes = layout, dict(attributes)
         self._accumulators = Accumulators(MemoryStore(), layout, config, _nothing(layout, attributes, config))
         self.n_waves = 0

@@ -11,8 +11,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from weatherml.forecast.noise import Noise, NoiseConfig, draw_batch, lineage
 from weatherml.forecast.perturbations import Perturbation, Setting, registry
-from weatherml.forecast.spherical import RandomField
 from weatherml.grid import LatLonGrid
+from weatherml.models.random_field import RandomField
 
 
 @registry.register("bred")

@@ -13,8 +13,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from weatherml.data.statistics import Statistics
 from weatherml.forecast.perlin import PerlinField
 from weatherml.forecast.perturbations import Perturbation, PerturbationConfig, Setting, registry
-from weatherml.forecast.spherical import RandomField
 from weatherml.grid import LatLonGrid
+from weatherml.models.random_field import RandomField
 
 
 class Pattern(Protocol):

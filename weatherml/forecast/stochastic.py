@@ -10,8 +10,8 @@ from pydantic import Field, PositiveFloat
 from weatherml.data.statistics import Statistics
 from weatherml.forecast.ensemble import parse_duration
 from weatherml.forecast.perturbations import PerturbationConfig, registry
-from weatherml.forecast.spherical import RandomField
 from weatherml.forecast.tendencies import StochasticTendencies
+from weatherml.models.random_field import RandomField
 
 
 @registry.register("sppt")

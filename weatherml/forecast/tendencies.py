@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from weatherml.forecast.spherical import RandomField
+from weatherml.models.random_field import RandomField
 
 
 @jax.tree_util.register_dataclass

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import scipy.special
 
-from weatherml.forecast.spherical import EARTH_RADIUS, RandomField, highest_degree
 from weatherml.grid import LatLonGrid
+from weatherml.models.random_field import EARTH_RADIUS, RandomField, highest_degree
 
 GRID = LatLonGrid.regular(13, 24)
 LENGTH = 2000.0

@@ -116,7 +116,7 @@ def test_ensemble_takes_a_perturbation_with_its_parameters(forecaster, analysis)
 
 def test_attributes_say_how_the_forecast_was_made(forecaster, analysis):
     attributes = forecaster.ensemble(analysis, TIMES[0], "18h", members=3, seed=11).attrs
-    config = ForecastConfig(**(json.loads(attributes["forecast_config"])))
+    config = ForecastConfig.model_validate_json(attributes["forecast_config"])
     assert (config.seed, config.perturbation) == (11, SphericalConfig())
     assert json.loads(attributes["provenance"])[0]["data"] == "none"
 

@@ -13,6 +13,7 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, open_forecast
 from weatherml.forecast.output import Layout, StoreOutput
+from weatherml.forecast.physical import Units
 from weatherml.forecast.rollout import rounding_quantum, to_physical
 from weatherml.state import spec_of
 
@@ -167,6 +168,8 @@ def test_rounding_clears_trailing_bits():
     quantum = rounding_quantum(np.array([0.03, 40.0], np.float32))
     assert quantum.tolist() == [2**-5, 64]
     values = np.random.default_rng(0).normal(250, 9, (3, 4, 2, 5, 6)).astype(np.float32)
-    rounded = np.asarray(to_physical(values, np.array([3, 1]), np.ones(2, np.float32), 0 * values[:2, 0] + 1, quantum))
+    units = Units(np.ones(2, np.float32), np.ones((1, 2, 1, 1), np.float32), np.ones((2, 5, 6), bool))
+    nothing = np.full(2, -np.inf, np.float32)
+    rounded = np.asarray(to_physical(values, np.array([3, 1]), units, np.ones((2, 1), np.float32), nothing, quantum))
     np.testing.assert_allclose(rounded[:, :, 0], values[:2, [3, 1], 0] + 1, atol=2**-6)
     assert (rounded[:, :, 0].view(np.uint32) & 0x3FF == 0).all()

@@ -59,7 +59,7 @@ def test_pattern_of_a_tick_does_not_depend_on_which_others_are_wanted(patterns):
 
 def test_control_is_not_perturbed():
     noise = TendencyNoise(build(), keys(3), np.array([0, 1, 2]))
-    _, found = noise.during(np.array([[1, 2], [3, 4]]))
+    found = noise.during(np.array([[1, 2], [3, 4]]))
     assert found.shape == (2, 2, 3, *SPEC.grid.shape)
     assert (found[:, :, 0] == 0).all()
     assert (found[:, :, 1:] != 0).all()

@@ -19,6 +19,8 @@ SPEC = StateSpec(parse_channels(["z500", "t500", "t850", "u850", "sst"]), LatLon
 TIME_STEP = np.timedelta64(6 * 3600 * 10**9, "ns")
 TIMES = np.datetime64("2020-02-27T00", "ns") + np.arange(9) * TIME_STEP
 PERIOD = ("2018-01-01", "2018-12-31")
+MIDDLE, SPREAD = np.array([250, 250, 250, 100, 290]), np.array([1, 1, 1, 1, 0.2])
+"""Of each channel, so that all are plausible."""
 
 
 class Advection(nnx.Module):
@@ -47,7 +49,7 @@ class Explosion(nnx.Module):
 
 def make_statistics():
     rng = np.random.default_rng(1)
-    mean, std = rng.uniform(200, 300, SPEC.n_channels), rng.uniform(5, 15, SPEC.n_channels)
+    mean, std = MIDDLE + SPREAD * rng.uniform(-50, 50, SPEC.n_channels), SPREAD * rng.uniform(5, 15, SPEC.n_channels)
     valid = np.ones(SPEC.shape, bool)
     valid[SPEC.index("sst"), 2:5, 3:7] = False
     moments = [a.astype(np.float32) for a in (mean, std, 0.2 * std)]
@@ -57,12 +59,14 @@ def make_statistics():
 def make_climatology():
     rng = np.random.default_rng(2)
     coefficients = rng.normal(size=(3, *SPEC.shape)).astype(np.float32)
+    coefficients[0] += MIDDLE[:, None, None].astype(np.float32)
     return Climatology(SPEC, coefficients, n_annual=1, n_diurnal=0, period=PERIOD)
 
 
 def make_analysis(times=TIMES):
     rng = np.random.default_rng(3)
-    array = rng.normal(250, 10, (len(times), *SPEC.shape)).astype(np.float32)
+    noise = rng.normal(0, 10, (len(times), *SPEC.shape))
+    array = (MIDDLE[:, None, None] + SPREAD[:, None, None] * noise).astype(np.float32)
     array[:, ~make_statistics().valid] = np.nan
     return to_dataset(array, SPEC, {"time": times})
 

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from weatherml.config import Config
 from weatherml.errors import UserError
+from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.perturbations import AnyPerturbation
 from weatherml.forecast.reduction import StatisticsConfig
 
@@ -39,6 +40,7 @@ class ForecastConfig(Config):
         statistics: What to keep of the members instead of themselves; the members when None.
         rounding: Largest error that rounding may make, in standard deviations of each channel; no rounding when None.
             Diagnostics have no statistics and are never rounded.
+        guards: What keeps members physical, and stops those that are not.
     """
 
     lead_time: str = "10d"
@@ -51,6 +53,7 @@ class ForecastConfig(Config):
     batch: PositiveInt | None = None
     statistics: StatisticsConfig | None = None
     rounding: PositiveFloat | None = None
+    guards: GuardsConfig = GuardsConfig()
 
     def lead_times(self, time_step: np.timedelta64) -> np.ndarray:
         """Return the leads that are kept, `timedelta64[ns]` [lead_time]; `time_step` apart unless told otherwise.

@@ -1,6 +1,6 @@
 """What makes the members of an ensemble differ: what a perturbation is, and the registry of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -114,7 +114,7 @@ class PerturbationConfig(Config):
         sizes = np.full(spec.n_channels, self.scale)
         variables_first = sorted(self.amplitude, key=lambda pair: _full_name(pair[0]) in spec.names)
         for name, factor in variables_first:
-            sizes[_channels_named(name, spec)] = self.scale * factor
+            sizes[channels_named("amplitude", name, spec)] = self.scale * factor
         return sizes
 
 
@@ -124,14 +124,24 @@ AnyPerturbation = Annotated[SerializeAsAny[PerturbationConfig], BeforeValidator(
 """A configuration field that takes any registered perturbation, by name alone or with its parameters."""
 
 
-def _channels_named(name: str, spec: StateSpec) -> list[int]:
-    """Return the positions of a channel, or of all channels of a variable."""
+def channels_named(key: str, name: str, spec: StateSpec, others: Iterable[str] = ()) -> list[int]:
+    """Return the positions of a channel, or of all channels of a variable.
+
+    Args:
+        key: Of the configuration, where the name stands.
+        name: In any of the field's vocabularies.
+        spec: The state.
+        others: What else may stand there.
+
+    Raises:
+        UserError: The state has neither.
+    """
     wanted = _full_name(name)
     channels = [index for index, channel in enumerate(spec.channels) if wanted in (channel.variable, str(channel))]
     if not channels:
         raise UserError(
-            f"amplitude names {name!r}, which is no channel or variable of the state"
-            f"{nearest(wanted, {*spec.names, *spec.variables})}"
+            f"{key} names {name!r}, which is no channel or variable of the state"
+            f"{nearest(wanted, {*spec.names, *spec.variables, *others})}"
         )
     return channels
 

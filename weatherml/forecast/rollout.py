@@ -1,5 +1,6 @@
 """Many steps of a model, compiled once: a fixed batch of states advances chunk by chunk in constant memory."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -9,7 +10,9 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from weatherml.forecast.tendencies import Noise
+from weatherml.forecast.guards import Guards, Members
+from weatherml.forecast.physical import Units
+from weatherml.forecast.tendencies import StochasticTendencies
 
 CHUNK_BYTES = 64 * 2**20
 """Size of the outputs that leave the device at once: small against any memory, large against the cost of one call."""
@@ -22,75 +25,107 @@ def outputs_per_chunk(n_outputs: int, output_bytes: int) -> int:
     return -(-n_outputs // n_chunks)
 
 
-@partial(jax.jit, static_argnames=("graph", "keep"), donate_argnames="states")
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rules:
+    """What acts on every step beside the model.
+
+    Attributes:
+        guards: What keeps members physical.
+        tendencies: What perturbs the change over a step; None where nothing does.
+    """
+
+    guards: Guards
+    tendencies: StochasticTendencies | None
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Told:
+    """What the calls of a chunk are told; all begin with `[output, call]`.
+
+    Attributes:
+        forcing: At the time that each call starts from, `[..., batch, forcing, lat, lon]`.
+        terms: Of the reference at the time where it ends, `[..., batch, term]`.
+        ticks: That time in ticks of the plan, int32 `[...]`.
+        remaining: Share of the departure from the reference that relaxation leaves, `[...]`.
+        patterns: Of tendencies, `[..., batch, lat, lon]`; None where nothing perturbs them.
+    """
+
+    forcing: Array
+    terms: Array
+    ticks: Array
+    remaining: Array
+    patterns: Array | None
+
+
+@partial(jax.jit, static_argnames=("graph", "keep"), donate_argnames="members")
 def advance(
     graph: nnx.GraphDef[tuple[nnx.Module, tuple[nnx.Module, ...]]],
     weights: Any,
-    states: Array,
-    forcing: Array,
+    rules: Rules,
+    members: Members,
+    told: Told,
     n_outputs: Array,
     keep: tuple[int, ...],
-    noise: Noise,
-) -> tuple[Array, Array]:
+) -> tuple[Members, Array]:
     """Advance a batch of members through one chunk.
 
-    The number of outputs is an argument, not a shape: the last, shorter chunk runs the same program. A member whose
-    state is no longer finite is NaN in every channel and cell from that step on; it cannot touch the others.
+    The number of outputs is an argument, not a shape: the last, shorter chunk runs the same program. A member that the
+    guards stop is NaN in every channel and cell from that step on; it cannot touch the others.
 
     Args:
         graph: The step and a tuple of diagnostics, from `nnx.split`.
         weights: Their parameters.
-        states: `[batch, channel, lat, lon]`, normalised; the buffer is donated.
-        forcing: At the time that each step starts from, `[output, step, batch, forcing, lat, lon]`.
+        rules: What else acts on every step.
+        members: Where they are; the buffers are donated.
+        told: What the calls are told.
         n_outputs: How many of the outputs to compute.
         keep: Positions of the channels that leave the device: first come the state's, then those of the diagnostics.
-        noise: What perturbs every step, and its patterns `[output, step, batch, lat, lon]`; None where nothing does.
 
     Returns:
-        The last states, and the kept channels of each output `[output, batch, channel, lat, lon]`, unset beyond
-        `n_outputs`.
+        Where the members are then, and the kept channels of each output `[output, batch, channel, lat, lon]`, unset
+        beyond `n_outputs`.
     """
     step, diagnostics = cast(Any, nnx.merge(graph, weights))
-    tendencies, patterns = noise or (None, None)
 
-    def one_step(states: Array, told: tuple[Array, Array | None]) -> tuple[Array, None]:
-        forcing, pattern = told
-        following = step(states, forcing)
-        if tendencies is not None and pattern is not None:
-            following = tendencies(states, following, pattern)
-        finite = jnp.isfinite(following).all(axis=(1, 2, 3), keepdims=True)
-        return jnp.where(finite, following, jnp.nan), None
+    def one_step(members: Members, told: Told) -> tuple[Members, None]:
+        following = step(members.states, told.forcing)
+        if rules.tendencies is not None and told.patterns is not None:
+            following = rules.tendencies(members.states, following, told.patterns)
+        return rules.guards(members, following * told.remaining, told.terms, told.ticks), None
 
-    def one_output(position: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        states, outputs = carry
-        told = jax.tree.map(lambda array: array[position], (forcing, patterns))
-        states, _ = jax.lax.scan(one_step, states, told)
+    def one_output(position: Array, carry: tuple[Members, Array]) -> tuple[Members, Array]:
+        members, outputs = carry
+        members, _ = jax.lax.scan(one_step, members, jax.tree.map(lambda array: array[position], told))
+        states = members.states
         fields = jnp.concatenate([states, *(diagnostic(states) for diagnostic in diagnostics)], axis=1)
-        return states, outputs.at[position].set(fields[:, jnp.asarray(keep, jnp.int32)])
+        return members, outputs.at[position].set(fields[:, jnp.asarray(keep, jnp.int32)])
 
-    shape = (len(forcing), len(states), len(keep), *states.shape[2:])
-    last, outputs = jax.lax.fori_loop(0, n_outputs, one_output, (states, jnp.zeros(shape, states.dtype)))
+    n_slots, _, *grid = members.states.shape
+    outputs = jnp.zeros((len(told.ticks), n_slots, len(keep), *grid), members.states.dtype)
+    last, outputs = jax.lax.fori_loop(0, n_outputs, one_output, (members, outputs))
     return last, outputs
 
 
 @jax.jit
-def to_physical(fields: Array, slots: Array, scale: Array, offset: Array, quantum: Array | None) -> Array:
+def to_physical(fields: Array, slots: Array, units: Units, terms: Array, floor: Array, quantum: Array | None) -> Array:
     """Return the fields of some slots in SI units, `[output, slot, channel, lat, lon]`.
 
     Args:
         fields: As `advance` returns them, `[output, batch, channel, lat, lon]`.
         slots: Which of the batch, `[slot]`.
-        scale: What one unit of a field is, SI units `[channel]`.
-        offset: What a zero of a field is, SI units `[output, channel, lat, lon]`; may have fewer outputs than `fields`.
+        units: Of their channels; cells that are not valid become NaN.
+        terms: Of the reference, `[output, term]`; may have fewer outputs than `fields`.
+        floor: Least values, SI units `[channel]`; -inf for none.
         quantum: Powers of two, SI units `[channel]`; values become multiples of them, so that they compress well. Where
             it is zero they stay as they are.
     """
-    chosen = fields[: len(offset), slots]
-    physical = chosen * scale[:, None, None] + offset[:, None]
-    if quantum is None:
-        return physical
-    quantum = quantum[:, None, None]
-    return jnp.where(quantum > 0, jnp.rint(physical / quantum) * quantum, physical)
+    physical = units.physical(fields[: len(terms), slots], units.reference(terms)[:, None])
+    if quantum is not None:
+        step = quantum[:, None, None]
+        physical = jnp.where(step > 0, jnp.rint(physical / step) * step, physical)
+    return jnp.where(units.valid, jnp.maximum(physical, floor[:, None, None]), jnp.nan)
 
 
 def rounding_quantum(largest_error: np.ndarray) -> np.ndarray:

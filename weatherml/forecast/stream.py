@@ -7,26 +7,34 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from weatherml.data.normalization import Normalizer
 from weatherml.forecast.diagnostics import Diagnostic
-from weatherml.forecast.ensemble import Block, ForecastConfig, Wave, format_duration, member_keys, plan_waves
+from weatherml.forecast.ensemble import (
+    Block,
+    ForecastConfig,
+    Wave,
+    format_duration,
+    member_keys,
+    parse_duration,
+    plan_waves,
+)
+from weatherml.forecast.guards import Failure, Guards, describe_failure
 from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.output import Layout, Output
-from weatherml.forecast.rollout import rounding_quantum, to_physical
+from weatherml.forecast.physical import Units, terms_at
+from weatherml.forecast.rollout import Rules, Told, rounding_quantum, to_physical
 from weatherml.forecast.schedule import Burst
-from weatherml.forecast.tendencies import Noise, StochasticTendencies, TendencyNoise
+from weatherml.forecast.tendencies import TendencyNoise
 from weatherml.forecast.trajectory import Programs, Trajectory, join
 from weatherml.state import Channel
 
 _logger = logging.getLogger(__name__)
-
-Failures = dict[tuple[int, int], np.timedelta64]
-"""The first lead at which a member, (position of the initial time, number), is no longer finite."""
 
 Progress = Callable[[int, int], None]
 """Called with how many chunks are written, and how many there are in all."""
@@ -53,7 +61,7 @@ class Stream:
     diagnostics: Sequence[Diagnostic] = ()
 
     def __post_init__(self) -> None:
-        _ = self._tendencies  # refuses amplitudes of what the state lacks
+        _ = self._rules, self._relaxation  # refuse names of what the state lacks, and what is no duration
 
     def run(self, output: Output, progress: Progress | None = None) -> None:
         """Compute and write the waves that `output` does not have yet."""
@@ -73,14 +81,13 @@ class Stream:
     ) -> Iterator[Future[None]]:
         for wave in waves:
             init_times, numbers = self._seats(wave)
-            trajectory = Trajectory(self._programs, self.initial_states(init_times, numbers))
+            states, terms = self.initial_states(init_times, numbers), terms_at(self.normalizer, init_times)
+            trajectory = Trajectory(self._programs, self._rules.guards.begin(states, terms))
             noise = self._tendency_noise(init_times, numbers)
-            failures: Failures = {}
             for leads, bursts in zip(self._chunks, self._programs.chunks, strict=True):
-                outputs = [trajectory.advance(b, self._forcing(wave, b), self._patterns(noise, b)) for b in bursts]
-                kept = join(outputs, bursts)
+                kept = join([trajectory.advance(burst, self._told(wave, burst, noise)) for burst in bursts], bursts)
                 pieces = [self._to_physical(block, leads, kept) for block in wave]
-                yield writer.submit(self._write, output, wave, leads, pieces, failures)
+                yield writer.submit(self._write, output, wave, leads, pieces, trajectory.failure)
 
     def _seats(self, wave: Wave) -> tuple[np.ndarray, np.ndarray]:
         """Return the initial time and the number of each slot, `[batch]`; padding is a control."""
@@ -93,17 +100,27 @@ class Stream:
 
     def _tendency_noise(self, init_times: np.ndarray, numbers: np.ndarray) -> TendencyNoise | None:
         """Return what perturbs every step of a wave, from the initial times and the numbers of its slots."""
-        if self._tendencies is None:
+        if self._rules.tendencies is None:
             return None
         ticks = range(1, self.itinerary.plan.leads[-1] + 1)
         keys = [member_keys(self.config.seed, init_times, numbers, tick) for tick in ticks]
-        return TendencyNoise(self._tendencies, jnp.stack(keys), numbers)
+        return TendencyNoise(self._rules.tendencies, jnp.stack(keys), numbers)
 
-    def _patterns(self, noise: TendencyNoise | None, burst: Burst) -> Noise:
-        """Return what perturbs the calls of a burst; filled up to what its program has room for."""
-        if noise is None:
-            return None
-        return noise.during(np.resize(burst.starts + burst.step, (self._programs.capacity(burst), burst.n_calls)))
+    def _told(self, wave: Wave, burst: Burst, noise: TendencyNoise | None) -> Told:
+        """Return what the calls of a burst are told; filled up to what its program has room for."""
+        ends = np.resize(burst.starts + burst.step, (self._programs.capacity(burst), burst.n_calls))
+        init_times, _ = self._seats(wave)
+        return Told(
+            forcing=jnp.asarray(self._forcing(wave, burst)),
+            terms=jnp.asarray(terms_at(self.normalizer, init_times + self.itinerary.unit * ends[..., None])),
+            ticks=jnp.asarray(ends, jnp.int32),
+            remaining=jnp.full(ends.shape, self._remaining(burst.step), jnp.float32),
+            patterns=None if noise is None else noise.during(ends),
+        )
+
+    def _remaining(self, step: int) -> float:
+        """Return what relaxation leaves of a departure from the reference after a step of so many ticks."""
+        return 1.0 if self._relaxation is None else float(np.exp(-step * self.itinerary.unit / self._relaxation))
 
     def _forcing(self, wave: Wave, burst: Burst) -> np.ndarray:
         """Return the forcings at the start of each call, `[output, call, batch, forcing, lat, lon]`."""
@@ -119,31 +136,34 @@ class Stream:
     def _to_physical(self, block: Block, leads: range, kept: Array) -> Array:
         """Return the members of a block in SI units, `[output, number, channel, lat, lon]`, rounded."""
         valid_times = self.layout.init_times[block.init] + self.layout.lead_times[leads.start : leads.stop]
-        # Denormalisation is linear, so its value at zero is all that the device needs to know of climatology and mask.
-        zero = np.broadcast_to(np.float32(0), (len(leads), *self.normalizer.spec.shape))
-        offset = self.normalizer.denormalize(zero, valid_times)
-        offset = np.pad(offset, ((0, 0), (0, len(self._derived)), (0, 0), (0, 0)))[:, self._kept_channels]
-        physical: Array = to_physical(kept, np.array(block.slots), self._scale, offset, self._quantum)
+        terms, slots = terms_at(self.normalizer, valid_times), np.array(block.slots)
+        physical: Array = to_physical(kept, slots, self._kept_units, terms, self._floor, self._quantum)
         return physical
 
-    def _write(self, output: Output, wave: Wave, leads: range, pieces: Sequence[Array], failures: Failures) -> None:
+    def _write(self, output: Output, wave: Wave, leads: range, pieces: Sequence[Array], failure: Failure) -> None:
         """Wait for the pieces of a chunk, `[output, number, channel, lat, lon]` for each block, and write them."""
         for block, piece in zip(wave, pieces, strict=True):
-            physical = np.asarray(piece)
-            output.write((block.init, leads.start, block.first), physical)
-            for lead, member in np.argwhere(np.isnan(physical[:, :, 0]).all(axis=(-1, -2))):
-                failures.setdefault((block.init, block.numbers[member]), self.layout.lead_times[leads[lead]])
+            output.write((block.init, leads.start, block.first), np.asarray(piece))
         if leads.stop == len(self.layout.lead_times):
-            output.end_wave(self._describe(failures))
+            output.end_wave(self._describe(wave, jax.device_get(failure)))
 
-    def _describe(self, failures: Failures) -> list[str]:
-        """Say which members are no longer finite, and from which lead on."""
+    def _describe(self, wave: Wave, failure: Failure) -> list[str]:
+        """Say which members of a wave stopped, when and by what; `failure` is on the host."""
         lines = []
-        for (init, number), lead_time in failures.items():
-            init_time = np.datetime_as_string(self.layout.init_times[init], unit="m")
-            lines.append(f"init_time {init_time} number {number} from lead_time {format_duration(lead_time)}")
-            _logger.warning("forecast is no longer finite: %s", lines[-1])
+        for block in wave:
+            for number, slot in zip(block.numbers, block.slots, strict=True):
+                if failure.tick[slot]:
+                    which = f"init_time {self.layout.init_times[block.init]:.16} number {number}"
+                    lines.append(f"{which} {self._reason(block.init, jax.tree.map(lambda a, s=slot: a[s], failure))}")
+                    _logger.warning("a member of the forecast stopped: %s", lines[-1])
         return lines
+
+    def _reason(self, init: int, failure: Failure) -> str:
+        """Say when and by what one member stopped."""
+        lead_time = int(failure.tick) * self.itinerary.unit
+        channel = self.normalizer.spec.channels[int(failure.channel)]
+        when = f"{self.layout.init_times[init] + lead_time:.16} (lead {format_duration(lead_time)})"
+        return f"at {when} by {describe_failure(channel, float(failure.value))}"
 
     @cached_property
     def _chunks(self) -> list[range]:
@@ -155,12 +175,18 @@ class Stream:
     @cached_property
     def _programs(self) -> Programs:
         diagnostics = tuple(diagnostic.network for diagnostic in self.diagnostics)
-        return Programs(self.itinerary, diagnostics, tuple(self._kept_channels), self.layout.chunk[0])
+        return Programs(self.itinerary, diagnostics, tuple(self._kept_channels), self.layout.chunk[0], self._rules)
 
     @cached_property
-    def _tendencies(self) -> StochasticTendencies | None:
+    def _rules(self) -> Rules:
         chosen = self.config.perturbation
-        return None if chosen is None else chosen.tendencies(self.normalizer.statistics, self.itinerary.unit)
+        tendencies = None if chosen is None else chosen.tendencies(self.normalizer.statistics, self.itinerary.unit)
+        return Rules(Guards.build(self.config.guards, self.normalizer), tendencies)
+
+    @cached_property
+    def _relaxation(self) -> np.timedelta64 | None:
+        relaxation = self.config.guards.relaxation
+        return None if relaxation is None else parse_duration(relaxation)
 
     @cached_property
     def _derived(self) -> list[Channel]:
@@ -174,9 +200,14 @@ class Stream:
         return [computed.index(channel) for channel in self.layout.spec.channels]
 
     @cached_property
-    def _scale(self) -> np.ndarray:
-        """What one unit of each kept channel is: a standard deviation, of a diagnostic one SI unit."""
-        return self._of_kept(self.normalizer.statistics.std, 1)
+    def _kept_units(self) -> Units:
+        """Of the kept channels; a diagnostic is in SI units."""
+        units = Units.build(self.normalizer, len(self._derived)) if self._derived else self._rules.guards.units
+        return units.select(self._kept_channels)
+
+    @cached_property
+    def _floor(self) -> np.ndarray:
+        return self.config.guards.floor(self.layout.spec.channels)
 
     @property
     def rounding_errors(self) -> dict[str, float]:
@@ -188,8 +219,5 @@ class Stream:
     def _quantum(self) -> np.ndarray | None:
         if self.config.rounding is None:
             return None
-        return self._of_kept(rounding_quantum(self.config.rounding * self.normalizer.statistics.std), 0)
-
-    def _of_kept(self, of_state: np.ndarray, derived: float) -> np.ndarray:
-        """Return the kept channels `[channel]` of values of the state; all diagnostics have the value `derived`."""
-        return np.pad(of_state, (0, len(self._derived)), constant_values=derived)[self._kept_channels]
+        quantum = rounding_quantum(self.config.rounding * self.normalizer.statistics.std)
+        return np.pad(quantum, (0, len(self._derived)))[self._kept_channels]

@@ -66,10 +66,6 @@ class StochasticTendencies:
         return following + factor * (following - states)
 
 
-Noise = tuple[StochasticTendencies, Array] | None
-"""What perturbs every step, and its patterns `[output, step, batch, lat, lon]`; None where nothing does."""
-
-
 @dataclass(frozen=True, eq=False)
 class TendencyNoise:
     """The noise of one wave of members.
@@ -84,8 +80,8 @@ class TendencyNoise:
     keys: Array
     numbers: np.ndarray
 
-    def during(self, ends: np.ndarray) -> Noise:
-        """Return the noise of steps that end at some ticks, `[output, step]`."""
+    def during(self, ends: np.ndarray) -> Array:
+        """Return patterns of steps that end at some ticks `[output, step]`, `[output, step, batch, lat, lon]`."""
         patterns: Array = self.tendencies.patterns(self.keys, ends.ravel())
         perturbed = jnp.where((self.numbers > 0)[:, None, None], patterns, 0)
-        return self.tendencies, perturbed.reshape(*ends.shape, *patterns.shape[1:])
+        return perturbed.reshape(*ends.shape, *patterns.shape[1:])

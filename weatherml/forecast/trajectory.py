@@ -1,18 +1,18 @@
-"""One wave of members on its way: the states that are still needed, and the programs that move them."""
+"""One wave of members on its way: where they are still needed from, and the programs that move them."""
 
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jax import Array
 
+from weatherml.forecast.guards import Failure, Members
 from weatherml.forecast.itinerary import Itinerary
-from weatherml.forecast.rollout import advance
+from weatherml.forecast.rollout import Rules, Told, advance
 from weatherml.forecast.schedule import Burst
-from weatherml.forecast.tendencies import Noise
 
 
 class Programs:
@@ -23,20 +23,21 @@ class Programs:
         diagnostics: Modules from normalised states to further channels.
         kept: Positions of the channels that leave the device: first come the state's, then those of the diagnostics.
         chunk: Number of leads in each chunk but the last.
+        rules: What acts on every step beside the model.
     """
 
     def __init__(
-        self, itinerary: Itinerary, diagnostics: tuple[nnx.Module, ...], kept: tuple[int, ...], chunk: int
+        self, itinerary: Itinerary, diagnostics: tuple[nnx.Module, ...], kept: tuple[int, ...], chunk: int, rules: Rules
     ) -> None:
-        self.itinerary, self._kept = itinerary, kept
+        self.itinerary, self._kept, self._rules = itinerary, kept, rules
         self.chunks = itinerary.bursts(chunk)
         self._split = {m.time_step: nnx.split((m.step, diagnostics)) for m in itinerary.models}
 
-    def run(self, burst: Burst, states: Array, forcing: np.ndarray, noise: Noise) -> tuple[Array, Array]:
-        """Return the last states of a burst, and its outputs; as `rollout.advance`."""
+    def run(self, burst: Burst, members: Members, told: Told) -> tuple[Members, Array]:
+        """Return where members are after a burst, and its outputs; as `rollout.advance`."""
         graph, weights = self._split[self.itinerary.model(burst).time_step]
         kept = self._kept if burst.is_wanted else ()
-        result: tuple[Array, Array] = advance(graph, weights, states, forcing, burst.n_outputs, kept, noise)
+        result: tuple[Members, Array] = advance(graph, weights, self._rules, members, told, burst.n_outputs, kept)
         return result
 
     def capacity(self, burst: Burst) -> int:
@@ -56,27 +57,35 @@ def _kind(burst: Burst) -> tuple[int, int, bool]:
 
 
 class Trajectory:
-    """The states of one wave.
+    """The members of one wave.
 
     Args:
         programs: What moves them.
-        states: At the initial time, `[batch, channel, lat, lon]`.
+        members: At the initial time.
+
+    Attributes:
+        failure: The first of each member on any of its branches so far.
     """
 
-    def __init__(self, programs: Programs, states: Array) -> None:
+    def __init__(self, programs: Programs, members: Members) -> None:
         self._programs = programs
-        self._states = {0: states}
+        self._members = {0: members}
+        self.failure = Failure.none(len(members.states))
 
-    def advance(self, burst: Burst, forcing: np.ndarray, noise: Noise) -> Array:
-        """Return the outputs of a burst `[output, batch, channel, lat, lon]`; keep its last states while needed."""
+    def advance(self, burst: Burst, told: Told) -> Array:
+        """Return the outputs of a burst `[output, batch, channel, lat, lon]`; keep where it ends while needed."""
         last_use = self._programs.itinerary.plan.last_use
         is_last = last_use[burst.start] == burst.start + burst.step
         # Programs consume what they are given.
-        states = self._states.pop(burst.start) if is_last else jnp.array(self._states[burst.start])
-        last, outputs = self._programs.run(burst, states, forcing, noise)
+        start = self._members.pop(burst.start) if is_last else jax.tree.map(jnp.array, self._members[burst.start])
+        last, outputs = self._programs.run(burst, start, told)
+        self.failure = _earlier(self.failure, last.failure)
         if burst.end in last_use:
-            self._states[burst.end] = last
+            self._members[burst.end] = last
         return outputs
+
+
+_earlier = jax.jit(Failure.earlier)
 
 
 def join(outputs: Sequence[Array], bursts: Sequence[Burst]) -> Array:

@@ -44,7 +44,7 @@ class Small:
     def abstract(self, **changes):
         """Return the network without weights, with changes of its configuration."""
         config = self.config.model_copy(update=changes)
-        return nnx.eval_shape(lambda: config.build(self.spec, self.told.n_maps, nnx.Rngs(0)))
+        return nnx.eval_shape(lambda: config.build(self.spec, self.told.n_maps + config.n_noise, nnx.Rngs(0)))
 
     def fields(self, batch):
         """Return an input and a target, `[batch, channel, lat, lon]`."""

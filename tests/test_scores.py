@@ -94,6 +94,22 @@ def test_fair_crps_divides_by_the_pairs_of_different_members(case):
     np.testing.assert_allclose(scores.crps_fair(members, truth), expected, atol=1e-9)
 
 
+@few
+@given(ensembles())
+def test_almost_fair_crps_is_the_published_sum(case):
+    members, truth = case
+    n_members = len(members)
+    if n_members == 1:
+        expected = abs(members[0] - truth)
+    else:
+        epsilon = 0.05 / n_members  # Lang et al. 2024, equation 4
+        expected = sum(
+            abs(members[j] - truth) + abs(members[k] - truth) - (1 - epsilon) * abs(members[j] - members[k])
+            for j, k in itertools.permutations(range(n_members), 2)
+        ) / (2 * n_members * (n_members - 1))
+    np.testing.assert_allclose(scores.crps_almost_fair(members, truth, 0.95), expected, atol=1e-9)
+
+
 @pytest.mark.parametrize(("ours", "estimator"), [(scores.crps, "nrg"), (scores.crps_fair, "fair")])
 def test_crps_equals_scoringrules(ours, estimator):
     rng = np.random.default_rng(0)
@@ -140,12 +156,13 @@ def test_expected_squared_error_is_that_of_a_reliable_ensemble_of_few():
     assert scores.spread_skill(np.asarray(expected), squared_error) == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("n_members", [3, 5])  # by all pairs, and sorted
 @pytest.mark.parametrize("formula", [scores.crps, scores.crps_fair])
-def test_crps_in_jax_equals_numpy_and_has_a_gradient_under_jit(formula):
+def test_crps_in_jax_equals_numpy_and_has_a_gradient_under_jit(formula, n_members):
     rng = np.random.default_rng(4)
-    members, truth = rng.normal(size=(5, 8)).astype(np.float32), rng.normal(size=8).astype(np.float32)
+    members, truth = rng.normal(size=(n_members, 8)).astype(np.float32), rng.normal(size=8).astype(np.float32)
     gradient = jax.jit(jax.grad(lambda x: formula(x, truth).sum()))(jnp.asarray(members))
-    step = 1e-3 * np.eye(5)[2][:, None] * np.eye(8)[3]
+    step = 1e-3 * np.eye(n_members)[2][:, None] * np.eye(8)[3]
     slope = (formula(members + step, truth).sum() - formula(members - step, truth).sum()) / 2e-3
     assert isinstance(formula(jnp.asarray(members), jnp.asarray(truth)), jax.Array)
     assert gradient[2, 3] == pytest.approx(slope, abs=1e-3)

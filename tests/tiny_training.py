@@ -14,7 +14,7 @@ from weatherml.data.loader import Samples
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import compute_statistics
 from weatherml.grid import LatLonGrid
-from weatherml.models import NetworkConfig, registry
+from weatherml.models import NetworkConfig, NoiseMapsConfig, registry
 from weatherml.state import spec_of
 from weatherml.training import Stage, TrainingConfig
 
@@ -56,12 +56,17 @@ def start():
     return initialize(dataset())
 
 
-def initialize(data, width=5, seed=0):
+@cache
+def noisy_start():
+    """The same model, told random maps."""
+    return initialize(dataset(), noise=NoiseMapsConfig(lengths=(3000, 9000)))
+
+
+def initialize(data, width=5, seed=0, noise=None):
     statistics = compute_statistics(data, spec_of(data), TRAINING)
     forcings = Forcings(("season", "latitude"), statistics.spec.grid, statistics.time_step)
-    return Checkpoint.initialize(
-        TinyConfig(width=width), forcings, Normalizer(statistics), Provenance({"experiment": "tiny"}, "d1"), seed
-    )
+    model, provenance = TinyConfig(width=width, noise=noise), Provenance({"experiment": "tiny"}, "d1")
+    return Checkpoint.initialize(model, forcings, Normalizer(statistics), provenance, seed)
 
 
 def samples(checkpoint, period):
@@ -81,8 +86,8 @@ def config(**changes):
     return TrainingConfig(**(defaults | changes))
 
 
-def arguments(**changes):
-    checkpoint = start()
+def arguments(checkpoint=None, **changes):
+    checkpoint = checkpoint or start()
     return config(**changes), checkpoint, samples(checkpoint, TRAINING), samples(checkpoint, VALIDATION)
 
 

@@ -24,7 +24,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
-from weatherml.models import DiagnosticConfig, NetworkConfig, Step, diagnostics
+from weatherml.models import DiagnosticConfig, NetworkConfig, NoiseMaps, Step, diagnostics
 from weatherml.models import registry as models
 from weatherml.models.weights import Weights, weights_of, with_weights
 from weatherml.state import Channel, StateSpec, parse_channels
@@ -145,6 +145,12 @@ class Checkpoint:
             raise UserError(f"{self.model.name} gives the next state and is no diagnostic; forecast with it directly")
         return self._build()
 
+    def build_noise(self) -> NoiseMaps | None:
+        """Build what draws the random maps that the step is told; None where it is told none."""
+        if isinstance(self.model, DiagnosticConfig) or self.model.noise is None:
+            return None
+        return self.model.noise.build(self.spec.grid)
+
     def save(self, path: str | Path) -> None:
         """Write the directory `path`, whole or not at all; an older checkpoint there is replaced.
 
@@ -200,15 +206,15 @@ class Checkpoint:
     def _build_network(self, seed: int) -> nnx.Module:
         if isinstance(self.model, DiagnosticConfig):
             return self.model.build(self.spec, nnx.Rngs(seed))
-        return self.model.build(self.spec, self.forcings.n_maps, nnx.Rngs(seed))
+        return self.model.build(self.spec, self.forcings.n_maps + self.model.n_noise, nnx.Rngs(seed))
 
     def _wrap(self, network: nnx.Module) -> nnx.Module:
         """Put a step around a network; a diagnostic needs nothing around it."""
-        if self.prediction == "diagnostic":
+        if isinstance(self.model, DiagnosticConfig):
             return network
         statistics = self.normalizer.statistics
         scale = statistics.tendency_scale() if self.prediction == "tendency" else None
-        return Step(network, scale, statistics.valid)
+        return Step(network, scale, statistics.valid, self.model.n_noise)
 
 
 T = TypeVar("T")

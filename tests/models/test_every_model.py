@@ -1,5 +1,7 @@
 """What every network must do: those that are registered, and the one that docs/add_a_model.md shows."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from small_models import SMALL
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
-from weatherml.models import registry
+from weatherml.models import NoiseMapsConfig, registry
 from weatherml.models.weights import weights_of, with_weights
 
 BATCH = 3
@@ -130,6 +132,36 @@ def test_without_a_key_nothing_is_dropped(small, network, fields):
     x, _ = fields
     undropped = with_weights(small.abstract(drop_path=0.0), weights_of(network))
     np.testing.assert_array_equal(run(network, x), run(undropped, x))
+
+
+@pytest.fixture(scope="module")
+def noisy(small, checkpoint):
+    """The same network told two random maps, as a checkpoint; weights from numpy, which compiles nothing."""
+    noise, rng = NoiseMapsConfig(lengths=(2000, 5000)), np.random.default_rng(2)
+    shapes = {name: array.shape for name, array in weights_of(small.abstract(noise=noise)).items()}
+    weights = {f"network.{name}": jnp.asarray(rng.normal(0, 0.2, shape), jnp.float32) for name, shape in shapes.items()}
+    return replace(checkpoint, model=small.config.model_copy(update={"noise": noise}), weights=weights)
+
+
+def test_what_a_network_gives_depends_on_its_random_maps_alone(small, noisy, fields):
+    step, maps = jax.jit(noisy.build_step()), noisy.build_noise()
+    state, forcing = jnp.split(fields[0], [noisy.spec.n_channels], axis=1)
+    keys = jax.random.split(jax.random.key(5), BATCH)
+    control, one, again, other = (
+        np.asarray(step(state, forcing, noise=noise))
+        for noise in (None, maps.draw(keys), maps.draw(keys), maps.draw(keys[::-1]))
+    )
+    np.testing.assert_array_equal(one, again)
+    np.testing.assert_array_equal(step(state, forcing, noise=jnp.zeros_like(maps.draw(keys))), control)
+    for sample in (0, BATCH - 1):
+        assert len({fields[sample].tobytes() for fields in (control, one, other)}) == 3
+
+
+def test_a_saved_network_comes_back_with_its_random_maps(noisy, tmp_path):
+    noisy.save(tmp_path / "model")
+    loaded, key = Checkpoint.load(tmp_path / "model"), jax.random.split(jax.random.key(6), 1)
+    assert loaded.model == noisy.model
+    np.testing.assert_array_equal(loaded.build_noise().draw(key), noisy.build_noise().draw(key))
 
 
 def test_every_registered_network_is_here():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from weatherml.config import from_mapping
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, Precipitation, PrecipitationConfig, diagnostics, load_published
@@ -105,3 +106,8 @@ def test_weights_of_a_plain_fourcastnet_are_refused(original):
 def test_an_unknown_diagnostic_suggests_the_near_one():
     with pytest.raises(UserError, match="unknown diagnostic 'percipitation'; did you mean 'precipitation'"):
         diagnostics["percipitation"]
+
+
+def test_a_diagnostic_is_told_no_random_maps():
+    with pytest.raises(UserError, match=r"backbone.noise: a diagnostic is told no random maps"):
+        from_mapping(PrecipitationConfig, {"name": "precipitation", "backbone": {"noise": {"lengths": [500]}}})

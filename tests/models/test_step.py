@@ -47,6 +47,20 @@ def test_points_without_values_stay_zero(fields):
     assert (output[:, valid] != 0).all()
 
 
+class Inputs(nnx.Module):
+    """Gives everything that it is told, behind the state."""
+
+    def __call__(self, x, key=None):
+        return x[:, CHANNEL:]
+
+
+def test_random_maps_follow_the_forcing_and_are_zero_where_none_are_given(fields):
+    noise = np.random.default_rng(1).normal(size=(BATCH, 2, LAT, LON)).astype(np.float32)
+    step = Step(Inputs(), None, np.ones((FORCING + 2, LAT, LON), bool), n_noise=2)
+    np.testing.assert_array_equal(step(*fields, noise=noise), np.concatenate([fields[1], noise], axis=1))
+    np.testing.assert_array_equal(step(*fields), np.concatenate([fields[1], 0 * noise], axis=1))
+
+
 def test_scale_and_mask_are_not_trained():
     step = Step(FirstInputs(), np.ones(CHANNEL), np.ones((CHANNEL, LAT, LON), bool))
     assert not nnx.to_flat_state(nnx.state(step, nnx.Param))

@@ -19,12 +19,13 @@ from tiny_training import (
     config,
     dataset,
     initialize,
+    noisy_start,
     samples,
 )
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
-from weatherml.training import Stage, train
+from weatherml.training import LossConfig, Stage, train
 
 TESTS = Path(__file__).resolve().parents[1]
 TIMINGS = {"samples_per_second", "loader_share"}
@@ -108,6 +109,19 @@ def test_a_training_that_crashes_goes_on_as_if_it_had_not(reference, tmp_path, s
         with pytest.raises(ZeroDivisionError):
             train(*arguments(), tmp_path, interrupt_at(step, ZeroDivisionError()))
     assert_same_run(train(*arguments(), tmp_path), reference)
+
+
+def test_a_training_with_noise_that_crashes_goes_on_as_if_it_had_not(tmp_path):
+    settings = arguments(noisy_start(), loss=LossConfig(name="crps", members=3))
+    for step in (7, 16):
+        with pytest.raises(ZeroDivisionError):
+            train(*settings, tmp_path / "crashed", interrupt_at(step, ZeroDivisionError()))
+    assert_same_run(train(*settings, tmp_path / "crashed"), train(*settings, tmp_path / "whole"))
+
+
+def test_a_loss_of_members_that_would_all_be_alike_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"loss crps compares members.*give it some: model.noise="):
+        train(*arguments(loss=LossConfig(name="crps")), tmp_path)
 
 
 def test_a_signal_saves_the_step_it_came_in(reference, tmp_path):

@@ -1,9 +1,12 @@
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny_training import dataset, start
 
+from weatherml.config import from_mapping
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -65,6 +68,34 @@ def test_relative_l2_is_a_ratio_of_plain_norms_averaged_over_samples():
     assert float(loss(forecast, truth)) == pytest.approx(np.mean(ratios), rel=1e-5)
 
 
+@pytest.mark.parametrize("members", [2, 5])
+def test_crps_compares_the_members_of_each_sample(members):
+    loss = LossConfig(name="crps", members=members, channel_weight="uniform").build(statistics())
+    _, truth = fields()
+    forecast = np.stack([fields(seed)[0] for seed in range(members)], axis=1)  # [batch, member, ...]
+    between = [abs(forecast[:, j] - forecast[:, k]) for j, k in itertools.combinations(range(members), 2)]
+    fairness = 0.95 * np.mean(between, 0) + 0.05 * np.sum(between, 0) * 2 / members**2
+    crps = abs(forecast - truth[:, None]).mean(1) - fairness / 2
+    expected = brute_force(crps * statistics().valid, 0 * truth, lambda e: e, (1, 1, 1))
+    assert float(loss(forecast.reshape(-1, *SPEC.shape), truth)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_crps_takes_two_members_where_nothing_is_said():
+    assert (LossConfig(name="crps").n_members, LossConfig().n_members) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"name": "mae", "members": 3}, "mae judges one forecast, got 3 members; leave them out or take crps"),
+        ({"name": "crps", "members": 1}, "crps judges 2 members or more, got 1"),
+    ],
+)
+def test_members_that_do_not_suit_the_loss_are_refused(asked, message):
+    with pytest.raises(UserError, match=message):
+        from_mapping(LossConfig, asked)
+
+
 def test_persistence_has_a_loss_of_one_in_units_of_the_tendency():
     data = dataset()
     checkpoint = start()
@@ -105,4 +136,4 @@ def test_a_channel_without_any_cell_leaves_the_others_their_mean():
 
 def test_an_unknown_loss_suggests_the_near_one():
     with pytest.raises(UserError, match=r"unknown loss 'msa'.*did you mean"):
-        LossConfig(name="msa").build(statistics())
+        from_mapping(LossConfig, {"name": "msa"})

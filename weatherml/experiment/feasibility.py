@@ -73,6 +73,7 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
                 f" run from {first} to {last}: choose another period or a smaller batch_size"
             )
     initial_times(config, holdings.times)
+    config.training.loss.require_noise(config.model.n_noise)
     nnx.eval_shape(lambda: config.model.build(spec, 0, nnx.Rngs(0)))
 
 

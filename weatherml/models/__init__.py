@@ -4,6 +4,7 @@ from weatherml.models.diagnostic import DiagnosticConfig
 from weatherml.models.diagnostic import registry as diagnostics
 from weatherml.models.fourcastnet import FourCastNet, FourCastNetConfig
 from weatherml.models.network import Network, NetworkConfig, registry
+from weatherml.models.noise_maps import NoiseMaps, NoiseMapsConfig
 from weatherml.models.pangu import Pangu, PanguConfig
 from weatherml.models.precipitation import Precipitation, PrecipitationConfig
 from weatherml.models.presets import AnyNetwork
@@ -20,6 +21,8 @@ __all__ = [
     "FourCastNetConfig",
     "Network",
     "NetworkConfig",
+    "NoiseMaps",
+    "NoiseMapsConfig",
     "Pangu",
     "PanguConfig",
     "Precipitation",

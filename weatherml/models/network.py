@@ -7,6 +7,7 @@ from flax import nnx
 from jax import Array
 
 from weatherml.config import Config
+from weatherml.models.noise_maps import NoiseMapsConfig
 from weatherml.registry import Registry
 from weatherml.state import StateSpec
 
@@ -18,7 +19,7 @@ class Network(Protocol):
         """Return `[batch, channel, lat, lon]`.
 
         Args:
-            x: `[batch, channel + forcing, lat, lon]`, the state's channels first.
+            x: `[batch, channel + forcing, lat, lon]`, the state's channels first. Random maps are forcings, the last.
             key: Draws what is random in training, such as stochastic depth; nothing is random when None.
         """
 
@@ -28,13 +29,21 @@ class NetworkConfig(Config):
 
     Attributes:
         name: The key in the registry.
+        noise: Random maps that the network is told beside the forcings in every step; none when None. Trained by a loss
+            of several members (`crps`), it then gives a draw of the next state for each draw of the maps.
     """
 
     name: str
+    noise: NoiseMapsConfig | None = None
+
+    @property
+    def n_noise(self) -> int:
+        """Number of random maps."""
+        return 0 if self.noise is None else len(self.noise.lengths)
 
     @abstractmethod
     def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> nnx.Module:
-        """Build a `Network` from a state and `n_forcings` maps to the next state, or to its change.
+        """Build a `Network` from a state and `n_forcings` maps, random ones included, to the next state or its change.
 
         Raises:
             UserError: The state's channels or grid do not suit these sizes.

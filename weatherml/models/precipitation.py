@@ -5,12 +5,13 @@ value at a lead is the accumulation over the six hours that end at it, as ECMWF'
 weights; a comment in the original code would have them six hours later.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
+from pydantic import model_validator
 
 from weatherml.models.diagnostic import DiagnosticConfig
 from weatherml.models.fourcastnet import FourCastNet, FourCastNetConfig
@@ -32,6 +33,12 @@ class PrecipitationConfig(DiagnosticConfig):
 
     name: Literal["precipitation"] = "precipitation"
     backbone: FourCastNetConfig = FourCastNetConfig()
+
+    @model_validator(mode="after")
+    def _is_told_no_noise(self) -> Self:
+        if self.backbone.noise is not None:
+            raise ValueError("backbone.noise: a diagnostic is told no random maps; remove them")
+        return self
 
     def build(self, spec: StateSpec, rngs: nnx.Rngs) -> "Precipitation":
         """Build the network; the backbone's patches must divide the grid."""

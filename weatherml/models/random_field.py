@@ -49,14 +49,19 @@ class RandomField:
         weighted = table * np.sqrt(spectrum)[:, None]
         return cls(jnp.asarray(weighted, jnp.float32), jnp.asarray(zonal, jnp.float32))
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the coefficients of a field, `[2, order, degree]`."""
+        n_orders, n_degrees, _ = self.legendre.shape
+        return 2, n_orders, n_degrees
+
     def draw(self, key: Array, n_fields: int) -> Array:
         """Return independent fields `[n_fields, lat, lon]`."""
         return self.evaluate(self.draw_coefficients(key, n_fields))
 
     def draw_coefficients(self, key: Array, n_fields: int) -> Array:
         """Return independent coefficients of variance 1, `[n_fields, 2, order, degree]`."""
-        n_orders, n_degrees, _ = self.legendre.shape
-        return jax.random.normal(key, (n_fields, 2, n_orders, n_degrees))
+        return jax.random.normal(key, (n_fields, *self.shape))
 
     def evaluate(self, coefficients: Array) -> Array:
         """Return the fields `[field, lat, lon]` of coefficients `[field, 2, order, degree]`."""

@@ -16,26 +16,30 @@ class Step(nnx.Module):
     """Advances a normalised state by one time step, and keeps zero where the data have no value.
 
     Args:
-        network: `[batch, channel + forcing, lat, lon]` to `[batch, channel, lat, lon]`.
+        network: `[batch, channel + forcing + map, lat, lon]` to `[batch, channel, lat, lon]`.
         scale: `[channel]`, the standard deviation of one-step differences in normalised units; the next
             state is then `state + scale * output`. None when the network's output is the next state itself.
         valid: `[channel, lat, lon]`, true where the data have values.
+        n_noise: Number of random maps that the network is told.
     """
 
-    def __init__(self, network: Network, scale: ArrayLike | None, valid: ArrayLike) -> None:
-        self.network = network
+    def __init__(self, network: Network, scale: ArrayLike | None, valid: ArrayLike, n_noise: int = 0) -> None:
+        self.network, self.n_noise = network, n_noise
         self.scale = None if scale is None else Constant(jnp.asarray(scale, jnp.float32)[:, None, None])
         self.valid = Constant(jnp.asarray(valid, bool))
 
-    def __call__(self, state: Array, forcing: Array, key: Array | None = None) -> Array:
+    def __call__(self, state: Array, forcing: Array, key: Array | None = None, noise: Array | None = None) -> Array:
         """Return the next state `[batch, channel, lat, lon]`.
 
         Args:
             state: `[batch, channel, lat, lon]`.
             forcing: `[batch, forcing, lat, lon]`.
             key: Draws what is random in training; nothing is random when None.
+            noise: Random maps, `[batch, map, lat, lon]`; zero when None, which is the step of a control.
         """
-        output = self.network(jnp.concatenate([state, forcing], axis=1), key)
+        if noise is None:
+            noise = jnp.zeros((state.shape[0], self.n_noise, *state.shape[2:]), state.dtype)
+        output = self.network(jnp.concatenate([state, forcing, noise], axis=1), key)
         if self.scale is not None:
             output = state + self.scale[...] * output
         return jnp.where(self.valid[...], output, 0)

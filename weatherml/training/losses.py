@@ -1,24 +1,45 @@
-"""What training minimises: distances between a normalised forecast and the truth."""
+"""What training minimises: distances between a normalised forecast, or an ensemble of them, and the truth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from pydantic import PositiveInt, model_validator
 
 from weatherml.config import Config
 from weatherml.data.statistics import Statistics
+from weatherml.errors import UserError
 from weatherml.registry import Registry
+from weatherml.scores import crps_almost_fair
 from weatherml.training.channel_weights import pangu_weights
 
 LossFunction = Callable[[Array, Array, Array], Array]
 """`(forecast, truth, weights)` to scalar: `[batch, channel, lat, lon]` twice, `[channel, lat, lon]`."""
 
 registry: Registry[LossFunction] = Registry("loss")
+
+FAIRNESS = 0.95
+"""Share of the fair CRPS in the loss, as published."""
+
+
+@dataclass(frozen=True)
+class EnsembleLoss:
+    """A loss of several forecasts of each sample.
+
+    Attributes:
+        function: As `LossFunction`, but its forecast is `[member, batch, channel, lat, lon]`.
+    """
+
+    function: LossFunction
+
+    def __call__(self, forecast: Array, truth: Array, weights: Array) -> Array:
+        """Return the loss."""
+        return self.function(forecast, truth, weights)
 
 
 @registry.register("mse")
@@ -52,6 +73,13 @@ def relative_l2(forecast: Array, truth: Array, weights: Array) -> Array:
     return jnp.mean(error / jnp.linalg.norm(truth.reshape(len(truth), -1), axis=1))
 
 
+@registry.register("crps")
+@EnsembleLoss
+def almost_fair_crps(forecast: Array, truth: Array, weights: Array) -> Array:
+    """Return the weighted mean of the almost fair CRPS (Lang et al. 2024, arXiv 2412.15832)."""
+    return _weighted_mean(crps_almost_fair(forecast, truth, FAIRNESS), weights)
+
+
 def _weighted_mean(error: Array, weights: Array) -> Array:
     return jnp.einsum("bcij,cij->", error, weights) / len(error)
 
@@ -65,22 +93,62 @@ class LossConfig(Config):
             of persistence is about one in every channel, whether it changes fast or slowly; `uniform` leaves them in
             units of the standard deviation itself; `pangu` does, too, and weighs variables as Pangu-Weather does, and
             every cell alike, however small (with `mae` that is its published loss).
+        members: Forecasts of each sample, each with random maps of its own, that are judged together. 2 when None for a
+            loss of ensembles (`crps`), which takes that many at least; 1 for all others. Activations, the most of the
+            memory that training takes, grow in proportion.
     """
 
     name: str = "mse"
     channel_weight: Literal["uniform", "tendency", "pangu"] = "tendency"
+    members: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _members_suit_the_loss(self) -> Self:
+        if self.members == 1 and self.is_of_ensembles:
+            raise ValueError(f"{self.name} judges 2 members or more, got 1; leave them out to have 2")
+        if self.n_members > 1 and not self.is_of_ensembles:
+            raise ValueError(
+                f"{self.name} judges one forecast, got {self.members} members; leave them out or take crps"
+            )
+        return self
+
+    @property
+    def is_of_ensembles(self) -> bool:
+        """Whether several forecasts of each sample are judged together."""
+        return isinstance(registry[self.name], EnsembleLoss)
+
+    @property
+    def n_members(self) -> int:
+        """Forecasts of each sample."""
+        return self.members or (2 if self.is_of_ensembles else 1)
+
+    def require_noise(self, n_noise: int) -> None:
+        """Require that members of a sample can differ.
+
+        Args:
+            n_noise: Number of random maps that the model is told.
+
+        Raises:
+            UserError: They cannot.
+        """
+        if self.is_of_ensembles and not n_noise:
+            raise UserError(
+                f"loss {self.name} compares members, which are all alike where the model is told no random maps;"
+                " give it some: model.noise={lengths: [1000]}"
+            )
 
     def build(self, statistics: Statistics) -> "Loss":
         """Build the loss of states with these statistics.
 
         Raises:
-            UserError: No loss has this name, or the size of tendencies is not known.
+            UserError: The size of tendencies is not known.
         """
         weights = self._weights(statistics)
         scale = np.ones_like(statistics.std)
         if self.channel_weight == "tendency":
             scale = statistics.tendency_scale()
-        return Loss(jnp.asarray(weights), jnp.asarray(scale[:, None, None], jnp.float32), registry[self.name])
+        unit = jnp.asarray(scale[:, None, None], jnp.float32)
+        return Loss(jnp.asarray(weights), unit, registry[self.name], self.n_members)
 
     def _weights(self, statistics: Statistics) -> np.ndarray:
         """Return the weight of each cell, float32 `[channel, lat, lon]`."""
@@ -94,21 +162,31 @@ class LossConfig(Config):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Loss:
-    """A loss of normalised fields `[batch, channel, lat, lon]`.
+    """A loss of normalised fields.
 
     Attributes:
         weights: `[channel, lat, lon]`; those of a channel sum to what it counts.
         scale: `[channel, 1, 1]`, the unit of errors in normalised units.
         function: Of fields in that unit.
+        members: Forecasts of each sample.
     """
 
     weights: Array
     scale: Array
     function: LossFunction = field(metadata={"static": True})
+    members: int = field(default=1, metadata={"static": True})
 
     def __call__(self, forecast: Array, truth: Array) -> Array:
-        """Return the loss, averaged over the batch."""
-        return self.function(forecast / self.scale, truth / self.scale, self.weights)
+        """Return the loss, averaged over the batch.
+
+        Args:
+            forecast: `[batch * member, channel, lat, lon]`, the members of a sample side by side.
+            truth: `[batch, channel, lat, lon]`.
+        """
+        forecast, truth = forecast / self.scale, truth / self.scale
+        if isinstance(self.function, EnsembleLoss):
+            forecast = forecast.reshape(truth.shape[0], self.members, *truth.shape[1:]).swapaxes(0, 1)
+        return self.function(forecast, truth, self.weights)
 
 
 def cell_weights(area: np.ndarray, valid: np.ndarray) -> np.ndarray:

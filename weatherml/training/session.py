@@ -115,9 +115,10 @@ class Session:
         self._mesh = data_mesh()
         require_divisible(config.batch_size, self._mesh)
         step, loss = start.build_step(), config.loss.build(start.normalizer.statistics)
-        optimizer = config.optimizer.build(config.stages)
-        self._update = build_update(step, loss, optimizer, config.average_decay, self._mesh, config.seed)
-        self._validate = build_validate(step, loss, self._mesh)
+        config.loss.require_noise(step.n_noise)
+        optimizer, maps = config.optimizer.build(config.stages), start.build_noise()
+        self._update = build_update(step, loss, optimizer, config.average_decay, self._mesh, config.seed, maps)
+        self._validate = build_validate(step, loss, self._mesh, config.seed, maps)
         self._learning_rate = learning_rate_schedule(config.stages, config.optimizer.warm_up)
         self._state = replicate(initial_state(start.weights, optimizer), self._mesh)
         self._cursor, self.step = Cursor(), snapshots.latest_step() or 0

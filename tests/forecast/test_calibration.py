@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tiny_forecast import SPEC, TIMES, Echo, make_forecaster
+from tiny_forecast import SPEC, TIMES, Echo, make_forecaster, plausible
 
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
@@ -73,7 +73,7 @@ def make_truth():
     forecaster = make_forecaster()
     statistics = forecaster.normalizer.statistics
     rng = np.random.default_rng(8)
-    array = rng.normal(250, 10, (len(TIMES), *SPEC.shape)).astype(np.float32)
+    array = plausible(rng.normal(0, 10, (len(TIMES), *SPEC.shape)))
     array[:, ~statistics.valid] = np.nan
     for time in range(0, len(TIMES) - 1, 2):
         times = TIMES[[time]]

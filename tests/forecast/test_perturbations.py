@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 from docs_page import run_python
-from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, make_statistics
+from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, make_statistics, plausible
 
 from weatherml.checkpoint import Provenance
 from weatherml.config import from_mapping
@@ -44,7 +44,7 @@ VALID = FORECASTER.normalizer.statistics.valid
 
 def make_analysis(name):
     """Analyses of all times; with 5 members where the perturbation reads members."""
-    array = np.random.default_rng(3).normal(250, 10, (len(TIMES), 5, *POLES.shape)).astype(np.float32)
+    array = plausible(np.random.default_rng(3).normal(0, 10, (len(TIMES), 5, *POLES.shape)))
     array[..., ~VALID] = np.nan
     analysis = to_dataset(array, POLES, {"time": TIMES, "number": np.arange(5)})
     return analysis if registry[name].model_fields["name"].default == "analysis_ensemble" else analysis.isel(number=0)

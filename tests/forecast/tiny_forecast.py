@@ -63,10 +63,14 @@ def make_climatology():
     return Climatology(SPEC, coefficients, n_annual=1, n_diurnal=0, period=PERIOD)
 
 
+def plausible(noise):
+    """Return fields float32 `[..., channel, lat, lon]` with some noise of ten or so about what is usual."""
+    return (MIDDLE[:, None, None] + SPREAD[:, None, None] * noise).astype(np.float32)
+
+
 def make_analysis(times=TIMES):
     rng = np.random.default_rng(3)
-    noise = rng.normal(0, 10, (len(times), *SPEC.shape))
-    array = (MIDDLE[:, None, None] + SPREAD[:, None, None] * noise).astype(np.float32)
+    array = plausible(rng.normal(0, 10, (len(times), *SPEC.shape)))
     array[:, ~make_statistics().valid] = np.nan
     return to_dataset(array, SPEC, {"time": times})
 

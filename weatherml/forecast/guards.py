@@ -139,7 +139,7 @@ class Guards:
         kept = jnp.stack(means, axis=1) if means else jnp.zeros((len(states), 0), states.dtype)
         return Members(states, Failure.none(len(states)), kept)
 
-    def __call__(self, members: Members, following: Array, terms: Array, tick: Array) -> Members:
+    def __call__(self, members: Members, following: Array, terms: ArrayLike, tick: ArrayLike) -> Members:
         """Return the members after a step.
 
         Args:
@@ -162,7 +162,7 @@ class Guards:
         is_below = (self.units.physical(states, reference) < floor) & jnp.isfinite(states)
         return jnp.where(is_below, (floor - reference) / scale, states)
 
-    def _failure(self, states: Array, reference: Array, tick: Array) -> Failure:
+    def _failure(self, states: Array, reference: Array, tick: ArrayLike) -> Failure:
         """Judge states by their values in SI units, at valid cells only."""
         physical, valid = self.units.physical(states, reference), self.units.valid
         low = jnp.min(physical, axis=(2, 3), where=valid, initial=jnp.inf)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from weatherml.data.normalization import Normalizer
 
@@ -49,7 +50,7 @@ class Units:
         chosen = np.array(channels)
         return Units(self.scale[chosen], self.coefficients[:, chosen], self.valid[chosen])
 
-    def reference(self, terms: Array) -> Array:
+    def reference(self, terms: ArrayLike) -> Array:
         """Return what a zero is, `[..., channel, lat, lon]` (of length 1 where constant), from terms `[..., term]`."""
         return jnp.einsum("...t,tcyx->...cyx", terms, self.coefficients, precision=jax.lax.Precision.HIGHEST)
 

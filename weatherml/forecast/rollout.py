@@ -52,10 +52,10 @@ class Told:
         patterns: Of tendencies, `[..., batch, lat, lon]`; None where nothing perturbs them.
     """
 
-    forcing: Array
-    terms: Array
-    ticks: Array
-    remaining: Array
+    forcing: Array | np.ndarray
+    terms: Array | np.ndarray
+    ticks: Array | np.ndarray
+    remaining: Array | np.ndarray
     patterns: Array | None
 
 

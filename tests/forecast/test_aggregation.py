@@ -1,5 +1,7 @@
 """Plans against brute force, and Pangu-Weather's rule as a special case."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,7 +55,7 @@ def test_every_lead_is_reached_exactly_and_by_the_fewest_steps(problem):
     assert made.leads == tuple(sorted(leads))
     for lead in leads:
         assert sum(made.path(lead)) == lead and set(made.path(lead)) <= set(steps)
-        assert len(made.path(lead)) == brute_force_depth(steps, lead)
+        assert made.depths[lead] == len(made.path(lead)) == brute_force_depth(steps, lead)
 
 
 @settings(deadline=None)
@@ -97,6 +99,13 @@ def test_an_hourly_week_calls_each_model_as_pangu_does():
     assert plan((1, 3, 6, 24), range(1, 169)).n_calls == {24: 7, 6: 21, 3: 28, 1: 112}
 
 
+def test_a_plan_of_a_hundred_years_is_made_at_once():
+    before = time.process_time()
+    made = plan((1, 4), range(1, 4 * 36_525 + 1))
+    assert (len(made.calls), made.peak_states, max(made.depths.values())) == (146_100, 3, 36_527)
+    assert time.process_time() - before < 10
+
+
 def test_a_plan_is_found_soon_however_many_ways_there_are():
     made = plan((1, 3, 6, 24), [359, 311, 263, 215])
     assert len(made.calls) <= 38
@@ -105,7 +114,7 @@ def test_a_plan_is_found_soon_however_many_ways_there_are():
 @pytest.mark.parametrize(
     ("steps", "leads", "message"),
     [
-        ((6, 24), [12, 15], "lead 15 cannot be reached by steps of 6, 24; the nearest that can is 12"),
+        ((6, 24), [12, 15], "lead 15 cannot be reached by steps of 6, 24; the nearest that can are 12 and 18"),
         ((24,), [5], "lead 5 cannot be reached by steps of 24; the nearest that can is 24"),
         ((), [6], "positive steps and leads"),
         ((6,), [], "positive steps and leads"),

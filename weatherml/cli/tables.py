@@ -73,7 +73,7 @@ def print_scores(scores: xr.Dataset, as_json: bool) -> None:
 def print_itinerary(itinerary: Itinerary) -> None:
     """Print how often each model is called, how much must be kept, and what starts from what."""
     plan, unit = itinerary.plan, itinerary.unit
-    longest = max(len(plan.path(lead)) for lead in plan.leads)
+    longest = max(plan.depths[lead] for lead in plan.leads)
     table = Table("step", "calls", "network")
     for step, n_calls in plan.n_calls.items():
         table.add_row(format_duration(step * unit), str(n_calls), _network_of(itinerary, step))

@@ -5,10 +5,12 @@ forecast (Pangu-Weather, arXiv 2211.02556). Pangu's rule, the longest step that 
 steps that divide one another. Durations are whole numbers of one unit; zero is the analysis.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -62,16 +64,28 @@ class Plan:
     @property
     def peak_states(self) -> int:
         """Largest number of states that exist at once: those that are still needed, and the one being computed."""
-        return max(1 + sum(start < call.end <= last for start, last in self.last_use.items()) for call in self.calls)
+        begun, ended = sorted(self.last_use), sorted(self.last_use.values())
+        return max(1 + bisect_left(begun, call.end) - bisect_left(ended, call.end) for call in self.calls)
+
+    @cached_property
+    def depths(self) -> dict[int, int]:
+        """By duration, how many steps lead to its state from the analysis."""
+        depths = {0: 0}
+        for call in self.calls:
+            depths[call.end] = depths[call.start] + 1
+        return depths
 
     def path(self, lead: int) -> tuple[int, ...]:
         """Return the steps that lead from the analysis to `lead`, in order."""
-        starts = {call.end: call.start for call in self.calls}
         steps: list[int] = []
         while lead:
-            steps.append(lead - starts[lead])
-            lead = starts[lead]
+            steps.append(lead - self._starts[lead])
+            lead = self._starts[lead]
         return tuple(reversed(steps))
+
+    @cached_property
+    def _starts(self) -> dict[int, int]:
+        return {call.end: call.start for call in self.calls}
 
 
 def plan(steps: Iterable[int], leads: Iterable[int], describe: Callable[[int], str] = str) -> Plan:
@@ -113,9 +127,10 @@ def fewest_steps(steps: Sequence[int], longest: int) -> list[int | None]:
 
 def _unreachable(lead: int, steps: tuple[int, ...], describe: Callable[[int], str]) -> str:
     reachable = fewest_steps(steps, lead + steps[0])
-    nearest = min((d for d, depth in enumerate(reachable) if depth), key=lambda d: (abs(d - lead), d))
-    known = ", ".join(map(describe, steps))
-    return f"lead {describe(lead)} cannot be reached by steps of {known}; the nearest that can is {describe(nearest)}"
+    below, above = ([d for d, depth in enumerate(reachable) if depth and sign * (d - lead) > 0] for sign in (-1, 1))
+    nearest = " and ".join(map(describe, [*below[-1:], above[0]]))
+    verb, known = "are" if below else "is", ", ".join(map(describe, steps))
+    return f"lead {describe(lead)} cannot be reached by steps of {known}; the nearest that can {verb} {nearest}"
 
 
 def _candidates(steps: tuple[int, ...], leads: tuple[int, ...], depths: list[int | None]) -> Candidates:
@@ -134,11 +149,14 @@ def _candidates(steps: tuple[int, ...], leads: tuple[int, ...], depths: list[int
 def _longest_first(candidates: Candidates, leads: tuple[int, ...]) -> dict[int, int]:
     """Return the start of each call, by its end: from a state that is there anyway, else by the shortest step last."""
     starts: dict[int, int] = {}
-    needed = set(leads)
-    while waiting := needed - starts.keys():
-        end = max(waiting)
+    needed, waiting = {0, *leads}, [-lead for lead in leads]
+    heapify(waiting)
+    while waiting:
+        end = -heappop(waiting)
         starts[end] = _start(candidates[end], needed)
-        needed |= {starts[end]} - {0}
+        if starts[end] not in needed:
+            needed.add(starts[end])
+            heappush(waiting, -starts[end])
     return starts
 
 
@@ -164,8 +182,8 @@ def _fewest_calls(candidates: Candidates, leads: tuple[int, ...]) -> dict[int, i
     if solution.x is None:
         return None
     chosen = {end for end, share in zip(ends, solution.x, strict=True) if share > 0.5}
-    return {end: _start(candidates[end], chosen) for end in chosen}
+    return {end: _start(candidates[end], {0, *chosen}) for end in chosen}
 
 
 def _start(candidates: tuple[int, ...], there: set[int]) -> int:
-    return next((start for start in candidates if start == 0 or start in there), candidates[0])
+    return next((start for start in candidates if start in there), candidates[0])

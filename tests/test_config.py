@@ -72,6 +72,12 @@ def test_a_mistake_in_a_file_is_one_line_that_names_it(write, text, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan"])
+def test_a_number_that_is_not_finite_is_refused(write, value):
+    with pytest.raises(UserError, match=r"inner.learning_rate: Input should be a finite number, got (-?inf|nan)"):
+        load_yaml(Outer, write(f"inner: {{learning_rate: {value}}}"))
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(UserError, match=r"cannot read configuration nowhere\.yaml"):
         load_yaml(Outer, "nowhere.yaml")

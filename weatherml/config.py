@@ -19,7 +19,7 @@ ConfigT = TypeVar("ConfigT", bound="Config")
 class Config(BaseModel):
     """A frozen, strict record beside what it builds: defaults live here, once; files say only what differs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = ()) -> ConfigT:

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from weatherml.forecast.conversion import convert
-from weatherml.forecast.output import Layout, StoreOutput, open_forecast
-from weatherml.forecast.reduced_output import StatisticsOutput
+from weatherml.forecast.destination import Destination
+from weatherml.forecast.output import Layout, open_forecast
 from weatherml.forecast.reduction import StatisticsConfig
 from weatherml.grid import LatLonGrid
 from weatherml.heap import keep_freed_memory
@@ -39,11 +39,7 @@ def main():
 def keep(folder, what, n_leads, n_waves):
     spec = StateSpec(parse_channels(PRESETS["planet"]), LatLonGrid.gaussian(32, 64))
     layout, path = make_layout(spec, n_leads, 10 * n_waves, min(n_leads, 20), 10), folder / "output.zarr"
-    request = {"request": "benchmark"}
-    if what == "members":
-        output = StoreOutput(path, layout, request, overwrite=False)
-    else:
-        output = StatisticsOutput(path, layout, request, STATISTICS[what], overwrite=False)
+    output = open_output(path, layout, STATISTICS.get(what))
     seconds, n_members = 0.0, 0
     for wave, lead, values in noise(layout, n_waves):
         started = time.process_time()
@@ -51,7 +47,7 @@ def keep(folder, what, n_leads, n_waves):
         seconds += time.process_time() - started
         n_members += values.shape[0] * values.shape[1]
         if lead + len(values) == n_leads:
-            output.end_wave([])
+            output.end_waves((wave,), {})
     output.finish()
     print(
         f"{what}, {n_leads} leads, {10 * n_waves} members: {1e3 * seconds / n_members:.2f} ms a member and lead,",
@@ -63,15 +59,21 @@ def keep(folder, what, n_leads, n_waves):
 def convert_to(folder, ending, n_leads):
     spec = StateSpec(parse_channels(["z500", "t850", "t2m", "u10m"]), LatLonGrid.regular(181, 360))
     layout, path = make_layout(spec, n_leads, 5, 4, 5), folder / "forecast.zarr"
-    output = StoreOutput(path, layout, {"request": "benchmark"}, overwrite=False)
+    output = open_output(path, layout)
     for _, lead, values in noise(layout, 1):
         output.write((0, lead, 0), np.cumsum(values - 250, axis=-1) / 20 + 250)
-    output.end_wave([])
+    output.end_waves((0,), {})
     forecast, before, started = output.finish(), peak(), time.process_time()
     convert(open_forecast(path), folder / f"converted{ending}")
     seconds, written = time.process_time() - started, size_of(folder / f"converted{ending}")
     print(f"{ending}, {forecast.nbytes / 1e6:.0f} MB: {seconds:.1f} s, {written:.0f} MB,", end="")
     print(f" peak {before:.0f} -> {peak():.0f} MB")
+
+
+def open_output(path, layout, statistics=None):
+    destination = Destination(path)
+    unfinished = destination.unfinished("benchmark", statistics, len(layout.init_times))
+    return destination.open(unfinished, layout, {}, statistics)
 
 
 def make_layout(spec, n_leads, n_members, *chunk):

@@ -1,5 +1,6 @@
 """Devices: the mesh they form, and how batches and weights lie on it."""
 
+import os
 from typing import TypeVar
 
 import jax
@@ -12,6 +13,24 @@ Tree = TypeVar("Tree")
 
 BATCH = "batch"
 """The mesh axis over which samples are spread."""
+
+
+def local_devices() -> list[jax.Device]:
+    """Return the devices of this process."""
+    devices: list[jax.Device] = jax.local_devices()
+    return devices
+
+
+def device_room(device: jax.Device) -> int:
+    """Return how many bytes programs may take on a device: nine tenths of its memory.
+
+    Devices that compute in the machine's own memory, as CPUs do, share half of it; the rest is for everything else.
+    """
+    told = device.memory_stats() or {}
+    if "bytes_limit" in told:
+        return int(0.9 * told["bytes_limit"])
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return machine // 2 // len(local_devices())
 
 
 def data_mesh() -> Mesh:

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from tiny_forecast import TIME_STEP, TIMES
 
-from weatherml.forecast.ensemble import plan_waves
+from weatherml.forecast.accumulators import Counted
 from weatherml.forecast.output import Layout
 from weatherml.forecast.reduced_output import StatisticsOutput
 from weatherml.forecast.reduction import StatisticsConfig
+from weatherml.forecast.unfinished import WHOLE, Unfinished
+from weatherml.forecast.waves import plan_waves
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels
 
@@ -27,7 +29,7 @@ CONFIG = StatisticsConfig(
     thresholds={"t850": (250.0, 260.0), "sst": (271.0,)},
     sketch_size=4,
 )
-ATTRIBUTES = {"request": "these waves"}
+ATTRIBUTES = {"title": "members that come in waves"}
 WAVES = plan_waves(LAYOUT.init_times, LAYOUT.numbers, N_SLOTS)
 
 
@@ -43,19 +45,31 @@ def members_of(init, numbers, leads):
     return np.stack(fields, axis=1)[leads]
 
 
-def run(output, pause=0.0):
-    """Do what a stream does."""
-    for position, wave in enumerate(WAVES[output.n_waves :], start=output.n_waves):
-        for start, stop in ((0, 2), (2, 3)):
-            for block in wave:
-                values = members_of(block.init, block.numbers, slice(start, stop))
-                output.write((block.init, start, block.first), values)
-                time.sleep(pause)
-        output.end_wave([f"failure in wave {position}"])
-    return output.finish()
+def begin(path, overwrite=False, request="these waves", config=CONFIG, layout=LAYOUT, share=WHOLE, most_waves=1):
+    unfinished = Unfinished(path, request, Counted.nothing(len(layout.init_times)), overwrite)
+    return StatisticsOutput(unfinished, layout, ATTRIBUTES, config, most_waves, share)
+
+
+def write(output, position, pause=0.0):
+    """Write a wave, which is not ended."""
+    for start, stop in ((0, 2), (2, 3)):
+        for block in WAVES[position]:
+            values = members_of(block.init, block.numbers, slice(start, stop))
+            output.write((block.init, start, block.first), values)
+            time.sleep(pause)
+
+
+def run(output, pause=0.0, waves=None):
+    """Do what a stream does; finish unless only some waves are asked for."""
+    for position in range(len(WAVES)) if waves is None else waves:
+        if position not in output.done:
+            write(output, position, pause)
+            output.end_waves((position,), {(0, position): f"failure in wave {position}"})
+    output.close()
+    return output.finish() if waves is None else None
 
 
 if __name__ == "__main__":
-    reduced = StatisticsOutput(Path(sys.argv[1]), LAYOUT, ATTRIBUTES, CONFIG, overwrite=False)
+    reduced = begin(Path(sys.argv[1]))
     print("begun", flush=True)
     run(reduced, pause=0.01)

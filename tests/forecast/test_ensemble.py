@@ -2,34 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tiny_forecast import SPEC, TIMES
 
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
-from weatherml.forecast.ensemble import member_keys, parse_duration, plan_waves
+from weatherml.forecast.ensemble import member_keys, parse_duration
 from weatherml.state import to_array
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")
 ASKED = dict(lead_time="18h", members=7, perturbation="spherical", batch=3, seed=4)
-
-n_inits, n_members, n_slots = st.integers(1, 5), st.integers(1, 23), st.integers(1, 9)
-
-
-def init_times(n):
-    return np.datetime64("1969-12-30T06", "ns") + np.arange(n) * 18 * HOUR
-
-
-def seats(waves):
-    """(init, number) -> slot."""
-    return {
-        (block.init, number): slot
-        for wave in waves
-        for block in wave
-        for number, slot in zip(block.numbers, block.slots, strict=True)
-    }
-
 
 def test_member_alone_is_bit_equal_to_the_same_member_of_the_ensemble(network_forecaster, analysis):
     together = network_forecaster.run(analysis, TIMES[:2], ForecastConfig(**ASKED))
@@ -49,40 +30,6 @@ def test_another_seed_gives_other_members(forecaster, analysis):
         forecaster.run(analysis, TIMES[0], ForecastConfig(**ASKED | {"seed": seed})).isel(number=2) for seed in (4, 5)
     )
     assert float(abs(one["temperature"] - other["temperature"]).max()) > 0.1
-
-
-@given(n_inits, n_members, n_slots)
-def test_every_member_is_computed_once(n_init, n_member, n_slot):
-    waves = plan_waves(init_times(n_init), np.arange(n_member), n_slot)
-    found = [(block.init, number) for wave in waves for block in wave for number in block.numbers]
-    assert sorted(found) == [(init, number) for init in range(n_init) for number in range(n_member)]
-
-
-@given(n_inits, n_members, n_slots)
-def test_no_two_members_of_a_wave_share_a_slot(n_init, n_member, n_slot):
-    for wave in plan_waves(init_times(n_init), np.arange(n_member), n_slot):
-        slots = [slot for block in wave for slot in block.slots]
-        assert len(set(slots)) == len(slots)
-        assert set(slots) <= set(range(n_slot))
-
-
-@given(n_inits, n_members, n_slots, st.data())
-def test_member_keeps_its_slot_whatever_else_is_computed(n_init, n_member, n_slot, data):
-    whole = seats(plan_waves(init_times(n_init), np.arange(n_member), n_slot))
-    init = data.draw(st.integers(0, n_init - 1))
-    numbers = np.array(sorted(data.draw(st.sets(st.integers(0, n_member - 1), min_size=1))))
-    part = seats(plan_waves(init_times(n_init)[[init]], numbers, n_slot))
-    assert part == {(0, number): whole[init, number] for number in numbers.tolist()}
-
-
-@given(n_inits, st.integers(1, 4), n_slots)
-def test_no_slot_idles_where_slots_divide_members(n_init, n_wave, n_slot):
-    waves = plan_waves(init_times(n_init), np.arange(n_wave * n_slot), n_slot)
-    assert len(waves) == n_init * n_wave
-
-
-def test_initial_times_of_deterministic_forecasts_share_waves():
-    assert len(plan_waves(init_times(100), np.array([0]), 8)) < 25
 
 
 def test_keys_differ_by_seed_initial_time_member_and_step():

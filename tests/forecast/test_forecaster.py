@@ -140,11 +140,11 @@ def test_loaded_checkpoint_forecasts_the_same(analysis, tmp_path):
     np.testing.assert_array_equal(to_array(loaded, SPEC), to_array(memory, SPEC))
 
 
-def test_progress_counts_up_to_all_chunks(forecaster, analysis):
+def test_progress_counts_fields_up_to_all(forecaster, analysis):
     seen = []
     config = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
     forecaster.run(analysis, TIMES[:2], config, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(k, 4) for k in range(1, 5)]
+    assert seen == [(9 * wave, 36) for wave in range(1, 5)]
 
 
 def refusals():

@@ -15,6 +15,7 @@ from weatherml.forecast import ForecastConfig, open_forecast
 from weatherml.forecast.output import Layout, StoreOutput
 from weatherml.forecast.physical import Units
 from weatherml.forecast.rollout import rounding_quantum, to_physical
+from weatherml.forecast.unfinished import WHOLE, Record, Unfinished
 from weatherml.state import spec_of
 
 CONFIG = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
@@ -25,9 +26,12 @@ def path(tmp_path):
     return tmp_path / "forecast.zarr"
 
 
-def interrupt_after(n_chunks):
+def interrupt_after(n_calls):
+    seen = []
+
     def progress(done, total):
-        if done == n_chunks:
+        seen.append(done)
+        if len(seen) == n_calls:
             raise KeyboardInterrupt
 
     return progress
@@ -62,7 +66,7 @@ def test_interrupted_forecast_is_not_opened(forecaster, analysis, path):
         open_forecast(path)
     (partial,) = path.parent.iterdir()
     with pytest.raises(UserError, match="no finished forecast"):
-        open_forecast(partial)
+        open_forecast(partial / "result")
 
 
 def test_resumed_forecast_is_the_uninterrupted_one(forecaster, analysis, path):
@@ -74,16 +78,16 @@ def test_resumed_forecast_is_the_uninterrupted_one(forecaster, analysis, path):
 def test_resuming_computes_only_what_is_missing(forecaster, analysis, path):
     interrupted(forecaster, analysis, path, n_chunks=2)
     seen = []
-    forecaster.run(analysis, TIMES[:2], CONFIG, path, progress=lambda done, total: seen.append(done))
-    assert seen[-1] == 4
-    assert seen[0] >= 3
+    forecaster.run(analysis, TIMES[:2], CONFIG, path, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (36, 36)  # fields
+    assert seen[0][0] >= 18
 
 
 def test_overwrite_goes_on_with_the_very_forecast_that_was_interrupted(forecaster, analysis, path):
     interrupted(forecaster, analysis, path, n_chunks=2)
     seen = []
     forecaster.run(analysis, TIMES[:2], CONFIG, path, overwrite=True, progress=lambda done, total: seen.append(done))
-    assert seen[0] >= 3
+    assert seen[0] >= 18
 
 
 def test_a_store_that_was_interrupted_before_it_had_attributes_gives_way(forecaster, analysis, path):
@@ -148,12 +152,26 @@ def test_what_is_no_forecast_is_not_opened(tmp_path):
         open_forecast(tmp_path / "other.zarr")
 
 
-def test_failures_are_kept_when_resuming(path):
+def store(path, share=WHOLE):
     layout = Layout(SPEC, TIMES[:2], np.arange(1, 4) * TIME_STEP, np.arange(5), (3, 2))
-    StoreOutput(path, layout, {"request": "same"}, overwrite=False).end_wave(["first"])
-    resumed = StoreOutput(path, layout, {"request": "same"}, overwrite=False)
-    resumed.end_wave(["second"])
-    assert resumed.finish().attrs["failed"] == ["first", "second"]
+    return StoreOutput(Unfinished(path, "same", Record(), overwrite=False), layout, {}, share)
+
+
+def test_failures_are_kept_when_resuming_and_listed_by_member(path):
+    output = store(path)
+    output.end_waves((0,), {(1, 3): "last", (0, 10): "second"})
+    output.close()
+    resumed = store(path)
+    resumed.end_waves((1,), {(0, 2): "first"})
+    assert resumed.finish().attrs["failed"] == ["first", "second", "last"]
+
+
+def test_a_store_is_made_by_one_process_at_a_time(path):
+    output = store(path)
+    with pytest.raises(UserError, match="another process is making this very forecast"):
+        store(path)
+    output.close()
+    store(path).close()
 
 
 def test_rounding_stays_within_the_stated_error(forecaster, analysis):

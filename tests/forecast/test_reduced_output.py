@@ -1,5 +1,6 @@
 """Reduced output: the statistics are those of all members, each counted once, whatever is killed when."""
 
+import gc
 import random
 import shutil
 import subprocess
@@ -12,14 +13,16 @@ import pytest
 import reduced_waves
 import xarray as xr
 import zarr
-from reduced_waves import ATTRIBUTES, CONFIG, LAYOUT, N_SLOTS, WAVES, members_of, run
+from reduced_waves import ATTRIBUTES, CONFIG, LAYOUT, N_SLOTS, WAVES, begin, members_of, run, write
 from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
-from weatherml.forecast import open_forecast, reduced_output
+from weatherml.forecast import accumulators, open_forecast, unfinished
+from weatherml.forecast.accumulators import accumulator_bytes
 from weatherml.forecast.output import Layout, StoreOutput
-from weatherml.forecast.reduced_output import MemoryStatistics, StatisticsOutput, accumulator_bytes
+from weatherml.forecast.reduced_output import MemoryStatistics
 from weatherml.forecast.reduction import Accumulator, assemble
+from weatherml.forecast.unfinished import Record, Share, Unfinished
 
 
 class Killed(BaseException):
@@ -34,10 +37,6 @@ def path(tmp_path):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     return run(begin(tmp_path_factory.mktemp("whole") / "statistics.zarr")).load()
-
-
-def begin(path, overwrite=False, attributes=ATTRIBUTES):
-    return StatisticsOutput(path, LAYOUT, attributes, CONFIG, overwrite)
 
 
 def test_an_initial_time_comes_twice_in_one_wave():
@@ -78,7 +77,7 @@ def test_attributes_say_how_exact_the_quantiles_are(uninterrupted):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_write_that_is_torn_anywhere_leaves_nothing_counted_twice(path, monkeypatch, uninterrupted, seed):
     """As kills: the fatal write leaves half a file, and nothing runs after it."""
-    rng, write, whole = random.Random(seed), LocalStore.set, reduced_output.write_bytes
+    rng, write, whole = random.Random(seed), LocalStore.set, unfinished.write_bytes
     left = [0]
 
     async def torn(self, key, value, *rest):
@@ -96,9 +95,9 @@ def test_a_write_that_is_torn_anywhere_leaves_nothing_counted_twice(path, monkey
             raise Killed
         whole(file, content)
 
-    monkeypatch.setattr(reduced_output, "_GROUP_BYTES", 2 * 4 * 2 * 5 * 8)  # two channels are counted, then the third
+    monkeypatch.setattr(accumulators, "_GROUP_BYTES", 2 * 4 * 2 * 5 * 8)  # two channels are counted, then the third
     monkeypatch.setattr(LocalStore, "set", torn)
-    monkeypatch.setattr(reduced_output, "write_bytes", unmarked)
+    monkeypatch.setattr(unfinished, "write_bytes", unmarked)
     left[0] = 60  # the arrays are declared
     n_kills = 0
     while not path.exists():
@@ -106,6 +105,7 @@ def test_a_write_that_is_torn_anywhere_leaves_nothing_counted_twice(path, monkey
             run(begin(path))
         except Killed:
             n_kills += 1
+        gc.collect()  # a process that is killed has no lock
         left[0] = rng.randrange(30, 300)
     assert n_kills >= 2
     xr.testing.assert_identical(open_forecast(path).load(), uninterrupted)
@@ -129,29 +129,66 @@ def test_a_process_killed_at_any_instant_ends_with_the_same_bits(path, uninterru
 
 def test_resuming_counts_only_the_waves_that_are_missing(path):
     output = begin(path)
-    (block,) = (block for block in WAVES[0] if block.init == 0)
+    write(output, 1)
+    output.end_waves((1,), {})
+    output.close()
+    assert begin(path).done == {1}
+
+
+def test_what_is_dropped_is_not_counted(path, uninterrupted):
+    output = begin(path)
+    write(output, 0)
+    output.drop()
+    xr.testing.assert_identical(run(output).load(), uninterrupted)
+
+
+def test_waves_under_way_together_count_as_one_after_the_other(path, uninterrupted):
+    output = begin(path, most_waves=2)
+    assert output.most_waves == 2
     for start, stop in ((0, 2), (2, 3)):
-        output.write((0, start, block.first), members_of(0, block.numbers, slice(start, stop)))
-    output.end_wave([])
-    assert begin(path).n_waves == 1
+        for block in (block for wave in WAVES[:2] for block in wave):
+            output.write((block.init, start, block.first), members_of(block.init, block.numbers, slice(start, stop)))
+    output.end_waves((0, 1), {(0, position): f"failure in wave {position}" for position in (0, 1)})
+    output.close()
+    xr.testing.assert_identical(run(begin(path)).load(), uninterrupted)
+
+
+def test_shares_add_up_to_the_whole(path, uninterrupted):
+    shares = [Share(index, 3) for index in range(3)]
+    for share in reversed(shares):
+        run(begin(path, share=share), waves=share.of(len(WAVES)))
+    found = begin(path, share=shares[1]).finish().load()
+    for name in ("geopotential_minimum", "temperature_count", "temperature_850_exceedance"):
+        xr.testing.assert_identical(found[name], uninterrupted[name])
+    np.testing.assert_allclose(found["temperature_mean"], uninterrupted["temperature_mean"], rtol=1e-6)
+    np.testing.assert_allclose(found["geopotential_spread"], uninterrupted["geopotential_spread"], rtol=1e-5)
+    assert found.attrs["failed"] == uninterrupted.attrs["failed"]
+
+
+def test_other_shares_go_on_where_some_stopped(path, uninterrupted):
+    run(begin(path, share=Share(0, 2)), waves=(0,))
+    found = run(begin(path)).load()
+    xr.testing.assert_identical(found["temperature_count"], uninterrupted["temperature_count"])
+
+
+def test_a_share_is_one_process_at_a_time(path):
+    output = begin(path, share=Share(0, 2))
+    with pytest.raises(UserError, match="another process is making this very forecast"):
+        begin(path, share=Share(0, 2))
+    begin(path, share=Share(1, 2)).close()
+    output.close()
+    begin(path, share=Share(0, 2)).close()
 
 
 def test_another_forecast_does_not_resume(path):
-    begin(path)
+    begin(path).close()
     with pytest.raises(UserError, match="holds part of another forecast"):
-        begin(path, attributes={"request": "others"})
-    assert begin(path, overwrite=True, attributes={"request": "others"}).n_waves == 0
-
-
-def test_other_statistics_do_not_resume(path):
-    begin(path)
-    other = CONFIG.model_copy(update={"sketch_size": 6})
-    with pytest.raises(UserError, match="holds part of another forecast"):
-        StatisticsOutput(path, LAYOUT, ATTRIBUTES, other, overwrite=False)
+        begin(path, request="others")
+    assert not begin(path, overwrite=True, request="others").done
 
 
 def test_a_forecast_of_members_is_no_part_of_statistics(path):
-    StoreOutput(path, LAYOUT, ATTRIBUTES, overwrite=False)
+    StoreOutput(Unfinished(path, "members", Record(), overwrite=False), LAYOUT, ATTRIBUTES).close()
     with pytest.raises(UserError, match="holds part of another forecast"):
         begin(path)
 
@@ -174,13 +211,8 @@ def test_statistics_without_room_are_refused_beforehand(path, monkeypatch):
 
 
 def test_the_room_asked_for_is_what_the_accumulators_take(path):
-    output = begin(path)
-    for wave in WAVES:
-        for block in wave:
-            output.write((block.init, 0, block.first), members_of(block.init, block.numbers, slice(0, 2)))
-            output.write((block.init, 2, block.first), members_of(block.init, block.numbers, slice(2, 3)))
-        output.end_wave([])
-    files = (path.parent / f".{path.name}.partial" / "accumulators").rglob("c/**/*")
+    run(begin(path), waves=range(len(WAVES)))
+    files = (path.parent / f".{path.name}.partial").glob("*.accumulators/*/c/**/*")
     taken = sum(file.stat().st_size for file in files if file.is_file())
     # Chunks of two leads where there are three: a third more; slots that no member reached: less.
     assert taken <= accumulator_bytes(LAYOUT, CONFIG) * 4 / 3
@@ -190,14 +222,13 @@ def test_the_room_asked_for_is_what_the_accumulators_take(path):
 def test_waves_larger_than_the_sketch_are_counted_once_too(path):
     layout = Layout(LAYOUT.spec, LAYOUT.init_times[:1], LAYOUT.lead_times, np.arange(22), (2, 11))
     config = CONFIG.model_copy(update={"thresholds": {}})
-    output = StatisticsOutput(path, layout, ATTRIBUTES, config, overwrite=False)
-    for wave in (range(11), range(11, 22)):
-        for attempt in range(2):  # the first is killed at the end
-            if attempt:
-                output = StatisticsOutput(path, layout, ATTRIBUTES, config, overwrite=False)
+    for position, wave in enumerate((range(11), range(11, 22))):
+        for _ in range(2):  # the first is killed at the end
+            output = begin(path, config=config, layout=layout)
             for start, stop in ((0, 2), (2, 3)):
                 output.write((0, start, wave.start), members_of(0, wave, slice(start, stop)))
-        output.end_wave([])
+            output.close()
+        output.end_waves((position,), {})
     found = output.finish()["temperature_quantile"].values
     sketches = Accumulator(config, LAYOUT.spec.channels[1], (3, *LAYOUT.spec.grid.shape))
     for wave in (range(11), range(11, 22)):
@@ -207,7 +238,7 @@ def test_waves_larger_than_the_sketch_are_counted_once_too(path):
 
 
 def test_declared_arrays_are_not_compressed_and_lie_in_pieces_that_come_together(path):
-    begin(path)
-    group = zarr.open_group(path.parent / f".{path.name}.partial" / "accumulators", mode="r")
+    begin(path).close()
+    group = zarr.open_group(next(path.parent.glob(".*/*.accumulators")), mode="r")
     assert group["mean"].chunks == (1, 1, 2, 3, 5, 8)
     assert group["level_0"].shape == (2 * N_SLOTS, 2, 3, 3, 5, 8)

@@ -12,6 +12,7 @@ from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.output import Layout
 from weatherml.forecast.rollout import outputs_per_chunk
+from weatherml.forecast.route import Route
 from weatherml.forecast.stream import Stream
 from weatherml.state import to_array, to_dataset
 
@@ -22,13 +23,14 @@ OUTPUT_BYTES = 4 * 3 * int(np.prod(SPEC.shape))
 class Discard:
     """An output that keeps nothing."""
 
-    n_waves = 0
+    done = frozenset()
+    most_waves = 1
 
     def write(self, start, values):
         pass
 
-    def end_wave(self, failures):
-        pass
+    def end_waves(self, waves, failures):
+        self.done = self.done.union(waves)
 
 
 def most_bytes_alive(n_leads, n_members):
@@ -39,9 +41,9 @@ def most_bytes_alive(n_leads, n_members):
     analyses = Analyses(make_analysis(), forecaster.normalizer)
     initial_states = InitialStates.build(config, TIMES[:1], analyses, forecaster.models)
     itinerary = Itinerary.to(layout.lead_times, forecaster.models)
-    stream = Stream(itinerary, forecaster.normalizer, config, layout, initial_states)
+    route = Route(itinerary, forecaster.normalizer, config, layout, initial_states)
     alive = []
-    stream.run(Discard(), lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays())))
+    Stream(route, Discard(), lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays()))).run()
     return max(alive)
 
 

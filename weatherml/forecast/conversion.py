@@ -14,10 +14,10 @@ from weatherml.data.atomic import PARTIAL
 from weatherml.errors import UserError
 from weatherml.forecast.grib_file import grib_bytes, write_grib
 from weatherml.forecast.netcdf_file import write_forecast
-from weatherml.forecast.output import put_in_place, require_space
 from weatherml.forecast.rounding import with_rounding_attributes
 from weatherml.forecast.selection import Region, select_channels, select_region
 from weatherml.forecast.stations import Stations, at_stations
+from weatherml.forecast.unfinished import put_in_place, require_space
 from weatherml.forecast.weatherbench import to_weatherbench
 from weatherml.registry import nearest
 
@@ -95,7 +95,7 @@ def _write_netcdf(path: Path, dataset: xr.Dataset) -> Errors:
 
 def _write_canonical(path: Path, dataset: xr.Dataset) -> Errors:
     """Write a store that `open_forecast` opens."""
-    marks = {"variables": list(map(str, dataset.data_vars)), "n_waves": 0, "complete": True}
+    marks = {"variables": list(map(str, dataset.data_vars)), "complete": True}
     compressors = [BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")]
     encoding = {name: {"compressors": compressors} for name in dataset.data_vars}
     _write_zarr(path, dataset.assign_attrs(marks), zarr_format=3, consolidated=False, encoding=encoding)

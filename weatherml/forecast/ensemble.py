@@ -1,8 +1,6 @@
-"""What is asked of an ensemble, and which member is computed where: configuration, waves and random keys."""
+"""What is asked of an ensemble: configuration, durations, and the random keys of members."""
 
 import re
-import zlib
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +14,6 @@ from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.perturbations import AnyPerturbation
 from weatherml.forecast.reduction import StatisticsConfig
 
-_LARGEST_DEFAULT_BATCH = 10
 _UNITS = {
     "d": np.timedelta64(86_400 * 10**9, "ns"),
     "h": np.timedelta64(3_600 * 10**9, "ns"),
@@ -36,7 +33,8 @@ class ForecastConfig(Config):
         perturbation: A registered perturbation, by name or with its parameters; required when `members` > 1.
         seed: Of all random numbers, below 2³².
         channels: Names of the channels to keep, those of diagnostics among them; all when None.
-        batch: Members per compiled call. Results of another batch may differ by rounding. Up to 10 when None.
+        batch: Members per compiled call. Results of another batch may differ by rounding. When None, up to 10, as many
+            as fit the device's memory; a forecast says how many it had in its attribute `batch`.
         statistics: What to keep of the members instead of themselves; the members when None.
         rounding: Largest error that rounding may make, in standard deviations of each channel; no rounding when None.
             Diagnostics have no statistics and are never rounded.
@@ -81,11 +79,6 @@ class ForecastConfig(Config):
             raise UserError(f"numbers must lie in 0 .. {self.members - 1}, got {list(self.numbers or ())}")
         return numbers
 
-    @property
-    def n_slots(self) -> int:
-        """Members per compiled call."""
-        return self.batch or min(self.members, _LARGEST_DEFAULT_BATCH)
-
 
 def parse_duration(text: str) -> np.timedelta64:
     """Read a duration such as `10d`, `36h` or `90min` as `timedelta64[ns]`.
@@ -112,60 +105,6 @@ def _require_multiple(name: str, value: np.timedelta64, unit: np.timedelta64, me
             f"{name} {format_duration(value)} is not a multiple of {meaning}, {format_duration(unit)};"
             f" the nearest is {format_duration(nearest)}"
         )
-
-
-@dataclass(frozen=True)
-class Block:
-    """Members of one initial time that are computed together.
-
-    Attributes:
-        init: Position of the initial time.
-        numbers: The members.
-        first: Position of the first of them among the members asked for.
-        slots: Position of each in the compiled batch.
-    """
-
-    init: int
-    numbers: tuple[int, ...]
-    first: int
-    slots: tuple[int, ...]
-
-
-Wave = tuple[Block, ...]
-"""Blocks that share one compiled batch; slots that none of them takes are padding."""
-
-
-def plan_waves(init_times: np.ndarray, numbers: np.ndarray, n_slots: int) -> list[Wave]:
-    """Assign every member of every initial time to a slot of a wave.
-
-    A member's slot follows from its number, its initial time and the number of slots alone, so whatever else is
-    computed, it meets the same program at the same place and comes out the same, bit for bit.
-    """
-    waves: list[list[Block]] = []
-    not_full: list[tuple[list[Block], set[int]]] = []
-    for init, init_time in enumerate(init_times):
-        for block in _blocks(init, init_time, numbers, n_slots):
-            free = (entry for entry in not_full if entry[1].isdisjoint(block.slots))
-            wave, taken = next(free, ([], set()))
-            if not wave:
-                waves.append(wave)
-                not_full.append((wave, taken))
-            wave.append(block)
-            taken.update(block.slots)
-            not_full = [entry for entry in not_full if len(entry[1]) < n_slots]
-    return [tuple(wave) for wave in waves]
-
-
-def _blocks(init: int, init_time: np.datetime64, numbers: np.ndarray, n_slots: int) -> list[Block]:
-    # Without the checksum, deterministic forecasts from many initial times would all want slot 0.
-    offset = zlib.crc32(int(hours_since_1970(init_time)).to_bytes(8, "little", signed=True))
-    blocks = []
-    for group in np.unique(numbers // n_slots):
-        (positions,) = np.nonzero(numbers // n_slots == group)
-        own = tuple(numbers[positions].tolist())
-        slots = tuple((number + offset) % n_slots for number in own)
-        blocks.append(Block(init, own, int(positions[0]), slots))
-    return blocks
 
 
 def hours_since_1970(times: np.ndarray | np.datetime64) -> np.ndarray:

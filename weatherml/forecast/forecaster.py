@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,18 +19,21 @@ from weatherml.config import from_mapping
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast.analyses import Analyses
+from weatherml.forecast.capacity import LARGEST_DEFAULT_BATCH, fitting_batch
+from weatherml.forecast.destination import Destination
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
+from weatherml.forecast.lane import Lane
 from weatherml.forecast.model import Model
-from weatherml.forecast.output import Layout, MemoryOutput, Output, StoreOutput
+from weatherml.forecast.output import Layout
 from weatherml.forecast.perturbations import PerturbationConfig
-from weatherml.forecast.reduced_output import MemoryStatistics, StatisticsOutput
-from weatherml.forecast.reduction import StatisticsConfig
 from weatherml.forecast.rollout import outputs_per_chunk
 from weatherml.forecast.rounding import describe_rounding
+from weatherml.forecast.route import Route
 from weatherml.forecast.stream import Progress, Stream
+from weatherml.parallel import device_room, local_devices
 from weatherml.state import StateSpec, on_grid, parse_channels, to_array
 
 InitTimes = str | np.datetime64 | Sequence[str] | np.ndarray
@@ -166,7 +171,7 @@ class Forecaster:
         overwrite: bool = False,
         progress: Progress | None = None,
     ) -> xr.Dataset:
-        """Make the forecasts that `config` asks for.
+        """Make the forecasts that `config` asks for, on all devices of this process.
 
         Args:
             analysis: Canonical analyses that hold the initial times.
@@ -185,31 +190,82 @@ class Forecaster:
             UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead cannot
                 be reached; or the output exists or has no room.
         """
+        destination = Destination(None if output is None else Path(output), overwrite)
+        stream = self._stream(analysis, init_time, config, destination, progress)
+        with closing(stream.output):
+            stream.run()
+            return stream.output.finish()
+
+    def run_share(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        config: ForecastConfig,
+        destination: Destination,
+        progress: Progress | None = None,
+    ) -> bool:
+        """Make a share of the forecasts; processes that are given the other shares, now or later, make the rest.
+
+        They need nothing in common but the file system. The one that finds all members written gives the store its
+        name.
+
+        Args:
+            analysis: Canonical analyses that hold the initial times.
+            init_time: One or more.
+            config: Leads, members, and what is kept.
+            destination: A store, and the share.
+            progress: Told how much is written.
+
+        Returns:
+            Whether the forecast is whole.
+
+        Raises:
+            UserError: As `run`; or another process has this share.
+        """
+        stream = self._stream(analysis, init_time, config, destination, progress)
+        with closing(stream.output):
+            stream.run()
+            if stream.is_whole:
+                stream.output.finish()
+            return stream.is_whole
+
+    def _stream(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        config: ForecastConfig,
+        destination: Destination,
+        progress: Progress | None,
+    ) -> Stream:
         init_times = to_init_times(init_time)
         analysis = on_grid(analysis, self.spec.grid)
         has_members = config.perturbation is not None and config.perturbation.reads_members
         _require_fitting(analysis, self.spec, init_times, has_members)
-        layout = self._layout(init_times, config)
-        analyses = Analyses(analysis, self.normalizer)
+        route = partial(self._route, Analyses(analysis, self.normalizer), init_times, config)
+        attributes = self._attributes(init_times, config)
+        unfinished = destination.unfinished(attributes["request"], config.statistics, len(init_times))
+        begun = {} if unfinished is None else unfinished.description
+        chosen = route(begun.get("batch") or config.batch or _fitting_batch(config.members, route))
+        chosen.initial_states.analyses.read(init_times[0])  # an unusable one should stop here, before anything is made
+        attributes |= {"batch": chosen.layout.chunk[1], **describe_rounding(chosen.rounding_errors)}
+        output = destination.open(unfinished, chosen.layout, attributes, config.statistics)
+        return Stream(chosen, output, progress, destination.share)
+
+    def _route(self, analyses: Analyses, init_times: np.ndarray, config: ForecastConfig, n_slots: int) -> Route:
+        layout = self._layout(init_times, config, n_slots)
         initial_states = InitialStates.build(config, init_times, analyses, self.models)
         kept = [d for d in self.diagnostics if not set(layout.spec.channels).isdisjoint(d.outputs)]
-        stream = Stream(self.itinerary(config), self.normalizer, config, layout, initial_states, kept)
-        analyses.read(init_times[0])  # an unusable analysis should stop here, before anything is made at `output`
-        attributes = self._attributes(init_times, config) | describe_rounding(stream.rounding_errors)
-        path = None if output is None else Path(output)
-        destination = _open_output(path, layout, attributes, config.statistics, overwrite)
-        stream.run(destination, progress)
-        return destination.finish()
+        return Route(self.itinerary(config), self.normalizer, config, layout, initial_states, kept)
 
-    def _layout(self, init_times: np.ndarray, config: ForecastConfig) -> Layout:
+    def _layout(self, init_times: np.ndarray, config: ForecastConfig, n_slots: int) -> Layout:
         lead_times, numbers = config.lead_times(self.time_step), config.member_numbers()
         names = self.output_spec.names if config.channels is None else config.channels
         channels = parse_channels(names)
         for channel in channels:
             self.output_spec.index(channel)
         spec = StateSpec(channels, self.spec.grid)
-        n_leads = outputs_per_chunk(len(lead_times), 4 * config.n_slots * int(np.prod(spec.shape)))
-        return Layout(spec, init_times, lead_times, numbers, (n_leads, min(config.n_slots, len(numbers))))
+        n_leads = outputs_per_chunk(len(lead_times), 4 * n_slots * int(np.prod(spec.shape)))
+        return Layout(spec, init_times, lead_times, numbers, (n_leads, n_slots))
 
     def _attributes(self, init_times: np.ndarray, config: ForecastConfig) -> dict[str, Any]:
         """Return global attributes; `request` is the same when and only when the forecast is."""
@@ -240,19 +296,11 @@ class Forecaster:
         return digest.hexdigest()
 
 
-def _open_output(
-    path: Path | None,
-    layout: Layout,
-    attributes: Mapping[str, Any],
-    statistics: StatisticsConfig | None,
-    overwrite: bool,
-) -> Output:
-    """Choose where a forecast goes: memory when `path` is None, and whether its members or their statistics do."""
-    if statistics is None:
-        return MemoryOutput(layout, attributes) if path is None else StoreOutput(path, layout, attributes, overwrite)
-    if path is None:
-        return MemoryStatistics(layout, attributes, statistics)
-    return StatisticsOutput(path, layout, attributes, statistics, overwrite)
+def _fitting_batch(members: int, route: Callable[[int], Route]) -> int:
+    """Return how many members to compute at once, where nobody said it."""
+    device = local_devices()[0]
+    needs = lambda n_slots: Lane(device, route(n_slots)).device_bytes(n_slots)  # noqa: E731
+    return fitting_batch(min(members, LARGEST_DEFAULT_BATCH), needs, device_room(device))
 
 
 def to_init_times(init_time: InitTimes) -> np.ndarray:

@@ -1,10 +1,8 @@
 """Where forecasts go: a dataset in memory, or a zarr store that is filled chunk by chunk and appears when whole."""
 
 import math
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +15,17 @@ from zarr.codecs import BloscCodec
 
 from weatherml.data.atomic import PARTIAL
 from weatherml.errors import UserError
+from weatherml.forecast.unfinished import (
+    WHOLE,
+    Failures,
+    Record,
+    Share,
+    Unfinished,
+    explaining_errors,
+    put_in_place,
+    stories,
+)
+from weatherml.forecast.waves import members_per_chunk
 from weatherml.state import StateSpec, to_dataset, with_metadata
 
 _CHUNK_BYTES = 64 * 2**20
@@ -32,7 +41,7 @@ class Layout:
         init_times: `datetime64[ns]` [init_time].
         lead_times: `timedelta64[ns]` [lead_time].
         numbers: Members, int64 [number].
-        chunk: Leads and members that arrive together.
+        chunk: How many leads, and how many members at most, arrive together.
     """
 
     spec: StateSpec
@@ -56,6 +65,11 @@ class Layout:
         """Size of all fields, not compressed."""
         return 4 * math.prod(self.shape)
 
+    @property
+    def chunk_bytes(self) -> int:
+        """Size of what arrives together."""
+        return 4 * math.prod((*self.chunk, *self.spec.shape))
+
     @cached_property
     def cell(self) -> xr.Dataset:
         """One initial time, lead and member: the names, dimensions and attributes of the fields."""
@@ -66,68 +80,100 @@ class Layout:
 class Output(Protocol):
     """Takes a forecast piece by piece from one writer."""
 
-    n_waves: int
-    """How many waves are already there; 0 unless an interrupted forecast is resumed."""
+    @property
+    def done(self) -> frozenset[int]:
+        """Positions of the waves that are whole, those among them that were before an interruption."""
+
+    @property
+    def most_waves(self) -> int:
+        """How many waves may be under way at once."""
 
     def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
         """Place `[lead, number, channel, lat, lon]`, SI units, at positions along init_time, lead_time and number."""
 
-    def end_wave(self, failures: Sequence[str]) -> None:
-        """Note that a wave is whole, and which of its members failed."""
+    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
+        """Note that all that was written since the last call is whole: these waves, some of whose members failed."""
+
+    def drop(self) -> None:
+        """Forget what was written since the last end of waves."""
 
     def finish(self) -> xr.Dataset:
         """Return the forecast once everything is written."""
+
+    def close(self) -> None:
+        """Let other processes have what this one was making."""
 
 
 class MemoryOutput:
     """Holds the forecast in memory."""
 
+    most_waves = sys.maxsize
+
     def __init__(self, layout: Layout, attributes: Mapping[str, Any]) -> None:
-        self.n_waves = 0
+        self.done: frozenset[int] = frozenset()
         self._layout, self._attributes = layout, dict(attributes)
         self._array = np.empty(layout.shape, np.float32)
-        self._failures: list[str] = []
+        self._failures: dict[tuple[int, int], str] = {}
 
     def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
         """Place `[lead, number, channel, lat, lon]`, SI units, at positions along init_time, lead_time and number."""
         init, lead, number = start
         self._array[init, lead : lead + values.shape[0], number : number + values.shape[1]] = values
 
-    def end_wave(self, failures: Sequence[str]) -> None:
-        """Note which members of a wave failed."""
-        self.n_waves += 1
-        self._failures.extend(failures)
+    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
+        """Note that these waves are whole, and which of their members failed."""
+        self.done = self.done.union(waves)
+        self._failures.update(failures)
+
+    def drop(self) -> None:
+        """Do nothing: what is written again takes the place of what was there."""
 
     def finish(self) -> xr.Dataset:
         """Return the forecast."""
         dataset = to_dataset(self._array, self._layout.spec, self._layout.coords)
-        return dataset.assign_attrs(self._attributes, failed=self._failures)
+        return dataset.assign_attrs(self._attributes, failed=stories(self._failures))
+
+    def close(self) -> None:
+        """Do nothing: memory is this process's own."""
 
 
 class StoreOutput:
     """Fills a zarr v3 store under a temporary name, which becomes `path` when the forecast is whole.
 
-    A forecast that was interrupted is resumed at the first wave that is not whole, if it is the same forecast.
+    A forecast that was interrupted goes on with the waves that are not whole, if it is the same forecast. Chunks belong
+    to one wave each, so that processes which share a forecast never write the same file.
 
     Args:
-        path: The store to be.
+        unfinished: Where it is made.
         layout: What it will hold.
-        attributes: Global attributes; they tell whether an interrupted forecast is the same.
-        overwrite: Replace what is at `path` in the end, and another forecast that was interrupted there now.
+        attributes: Global attributes.
+        share: What this process does of it.
 
     Raises:
-        UserError: Something is at `path`, another forecast was interrupted there, or there is no room.
+        UserError: There is no room, or another process has this share.
     """
 
-    def __init__(self, path: Path, layout: Layout, attributes: Mapping[str, Any], overwrite: bool) -> None:
-        if path.exists() and not overwrite:
-            raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
-        self._path, self._partial, self._layout = path, path.with_name(f".{path.name}{PARTIAL}"), layout
-        self._attributes = dict(attributes)
-        with explaining_errors(path):
-            self._group = self._resume(overwrite)
-            self._arrays = dict(self._group.arrays())
-            self.n_waves = self._attribute("n_waves")
+    most_waves = sys.maxsize
+
+    def __init__(
+        self, unfinished: Unfinished[Record], layout: Layout, attributes: Mapping[str, Any], share: Share = WHOLE
+    ) -> None:
+        self._unfinished, self._layout, self._share = unfinished, layout, share
+        n_leads, n_together = layout.chunk
+        chunk = {"init_time": 1, "lead_time": n_leads, "number": members_per_chunk(layout.numbers, n_together)}
+
+        def create(folder: Path) -> None:
+            create_store(folder / unfinished.result.name, layout.cell, layout.coords, chunk, attributes)
+
+        unfinished.begin(attributes, layout.n_bytes, create)
+        unfinished.lock(share)
+        self._group = zarr.open_group(unfinished.result, mode="r+")
+        self._arrays = dict(self._group.arrays())
+
+    @property
+    def done(self) -> frozenset[int]:
+        """Positions of the waves that are whole, whoever made them."""
+        return self._unfinished.done()
 
     def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
         """Place `[lead, number, channel, lat, lon]`, SI units, at positions along init_time, lead_time and number."""
@@ -140,68 +186,29 @@ class StoreOutput:
             "number": layout.numbers[numbers],
         }
         piece = to_dataset(values[None], layout.spec, coords)
-        with explaining_errors(self._path):
+        with explaining_errors(self._unfinished.path):
             for name, field in piece.data_vars.items():
                 self._arrays[str(name)][init : init + 1, leads, numbers] = field.values
 
-    def end_wave(self, failures: Sequence[str]) -> None:
-        """Note that a wave is whole, and which of its members failed."""
-        self.n_waves += 1
-        failed = [*self._attribute("failed"), *failures]
-        with explaining_errors(self._path):
-            self._group.attrs.update({"n_waves": self.n_waves, "failed": failed})
+    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
+        """Note that these waves are whole, and which of their members failed."""
+        record = self._unfinished.record(self._share)
+        self._unfinished.save(self._share, Record(**record.after(waves, failures)))
+
+    def drop(self) -> None:
+        """Do nothing: what is written again takes the place of what was there."""
 
     def finish(self) -> xr.Dataset:
         """Give the store its name, and open it."""
-        with explaining_errors(self._path):
-            self._group.attrs.update({"complete": True})
-            put_in_place(self._partial, self._path)
-        return open_forecast(self._path)
+        with explaining_errors(self._unfinished.path), self._unfinished.finishing() as is_mine:
+            if is_mine:
+                self._group.attrs.update({"complete": True, "failed": self._unfinished.stories()})
+                put_in_place(self._unfinished.result, self._unfinished.path)
+        return open_forecast(self._unfinished.path)
 
-    def _attribute(self, name: str) -> Any:
-        return self._group.attrs[name]
-
-    def _resume(self, overwrite: bool) -> zarr.Group:
-        if self._is_begun():
-            return zarr.open_group(self._partial, mode="r+")
-        if self._partial.exists() and not overwrite:
-            raise UserError(
-                f"{self._partial} holds part of another forecast; choose another path, or pass overwrite (--overwrite)"
-                " to drop it"
-            )
-        shutil.rmtree(self._partial, ignore_errors=True)
-        require_space(self._path, self._layout.n_bytes)
-        n_leads, n_numbers = self._layout.chunk
-        chunk = {"init_time": 1, "lead_time": n_leads, "number": n_numbers}
-        return create_store(self._partial, self._layout.cell, self._layout.coords, chunk, self._attributes)
-
-    def _is_begun(self) -> bool:
-        """Return whether this very forecast was interrupted here."""
-        try:
-            found: object = zarr.open_group(self._partial, mode="r").attrs.get("request")
-        except (FileNotFoundError, zarr.errors.GroupNotFoundError):
-            return False
-        return bool(found == self._attributes["request"])
-
-
-@contextmanager
-def explaining_errors(path: Path) -> Iterator[None]:
-    """Turn what a disk refuses into one line that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}; make room, then run the same forecast again"
-        ) from error
-
-
-def put_in_place(partial: Path, path: Path) -> None:
-    """Give a whole folder its name; what is there already goes only then."""
-    old = path.with_name(f".{path.name}.old")
-    if path.exists():
-        os.replace(path, old)
-    os.replace(partial, path)
-    shutil.rmtree(old, ignore_errors=True)
+    def close(self) -> None:
+        """Let other processes have this share."""
+        self._unfinished.close()
 
 
 def open_forecast(path: str | Path) -> xr.Dataset:
@@ -223,7 +230,7 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     dataset: xr.Dataset = xr.open_zarr(path, consolidated=False, decode_timedelta=True)
     dataset = dataset[dataset.attrs.pop("variables")]  # a directory does not keep their order
     dataset["valid_time"].load()
-    del dataset.attrs["n_waves"], dataset.attrs["complete"]
+    del dataset.attrs["complete"]
     return dataset
 
 
@@ -261,8 +268,7 @@ def create_store(
             dimension_names=tuple(sizes),
             attributes={**field.attrs, "coordinates": "valid_time"},
         )
-    bookkeeping: dict[str, Any] = {"variables": list(map(str, cell.data_vars)), "n_waves": 0, "complete": False}
-    group.attrs.update({**attributes, "failed": [], **bookkeeping})
+    group.attrs.update({**attributes, "variables": list(map(str, cell.data_vars)), "failed": [], "complete": False})
     return group
 
 
@@ -272,18 +278,3 @@ def _chunks(sizes: Mapping[str, int], chunk: Mapping[str, int]) -> tuple[int, ..
     if "number" in chunks and 4 * math.prod(chunks.values()) > _CHUNK_BYTES:
         chunks["number"] = 1
     return tuple(chunks.values())
-
-
-def require_space(path: Path, n_bytes: int) -> None:
-    """Require that the disk has room for an output.
-
-    Raises:
-        UserError: It has not.
-    """
-    existing = next(parent for parent in path.absolute().parents if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if n_bytes > free:
-        raise UserError(
-            f"output {path} needs up to {n_bytes / 1e9:.3g} GB and {existing} has {free / 1e9:.3g} GB free;"
-            " make room, or keep fewer channels, leads or members"
-        )

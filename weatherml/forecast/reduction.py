@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from weatherml.config import Config
 from weatherml.forecast.moments import Moments, count_above
-from weatherml.forecast.sketch import Sketch, largest_rank_error, values_entered
+from weatherml.forecast.sketch import Sketch, values_entered
 from weatherml.state import Channel, StateSpec, to_dataset
 
 _MOMENT_BYTES = 28
@@ -89,10 +89,6 @@ class StatisticsConfig(Config):
         """
         for name in self.thresholds:
             spec.index(name)
-
-    def attributes(self, n_members: int) -> dict[str, int]:
-        """Return what a dataset says of its quantiles: by how many members of `n_members` their ranks may be off."""
-        return {"quantile_rank_error": largest_rank_error(self.sketch_size, n_members)} if self.quantiles else {}
 
     def bytes_per_cell(self, n_members: int, channel: Channel) -> int:
         """Return the memory of the accumulator of one cell after `n_members`."""

@@ -1,6 +1,7 @@
 """One wave of members on its way: where they are still needed from, and the programs that move them."""
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -29,16 +30,38 @@ class Programs:
     def __init__(
         self, itinerary: Itinerary, diagnostics: tuple[nnx.Module, ...], kept: tuple[int, ...], chunk: int, rules: Rules
     ) -> None:
-        self.itinerary, self._kept, self._rules = itinerary, kept, rules
+        self.itinerary, self.rules, self._kept = itinerary, rules, kept
         self.chunks = itinerary.bursts(chunk)
-        self._split = {m.time_step: nnx.split((m.step, diagnostics)) for m in itinerary.models}
+        split = {model.time_step: nnx.split((model.step, diagnostics)) for model in itinerary.models}
+        self._graphs = {step: graph for step, (graph, _) in split.items()}
+        self.weights = {step: weights for step, (_, weights) in split.items()}
+
+    def on(self, device: jax.Device) -> "Programs":
+        """Return them with weights and rules that lie on a device: whatever they are given, they run there."""
+        placed = copy(self)
+        placed.weights, placed.rules = jax.device_put((self.weights, self.rules), device)
+        return placed
 
     def run(self, burst: Burst, members: Members, told: Told) -> tuple[Members, Array]:
         """Return where members are after a burst, and its outputs; as `rollout.advance`."""
-        graph, weights = self._split[self.itinerary.model(burst).time_step]
-        kept = self._kept if burst.is_wanted else ()
-        result: tuple[Members, Array] = advance(graph, weights, self._rules, members, told, burst.n_outputs, kept)
+        result: tuple[Members, Array] = advance(*self._arguments(burst, members, told))
         return result
+
+    def compiled_bytes(self, burst: Burst, members: Members, told: Told) -> int:
+        """Return the memory that the program of a burst takes while it runs, weights among it."""
+        memory: Any = advance.lower(*self._arguments(burst, members, told)).compile().memory_analysis()
+        needed = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+        return int(needed - memory.alias_size_in_bytes)
+
+    def _arguments(self, burst: Burst, members: Members, told: Told) -> tuple[Any, ...]:
+        step = self.itinerary.model(burst).time_step
+        kept = self._kept if burst.is_wanted else ()
+        return self._graphs[step], self.weights[step], self.rules, members, told, burst.n_outputs, kept
+
+    @property
+    def kinds(self) -> list[Burst]:
+        """One burst of each program."""
+        return list({_kind(burst): burst for bursts in self.chunks for burst in bursts}.values())
 
     def capacity(self, burst: Burst) -> int:
         """Return how many outputs the program of a burst has room for: bursts of one kind share a program."""
@@ -64,13 +87,15 @@ class Trajectory:
         members: At the initial time.
 
     Attributes:
+        n_slots: Members, padding among them.
         failure: The first of each member on any of its branches so far.
     """
 
     def __init__(self, programs: Programs, members: Members) -> None:
         self._programs = programs
         self._members = {0: members}
-        self.failure = Failure.none(len(members.states))
+        self.n_slots = len(members.states)
+        self.failure = Failure.none(self.n_slots)
 
     def advance(self, burst: Burst, told: Told) -> Array:
         """Return the outputs of a burst `[output, batch, channel, lat, lon]`; keep where it ends while needed."""
@@ -94,3 +119,8 @@ def join(outputs: Sequence[Array], bursts: Sequence[Burst]) -> Array:
     if len(wanted) == 1:
         return wanted[0][0]
     return jnp.concatenate([output[:n_outputs] for output, n_outputs in wanted])
+
+
+def tree_bytes(tree: Any) -> int:
+    """Return the size of all arrays of a tree, which may be abstract."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -1,0 +1,60 @@
+"""Where a forecast goes: memory or a store, its members or their statistics, all of it or a share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weatherml.forecast.accumulators import Counted
+from weatherml.forecast.output import Layout, MemoryOutput, Output, StoreOutput
+from weatherml.forecast.reduced_output import MemoryStatistics, StatisticsOutput
+from weatherml.forecast.reduction import StatisticsConfig
+from weatherml.forecast.unfinished import WHOLE, Record, Share, Unfinished
+from weatherml.parallel import local_devices
+
+
+@dataclass(frozen=True)
+class Destination:
+    """What a caller says of the output.
+
+    Attributes:
+        path: A zarr store; memory when None.
+        overwrite: Replace what is at `path`.
+        share: What this process does of the forecast.
+    """
+
+    path: Path | None = None
+    overwrite: bool = False
+    share: Share = WHOLE
+
+    def unfinished(self, request: str, statistics: StatisticsConfig | None, n_inits: int) -> Unfinished[Any] | None:
+        """Return where the forecast of a request is made, begun or not; None in memory.
+
+        Raises:
+            UserError: Something is at `path`, or part of another forecast is beside it.
+        """
+        if self.path is None:
+            return None
+        nothing = Record() if statistics is None else Counted.nothing(n_inits)
+        return Unfinished(self.path, request, nothing, self.overwrite)
+
+    def open(
+        self,
+        unfinished: Unfinished[Any] | None,
+        layout: Layout,
+        attributes: Mapping[str, Any],
+        statistics: StatisticsConfig | None,
+    ) -> Output:
+        """Return what takes the members of a forecast.
+
+        Raises:
+            UserError: There is no room, or another process has this share.
+        """
+        n_devices = len(local_devices())
+        if unfinished is None:
+            if statistics is None:
+                return MemoryOutput(layout, attributes)
+            return MemoryStatistics(layout, attributes, statistics, n_devices)
+        if statistics is None:
+            return StoreOutput(unfinished, layout, attributes, self.share)
+        return StatisticsOutput(unfinished, layout, attributes, statistics, n_devices, self.share)

@@ -7,6 +7,7 @@ from weatherml.forecast.combined import CombinedConfig
 from weatherml.forecast.conversion import convert
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
+from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.lagged import LaggedConfig
 from weatherml.forecast.multi_model import forecast_in_turn
 from weatherml.forecast.noise import GaussianConfig, PerlinConfig, SphericalConfig
@@ -22,6 +23,7 @@ __all__ = [
     "ForecastConfig",
     "Forecaster",
     "GaussianConfig",
+    "GuardsConfig",
     "LaggedConfig",
     "PerlinConfig",
     "PerturbationConfig",

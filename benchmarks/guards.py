@@ -1,0 +1,85 @@
+"""What the guards cost: CPU time of a rollout with them, and with nothing but a look for what is not finite.
+
+    python benchmarks/guards.py runs/demo/training/checkpoints/best
+
+Ten members, chunks of eight steps, all variants in turn; the least of many is what counts where others compute, too.
+With `climatology`, the normalisation refers to one of 15 terms, with random maps: its size is what costs.
+"""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from weatherml.data.climatology import Climatology
+from weatherml.data.normalization import Normalizer
+from weatherml.forecast import Forecaster, GuardsConfig
+from weatherml.forecast.guards import Guards, Members
+from weatherml.forecast.physical import terms_at
+from weatherml.forecast.rollout import Rules, Told, advance
+
+N_MEMBERS, N_STEPS, REPEATS = 10, 8, 12
+START = np.datetime64("2005-01-09T00", "ns")
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class OnlyFinite:
+    """Members that are no longer finite stop, and nothing is said of them."""
+
+    def __call__(self, members: Members, following: Array, terms: Array, tick: Array) -> Members:
+        finite = jnp.isfinite(following).all(axis=(1, 2, 3), keepdims=True)
+        return Members(jnp.where(finite, following, jnp.nan), members.failure, members.conserved)
+
+
+def with_climatology(normalizer: Normalizer) -> Normalizer:
+    statistics, spec = normalizer.statistics, normalizer.spec
+    noise = np.random.default_rng(3).normal(size=(15, *spec.shape))
+    coefficients = (0.05 * noise * statistics.std[:, None, None]).astype(np.float32)
+    coefficients[0] += statistics.mean[:, None, None]
+    return Normalizer(statistics, Climatology(spec, coefficients, 2, 1, statistics.period))
+
+
+def seconds_per_step(forecaster: Forecaster, normalizer: Normalizer, guards: Guards | OnlyFinite) -> float:
+    """CPU seconds of one step of all members."""
+    (model,) = forecaster.models
+    starts = START + np.arange(N_STEPS) * model.time_step
+    forcing = np.repeat(model.forcings.at(starts)[:, None, None], N_MEMBERS, axis=2)
+    terms = terms_at(normalizer, np.repeat((starts + model.time_step)[:, None, None], N_MEMBERS, axis=2))
+    ticks, ones = np.arange(1, N_STEPS + 1, dtype=np.int32)[:, None], np.ones((N_STEPS, 1), np.float32)
+    told = Told(forcing, terms, ticks, ones, None)
+    states = 0.3 * np.random.default_rng(0).normal(size=(N_MEMBERS, *normalizer.spec.shape)).astype(np.float32)
+    begun = guards if isinstance(guards, Guards) else Guards.build(GuardsConfig(), normalizer)
+    members = jax.block_until_ready(begun.begin(jnp.array(states), terms[0, 0]))
+    graph, weights = nnx.split((model.step, ()))
+    start = time.process_time()
+    keep = tuple(range(normalizer.spec.n_channels))
+    jax.block_until_ready(advance(graph, weights, Rules(guards, None), members, told, N_STEPS, keep))
+    return (time.process_time() - start) / N_STEPS
+
+
+def main() -> None:
+    forecaster = Forecaster.load(Path(sys.argv[1]))
+    mean, seasonal = forecaster.normalizer, with_climatology(forecaster.normalizer)
+    conserving = GuardsConfig(conserve=(mean.spec.names[0],))
+    variants = {
+        "only finite": (mean, OnlyFinite()),
+        "guards": (mean, Guards.build(GuardsConfig(), mean)),
+        "guards, climatology": (seasonal, Guards.build(GuardsConfig(), seasonal)),
+        "guards, climatology, a conserved mean": (seasonal, Guards.build(conserving, seasonal)),
+    }
+    rounds = [[seconds_per_step(forecaster, *v) for v in variants.values()] for _ in range(REPEATS + 1)]
+    least = np.min(rounds[1:], axis=0)  # the first round compiles
+    print("| variant | CPU time of a step of 10 members, ms | over the first |\n|---|---|---|")
+    for name, seconds in zip(variants, least, strict=True):
+        print(f"| {name} | {1e3 * seconds:.1f} | {seconds / least[0] - 1:+.1%} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """Analyses as initial states: read by time and member, normalised, and refused where they have gaps."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -10,6 +11,9 @@ import xarray as xr
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.state import to_array
+
+_MOST_TIMES = 16
+"""How many initial times a fingerprint reads: beside the forecasts from as many, that is little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,33 @@ class Analyses:
         """How many analyses there are of each time."""
         return int(self.dataset.sizes.get("number", 1))
 
+    def require(self, init_times: np.ndarray, has_members: bool) -> None:
+        """Require the channels, the dimensions and the initial times, without reading a value.
+
+        Args:
+            init_times: `datetime64[ns]` [init_time].
+            has_members: Whether there may be several analyses of each time.
+
+        Raises:
+            UserError: Something is not there, or something else is.
+        """
+        dims, own = set(self.dataset.dims), {"level", "latitude", "longitude", *(("number",) if has_members else ())}
+        if {"time"} != dims - own:
+            raise UserError(
+                f"analysis must have the dimensions time, level, latitude, longitude, got {sorted(map(str, dims))};"
+                " select along the others"
+            )
+        absent = init_times[~np.isin(init_times, self.times)]
+        if not len(self.times):
+            raise UserError("analysis has no times; pass one that holds the initial times")
+        if len(absent):
+            first, last = self.times.min(), self.times.max()
+            raise UserError(
+                f"analysis has no init_time {absent[0]:.16}; choose among its {len(self.times)} times from {first:.16}"
+                f" to {last:.16}"
+            )
+        to_array(self.dataset.isel(time=slice(0, 0)), self.normalizer.spec)
+
     def read(self, time: np.datetime64, member: int = 0) -> np.ndarray:
         """Return the normalised analysis of one time, float32 `[channel, lat, lon]`.
 
@@ -42,6 +73,22 @@ class Analyses:
             UserError: A value is missing where there were data in training.
         """
         return self._read(time, member)
+
+    def fingerprint(self, init_times: np.ndarray) -> str:
+        """Return a digest of the analyses, all members, at initial times `datetime64[ns]` [init_time].
+
+        Of many times it reads 16, evenly spread, the first and the last among them: other analyses, mended or of
+        another source, differ everywhere.
+
+        Raises:
+            UserError: A value is missing where there were data in training.
+        """
+        digest = hashlib.sha256()
+        spread = np.linspace(0, len(init_times) - 1, min(len(init_times), _MOST_TIMES)).round().astype(int)
+        for time in init_times[spread]:
+            for member in range(self.n_members):
+                digest.update(np.ascontiguousarray(self.read(time, member)).data)
+        return digest.hexdigest()
 
     def read_batch(self, times: np.ndarray, members: np.ndarray) -> np.ndarray:
         """Return `[batch, channel, lat, lon]` for times and members [batch]; each is read once."""
@@ -64,7 +111,7 @@ class Analyses:
         if missing.any():
             name = spec.names[int(np.argmax(missing))]
             raise UserError(
-                f"analysis at {time} has missing values of {name} in cells that had data in training; choose another"
-                " init_time or mend the data"
+                f"analysis at {time:.16} has missing values of {name} in cells that had data in training; choose"
+                " another init_time or mend the data"
             )
         return state

@@ -13,7 +13,8 @@ from weatherml.data.period import bounds
 from weatherml.errors import UserError
 from weatherml.evaluation import evaluate
 from weatherml.forecast.ensemble import ForecastConfig, parse_duration
-from weatherml.forecast.forecaster import Forecaster, InitTimes, to_init_times
+from weatherml.forecast.forecaster import Forecaster
+from weatherml.forecast.init_times import InitTimes, to_init_times
 from weatherml.forecast.perturbations import PerturbationConfig
 from weatherml.state import StateSpec
 

@@ -23,6 +23,7 @@ from weatherml.forecast.capacity import LARGEST_DEFAULT_BATCH, fitting_batch
 from weatherml.forecast.destination import Destination
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import ForecastConfig
+from weatherml.forecast.init_times import InitTimes, to_init_times
 from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.lane import Lane
@@ -34,10 +35,7 @@ from weatherml.forecast.rounding import describe_rounding
 from weatherml.forecast.route import Route
 from weatherml.forecast.stream import Progress, Stream
 from weatherml.parallel import device_room, local_devices
-from weatherml.state import StateSpec, on_grid, parse_channels, to_array
-
-InitTimes = str | np.datetime64 | Sequence[str] | np.ndarray
-"""One or more initial times."""
+from weatherml.state import StateSpec, on_grid, parse_channels
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,18 +236,21 @@ class Forecaster:
         progress: Progress | None,
     ) -> Stream:
         init_times = to_init_times(init_time)
-        analysis = on_grid(analysis, self.spec.grid)
-        has_members = config.perturbation is not None and config.perturbation.reads_members
-        _require_fitting(analysis, self.spec, init_times, has_members)
-        route = partial(self._route, Analyses(analysis, self.normalizer), init_times, config)
-        attributes = self._attributes(init_times, config)
+        analyses = self._analyses(analysis, init_times, config)
+        route = partial(self._route, analyses, init_times, config)
+        attributes = self._attributes(analyses, init_times, config)
         unfinished = destination.unfinished(attributes["request"], config.statistics, len(init_times))
         begun = {} if unfinished is None else unfinished.description
         chosen = route(begun.get("batch") or config.batch or _fitting_batch(config.members, route))
-        chosen.initial_states.analyses.read(init_times[0])  # an unusable one should stop here, before anything is made
         attributes |= {"batch": chosen.layout.chunk[1], **describe_rounding(chosen.rounding_errors)}
         output = destination.open(unfinished, chosen.layout, attributes, config.statistics)
         return Stream(chosen, output, progress, destination.share)
+
+    def _analyses(self, analysis: xr.Dataset, init_times: np.ndarray, config: ForecastConfig) -> Analyses:
+        has_members = config.perturbation is not None and config.perturbation.reads_members
+        analyses = Analyses(on_grid(analysis, self.spec.grid), self.normalizer)
+        analyses.require(init_times, has_members)
+        return analyses
 
     def _route(self, analyses: Analyses, init_times: np.ndarray, config: ForecastConfig, n_slots: int) -> Route:
         layout = self._layout(init_times, config, n_slots)
@@ -267,8 +268,22 @@ class Forecaster:
         n_leads = outputs_per_chunk(len(lead_times), 4 * n_slots * int(np.prod(spec.shape)))
         return Layout(spec, init_times, lead_times, numbers, (n_leads, n_slots))
 
-    def _attributes(self, init_times: np.ndarray, config: ForecastConfig) -> dict[str, Any]:
-        """Return global attributes; `request` is the same when and only when the forecast is."""
+    def request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> str:
+        """Return what the attribute `request` of a forecast is; see `run`.
+
+        Raises:
+            UserError: The analyses are of another grid, or lack a channel, an initial time or a value.
+        """
+        init_times = to_init_times(init_time)
+        request: str = self._attributes(self._analyses(analysis, init_times, config), init_times, config)["request"]
+        return request
+
+    def _attributes(self, analyses: Analyses, init_times: np.ndarray, config: ForecastConfig) -> dict[str, Any]:
+        """Return global attributes; `request` is the same when and only when the forecast is.
+
+        Raises:
+            UserError: An analysis is unusable: that should stop a forecast before anything is made.
+        """
         asked = config.model_dump_json()
         attributes = {
             "Conventions": "CF-1.11",
@@ -278,7 +293,8 @@ class Forecaster:
             "provenance": json.dumps([asdict(model.provenance) for model in self.models], default=str),
             "diagnostics": json.dumps([asdict(diagnostic.provenance) for diagnostic in self.diagnostics], default=str),
         }
-        request = [asked, attributes["model_digest"], init_times.astype(np.int64).tolist()]
+        starts = [init_times.astype(np.int64).tolist(), analyses.fingerprint(init_times)]
+        request = [asked, attributes["model_digest"], *starts]
         return attributes | {"request": hashlib.sha256(json.dumps(request).encode()).hexdigest()}
 
     def _digest(self) -> str:
@@ -301,36 +317,3 @@ def _fitting_batch(members: int, route: Callable[[int], Route]) -> int:
     device = local_devices()[0]
     needs = lambda n_slots: Lane(device, route(n_slots)).device_bytes(n_slots)  # noqa: E731
     return fitting_batch(min(members, LARGEST_DEFAULT_BATCH), needs, device_room(device))
-
-
-def to_init_times(init_time: InitTimes) -> np.ndarray:
-    """Return initial times, rising, `datetime64[ns]` [init_time].
-
-    Raises:
-        UserError: There is none, or one is no time.
-    """
-    try:
-        times = np.unique(np.atleast_1d(np.asarray(init_time, "datetime64[ns]")))
-    except ValueError:
-        raise UserError(f"init_time {init_time!r} is no ISO 8601 time; write it like '2020-01-01T00'") from None
-    if not len(times) or np.isnat(times).any():
-        raise UserError("init_time is empty; pass at least one time")
-    return times
-
-
-def _require_fitting(analysis: xr.Dataset, spec: StateSpec, init_times: np.ndarray, has_members: bool) -> None:
-    """Require the channels, the grid and the times, without reading a value."""
-    if {"time"} != set(analysis.dims) - {"level", "latitude", "longitude", *(("number",) if has_members else ())}:
-        raise UserError(
-            f"analysis must have the dimensions time, level, latitude, longitude, got {sorted(map(str, analysis.dims))}"
-            "; select along the others"
-        )
-    times = analysis["time"].values
-    absent = init_times[~np.isin(init_times, times)]
-    if len(absent):
-        raise UserError(
-            f"analysis has no init_time {absent[0]}; it has {len(times)} times from {times.min()} to {times.max()}"
-            if len(times)
-            else "analysis has no times"
-        )
-    to_array(analysis.isel(time=slice(0, 0)), spec)

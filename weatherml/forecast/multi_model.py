@@ -7,7 +7,8 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.forecast.ensemble import ForecastConfig
-from weatherml.forecast.forecaster import Forecaster, InitTimes
+from weatherml.forecast.forecaster import Forecaster
+from weatherml.forecast.init_times import InitTimes
 
 
 def forecast_in_turn(

@@ -14,6 +14,7 @@ from typing import IO, Any, Generic, Self, TypeVar
 from weatherml.config import Config
 from weatherml.data.atomic import PARTIAL, write_bytes
 from weatherml.errors import UserError
+from weatherml.forecast.occupied import require_free
 
 _DESCRIPTION = "forecast.json"
 _RECORD = "share-{}-of-{}"
@@ -105,8 +106,7 @@ class Unfinished(Generic[RecordT]):
     """
 
     def __init__(self, path: Path, request: str, nothing: RecordT, overwrite: bool) -> None:
-        if path.exists() and not overwrite:
-            raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
+        require_free(path, overwrite)
         self.path, self.request, self._nothing = path, request, nothing
         self.folder = path.with_name(f".{path.name}{PARTIAL}")
         self._lock: IO[str] | None = None

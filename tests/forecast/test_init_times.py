@@ -1,0 +1,42 @@
+"""Initial times as people write them."""
+
+import numpy as np
+import pytest
+
+from weatherml.errors import UserError
+from weatherml.forecast.init_times import to_init_times
+
+NOON = np.datetime64("2020-01-02T12", "ns")
+
+
+@pytest.mark.parametrize("given", ["2020-01-02T12", ["2020-01-02T12:00"], NOON, np.array([NOON]), [NOON]])
+def test_one_time_may_be_written_in_several_ways(given):
+    times = to_init_times(given)
+    assert times.dtype == "datetime64[ns]"
+    assert times.tolist() == [NOON.astype(int)]
+
+
+def test_times_rise():
+    assert (np.diff(to_init_times(["2020-01-03", "2020", "2020-01-02"])) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("soon", "init_time 'soon' is no ISO 8601 time"),
+        (["2020-01-01", "soon"], "init_time 'soon' is no ISO 8601 time"),
+        ("", "init_time '' is no ISO 8601 time"),
+        ("NaT", "init_time 'NaT' is no ISO 8601 time"),
+        ("2020-01-01T00Z", "write it like '2020-01-01T00', which is UTC"),
+        ("2020-01-01T00+01:00", "write it like '2020-01-01T00', which is UTC"),
+        ([], "init_time is empty"),
+        ("1500-01-01", "init_time '1500-01-01' lies outside the years 1678 to 2261"),
+        ("20200-01-01", "init_time '20200-01-01' lies outside the years"),
+        (["2020-01-01", "2020-01-02", "2020-01-02T00"], "init_time 2020-01-02T00:00 is given twice"),
+    ],
+)
+def test_what_is_no_time_is_refused(given, message):
+    with pytest.raises(UserError) as caught:
+        to_init_times(given)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

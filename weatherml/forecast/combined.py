@@ -1,13 +1,13 @@
 """Several perturbations at once."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
@@ -29,6 +29,21 @@ class CombinedConfig(PerturbationConfig):
     name: Literal["combined"] = "combined"
     scale: float = Field(default=1.0, ge=0)
     parts: tuple[AnyPerturbation, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _tells_maps_once(self) -> Self:
+        n_telling = sum(part.map_scale is not None for part in self.parts)
+        if n_telling > 1:
+            raise ValueError(f"parts has {n_telling} that tell models random maps; keep one of them")
+        if n_telling and self.amplitude:
+            raise ValueError("amplitude is of channels, which random maps do not have; give it to the other parts")
+        return self
+
+    @property
+    def map_scale(self) -> float | None:
+        """What the random maps of models are multiplied by."""
+        scales = [part.map_scale for part in self.parts if part.map_scale is not None]
+        return self.scale * scales[0] if scales else None
 
     @property
     def reads_members(self) -> bool:

@@ -12,6 +12,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast.ensemble import format_duration
+from weatherml.forecast.random_maps import ConditionedStep, Draws
 from weatherml.forecast.units import Rescaling, affine
 
 
@@ -21,16 +22,19 @@ class Model:
 
     Attributes:
         step: From `state [batch, channel, lat, lon]`, normalised by the forecaster's statistics, and
-            `forcing [batch, forcing, lat, lon]` of the same time, to the next state.
+            `forcing [batch, forcing, lat, lon]` of the same time, to the next state. Where it is told random maps,
+            `Draws` may follow.
         time_step: From one state to the next, `timedelta64[ns]`.
         forcings: What the step is told.
         provenance: Where its weights come from.
+        is_told_maps: Whether it was trained to be told random maps.
     """
 
     step: nnx.Module
     time_step: np.timedelta64
     forcings: Forcings
     provenance: Provenance
+    is_told_maps: bool = False
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, normalizer: Normalizer) -> Self:
@@ -40,12 +44,15 @@ class Model:
             UserError: The checkpoint's channels, grid or climatology are others.
         """
         step: nnx.Module = checkpoint.build_step()
+        maps = checkpoint.build_noise()
+        if maps is not None:
+            step = ConditionedStep(step, maps)
         if checkpoint.normalizer is not normalizer:
             who = f"model of {format_duration(checkpoint.time_step)} steps"
             _require_same_channels(checkpoint.normalizer, normalizer, who)
             to_own = affine(normalizer, checkpoint.normalizer, who)
             step = step if to_own.is_identity else RescaledStep(step, Rescaling(to_own))
-        return cls(step, checkpoint.time_step, checkpoint.forcings, checkpoint.provenance)
+        return cls(step, checkpoint.time_step, checkpoint.forcings, checkpoint.provenance, maps is not None)
 
 
 class RescaledStep(nnx.Module):
@@ -54,9 +61,9 @@ class RescaledStep(nnx.Module):
     def __init__(self, step: nnx.Module, to_own: Rescaling) -> None:
         self.step, self.to_own = step, to_own
 
-    def __call__(self, state: Array, forcing: Array) -> Array:
+    def __call__(self, state: Array, forcing: Array, *draws: Draws) -> Array:
         """Return the next state; both in the forecaster's units, `[batch, channel, lat, lon]`."""
-        return self.to_own.inverse(self.step(self.to_own(state), forcing))
+        return self.to_own.inverse(self.step(self.to_own(state), forcing, *draws))
 
 
 def _require_same_channels(own: Normalizer, given: Normalizer, who: str) -> None:

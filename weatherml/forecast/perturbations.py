@@ -92,6 +92,11 @@ class PerturbationConfig(Config):
         return None
 
     @property
+    def map_scale(self) -> float | None:
+        """What the random maps that models are told are multiplied by; None where controls' zeros are all they get."""
+        return None
+
+    @property
     def reads_members(self) -> bool:
         """Whether initial states come from the dimension `number` of the analyses."""
         return False

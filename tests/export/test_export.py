@@ -20,7 +20,7 @@ from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.export import PortableStep, export_step, formats
 from weatherml.grid import LatLonGrid
-from weatherml.models import FourCastNetConfig, PrecipitationConfig
+from weatherml.models import FourCastNetConfig, NoiseMapsConfig, PrecipitationConfig
 from weatherml.state import StateSpec, parse_channels
 
 for package in ("flatbuffers", "jax2onnx", "onnxruntime"):
@@ -110,6 +110,15 @@ def test_a_file_steps_si_units_as_a_forecast_does(case, format_name, tmp_path):
         assert {name: array.shape[1:] for name, array in given.items()} == step.inputs
         expected = step_by_hand(checkpoint, state, times)
         np.testing.assert_allclose(run(given), expected, rtol=2e-6)
+
+
+def test_a_file_of_a_model_that_is_told_random_maps_steps_the_control(format_name, tmp_path):
+    checkpoint, times = make_checkpoint(("season",), noise=NoiseMapsConfig()), TIMES[:1]
+    export_step(checkpoint, tmp_path / "step", format_name)
+    run, state = formats[format_name].open(tmp_path / "step"), random_state(checkpoint, times)
+    given = PortableStep(checkpoint).inputs_at(state, times)
+    assert list(given) == ["state", "forcing"]
+    np.testing.assert_allclose(run(given), step_by_hand(checkpoint, state, times), rtol=2e-6)
 
 
 def test_calendar_is_what_the_file_says_it_is():

@@ -37,9 +37,11 @@ class Step(nnx.Module):
             key: Draws what is random in training; nothing is random when None.
             noise: Random maps, `[batch, map, lat, lon]`; zero when None, which is the step of a control.
         """
-        if noise is None:
-            noise = jnp.zeros((state.shape[0], self.n_noise, *state.shape[2:]), state.dtype)
-        output = self.network(jnp.concatenate([state, forcing, noise], axis=1), key)
+        told = [state, forcing]
+        if self.n_noise:
+            zeros = jnp.zeros((state.shape[0], self.n_noise, *state.shape[2:]), jnp.float32)
+            told.append(zeros if noise is None else noise)
+        output = self.network(jnp.concatenate(told, axis=1), key)
         if self.scale is not None:
             output = state + self.scale[...] * output
         return jnp.where(self.valid[...], output, 0)

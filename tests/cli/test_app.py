@@ -190,25 +190,6 @@ def test_plot_refuses_what_is_not_there(tiny_run, tmp_path, monkeypatch, options
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        (["--init", "2030-01-01"], "no init_time 2030-01-01"),
-        (["--init", "soon"], "no ISO 8601 time"),
-        (["--init", "2000-01-12", "--set", "lead_time=7h"], "7h is not a multiple of"),
-        (["--init", "2000-01-12", "--set", "members=0"], "members: Input should be greater than 0, got 0"),
-        (["--init", "2000-01-12", "--set", "members=2"], "without a perturbation"),
-        (["--init", "2000-01-12", "--set", "membres=2"], "did you mean 'members'"),
-        (["--init", "2000-01-12", "--set", "channels=[q500]"], "no channel 'specific_humidity_500'"),
-        (["--init", "2000-01-12", "--set", "lead_time=["], "is not YAML"),
-    ],
-)
-def test_forecast_refuses_what_cannot_be_made(tiny_run, tmp_path, options, reason):
-    words = (tiny_run.checkpoint, "--analysis", tiny_run.store, "-o", tmp_path / "f.zarr")
-    assert reason in refused("forecast", *words, *options)
-    assert not list(tmp_path.iterdir())
-
-
 def test_forecast_refuses_analyses_of_another_spec(tiny_run, tmp_path):
     write_files(tmp_path)
     words = ("--analysis", tmp_path / "weather.nc", "--init", "2000-01-12", "-o", tmp_path / "f.zarr")
@@ -220,13 +201,6 @@ def test_forecast_refuses_analyses_of_another_spec(tiny_run, tmp_path):
 def test_forecast_refuses_what_is_no_checkpoint(tiny_run, tmp_path, name):
     words = ("--analysis", tiny_run.store, "--init", "2000-01-12", "-o", tmp_path / "f.zarr")
     assert "is not a checkpoint" in refused("forecast", getattr(tiny_run, name), *words)
-
-
-def test_forecast_keeps_an_existing_output(tiny_run, tmp_path):
-    words = ("--analysis", tiny_run.store, "--init", "2000-01-12", "--set", "lead_time=6h", "-o", tmp_path / "f.zarr")
-    assert str(tmp_path / "f.zarr") in done("forecast", tiny_run.checkpoint, *words)
-    assert "exists; choose another path, or pass overwrite" in refused("forecast", tiny_run.checkpoint, *words)
-    done("forecast", tiny_run.checkpoint, *words, "--overwrite")
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,14 @@ def test_other_duration_is_refused(text):
         parse_duration(text)
 
 
-@pytest.mark.parametrize("numbers", [(7,), (-1, 2), ()])
+@pytest.mark.parametrize("text", ["106752d", "2562048h", "99999999999999999999min"])
+def test_a_duration_of_centuries_is_refused(text):
+    parse_duration("106751d")
+    with pytest.raises(UserError, match=f"duration '{text}' is longer than 106751d"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("numbers", [(7,), (-1, 2), (), (0, 10**30)])
 def test_number_outside_the_ensemble_is_refused(numbers):
     with pytest.raises(UserError, match=r"numbers must lie in 0 \.\. 6"):
         ForecastConfig(**ASKED, numbers=numbers).member_numbers()

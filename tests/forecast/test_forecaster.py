@@ -151,8 +151,11 @@ def refusals():
     yield dict(init_time="2021-01-01"), "no init_time 2021-01-01.* from 2020-02-27T00.* to 2020-02-29T00"
     yield dict(init_time="yesterday"), "init_time 'yesterday' is no ISO 8601 time"
     yield dict(init_time=[]), "init_time is empty"
-    yield dict(lead_time="10h"), "lead_time 10h is not a multiple of the spacing of outputs, 6h; the nearest is 12h"
-    yield dict(every="4h"), "lead 4h cannot be reached by steps of 6h; the nearest that can is 6h"
+    yield (
+        dict(lead_time="10h"),
+        "lead_time 10h is not a multiple of the spacing of outputs, 6h; the nearest are 6h and 12h",
+    )
+    yield dict(every="4h"), "every 4h cannot be reached by steps of 6h; the nearest that can is 6h"
     yield dict(lead_time="ten days"), "duration 'ten days' must be"
     yield dict(members=0), "members: Input should be greater than 0, got 0"
     yield dict(perturbation="gausian"), "unknown perturbation 'gausian'; did you mean 'gaussian'"

@@ -10,6 +10,7 @@ import typer.core
 
 from weatherml.cli.calibration import calibrate
 from weatherml.cli.conversion import convert
+from weatherml.cli.forecasting import forecast
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
@@ -122,57 +123,7 @@ def train(settings: Settings = None, output: Folder = Path("runs/demo")) -> None
     print(experiment.training.best_checkpoint)
 
 
-@app.command()
-def forecast(
-    checkpoints: Annotated[
-        list[Path] | None,
-        typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
-    ] = None,
-    analysis: Annotated[Path | None, typer.Option(help="Store or files that hold the initial times.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Zarr store to write.")] = None,
-    init: Annotated[list[str] | None, typer.Option(help="An initial time; may be given more than once.")] = None,
-    models: Annotated[
-        list[Path] | None,
-        typer.Option(help="A checkpoint of another time step: each lead is reached by the fewest steps of them all."),
-    ] = None,
-    lead: Annotated[str | None, typer.Option(help="Longest lead time, for example 168h or 10d.")] = None,
-    every: Annotated[str | None, typer.Option(help="Spacing of the leads that are kept, for example 6h.")] = None,
-    show_plan: Annotated[bool, typer.Option(help="Print which model is called when, and compute nothing.")] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
-    ] = None,
-    diagnostic: Annotated[
-        list[Path] | None,
-        typer.Option(help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated."),
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Make forecasts from a checkpoint, or from several of different time steps.
-
-    Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
-    --lead 10d --set members=20 --set perturbation=spherical -o forecast.zarr`
-    """
-    from weatherml.cli.progress import bar
-    from weatherml.cli.tables import print_itinerary
-    from weatherml.config import apply_overrides, from_mapping
-    from weatherml.data.files import open_files
-    from weatherml.forecast import ForecastConfig, Forecaster
-
-    asked = {"lead_time": lead, "every": every}
-    given = {name: value for name, value in asked.items() if value is not None}
-    config = from_mapping(ForecastConfig, apply_overrides(given, settings or []), "--set")
-    forecaster = Forecaster.load(*(checkpoints or []), *(models or []), diagnostics=diagnostic or [])
-    if show_plan:
-        print_itinerary(forecaster.itinerary(config))
-        return
-    if analysis is None or output is None or not init:
-        raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
-    with bar("forecast") as report:
-        forecaster.run(open_files(analysis), init, config, output, overwrite, report)
-    print(output)
-
-
+app.command()(forecast)
 app.command()(calibrate)
 app.command()(convert)
 

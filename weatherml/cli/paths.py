@@ -18,14 +18,16 @@ from weatherml.data.finding import Finding
 from weatherml.data.manifest import Manifest
 from weatherml.data.store import verify
 from weatherml.errors import UserError
-from weatherml.forecast import open_forecast
+from weatherml.forecast import ForecastConfig, open_forecast
 from weatherml.forecast.ensemble import format_duration, parse_duration
+from weatherml.forecast.occupied import attributes_of
 from weatherml.state import Channel, spec_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 160
+_MOST_STORIES = 3
 
 
 def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
@@ -71,6 +73,29 @@ def require_new(path: Path, overwrite: bool) -> None:
         raise UserError(f"output {path} exists; choose another path, or pass --overwrite to replace it")
 
 
+def require_begun(output: Path) -> None:
+    """Require that a forecast was begun at `output`, finished or not.
+
+    Raises:
+        UserError: None was.
+    """
+    if not output.exists() and not unfinished_beside(output).exists():
+        raise UserError(f"there is no forecast to resume at {output}; leave --resume out to begin one")
+
+
+def require_same_forecast(output: Path, request: str) -> None:
+    """Require that the finished forecast at `output` is that of a request.
+
+    Raises:
+        UserError: It is another.
+    """
+    if attributes_of(output).get("request") != request:
+        raise UserError(
+            f"output {output} exists and is not this very forecast, so it is not resumed; choose another path, or pass"
+            " --overwrite to replace it"
+        )
+
+
 def is_checkpoint(path: Path) -> bool:
     """Return whether a folder is a model."""
     return (path / "checkpoint.json").exists()
@@ -78,8 +103,13 @@ def is_checkpoint(path: Path) -> bool:
 
 def is_forecast(path: Path) -> bool:
     """Return whether a folder is a forecast store, finished or not."""
+    return (path / "init_time").is_dir() or unfinished_beside(path).is_dir()
+
+
+def unfinished_beside(path: Path) -> Path:
+    """Return where a forecast is made that will be at `path`."""
     path = path.absolute()
-    return (path / "init_time").is_dir() or (path.parent / f".{path.name}{PARTIAL}").is_dir()
+    return path.parent / f".{path.name}{PARTIAL}"
 
 
 def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> xr.DataArray:
@@ -154,14 +184,19 @@ def _describe_prediction(checkpoint: Checkpoint) -> str:
 
 def _describe_forecast(forecast: xr.Dataset) -> dict[str, Any]:
     init, lead = forecast["init_time"].values, forecast["lead_time"].values
+    config = ForecastConfig.model_validate_json(forecast.attrs["forecast_config"])
+    chosen, failed = config.perturbation, list(forecast.attrs.get("failed", ()))
     return {
         "kind": "forecast",
         "init times": f"{len(init)}, {init[0]:.16} to {init[-1]:.16}",
         "lead times": f"{len(lead)}, {format_duration(lead[0])} to {format_duration(lead[-1])}",
-        "members": forecast.sizes.get("number", "statistics of them"),
+        "members": forecast.sizes.get("number", f"statistics of {len(config.member_numbers())}"),
+        "batch": forecast.attrs.get("batch", config.batch),
+        "perturbation": "none" if chosen is None else chosen.model_dump(mode="json"),
         "channels": [str(name) for name in forecast.data_vars],
         "size": forecast.nbytes,
-        "failed": forecast.attrs.get("failed", "none"),
+        "failed": len(failed),
+        **({"first failed": failed[:_MOST_STORIES]} if failed else {}),
         "config": forecast.attrs["forecast_config"],
     }
 

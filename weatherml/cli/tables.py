@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.tree import Tree
 
+from weatherml.cli.progress import console
 from weatherml.data.finding import Finding
 from weatherml.data.statistics import Statistics
 from weatherml.forecast.ensemble import format_duration
@@ -23,6 +24,7 @@ _DIMS = ("bound", "channel", "lead_time")
 _HOUR = np.timedelta64(1, "h")
 _MOST_LEADS = 8
 _MOST_BRANCHES = 48
+_MOST_STORIES = 3
 _out = Console(highlight=False)
 
 
@@ -45,6 +47,16 @@ def print_description(description: Mapping[str, Any], as_json: bool) -> None:
         return
     for key, value in description.items():
         _out.print(f"[bold]{key:<12}[/] {escape(_words(value))}", soft_wrap=True)
+
+
+def print_stopped(stories: Sequence[str]) -> None:
+    """Say beside the results how many members of a forecast stopped, and when and by what the first ones did."""
+    if stories:
+        console.print(f"{len(stories)} members stopped and are missing from then on:")
+    for story in stories[:_MOST_STORIES]:
+        console.print(f"  {escape(story)}", soft_wrap=True)
+    if len(stories) > _MOST_STORIES:
+        console.print(f"  ... and {len(stories) - _MOST_STORIES} more, in the attribute `failed` of the forecast")
 
 
 def print_statistics(statistics: Statistics) -> None:
@@ -129,6 +141,7 @@ def _words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_words(part)}" for key, part in value.items())
     if isinstance(value, list):
-        separator = "\n" + 13 * " " if value and isinstance(value[0], Mapping) else " "
+        is_long = bool(value) and (isinstance(value[0], Mapping) or " " in str(value[0]))
+        separator = "\n" + 13 * " " if is_long else " "
         return separator.join(map(_words, value))
     return str(value)

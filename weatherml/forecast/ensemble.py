@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from weatherml.config import Config
 from weatherml.errors import UserError
@@ -14,6 +14,8 @@ from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.perturbations import AnyPerturbation
 from weatherml.forecast.reduction import StatisticsConfig
 
+_MOST_MEMBERS, _LARGEST_BATCH = 1_000_000, 10_000  # beyond, there is a typing error
+_LONGEST = np.timedelta64(2**63 - 1, "ns")
 _UNITS = {
     "d": np.timedelta64(86_400 * 10**9, "ns"),
     "h": np.timedelta64(3_600 * 10**9, "ns"),
@@ -43,12 +45,12 @@ class ForecastConfig(Config):
 
     lead_time: str = "10d"
     every: str | None = None
-    members: PositiveInt = 1
+    members: int = Field(default=1, gt=0, le=_MOST_MEMBERS)
     numbers: tuple[int, ...] | None = None
     perturbation: AnyPerturbation | None = None
     seed: int = Field(default=0, ge=0, lt=2**32)
     channels: tuple[str, ...] | None = None
-    batch: PositiveInt | None = None
+    batch: int | None = Field(default=None, gt=0, le=_LARGEST_BATCH)
     statistics: StatisticsConfig | None = None
     rounding: PositiveFloat | None = None
     guards: GuardsConfig = GuardsConfig()
@@ -57,10 +59,17 @@ class ForecastConfig(Config):
         """Return the leads that are kept, `timedelta64[ns]` [lead_time]; `time_step` apart unless told otherwise.
 
         Raises:
-            UserError: A duration is not one, or the longest lead is not a multiple of the spacing.
+            UserError: A duration is not one, the longest lead is not a multiple of the spacing, or that is shorter than
+                `time_step`.
         """
         every = time_step if self.every is None else parse_duration(self.every)
         last = parse_duration(self.lead_time)
+        if every < time_step:
+            shortest = format_duration(time_step)
+            raise UserError(
+                f"every {format_duration(every)} cannot be reached by steps of {shortest}; the nearest that can is"
+                f" {shortest}"
+            )
         _require_multiple("lead_time", last, every, "the spacing of outputs")
         return np.arange(1, last // every + 1) * every
 
@@ -74,10 +83,13 @@ class ForecastConfig(Config):
             raise UserError(
                 f"{self.members} members without a perturbation would all be the same; pass perturbation='spherical'"
             )
-        numbers = np.unique(np.arange(self.members) if self.numbers is None else np.array(self.numbers, np.int64))
-        if not len(numbers) or numbers[0] < 0 or numbers[-1] >= self.members:
-            raise UserError(f"numbers must lie in 0 .. {self.members - 1}, got {list(self.numbers or ())}")
-        return numbers
+        if self.numbers is None:
+            return np.arange(self.members)
+        beyond = [number for number in self.numbers if not 0 <= number < self.members]
+        if beyond or not self.numbers:
+            got = beyond[0] if beyond else "none"
+            raise UserError(f"numbers must lie in 0 .. {self.members - 1} of {self.members} members, got {got}")
+        return np.unique(np.array(self.numbers, np.int64))
 
 
 def parse_duration(text: str) -> np.timedelta64:
@@ -89,6 +101,8 @@ def parse_duration(text: str) -> np.timedelta64:
     match = re.fullmatch(r"\s*(\d+)\s*(d|h|min)\s*", text)
     if match is None or int(match[1]) == 0:
         raise UserError(f"duration {text!r} must be a positive whole number with d, h or min, for example '10d'")
+    if int(match[1]) > _LONGEST // _UNITS[match[2]]:
+        raise UserError(f"duration {text!r} is longer than {_LONGEST // _UNITS['d']}d; pass a shorter one")
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -100,10 +114,11 @@ def format_duration(duration: np.timedelta64) -> str:
 
 def _require_multiple(name: str, value: np.timedelta64, unit: np.timedelta64, meaning: str) -> None:
     if value % unit:
-        nearest = max(1, round(value / unit)) * unit
+        below = value // unit
+        nearest = " and ".join(format_duration(count * unit) for count in (below, below + 1) if count)
         raise UserError(
             f"{name} {format_duration(value)} is not a multiple of {meaning}, {format_duration(unit)};"
-            f" the nearest is {format_duration(nearest)}"
+            f" the nearest {'are' if below else 'is'} {nearest}"
         )
 
 

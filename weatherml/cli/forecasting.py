@@ -1,0 +1,82 @@
+"""The verb that makes forecasts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weatherml.errors import UserError
+
+# What the verb needs is imported when it runs, so that `weatherml --help` answers at once.
+
+
+def forecast(
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
+    ] = None,
+    analysis: Annotated[Path | None, typer.Option(help="Store or files that hold the initial times.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Zarr store to write.")] = None,
+    init: Annotated[list[str] | None, typer.Option(help="An initial time; may be given more than once.")] = None,
+    models: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint of another time step: each lead is reached by the fewest steps of them all."),
+    ] = None,
+    lead: Annotated[str | None, typer.Option(help="Longest lead time, for example 168h or 10d.")] = None,
+    every: Annotated[str | None, typer.Option(help="Spacing of the leads that are kept, for example 6h.")] = None,
+    show_plan: Annotated[bool, typer.Option(help="Print which model is called when, and compute nothing.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
+    ] = None,
+    diagnostic: Annotated[
+        list[Path] | None,
+        typer.Option(help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what was interrupted; refused where nothing was begun.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the forecast at the output once the new one is whole.")
+    ] = False,
+) -> None:
+    """Make forecasts from a checkpoint, or from several of different time steps.
+
+    An interrupted forecast goes on where it stopped when the same command runs again. With `--resume` it must have been
+    begun, and a finished one is left as it is, so that a job may be started again and again; with `--overwrite`
+    another forecast, finished or not, gives way.
+
+    Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
+    --lead 10d --set members=20 --set perturbation=spherical -o forecast.zarr`
+    """
+    from weatherml.cli.paths import require_begun, require_same_forecast
+    from weatherml.cli.progress import bar
+    from weatherml.cli.tables import print_itinerary, print_stopped
+    from weatherml.config import apply_overrides, from_mapping
+    from weatherml.data.files import open_files
+    from weatherml.forecast import ForecastConfig, Forecaster
+    from weatherml.forecast.occupied import require_free
+
+    asked = {"lead_time": lead, "every": every}
+    given = {name: value for name, value in asked.items() if value is not None}
+    config = from_mapping(ForecastConfig, apply_overrides(given, settings or []), "--set")
+    forecaster = Forecaster.load(*(checkpoints or []), *(models or []), diagnostics=diagnostic or [])
+    if show_plan:
+        print_itinerary(forecaster.itinerary(config))
+        return
+    if analysis is None or output is None or not init:
+        raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
+    if resume and overwrite:
+        raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")
+    if resume:
+        require_begun(output)
+    else:
+        require_free(output, overwrite)
+    analyses = open_files(analysis)
+    if resume and output.exists():
+        require_same_forecast(output, forecaster.request(analyses, init, config))
+    else:
+        with bar("forecast") as report:
+            made = forecaster.run(analyses, init, config, output, overwrite, report)
+        print_stopped(made.attrs["failed"])
+    print(output)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from weatherml.errors import UserError
-from weatherml.forecast.init_times import to_init_times
+from weatherml.forecast.init_times import require_valid_times, to_init_times
 
 NOON = np.datetime64("2020-01-02T12", "ns")
 
@@ -18,6 +18,13 @@ def test_one_time_may_be_written_in_several_ways(given):
 
 def test_times_rise():
     assert (np.diff(to_init_times(["2020-01-03", "2020", "2020-01-02"])) > 0).all()
+
+
+def test_valid_times_beyond_what_can_be_written_are_refused():
+    days = np.array([1, 90_000], "timedelta64[D]").astype("timedelta64[ns]")
+    require_valid_times(to_init_times(["2010", "2015"]), days)
+    with pytest.raises(UserError, match="a lead_time of 90000d from 2016-01-01T00:00 ends after 2261"):
+        require_valid_times(to_init_times(["2010", "2016"]), days)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from weatherml.forecast.capacity import LARGEST_DEFAULT_BATCH, fitting_batch
 from weatherml.forecast.destination import Destination
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import ForecastConfig
-from weatherml.forecast.init_times import InitTimes, to_init_times
+from weatherml.forecast.init_times import InitTimes, require_valid_times, to_init_times
 from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.lane import Lane
@@ -260,6 +260,7 @@ class Forecaster:
 
     def _layout(self, init_times: np.ndarray, config: ForecastConfig, n_slots: int) -> Layout:
         lead_times, numbers = config.lead_times(self.time_step), config.member_numbers()
+        require_valid_times(init_times, lead_times)
         names = self.output_spec.names if config.channels is None else config.channels
         channels = parse_channels(names)
         for channel in channels:

@@ -27,6 +27,19 @@ def to_init_times(init_time: InitTimes) -> np.ndarray:
     return times
 
 
+def require_valid_times(init_times: np.ndarray, lead_times: np.ndarray) -> None:
+    """Require that the valid times of forecasts, all rising, can be written as `datetime64[ns]`.
+
+    Raises:
+        UserError: The last one cannot.
+    """
+    if init_times[-1] + lead_times[-1] < init_times[-1]:  # integers that wrapped round
+        days = lead_times[-1] // np.timedelta64(1, "D")
+        raise UserError(
+            f"a lead_time of {days}d from {init_times[-1]:.16} ends after the year 2261; pass a shorter one"
+        )
+
+
 def _to_time(value: Any) -> np.datetime64:
     """Return `datetime64[ns]`."""
     try:

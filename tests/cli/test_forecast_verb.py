@@ -73,7 +73,7 @@ def bad_options():
     yield ("--lead", "0h"), "duration '0h' must be a positive whole number"
     yield ("--lead", "week"), "duration 'week' must be a positive whole number"
     yield ("--lead", "1000000d"), "duration '1000000d' is longer than 106751d"
-    yield ("--lead", "100000d"), "a lead_time of 100000d from 2000-01-12T00:00 ends after 2261"
+    yield ("--lead", "100000d"), "a lead_time of 100000d from 2000-01-12T00:00 ends after the year 2261"
     yield ("--every", "4h"), "every 4h cannot be reached by steps of 6h; the nearest that can is 6h"
     yield ("--every", "9h", "--lead", "9h"), "lead 9h cannot be reached by steps of 6h; the nearest that can are 6h and"
     yield ("--every", "24h"), "lead_time 12h is not a multiple of the spacing of outputs, 24h; the nearest is 24h"

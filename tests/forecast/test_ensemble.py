@@ -12,6 +12,7 @@ from weatherml.state import to_array
 HOUR = np.timedelta64(3600 * 10**9, "ns")
 ASKED = dict(lead_time="18h", members=7, perturbation="spherical", batch=3, seed=4)
 
+
 def test_member_alone_is_bit_equal_to_the_same_member_of_the_ensemble(network_forecaster, analysis):
     together = network_forecaster.run(analysis, TIMES[:2], ForecastConfig(**ASKED))
     alone = network_forecaster.run(analysis, TIMES[1], ForecastConfig(**ASKED, numbers=(5,)))

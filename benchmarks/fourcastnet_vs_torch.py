@@ -11,6 +11,7 @@ Step memory is the peak of the calls above what the process holds between them (
 process memory is the whole peak, with libraries, weights and what the compiler leaves.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,36 +22,37 @@ import versus
 class Case:
     name: str
     shape: tuple[int, int]
-    patch: int
+    patch: tuple[int, int]
     channels: int
     width: int
     depth: int
     batch: int
     n_blocks: int = 8
+    mlp_ratio: int = 4
     tolerance: float = 1e-5
 
     @property
     def tokens(self):
-        return self.shape[0] // self.patch, self.shape[1] // self.patch
+        return self.shape[0] // self.patch[0], self.shape[1] // self.patch[1]
 
     def weights(self):
         """Random weights by their published names."""
         rng = np.random.default_rng(0)
-        width, patch, size = self.width, self.patch, self.width // self.n_blocks
+        width, hidden, size = self.width, self.mlp_ratio * self.width, self.width // self.n_blocks
         shapes = {
             "pos_embed": (1, self.tokens[0] * self.tokens[1], width),
-            "patch_embed.proj.weight": (width, self.channels, patch, patch),
+            "patch_embed.proj.weight": (width, self.channels, *self.patch),
             "patch_embed.proj.bias": (width,),
-            "head.weight": (patch * patch * self.channels, width),
+            "head.weight": (math.prod(self.patch) * self.channels, width),
         }
         for i in range(self.depth):
             block = {
                 **{f"norm{n}.{kind}": (width,) for n in (1, 2) for kind in ("weight", "bias")},
                 **{f"filter.w{n}": (2, self.n_blocks, size, size) for n in (1, 2)},
                 **{f"filter.b{n}": (2, self.n_blocks, size) for n in (1, 2)},
-                "mlp.fc1.weight": (4 * width, width),
-                "mlp.fc1.bias": (4 * width,),
-                "mlp.fc2.weight": (width, 4 * width),
+                "mlp.fc1.weight": (hidden, width),
+                "mlp.fc1.bias": (hidden,),
+                "mlp.fc2.weight": (width, hidden),
                 "mlp.fc2.bias": (width,),
             }
             shapes |= {f"blocks.{i}.{name}": shape for name, shape in block.items()}
@@ -63,9 +65,9 @@ class Case:
 
 
 CASES = (
-    Case("180 x 360, patch 4, width 256, batch 1", (180, 360), 4, 20, 256, 4, 1),
-    Case("32 x 64, patch 4, width 128, batch 32", (32, 64), 4, 17, 128, 4, 32),
-    Case("32 x 64, patch 2, width 128, batch 32", (32, 64), 2, 17, 128, 4, 32),
+    Case("180 x 360, patch 4, width 256, batch 1", (180, 360), (4, 4), 20, 256, 4, 1),
+    Case("32 x 64, patch 4, width 128, batch 32", (32, 64), (4, 4), 17, 128, 4, 32),
+    Case("32 x 64, patch 2, width 128, batch 32", (32, 64), (2, 2), 17, 128, 4, 32),
 )
 
 
@@ -75,7 +77,8 @@ def weatherml_operations(case):
     from weatherml.models import FourCastNet, FourCastNetConfig, load_published
 
     def build():
-        sizes = {"patch": case.patch, "width": case.width, "depth": case.depth, "n_blocks": case.n_blocks}
+        names = ("patch", "width", "depth", "n_blocks", "mlp_ratio")
+        sizes = {name: getattr(case, name) for name in names}
         return FourCastNet(FourCastNetConfig(**sizes), case.channels, case.channels, case.shape, rngs=nnx.Rngs(0))
 
     network = nnx.eval_shape(build)

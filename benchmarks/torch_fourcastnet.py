@@ -1,5 +1,7 @@
 """FourCastNet in plain PyTorch, written from the published architecture, to compare with."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -39,20 +41,20 @@ class Filter(nn.Module):
 
 
 class Mlp(nn.Module):
-    def __init__(self, width):
+    def __init__(self, width, hidden):
         super().__init__()
-        self.fc1 = nn.Linear(width, 4 * width)
-        self.fc2 = nn.Linear(4 * width, width)
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, x):
         return self.fc2(functional.gelu(self.fc1(x)))
 
 
 class Block(nn.Module):
-    def __init__(self, width, n_blocks):
+    def __init__(self, width, hidden, n_blocks):
         super().__init__()
         self.norm1, self.norm2 = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
-        self.filter, self.mlp = Filter(width, n_blocks), Mlp(width)
+        self.filter, self.mlp = Filter(width, n_blocks), Mlp(width, hidden)
 
     def forward(self, x):
         x = x + self.filter(self.norm1(x))
@@ -66,14 +68,15 @@ class FourCastNet(nn.Module):
         projection = nn.Conv2d(case.channels, case.width, case.patch, case.patch)
         self.patch_embed = nn.ModuleDict({"proj": projection})
         self.pos_embed = nn.Parameter(torch.empty(1, case.tokens[0] * case.tokens[1], case.width))
-        self.blocks = nn.Sequential(*(Block(case.width, case.n_blocks) for _ in range(case.depth)))
-        self.head = nn.Linear(case.width, case.patch**2 * case.channels, bias=False)
+        blocks = (Block(case.width, case.mlp_ratio * case.width, case.n_blocks) for _ in range(case.depth))
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Linear(case.width, math.prod(case.patch) * case.channels, bias=False)
 
     def forward(self, x):
         grid, patch = self.case.tokens, self.case.patch
         tokens = self.patch_embed["proj"](x).flatten(2).transpose(1, 2) + self.pos_embed
         tokens = self.head(self.blocks(tokens.reshape(len(x), *grid, -1)))
-        pieces = tokens.reshape(len(x), *grid, patch, patch, self.case.channels)
+        pieces = tokens.reshape(len(x), *grid, *patch, self.case.channels)
         return pieces.permute(0, 5, 1, 3, 2, 4).reshape(x.shape)
 
 

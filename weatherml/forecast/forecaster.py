@@ -223,9 +223,10 @@ class Forecaster:
         stream = self._stream(analysis, init_time, config, destination, progress)
         with closing(stream.output):
             stream.run()
-            if stream.is_whole:
+            is_whole = stream.is_whole
+            if is_whole:
                 stream.output.finish()
-            return stream.is_whole
+            return is_whole
 
     def _stream(
         self,

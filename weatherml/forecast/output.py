@@ -97,6 +97,9 @@ class Output(Protocol):
     def drop(self) -> None:
         """Forget what was written since the last end of waves."""
 
+    def has_all(self, n_waves: int) -> bool:
+        """Return whether so many waves, which are all, are whole."""
+
     def finish(self) -> xr.Dataset:
         """Return the forecast once everything is written."""
 
@@ -127,6 +130,10 @@ class MemoryOutput:
 
     def drop(self) -> None:
         """Do nothing: what is written again takes the place of what was there."""
+
+    def has_all(self, n_waves: int) -> bool:
+        """Return whether so many waves, which are all, are whole."""
+        return len(self.done) == n_waves
 
     def finish(self) -> xr.Dataset:
         """Return the forecast."""
@@ -197,6 +204,10 @@ class StoreOutput:
 
     def drop(self) -> None:
         """Do nothing: what is written again takes the place of what was there."""
+
+    def has_all(self, n_waves: int) -> bool:
+        """Return whether so many waves, which are all, are whole."""
+        return self._unfinished.has_all(n_waves)
 
     def finish(self) -> xr.Dataset:
         """Give the store its name, and open it."""

@@ -47,6 +47,10 @@ class MemoryStatistics:
         """Forget what was counted since the last end of waves."""
         self._accumulators.drop()
 
+    def has_all(self, n_waves: int) -> bool:
+        """Return whether so many waves, which are all, are whole."""
+        return len(self.done) == n_waves
+
     def finish(self) -> xr.Dataset:
         """Return the statistics."""
         layout, leads = self._layout, slice(0, len(self._layout.lead_times))
@@ -115,6 +119,10 @@ class StatisticsOutput:
     def drop(self) -> None:
         """Forget what was counted since the last end of waves."""
         self._accumulators.drop()
+
+    def has_all(self, n_waves: int) -> bool:
+        """Return whether so many waves, which are all, are whole."""
+        return self._unfinished.has_all(n_waves)
 
     def finish(self) -> xr.Dataset:
         """Write the statistics of all shares, give the store its name, and open it."""

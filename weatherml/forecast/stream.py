@@ -79,7 +79,7 @@ class Stream:
     @property
     def is_whole(self) -> bool:
         """Whether all waves are written, whoever did it."""
-        return len(self.output.done) == len(self._waves)
+        return self.output.has_all(len(self._waves))
 
     def _has_room(self, n_slots: int) -> bool:
         """Compute and write what is missing, `n_slots` members at a time; return whether memory was large enough."""
@@ -94,7 +94,8 @@ class Stream:
                     if self.progress is not None:
                         self.progress(n_written, n_all)
         except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
+            # Told at once it is RESOURCE_EXHAUSTED; by what was started before, INTERNAL.
+            if "RESOURCE_EXHAUSTED" not in str(error) and "Out of memory" not in str(error):
                 raise
             return False
         return True

@@ -212,6 +212,10 @@ class Unfinished(Generic[RecordT]):
         """Return the waves that are whole, whoever made them."""
         return frozenset(wave for record in self.records().values() for wave in record.waves)
 
+    def has_all(self, n_waves: int) -> bool:
+        """Return whether so many waves, which are all, are whole; or were, and another process has finished."""
+        return not self.folder.exists() or len(self.done()) == n_waves
+
     @contextmanager
     def finishing(self) -> Iterator[bool]:
         """Let one process at a time finish; yield whether that is still to do, and drop the folder afterwards."""

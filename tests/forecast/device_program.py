@@ -1,0 +1,73 @@
+"""A forecast in a process of its own, with as many devices, memory and share of the work as its arguments say.
+
+python device_program.py FOLDER JOB...: each job is `NAME SHARE`, SHARE being one like 0/1.
+"""
+
+import logging
+import resource
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from tiny_forecast import TIMES, make_analysis, make_forecaster, make_network_step
+
+from weatherml.forecast import ForecastConfig
+from weatherml.forecast.destination import Destination
+from weatherml.forecast.unfinished import Share
+
+PERTURBATION = {"name": "combined", "parts": ["spherical", {"name": "sppt", "length": 2000}]}
+ASKED = {"lead_time": "18h", "members": 11, "perturbation": PERTURBATION, "batch": 2, "seed": 4}
+STATISTICS = {"quantiles": (0.2, 0.5), "sketch_size": 4, "maximum": True}
+CONFIGS = {
+    "members": ForecastConfig(**ASKED),
+    "alone": ForecastConfig(**ASKED, numbers=(7,)),
+    "statistics": ForecastConfig(**ASKED, statistics=STATISTICS),
+    "large": ForecastConfig(**ASKED | {"batch": 8}),
+}
+
+
+class Spacious(nnx.Module):
+    """A step of many members that takes far more memory than one of few: 24 MB times the square of their number."""
+
+    def __init__(self):
+        self.step = make_network_step()
+
+    def __call__(self, state, forcing):
+        row = jnp.broadcast_to(state[:, None, 0, 0], (len(state), len(state) * 2**11, 12))
+        _, rows = jax.lax.scan(lambda row, _: (row, row), row, length=255)  # which no compiler foresees
+        waste = rows[jnp.argmax(forcing[0, 0, 0]), :, -1, 0]
+        return self.step(state, forcing) + 0 * waste[:, None, None, None]
+
+
+def run(folder, name, share="0/1", progress=None, step=None):
+    """Make a forecast from two initial times."""
+    forecaster = make_forecaster(step or make_network_step())
+    destination = Destination(Path(folder) / f"{name}.zarr", share=Share.parse(share))
+    return forecaster.run_share(make_analysis(), TIMES[:2], CONFIGS[name], destination, progress)
+
+
+def slowly(done, total):
+    """Say that something is written, and give time to be killed."""
+    print(done, total, flush=True)
+    time.sleep(0.1)
+
+
+def limit_memory(n_bytes):
+    """Leave so much to be taken."""
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + n_bytes,) * 2)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    print(len(jax.devices()), flush=True)
+    if sys.argv[2] == "large":
+        run(sys.argv[1], "members")  # starts all threads, and compiles
+        limit_memory(int(sys.argv[3]))
+        run(sys.argv[1], "large", step=Spacious())
+    else:
+        for job in sys.argv[2:]:
+            run(sys.argv[1], *job.split(), progress=slowly)

@@ -1,0 +1,111 @@
+"""Devices, processes and memory change how a forecast is made, and not one bit of it."""
+
+import os
+import subprocess
+import sys
+
+import device_program
+import pytest
+import xarray as xr
+from tiny_forecast import TIMES, make_analysis, make_forecaster
+
+from weatherml.forecast import open_forecast
+
+
+def start(folder, *words, n_devices=1):
+    flags = f"--xla_force_host_platform_device_count={n_devices}"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    program = [sys.executable, device_program.__file__, folder, *words]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout.readline() == f"{n_devices}\n"
+    return process
+
+
+def end(process):
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return errors
+
+
+def kill_after(process, n_lines):
+    for _ in range(n_lines):
+        process.stdout.readline()
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The forecasts of one device in one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    for name in ("members", "statistics"):
+        assert device_program.run(folder, name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory):
+    """Those of eight devices, of which the last have nothing to do in the second round."""
+    folder = tmp_path_factory.mktemp("eight")
+    end(start(folder, "members 0/1", "statistics 0/1", "alone 0/1", n_devices=8))
+    return folder
+
+
+def opened(folder, name):
+    return open_forecast(folder / f"{name}.zarr").load()
+
+
+@pytest.mark.parametrize("name", ["members", "statistics"])
+def test_eight_devices_give_the_bits_of_one(alone, eight, name):
+    xr.testing.assert_identical(opened(eight, name), opened(alone, name))
+
+
+def test_a_member_alone_on_eight_devices_is_that_of_the_ensemble_on_one(alone, eight):
+    expected = opened(alone, "members").sel(number=[7])
+    xr.testing.assert_equal(opened(eight, "alone"), expected)
+
+
+@pytest.mark.parametrize("name", ["members", "statistics"])
+def test_a_forecast_that_was_killed_on_three_devices_goes_on_with_one(alone, tmp_path, name):
+    kill_after(start(tmp_path, f"{name} 0/1", n_devices=3), 2)
+    assert device_program.run(tmp_path, name)
+    xr.testing.assert_identical(
+        opened(tmp_path, name).drop_attrs(deep=False), opened(alone, name).drop_attrs(deep=False)
+    )
+
+
+def test_processes_that_run_at_once_make_a_forecast_together(alone, tmp_path):
+    others = [start(tmp_path, f"members {index}/3", f"statistics {index}/3") for index in (1, 2)]
+    wholes = [device_program.run(tmp_path, name, "0/3") for name in ("members", "statistics")]
+    for process in others:
+        end(process)
+    assert (tmp_path / "members.zarr").exists() and isinstance(wholes[0], bool)
+    xr.testing.assert_identical(opened(tmp_path, "members"), opened(alone, "members"))
+    found, expected = opened(tmp_path, "statistics"), opened(alone, "statistics")
+    xr.testing.assert_identical(found["temperature_maximum"], expected["temperature_maximum"])
+    xr.testing.assert_allclose(found["temperature_mean"], expected["temperature_mean"], rtol=1e-6)
+
+
+def test_a_share_that_was_killed_is_made_by_others(alone, tmp_path):
+    assert not device_program.run(tmp_path, "members", "0/2")
+    kill_after(start(tmp_path, "members 1/2"), 1)
+    assert not (tmp_path / "members.zarr").exists()
+    assert device_program.run(tmp_path, "members")
+    xr.testing.assert_identical(opened(tmp_path, "members"), opened(alone, "members"))
+
+
+def test_members_that_do_not_fit_go_on_in_smaller_batches(tmp_path):
+    """For want of memory, not by a pretended error; as had the smaller batch been asked for."""
+    errors = end(start(tmp_path, "large", str(1000 * 2**20)))
+    assert "out of memory; the forecast goes on as with batch=4" in errors
+    smaller = device_program.CONFIGS["large"].model_copy(update={"batch": 4})
+    forecaster = make_forecaster(device_program.Spacious())
+    expected = forecaster.run(make_analysis(), TIMES[:2], smaller)
+    xr.testing.assert_equal(opened(tmp_path, "large"), expected)
+
+
+def test_the_batch_is_the_largest_that_compiled_programs_say_fits(monkeypatch):
+    forecaster = make_forecaster(device_program.Spacious())
+    config = device_program.CONFIGS["large"].model_copy(update={"batch": None, "lead_time": "6h"})
+    monkeypatch.setattr("weatherml.forecast.forecaster.device_room", lambda device: 1400 * 2**20)
+    assert forecaster.run(make_analysis(), TIMES[0], config).attrs["batch"] == 5

@@ -250,13 +250,19 @@ def _variable(
     own = spec.variables[name]
     if not own:
         return dims, array[..., spec.channels.index(Channel(name)), :, :]
-    positions = [spec.channels.index(Channel(name, level)) for level in own]
+    fields = array[..., _as_slice([spec.channels.index(Channel(name, level)) for level in own]), :, :]
     leveled_dims = (*dims[:-2], "level", *dims[-2:])
     if list(own) == levels:
-        return leveled_dims, array[..., positions, :, :]
+        return leveled_dims, fields
     field = np.full((*array.shape[:-3], len(levels), *spec.grid.shape), np.nan, np.float32)
-    field[..., [levels.index(level) for level in own], :, :] = array[..., positions, :, :]
+    field[..., [levels.index(level) for level in own], :, :] = fields
     return leveled_dims, field
+
+
+def _as_slice(positions: list[int]) -> list[int] | slice:
+    """Return positions that follow each other as a slice, which takes a view and no copy."""
+    first, last = positions[0], positions[-1]
+    return slice(first, last + 1) if positions == list(range(first, last + 1)) else positions
 
 
 def _field(dataset: xr.Dataset, channel: Channel) -> xr.DataArray:

@@ -10,10 +10,11 @@ from jax import Array
 
 from weatherml.forecast.ensemble import member_keys
 from weatherml.forecast.physical import Units
+from weatherml.forecast.random_maps import Draws
 from weatherml.forecast.rollout import Told, to_physical
 from weatherml.forecast.route import Route
 from weatherml.forecast.schedule import Burst
-from weatherml.forecast.tendencies import TendencyNoise
+from weatherml.forecast.tendencies import StochasticTendencies, TendencyNoise
 from weatherml.forecast.trajectory import Programs, Trajectory, join, tree_bytes
 from weatherml.forecast.waves import Wave
 
@@ -46,16 +47,8 @@ class Lane:
         init_times, numbers = self.route.seats(wave, n_slots)
         states = self.route.initial_states(init_times, numbers)
         members = self.programs.rules.guards.begin(jax.device_put(states, self.device), self.route.terms(init_times))
-        return Voyage(self, wave, Trajectory(self.programs, members), self._noise(init_times, numbers))
-
-    def _noise(self, init_times: np.ndarray, numbers: np.ndarray) -> TendencyNoise | None:
-        """Return what perturbs every step of members, from their initial times and numbers `[batch]`."""
-        tendencies = self.programs.rules.tendencies
-        if tendencies is None:
-            return None
-        ticks = range(1, self.route.itinerary.plan.leads[-1] + 1)
-        keys = [member_keys(self.route.config.seed, init_times, numbers, tick) for tick in ticks]
-        return TendencyNoise(tendencies, jax.device_put(jnp.stack(keys), self.device), numbers)
+        chance = Chance(self.programs.rules.tendencies, self.route, init_times, numbers)
+        return Voyage(self, wave, Trajectory(self.programs, members), chance)
 
     def device_bytes(self, n_slots: int) -> tuple[int, int]:
         """Return the memory that a wave takes: what any batch does, and what `n_slots` members add.
@@ -66,29 +59,65 @@ class Lane:
         init_times = np.full(n_slots, route.layout.init_times[0])
         states = jax.ShapeDtypeStruct((n_slots, *route.normalizer.spec.shape), np.float32)  # type: ignore[no-untyped-call]
         members = jax.eval_shape(self.programs.rules.guards.begin, states, route.terms(init_times))
-        noise = self._noise(init_times, np.arange(n_slots))
+        chance = Chance(self.programs.rules.tendencies, route, init_times, np.arange(n_slots))
         fixed = tree_bytes((self.programs.weights, self.programs.rules))
         totals = [
-            self.programs.compiled_bytes(burst, members, self.told(burst, init_times, noise))
-            for burst in self.programs.kinds
+            self.programs.compiled_bytes(burst, members, self.told(burst, chance)) for burst in self.programs.kinds
         ]
         # Beside the program that runs: states that others start from, and a chunk that is being written.
         waiting = (route.itinerary.plan.peak_states - 1) * tree_bytes(members)
         return fixed, max(totals) - fixed + waiting + 2 * route.layout.chunk_bytes
 
-    def told(self, burst: Burst, init_times: np.ndarray, noise: TendencyNoise | None) -> Told:
+    def told(self, burst: Burst, chance: "Chance") -> Told:
         """Return what the calls of a burst are told; filled up to what its program has room for."""
-        route = self.route
+        route, init_times = self.route, chance.init_times
         ends = np.resize(burst.starts + burst.step, (self.programs.capacity(burst), burst.n_calls))
         told = Told(
-            forcing=jnp.asarray(route.forcing(burst, init_times)),
-            terms=jnp.asarray(route.terms(init_times + route.itinerary.unit * ends[..., None])),
-            ticks=jnp.asarray(ends, jnp.int32),
-            remaining=jnp.full(ends.shape, route.remaining(burst), jnp.float32),
-            patterns=None if noise is None else noise.during(ends),
+            forcing=route.forcing(burst, init_times),
+            terms=route.terms(init_times + route.itinerary.unit * ends[..., None]),
+            ticks=ends.astype(np.int32),
+            remaining=np.full(ends.shape, route.remaining(burst), np.float32),
+            patterns=chance.patterns(ends),
+            draws=chance.draws(ends) if route.itinerary.model(burst).is_told_maps else None,
         )
         placed: Told = jax.device_put(told, self.device)
         return placed
+
+
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """What befalls the members of a batch by chance, from their keys alone.
+
+    Attributes:
+        tendencies: Perturbs the change over every step; None where nothing does. It lies where patterns are made.
+        route: What is asked for.
+        init_times: `datetime64` [batch].
+        numbers: Of the members [batch].
+    """
+
+    tendencies: StochasticTendencies | None
+    route: Route
+    init_times: np.ndarray
+    numbers: np.ndarray
+
+    def patterns(self, ends: np.ndarray) -> Array | None:
+        """Return the patterns of steps that end at some ticks `[output, step]`, `[output, step, batch, lat, lon]`."""
+        return None if self._noise is None else self._noise.during(ends)
+
+    def draws(self, ends: np.ndarray) -> Draws | None:
+        """Return what random maps are drawn from in those steps."""
+        perturbation = self.route.config.perturbation
+        if perturbation is None or perturbation.map_scale is None:
+            return None
+        return Draws.at(ends, self.route.config.seed, self.init_times, self.numbers, perturbation.map_scale)
+
+    @cached_property
+    def _noise(self) -> TendencyNoise | None:
+        if self.tendencies is None:
+            return None
+        ticks = range(1, self.route.itinerary.plan.leads[-1] + 1)
+        keys = [member_keys(self.route.config.seed, self.init_times, self.numbers, tick) for tick in ticks]
+        return TendencyNoise(self.tendencies, jnp.stack(keys), self.numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,19 +128,18 @@ class Voyage:
         lane: Where.
         wave: Who.
         trajectory: How far they are.
-        noise: What perturbs every step; None where nothing does.
+        chance: What befalls them.
     """
 
     lane: Lane
     wave: Wave
     trajectory: Trajectory
-    noise: TendencyNoise | None
+    chance: Chance
 
     def advance(self, position: int) -> list[Array]:
         """Return the next chunk in SI units, for each block of the wave `[output, number, channel, lat, lon]`."""
         route, bursts = self.lane.route, self.lane.programs.chunks[position]
-        init_times, _ = route.seats(self.wave, self.trajectory.n_slots)
-        kept = join([self.trajectory.advance(b, self.lane.told(b, init_times, self.noise)) for b in bursts], bursts)
+        kept = join([self.trajectory.advance(burst, self.lane.told(burst, self.chance)) for burst in bursts], bursts)
         leads = route.chunks[position]
         lead_times = route.layout.lead_times[leads.start : leads.stop]
         pieces = []

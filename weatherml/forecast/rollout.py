@@ -12,10 +12,15 @@ from jax import Array
 
 from weatherml.forecast.guards import Guards, Members
 from weatherml.forecast.physical import Units
+from weatherml.forecast.random_maps import Draws
 from weatherml.forecast.tendencies import StochasticTendencies
 
-CHUNK_BYTES = 64 * 2**20
-"""Size of the outputs that leave the device at once: small against any memory, large against the cost of one call."""
+CHUNK_BYTES = 16 * 2**20
+"""Size of the outputs that leave the device at once.
+
+So small that writing overlaps with computing, and that the heap does not fall to pieces; large against the cost of one
+call (benchmarks/rollout_vs_torch.md).
+"""
 
 
 def outputs_per_chunk(n_outputs: int, output_bytes: int) -> int:
@@ -50,6 +55,7 @@ class Told:
         ticks: That time in ticks of the plan, int32 `[...]`.
         remaining: Share of the departure from the reference that relaxation leaves, `[...]`.
         patterns: Of tendencies, `[..., batch, lat, lon]`; None where nothing perturbs them.
+        draws: Of random maps; None where a model is told none.
     """
 
     forcing: Array | np.ndarray
@@ -57,6 +63,7 @@ class Told:
     ticks: Array | np.ndarray
     remaining: Array | np.ndarray
     patterns: Array | None
+    draws: Draws | None
 
 
 @partial(jax.jit, static_argnames=("graph", "keep"), donate_argnames="members")
@@ -90,7 +97,7 @@ def advance(
     step, diagnostics = cast(Any, nnx.merge(graph, weights))
 
     def one_step(members: Members, told: Told) -> tuple[Members, None]:
-        following = step(members.states, told.forcing)
+        following = step(members.states, told.forcing, *(() if told.draws is None else (told.draws,)))
         if rules.tendencies is not None and told.patterns is not None:
             following = rules.tendencies(members.states, following, told.patterns)
         return rules.guards(members, following * told.remaining, told.terms, told.ticks), None

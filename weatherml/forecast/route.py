@@ -13,6 +13,7 @@ from weatherml.forecast.ensemble import ForecastConfig, format_duration, parse_d
 from weatherml.forecast.guards import Failure, Guards, describe_failure
 from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.itinerary import Itinerary
+from weatherml.forecast.noise_conditioned import require_random_maps
 from weatherml.forecast.output import Layout
 from weatherml.forecast.physical import Units, terms_at
 from weatherml.forecast.rollout import Rules, rounding_quantum
@@ -35,7 +36,8 @@ class Route:
         diagnostics: Those of which something is kept.
 
     Raises:
-        UserError: The configuration names what the state lacks, or a duration that is none.
+        UserError: The configuration names what the state lacks, a duration that is none, or random maps for models that
+            are told none.
     """
 
     itinerary: Itinerary
@@ -47,6 +49,8 @@ class Route:
 
     def __post_init__(self) -> None:
         _ = self.rules, self._relaxation
+        if self.config.perturbation is not None and self.config.perturbation.map_scale is not None:
+            require_random_maps(self.itinerary.models)
 
     @cached_property
     def programs(self) -> Programs:

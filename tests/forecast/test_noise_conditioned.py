@@ -1,0 +1,94 @@
+"""Forecasts by noise-conditioned models: random maps of each member's own, and the control as if there were none."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny_forecast import SPEC, TIME_STEP, TIMES, make_analysis, make_forecaster, make_model, make_statistics
+
+from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.data.forcings import Forcings
+from weatherml.data.normalization import Normalizer
+from weatherml.errors import UserError
+from weatherml.forecast import ForecastConfig, Forecaster
+from weatherml.forecast.ensemble import member_keys
+from weatherml.forecast.random_maps import Draws
+from weatherml.models import NoiseMapsConfig
+from weatherml.state import to_array
+
+ASKED = {"lead_time": "18h", "members": 5, "perturbation": "noise_conditioned", "batch": 2, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    model = make_model().model_copy(update={"noise": NoiseMapsConfig(lengths=(2000.0, 500.0))})
+    forcings = Forcings(("insolation", "latitude"), SPEC.grid, TIME_STEP)
+    return Checkpoint.initialize(model, forcings, Normalizer(make_statistics()), Provenance({}, "none"), seed=0)
+
+
+@pytest.fixture(scope="module")
+def conditioned(checkpoint):
+    return Forecaster.from_checkpoint(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def together(conditioned):
+    return fields(conditioned)
+
+
+def fields(forecaster, **asked):
+    return to_array(forecaster.run(make_analysis(), TIMES[0], ForecastConfig(**ASKED | asked)), SPEC)[0]
+
+
+def test_members_differ_from_the_first_step_on(together):
+    for number in range(1, 5):
+        others = [other for other in range(5) if other != number]
+        assert all(np.nanmax(abs(together[0, number] - together[0, other])) > 1e-3 for other in others)
+
+
+def test_control_is_told_nothing(conditioned, together):
+    plain = fields(conditioned, perturbation=None, members=1)
+    np.testing.assert_array_equal(together[:, :1], plain)
+
+
+def test_members_are_those_of_steps_by_hand(checkpoint, together):
+    """The maps of member 3 at tick k are drawn from its key of that tick."""
+    step, maps, normalizer = checkpoint.build_step(), checkpoint.build_noise(), checkpoint.normalizer
+    state = normalizer.normalize(to_array(make_analysis().isel(time=[0]), SPEC), TIMES[:1])
+    for tick in (1, 2, 3):
+        keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(member_keys(3, TIMES[:1], np.array([3]), tick))
+        forcing = checkpoint.forcings.at(TIMES[:1] + (tick - 1) * TIME_STEP)
+        state = step(jnp.asarray(state), jnp.asarray(forcing), noise=maps.draw(keys))
+    expected = normalizer.denormalize(np.asarray(state), TIMES[:1] + 3 * TIME_STEP)[0]
+    np.testing.assert_allclose(together[2, 3], expected, rtol=2e-6, equal_nan=True)
+
+
+def test_member_alone_is_bit_equal_to_the_same_member_of_the_ensemble(conditioned, together):
+    np.testing.assert_array_equal(fields(conditioned, numbers=(3,)), together[:, 3:4])
+
+
+def test_scale_multiplies_the_maps(conditioned, together):
+    np.testing.assert_array_equal(
+        fields(conditioned, perturbation={"name": "noise_conditioned", "scale": 0.0})[:, 2:3], together[:, :1]
+    )
+
+
+def test_maps_and_initial_noise_combine(conditioned, together):
+    both = fields(conditioned, perturbation={"name": "combined", "parts": ["spherical", "noise_conditioned"]})
+    noise = fields(conditioned, perturbation="spherical")
+    np.testing.assert_array_equal(both[:, 0], together[:, 0])
+    assert np.nanmax(abs(both[:, 2] - noise[:, 2])) > 1e-3
+    assert np.nanmax(abs(both[:, 2] - together[:, 2])) > 1e-3
+
+
+def test_models_without_maps_are_refused():
+    with pytest.raises(UserError, match="the model of 6h steps is told no random maps"):
+        fields(make_forecaster())
+
+
+def test_draws_of_a_tick_are_the_same_whatever_else_is_drawn():
+    ticks = np.array([[2, 5], [7, 9]])
+    many = Draws.at(ticks, 1, TIMES[[0, 1, 1]], np.array([0, 4, 7]), 0.5)
+    one = Draws.at(np.array([[7]]), 1, TIMES[[1]], np.array([4]), 0.5)
+    assert (jax.random.key_data(many.keys[1, 0, 1]) == jax.random.key_data(one.keys[0, 0, 0])).all()
+    np.testing.assert_array_equal(many.scale[1, 0], [0, 0.5, 0.5])

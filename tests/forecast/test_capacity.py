@@ -1,7 +1,11 @@
 """The batch that fits: the largest whose needs are met, with few looks at what it needs."""
 
+import jax
+import numpy as np
 import pytest
+from tiny_forecast import SPEC, TIMES, make_analysis, make_forecaster, make_network_step
 
+from weatherml.forecast import ForecastConfig, rollout
 from weatherml.forecast.capacity import fitting_batch
 
 
@@ -22,3 +26,13 @@ def test_needs_that_do_not_shrink_in_proportion_are_looked_at_again():
     looked = []
     assert fitting_batch(8, lambda n: (looked.append(n) or 0, n + 2), 5) == 2
     assert looked == [8, 4, 2]
+
+
+def test_programs_that_told_what_they_need_are_not_compiled_again(caplog, monkeypatch):
+    monkeypatch.setattr(rollout, "CHUNK_BYTES", 2 * 4 * 3 * int(np.prod(SPEC.shape)))
+    config = ForecastConfig(lead_time="30h", members=3, perturbation="gaussian")
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        found = make_forecaster(make_network_step()).run(make_analysis(), TIMES[:2], config)
+    compiled = [line for line in caplog.messages if "Finished XLA compilation of jit(advance)" in line]
+    assert found.attrs["batch"] == 3
+    assert len(compiled) == 1

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +47,8 @@ class Lane:
         """Return a wave at its initial times."""
         init_times, numbers = self.route.seats(wave, n_slots)
         states = self.route.initial_states(init_times, numbers)
-        members = self.programs.rules.guards.begin(jax.device_put(states, self.device), self.route.terms(init_times))
+        begun = self.programs.rules.guards.begin(jax.device_put(states, self.device), self.route.terms(init_times))
+        members = jax.device_put(begun, self.device)  # what is not committed to it would be compiled for once more
         chance = Chance(self.programs.rules.tendencies, self.route, init_times, numbers)
         return Voyage(self, wave, Trajectory(self.programs, members), chance)
 
@@ -57,8 +59,9 @@ class Lane:
         """
         route = self.route
         init_times = np.full(n_slots, route.layout.init_times[0])
-        states = jax.ShapeDtypeStruct((n_slots, *route.normalizer.spec.shape), np.float32)  # type: ignore[no-untyped-call]
-        members = jax.eval_shape(self.programs.rules.guards.begin, states, route.terms(init_times))
+        states = self._abstract(jnp.float32, (n_slots, *route.normalizer.spec.shape))
+        begun = jax.eval_shape(self.programs.rules.guards.begin, states, route.terms(init_times))
+        members = jax.tree.map(lambda array: self._abstract(array.dtype, array.shape), begun)
         chance = Chance(self.programs.rules.tendencies, route, init_times, np.arange(n_slots))
         fixed = tree_bytes((self.programs.weights, self.programs.rules))
         totals = [
@@ -67,6 +70,10 @@ class Lane:
         # Beside the program that runs: states that others start from, and a chunk that is being written.
         waiting = (route.itinerary.plan.peak_states - 1) * tree_bytes(members)
         return fixed, max(totals) - fixed + waiting + 2 * route.layout.chunk_bytes
+
+    def _abstract(self, dtype: Any, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+        place = jax.sharding.SingleDeviceSharding(self.device)
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=place)  # type: ignore[no-untyped-call]
 
     def told(self, burst: Burst, chance: "Chance") -> Told:
         """Return what the calls of a burst are told; filled up to what its program has room for."""

@@ -1,18 +1,32 @@
 """Forecasts by noise-conditioned models: random maps of each member's own, and the control as if there were none."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_forecast import SPEC, TIME_STEP, TIMES, make_analysis, make_forecaster, make_model, make_statistics
+from tiny_forecast import (
+    SPEC,
+    TIME_STEP,
+    TIMES,
+    NoisyAdvection,
+    make_analysis,
+    make_forecaster,
+    make_model,
+    make_statistics,
+)
 
 from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.config import from_mapping
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, Forecaster
+from weatherml.forecast import ForecastConfig, Forecaster, NoiseConditionedConfig
+from weatherml.forecast.calibration import fit
 from weatherml.forecast.ensemble import member_keys
-from weatherml.forecast.random_maps import Draws
+from weatherml.forecast.model import Model
+from weatherml.forecast.random_maps import ConditionedStep, Draws
 from weatherml.models import NoiseMapsConfig
 from weatherml.state import to_array
 
@@ -73,17 +87,74 @@ def test_scale_multiplies_the_maps(conditioned, together):
     )
 
 
-def test_maps_and_initial_noise_combine(conditioned, together):
-    both = fields(conditioned, perturbation={"name": "combined", "parts": ["spherical", "noise_conditioned"]})
-    noise = fields(conditioned, perturbation="spherical")
-    np.testing.assert_array_equal(both[:, 0], together[:, 0])
-    assert np.nanmax(abs(both[:, 2] - noise[:, 2])) > 1e-3
-    assert np.nanmax(abs(both[:, 2] - together[:, 2])) > 1e-3
+def test_maps_and_initial_noise_combine():
+    """Of a step that is linear in both they add up, and the factor of the sum is that of its parts."""
+    step = ConditionedStep(NoisyAdvection(), NoiseMapsConfig().build(SPEC.grid))
+    forecaster = make_forecaster(step)
+    forecaster = replace(forecaster, models=(replace(forecaster.models[0], is_told_maps=True),))
+    maps, noise, both = (
+        fields(forecaster, perturbation=perturbation)
+        for perturbation in (
+            {"name": "noise_conditioned", "scale": 0.5},
+            {"name": "spherical", "scale": 0.05},
+            {"name": "combined", "scale": 0.5, "parts": ["spherical", "noise_conditioned"]},
+        )
+    )
+    expected = maps + noise - maps[:, :1]
+    assert np.nanmax(abs(expected - noise)) > 1 and np.nanmax(abs(expected - maps)) > 1
+    np.testing.assert_allclose(both, expected, rtol=2e-5)
+
+
+def test_models_of_several_steps_and_units_are_told_maps_of_their_own(checkpoint, together):
+    own = make_statistics()
+    statistics = replace(own, mean=own.mean + 3, std=1.5 * own.std, time_step=2 * TIME_STEP)
+    forcings = Forcings(("insolation", "latitude"), SPEC.grid, 2 * TIME_STEP)
+    long = replace(checkpoint, normalizer=Normalizer(statistics), forcings=forcings)
+    models = tuple(Model.from_checkpoint(each, checkpoint.normalizer) for each in (checkpoint, long))
+    found = fields(Forecaster(models, checkpoint.normalizer), every="18h")[0, 3]
+    state, tick = to_array(make_analysis().isel(time=[0]), SPEC), 0
+    for each, n_steps in ((long, 2), (checkpoint, 1)):
+        begin, tick = TIMES[:1] + tick * TIME_STEP, tick + n_steps
+        keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(member_keys(3, TIMES[:1], np.array([3]), tick))
+        noise, forcing = each.build_noise().draw(keys), each.forcings.at(begin)
+        following = each.build_step()(each.normalizer.normalize(state, begin), forcing, noise=noise)
+        state = each.normalizer.denormalize(np.asarray(following), begin + each.time_step)
+    np.testing.assert_allclose(found, state[0], rtol=1e-5)
 
 
 def test_models_without_maps_are_refused():
     with pytest.raises(UserError, match="the model of 6h steps is told no random maps"):
         fields(make_forecaster())
+
+
+@pytest.mark.parametrize(
+    ("perturbation", "message"),
+    [
+        ({"name": "noise_conditioned", "amplitude": {"t850": 2}}, "amplitude is of channels"),
+        ({"name": "combined", "parts": ["noise_conditioned"], "amplitude": {"t850": 2}}, "amplitude is of channels"),
+        ({"name": "combined", "parts": ["noise_conditioned", "noise_conditioned"]}, "parts has 2 that tell models"),
+    ],
+)
+def test_what_random_maps_do_not_have_is_refused(perturbation, message):
+    with pytest.raises(UserError, match=message) as caught:
+        from_mapping(ForecastConfig, {"members": 2, "perturbation": perturbation})
+    assert "\n" not in str(caught.value)
+
+
+def test_configuration_survives_json():
+    config = ForecastConfig(members=2, perturbation=NoiseConditionedConfig(scale=0.7))
+    assert ForecastConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_calibration_fits_the_scale_and_no_amplitude():
+    ratios, trials = np.linspace(0.5, 2, SPEC.n_channels), []
+
+    def judge(perturbation):
+        return dict(zip(SPEC.names, ratios * perturbation.scale, strict=True))
+
+    best = fit(judge, NoiseConditionedConfig(scale=2.0), SPEC, 3, trials.append)
+    assert best.perturbation.scale == pytest.approx(1 / np.exp(np.log(ratios).mean()), rel=0.05)
+    assert all(trial.perturbation.amplitude == () for trial in trials)
 
 
 def test_draws_of_a_tick_are_the_same_whatever_else_is_drawn():

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 from docs_page import run_python
-from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, make_statistics, plausible
+from tiny_forecast import SPEC, TIME_STEP, TIMES, NoisyAdvection, make_statistics, plausible
 
 from weatherml.checkpoint import Provenance
 from weatherml.config import from_mapping
@@ -18,23 +18,26 @@ from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.initial import InitialStates
 from weatherml.forecast.model import Model
 from weatherml.forecast.perturbations import registry
+from weatherml.forecast.random_maps import ConditionedStep
 from weatherml.grid import LatLonGrid
+from weatherml.models import NoiseMapsConfig
 from weatherml.state import StateSpec, to_array, to_dataset
 
 POLES = StateSpec(SPEC.channels, LatLonGrid.regular(7, 10))
 EVERY = pytest.mark.parametrize("name", list(registry))
+EVERY_BY_CHANNEL = pytest.mark.parametrize("name", [name for name in registry if name != "noise_conditioned"])
 INIT_TIME = TIMES[7]
 PARTS = {"combined": {"parts": ["spherical", "sppt"]}}
 
 
 def make_polar_forecaster():
-    """Advection, which is linear and keeps channels apart, on a grid with poles; every cell of sst but 6 is valid."""
+    """Advection, linear in states and maps and apart by channel, with poles; every cell of sst but 6 is valid."""
     valid = np.ones(POLES.shape, bool)
     valid[-1, 2:4, 3:6] = False
     statistics = dataclasses.replace(make_statistics(), spec=POLES, valid=valid)
-    model = Model(
-        Advection(), TIME_STEP, Forcings(("insolation", "latitude"), POLES.grid, TIME_STEP), Provenance({}, "none")
-    )
+    step = ConditionedStep(NoisyAdvection(), NoiseMapsConfig(lengths=(1500,)).build(POLES.grid))
+    forcings = Forcings(("insolation", "latitude"), POLES.grid, TIME_STEP)
+    model = Model(step, TIME_STEP, forcings, Provenance({}, "none"), is_told_maps=True)
     return Forecaster((model,), Normalizer(statistics))
 
 
@@ -106,7 +109,7 @@ def test_scale_is_linear(name):
     np.testing.assert_allclose(large[1:] - large[0], expected, atol=0.01 * np.nanmax(np.abs(expected)))
 
 
-@EVERY
+@EVERY_BY_CHANNEL
 def test_amplitude_of_zero_spares_a_channel_and_no_other(name):
     members = run(name, amplitude={"temperature": 0.0, "t500": 1.0})
     differs = np.nanmax(np.abs(members[1:] - members[0]), axis=(0, 1, 3, 4)) > 1e-3
@@ -163,7 +166,7 @@ def test_file_names_a_perturbation_and_its_parameters():
     assert config.perturbation == SphericalConfig(length=800, amplitude={"t850": 2.0})
 
 
-@EVERY
+@EVERY_BY_CHANNEL
 def test_configuration_survives_json(name):
     asked = {"members": 3, "perturbation": configure(name, scale=0.05, amplitude={"z": 0.5})}
     config = from_mapping(ForecastConfig, asked)
@@ -187,7 +190,7 @@ def test_unknown_perturbation_or_parameter_is_refused(perturbation, message):
     assert "\n" not in str(caught.value)
 
 
-@EVERY
+@EVERY_BY_CHANNEL
 @pytest.mark.parametrize(("channel", "hint"), [("tempreature", "did you mean 'temperature'"), ("q700", "known: ")])
 def test_amplitude_of_what_the_state_lacks_is_one_line_before_anything_is_written(name, channel, hint, tmp_path):
     config = from_mapping(ForecastConfig, {"members": 2, "perturbation": configure(name, amplitude={channel: 0.5})})

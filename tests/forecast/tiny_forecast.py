@@ -33,6 +33,14 @@ class Advection(nnx.Module):
         return self.damping[...] * jnp.roll(state, 1, axis=-1) + 0.1 * forcing[:, :1]
 
 
+class NoisyAdvection(Advection):
+    """Adds a random map to every channel, too."""
+
+    def __call__(self, state, forcing, noise=None):
+        moved = super().__call__(state, forcing)
+        return moved if noise is None else moved + 0.3 * noise[:, :1]
+
+
 class Echo(nnx.Module):
     """Forgets the state: the first forcing is the next state of all channels."""
 

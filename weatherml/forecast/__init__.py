@@ -11,6 +11,7 @@ from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.lagged import LaggedConfig
 from weatherml.forecast.multi_model import forecast_in_turn
 from weatherml.forecast.noise import GaussianConfig, PerlinConfig, SphericalConfig
+from weatherml.forecast.noise_conditioned import NoiseConditionedConfig
 from weatherml.forecast.output import open_forecast
 from weatherml.forecast.perturbations import PerturbationConfig
 from weatherml.forecast.reduction import StatisticsConfig
@@ -25,6 +26,7 @@ __all__ = [
     "GaussianConfig",
     "GuardsConfig",
     "LaggedConfig",
+    "NoiseConditionedConfig",
     "PerlinConfig",
     "PerturbationConfig",
     "SphericalConfig",

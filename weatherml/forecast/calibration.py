@@ -55,7 +55,7 @@ def calibrate(
     n_rounds: int = 3,
     report: Report = lambda trial: None,
 ) -> Trial:
-    """Fit `scale`, then `amplitude`, so that spread over error is near 1 at the longest lead.
+    """Fit `scale`, then `amplitude` where there is one, so that spread over error is near 1 at the longest lead.
 
     Args:
         forecaster: Makes the ensembles.
@@ -122,7 +122,8 @@ def fit(
 
     base = np.log(start.sizes(spec)[is_fitted])
     shift, slope = _solve(lambda shift: log_ratios(base + shift).mean(keepdims=True), np.zeros(1), np.ones(1), n_rounds)
-    _solve(log_ratios, base + shift, np.broadcast_to(slope, base.shape), n_rounds)
+    if start.map_scale is None:  # random maps have no channels
+        _solve(log_ratios, base + shift, np.broadcast_to(slope, base.shape), n_rounds)
     return min(trials.values(), key=lambda trial: trial.error)
 
 

@@ -283,3 +283,28 @@ def test_info_tells_how_many_members_statistics_are_of(words, tmp_path):
     described = json.loads(done("info", tmp_path / "f.zarr", "--json"))
     assert described["members"] == "statistics of 3" and described["failed"] == 0
     assert "first failed" not in described
+
+
+def test_shares_make_the_forecast_and_a_member_alone_is_that_of_it(words, tmp_path):
+    ensemble = ("--set", "members=4", "--set", "batch=1", "--set", SPHERICAL)
+    output = tmp_path / "f.zarr"
+    said = done(*words(output, *ensemble, "--share", "1/2"))
+    assert f"share 1/2 is written; {output} appears when all shares are" in said
+    assert not output.exists()
+    assert done(*words(output, *ensemble, "--share", "0/2")).strip().endswith(str(output))
+    done(*words(tmp_path / "alone.zarr", *ensemble, "--member", "2"))
+    alone = open_forecast(tmp_path / "alone.zarr").load()
+    xr.testing.assert_equal(alone, open_forecast(output).load().sel(number=[2]))
+
+
+@pytest.mark.parametrize(
+    ("share", "reason"),
+    [
+        ("2of3", "share '2of3' must read INDEX/COUNT"),
+        ("2/2", r"share 2/2 must be one of 0/2 to 1/2"),
+        ("0/0", "share 0/0 is no share"),
+    ],
+)
+def test_what_is_no_share_is_refused(words, tmp_path, share, reason):
+    assert reason in refused(*words(tmp_path / "f.zarr", "--share", share))
+    assert not listing(tmp_path)

@@ -29,6 +29,13 @@ def forecast(
         list[str] | None,
         typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
     ] = None,
+    member: Annotated[
+        list[int] | None,
+        typer.Option(help="Compute this member alone, as it is in the whole ensemble; may be repeated."),
+    ] = None,
+    share: Annotated[
+        str, typer.Option(help="Compute one of several shares, such as 2/8; other processes, 0/8 to 7/8, do the rest.")
+    ] = "0/1",
     diagnostic: Annotated[
         list[Path] | None,
         typer.Option(help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated."),
@@ -46,6 +53,9 @@ def forecast(
     begun, and a finished one is left as it is, so that a job may be started again and again; with `--overwrite`
     another forecast, finished or not, gives way.
 
+    Processes that are given `--share 0/8` to `--share 7/8` and the same output make one forecast together, at once or
+    one after the other, on any machines that see the folder. The last of them gives the output its name.
+
     Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
     --lead 10d --set members=20 --set perturbation=spherical -o forecast.zarr`
     """
@@ -54,10 +64,12 @@ def forecast(
     from weatherml.cli.tables import print_itinerary, print_stopped
     from weatherml.config import apply_overrides, from_mapping
     from weatherml.data.files import open_files
-    from weatherml.forecast import ForecastConfig, Forecaster
+    from weatherml.forecast import ForecastConfig, Forecaster, open_forecast
+    from weatherml.forecast.destination import Destination
     from weatherml.forecast.occupied import require_free
+    from weatherml.forecast.unfinished import Share
 
-    asked = {"lead_time": lead, "every": every}
+    asked = {"lead_time": lead, "every": every, "numbers": member}
     given = {name: value for name, value in asked.items() if value is not None}
     config = from_mapping(ForecastConfig, apply_overrides(given, settings or []), "--set")
     forecaster = Forecaster.load(*(checkpoints or []), *(models or []), diagnostics=diagnostic or [])
@@ -76,7 +88,11 @@ def forecast(
     if resume and output.exists():
         require_same_forecast(output, forecaster.request(analyses, init, config))
     else:
+        destination = Destination(output, overwrite, Share.parse(share))
         with bar("forecast") as report:
-            made = forecaster.run(analyses, init, config, output, overwrite, report)
-        print_stopped(made.attrs["failed"])
+            is_whole = forecaster.run_share(analyses, init, config, destination, report)
+        if not is_whole:
+            print(f"share {share} is written; {output} appears when all shares are")
+            return
+        print_stopped(open_forecast(output).attrs["failed"])
     print(output)

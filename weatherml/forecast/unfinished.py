@@ -32,8 +32,11 @@ class Share:
     count: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.index < self.count:
-            raise UserError(f"share {self.index}/{self.count} must be one of 0/{self.count} .. ; count from 0")
+        if not self.count:
+            raise UserError(f"share {self.index}/0 is no share; 0/1 is all of a forecast")
+        if not self.index < self.count:
+            last = f"{self.count - 1}/{self.count}"
+            raise UserError(f"share {self.index}/{self.count} must be one of 0/{self.count} to {last}; count from 0")
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -1,10 +1,14 @@
 """Mean, spread and extremes of members as a sum that can be taken in any order."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
+
+_PIECE = 2**14
+"""Cells that are described at once: few enough that their members stay in a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +34,9 @@ class Moments:
     @classmethod
     def of(cls, members: np.ndarray) -> Self:
         """Describe members, float32 `[member, *cell]`; there may be none."""
-        counted = ~np.isnan(members)
-        count = counted.sum(axis=0, dtype=np.int32)
-        mean = np.where(counted, members, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1)
-        # Differences from the mean, not squares of values: geopotential is 1e5 times its spread.
-        differences = members - mean
-        differences[~counted] = 0
-        squares = np.square(differences, out=differences).sum(axis=0)
-        minimum, maximum = (bound.reduce(members, axis=0, initial=np.nan) for bound in (np.fmin, np.fmax))
-        return cls(count, mean, squares, minimum, maximum)
+        cells, shape = members.reshape(len(members), math.prod(members.shape[1:])), members.shape[1:]
+        pieces = [_describe(cells[:, start : start + _PIECE]) for start in range(0, max(1, cells.shape[1]), _PIECE)]
+        return cls(*(np.concatenate(parts).reshape(shape) for parts in zip(*pieces, strict=True)))
 
     def __add__(self, other: Self) -> Self:
         """Return what is known of the members of both (Chan, Golub and LeVeque 1983, doi:10.2307/2683386)."""
@@ -62,6 +60,24 @@ class Moments:
     def at(self, cells: Any) -> Self:
         """Return what is known of some of the cells, chosen as by an index of their array."""
         return type(self)(*(getattr(self, field.name)[cells] for field in fields(self)))
+
+
+def _describe(members: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return what `Moments` are, in their order, of members `[member, cell]`."""
+    values = members.astype(np.float64)
+    missing = np.isnan(values)
+    is_whole = len(members) > 0 and not missing.any()
+    values[missing] = 0
+    count = np.asarray(len(members) - missing.sum(axis=0), np.int32)
+    mean = values.sum(axis=0) / np.maximum(count, 1)
+    # Differences from the mean, not squares of values: geopotential is 1e5 times its spread.
+    values -= mean
+    values[missing] = 0
+    squares = np.einsum("mc,mc->c", values, values)
+    if is_whole:  # several times as fast as passing over NaN
+        return count, mean, squares, members.min(axis=0), members.max(axis=0)
+    minimum, maximum = (bound.reduce(members, axis=0, initial=np.nan) for bound in (np.fmin, np.fmax))
+    return count, mean, squares, minimum, maximum
 
 
 def count_above(members: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:

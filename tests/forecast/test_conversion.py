@@ -190,3 +190,23 @@ def test_every_format_says_what_rounding_did_and_does_no_more(tmp_path, name, la
         field = field.transpose(..., "latitude", "longitude")[..., ::-1, :]
     difference = np.abs(field.values - exact["geopotential"].values)
     assert 16 < difference.max() <= 32
+
+
+def test_a_store_of_analyses_is_never_replaced(tmp_path, forecast):
+    path = tmp_path / "data.zarr"
+    analyses = forecast.isel(init_time=0, lead_time=0, number=0, drop=True).expand_dims(
+        time=[np.datetime64("2020-01-01")]
+    )
+    analyses.drop_attrs().to_zarr(path, zarr_format=3, consolidated=False)
+    before = xr.open_zarr(path, consolidated=False).load()
+    with pytest.raises(UserError, match="exists and is no forecast, so it is not replaced"):
+        convert(forecast, path, overwrite=True)
+    xr.testing.assert_identical(xr.open_zarr(path, consolidated=False).load(), before)
+
+
+@pytest.mark.parametrize("layout", ["canonical", "weatherbench2"])
+def test_a_forecast_is_replaced_in_either_layout(tmp_path, forecast, layout):
+    path = tmp_path / "f.zarr"
+    convert(forecast, path, layout)
+    convert(forecast.isel(number=[0]), path, overwrite=True)
+    assert open_forecast(path).sizes["number"] == 1

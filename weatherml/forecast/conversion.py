@@ -14,6 +14,7 @@ from weatherml.data.atomic import PARTIAL
 from weatherml.errors import UserError
 from weatherml.forecast.grib_file import grib_bytes, write_grib
 from weatherml.forecast.netcdf_file import write_forecast
+from weatherml.forecast.occupied import require_leads
 from weatherml.forecast.rounding import with_rounding_attributes
 from weatherml.forecast.selection import Region, select_channels, select_region
 from weatherml.forecast.stations import Stations, at_stations
@@ -73,6 +74,7 @@ def convert(dataset: xr.Dataset, path: str | Path, layout: str = "canonical", ov
     chosen = _format_of(path, layout)
     if path.exists() and not overwrite:
         raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
+    require_leads(path)
     require_space(path, chosen.n_bytes(dataset))
     return chosen.write(path, with_rounding_attributes(dataset))
 

@@ -1,5 +1,6 @@
 """A forecast that is being made: a folder beside the output, and records of which waves are whole."""
 
+import errno
 import fcntl
 import json
 import os
@@ -18,6 +19,7 @@ from weatherml.forecast.occupied import require_free
 
 _DESCRIPTION = "forecast.json"
 _RECORD = "share-{}-of-{}"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -244,8 +246,9 @@ def explaining_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        remedy = "make room" if error.errno in _FULL else "see to it"
         raise UserError(
-            f"cannot write {path}: {error.strerror or error}; make room, then run the same forecast again"
+            f"cannot write {path}: {error.strerror or error}; {remedy}, then run the same forecast again"
         ) from error
 
 

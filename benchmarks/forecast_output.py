@@ -43,7 +43,7 @@ def keep(folder, what, n_leads, n_waves):
     seconds, n_members = 0.0, 0
     for wave, lead, values in noise(layout, n_waves):
         started = time.process_time()
-        output.write((0, lead, 10 * wave), values)
+        output.write((0, lead), range(10 * wave, 10 * wave + values.shape[1]), values)
         seconds += time.process_time() - started
         n_members += values.shape[0] * values.shape[1]
         if lead + len(values) == n_leads:
@@ -61,7 +61,7 @@ def convert_to(folder, ending, n_leads):
     layout, path = make_layout(spec, n_leads, 5, 4, 5), folder / "forecast.zarr"
     output = open_output(path, layout)
     for _, lead, values in noise(layout, 1):
-        output.write((0, lead, 0), np.cumsum(values - 250, axis=-1) / 20 + 250)
+        output.write((0, lead), range(layout.shape[2]), np.cumsum(values - 250, axis=-1) / 20 + 250)
     output.end_waves((0,), {})
     forecast, before, started = output.finish(), peak(), time.process_time()
     convert(open_forecast(path), folder / f"converted{ending}")

@@ -124,10 +124,10 @@ class Watched:
     def __init__(self, output, discards):
         self.spans, self.discards, write = [], discards, output.write
 
-        def watched(output, start, values):
+        def watched(output, start, places, values):
             began = time.perf_counter()
             if not self.discards:
-                write(output, start, values)
+                write(output, start, places, values)
             self.spans.append((began, time.perf_counter()))
 
         output.write = watched

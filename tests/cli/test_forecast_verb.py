@@ -297,6 +297,47 @@ def test_shares_make_the_forecast_and_a_member_alone_is_that_of_it(words, tmp_pa
     xr.testing.assert_equal(alone, open_forecast(output).load().sel(number=[2]))
 
 
+@pytest.fixture(scope="module")
+def other(tiny_run, tmp_path_factory):
+    """Return a checkpoint of the tiny run's network with other weights."""
+    old, path = Checkpoint.load(tiny_run.checkpoint), tmp_path_factory.mktemp("other") / "checkpoint"
+    Checkpoint.initialize(old.model, old.forcings, old.normalizer, old.provenance, seed=2).save(path)
+    return path
+
+
+def test_members_of_models_in_turn_are_those_of_each(words, tiny_run, other, tmp_path):
+    ensemble = ("--set", "members=3", "--set", "batch=1", "--set", SPHERICAL)
+    together = words(tmp_path / "f.zarr", *ensemble, "--in-turn", other)
+    assert done(*together) == f"{tmp_path / 'f.zarr'}\n"
+    assert done(*together, "--resume") == f"{tmp_path / 'f.zarr'}\n"
+    for checkpoint, numbers in ((tiny_run.checkpoint, [0, 2]), (other, [1])):
+        path = tmp_path / f"alone{len(numbers)}.zarr"
+        done(*words(path, *ensemble, *(word for n in numbers for word in ("--member", n)), checkpoint=checkpoint))
+        expected = open_forecast(path).load()
+        xr.testing.assert_equal(open_forecast(tmp_path / "f.zarr").sel(number=numbers).load(), expected)
+
+
+def test_the_plan_of_each_model_in_turn_is_shown(words, other, tmp_path):
+    assert done(*words(tmp_path / "f.zarr", "--in-turn", other, "--show-plan")).count("2 leads, 2 calls") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (
+            ("--in-turn", "other", "--models", "other"),
+            "--in-turn takes models that reach every lead alone; drop --models",
+        ),
+        (("--in-turn", "smaller"), "models 0 and 1 differ in channel 'u_component_of_wind_850'"),
+        (("--in-turn", "nowhere"), "nowhere is not a checkpoint"),
+    ],
+)
+def test_models_that_cannot_take_turns_are_refused(words, spoilt, other, tmp_path, options, reason):
+    paths = {"other": other, "smaller": spoilt / "smaller"}
+    assert reason in refused(*words(tmp_path / "f.zarr", *(paths.get(option, option) for option in options)))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("share", "reason"),
     [

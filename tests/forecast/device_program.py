@@ -12,9 +12,9 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from tiny_forecast import TIMES, make_analysis, make_forecaster, make_network_step
+from tiny_forecast import TIMES, Advection, make_analysis, make_forecaster, make_network_step
 
-from weatherml.forecast import ForecastConfig
+from weatherml.forecast import ForecastConfig, MultiModelForecaster
 from weatherml.forecast.destination import Destination
 from weatherml.forecast.unfinished import Share
 
@@ -24,6 +24,7 @@ STATISTICS = {"quantiles": (0.2, 0.5), "sketch_size": 4, "maximum": True}
 CONFIGS = {
     "members": ForecastConfig(**ASKED),
     "alone": ForecastConfig(**ASKED, numbers=(7,)),
+    "in_turn": ForecastConfig(**ASKED),
     "statistics": ForecastConfig(**ASKED, statistics=STATISTICS),
     "large": ForecastConfig(**ASKED | {"batch": 8}),
 }
@@ -45,6 +46,8 @@ class Spacious(nnx.Module):
 def run(folder, name, share="0/1", progress=None, step=None):
     """Make a forecast from two initial times."""
     forecaster = make_forecaster(step or make_network_step())
+    if name == "in_turn":
+        forecaster = MultiModelForecaster((forecaster, make_forecaster(Advection())))
     destination = Destination(Path(folder) / f"{name}.zarr", share=Share.parse(share))
     return forecaster.run_share(make_analysis(), TIMES[:2], CONFIGS[name], destination, progress)
 

@@ -55,7 +55,7 @@ def write(output, position, pause=0.0):
     for start, stop in ((0, 2), (2, 3)):
         for block in WAVES[position]:
             values = members_of(block.init, block.numbers, slice(start, stop))
-            output.write((block.init, start, block.first), values)
+            output.write((block.init, start), block.places, values)
             time.sleep(pause)
 
 

@@ -38,7 +38,7 @@ def kill_after(process, n_lines):
 def alone(tmp_path_factory):
     """The forecasts of one device in one process."""
     folder = tmp_path_factory.mktemp("alone")
-    for name in ("members", "statistics"):
+    for name in ("members", "statistics", "in_turn"):
         assert device_program.run(folder, name)
     return folder
 
@@ -47,7 +47,7 @@ def alone(tmp_path_factory):
 def eight(tmp_path_factory):
     """Those of eight devices, of which the last have nothing to do in the second round."""
     folder = tmp_path_factory.mktemp("eight")
-    end(start(folder, "members 0/1", "statistics 0/1", "alone 0/1", n_devices=8))
+    end(start(folder, "members 0/1", "statistics 0/1", "in_turn 0/1", "alone 0/1", n_devices=8))
     return folder
 
 
@@ -55,7 +55,7 @@ def opened(folder, name):
     return open_forecast(folder / f"{name}.zarr").load()
 
 
-@pytest.mark.parametrize("name", ["members", "statistics"])
+@pytest.mark.parametrize("name", ["members", "statistics", "in_turn"])
 def test_eight_devices_give_the_bits_of_one(alone, eight, name):
     xr.testing.assert_identical(opened(eight, name), opened(alone, name))
 
@@ -107,5 +107,5 @@ def test_members_that_do_not_fit_go_on_in_smaller_batches(tmp_path):
 def test_the_batch_is_the_largest_that_compiled_programs_say_fits(monkeypatch):
     forecaster = make_forecaster(device_program.Spacious())
     config = device_program.CONFIGS["large"].model_copy(update={"batch": None, "lead_time": "6h"})
-    monkeypatch.setattr("weatherml.forecast.forecaster.device_room", lambda device: 1400 * 2**20)
+    monkeypatch.setattr("weatherml.forecast.order.device_room", lambda device: 1400 * 2**20)
     assert forecaster.run(make_analysis(), TIMES[0], config).attrs["batch"] == 5

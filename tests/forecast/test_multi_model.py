@@ -1,44 +1,148 @@
-"""Ensembles of several models: whose member is whose, and that models must agree."""
+"""Ensembles of several models: whose member is whose, how they are made, and that models must agree."""
 
 import dataclasses
 import json
+import weakref
 
+import device_program
 import numpy as np
 import pytest
-from tiny_forecast import SPEC, TIMES, Advection, Echo, make_forecaster
+import xarray as xr
+from tiny_forecast import SPEC, TIMES, Advection, Echo, Explosion, make_forecaster, make_network_step
 
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, SphericalConfig, forecast_in_turn
+from weatherml.forecast import ForecastConfig, MultiModelForecaster, SphericalConfig, open_forecast
+from weatherml.forecast.destination import Destination
+from weatherml.forecast.lane import Lane
+from weatherml.forecast.unfinished import Share
 from weatherml.grid import LatLonGrid
-from weatherml.state import StateSpec, to_array
+from weatherml.state import StateSpec
 
-CONFIG = ForecastConfig(lead_time="12h", members=5, batch=2, perturbation=SphericalConfig())
-FORECASTERS = (make_forecaster(Advection()), make_forecaster(Echo()))
-
-
-def test_member_is_that_of_its_own_forecaster(analysis):
-    together = forecast_in_turn(FORECASTERS, analysis, TIMES[:2], CONFIG)
-    assert together["number"].values.tolist() == list(range(5))
-    alone = [forecaster.run(analysis, TIMES[:2], CONFIG) for forecaster in FORECASTERS]
-    for number in range(5):
-        own, expected = (to_array(f.sel(number=[number]), SPEC) for f in (together, alone[number % 2]))
-        np.testing.assert_array_equal(own, expected)
+CONFIG = ForecastConfig(lead_time="12h", members=7, batch=2, perturbation=SphericalConfig())
+STATISTICS = device_program.STATISTICS
+FORECASTERS = tuple(make_forecaster(step) for step in (Advection(), make_network_step(), Echo()))
+TOGETHER = MultiModelForecaster(FORECASTERS)
 
 
-def test_chosen_members_are_those_of_the_whole_ensemble(analysis):
-    whole = forecast_in_turn(FORECASTERS, analysis, TIMES[0], CONFIG)
-    some = forecast_in_turn(FORECASTERS, analysis, TIMES[0], CONFIG.model_copy(update={"numbers": (4, 2)}))
-    np.testing.assert_array_equal(to_array(some, SPEC), to_array(whole.sel(number=[2, 4]), SPEC))
+def asked(**changes):
+    return ForecastConfig.model_validate(CONFIG.model_dump() | changes)
 
 
-def test_attributes_tell_of_every_model(analysis):
-    attributes = forecast_in_turn(FORECASTERS, analysis, TIMES[0], CONFIG).attrs
-    assert json.loads(attributes["model_digest"]) == [
-        forecaster.forecast(analysis, TIMES[0], "6h").attrs["model_digest"] for forecaster in FORECASTERS
+@pytest.fixture(scope="module")
+def whole(analysis):
+    return TOGETHER.run(analysis, TIMES[:2], CONFIG)
+
+
+def test_member_is_that_of_its_own_forecaster(analysis, whole):
+    """Bit for bit with one member at a time; another slot of a batch may differ by rounding."""
+    assert whole["number"].values.tolist() == list(range(7))
+    one_by_one = TOGETHER.run(analysis, TIMES[:2], asked(batch=1))
+    for number in range(7):
+        alone = FORECASTERS[number % 3].run(analysis, TIMES[:2], asked(numbers=(number,), batch=1))
+        xr.testing.assert_equal(one_by_one.sel(number=[number]), alone)
+        xr.testing.assert_allclose(whole.sel(number=[number]), alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("numbers", [(4, 2), (0, 3, 4, 6), (5,)])
+def test_chosen_members_are_those_of_the_whole_ensemble(analysis, whole, tmp_path, numbers):
+    some = TOGETHER.run(analysis, TIMES[1], asked(numbers=numbers), tmp_path / "some.zarr")
+    expected = whole.sel(number=sorted(numbers), init_time=TIMES[1:2])
+    xr.testing.assert_equal(some.load(), expected)
+
+
+def test_one_model_in_turn_is_that_model(analysis):
+    alone = FORECASTERS[1].run(analysis, TIMES[:2], CONFIG)
+    xr.testing.assert_identical(MultiModelForecaster(FORECASTERS[1:2]).run(analysis, TIMES[:2], CONFIG), alone)
+
+
+def test_stored_members_are_those_in_memory(analysis, whole, tmp_path):
+    stored = TOGETHER.run(analysis, TIMES[:2], CONFIG, tmp_path / "forecast.zarr")
+    xr.testing.assert_identical(stored.load(), whole)
+
+
+class Stop(Exception):
+    """Ends a forecast from within."""
+
+
+def stop(done, total):
+    raise Stop
+
+
+@pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["members", "statistics"])
+def test_an_interrupted_ensemble_goes_on_within_any_model(analysis, tmp_path, statistics):
+    config = asked(statistics=statistics)
+    expected = TOGETHER.run(analysis, TIMES[:2], config)
+    path = tmp_path / "forecast.zarr"
+    for _ in range(2):
+        with pytest.raises(Stop):
+            TOGETHER.run(analysis, TIMES[:2], config, path, progress=stop)
+    done = []
+    resumed = TOGETHER.run(analysis, TIMES[:2], config, path, progress=lambda n, total: done.append(n))
+    xr.testing.assert_identical(resumed.load(), expected)
+    assert done[0] > 12 and done[-1] == 2 * 2 * 7  # the first model has 12 fields
+
+
+def test_shares_make_the_ensemble_together(analysis, whole, tmp_path):
+    path = tmp_path / "forecast.zarr"
+    shares = [Destination(path, share=Share(index, 3)) for index in (2, 0, 1)]
+    wholes = [TOGETHER.run_share(analysis, TIMES[:2], CONFIG, share) for share in shares]
+    assert wholes == [False, False, True]
+    xr.testing.assert_identical(open_forecast(path).load(), whole)
+
+
+def test_one_model_at_a_time_lies_on_a_device(analysis, monkeypatch):
+    alive, counts = weakref.WeakSet(), []
+
+    class Watched(Lane):
+        def __init__(self, device, route):
+            super().__init__(device, route)
+            alive.add(self)
+
+    monkeypatch.setattr("weatherml.forecast.stream.Lane", Watched)
+    count = lambda done, total: counts.append(len({id(lane.route) for lane in alive}))  # noqa: E731
+    TOGETHER.run(analysis, TIMES[:2], CONFIG, progress=count)
+    assert max(counts) == 1
+
+
+def test_statistics_are_of_all_models(analysis, whole):
+    found = TOGETHER.run(analysis, TIMES[:2], asked(statistics={"mean": True, "maximum": True}))
+    mean, maximum = whole["temperature"].mean("number"), whole["temperature"].max("number")
+    np.testing.assert_allclose(found["temperature_mean"], mean.transpose(*found["temperature_mean"].dims), rtol=1e-6)
+    np.testing.assert_array_equal(found["temperature_maximum"], maximum.transpose(*found["temperature_maximum"].dims))
+
+
+def test_only_members_of_the_model_that_explodes_stop(analysis):
+    together = MultiModelForecaster((make_forecaster(Advection()), make_forecaster(Explosion())))
+    failed = together.run(analysis, TIMES[0], CONFIG).attrs["failed"]
+    assert [int(story.split("number ")[1].split()[0]) for story in failed] == [1, 3, 5]
+
+
+def test_attributes_tell_of_every_model(analysis, whole):
+    digests = [forecaster.forecast(analysis, TIMES[0], "6h").attrs["model_digest"] for forecaster in FORECASTERS]
+    assert json.loads(whole.attrs["model_digest"]) == digests
+    assert [len(models) for models in json.loads(whole.attrs["provenance"])] == [1, 1, 1]
+    assert ForecastConfig.model_validate_json(whole.attrs["forecast_config"]) == CONFIG
+    assert whole.attrs["failed"] == []
+
+
+def test_request_tells_models_and_their_order_apart(analysis):
+    found = [
+        MultiModelForecaster(chosen).request(analysis, TIMES[0], CONFIG)
+        for chosen in (FORECASTERS, FORECASTERS[::-1], FORECASTERS[:2], FORECASTERS[:1])
     ]
-    assert ForecastConfig.model_validate_json(attributes["forecast_config"]) == CONFIG
-    assert attributes["failed"] == []
+    assert len(set(found)) == 4
+    assert found[3] == FORECASTERS[0].request(analysis, TIMES[0], CONFIG)
+
+
+def test_leads_are_those_that_every_model_reaches(analysis):
+    first = FORECASTERS[0]
+    slower = dataclasses.replace(first.models[0], time_step=2 * first.time_step)
+    together = MultiModelForecaster((first, dataclasses.replace(first, models=(slower,))))
+    made = together.run(analysis, TIMES[0], asked(lead_time="24h"))
+    assert (made["lead_time"].values / first.time_step).tolist() == [2, 4]
+    with pytest.raises(UserError, match="every 6h cannot be reached by steps of 12h"):
+        together.run(analysis, TIMES[0], asked(every="6h"))
 
 
 def on(spec):
@@ -58,7 +162,7 @@ def on(spec):
         ((FORECASTERS[0], on(StateSpec(SPEC.channels, LatLonGrid.regular(6, 12)))), r"different grids, \(8, 12\) and"),
     ],
 )
-def test_models_that_do_not_agree_are_refused(analysis, forecasters, message):
+def test_models_that_do_not_agree_are_refused(forecasters, message):
     with pytest.raises(UserError, match=message) as caught:
-        forecast_in_turn(forecasters, analysis, TIMES[0], CONFIG)
+        MultiModelForecaster(forecasters)
     assert "\n" not in str(caught.value)

@@ -147,7 +147,7 @@ def test_waves_under_way_together_count_as_one_after_the_other(path, uninterrupt
     assert output.most_waves == 2
     for start, stop in ((0, 2), (2, 3)):
         for block in (block for wave in WAVES[:2] for block in wave):
-            output.write((block.init, start, block.first), members_of(block.init, block.numbers, slice(start, stop)))
+            output.write((block.init, start), block.places, members_of(block.init, block.numbers, slice(start, stop)))
     output.end_waves((0, 1), {(0, position): f"failure in wave {position}" for position in (0, 1)})
     output.close()
     xr.testing.assert_identical(run(begin(path)).load(), uninterrupted)
@@ -226,7 +226,7 @@ def test_waves_larger_than_the_sketch_are_counted_once_too(path):
         for _ in range(2):  # the first is killed at the end
             output = begin(path, config=config, layout=layout)
             for start, stop in ((0, 2), (2, 3)):
-                output.write((0, start, wave.start), members_of(0, wave, slice(start, stop)))
+                output.write((0, start), wave, members_of(0, wave, slice(start, stop)))
             output.close()
         output.end_waves((position,), {})
     found = output.finish()["temperature_quantile"].values

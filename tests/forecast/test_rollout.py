@@ -26,7 +26,7 @@ class Discard:
     done = frozenset()
     most_waves = 1
 
-    def write(self, start, values):
+    def write(self, start, places, values):
         pass
 
     def end_waves(self, waves, failures):
@@ -43,7 +43,7 @@ def most_bytes_alive(n_leads, n_members):
     itinerary = Itinerary.to(layout.lead_times, forecaster.models)
     route = Route(itinerary, forecaster.normalizer, config, layout, initial_states)
     alive = []
-    Stream(route, Discard(), lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays()))).run()
+    Stream([route], Discard(), lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays()))).run()
     return max(alive)
 
 

@@ -1,11 +1,14 @@
 """The verb that makes forecasts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from weatherml.errors import UserError
+
+if TYPE_CHECKING:
+    from weatherml.forecast import MultiModelForecaster
 
 # What the verb needs is imported when it runs, so that `weatherml --help` answers at once.
 
@@ -21,6 +24,10 @@ def forecast(
     models: Annotated[
         list[Path] | None,
         typer.Option(help="A checkpoint of another time step: each lead is reached by the fewest steps of them all."),
+    ] = None,
+    in_turn: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint of another model: members take turns among them all; may be repeated."),
     ] = None,
     lead: Annotated[str | None, typer.Option(help="Longest lead time, for example 168h or 10d.")] = None,
     every: Annotated[str | None, typer.Option(help="Spacing of the leads that are kept, for example 6h.")] = None,
@@ -47,7 +54,7 @@ def forecast(
         bool, typer.Option("--overwrite", help="Replace the forecast at the output once the new one is whole.")
     ] = False,
 ) -> None:
-    """Make forecasts from a checkpoint, or from several of different time steps.
+    """Make forecasts from a checkpoint, from several of different time steps, or from several in turn.
 
     An interrupted forecast goes on where it stopped when the same command runs again. With `--resume` it must have been
     begun, and a finished one is left as it is, so that a job may be started again and again; with `--overwrite`
@@ -55,6 +62,9 @@ def forecast(
 
     Processes that are given `--share 0/8` to `--share 7/8` and the same output make one forecast together, at once or
     one after the other, on any machines that see the folder. The last of them gives the output its name.
+
+    With `--in-turn B --in-turn C` beside a checkpoint A, members 0, 3, 6, ... are forecasts of A, members 1, 4, 7, ...
+    of B, and so on.
 
     Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
     --lead 10d --set members=20 --set perturbation=spherical -o forecast.zarr`
@@ -64,7 +74,7 @@ def forecast(
     from weatherml.cli.tables import print_itinerary, print_stopped
     from weatherml.config import apply_overrides, from_mapping
     from weatherml.data.files import open_files
-    from weatherml.forecast import ForecastConfig, Forecaster, open_forecast
+    from weatherml.forecast import ForecastConfig, open_forecast
     from weatherml.forecast.destination import Destination
     from weatherml.forecast.occupied import require_free
     from weatherml.forecast.unfinished import Share
@@ -72,9 +82,10 @@ def forecast(
     asked = {"lead_time": lead, "every": every, "numbers": member}
     given = {name: value for name, value in asked.items() if value is not None}
     config = from_mapping(ForecastConfig, apply_overrides(given, settings or []), "--set")
-    forecaster = Forecaster.load(*(checkpoints or []), *(models or []), diagnostics=diagnostic or [])
+    forecaster = _load([*(checkpoints or []), *(models or [])], in_turn or [], diagnostic or [])
     if show_plan:
-        print_itinerary(forecaster.itinerary(config))
+        for itinerary in forecaster.itineraries(config):
+            print_itinerary(itinerary)
         return
     if analysis is None or output is None or not init:
         raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
@@ -96,3 +107,14 @@ def forecast(
             return
         print_stopped(open_forecast(output).attrs["failed"])
     print(output)
+
+
+def _load(paths: list[Path], in_turn: list[Path], diagnostics: list[Path]) -> "MultiModelForecaster":
+    """Read the models that step together, or those that members take turns among."""
+    from weatherml.forecast import Forecaster, MultiModelForecaster
+
+    if not in_turn:
+        return MultiModelForecaster((Forecaster.load(*paths, diagnostics=diagnostics),))
+    if len(paths) > 1:
+        raise UserError("--in-turn takes models that reach every lead alone; drop --models, or build in Python")
+    return MultiModelForecaster.load(*paths, *in_turn, diagnostics=diagnostics)

@@ -9,7 +9,7 @@ from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.lagged import LaggedConfig
-from weatherml.forecast.multi_model import forecast_in_turn
+from weatherml.forecast.multi_model import MultiModelForecaster
 from weatherml.forecast.noise import GaussianConfig, PerlinConfig, SphericalConfig
 from weatherml.forecast.noise_conditioned import NoiseConditionedConfig
 from weatherml.forecast.output import open_forecast
@@ -26,6 +26,7 @@ __all__ = [
     "GaussianConfig",
     "GuardsConfig",
     "LaggedConfig",
+    "MultiModelForecaster",
     "NoiseConditionedConfig",
     "PerlinConfig",
     "PerturbationConfig",
@@ -34,6 +35,5 @@ __all__ = [
     "StatisticsConfig",
     "calibrate",
     "convert",
-    "forecast_in_turn",
     "open_forecast",
 ]

@@ -1,11 +1,8 @@
 """From a checkpoint and analyses to forecasts in physical units."""
 
 import hashlib
-import json
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,24 +15,16 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.forecast.analyses import Analyses
-from weatherml.forecast.capacity import LARGEST_DEFAULT_BATCH, fitting_batch
 from weatherml.forecast.destination import Destination
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import ForecastConfig
-from weatherml.forecast.init_times import InitTimes, require_valid_times, to_init_times
-from weatherml.forecast.initial import InitialStates
+from weatherml.forecast.init_times import InitTimes
 from weatherml.forecast.itinerary import Itinerary
-from weatherml.forecast.lane import Lane
 from weatherml.forecast.model import Model
-from weatherml.forecast.output import Layout
+from weatherml.forecast.order import Order
 from weatherml.forecast.perturbations import PerturbationConfig
-from weatherml.forecast.rollout import outputs_per_chunk
-from weatherml.forecast.rounding import describe_rounding
-from weatherml.forecast.route import Route
-from weatherml.forecast.stream import Progress, Stream
-from weatherml.parallel import device_room, local_devices
-from weatherml.state import StateSpec, on_grid, parse_channels
+from weatherml.forecast.stream import Progress
+from weatherml.state import StateSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,10 +178,7 @@ class Forecaster:
                 be reached; or the output exists or has no room.
         """
         destination = Destination(None if output is None else Path(output), overwrite)
-        stream = self._stream(analysis, init_time, config, destination, progress)
-        with closing(stream.output):
-            stream.run()
-            return stream.output.finish()
+        return Order.of((self,), analysis, init_time, config).stream(destination, progress).finish()
 
     def run_share(
         self,
@@ -220,55 +206,7 @@ class Forecaster:
         Raises:
             UserError: As `run`; or another process has this share.
         """
-        stream = self._stream(analysis, init_time, config, destination, progress)
-        with closing(stream.output):
-            stream.run()
-            is_whole = stream.is_whole
-            if is_whole:
-                stream.output.finish()
-            return is_whole
-
-    def _stream(
-        self,
-        analysis: xr.Dataset,
-        init_time: InitTimes,
-        config: ForecastConfig,
-        destination: Destination,
-        progress: Progress | None,
-    ) -> Stream:
-        init_times = to_init_times(init_time)
-        analyses = self._analyses(analysis, init_times, config)
-        route = partial(self._route, analyses, init_times, config)
-        attributes = self._attributes(analyses, init_times, config)
-        unfinished = destination.unfinished(attributes["request"], config.statistics, len(init_times))
-        begun = {} if unfinished is None else unfinished.description
-        chosen = route(begun.get("batch") or config.batch or _fitting_batch(config.members, route))
-        attributes |= {"batch": chosen.layout.chunk[1], **describe_rounding(chosen.rounding_errors)}
-        output = destination.open(unfinished, chosen.layout, attributes, config.statistics)
-        return Stream(chosen, output, progress, destination.share)
-
-    def _analyses(self, analysis: xr.Dataset, init_times: np.ndarray, config: ForecastConfig) -> Analyses:
-        has_members = config.perturbation is not None and config.perturbation.reads_members
-        analyses = Analyses(on_grid(analysis, self.spec.grid), self.normalizer)
-        analyses.require(init_times, has_members)
-        return analyses
-
-    def _route(self, analyses: Analyses, init_times: np.ndarray, config: ForecastConfig, n_slots: int) -> Route:
-        layout = self._layout(init_times, config, n_slots)
-        initial_states = InitialStates.build(config, init_times, analyses, self.models)
-        kept = [d for d in self.diagnostics if not set(layout.spec.channels).isdisjoint(d.outputs)]
-        return Route(self.itinerary(config), self.normalizer, config, layout, initial_states, kept)
-
-    def _layout(self, init_times: np.ndarray, config: ForecastConfig, n_slots: int) -> Layout:
-        lead_times, numbers = config.lead_times(self.time_step), config.member_numbers()
-        require_valid_times(init_times, lead_times)
-        names = self.output_spec.names if config.channels is None else config.channels
-        channels = parse_channels(names)
-        for channel in channels:
-            self.output_spec.index(channel)
-        spec = StateSpec(channels, self.spec.grid)
-        n_leads = outputs_per_chunk(len(lead_times), 4 * n_slots * int(np.prod(spec.shape)))
-        return Layout(spec, init_times, lead_times, numbers, (n_leads, n_slots))
+        return Order.of((self,), analysis, init_time, config).stream(destination, progress).finish_share()
 
     def request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> str:
         """Return what the attribute `request` of a forecast is; see `run`.
@@ -276,28 +214,15 @@ class Forecaster:
         Raises:
             UserError: The analyses are of another grid, or lack a channel, an initial time or a value.
         """
-        init_times = to_init_times(init_time)
-        request: str = self._attributes(self._analyses(analysis, init_times, config), init_times, config)["request"]
-        return request
+        return Order.of((self,), analysis, init_time, config).request
 
-    def _attributes(self, analyses: Analyses, init_times: np.ndarray, config: ForecastConfig) -> dict[str, Any]:
-        """Return global attributes; `request` is the same when and only when the forecast is.
-
-        Raises:
-            UserError: An analysis is unusable: that should stop a forecast before anything is made.
-        """
-        asked = config.model_dump_json()
-        attributes = {
-            "Conventions": "CF-1.11",
-            "title": "weatherml forecast",
-            "forecast_config": asked,
+    def describe(self) -> dict[str, Any]:
+        """Return what the attributes of a forecast tell of its models, as JSON values."""
+        return {
             "model_digest": self._digest(),
-            "provenance": json.dumps([asdict(model.provenance) for model in self.models], default=str),
-            "diagnostics": json.dumps([asdict(diagnostic.provenance) for diagnostic in self.diagnostics], default=str),
+            "provenance": [asdict(model.provenance) for model in self.models],
+            "diagnostics": [asdict(diagnostic.provenance) for diagnostic in self.diagnostics],
         }
-        starts = [init_times.astype(np.int64).tolist(), analyses.fingerprint(init_times)]
-        request = [asked, attributes["model_digest"], *starts]
-        return attributes | {"request": hashlib.sha256(json.dumps(request).encode()).hexdigest()}
 
     def _digest(self) -> str:
         """Return a fingerprint of all that a forecast follows from beside the analysis."""
@@ -312,10 +237,3 @@ class Forecaster:
         for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
-
-
-def _fitting_batch(members: int, route: Callable[[int], Route]) -> int:
-    """Return how many members to compute at once, where nobody said it."""
-    device = local_devices()[0]
-    needs = lambda n_slots: Lane(device, route(n_slots)).device_bytes(n_slots)  # noqa: E731
-    return fitting_batch(min(members, LARGEST_DEFAULT_BATCH), needs, device_room(device))

@@ -1,57 +1,95 @@
 """Ensembles of several models: members take turns among them."""
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.forecast.destination import Destination
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.init_times import InitTimes
+from weatherml.forecast.itinerary import Itinerary
+from weatherml.forecast.order import Order
+from weatherml.forecast.stream import Progress
 
 
-def forecast_in_turn(
-    forecasters: Sequence[Forecaster], analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig
-) -> xr.Dataset:
-    """Make an ensemble whose member k is member k of forecaster k modulo their number.
+@dataclass(frozen=True, eq=False)
+class MultiModelForecaster:
+    """Makes ensembles whose member k is made by forecaster k modulo their number; with one, what that makes alone.
 
-    Members differ by model even where a perturbation of scale 0 leaves their initial states alike. Each is what its
-    forecaster alone gives, whatever the others do.
+    Members keep their own numbers for everything random, so they differ by model and by perturbation, and number 0 is
+    the control, of the first model. The default spacing of leads is the longest among the time steps of forecasters.
 
-    Args:
-        forecasters: Of checkpoints of different seeds, ages or networks; their states and diagnostics agree.
-        analysis: Canonical analyses that hold the initial times.
-        init_time: One or more.
-        config: Leads, members, and what is kept.
-
-    Returns:
-        The forecast, in memory; of each attribute that differs between models, a JSON list.
+    Attributes:
+        forecasters: Of checkpoints of different seeds, ages or networks.
 
     Raises:
-        UserError: Forecasters do not give the same channels on the same grid; or as `Forecaster.run`.
+        UserError: There are none, or they do not give the same channels on the same grid.
     """
-    _require_agreement(forecasters)
-    numbers = config.member_numbers()
-    parts = []
-    for position, forecaster in enumerate(forecasters):
-        own = numbers[numbers % len(forecasters) == position]
-        if len(own):
-            asked = config.model_copy(update={"numbers": tuple(own.tolist())})
-            parts.append(forecaster.run(analysis, init_time, asked))
-    joined = xr.concat(parts, "number", combine_attrs="drop_conflicts").sortby("number")
-    differing = set(parts[0].attrs) - set(joined.attrs)
-    lists = {name: json.dumps([part.attrs[name] for part in parts]) for name in differing - {"failed"}}
-    failed = [line for part in parts for line in part.attrs["failed"]]
-    return joined.assign_attrs(lists, forecast_config=config.model_dump_json(), failed=failed)
 
+    forecasters: tuple[Forecaster, ...]
 
-def _require_agreement(forecasters: Sequence[Forecaster]) -> None:
-    if not forecasters:
-        raise UserError("an ensemble of several models needs at least one; pass forecasters")
-    first = forecasters[0].output_spec
-    for position, forecaster in enumerate(forecasters):
-        spec = forecaster.output_spec
+    def __post_init__(self) -> None:
+        if not self.forecasters:
+            raise UserError("an ensemble of several models needs at least one; pass forecasters")
+        for position in range(1, len(self.forecasters)):
+            self._require_agreement(position)
+
+    @classmethod
+    def load(cls, *paths: str | Path, diagnostics: Sequence[str | Path] = ()) -> Self:
+        """Read the checkpoints of models, each of which reaches every lead alone, and of diagnostics for them all.
+
+        Raises:
+            UserError: A checkpoint is missing or incomplete, or does not agree with the first.
+        """
+        return cls(tuple(Forecaster.load(path, diagnostics=diagnostics) for path in paths))
+
+    def itineraries(self, config: ForecastConfig) -> list[Itinerary]:
+        """Return which step each forecaster takes when.
+
+        Raises:
+            UserError: A lead cannot be reached by the steps of one.
+        """
+        lead_times = config.lead_times(max(forecaster.time_step for forecaster in self.forecasters))
+        return [Itinerary.to(lead_times, forecaster.models) for forecaster in self.forecasters]
+
+    def run(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        config: ForecastConfig,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> xr.Dataset:
+        """Make the forecasts that `config` asks for; arguments, result and errors are those of `Forecaster.run`.
+
+        Of several models the attributes `model_digest`, `provenance` and `diagnostics` are JSON lists by model.
+        """
+        destination = Destination(None if output is None else Path(output), overwrite)
+        return Order.of(self.forecasters, analysis, init_time, config).stream(destination, progress).finish()
+
+    def run_share(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        config: ForecastConfig,
+        destination: Destination,
+        progress: Progress | None = None,
+    ) -> bool:
+        """Make a share of the forecasts, as `Forecaster.run_share`; return whether they are whole."""
+        return Order.of(self.forecasters, analysis, init_time, config).stream(destination, progress).finish_share()
+
+    def request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> str:
+        """Return what the attribute `request` of a forecast is; as `Forecaster.request`."""
+        return Order.of(self.forecasters, analysis, init_time, config).request
+
+    def _require_agreement(self, position: int) -> None:
+        first, spec = self.forecasters[0].output_spec, self.forecasters[position].output_spec
         differing = sorted(set(first.names) ^ set(spec.names))
         if differing:
             raise UserError(f"models 0 and {position} differ in channel {differing[0]!r}, which one of them lacks")

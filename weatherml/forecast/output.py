@@ -2,9 +2,10 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +43,7 @@ class Layout:
         lead_times: `timedelta64[ns]` [lead_time].
         numbers: Members, int64 [number].
         chunk: How many leads, and how many members at most, arrive together.
+        n_models: How many models members take turns among.
     """
 
     spec: StateSpec
@@ -49,6 +51,7 @@ class Layout:
     lead_times: np.ndarray
     numbers: np.ndarray
     chunk: tuple[int, int]
+    n_models: int = 1
 
     @property
     def coords(self) -> dict[str, np.ndarray]:
@@ -88,8 +91,14 @@ class Output(Protocol):
     def most_waves(self) -> int:
         """How many waves may be under way at once."""
 
-    def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
-        """Place `[lead, number, channel, lat, lon]`, SI units, at positions along init_time, lead_time and number."""
+    def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
+        """Take `[lead, number, channel, lat, lon]`, SI units.
+
+        Args:
+            start: Positions of the initial time and of the first lead.
+            places: Positions of the members, rising.
+            values: Their fields.
+        """
 
     def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
         """Note that all that was written since the last call is whole: these waves, some of whose members failed."""
@@ -118,10 +127,10 @@ class MemoryOutput:
         self._array = np.empty(layout.shape, np.float32)
         self._failures: dict[tuple[int, int], str] = {}
 
-    def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
-        """Place `[lead, number, channel, lat, lon]`, SI units, at positions along init_time, lead_time and number."""
-        init, lead, number = start
-        self._array[init, lead : lead + values.shape[0], number : number + values.shape[1]] = values
+    def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
+        """Place `[lead, number, channel, lat, lon]`; see `Output`."""
+        init, lead = start
+        self._array[init][lead : lead + len(values), places] = values
 
     def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
         """Note that these waves are whole, and which of their members failed."""
@@ -167,7 +176,8 @@ class StoreOutput:
     ) -> None:
         self._unfinished, self._layout, self._share = unfinished, layout, share
         n_leads, n_together = layout.chunk
-        chunk = {"init_time": 1, "lead_time": n_leads, "number": members_per_chunk(layout.numbers, n_together)}
+        length = members_per_chunk(layout.numbers, n_together, layout.n_models)
+        chunk = {"init_time": 1, "lead_time": n_leads, "number": length}
 
         def create(folder: Path) -> None:
             create_store(folder / unfinished.result.name, layout.cell, layout.coords, chunk, attributes)
@@ -182,20 +192,19 @@ class StoreOutput:
         """Positions of the waves that are whole, whoever made them."""
         return self._unfinished.done()
 
-    def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
-        """Place `[lead, number, channel, lat, lon]`, SI units, at positions along init_time, lead_time and number."""
-        init, lead, number = start
-        leads, numbers = slice(lead, lead + values.shape[0]), slice(number, number + values.shape[1])
-        layout = self._layout
+    def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
+        """Place `[lead, number, channel, lat, lon]`; see `Output`."""
+        init, leads, layout = start[0], slice(start[1], start[1] + len(values)), self._layout
         coords = {
             "init_time": layout.init_times[init : init + 1],
             "lead_time": layout.lead_times[leads],
-            "number": layout.numbers[numbers],
+            "number": layout.numbers[list(places)],
         }
         piece = to_dataset(values[None], layout.spec, coords)
         with explaining_errors(self._unfinished.path):
             for name, field in piece.data_vars.items():
-                self._arrays[str(name)][init : init + 1, leads, numbers] = field.values
+                for own, numbers in _neighbours(places):
+                    self._arrays[str(name)][init : init + 1, leads, numbers] = field.values[:, :, own]
 
     def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
         """Note that these waves are whole, and which of their members failed."""
@@ -281,6 +290,13 @@ def create_store(
         )
     group.attrs.update({**attributes, "variables": list(map(str, cell.data_vars)), "failed": [], "complete": False})
     return group
+
+
+def _neighbours(places: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+    """Yield runs of members that lie side by side: where among `places`, and where in the output."""
+    ends = np.flatnonzero(np.diff(places) != 1) + 1
+    for start, stop in pairwise((0, *ends.tolist(), len(places))):
+        yield slice(start, stop), slice(places[start], places[stop - 1] + 1)
 
 
 def _chunks(sizes: Mapping[str, int], chunk: Mapping[str, int]) -> tuple[int, ...]:

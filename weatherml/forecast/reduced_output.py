@@ -35,9 +35,9 @@ class MemoryStatistics:
         """Positions of the waves that are whole."""
         return frozenset(self._accumulators.counted.waves)
 
-    def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
-        """Count `[lead, number, channel, lat, lon]`, SI units, at positions along init_time, lead_time and number."""
-        self._accumulators.update(start[0], start[1], values)
+    def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
+        """Count `[lead, number, channel, lat, lon]`; see `forecast.output.Output`."""
+        self._accumulators.update(*start, values)
 
     def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
         """Note that these waves are whole, and which of their members failed."""
@@ -107,10 +107,10 @@ class StatisticsOutput:
         """Positions of the waves that are whole, whoever made them."""
         return self._unfinished.done()
 
-    def write(self, start: tuple[int, int, int], values: np.ndarray) -> None:
-        """Count `[lead, number, channel, lat, lon]`, SI units, at positions along init_time, lead_time and number."""
+    def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
+        """Count `[lead, number, channel, lat, lon]`; see `forecast.output.Output`."""
         with explaining_errors(self._unfinished.path):
-            self._accumulators.update(start[0], start[1], values)
+            self._accumulators.update(*start, values)
 
     def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
         """Note that these waves are whole, and which of their members failed."""

@@ -12,44 +12,52 @@ from weatherml.forecast.ensemble import hours_since_1970
 
 @dataclass(frozen=True)
 class Block:
-    """Members of one initial time that are computed together.
+    """Members of one initial time and one model that are computed together.
 
     Attributes:
         init: Position of the initial time.
         numbers: The members.
-        first: Position of the first of them among the members asked for.
+        places: Position of each among the members asked for.
         slots: Position of each in the compiled batch.
     """
 
     init: int
     numbers: tuple[int, ...]
-    first: int
+    places: tuple[int, ...]
     slots: tuple[int, ...]
 
 
 Wave = tuple[Block, ...]
-"""Blocks that share one compiled batch; slots that none of them takes are padding."""
+"""Blocks of one model that share one compiled batch; slots that none of them takes are padding."""
 
 
-def plan_waves(init_times: np.ndarray, numbers: np.ndarray, n_slots: int) -> list[Wave]:
+def plan_waves(init_times: np.ndarray, numbers: np.ndarray, n_slots: int, n_models: int = 1) -> list[Wave]:
     """Assign every member of every initial time to a slot of a wave.
 
-    A member's slot follows from its number, its initial time and the number of slots alone, so whatever else is
-    computed, it meets the same program at the same place and comes out the same, bit for bit.
+    Of several models, number k is member k // n_models of model k % n_models: each has an ensemble of its own, and the
+    waves of one model come before those of the next. A member's slot follows from its number, its initial time, and how
+    many slots and models there are, so whatever else is computed, it meets the same program at the same place and comes
+    out the same, bit for bit.
     """
-    every_member = (
-        Block(init, tuple(numbers.tolist()), 0, tuple(((numbers + _offset(init_time)) % n_slots).tolist()))
-        for init, init_time in enumerate(init_times)
-    )
-    return _packed((part for block in every_member for part in _cut(block, n_slots)), n_slots)
+    waves: list[Wave] = []
+    for model in np.unique(numbers % n_models):
+        places = np.flatnonzero(numbers % n_models == model)
+        blocks = (_block(init, numbers, places, _offset(time), n_models) for init, time in enumerate(init_times))
+        waves += _packed((part for block in blocks for part in _cut(block, n_slots, n_models)), n_slots)
+    return waves
 
 
-def split_wave(wave: Wave, n_slots: int) -> list[Wave]:
+def split_wave(wave: Wave, n_slots: int, n_models: int = 1) -> list[Wave]:
     """Return waves of the same members for a smaller batch, whose size divides that of `wave`.
 
     Members meet the slots that they would have had if that batch had been chosen from the start.
     """
-    return _packed((part for block in wave for part in _cut(block, n_slots)), n_slots)
+    return _packed((part for block in wave for part in _cut(block, n_slots, n_models)), n_slots)
+
+
+def model_of(wave: Wave, n_models: int) -> int:
+    """Return the position of the model that computes a wave."""
+    return wave[0].numbers[0] % n_models
 
 
 def smaller_batch(n_slots: int) -> int:
@@ -57,8 +65,10 @@ def smaller_batch(n_slots: int) -> int:
     return next(n_slots // parts for parts in range(2, n_slots + 1) if n_slots % parts == 0)
 
 
-def members_per_chunk(numbers: np.ndarray, n_slots: int) -> int:
+def members_per_chunk(numbers: np.ndarray, n_slots: int, n_models: int = 1) -> int:
     """Return how many members a chunk of a store may hold, so that no chunk belongs to two waves."""
+    if n_models > 1:
+        return 1  # neighbours are of different models
     counts = np.unique(numbers // n_slots, return_counts=True)[1]
     return min(n_slots, len(numbers)) if (counts[:-1] == n_slots).all() else 1
 
@@ -68,12 +78,18 @@ def _offset(init_time: np.datetime64) -> int:
     return zlib.crc32(int(hours_since_1970(init_time)).to_bytes(8, "little", signed=True))
 
 
-def _cut(block: Block, n_slots: int) -> Iterator[Block]:
+def _block(init: int, numbers: np.ndarray, places: np.ndarray, offset: int, n_models: int) -> Block:
+    """Return the members at some places, of one model, with slots of a batch that holds them all."""
+    own = numbers[places]
+    return Block(init, *(tuple(axis.tolist()) for axis in (own, places, own // n_models + offset)))
+
+
+def _cut(block: Block, n_slots: int, n_models: int) -> Iterator[Block]:
     """Yield blocks of members that differ in their slots of a batch of `n_slots`."""
-    ends = np.flatnonzero(np.diff(np.array(block.numbers) // n_slots)) + 1
+    ends = np.flatnonzero(np.diff(np.array(block.numbers) // n_models // n_slots)) + 1
     for start, stop in pairwise((0, *ends.tolist(), len(block.numbers))):
         slots = tuple(slot % n_slots for slot in block.slots[start:stop])
-        yield replace(block, numbers=block.numbers[start:stop], first=block.first + start, slots=slots)
+        yield replace(block, numbers=block.numbers[start:stop], places=block.places[start:stop], slots=slots)
 
 
 def _packed(blocks: Iterable[Block], n_slots: int) -> list[Wave]:

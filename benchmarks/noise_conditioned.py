@@ -4,14 +4,31 @@ weatherml demo
 mkdir -p runs/planet_crps && ln -s ../demo/data.zarr runs/planet_crps/data.zarr
 weatherml demo configs/planet_crps.yaml -o runs/planet_crps
 python benchmarks/noise_conditioned.py runs/demo runs/planet_crps
+
+A second way, which trains the best weights of the first further, on longer rollouts:
+
+mkdir -p runs/planet_crps_longer && ln -s ../demo/data.zarr runs/planet_crps_longer/data.zarr
+python benchmarks/noise_conditioned.py runs/demo runs/planet_crps_longer --start runs/planet_crps
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from weatherml.checkpoint import Checkpoint
+from weatherml.config import load_yaml
+from weatherml.data.loader import Samples
+from weatherml.experiment import Experiment, ExperimentConfig
+from weatherml.heap import keep_freed_memory
+from weatherml.training import Run, train
+
+LONGER = (
+    "training.batch_size=6",
+    "training.stages="
+    "[{rollout: 4, n_steps: 200, learning_rate: 3.0e-4}, {rollout: 6, n_steps: 300, learning_rate: 2.0e-4}]",
+)
 DAYS = (1, 3, 5, 10)
 COLUMNS = {
     "fair CRPS": ("crps_fair", "ensemble"),
@@ -28,8 +45,32 @@ def read(folder: str) -> xr.Dataset:
     return scores.sel(bound="estimate").assign_coords(lead_time=days).sel(lead_time=list(DAYS))
 
 
+def go_on(start: Path, folder: str) -> None:
+    """Train the best weights of a run on longer rollouts, and judge the forecasts of what comes of it."""
+    keep_freed_memory()
+    experiment = Experiment(load_yaml(ExperimentConfig, "configs/planet_crps.yaml", LONGER), folder)
+    experiment.run("statistics")
+    checkpoint = Checkpoint.load(Run(start / "training").best_checkpoint)
+    periods = experiment.config.periods
+    training, validation = (
+        Samples(experiment.store, checkpoint.normalizer, checkpoint.forcings, 1, period)
+        for period in (periods.training, periods.validation)
+    )
+    # In the ledger as the experiment's own training, so that the phases after it go on from these weights.
+    with experiment.ledger.timing("train", experiment.inputs("train")):
+        train(experiment.config.training, checkpoint, training, validation, experiment.training.directory)
+    experiment.run("evaluate")
+
+
 def main() -> None:
-    perturbed, conditioned = map(read, sys.argv[1:3])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("perturbed")
+    parser.add_argument("conditioned")
+    parser.add_argument("--start", type=Path, help="train this run's weights further into the second folder, first")
+    arguments = parser.parse_args()
+    if arguments.start:
+        go_on(arguments.start, arguments.conditioned)
+    perturbed, conditioned = read(arguments.perturbed), read(arguments.conditioned)
     for title, (metric, system) in COLUMNS.items():
         ours, theirs = (scores[metric].sel(system=system) for scores in (conditioned, perturbed))
         print(f"\n{title}: noise-conditioned / perturbed" + ("" if metric == "spread_skill" else " (ratio)") + "\n")

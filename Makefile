@@ -1,8 +1,9 @@
 # One entry for people and for CI: `make demo` runs the whole road, `make test` proves it.
-PYTHON ?= python3
-VENV   ?= .venv
-BIN    := $(VENV)/bin
-DEMO   ?= runs/demo
+PYTHON  ?= python3
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+DEMO    ?= runs/demo
+WORKERS ?= 2
 
 .PHONY: demo test check format lint types layers clean help
 
@@ -15,7 +16,7 @@ demo: $(VENV)/.installed-plot
 	$(BIN)/weatherml demo --output $(DEMO)
 
 test: $(VENV)/.installed-dev layers
-	$(BIN)/python -m pytest tests notebooks --nbmake --nbmake-timeout=300
+	$(BIN)/python -m pytest tests notebooks --nbmake --nbmake-timeout=300 --numprocesses $(WORKERS) --dist loadfile
 
 check: $(VENV)/.installed-dev format lint types test
 

@@ -77,7 +77,7 @@ def forecast(
     from weatherml.forecast import ForecastConfig, open_forecast
     from weatherml.forecast.destination import Destination
     from weatherml.forecast.occupied import require_free
-    from weatherml.forecast.unfinished import Share
+    from weatherml.forecast.unfinished import WHOLE, Share
 
     asked = {"lead_time": lead, "every": every, "numbers": member}
     given = {name: value for name, value in asked.items() if value is not None}
@@ -91,15 +91,15 @@ def forecast(
         raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
     if resume and overwrite:
         raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")
+    destination = Destination(output, overwrite, Share.parse(share))
     if resume:
         require_begun(output)
-    else:
+    elif destination.share == WHOLE:  # what others have made of the very forecast is no obstacle to a share
         require_free(output, overwrite)
     analyses = open_files(analysis)
     if resume and output.exists():
         require_same_forecast(output, forecaster.request(analyses, init, config))
     else:
-        destination = Destination(output, overwrite, Share.parse(share))
         with bar("forecast") as report:
             is_whole = forecaster.run_share(analyses, init, config, destination, report)
         if not is_whole:

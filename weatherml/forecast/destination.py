@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from weatherml.forecast.accumulators import Counted
+from weatherml.forecast.occupied import attributes_of
 from weatherml.forecast.output import Layout, MemoryOutput, Output, StoreOutput
 from weatherml.forecast.reduced_output import MemoryStatistics, StatisticsOutput
 from weatherml.forecast.reduction import StatisticsConfig
@@ -26,6 +27,11 @@ class Destination:
     path: Path | None = None
     overwrite: bool = False
     share: Share = WHOLE
+
+    def is_finished(self, request: str) -> bool:
+        """Return whether other shares have finished the forecast of a request, so that nothing is left for this one."""
+        attributes = {} if self.path is None else attributes_of(self.path)
+        return self.share.count > 1 and bool(attributes.get("complete")) and attributes.get("request") == request
 
     def unfinished(self, request: str, statistics: StatisticsConfig | None, n_inits: int) -> Unfinished[Any] | None:
         """Return where the forecast of a request is made, begun or not; None in memory.
@@ -55,6 +61,10 @@ class Destination:
             if statistics is None:
                 return MemoryOutput(layout, attributes)
             return MemoryStatistics(layout, attributes, statistics, n_devices)
-        if statistics is None:
-            return StoreOutput(unfinished, layout, attributes, self.share)
-        return StatisticsOutput(unfinished, layout, attributes, statistics, n_devices, self.share)
+        try:
+            if statistics is None:
+                return StoreOutput(unfinished, layout, attributes, self.share)
+            return StatisticsOutput(unfinished, layout, attributes, statistics, n_devices, self.share)
+        except BaseException:
+            unfinished.close()
+            raise

@@ -170,8 +170,8 @@ class Forecaster:
             progress: Told how much is written.
 
         Returns:
-            The forecast, or the statistics of its members; those that did not stay finite are NaN from then on, do not
-            count in statistics, and are listed in the attribute `failed`.
+            The forecast, or the statistics of its members; those that left plausible bounds are NaN from then on, where
+            later leads come from that state, do not count in statistics, and are listed in the attribute `failed`.
 
         Raises:
             UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead cannot
@@ -206,7 +206,7 @@ class Forecaster:
         Raises:
             UserError: As `run`; or another process has this share.
         """
-        return Order.of((self,), analysis, init_time, config).stream(destination, progress).finish_share()
+        return Order.of((self,), analysis, init_time, config).make_share(destination, progress)
 
     def request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> str:
         """Return what the attribute `request` of a forecast is; see `run`.

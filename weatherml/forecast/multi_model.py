@@ -82,7 +82,7 @@ class MultiModelForecaster:
         progress: Progress | None = None,
     ) -> bool:
         """Make a share of the forecasts, as `Forecaster.run_share`; return whether they are whole."""
-        return Order.of(self.forecasters, analysis, init_time, config).stream(destination, progress).finish_share()
+        return Order.of(self.forecasters, analysis, init_time, config).make_share(destination, progress)
 
     def request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> str:
         """Return what the attribute `request` of a forecast is; as `Forecaster.request`."""

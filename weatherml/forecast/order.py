@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import xarray as xr
 
+from weatherml.errors import UserError
 from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.capacity import LARGEST_DEFAULT_BATCH, fitting_batch
 from weatherml.forecast.destination import Destination
@@ -62,6 +63,16 @@ class Order:
             own.require(init_times, has_members)
         return cls(forecasters, analyses, init_times, config)
 
+    def make_share(self, destination: Destination, progress: Progress | None) -> bool:
+        """Make a share of the forecasts; see `Forecaster.run_share`.
+
+        Raises:
+            UserError: As `Forecaster.run_share`.
+        """
+        if destination.path is None:
+            raise UserError("shares of a forecast meet in a store; pass the path of one")
+        return destination.is_finished(self.request) or self.stream(destination, progress).finish_share()
+
     def stream(self, destination: Destination, progress: Progress | None) -> Stream:
         """Return the forecasts on their way to a destination.
 
@@ -71,6 +82,8 @@ class Order:
         unfinished = destination.unfinished(self.request, self.config.statistics, len(self.init_times))
         begun = {} if unfinished is None else unfinished.description
         n_slots = begun.get("batch") or self.config.batch or self._fitting_batch()
+        if unfinished is not None:  # another process may have begun it while programs were compiled
+            n_slots = unfinished.description.get("batch", n_slots)
         routes = self._routes(n_slots)
         rounding = describe_rounding(_largest([route.rounding_errors for route in routes]))
         attributes = self._attributes | {"batch": n_slots, **rounding}
@@ -79,7 +92,10 @@ class Order:
 
     @property
     def request(self) -> str:
-        """What is the same when and only when the forecasts are."""
+        """Tells forecasts from each other: configuration, models, initial times, and what was read at those times.
+
+        Other analyses, which `lagged` and `bred` perturbations read, are no part of it.
+        """
         request: str = self._attributes["request"]
         return request
 

@@ -192,7 +192,13 @@ def _exactness(config: StatisticsConfig, records: Sequence[Counted]) -> dict[str
     """Return what a dataset says of its quantiles: by how many members their ranks may be off."""
     if not config.quantiles:
         return {}
-    total = Sketch.in_memory(config.sketch_size, (0,))
-    for record in records:
-        total.merge(Sketch(config.sketch_size, lambda _: np.empty((config.sketch_size, 0)), max(record.n_members)))
-    return {"quantile_rank_error": total.rank_error}
+    by_init = zip(*(record.n_members for record in records), strict=True)
+    return {"quantile_rank_error": max(_rank_error(config.sketch_size, n_members) for n_members in by_init)}
+
+
+def _rank_error(size: int, n_members: Sequence[int]) -> int:
+    """Return by how many members ranks may be off where accumulators of so many members were added up."""
+    total = Sketch.in_memory(size, (0,))
+    for n in n_members:
+        total.merge(Sketch(size, lambda _: np.empty((size, 0)), n))
+    return total.rank_error

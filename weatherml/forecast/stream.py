@@ -36,11 +36,13 @@ class _Chunk:
         voyages: Whose they are.
         position: Which chunk of their leads.
         pieces: For each voyage one for each block of its wave, `[output, number, channel, lat, lon]`.
+        before: The writing of the chunk before it; None for the first.
     """
 
     voyages: Sequence[Voyage]
     position: int
     pieces: Sequence[Sequence[Array]]
+    before: Future[int] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +126,7 @@ class Stream:
     ) -> Iterator[Future[int]]:
         lanes = [Lane(device, route) for device in local_devices()]
         n_together = max(1, min(len(lanes) * n_slots // self._layout.chunk[1], self.output.most_waves))
+        before: Future[int] | None = None
         for fleet in _batched(waves, n_together):
             rounds = list(_batched([part for wave in fleet for part in self._split(wave, n_slots)], len(lanes)))
             stories: dict[tuple[int, int], str] = {}
@@ -132,11 +135,14 @@ class Stream:
                 for position in range(len(route.chunks)):
                     # Side by side, since each device compiles its first chunk.
                     pieces = list(pilots.map(partial(Voyage.advance, position=position), voyages))
-                    chunk = _Chunk(voyages, position, pieces)
-                    yield writer.submit(self._write, chunk, stories, fleet if number == len(rounds) else ())
+                    chunk = _Chunk(voyages, position, pieces, before)
+                    before = writer.submit(self._write, chunk, stories, fleet if number == len(rounds) else ())
+                    yield before
 
     def _write(self, chunk: "_Chunk", stories: dict[tuple[int, int], str], fleet: Sequence[int]) -> int:
         """Wait for a chunk, write it and return how many fields it has; after the last one of all, end the `fleet`."""
+        if chunk.before is not None:
+            chunk.before.result()  # raises where that one was not written: its waves must not end
         chunks = self.routes[0].chunks
         leads, n_fields = chunks[chunk.position], 0
         for voyage, pieces in zip(chunk.voyages, chunk.pieces, strict=True):
@@ -154,7 +160,7 @@ class Stream:
         """Note that waves are whole, unless there are none."""
         if fleet:
             for story in stories.values():
-                _logger.warning("a member of the forecast stopped: %s", story)
+                _logger.info("a member of the forecast stopped: %s", story)
             self.output.end_waves(tuple(fleet), stories)
 
     @property

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, Self, TypeVar
+from uuid import uuid4
 
 from weatherml.config import Config
 from weatherml.data.atomic import PARTIAL, write_bytes
@@ -115,7 +116,7 @@ class Unfinished(Generic[RecordT]):
         self.path, self.request, self._nothing = path, request, nothing
         self.folder = path.with_name(f".{path.name}{PARTIAL}")
         self._lock: IO[str] | None = None
-        if not self.is_begun and _holds_something(self.folder) and not overwrite:
+        if _holds_something(self.folder) and not self.is_begun and not overwrite:
             raise UserError(
                 f"{self.folder} holds part of another forecast; choose another path, or pass overwrite (--overwrite)"
                 " to drop it"
@@ -154,7 +155,8 @@ class Unfinished(Generic[RecordT]):
         if self.is_begun:
             return
         require_space(self.path, n_bytes)
-        new = self.folder.with_name(f"{self.folder.name}.{os.getpid()}")
+        # Not by process number: on two machines, or in two containers, that may be the same.
+        new = self.folder.with_name(f"{self.folder.name}.{uuid4().hex}")
         with explaining_errors(self.path):
             try:
                 new.mkdir(parents=True)
@@ -163,10 +165,12 @@ class Unfinished(Generic[RecordT]):
                 self._put_in_place(new)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
+        if self.description.get("batch") != description.get("batch"):
+            raise UserError(f"another process has just begun {self.path} in another batch; run the same forecast again")
 
     def _put_in_place(self, new: Path) -> None:
         """Give the folder its name, unless another process of the same forecast was first."""
-        if not self.is_begun:
+        if self.folder.exists() and not self.is_begun:  # in this order: another process may be putting its own there
             shutil.rmtree(self.folder, ignore_errors=True)
         try:
             new.rename(self.folder)
@@ -178,16 +182,25 @@ class Unfinished(Generic[RecordT]):
         """Keep others from this share until `close`.
 
         Raises:
-            UserError: Another process has it.
+            UserError: Another process has it, or shares of another count are being made.
         """
-        self._lock = open(self.folder / f"{share.name}.lock", "a")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.close()
-            raise UserError(
-                f"another process is making this very forecast at {self.path}; wait for it, or choose another path"
-            ) from None
+        with explaining_errors(self.path):
+            self._lock = open(self.folder / f"{share.name}.lock", "a")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._require_same_count(share)
+            except BlockingIOError:
+                self.close()
+                raise UserError(
+                    f"another process is making this very forecast at {self.path}; wait for it, or choose another path"
+                ) from None
+
+    def _require_same_count(self, share: Share) -> None:
+        """Look whether anybody makes shares of another count, which may be the same members."""
+        for file in self.folder.glob(f"{_RECORD.format('*', '*')}.lock"):
+            if not file.stem.endswith(f"-of-{share.count}"):
+                with open(file) as other:
+                    fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def close(self) -> None:
         """Let others have this share."""
@@ -231,13 +244,14 @@ class Unfinished(Generic[RecordT]):
             return
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield self.folder.exists()
+            yield self.is_begun  # not whether the folder is there: a file system may keep what is open
+            (self.folder / _DESCRIPTION).unlink(missing_ok=True)  # whatever a kill leaves of the rest is no forecast
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _holds_something(folder: Path) -> bool:
-    """Return whether a folder has more than what a kill left of the first file."""
-    return folder.is_dir() and any(not file.name.endswith(PARTIAL) for file in folder.iterdir())
+    """Return whether a forecast was begun in a folder; whatever else is there was left by a kill."""
+    return (folder / _DESCRIPTION).exists()
 
 
 @contextmanager
@@ -256,6 +270,7 @@ def put_in_place(partial: Path, path: Path) -> None:
     """Give a whole folder its name; what is there already goes only then."""
     old = path.with_name(f".{path.name}.old")
     if path.exists():
+        shutil.rmtree(old, ignore_errors=True)  # of a process that was killed
         os.replace(path, old)
     os.replace(partial, path)
     shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,130 @@
+"""Forecasts that are being made: begun once, finished once, never marked whole where something is missing."""
+
+import shutil
+
+import pytest
+import xarray as xr
+import zarr
+from reduced_waves import CONFIG
+from tiny_forecast import TIMES, make_analysis, make_forecaster
+
+from weatherml.errors import UserError
+from weatherml.forecast import ForecastConfig, open_forecast, rollout
+from weatherml.forecast.accumulators import Accumulators, Counted
+from weatherml.forecast.destination import Destination
+from weatherml.forecast.reduced_output import _exactness
+from weatherml.forecast.unfinished import Record, Share, Unfinished
+
+ASKED = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "forecast.zarr"
+
+
+def begun(path, batch=3):
+    unfinished = Unfinished(path, "these", Record(), overwrite=False)
+    unfinished.begin({"batch": batch}, 1, lambda folder: (folder / "result").mkdir())
+    return unfinished
+
+
+def make(path, share="0/1", config=ASKED, overwrite=False):
+    return make_forecaster().run_share(
+        make_analysis(), TIMES[:2], config, Destination(path, overwrite, Share.parse(share))
+    )
+
+
+def test_a_folder_that_outlives_its_forecast_is_not_finished_again(path, monkeypatch):
+    """As on network file systems, which keep what is open."""
+    first, second = begun(path), begun(path)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    with first.finishing() as is_mine:
+        assert is_mine
+    with second.finishing() as is_mine:
+        assert not is_mine
+
+
+def test_what_a_kill_leaves_of_a_finished_folder_gives_way(path):
+    unfinished = begun(path)
+    (unfinished.folder / "forecast.json").unlink()
+    begun(path)
+    assert (unfinished.folder / "result").is_dir()
+
+
+def test_shares_of_another_count_wait_until_nobody_makes_any(path):
+    own = begun(path)
+    own.lock(Share(1, 2))
+    with pytest.raises(UserError, match="another process is making this very forecast"):
+        begun(path).lock(Share(0, 3))
+    begun(path).lock(Share(0, 2))
+    own.close()
+    begun(path).lock(Share(0, 3))
+
+
+def test_who_would_compute_other_batches_is_refused(path):
+    begun(path)
+    late = Unfinished(path, "these", Record(), overwrite=False)
+    late.begin({"batch": 3}, 1, lambda folder: None)
+    with pytest.raises(UserError, match="in another batch; run the same forecast again"):
+        shutil.rmtree(late.folder)
+        late.begin({"batch": 4}, 1, lambda folder: begun(path))
+
+
+def test_a_chunk_that_was_not_written_leaves_its_wave_to_be_done_again(path, monkeypatch):
+    monkeypatch.setattr(rollout, "CHUNK_BYTES", 1)  # a lead is a chunk
+    write = zarr.Array.__setitem__
+
+    def second_fails(array, place, values):
+        if len(place) > 1 and place[1] == slice(1, 2):
+            raise OSError(116, "Stale file handle")
+        write(array, place, values)
+
+    with monkeypatch.context() as patched, pytest.raises(UserError, match="Stale file handle; see to it"):
+        patched.setattr(zarr.Array, "__setitem__", second_fails)
+        make(path)
+    assert make(path)
+    expected = make_forecaster().run(make_analysis(), TIMES[:2], ASKED)
+    xr.testing.assert_identical(open_forecast(path).load(), expected)
+
+
+def test_leftovers_of_a_replacement_do_not_stop_the_next(path):
+    assert make(path)
+    (path.parent / f".{path.name}.old" / "c").mkdir(parents=True)
+    assert make(path, config=ASKED.model_copy(update={"seed": 1}), overwrite=True)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_share_that_comes_late_finds_the_forecast_made(path, overwrite):
+    assert not make(path, "0/9") and not make(path, "1/9") and not make(path, "2/9")
+    assert make(path, "3/9")  # the last of four waves
+    before = path.stat().st_mtime_ns
+    assert make(path, "8/9", overwrite=overwrite)
+    assert path.stat().st_mtime_ns == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_share_needs_a_store():
+    with pytest.raises(UserError, match="shares of a forecast meet in a store; pass the path of one"):
+        make_forecaster().run_share(make_analysis(), TIMES[0], ASKED, Destination())
+
+
+def test_stated_error_of_quantiles_is_that_of_the_worst_initial_time():
+    """17 members one by one in two shares, three initial times: the error is not largest where most were counted."""
+    counts = [(9, 8, 9), (8, 9, 8)]
+    records = [Counted(n_members=n, n_updates=n) for n in counts]
+    found = _exactness(CONFIG, records)["quantile_rank_error"]
+    worst = [_exactness(CONFIG, [Counted(n_members=(n[i],), n_updates=(1,)) for n in counts]) for i in range(3)]
+    assert found == max(one["quantile_rank_error"] for one in worst)
+
+
+def test_a_constructor_that_fails_lets_others_have_the_share(path, monkeypatch):
+    config = ASKED.model_copy(update={"statistics": CONFIG.model_copy(update={"thresholds": {}})})
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(UserError, match="No space left") as kept:
+        patched.setattr(Accumulators, "__init__", fail)
+        make(path, config=config)
+    assert make(path, config=config) and kept

@@ -210,9 +210,11 @@ class Matched:
 
     def _refuse(self, wrong: np.ndarray, owner: str, channel: int, times: np.ndarray) -> None:
         if wrong.any():
+            is_forecast = owner == "the forecast"
             raise UserError(
                 f"{owner} of {self.channels[channel]} valid at {_text(times[wrong][0])} is not finite where the truth "
                 f"is at {_text(self._valid_times[0, 0])}, or the reverse; leave that time or channel out, or mend it"
+                + ("; weatherml.forecast.without_stopped (--drop-stopped) drops members that stopped" * is_forecast)
             )
 
 

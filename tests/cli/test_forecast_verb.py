@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from tiny_experiment import done, refused, weatherml
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.files import open_files
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.forecast import open_forecast
+from weatherml.forecast import open_forecast, without_stopped
 from weatherml.state import StateSpec
 
 SPHERICAL = "perturbation=spherical"
@@ -349,3 +350,25 @@ def test_models_that_cannot_take_turns_are_refused(words, spoilt, other, tmp_pat
 def test_what_is_no_share_is_refused(words, tmp_path, share, reason):
     assert reason in refused(*words(tmp_path / "f.zarr", "--share", share))
     assert not listing(tmp_path)
+
+
+def test_what_stopped_is_dropped_on_request(words, tiny_run, tmp_path):
+    output = tmp_path / "f.zarr"
+    wild = "perturbation={name: spherical, scale: 0.1, amplitude: {geopotential: 0}}"
+    done(*words(output, "--set", "members=4", "--set", wild))
+    store = zarr.open_group(output, mode="r+")
+    store["temperature"][:, 1:, 2] = np.nan
+    store.attrs["failed"] = [
+        "init_time 2000-01-12T00:00 number 2 at 2000-01-12T12:00 (lead 12h) by temperature_850: 400"
+    ]
+    assert "--drop-stopped" in refused("evaluate", output, tiny_run.store)
+    assert "temperature" in done("evaluate", output, tiny_run.store, "--drop-stopped")
+    done("plot", output, "--channel", "t850", "--drop-stopped", "-o", tmp_path / "t850.png", "--no-coastlines")
+    assert without_stopped(open_forecast(output))["number"].values.tolist() == [0, 1, 3]
+
+
+def test_statistics_are_not_scored(words, tiny_run, tmp_path):
+    done(
+        *words(tmp_path / "f.zarr", "--set", "members=3", "--set", SPHERICAL, "--set", "statistics={quantiles: [0.5]}")
+    )
+    assert "holds statistics of members" in refused("evaluate", tmp_path / "f.zarr", tiny_run.store)

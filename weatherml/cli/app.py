@@ -62,6 +62,7 @@ Weights = Annotated[Path, typer.Argument(help="The published file.")]
 NewCheckpoint = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write.")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace what is at the output.")]
+DropStopped = Annotated[bool, typer.Option("--drop-stopped", help="Leave out the members that guards have stopped.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -219,6 +220,7 @@ def evaluate(
     truth: Annotated[Path, typer.Argument(help="Store or files that hold the valid times.")],
     metric: Annotated[list[str] | None, typer.Option(help="A metric; may be given more than once.")] = None,
     climatology: Annotated[Path | None, typer.Option(help="climatology.nc of a run, for metrics of anomalies.")] = None,
+    drop_stopped: DropStopped = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a forecast against analyses, with 95 % intervals over initial times.
@@ -229,9 +231,10 @@ def evaluate(
     from weatherml.cli.tables import print_scores
     from weatherml.data.files import open_files
     from weatherml.evaluation import evaluate
-    from weatherml.forecast import open_forecast
+    from weatherml.forecast import open_forecast, without_stopped
 
     opened = open_forecast(forecast)
+    opened = without_stopped(opened) if drop_stopped else opened
     normal = None if climatology is None else normal_of(opened, climatology)
     scores = evaluate(opened, open_files(truth), metric or ["rmse", "bias"], normal)
     print_scores(scores, as_json)
@@ -277,6 +280,7 @@ def plot(
     ] = None,
     lead: Annotated[str | None, typer.Option(help="Lead time of a forecast, for example 5d; else the last.")] = None,
     coastlines: Annotated[bool, typer.Option(help="Draw the Earth's coasts.")] = True,
+    drop_stopped: DropStopped = False,
 ) -> None:
     """Draw a map: of an analysis, of a forecast, or of an ensemble's mean and spread.
 
@@ -285,7 +289,7 @@ def plot(
     from weatherml import plot as draw
     from weatherml.cli.paths import open_field, save_figure
 
-    field = open_field(path, channel, time, lead)
+    field = open_field(path, channel, time, lead, drop_stopped)
     if field.sizes.get("number", 1) > 1:
         figure = draw.spread(field, coastlines=coastlines)
     else:

@@ -18,7 +18,7 @@ from weatherml.data.finding import Finding
 from weatherml.data.manifest import Manifest
 from weatherml.data.store import verify
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, open_forecast
+from weatherml.forecast import ForecastConfig, open_forecast, without_stopped
 from weatherml.forecast.ensemble import format_duration, parse_duration
 from weatherml.forecast.occupied import attributes_of
 from weatherml.state import Channel, spec_of
@@ -112,7 +112,9 @@ def unfinished_beside(path: Path) -> Path:
     return path.parent / f".{path.name}{PARTIAL}"
 
 
-def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> xr.DataArray:
+def open_field(
+    path: Path, channel: str, time: str | None, lead: str | None, drop_stopped: bool = False
+) -> xr.DataArray:
     """Open one field of an analysis or a forecast.
 
     Args:
@@ -120,6 +122,7 @@ def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> 
         channel: Such as `z500`.
         time: Valid time of an analysis, initial time of a forecast; the first when None.
         lead: Lead time of a forecast such as `5d`; the last when None.
+        drop_stopped: Leave out the members that guards have stopped.
 
     Returns:
         `[latitude, longitude]`, of a forecast `[number, latitude, longitude]`, in memory.
@@ -128,6 +131,7 @@ def open_field(path: Path, channel: str, time: str | None, lead: str | None) -> 
         UserError: There is no such time, lead or channel.
     """
     dataset = open_forecast(path) if is_forecast(path) else open_files(path)
+    dataset = without_stopped(dataset) if drop_stopped else dataset
     wanted = Channel.parse(channel)
     spec_of(dataset, [channel])
     field = dataset[wanted.variable]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import xarray as xr
 
 from weatherml import verification
+from weatherml.errors import UserError
 from weatherml.evaluation.metrics import registry
 from weatherml.verification import AreaMeans, Metric, Progress
 
@@ -50,6 +51,9 @@ def accumulate(
     progress: Progress | None = None,
 ) -> AreaMeans:
     """Take what the metrics need of each init time; parts add up in any order. Arguments as in `evaluate`."""
+    counts = [name for name in forecast.data_vars if str(name).endswith("_count")]
+    if counts:
+        raise UserError(f"the forecast holds statistics of members ({counts[0]}), which are not scored; keep members")
     return verification.accumulate(forecast, truth, _metrics(metrics), climatology, progress)
 
 

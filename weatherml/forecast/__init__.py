@@ -16,6 +16,7 @@ from weatherml.forecast.output import open_forecast
 from weatherml.forecast.perturbations import PerturbationConfig
 from weatherml.forecast.reduction import StatisticsConfig
 from weatherml.forecast.stochastic import SpptConfig
+from weatherml.forecast.stopped import without_stopped
 
 __all__ = [
     "AnalysisEnsembleConfig",
@@ -36,4 +37,5 @@ __all__ = [
     "calibrate",
     "convert",
     "open_forecast",
+    "without_stopped",
 ]

@@ -56,6 +56,9 @@ class Order:
         Raises:
             UserError: They are of another grid, or lack a channel or an initial time.
         """
+        if config.members < len(forecasters):
+            n_models = len(forecasters)
+            raise UserError(f"{config.members} members cannot take turns among {n_models} models; ask for {n_models}")
         init_times = to_init_times(init_time)
         has_members = config.perturbation is not None and config.perturbation.reads_members
         analyses = [Analyses(on_grid(analysis, own.spec.grid), own.normalizer) for own in forecasters]

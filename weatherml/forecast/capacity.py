@@ -5,7 +5,7 @@ from collections.abc import Callable
 from weatherml.forecast.waves import smaller_batch
 
 LARGEST_DEFAULT_BATCH = 10
-"""More members at once are no faster on a CPU, and few models leave room for as many elsewhere."""
+"""Twice as many gain a tenth on a CPU (benchmarks/rollout_vs_torch.md); large models leave no room for more."""
 
 
 def fitting_batch(most: int, needs: Callable[[int], tuple[int, int]], room: int) -> int:

@@ -9,50 +9,67 @@ from weatherml.errors import UserError
 
 if TYPE_CHECKING:
     from weatherml.forecast import MultiModelForecaster
+    from weatherml.forecast.destination import Destination
 
 # What the verb needs is imported when it runs, so that `weatherml --help` answers at once.
 
 
+Checkpoints = Annotated[
+    list[Path] | None,
+    typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
+]
+Analysis = Annotated[Path | None, typer.Option(help="Store or files that hold the initial times.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Zarr store to write.")]
+Init = Annotated[list[str] | None, typer.Option(help="An initial time; may be given more than once.")]
+Models = Annotated[
+    list[Path] | None,
+    typer.Option(help="A checkpoint of another time step: each lead is reached by the fewest steps of them all."),
+]
+InTurn = Annotated[
+    list[Path] | None,
+    typer.Option(help="A checkpoint of another model: members take turns among them all; may be repeated."),
+]
+Lead = Annotated[str | None, typer.Option(help="Longest lead time, for example 168h or 10d.")]
+Every = Annotated[str | None, typer.Option(help="Spacing of the leads that are kept, for example 6h.")]
+ShowPlan = Annotated[bool, typer.Option(help="Print which model is called when, and compute nothing.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
+]
+Members = Annotated[
+    list[int] | None, typer.Option(help="Compute this member alone, as it is in the whole ensemble; may be repeated.")
+]
+ShareOf = Annotated[
+    str, typer.Option(help="Compute one of several shares, such as 2/8; other processes, 0/8 to 7/8, do the rest.")
+]
+Diagnostics = Annotated[
+    list[Path] | None,
+    typer.Option(help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated."),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with what was interrupted; refused where nothing was begun.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the forecast at the output once the new one is whole.")
+]
+
+
 def forecast(
-    checkpoints: Annotated[
-        list[Path] | None,
-        typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
-    ] = None,
-    analysis: Annotated[Path | None, typer.Option(help="Store or files that hold the initial times.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Zarr store to write.")] = None,
-    init: Annotated[list[str] | None, typer.Option(help="An initial time; may be given more than once.")] = None,
-    models: Annotated[
-        list[Path] | None,
-        typer.Option(help="A checkpoint of another time step: each lead is reached by the fewest steps of them all."),
-    ] = None,
-    in_turn: Annotated[
-        list[Path] | None,
-        typer.Option(help="A checkpoint of another model: members take turns among them all; may be repeated."),
-    ] = None,
-    lead: Annotated[str | None, typer.Option(help="Longest lead time, for example 168h or 10d.")] = None,
-    every: Annotated[str | None, typer.Option(help="Spacing of the leads that are kept, for example 6h.")] = None,
-    show_plan: Annotated[bool, typer.Option(help="Print which model is called when, and compute nothing.")] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
-    ] = None,
-    member: Annotated[
-        list[int] | None,
-        typer.Option(help="Compute this member alone, as it is in the whole ensemble; may be repeated."),
-    ] = None,
-    share: Annotated[
-        str, typer.Option(help="Compute one of several shares, such as 2/8; other processes, 0/8 to 7/8, do the rest.")
-    ] = "0/1",
-    diagnostic: Annotated[
-        list[Path] | None,
-        typer.Option(help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated."),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what was interrupted; refused where nothing was begun.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the forecast at the output once the new one is whole.")
-    ] = False,
+    checkpoints: Checkpoints = None,
+    analysis: Analysis = None,
+    output: Output = None,
+    init: Init = None,
+    models: Models = None,
+    in_turn: InTurn = None,
+    lead: Lead = None,
+    every: Every = None,
+    show_plan: ShowPlan = False,
+    settings: Settings = None,
+    member: Members = None,
+    share: ShareOf = "0/1",
+    diagnostic: Diagnostics = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make forecasts from a checkpoint, from several of different time steps, or from several in turn.
 
@@ -63,21 +80,19 @@ def forecast(
     Processes that are given `--share 0/8` to `--share 7/8` and the same output make one forecast together, at once or
     one after the other, on any machines that see the folder. The last of them gives the output its name.
 
-    With `--in-turn B --in-turn C` beside a checkpoint A, members 0, 3, 6, ... are forecasts of A, members 1, 4, 7, ...
-    of B, and so on.
+    With `--in-turn B` beside a checkpoint A, members 0, 2, 4, ... are forecasts of A, members 1, 3, 5, ... of B.
 
     Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
     --lead 10d --set members=20 --set perturbation=spherical -o forecast.zarr`
     """
-    from weatherml.cli.paths import require_begun, require_same_forecast
+    from weatherml.cli.paths import require_same_forecast
     from weatherml.cli.progress import bar
-    from weatherml.cli.tables import print_itinerary, print_stopped
+    from weatherml.cli.tables import print_itinerary
     from weatherml.config import apply_overrides, from_mapping
     from weatherml.data.files import open_files
-    from weatherml.forecast import ForecastConfig, open_forecast
+    from weatherml.forecast import ForecastConfig
     from weatherml.forecast.destination import Destination
-    from weatherml.forecast.occupied import require_free
-    from weatherml.forecast.unfinished import WHOLE, Share
+    from weatherml.forecast.unfinished import Share
 
     asked = {"lead_time": lead, "every": every, "numbers": member}
     given = {name: value for name, value in asked.items() if value is not None}
@@ -89,24 +104,41 @@ def forecast(
         return
     if analysis is None or output is None or not init:
         raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
-    if resume and overwrite:
-        raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")
     destination = Destination(output, overwrite, Share.parse(share))
-    if resume:
-        require_begun(output)
-    elif destination.share == WHOLE:  # what others have made of the very forecast is no obstacle to a share
-        require_free(output, overwrite)
+    _require_place(output, destination, resume)
     analyses = open_files(analysis)
     if resume and output.exists():
         require_same_forecast(output, forecaster.request(analyses, init, config))
     else:
         with bar("forecast") as report:
             is_whole = forecaster.run_share(analyses, init, config, destination, report)
-        if not is_whole:
-            print(f"share {share} is written; {output} appears when all shares are")
-            return
-        print_stopped(open_forecast(output).attrs["failed"])
+        _tell(output, share, is_whole)
     print(output)
+
+
+def _tell(output: Path, share: str, is_whole: bool) -> None:
+    """Say what came of a share; leave the program where the forecast is not whole yet."""
+    from weatherml.cli.tables import print_stopped
+    from weatherml.forecast import open_forecast
+
+    if not is_whole:
+        print(f"share {share} is written; {output} appears when all shares are")
+        raise typer.Exit
+    print_stopped(open_forecast(output).attrs["failed"])
+
+
+def _require_place(output: Path, destination: "Destination", resume: bool) -> None:
+    """Require that a forecast can go to `output`, before analyses are opened."""
+    from weatherml.cli.paths import require_begun
+    from weatherml.forecast.occupied import require_free
+    from weatherml.forecast.unfinished import WHOLE
+
+    if resume and destination.overwrite:
+        raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")
+    if resume:
+        require_begun(output)
+    elif destination.share == WHOLE:  # what others have made of the very forecast is no obstacle to a share
+        require_free(output, destination.overwrite)
 
 
 def _load(paths: list[Path], in_turn: list[Path], diagnostics: list[Path]) -> "MultiModelForecaster":

@@ -3,8 +3,6 @@
 python benchmarks/plans.py
 """
 
-import time
-
 from weatherml.forecast.aggregation import plan
 
 HOURLY = range(1, 169)
@@ -22,10 +20,7 @@ def main():
     print("| steps | leads | calls, by step | calls without sharing | most steps to a lead | greedy | states at once |")
     print("|---|---|---|---|---|---|---|")
     for steps, leads, name in CASES:
-        started = time.perf_counter()
         made = plan(steps, leads)
-        seconds = time.perf_counter() - started
-        assert seconds < 60
         depth = max(len(made.path(lead)) for lead in leads)
         by_step = " + ".join(f"{n} of {step} h" for step, n in made.n_calls.items())
         alone = sum(len(made.path(lead)) for lead in leads)

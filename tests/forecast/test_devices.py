@@ -76,10 +76,10 @@ def test_a_forecast_that_was_killed_on_three_devices_goes_on_with_one(alone, tmp
 
 def test_processes_that_run_at_once_make_a_forecast_together(alone, tmp_path):
     others = [start(tmp_path, f"members {index}/3", f"statistics {index}/3") for index in (1, 2)]
-    wholes = [device_program.run(tmp_path, name, "0/3") for name in ("members", "statistics")]
+    for name in ("members", "statistics"):
+        device_program.run(tmp_path, name, "0/3")
     for process in others:
         end(process)
-    assert (tmp_path / "members.zarr").exists() and isinstance(wholes[0], bool)
     xr.testing.assert_identical(opened(tmp_path, "members"), opened(alone, "members"))
     found, expected = opened(tmp_path, "statistics"), opened(alone, "statistics")
     xr.testing.assert_identical(found["temperature_maximum"], expected["temperature_maximum"])

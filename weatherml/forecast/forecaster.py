@@ -15,20 +15,19 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.forecast.destination import Destination
 from weatherml.forecast.diagnostics import Diagnostic
 from weatherml.forecast.ensemble import ForecastConfig
+from weatherml.forecast.forecasting import Forecasting
 from weatherml.forecast.init_times import InitTimes
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.model import Model
 from weatherml.forecast.order import Order
 from weatherml.forecast.perturbations import PerturbationConfig
-from weatherml.forecast.stream import Progress
 from weatherml.state import StateSpec
 
 
 @dataclass(frozen=True, eq=False)
-class Forecaster:
+class Forecaster(Forecasting):
     """Models with what it takes to step physical fields forward.
 
     Forecasts are canonical datasets `(init_time, lead_time, number, level, latitude, longitude)` in SI units, with
@@ -149,73 +148,6 @@ class Forecaster:
         asked = {"lead_time": lead_time, "members": members, "perturbation": named, "seed": seed}
         return self.run(analysis, init_time, from_mapping(ForecastConfig, asked, "ensemble"), output)
 
-    def run(
-        self,
-        analysis: xr.Dataset,
-        init_time: InitTimes,
-        config: ForecastConfig,
-        output: str | Path | None = None,
-        overwrite: bool = False,
-        progress: Progress | None = None,
-    ) -> xr.Dataset:
-        """Make the forecasts that `config` asks for, on all devices of this process.
-
-        Args:
-            analysis: Canonical analyses that hold the initial times.
-            init_time: One or more.
-            config: Leads, members, and what is kept.
-            output: A zarr store to write to and open; the forecast is held in memory when None. A store appears when it
-                is whole; the same call resumes an interrupted one.
-            overwrite: Replace what is at `output`.
-            progress: Told how much is written.
-
-        Returns:
-            The forecast, or the statistics of its members; those that left plausible bounds are NaN from then on, where
-            later leads come from that state, do not count in statistics, and are listed in the attribute `failed`.
-
-        Raises:
-            UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead cannot
-                be reached; or the output exists or has no room.
-        """
-        destination = Destination(None if output is None else Path(output), overwrite)
-        return Order.of((self,), analysis, init_time, config).stream(destination, progress).finish()
-
-    def run_share(
-        self,
-        analysis: xr.Dataset,
-        init_time: InitTimes,
-        config: ForecastConfig,
-        destination: Destination,
-        progress: Progress | None = None,
-    ) -> bool:
-        """Make a share of the forecasts; processes that are given the other shares, now or later, make the rest.
-
-        They need nothing in common but the file system. The one that finds all members written gives the store its
-        name.
-
-        Args:
-            analysis: Canonical analyses that hold the initial times.
-            init_time: One or more.
-            config: Leads, members, and what is kept.
-            destination: A store, and the share.
-            progress: Told how much is written.
-
-        Returns:
-            Whether the forecast is whole.
-
-        Raises:
-            UserError: As `run`; or another process has this share.
-        """
-        return Order.of((self,), analysis, init_time, config).make_share(destination, progress)
-
-    def request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> str:
-        """Return what the attribute `request` of a forecast is; see `run`.
-
-        Raises:
-            UserError: The analyses are of another grid, or lack a channel, an initial time or a value.
-        """
-        return Order.of((self,), analysis, init_time, config).request
-
     def describe(self) -> dict[str, Any]:
         """Return what the attributes of a forecast tell of its models, as JSON values."""
         return {
@@ -223,6 +155,9 @@ class Forecaster:
             "provenance": [asdict(model.provenance) for model in self.models],
             "diagnostics": [asdict(diagnostic.provenance) for diagnostic in self.diagnostics],
         }
+
+    def _order(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> Order:
+        return Order.of((self,), analysis, init_time, config)
 
     def _digest(self) -> str:
         """Return a fingerprint of all that a forecast follows from beside the analysis."""

@@ -8,17 +8,16 @@ from typing import Self
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.forecast.destination import Destination
 from weatherml.forecast.ensemble import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
+from weatherml.forecast.forecasting import Forecasting
 from weatherml.forecast.init_times import InitTimes
 from weatherml.forecast.itinerary import Itinerary
 from weatherml.forecast.order import Order
-from weatherml.forecast.stream import Progress
 
 
 @dataclass(frozen=True, eq=False)
-class MultiModelForecaster:
+class MultiModelForecaster(Forecasting):
     """Makes ensembles whose member k is made by forecaster k modulo their number; with one, what that makes alone.
 
     Members keep their own numbers for everything random, so they differ by model and by perturbation, and number 0 is
@@ -57,36 +56,8 @@ class MultiModelForecaster:
         lead_times = config.lead_times(max(forecaster.time_step for forecaster in self.forecasters))
         return [Itinerary.to(lead_times, forecaster.models) for forecaster in self.forecasters]
 
-    def run(
-        self,
-        analysis: xr.Dataset,
-        init_time: InitTimes,
-        config: ForecastConfig,
-        output: str | Path | None = None,
-        overwrite: bool = False,
-        progress: Progress | None = None,
-    ) -> xr.Dataset:
-        """Make the forecasts that `config` asks for; arguments, result and errors are those of `Forecaster.run`.
-
-        Of several models the attributes `model_digest`, `provenance` and `diagnostics` are JSON lists by model.
-        """
-        destination = Destination(None if output is None else Path(output), overwrite)
-        return Order.of(self.forecasters, analysis, init_time, config).stream(destination, progress).finish()
-
-    def run_share(
-        self,
-        analysis: xr.Dataset,
-        init_time: InitTimes,
-        config: ForecastConfig,
-        destination: Destination,
-        progress: Progress | None = None,
-    ) -> bool:
-        """Make a share of the forecasts, as `Forecaster.run_share`; return whether they are whole."""
-        return Order.of(self.forecasters, analysis, init_time, config).make_share(destination, progress)
-
-    def request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> str:
-        """Return what the attribute `request` of a forecast is; as `Forecaster.request`."""
-        return Order.of(self.forecasters, analysis, init_time, config).request
+    def _order(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> Order:
+        return Order.of(self.forecasters, analysis, init_time, config)
 
     def _require_agreement(self, position: int) -> None:
         first, spec = self.forecasters[0].output_spec, self.forecasters[position].output_spec

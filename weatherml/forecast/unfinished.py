@@ -210,7 +210,8 @@ class Unfinished(Generic[RecordT]):
 
     def record(self, share: Share) -> RecordT:
         """Return the record of a share."""
-        return self.records().get(share.name, self._nothing)
+        file = self.folder / f"{share.name}.json"
+        return self._nothing.model_validate_json(file.read_bytes()) if file.exists() else self._nothing
 
     def records(self) -> dict[str, RecordT]:
         """Return all records by the name of their share."""

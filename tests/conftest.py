@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,6 @@ from tiny_experiment import Finished, write_config
 # Compilation makes the first example slow; that is no failure.
 settings.register_profile("weatherml", deadline=None)
 settings.load_profile("weatherml")
-
-# Opening a file without naming an engine loads ecCodes, after which pyproj would crash the process; see data.grib.
-with suppress(ImportError):
-    import pyproj  # noqa: F401
 
 # Tests and the programs they start share what they compile, and so does the next run: jax reads this on import.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".jax_cache"))

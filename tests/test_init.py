@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fake_data import analyses
 
 import weatherml
 
@@ -50,17 +51,24 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = weatherml.forecats
 
 
-def test_a_map_can_be_drawn_after_a_grib_file_was_opened(tmp_path):
-    """The ecCodes and pyproj wheels each bring a libproj; loaded in the wrong order they crash the process."""
+GUESS = "import xarray as xr; xr.open_dataset({file!r}).close()"
+MAP = "import weatherml; weatherml.plot.map(weatherml.open_files({file!r})['2m_temperature'].squeeze()).savefig({picture!r})"
+GRIB = """
+import weatherml
+try: weatherml.open_files({grib!r})
+except weatherml.UserError as error: assert 'cut off' in str(error)
+"""
+PROJECT = "import weatherml; import cartopy.crs as crs; crs.Robinson().transform_point(1, 2, crs.PlateCarree())"
+
+
+@pytest.mark.parametrize("steps", [(GUESS, MAP), (GUESS, GRIB, PROJECT), ("import weatherml", GUESS, PROJECT)])
+def test_maps_and_grib_files_in_any_order_leave_a_sound_process(tmp_path, steps):
+    """Wheels of ecCodes and pyproj each bring a PROJ; bound to the wrong one, Python aborts when all is done."""
     pytest.importorskip("eccodes")
-    (tmp_path / "cut.grib").write_bytes(b"GRIB" + bytes(99))
-    code = (
-        "import weatherml\n"
-        f"try: weatherml.open_files({str(tmp_path / 'cut.grib')!r})\n"
-        "except weatherml.UserError: import eccodes\n"
-        "weatherml.plot\n"
-        "import cartopy.crs as crs\n"
-        "crs.Robinson().transform_point(1, 2, crs.PlateCarree())\n"
-    )
+    names = {"file": "t2m.nc", "grib": "cut.grib", "picture": "map.png"}
+    paths = {kind: str(tmp_path / name) for kind, name in names.items()}
+    analyses({"2m_temperature": ()}, times=1).isel(time=0).to_netcdf(paths["file"])
+    Path(paths["grib"]).write_bytes(b"GRIB" + bytes(99))
+    code = "\n".join(step.format(**paths) for step in steps)
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (process.returncode, process.stderr) == (0, "")

@@ -6,6 +6,8 @@ The names below are loaded when they are first used, so that importing the packa
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from weatherml.libproj import load_pyproj
+
 if TYPE_CHECKING:
     from weatherml import plot as plot
     from weatherml.checkpoint import Checkpoint as Checkpoint
@@ -53,6 +55,8 @@ _HOMES = {
 }
 
 __all__ = sorted([*_HOMES, "plot"])
+
+load_pyproj()  # before or after ecCodes, whoever loads that: maps and GRIB files then go together in one process
 
 
 def __getattr__(name: str) -> Any:

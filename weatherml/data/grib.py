@@ -4,7 +4,6 @@ import importlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,6 @@ def _import_cfgrib(path: Path) -> Any:
 
 
 def _import(name: str, path: Path) -> Any:
-    with suppress(ImportError):
-        # eccodes brings its own libproj; pyproj, which maps need, crashes the process if it is loaded after that.
-        import pyproj  # noqa: F401
     try:
         return importlib.import_module(name)
     except (ImportError, RuntimeError):  # RuntimeError: the Python package is there, the ecCodes library is not

@@ -1,6 +1,7 @@
 """From one configuration to one run: the whole road, assembled."""
 
 from weatherml.experiment.config import ExperimentConfig, ExtremesConfig, PeriodsConfig
-from weatherml.experiment.run import PHASES, Experiment
+from weatherml.experiment.phases import PHASES
+from weatherml.experiment.run import Experiment
 
 __all__ = ["PHASES", "Experiment", "ExperimentConfig", "ExtremesConfig", "PeriodsConfig"]

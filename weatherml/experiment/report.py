@@ -1,35 +1,32 @@
 """The page that a person opens at the end."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from weatherml.experiment.judgement import CONTROL
+from weatherml.experiment.results import Results
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spread, verdict, write_report
 from weatherml.state import Channel, parse_channels
-
-if TYPE_CHECKING:
-    from weatherml.experiment.run import Experiment
 
 _LEADS_SHOWN = ("1D", "3D", "5D", "7D", "10D")
 _MAP_LEADS = ("3D", "7D")
 _DAY = np.timedelta64(1, "D")
 
 
-def write_experiment_report(path: Path, experiment: "Experiment") -> None:
+def write_experiment_report(path: Path, results: Results) -> None:
     """Write what was learned, how good it is and what it took."""
     sections = [
-        _data(experiment),
-        _training(experiment),
-        _forecast(experiment),
-        _skill(experiment),
-        _event(experiment),
-        _account(experiment),
+        _data(results),
+        _training(results),
+        _forecast(results),
+        _skill(results),
+        _event(results),
+        _account(results),
     ]
-    write_report(path, experiment.config.title, sections, _summary(experiment))
+    write_report(path, results.config.title, sections, _summary(results))
 
 
 def skill_table(scores: xr.Dataset, metric: str = "rmse") -> pd.DataFrame:
@@ -52,14 +49,14 @@ def _with_units(channel: str) -> str:
     return f"{_words(channel)} ({Channel.parse(channel).units})"
 
 
-def _summary(experiment: "Experiment") -> str:
-    scores = experiment.scores
+def _summary(results: Results) -> str:
+    scores = results.scores
     channel = str(scores["channel"].values[0])
     useful = _crossing(scores, channel, CONTROL)
-    n_init, n_members = experiment.forecast.sizes["init_time"], experiment.forecast.sizes["number"]
+    n_init, n_members = results.forecast.sizes["init_time"], results.forecast.sizes["number"]
     return (
-        f"FourCastNet on {experiment.spec.n_channels} channels at"
-        f" {experiment.spec.grid.n_lat} x {experiment.spec.grid.n_lon} points, judged on {n_init} initial times with"
+        f"FourCastNet on {results.spec.n_channels} channels at"
+        f" {results.spec.grid.n_lat} x {results.spec.grid.n_lon} points, judged on {n_init} initial times with"
         f" {n_members} members. The deterministic forecast of {_words(channel)} beats climatology {useful}."
     )
 
@@ -80,42 +77,40 @@ def _words(channel: str) -> str:
     return parsed.variable.replace("_", " ") + level
 
 
-def _data(experiment: "Experiment") -> Section:
-    findings = [[f.severity, f.subject, f.message] for f in experiment.findings()]
-    has_winds = {"u_component_of_wind", "v_component_of_wind", "temperature"} <= set(experiment.store.data_vars)
-    figures = {"Climate of the training period": climate(_sample(experiment))} if has_winds else {}
-    times = experiment.store["time"].values
+def _data(results: Results) -> Section:
+    findings = [[f.severity, f.subject, f.message] for f in results.findings()]
+    has_winds = {"u_component_of_wind", "v_component_of_wind", "temperature"} <= set(results.store.data_vars)
+    figures = {"Climate of the training period": climate(_sample(results))} if has_winds else {}
+    times = results.store["time"].values
     text = (
         f"{len(times)} analyses from {times[0]:.10} to {times[-1]:.10}; learned from"
-        f" {' to '.join(experiment.config.periods.training)}, judged on {' to '.join(experiment.config.periods.test)}."
+        f" {' to '.join(results.config.periods.training)}, judged on {' to '.join(results.config.periods.test)}."
     )
     tables = {"What the check of the data says": [["severity", "subject", "finding"], *findings]} if findings else {}
     return Section("The data", text, figures, tables)
 
 
-def _sample(experiment: "Experiment") -> xr.Dataset:
+def _sample(results: Results) -> xr.Dataset:
     """Return daily analyses of the training period in memory."""
-    step = max(1, int(_DAY / experiment.statistics.time_step))
-    return (
-        experiment.store.sel(time=slice(*experiment.config.periods.training)).isel(time=slice(None, None, step)).load()
-    )
+    step = max(1, int(_DAY / results.statistics.time_step))
+    return results.store.sel(time=slice(*results.config.periods.training)).isel(time=slice(None, None, step)).load()
 
 
-def _training(experiment: "Experiment") -> Section:
-    entries = experiment.training.metrics()
+def _training(results: Results) -> Section:
+    entries = results.training.metrics()
     best = min(e["validation_loss"] for e in entries if e.get("validation_loss") is not None)
-    text = f"{experiment.config.training.n_steps} optimiser steps; best validation loss {best:.4g}."
+    text = f"{results.config.training.n_steps} optimiser steps; best validation loss {best:.4g}."
     return Section("The training", text, {"Loss by optimiser step": learning(entries)})
 
 
-def _forecast(experiment: "Experiment") -> Section:
-    forecast, (coastlines, orography) = experiment.forecast, _ground(experiment)
-    channel = parse_channels([str(experiment.scores["channel"].values[0])])[0]
+def _forecast(results: Results) -> Section:
+    forecast, (coastlines, orography) = results.forecast, _ground(results)
+    channel = parse_channels([str(results.scores["channel"].values[0])])[0]
     start = forecast.isel(init_time=forecast.sizes["init_time"] // 2)
     figures = {}
     for lead in _present(forecast, _MAP_LEADS):
         one = _field(start.sel(lead_time=lead), channel)
-        truth = _field(experiment.store.sel(time=one["valid_time"].values), channel)
+        truth = _field(results.store.sel(time=one["valid_time"].values), channel)
         name = f"{_words(str(channel))} after {lead / _DAY:g} days"
         figures[f"Deterministic forecast of {name}, and what came"] = forecast_vs_truth(
             one.isel(number=0), truth, coastlines=coastlines, orography=orography
@@ -125,8 +120,8 @@ def _forecast(experiment: "Experiment") -> Section:
     return Section("A forecast", f"From {str(start['init_time'].values)[:16]} UTC.", figures)
 
 
-def _skill(experiment: "Experiment") -> Section:
-    scores = experiment.scores
+def _skill(results: Results) -> Section:
+    scores = results.scores
     metrics = [name for name in ("rmse", "acc", "crps_fair", "spread_skill") if name in scores]
     text = (
         "Bands are 95 % bootstrap intervals over initial times. Every error is averaged over the sphere with exact cell"
@@ -144,8 +139,8 @@ _METRICS = {
 }
 
 
-def _event(experiment: "Experiment") -> Section:
-    judgement = experiment.verdict
+def _event(results: Results) -> Section:
+    judgement = results.verdict
     channel = str(judgement["channel"].values[0])
     event = f"{_words(channel)} above its local {100 * judgement.attrs['quantile']:g}th percentile"
     skilful = _skilful_days(judgement["brier_skill"].sel(channel=channel))
@@ -163,20 +158,20 @@ def _skilful_days(brier_skill: xr.DataArray) -> str:
     return f"It beats the constant probability of the training period up to day {last:g} (95 % interval above zero)."
 
 
-def _account(experiment: "Experiment") -> Section:
+def _account(results: Results) -> Section:
     rows = [
         [phase, f"{entry['seconds']:.0f}", f"{entry['peak_memory_bytes'] / 2**20:.0f}"]
-        for phase, entry in experiment.ledger.entries().items()
+        for phase, entry in results.ledger.entries().items()
     ]
     columns = ["phase", "seconds", "peak memory so far, MiB"]
     return Section("What it took", tables={"By phase": [columns, *rows]})
 
 
-def _ground(experiment: "Experiment") -> tuple[bool, xr.DataArray | None]:
+def _ground(results: Results) -> tuple[bool, xr.DataArray | None]:
     """Return whether maps of this world have the Earth's coasts, and the mountains that they show instead."""
-    if experiment.store.attrs.get("source") != "simulated":
+    if results.store.attrs.get("source") != "simulated":
         return True, None
-    orography = experiment.store.get("geopotential_at_surface")
+    orography = results.store.get("geopotential_at_surface")
     return False, None if orography is None else orography.load()
 
 

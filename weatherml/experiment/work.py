@@ -1,0 +1,129 @@
+"""What is done in each phase of the road: rooms put together, nothing computed here."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import xarray as xr
+
+from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.data.atomic import write_bytes, write_netcdf
+from weatherml.data.climatology import Climatology
+from weatherml.data.files import FileSource
+from weatherml.data.forcings import Forcings
+from weatherml.data.ingest import ingest as write_store
+from weatherml.data.loader import Samples
+from weatherml.data.normalization import Normalizer
+from weatherml.data.period import select
+from weatherml.data.simulated import PlanetConfig, SimulatedSource
+from weatherml.data.source import Source
+from weatherml.data.statistics import compute_statistics
+from weatherml.errors import UserError
+from weatherml.experiment.feasibility import Holdings, require_feasible
+from weatherml.experiment.judgement import judge_event, judge_skill
+from weatherml.experiment.results import Results
+from weatherml.forecast import Forecaster
+from weatherml.training import train as train_model
+
+Report = Callable[..., None]
+"""Told the number done, the number of all, and perhaps news."""
+
+
+def ingest(results: Results, report: Report) -> None:
+    """Write the data to a checked store."""
+    source = _source(results)
+    require_feasible(results.config, Holdings.of_source(source))
+    write_store(source, results.path("ingest"), report)
+
+
+def check(results: Results, report: Report) -> None:
+    """Write what is to be said of the data, and stop where they are wrong."""
+    findings = results.findings()
+    write_bytes(results.path("check"), "".join(f"{finding}\n" for finding in findings).encode())
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise UserError(f"{results.path('ingest')}: {errors[0].subject}: {errors[0].message}")
+
+
+def statistics(results: Results, report: Report) -> None:
+    """Write climatology and statistics of the training period."""
+    config, store = results.config, results.store
+    require_feasible(config, Holdings.of_store(store))
+    harmonics = config.climatology
+    climatology = Climatology.fit(store, results.spec, config.periods.training, harmonics.n_annual, harmonics.n_diurnal)
+    reference = climatology if config.reference == "climatology" else None
+    time_step = config.step_of(store["time"].values)
+    computed = compute_statistics(store, results.spec, config.periods.training, reference, time_step)
+    climatology.save(results.folder / "climatology.nc")
+    computed.save(results.path("statistics"))
+
+
+def train(results: Results, report: Report) -> None:
+    """Train the model, from where an earlier run of this phase left it."""
+    config = results.config
+    reference = results.climatology if config.reference == "climatology" else None
+    normalizer = Normalizer(results.statistics, reference)
+    forcings = Forcings(config.forcings, results.spec.grid, results.statistics.time_step, _static_fields(results))
+    provenance = Provenance(config.model_dump(mode="json"), str(results.store.attrs["digest"]))
+    start = Checkpoint.initialize(config.model, forcings, normalizer, provenance, config.seed, config.prediction)
+    training, validation = (
+        Samples(results.store, normalizer, forcings, 1, period)
+        for period in (config.periods.training, config.periods.validation)
+    )
+    train_model(config.training, start, training, validation, results.training.directory, report)
+
+
+def forecast(results: Results, report: Report) -> None:
+    """Forecast from every initial time of the test period."""
+    forecaster = Forecaster.load(results.training.best_checkpoint)
+    forecaster.run(results.store, results.init_times(), results.config.forecast, results.path("forecast"), True, report)
+
+
+def evaluate(results: Results, report: Report) -> None:
+    """Score the forecasts and the baselines."""
+    training = select(results.store, results.config.periods.training)
+    scores = judge_skill(results.forecast, results.store, training, results.climatology, report)
+    write_netcdf(results.path("evaluate"), scores)
+
+
+def extremes(results: Results, report: Report) -> None:
+    """Judge the forecasts of an event."""
+    config = results.config
+    judgement = judge_event(results.forecast, results.store, config.extremes, config.periods.training, report)
+    write_netcdf(results.path("extremes"), judgement)
+
+
+def write_page(results: Results, report: Report) -> None:
+    """Write the page that a person opens at the end."""
+    # Only this phase draws: an installation without the extra `plot` can do all others.
+    from weatherml.experiment.report import write_experiment_report
+
+    write_experiment_report(results.path("report"), results)
+
+
+WORK: Mapping[str, Callable[[Results, Report], None]] = MappingProxyType(
+    {
+        "ingest": ingest,
+        "check": check,
+        "statistics": statistics,
+        "train": train,
+        "forecast": forecast,
+        "evaluate": evaluate,
+        "extremes": extremes,
+        "report": write_page,
+    }
+)
+"""Of every phase."""
+
+
+def _source(results: Results) -> Source:
+    if isinstance(results.config.source, PlanetConfig):
+        return SimulatedSource(results.config.source, results.folder / "planet")
+    return FileSource(results.config.source)
+
+
+def _static_fields(results: Results) -> xr.Dataset | None:
+    """Return the fields without time, which travel with the checkpoint where a forcing reads them."""
+    store = results.store
+    static = store.drop_vars([name for name, field in store.data_vars.items() if "time" in field.dims])
+    wanted = static.data_vars and results.config.forcings
+    return static.drop_dims("time", errors="ignore").load() if wanted else None

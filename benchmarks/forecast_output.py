@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from weatherml.forecast.conversion import convert
-from weatherml.forecast.destination import Destination
-from weatherml.forecast.output import Layout, open_forecast
-from weatherml.forecast.reduction import StatisticsConfig
+from weatherml.forecast.output.target import Destination
+from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.grid import LatLonGrid
 from weatherml.heap import keep_freed_memory
+from weatherml.products.convert import convert
+from weatherml.products.store import open_forecast
 from weatherml.state import StateSpec, parse_channels
 from weatherml.variables import PRESETS
 

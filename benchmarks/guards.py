@@ -20,9 +20,9 @@ from jax import Array
 from weatherml.data.climatology import Climatology
 from weatherml.data.normalization import Normalizer
 from weatherml.forecast import Forecaster, GuardsConfig
-from weatherml.forecast.guards import Guards, Members
-from weatherml.forecast.physical import terms_at
-from weatherml.forecast.rollout import Rules, Told, advance
+from weatherml.forecast.guards.bounds import Guards, Members
+from weatherml.forecast.guards.units import terms_at
+from weatherml.forecast.rollout.step_loop import Rules, Told, advance
 
 N_MEMBERS, N_STEPS, REPEATS = 10, 8, 12
 START = np.datetime64("2005-01-09T00", "ns")

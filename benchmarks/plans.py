@@ -3,7 +3,7 @@
 python benchmarks/plans.py
 """
 
-from weatherml.forecast.aggregation import plan
+from weatherml.forecast.plan.aggregation import plan
 
 HOURLY = range(1, 169)
 CASES = [

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.forecast import open_forecast
+from weatherml.products.store import open_forecast
 from weatherml.state import to_array
 
 MEMBERS, ALONE = 23, 17

@@ -102,7 +102,7 @@ def control_error(folder, n_steps=4):
     """Return the largest difference between the controls of both sides, in standard deviations."""
     import xarray as xr
 
-    from weatherml.forecast import open_forecast
+    from weatherml.products.store import open_forecast
 
     paths = [folder / "ours", folder / "theirs"]
     for side, path in zip(("weatherml", "PyTorch, NetCDF"), paths, strict=True):
@@ -146,8 +146,8 @@ class Watched:
 
 def write_costs(folder, n_steps, n_members, repeats):
     """Return, by what is kept, least seconds of a forecast, and of those its writing and how much of it overlaps."""
-    from weatherml.forecast.output import StoreOutput
-    from weatherml.forecast.reduced_output import StatisticsOutput
+    from weatherml.forecast.output.members import StoreOutput
+    from weatherml.forecast.output.statistics import StatisticsOutput
 
     members, statistics = Watched(StoreOutput, discards=True), Watched(StatisticsOutput, discards=False)
     outputs = {"nothing": members, "members": members, "statistics": statistics}
@@ -165,7 +165,7 @@ def write_costs(folder, n_steps, n_members, repeats):
 
 def throughput(batch, folder, n_steps, n_members, repeats):
     """Return the most members times steps a second."""
-    from weatherml.forecast.output import StoreOutput
+    from weatherml.forecast.output.members import StoreOutput
 
     forecast = SIDES["weatherml"](folder)
     Watched(StoreOutput, discards=True)

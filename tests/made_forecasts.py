@@ -3,7 +3,7 @@
 import numpy as np
 from fake_data import forecasts
 
-from weatherml.forecast.selection import select_channels
+from weatherml.products.selection import select_channels
 from weatherml.variables import VARIABLES
 
 CHANNELS = (

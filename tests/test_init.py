@@ -52,7 +52,10 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 GUESS = "import xarray as xr; xr.open_dataset({file!r}).close()"
-MAP = "import weatherml; weatherml.plot.map(weatherml.open_files({file!r})['2m_temperature'].squeeze()).savefig({picture!r})"
+MAP = (
+    "import weatherml; field = weatherml.open_files({file!r})['2m_temperature'].squeeze();"
+    " weatherml.plot.map(field).savefig({picture!r})"
+)
 GRIB = """
 import weatherml
 try: weatherml.open_files({grib!r})

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from weatherml.extremes import local_quantile as local_quantile
     from weatherml.extremes import verdict as verdict
     from weatherml.forecast import Forecaster as Forecaster
-    from weatherml.forecast import open_forecast as open_forecast
     from weatherml.grid import LatLonGrid as LatLonGrid
+    from weatherml.products import open_forecast as open_forecast
     from weatherml.state import StateSpec as StateSpec
     from weatherml.training import train as train
 
@@ -48,7 +48,7 @@ _HOMES = {
     "load_yaml": "config",
     "local_quantile": "extremes",
     "open_files": "data.files",
-    "open_forecast": "forecast",
+    "open_forecast": "products",
     "open_store": "data.store",
     "train": "training",
     "verdict": "extremes",

@@ -299,3 +299,35 @@ def _try_find(name: str) -> Any:
         return find(name)
     except UserError:
         return None
+
+
+def channels_named(key: str, name: str, spec: StateSpec, others: Iterable[str] = ()) -> list[int]:
+    """Return the positions of a channel, or of all channels of a variable.
+
+    Args:
+        key: Of the configuration, where the name stands.
+        name: In any of the field's vocabularies.
+        spec: The state.
+        others: What else may stand there.
+
+    Raises:
+        UserError: The state has neither.
+    """
+    wanted = full_name(name)
+    channels = [index for index, channel in enumerate(spec.channels) if wanted in (channel.variable, str(channel))]
+    if not channels:
+        raise UserError(
+            f"{key} names {name!r}, which is no channel or variable of the state"
+            f"{nearest(wanted, {*spec.names, *spec.variables, *others})}"
+        )
+    return channels
+
+
+def full_name(name: str) -> str:
+    """Return the canonical name of a channel or variable in any vocabulary; what is neither, as it is."""
+    for parse in (lambda text: find(text).name, Channel.parse):
+        try:
+            return str(parse(name))
+        except UserError:
+            continue
+    return name

@@ -7,8 +7,8 @@ from made_forecasts import CHANNELS, made
 from tiny_experiment import done, refused
 
 import weatherml as wml
-from weatherml.forecast import open_forecast
-from weatherml.forecast.conversion import convert
+from weatherml.products.convert import convert
+from weatherml.products.store import open_forecast
 
 
 @pytest.fixture(scope="module")

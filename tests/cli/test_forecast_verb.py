@@ -21,7 +21,7 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.data.files import open_files
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.forecast import open_forecast, without_stopped
+from weatherml.products.store import open_forecast, without_stopped
 from weatherml.state import StateSpec
 
 SPHERICAL = "perturbation=spherical"

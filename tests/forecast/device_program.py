@@ -15,8 +15,8 @@ from flax import nnx
 from tiny_forecast import TIMES, Advection, make_analysis, make_forecaster, make_network_step
 
 from weatherml.forecast import ForecastConfig, MultiModelForecaster
-from weatherml.forecast.destination import Destination
-from weatherml.forecast.unfinished import Share
+from weatherml.forecast.output.target import Destination
+from weatherml.forecast.workdir import Share
 
 PERTURBATION = {"name": "combined", "parts": ["spherical", {"name": "sppt", "length": 2000}]}
 ASKED = {"lead_time": "18h", "members": 11, "perturbation": PERTURBATION, "batch": 2, "seed": 4}

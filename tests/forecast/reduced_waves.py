@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from tiny_forecast import TIME_STEP, TIMES
 
-from weatherml.forecast.accumulators import Counted
-from weatherml.forecast.output import Layout
-from weatherml.forecast.reduced_output import StatisticsOutput
-from weatherml.forecast.reduction import StatisticsConfig
-from weatherml.forecast.unfinished import WHOLE, Unfinished
-from weatherml.forecast.waves import plan_waves
+from weatherml.forecast.output.statistics import StatisticsOutput
+from weatherml.forecast.plan.batches import plan_waves
+from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.statistics.accumulators import Counted
+from weatherml.forecast.statistics.config import StatisticsConfig
+from weatherml.forecast.workdir import WHOLE, Unfinished
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels
 

@@ -13,7 +13,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster
-from weatherml.forecast.model import Model
+from weatherml.forecast.rollout.model import Model
 from weatherml.state import parse_channels, to_array
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")

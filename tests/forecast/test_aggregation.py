@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weatherml.errors import UserError
-from weatherml.forecast.aggregation import fewest_steps, plan
+from weatherml.forecast.plan.aggregation import fewest_steps, plan
 
 STEPS = st.sets(st.integers(1, 11), min_size=1, max_size=3)
 NESTED = st.sampled_from([(1, 3, 6, 24), (6, 24), (2, 4, 12), (5,)])

@@ -13,8 +13,8 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.forecast import BredConfig, ForecastConfig, Forecaster
 from weatherml.forecast.analyses import Analyses
-from weatherml.forecast.initial import InitialStates
-from weatherml.forecast.model import Model
+from weatherml.forecast.rollout.initial_states import InitialStates
+from weatherml.forecast.rollout.model import Model
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, to_dataset
 

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from tiny_forecast import TIMES, make_analysis, make_forecaster
 
-from weatherml.forecast import open_forecast
+from weatherml.products.store import open_forecast
 
 
 def start(folder, *words, n_devices=1):
@@ -107,5 +107,5 @@ def test_members_that_do_not_fit_go_on_in_smaller_batches(tmp_path):
 def test_the_batch_is_the_largest_that_compiled_programs_say_fits(monkeypatch):
     forecaster = make_forecaster(device_program.Spacious())
     config = device_program.CONFIGS["large"].model_copy(update={"batch": None, "lead_time": "6h"})
-    monkeypatch.setattr("weatherml.forecast.order.device_room", lambda device: 1400 * 2**20)
+    monkeypatch.setattr("weatherml.forecast.run.request.device_room", lambda device: 1400 * 2**20)
     assert forecaster.run(make_analysis(), TIMES[0], config).attrs["batch"] == 5

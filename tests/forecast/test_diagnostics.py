@@ -14,7 +14,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster
-from weatherml.forecast.diagnostics import Diagnostic
+from weatherml.forecast.rollout.diagnostics import Diagnostic
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, PrecipitationConfig
 from weatherml.state import Channel, StateSpec, parse_channels, to_array

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from tiny_forecast import SPEC, TIMES
 
+from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
-from weatherml.forecast.ensemble import member_keys, parse_duration
+from weatherml.forecast.keys import member_keys
 from weatherml.state import to_array
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")

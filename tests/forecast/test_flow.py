@@ -8,8 +8,8 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES, make_forecaster, make_network_
 
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
-from weatherml.forecast.flow import Flow
-from weatherml.forecast.model import Model
+from weatherml.forecast.rollout.model import Model
+from weatherml.forecast.rollout.propagation import Flow
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")
 STATES = np.random.default_rng(0).normal(size=(4, *SPEC.shape)).astype(np.float32)

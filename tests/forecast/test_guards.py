@@ -16,10 +16,10 @@ from weatherml.data.statistics import Statistics
 from weatherml.data.units import STANDARD_GRAVITY
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster
-from weatherml.forecast.guards import Guards, GuardsConfig, describe_failure
-from weatherml.forecast.model import Model
-from weatherml.forecast.physical import Units, terms_at
-from weatherml.forecast.rollout import to_physical
+from weatherml.forecast.guards.bounds import Guards, GuardsConfig, describe_failure
+from weatherml.forecast.guards.units import Units, terms_at
+from weatherml.forecast.rollout.model import Model
+from weatherml.forecast.rollout.step_loop import to_physical
 from weatherml.grid import LatLonGrid
 from weatherml.state import Channel, StateSpec, parse_channels, to_array, to_dataset
 

@@ -7,7 +7,7 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES, make_analysis, make_model, mak
 from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.forecast import open_forecast
+from weatherml.products.store import open_forecast
 
 
 def test_python_of_the_page_makes_equal_forecasts_alone_whole_and_in_shares(tmp_path):

@@ -12,11 +12,12 @@ from tiny_forecast import SPEC, TIMES, Advection, Echo, Explosion, make_forecast
 
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, MultiModelForecaster, SphericalConfig, open_forecast
-from weatherml.forecast.destination import Destination
-from weatherml.forecast.lane import Lane
-from weatherml.forecast.unfinished import Share
+from weatherml.forecast import ForecastConfig, MultiModelForecaster, SphericalConfig
+from weatherml.forecast.output.target import Destination
+from weatherml.forecast.rollout.device import Lane
+from weatherml.forecast.workdir import Share
 from weatherml.grid import LatLonGrid
+from weatherml.products.store import open_forecast
 from weatherml.state import StateSpec
 
 CONFIG = ForecastConfig(lead_time="12h", members=7, batch=2, perturbation=SphericalConfig())
@@ -99,7 +100,7 @@ def test_one_model_at_a_time_lies_on_a_device(analysis, monkeypatch):
             super().__init__(device, route)
             alive.add(self)
 
-    monkeypatch.setattr("weatherml.forecast.stream.Lane", Watched)
+    monkeypatch.setattr("weatherml.forecast.run.stream.Lane", Watched)
     count = lambda done, total: counts.append(len({id(lane.route) for lane in alive}))  # noqa: E731
     TOGETHER.run(analysis, TIMES[:2], CONFIG, progress=count)
     assert max(counts) == 1

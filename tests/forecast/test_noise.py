@@ -8,7 +8,7 @@ import pytest
 from tiny_forecast import SPEC, TIMES, make_analysis, make_forecaster, make_statistics
 
 from weatherml.forecast import ForecastConfig, GaussianConfig, PerlinConfig, SphericalConfig
-from weatherml.forecast.noise import draw_batch, lineage
+from weatherml.forecast.perturbation.noise import draw_batch, lineage
 from weatherml.state import to_array
 
 CONFIGS = {"gaussian": GaussianConfig, "spherical": SphericalConfig, "perlin": PerlinConfig}

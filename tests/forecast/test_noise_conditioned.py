@@ -22,11 +22,11 @@ from weatherml.config import from_mapping
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
+from weatherml.experiment.calibration import fit
 from weatherml.forecast import ForecastConfig, Forecaster, NoiseConditionedConfig
-from weatherml.forecast.calibration import fit
-from weatherml.forecast.ensemble import member_keys
-from weatherml.forecast.model import Model
-from weatherml.forecast.random_maps import ConditionedStep, Draws
+from weatherml.forecast.keys import member_keys
+from weatherml.forecast.perturbation.random_maps import ConditionedStep, Draws
+from weatherml.forecast.rollout.model import Model
 from weatherml.models import NoiseMapsConfig
 from weatherml.state import to_array
 

@@ -11,7 +11,7 @@ from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.forecast import AnalysisEnsembleConfig, ForecastConfig, Forecaster, LaggedConfig
-from weatherml.forecast.model import Model
+from weatherml.forecast.rollout.model import Model
 from weatherml.state import spec_of, to_array, to_dataset
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")

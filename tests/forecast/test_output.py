@@ -11,11 +11,13 @@ import zarr
 from tiny_forecast import SPEC, TIME_STEP, TIMES
 
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, open_forecast
-from weatherml.forecast.output import Layout, StoreOutput
-from weatherml.forecast.physical import Units
-from weatherml.forecast.rollout import rounding_quantum, to_physical
-from weatherml.forecast.unfinished import WHOLE, Record, Unfinished
+from weatherml.forecast import ForecastConfig
+from weatherml.forecast.guards.units import Units
+from weatherml.forecast.output.members import StoreOutput
+from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.rollout.step_loop import rounding_quantum, to_physical
+from weatherml.forecast.workdir import WHOLE, Record, Unfinished
+from weatherml.products.store import open_forecast
 from weatherml.state import spec_of
 
 CONFIG = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)

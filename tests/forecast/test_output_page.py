@@ -7,11 +7,11 @@ import pytest
 from docs_page import run_python
 from made_forecasts import made
 
-from weatherml.forecast.conversion import convert
-from weatherml.forecast.output import Layout
-from weatherml.forecast.reduced_output import accumulator_bytes
-from weatherml.forecast.reduction import StatisticsConfig
+from weatherml.forecast.output.statistics import accumulator_bytes
+from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.grid import LatLonGrid
+from weatherml.products.convert import convert
 from weatherml.state import Channel, StateSpec
 
 PAGE = "forecast_output.md"

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from weatherml.forecast.perlin import PerlinField
+from weatherml.forecast.perturbation.perlin import PerlinField
 from weatherml.grid import LatLonGrid
 
 GRID = LatLonGrid.regular(19, 28)

@@ -15,10 +15,10 @@ from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster, SphericalConfig
 from weatherml.forecast.analyses import Analyses
-from weatherml.forecast.initial import InitialStates
-from weatherml.forecast.model import Model
-from weatherml.forecast.perturbations import registry
-from weatherml.forecast.random_maps import ConditionedStep
+from weatherml.forecast.perturbation.base import registry
+from weatherml.forecast.perturbation.random_maps import ConditionedStep
+from weatherml.forecast.rollout.initial_states import InitialStates
+from weatherml.forecast.rollout.model import Model
 from weatherml.grid import LatLonGrid
 from weatherml.models import NoiseMapsConfig
 from weatherml.state import StateSpec, to_array, to_dataset

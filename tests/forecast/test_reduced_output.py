@@ -17,12 +17,15 @@ from reduced_waves import ATTRIBUTES, CONFIG, LAYOUT, N_SLOTS, WAVES, begin, mem
 from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
-from weatherml.forecast import accumulators, open_forecast, unfinished
-from weatherml.forecast.accumulators import accumulator_bytes
-from weatherml.forecast.output import Layout, StoreOutput
-from weatherml.forecast.reduced_output import MemoryStatistics
-from weatherml.forecast.reduction import Accumulator, assemble
-from weatherml.forecast.unfinished import Record, Share, Unfinished
+from weatherml.forecast import workdir
+from weatherml.forecast.output.members import StoreOutput
+from weatherml.forecast.output.statistics import MemoryStatistics
+from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.statistics import accumulators
+from weatherml.forecast.statistics.accumulators import accumulator_bytes
+from weatherml.forecast.statistics.dataset import Accumulator, assemble
+from weatherml.forecast.workdir import Record, Share, Unfinished
+from weatherml.products.store import open_forecast
 
 
 class Killed(BaseException):
@@ -77,7 +80,7 @@ def test_attributes_say_how_exact_the_quantiles_are(uninterrupted):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_write_that_is_torn_anywhere_leaves_nothing_counted_twice(path, monkeypatch, uninterrupted, seed):
     """As kills: the fatal write leaves half a file, and nothing runs after it."""
-    rng, write, whole = random.Random(seed), LocalStore.set, unfinished.write_bytes
+    rng, write, whole = random.Random(seed), LocalStore.set, workdir.write_bytes
     left = [0]
 
     async def torn(self, key, value, *rest):
@@ -97,7 +100,7 @@ def test_a_write_that_is_torn_anywhere_leaves_nothing_counted_twice(path, monkey
 
     monkeypatch.setattr(accumulators, "_GROUP_BYTES", 2 * 4 * 2 * 5 * 8)  # two channels are counted, then the third
     monkeypatch.setattr(LocalStore, "set", torn)
-    monkeypatch.setattr(unfinished, "write_bytes", unmarked)
+    monkeypatch.setattr(workdir, "write_bytes", unmarked)
     left[0] = 60  # the arrays are declared
     n_kills = 0
     while not path.exists():

@@ -9,7 +9,8 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES
 
 from weatherml.config import from_mapping
 from weatherml.errors import UserError
-from weatherml.forecast.reduction import Accumulator, StatisticsConfig, assemble
+from weatherml.forecast.statistics.config import StatisticsConfig
+from weatherml.forecast.statistics.dataset import Accumulator, assemble
 from weatherml.state import Channel, to_dataset
 
 LEADS = np.arange(1, 4) * TIME_STEP

@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, Explosion, make_analysis, make_forecaster
 
-from weatherml.forecast import ForecastConfig, rollout
+from weatherml.forecast import ForecastConfig
 from weatherml.forecast.analyses import Analyses
-from weatherml.forecast.guards import GuardsConfig
-from weatherml.forecast.initial import InitialStates
-from weatherml.forecast.itinerary import Itinerary
-from weatherml.forecast.output import Layout
-from weatherml.forecast.rollout import outputs_per_chunk
-from weatherml.forecast.route import Route
-from weatherml.forecast.stream import Stream
+from weatherml.forecast.guards.bounds import GuardsConfig
+from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.plan.lead_plan import Itinerary
+from weatherml.forecast.rollout import step_loop
+from weatherml.forecast.rollout.initial_states import InitialStates
+from weatherml.forecast.rollout.setup import Route
+from weatherml.forecast.rollout.step_loop import outputs_per_chunk
+from weatherml.forecast.run.stream import Stream
 from weatherml.state import to_array, to_dataset
 
 OUTPUT_BYTES = 4 * 3 * int(np.prod(SPEC.shape))
@@ -57,14 +58,14 @@ def test_memory_is_constant_in(n_leads, n_members):
 def test_chunk_size_changes_nothing(network_forecaster, analysis, monkeypatch, n_outputs):
     config = ForecastConfig(lead_time="30h", members=3, perturbation="spherical", batch=3)
     whole = network_forecaster.run(analysis, TIMES[0], config)
-    monkeypatch.setattr(rollout, "CHUNK_BYTES", n_outputs * OUTPUT_BYTES)
+    monkeypatch.setattr(step_loop, "CHUNK_BYTES", n_outputs * OUTPUT_BYTES)
     chunked = network_forecaster.run(analysis, TIMES[0], config)
     np.testing.assert_array_equal(to_array(chunked, SPEC), to_array(whole, SPEC))
 
 
 @pytest.mark.parametrize(("n_outputs", "fitting", "expected"), [(40, 23, 20), (5, 4, 3), (7, 100, 7), (6, 0.3, 1)])
 def test_chunks_fit_and_are_nearly_equal(n_outputs, fitting, expected, monkeypatch):
-    monkeypatch.setattr(rollout, "CHUNK_BYTES", int(fitting * 1000))
+    monkeypatch.setattr(step_loop, "CHUNK_BYTES", int(fitting * 1000))
     assert outputs_per_chunk(n_outputs, 1000) == expected
 
 

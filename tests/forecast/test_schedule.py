@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_aggregation import problems
 
-from weatherml.forecast.aggregation import plan
-from weatherml.forecast.schedule import Burst, schedule
+from weatherml.forecast.plan.aggregation import plan
+from weatherml.forecast.plan.segments import Burst, schedule
 
 
 def calls_of(burst):

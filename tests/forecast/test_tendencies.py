@@ -9,9 +9,10 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, make_analysis, make
 
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
-from weatherml.forecast import CombinedConfig, ForecastConfig, Forecaster, SphericalConfig, SpptConfig, rollout
-from weatherml.forecast.model import Model
-from weatherml.forecast.tendencies import TendencyNoise
+from weatherml.forecast import CombinedConfig, ForecastConfig, Forecaster, SphericalConfig, SpptConfig
+from weatherml.forecast.perturbation.tendencies import TendencyNoise
+from weatherml.forecast.rollout import step_loop
+from weatherml.forecast.rollout.model import Model
 from weatherml.state import to_array
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")
@@ -101,7 +102,7 @@ def run(lead_time="30h", every=None, numbers=None, forecaster=None):
 def test_chunks_of_output_change_nothing(monkeypatch):
     whole = run()
     for n_outputs in (1, 2):
-        monkeypatch.setattr(rollout, "CHUNK_BYTES", n_outputs * 4 * 3 * int(np.prod(SPEC.shape)))
+        monkeypatch.setattr(step_loop, "CHUNK_BYTES", n_outputs * 4 * 3 * int(np.prod(SPEC.shape)))
         np.testing.assert_array_equal(run(), whole)
 
 

@@ -9,11 +9,13 @@ from reduced_waves import CONFIG
 from tiny_forecast import TIMES, make_analysis, make_forecaster
 
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, open_forecast, rollout
-from weatherml.forecast.accumulators import Accumulators, Counted
-from weatherml.forecast.destination import Destination
-from weatherml.forecast.reduced_output import _exactness
-from weatherml.forecast.unfinished import Record, Share, Unfinished
+from weatherml.forecast import ForecastConfig
+from weatherml.forecast.output.statistics import _exactness
+from weatherml.forecast.output.target import Destination
+from weatherml.forecast.rollout import step_loop
+from weatherml.forecast.statistics.accumulators import Accumulators, Counted
+from weatherml.forecast.workdir import Record, Share, Unfinished
+from weatherml.products.store import open_forecast
 
 ASKED = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
 
@@ -72,7 +74,7 @@ def test_who_would_compute_other_batches_is_refused(path):
 
 
 def test_a_chunk_that_was_not_written_leaves_its_wave_to_be_done_again(path, monkeypatch):
-    monkeypatch.setattr(rollout, "CHUNK_BYTES", 1)  # a lead is a chunk
+    monkeypatch.setattr(step_loop, "CHUNK_BYTES", 1)  # a lead is a chunk
     write = zarr.Array.__setitem__
 
     def second_fails(array, place, values):

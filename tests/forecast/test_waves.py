@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weatherml.forecast.waves import members_per_chunk, model_of, plan_waves, smaller_batch, split_wave
+from weatherml.forecast.plan.batches import members_per_chunk, model_of, plan_waves, smaller_batch, split_wave
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")
 

@@ -10,7 +10,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.forecast import Forecaster
-from weatherml.forecast.model import Model
+from weatherml.forecast.rollout.model import Model
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, Step
 from weatherml.state import StateSpec, parse_channels, to_dataset

@@ -14,11 +14,12 @@ from torch_writer import write_archive, write_weights
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
-from weatherml.forecast import Forecaster, GaussianConfig, open_forecast
+from weatherml.forecast import Forecaster, GaussianConfig
 from weatherml.models import FourCastNetConfig, load_published
 from weatherml.models.fourcastnet import FourCastNet
 from weatherml.models.weights import weights_of
 from weatherml.pretrained import import_fourcastnet
+from weatherml.products.store import open_forecast
 from weatherml.state import parse_channels, to_array, to_dataset
 from weatherml.training.losses import LossConfig
 from weatherml.variables import PRESETS

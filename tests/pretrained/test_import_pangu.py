@@ -12,7 +12,6 @@ from tiny_pangu import SIZES, as_published, draw, renumbered, write_with_graph
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
-from weatherml.forecast import open_forecast
 from weatherml.models import PanguConfig
 from weatherml.pretrained import import_pangu
 from weatherml.pretrained.matching import match
@@ -20,6 +19,7 @@ from weatherml.pretrained.onnx_file import open_onnx
 from weatherml.pretrained.pangu import read_weights
 from weatherml.pretrained.pangu_names import wanted_tensors
 from weatherml.pretrained.pangu_sizes import sizes_of
+from weatherml.products.store import open_forecast
 from weatherml.state import Channel, to_array, to_dataset
 
 DAY = np.timedelta64(24, "h")

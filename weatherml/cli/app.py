@@ -174,7 +174,7 @@ def import_pangu(
     """
     from weatherml.cli.paths import require_new
     from weatherml.cli.tables import print_description
-    from weatherml.forecast.ensemble import parse_duration
+    from weatherml.durations import parse_duration
     from weatherml.pretrained import import_pangu
 
     require_new(output, overwrite)
@@ -231,7 +231,7 @@ def evaluate(
     from weatherml.cli.tables import print_scores
     from weatherml.data.files import open_files
     from weatherml.evaluation import evaluate
-    from weatherml.forecast import open_forecast, without_stopped
+    from weatherml.products.store import open_forecast, without_stopped
 
     opened = open_forecast(forecast)
     opened = without_stopped(opened) if drop_stopped else opened

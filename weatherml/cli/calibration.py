@@ -8,7 +8,7 @@ import typer
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
-    from weatherml.forecast.calibration import Trial
+    from weatherml.experiment.calibration import Trial
 
 
 def calibrate(
@@ -40,7 +40,8 @@ def calibrate(
     from weatherml.config import apply_overrides, from_mapping
     from weatherml.data.atomic import write_bytes
     from weatherml.data.files import open_files
-    from weatherml.forecast import ForecastConfig, Forecaster, calibrate
+    from weatherml.experiment.calibration import calibrate
+    from weatherml.forecast import ForecastConfig, Forecaster
 
     if output.exists():
         raise UserError(f"output {output} exists; choose another path")

@@ -25,10 +25,10 @@ def convert(
 
     Example: `weatherml convert forecast.zarr --channels t2m --region 72,-25,34,45 -o europe.nc`
     """
-    from weatherml.forecast import open_forecast
-    from weatherml.forecast.conversion import convert, select
-    from weatherml.forecast.selection import Region
-    from weatherml.forecast.stations import Stations
+    from weatherml.products.convert import convert, select
+    from weatherml.products.selection import Region
+    from weatherml.products.stations import Stations
+    from weatherml.products.store import open_forecast
     from weatherml.state import Channel
 
     part = select(

@@ -9,7 +9,7 @@ from weatherml.errors import UserError
 
 if TYPE_CHECKING:
     from weatherml.forecast import MultiModelForecaster
-    from weatherml.forecast.destination import Destination
+    from weatherml.forecast.output.target import Destination
 
 # What the verb needs is imported when it runs, so that `weatherml --help` answers at once.
 
@@ -91,8 +91,8 @@ def forecast(
     from weatherml.config import apply_overrides, from_mapping
     from weatherml.data.files import open_files
     from weatherml.forecast import ForecastConfig
-    from weatherml.forecast.destination import Destination
-    from weatherml.forecast.unfinished import Share
+    from weatherml.forecast.output.target import Destination
+    from weatherml.forecast.workdir import Share
 
     asked = {"lead_time": lead, "every": every, "numbers": member}
     given = {name: value for name, value in asked.items() if value is not None}
@@ -119,7 +119,7 @@ def forecast(
 def _tell(output: Path, share: str, is_whole: bool) -> None:
     """Say what came of a share; leave the program where the forecast is not whole yet."""
     from weatherml.cli.tables import print_stopped
-    from weatherml.forecast import open_forecast
+    from weatherml.products.store import open_forecast
 
     if not is_whole:
         print(f"share {share} is written; {output} appears when all shares are")
@@ -131,7 +131,7 @@ def _require_place(output: Path, destination: "Destination", resume: bool) -> No
     """Require that a forecast can go to `output`, before analyses are opened."""
     from weatherml.cli.paths import require_begun
     from weatherml.forecast.occupied import require_free
-    from weatherml.forecast.unfinished import WHOLE
+    from weatherml.forecast.workdir import WHOLE
 
     if resume and destination.overwrite:
         raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")

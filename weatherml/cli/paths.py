@@ -17,10 +17,11 @@ from weatherml.data.files import expand, open_files
 from weatherml.data.finding import Finding
 from weatherml.data.manifest import Manifest
 from weatherml.data.store import verify
+from weatherml.durations import format_duration, parse_duration
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, open_forecast, without_stopped
-from weatherml.forecast.ensemble import format_duration, parse_duration
+from weatherml.forecast import ForecastConfig
 from weatherml.forecast.occupied import attributes_of
+from weatherml.products.store import open_forecast, without_stopped
 from weatherml.state import Channel, spec_of
 
 if TYPE_CHECKING:

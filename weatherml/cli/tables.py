@@ -15,8 +15,8 @@ from rich.tree import Tree
 from weatherml.cli.progress import console
 from weatherml.data.finding import Finding
 from weatherml.data.statistics import Statistics
-from weatherml.forecast.ensemble import format_duration
-from weatherml.forecast.itinerary import Itinerary
+from weatherml.durations import format_duration
+from weatherml.forecast.plan.lead_plan import Itinerary
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _DAY = np.timedelta64(1, "D")

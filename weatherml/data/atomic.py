@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,3 +50,28 @@ def write_netcdf(path: Path, dataset: xr.Dataset) -> None:
             dataset.to_netcdf(partial, engine="netcdf4")
         except RuntimeError as error:  # the library does not tell a full disk from other failures
             raise OSError(f"{error} (is the disk full?)") from error
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Give a whole folder its name; what is there already goes only then."""
+    old = path.with_name(f".{path.name}.old")
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)  # of a process that was killed
+        os.replace(path, old)
+    os.replace(partial, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def require_space(path: Path, n_bytes: int) -> None:
+    """Require that the disk has room for an output.
+
+    Raises:
+        UserError: It has not.
+    """
+    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if n_bytes > free:
+        raise UserError(
+            f"output {path} needs up to {n_bytes / 1e9:.3g} GB and {existing} has {free / 1e9:.3g} GB free;"
+            " make room, or keep fewer channels, leads or members"
+        )

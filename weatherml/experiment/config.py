@@ -12,9 +12,9 @@ from weatherml.data.files import FilesConfig
 from weatherml.data.forcings import FORCINGS
 from weatherml.data.period import Period, overlap, stride_of, time_step_of
 from weatherml.data.simulated import PlanetConfig
+from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, SphericalConfig
-from weatherml.forecast.ensemble import parse_duration
 from weatherml.models import AnyNetwork, FourCastNetConfig
 from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels

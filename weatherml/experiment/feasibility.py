@@ -9,10 +9,10 @@ from flax import nnx
 
 from weatherml.data.period import Period, bounds, stride_of
 from weatherml.data.source import Source
+from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
-from weatherml.forecast.ensemble import parse_duration
-from weatherml.forecast.itinerary import plan_to
+from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import Channel, StateSpec, parse_channels, spec_of

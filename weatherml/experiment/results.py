@@ -15,7 +15,7 @@ from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import initial_times
 from weatherml.experiment.ledger import Ledger
 from weatherml.experiment.phases import PHASES
-from weatherml.forecast import open_forecast
+from weatherml.products import open_forecast
 from weatherml.state import StateSpec, spec_of
 from weatherml.training import Run
 

@@ -15,14 +15,14 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.forecast.diagnostics import Diagnostic
-from weatherml.forecast.ensemble import ForecastConfig
+from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecasting import Forecasting
 from weatherml.forecast.init_times import InitTimes
-from weatherml.forecast.itinerary import Itinerary
-from weatherml.forecast.model import Model
-from weatherml.forecast.order import Order
-from weatherml.forecast.perturbations import PerturbationConfig
+from weatherml.forecast.perturbation.base import PerturbationConfig
+from weatherml.forecast.plan.lead_plan import Itinerary
+from weatherml.forecast.rollout.diagnostics import Diagnostic
+from weatherml.forecast.rollout.model import Model
+from weatherml.forecast.run.request import Order
 from weatherml.state import StateSpec
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import xarray as xr
 
-from weatherml.forecast.destination import Destination
-from weatherml.forecast.ensemble import ForecastConfig
+from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.init_times import InitTimes
-from weatherml.forecast.order import Order
-from weatherml.forecast.stream import Progress
+from weatherml.forecast.output.target import Destination
+from weatherml.forecast.run.request import Order
+from weatherml.forecast.run.stream import Progress
 
 
 class Forecasting(ABC):

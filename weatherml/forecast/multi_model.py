@@ -8,12 +8,12 @@ from typing import Self
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.forecast.ensemble import ForecastConfig
+from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.forecasting import Forecasting
 from weatherml.forecast.init_times import InitTimes
-from weatherml.forecast.itinerary import Itinerary
-from weatherml.forecast.order import Order
+from weatherml.forecast.plan.lead_plan import Itinerary
+from weatherml.forecast.run.request import Order
 
 
 @dataclass(frozen=True, eq=False)

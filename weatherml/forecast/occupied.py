@@ -30,17 +30,6 @@ def require_free(path: Path, overwrite: bool) -> None:
         raise UserError(f"output {path} cannot be written: {folder} is not writable; choose another path")
 
 
-def require_leads(path: Path) -> None:
-    """Require that a folder which is to be replaced has leads, as forecasts in any layout have, or nothing.
-
-    Raises:
-        UserError: It holds something else.
-    """
-    has_leads = any((path / name).exists() for name in ("lead_time", "prediction_timedelta"))
-    if path.is_dir() and not has_leads and not _is_empty(path):
-        raise UserError(f"output {path} exists and is no forecast, so it is not replaced; choose another path")
-
-
 def attributes_of(path: Path) -> dict[str, Any]:
     """Return the global attributes of a forecast store; none where there is no zarr v3 store."""
     try:

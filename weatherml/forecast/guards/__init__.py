@@ -1,0 +1,5 @@
+"""What keeps members physical: plausible bounds, conserved means, and the units in which both are judged."""
+
+from weatherml.forecast.guards.bounds import GuardsConfig
+
+__all__ = ["GuardsConfig"]

@@ -1,0 +1,71 @@
+"""Where a forecast goes: memory or a store, its members or their statistics, all of it or a share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weatherml.forecast.occupied import attributes_of
+from weatherml.forecast.output.members import MemoryOutput, Output, StoreOutput
+from weatherml.forecast.output.statistics import MemoryStatistics, StatisticsOutput
+from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.statistics.accumulators import Counted
+from weatherml.forecast.statistics.config import StatisticsConfig
+from weatherml.forecast.workdir import WHOLE, Record, Share, Unfinished
+from weatherml.parallel import local_devices
+
+
+@dataclass(frozen=True)
+class Destination:
+    """What a caller says of the output.
+
+    Attributes:
+        path: A zarr store; memory when None.
+        overwrite: Replace what is at `path`.
+        share: What this process does of the forecast.
+    """
+
+    path: Path | None = None
+    overwrite: bool = False
+    share: Share = WHOLE
+
+    def is_finished(self, request: str) -> bool:
+        """Return whether other shares have finished the forecast of a request, so that nothing is left for this one."""
+        attributes = {} if self.path is None else attributes_of(self.path)
+        return self.share.count > 1 and bool(attributes.get("complete")) and attributes.get("request") == request
+
+    def unfinished(self, request: str, statistics: StatisticsConfig | None, n_inits: int) -> Unfinished[Any] | None:
+        """Return where the forecast of a request is made, begun or not; None in memory.
+
+        Raises:
+            UserError: Something is at `path`, or part of another forecast is beside it.
+        """
+        if self.path is None:
+            return None
+        nothing = Record() if statistics is None else Counted.nothing(n_inits)
+        return Unfinished(self.path, request, nothing, self.overwrite)
+
+    def open(
+        self,
+        unfinished: Unfinished[Any] | None,
+        layout: Layout,
+        attributes: Mapping[str, Any],
+        statistics: StatisticsConfig | None,
+    ) -> Output:
+        """Return what takes the members of a forecast.
+
+        Raises:
+            UserError: There is no room, or another process has this share.
+        """
+        n_devices = len(local_devices())
+        if unfinished is None:
+            if statistics is None:
+                return MemoryOutput(layout, attributes)
+            return MemoryStatistics(layout, attributes, statistics, n_devices)
+        try:
+            if statistics is None:
+                return StoreOutput(unfinished, layout, attributes, self.share)
+            return StatisticsOutput(unfinished, layout, attributes, statistics, n_devices, self.share)
+        except BaseException:
+            unfinished.close()
+            raise

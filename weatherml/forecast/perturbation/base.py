@@ -1,0 +1,127 @@
+"""What makes the members of an ensemble differ: what a perturbation is, and the registry of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from jax import Array
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PlainSerializer, SerializeAsAny
+
+from weatherml.config import Config, from_registry
+from weatherml.data.statistics import Statistics
+from weatherml.forecast.analyses import Analyses
+from weatherml.forecast.perturbation.tendencies import StochasticTendencies
+from weatherml.registry import Registry
+from weatherml.state import StateSpec, channels_named, full_name
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What a perturbation may lean on.
+
+    Attributes:
+        statistics: Of the states: channels, grid, and the units of amplitudes.
+        analyses: Where initial states come from.
+        init_times: All that are asked for, `datetime64[ns]` [init_time].
+        numbers: All that are asked for, [number].
+        keys: From initial times and numbers, both `[batch]`, to the members' random keys `[batch]`.
+        propagate: From states `[batch, channel, lat, lon]`, their times and durations, both `[batch]`, to the states
+            that the models reach after them.
+        time_step: The shortest duration that they step, `timedelta64[ns]`.
+    """
+
+    statistics: Statistics
+    analyses: Analyses
+    init_times: np.ndarray
+    numbers: np.ndarray
+    keys: Callable[[np.ndarray, np.ndarray], Array]
+    propagate: Callable[[Array, np.ndarray, np.ndarray], Array]
+    time_step: np.timedelta64
+
+
+class Perturbation(Protocol):
+    """Perturbs initial states. A member's perturbation does not depend on the others of its batch."""
+
+    def __call__(self, states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
+        """Return what to add to the members `numbers` [batch], float32 `[batch, channel, lat, lon]`.
+
+        Args:
+            states: Normalised analyses, `[batch, channel, lat, lon]`.
+            init_times: `datetime64` [batch].
+            numbers: Of the members [batch]; what comes for number 0 is not used.
+        """
+
+
+def _pairs(value: Any) -> Any:
+    return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+ChannelFactors = Annotated[
+    tuple[tuple[str, NonNegativeFloat], ...], BeforeValidator(_pairs), PlainSerializer(lambda pairs: dict(pairs))
+]
+"""A mapping from names of channels or variables to factors, as hashable pairs."""
+
+
+class PerturbationConfig(Config):
+    """What every perturbation has: a name and a size.
+
+    Attributes:
+        name: The key in the registry.
+        scale: How strong it is; each kind says in what.
+        amplitude: By channel (`t2m`, `geopotential_500`) or variable (`temperature`: all its levels), a factor on
+            `scale`; 1 where not named. A channel's own factor wins over its variable's.
+    """
+
+    name: str
+    scale: float = Field(ge=0)
+    amplitude: ChannelFactors = ()
+
+    def perturbation(self, setting: Setting) -> Perturbation | None:
+        """Build what acts on initial states; None where nothing does.
+
+        Raises:
+            UserError: The analyses or the models do not have what the members that are asked for need.
+        """
+        return None
+
+    def tendencies(self, statistics: Statistics, tick: np.timedelta64) -> StochasticTendencies | None:
+        """Build what acts on every step of the models, with a pattern for every tick; None where nothing does."""
+        return None
+
+    @property
+    def map_scale(self) -> float | None:
+        """What the random maps that models are told are multiplied by; None where controls' zeros are all they get."""
+        return None
+
+    @property
+    def reads_members(self) -> bool:
+        """Whether initial states come from the dimension `number` of the analyses."""
+        return False
+
+    def factors(self, statistics: Statistics) -> np.ndarray:
+        """Return the sizes of the channels, float32 `[channel, lat, lon]`, 0 where not valid.
+
+        Raises:
+            UserError: `amplitude` names what the state does not have.
+        """
+        factors: np.ndarray = self.sizes(statistics.spec)[:, None, None] * statistics.valid
+        return factors.astype(np.float32)
+
+    def sizes(self, spec: StateSpec) -> np.ndarray:
+        """Return `scale` times `amplitude`, float64 `[channel]`.
+
+        Raises:
+            UserError: `amplitude` names what the state does not have.
+        """
+        sizes = np.full(spec.n_channels, self.scale)
+        variables_first = sorted(self.amplitude, key=lambda pair: full_name(pair[0]) in spec.names)
+        for name, factor in variables_first:
+            sizes[channels_named("amplitude", name, spec)] = self.scale * factor
+        return sizes
+
+
+registry: Registry[type[PerturbationConfig]] = Registry("perturbation")
+
+AnyPerturbation = Annotated[SerializeAsAny[PerturbationConfig], BeforeValidator(from_registry(registry))]
+"""A configuration field that takes any registered perturbation, by name alone or with its parameters."""

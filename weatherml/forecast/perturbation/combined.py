@@ -1,0 +1,88 @@
+"""Several perturbations at once."""
+
+from dataclasses import replace
+from typing import Literal, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from pydantic import Field, model_validator
+
+from weatherml.data.statistics import Statistics
+from weatherml.errors import UserError
+from weatherml.forecast.perturbation.base import AnyPerturbation, Perturbation, PerturbationConfig, Setting, registry
+from weatherml.forecast.perturbation.tendencies import StochasticTendencies
+
+
+@registry.register("combined")
+class CombinedConfig(PerturbationConfig):
+    """The sum of perturbations, such as noise on the initial state and stochastic tendencies; `scale` multiplies all.
+
+    Parts are independent: the position of a part is folded into the random keys of the members. That of the first is
+    not, so that adding parts leaves it as it was alone.
+
+    Attributes:
+        parts: At most one of them of tendencies.
+    """
+
+    name: Literal["combined"] = "combined"
+    scale: float = Field(default=1.0, ge=0)
+    parts: tuple[AnyPerturbation, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _tells_maps_once(self) -> Self:
+        n_telling = sum(part.map_scale is not None for part in self.parts)
+        if n_telling > 1:
+            raise ValueError(f"parts has {n_telling} that tell models random maps; keep one of them")
+        if n_telling and self.amplitude:
+            raise ValueError("amplitude is of channels, which random maps do not have; give it to the other parts")
+        return self
+
+    @property
+    def map_scale(self) -> float | None:
+        """What the random maps of models are multiplied by."""
+        scales = [part.map_scale for part in self.parts if part.map_scale is not None]
+        return self.scale * scales[0] if scales else None
+
+    @property
+    def reads_members(self) -> bool:
+        """Whether initial states come from the dimension `number` of the analyses."""
+        return any(part.reads_members for part in self.parts)
+
+    def perturbation(self, setting: Setting) -> Perturbation | None:
+        """Build what acts on initial states.
+
+        Raises:
+            UserError: A part lacks what it needs.
+        """
+        built = [part.perturbation(_apart(setting, position)) for position, part in enumerate(self.parts)]
+        acting = [perturbation for perturbation in built if perturbation is not None]
+        factors = jnp.asarray(self.factors(setting.statistics))
+
+        def sum_of_parts(states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
+            return factors * sum(perturbation(states, init_times, numbers) for perturbation in acting)
+
+        return sum_of_parts if acting else None
+
+    def tendencies(self, statistics: Statistics, tick: np.timedelta64) -> StochasticTendencies | None:
+        """Build what acts on every step of the models.
+
+        Raises:
+            UserError: Several parts do.
+        """
+        built = [part.tendencies(statistics, tick) for part in self.parts]
+        acting = [tendencies for tendencies in built if tendencies is not None]
+        if len(acting) > 1:
+            raise UserError(f"parts has {len(acting)} perturbations of tendencies; keep one of them")
+        factors = jnp.asarray(self.factors(statistics))
+        return replace(acting[0], amplitude=factors * acting[0].amplitude) if acting else None
+
+
+def _apart(setting: Setting, position: int) -> Setting:
+    """Return a setting with random keys of its own for each position but the first."""
+
+    def keys(init_times: np.ndarray, numbers: np.ndarray) -> Array:
+        return jax.vmap(lambda key: jax.random.fold_in(key, position))(setting.keys(init_times, numbers))
+
+    return replace(setting, keys=keys) if position else setting

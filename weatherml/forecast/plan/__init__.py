@@ -1,0 +1,1 @@
+"""Which model is called when, in which compiled pieces, with which members together."""

@@ -1,0 +1,1 @@
+"""Members on their way through the models on one device."""

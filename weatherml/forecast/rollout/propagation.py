@@ -1,0 +1,70 @@
+"""Taking states of any times through any durations: what perturbations need that grow or age before a forecast."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from weatherml.forecast.plan.lead_plan import plan_to
+from weatherml.forecast.rollout.model import Model
+
+
+class Flow:
+    """The models of a forecaster, for members that do not move together.
+
+    Args:
+        models: Of different steps.
+    """
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self._models = models
+        self._split = [nnx.split(model.step) for model in models]
+
+    def __call__(self, states: Array, times: np.ndarray, durations: np.ndarray) -> Array:
+        """Return the states after durations that may differ, by the fewest steps to each.
+
+        One program takes every step, whoever is still on the way, so that a member's result does not depend on the
+        durations of the others.
+
+        Args:
+            states: Normalised, `[batch, channel, lat, lon]`.
+            times: Of the states, `datetime64` [batch].
+            durations: `timedelta64` [batch]; a state of duration 0 stays as it is.
+
+        Raises:
+            UserError: A duration cannot be reached by the models' steps.
+        """
+        paths = self._paths(durations)
+        times = times.astype("datetime64[ns]")
+        for position in range(max(map(len, paths))):
+            steps = [path[position] if position < len(path) else None for path in paths]
+            for model, (graph, weights) in zip(self._models, self._split, strict=True):
+                takes = np.array([step == model.time_step for step in steps])
+                if takes.any():
+                    states = _step(graph, weights, states, _forcing(model, times), takes)
+                    times = times + takes * model.time_step
+        return states
+
+    def _paths(self, durations: np.ndarray) -> list[list[np.timedelta64]]:
+        """Return the steps of each state."""
+        ways = np.unique(durations[durations > np.timedelta64(0)])
+        if not len(ways):
+            return [[] for _ in durations]
+        plan, unit = plan_to(ways, np.array([model.time_step for model in self._models]))
+        return [[step * unit for step in plan.path(round(duration / unit))] for duration in durations]
+
+
+def _forcing(model: Model, times: np.ndarray) -> np.ndarray:
+    unique, index = np.unique(times, return_inverse=True)
+    return model.forcings.at(unique)[index]
+
+
+@partial(jax.jit, static_argnames="graph")
+def _step(graph: Any, weights: Any, states: Array, forcing: Array, takes: Array) -> Array:
+    following = nnx.merge(graph, weights)(states, forcing)
+    return jnp.where(takes[:, None, None, None], following, states)

@@ -1,0 +1,1 @@
+"""What is asked for, and its way from the devices to the output."""

@@ -1,0 +1,6 @@
+"""Forecasts as others read them: stores, NetCDF, GRIB2, WeatherBench 2, stations and selections. No jax."""
+
+from weatherml.products.convert import convert
+from weatherml.products.store import open_forecast, without_stopped
+
+__all__ = ["convert", "open_forecast", "without_stopped"]

@@ -1,0 +1,154 @@
+"""From a forecast to a file that others read: NetCDF, GRIB2, zarr, or the layout of WeatherBench 2."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from zarr.codecs import BloscCodec
+
+from weatherml.data.atomic import PARTIAL, put_in_place, require_space
+from weatherml.errors import UserError
+from weatherml.products.grib import grib_bytes, write_grib
+from weatherml.products.netcdf import write_forecast
+from weatherml.products.rounding import with_rounding_attributes
+from weatherml.products.selection import Region, select_channels, select_region
+from weatherml.products.stations import Stations, at_stations
+from weatherml.products.weatherbench import to_weatherbench
+from weatherml.registry import nearest
+
+Errors = dict[str, float]
+"""The largest error that a format made in each channel, SI units; empty where it made none."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write forecasts.
+
+    Attributes:
+        write: To a path; returns the errors.
+        n_bytes: Upper bound of the size.
+    """
+
+    write: Callable[[Path, xr.Dataset], Errors]
+    n_bytes: Callable[[xr.Dataset], int]
+
+
+def select(
+    dataset: xr.Dataset,
+    channels: Sequence[str] | None = None,
+    region: Region | None = None,
+    stations: Stations | None = None,
+) -> xr.Dataset:
+    """Return a part of a forecast, lazily; all of it where None.
+
+    Raises:
+        UserError: The forecast has no such channel, or no grid points there.
+    """
+    dataset = dataset if channels is None else select_channels(dataset, channels)
+    dataset = dataset if region is None else select_region(dataset, region)
+    return dataset if stations is None else at_stations(dataset, stations)
+
+
+def convert(dataset: xr.Dataset, path: str | Path, layout: str = "canonical", overwrite: bool = False) -> Errors:
+    """Write a forecast in the format that the ending of `path` names, chunk by chunk; it appears when it is whole.
+
+    Args:
+        dataset: A forecast of members or of statistics, or a part of one, with lazy chunks.
+        path: `.nc`, `.grib2` or `.zarr`.
+        layout: `canonical`, or `weatherbench2` for a zarr store as WeatherBench 2 reads it.
+        overwrite: Replace what is at `path`.
+
+    Returns:
+        The largest error of each channel that the format itself made, SI units; only GRIB2 makes any.
+
+    Raises:
+        UserError: The format is unknown or cannot hold the forecast, something is at `path`, or there is no room.
+    """
+    path = Path(path)
+    chosen = _format_of(path, layout)
+    if path.exists() and not overwrite:
+        raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
+    _require_leads(path)
+    require_space(path, chosen.n_bytes(dataset))
+    return chosen.write(path, with_rounding_attributes(dataset))
+
+
+def _format_of(path: Path, layout: str) -> Format:
+    if layout not in LAYOUTS:
+        raise UserError(f"unknown layout {layout!r}{nearest(layout, LAYOUTS)}")
+    formats = LAYOUTS[layout]
+    if path.suffix not in formats:
+        raise UserError(
+            f"{path}: forecasts in {layout} layout cannot end in {path.suffix!r}; choose one of {', '.join(formats)}"
+        )
+    return formats[path.suffix]
+
+
+def _write_netcdf(path: Path, dataset: xr.Dataset) -> Errors:
+    write_forecast(path, dataset)
+    return {}
+
+
+def _write_canonical(path: Path, dataset: xr.Dataset) -> Errors:
+    """Write a store that `open_forecast` opens."""
+    marks = {"variables": list(map(str, dataset.data_vars)), "complete": True}
+    compressors = [BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")]
+    encoding = {name: {"compressors": compressors} for name in dataset.data_vars}
+    _write_zarr(path, dataset.assign_attrs(marks), zarr_format=3, consolidated=False, encoding=encoding)
+    return {}
+
+
+def _write_weatherbench(path: Path, dataset: xr.Dataset) -> Errors:
+    """Write a store of zarr v2 with consolidated metadata, as those published are."""
+    _write_zarr(path, to_weatherbench(dataset), zarr_format=2, consolidated=True)
+    return {}
+
+
+def _write_zarr(path: Path, dataset: xr.Dataset, **options: Any) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        _chunked(dataset).to_zarr(unfinished, mode="w", **options)
+        put_in_place(unfinished, path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}; make room or choose another folder, then run again"
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _chunked(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset in chunks of one initial time, of leads and members as they are, and of whole maps."""
+    whole = {
+        dim: -1 for dim in dataset.dims if dim not in ("lead_time", "prediction_timedelta", "number", "realization")
+    }
+    first = {dim: 1 for dim in ("init_time", "time") if dim in dataset.dims}
+    return dataset.drop_encoding().chunk({**whole, **first})
+
+
+_NETCDF = Format(_write_netcdf, lambda dataset: dataset.nbytes)
+_GRIB = Format(write_grib, grib_bytes)
+LAYOUTS: dict[str, dict[str, Format]] = {
+    "canonical": {
+        ".nc": _NETCDF,
+        ".grib2": _GRIB,
+        ".zarr": Format(_write_canonical, lambda dataset: dataset.nbytes),
+    },
+    "weatherbench2": {".zarr": Format(_write_weatherbench, lambda dataset: dataset.nbytes)},
+}
+"""Formats by layout and ending."""
+
+
+def _require_leads(path: Path) -> None:
+    """Require that a folder which is to be replaced has leads, as forecasts in any layout have, or nothing.
+
+    Raises:
+        UserError: It holds something else.
+    """
+    has_leads = any((path / name).exists() for name in ("lead_time", "prediction_timedelta"))
+    if path.is_dir() and not has_leads and any(path.iterdir()):
+        raise UserError(f"output {path} exists and is no forecast, so it is not replaced; choose another path")

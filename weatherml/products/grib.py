@@ -1,0 +1,266 @@
+"""Forecasts as GRIB2: one message for each field, with the keys by which ensembles are read everywhere."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import xarray as xr
+
+from weatherml.data.atomic import replacing
+from weatherml.data.grib import import_eccodes
+from weatherml.durations import format_duration
+from weatherml.errors import UserError
+from weatherml.products.pieces import iterate_pieces
+from weatherml.state import Channel
+from weatherml.variables import find
+
+_HOUR, _MINUTE = np.timedelta64(1, "h"), np.timedelta64(1, "m")
+_MISSING = 9.999e20
+_SAME_PLACE = 2e-4
+"""Degrees; grids are known to a ten-thousandth of a degree, GRIB2 to a millionth."""
+_LARGEST_NUMBER = 254
+"""One octet holds it; 255 is none."""
+
+# Where ecCodes would take the name for another parameter, or knows none of it.
+_PARAMETERS = {"sea_surface_temperature": 34, "total_precipitation_6hr": 228}
+_PERIODS = {
+    "total_precipitation_6hr": np.timedelta64(6, "h"),
+    "total_precipitation": _HOUR,
+    "toa_incident_solar_radiation": _HOUR,
+}
+"""Time over which a variable is accumulated up to its lead, as in ERA5."""
+_UNKNOWN_PERIODS = ("maximum_2m_temperature", "minimum_2m_temperature")
+
+_TEMPLATES = {(False, False): 0, (True, False): 1, (False, True): 8, (True, True): 11}
+"""Code table 4.0 by whether it is an ensemble, and whether it is over a period."""
+
+# Code tables 1.4 and 4.6: what the product is, and which kind of member.
+_FORECAST, _CONTROL, _PERTURBED = 1, 3, 4
+_UNPERTURBED, _POSITIVELY_PERTURBED = 1, 3
+
+
+def write_grib(path: Path, dataset: xr.Dataset, bits: int = 16) -> dict[str, float]:
+    """Write a forecast as GRIB2, piece by piece.
+
+    Values are packed with `bits` bits between least and greatest value of each field, so the largest error is about
+    the field's range times 2 to the power -(bits + 1), to which the error of a rounded forecast adds. Missing values
+    are a bitmap. Channels that are missing everywhere at the first lead, as in ragged level sets, are left out.
+
+    Args:
+        path: The file; it appears when it is whole.
+        dataset: A canonical forecast of members.
+        bits: For one value.
+
+    Returns:
+        The largest error that packing made in each channel, in its SI units.
+
+    Raises:
+        UserError: ecCodes is not installed, the file cannot be written, or GRIB2 cannot hold the forecast: statistics,
+            stations, numbers above 254, a grid that is neither regular nor Gaussian, or leads in parts of minutes.
+    """
+    eccodes = import_eccodes(path)
+    channels = _channels(dataset)
+    templates = {channel: _product_keys(channel, dataset) for channel in channels}
+    grid = _grid_keys(dataset)
+    errors = dict.fromkeys(map(str, channels), 0.0)
+    with replacing(path) as partial, open(partial, "wb") as file:
+        for piece in iterate_pieces(dataset):
+            for channel in channels:
+                messages = _Messages(eccodes, file, {**grid, **templates[channel]}, bits)
+                error = messages.write(piece, channel)
+                errors[str(channel)] = max(errors[str(channel)], error)
+    return errors
+
+
+def grib_bytes(dataset: xr.Dataset, bits: int = 16) -> int:
+    """Return how many bytes a forecast takes as GRIB2 at most: packed values, a bitmap, and the headers."""
+    cells = dataset.sizes["latitude"] * dataset.sizes["longitude"]
+    fields = sum(field.size // cells for field in dataset.data_vars.values())
+    return fields * (cells * (bits + 1) // 8 + 512)
+
+
+@dataclass(frozen=True)
+class _Messages:
+    """Writes the fields of one channel.
+
+    Attributes:
+        eccodes: The library.
+        file: Open for writing.
+        keys: What all messages share, in the order in which they must be set.
+        bits: For one value.
+    """
+
+    eccodes: Any
+    file: BinaryIO
+    keys: Mapping[str, Any]
+    bits: int
+
+    def write(self, piece: xr.Dataset, channel: Channel) -> float:
+        """Write a channel of a piece in memory; return the largest error of packing, SI units."""
+        field = _at_level(piece[channel.variable], channel)
+        if "number" not in field.dims:
+            field = field.expand_dims(number=[0])
+        field = field.transpose("init_time", "lead_time", "number", "latitude", "longitude")
+        error = 0.0
+        for place in np.ndindex(field.shape[:3]):
+            init_time, lead_time, number = (field[dim].values[i] for dim, i in zip(field.dims[:3], place, strict=True))
+            times = {**_init_keys(init_time), **_step_keys(lead_time, channel)}
+            error = max(error, self._write_one(field.values[place], times, int(number)))
+        return error
+
+    def _write_one(self, values: np.ndarray, times: Mapping[str, Any], number: int) -> float:
+        codes = self.eccodes
+        message = codes.codes_grib_new_from_samples("GRIB2")
+        try:
+            member = _member_keys(number) if "numberOfForecastsInEnsemble" in self.keys else {}
+            for key, value in {**self.keys, **times, **member}.items():
+                codes.codes_set(message, key, value)
+            is_missing = np.isnan(values)
+            packed = np.where(is_missing, _MISSING, values.astype(np.float64))
+            codes.codes_set(message, "bitsPerValue", self.bits)
+            codes.codes_set(message, "bitmapPresent", int(is_missing.any()))
+            codes.codes_set(message, "missingValue", _MISSING)
+            codes.codes_set_values(message, packed.ravel())
+            codes.codes_write(message, self.file)
+            differences = np.abs(codes.codes_get_values(message).reshape(values.shape) - packed)
+            return float(differences[~is_missing].max(initial=0))
+        finally:
+            codes.codes_release(message)
+
+
+def _channels(dataset: xr.Dataset) -> list[Channel]:
+    """Return the channels of a forecast that hold something."""
+    if "latitude" not in dataset.dims or "longitude" not in dataset.dims:
+        raise UserError("GRIB2 holds fields on a grid; write stations to NetCDF (.nc) or zarr (.zarr)")
+    known = [name for name in dataset.data_vars if str(name).endswith(("_mean", "_count", "_exceedance"))]
+    if known or not {"init_time", "lead_time"} <= set(dataset.dims):
+        raise UserError("GRIB2 holds members of forecasts; write statistics to NetCDF (.nc) or zarr (.zarr)")
+    first = dataset.isel(init_time=0, lead_time=0).load()
+    levels = dataset["level"].values.tolist() if "level" in dataset.dims else []
+    channels = [
+        Channel(str(name), level)
+        for name, field in first.data_vars.items()
+        for level in (levels if "level" in field.dims else [None])
+    ]
+    held = [c for c in channels if bool(_at_level(first[c.variable], c).notnull().any())]
+    if not held:
+        raise UserError("the forecast is missing everywhere at its first lead; there is nothing to write")
+    return held
+
+
+def _at_level(field: xr.DataArray, channel: Channel) -> xr.DataArray:
+    return field if channel.level is None else field.sel(level=channel.level)
+
+
+def _product_keys(channel: Channel, dataset: xr.Dataset) -> dict[str, Any]:
+    """Return which variable it is, on which level, of a forecast or of an ensemble."""
+    name = channel.variable
+    if name in _UNKNOWN_PERIODS:
+        raise UserError(f"GRIB2 must say over which time {name} is taken, which the forecast does not; leave it out")
+    size = _ensemble_size(dataset)
+    template = _TEMPLATES[size > 1, name in _PERIODS]
+    keys: dict[str, Any] = {"productDefinitionTemplateNumber": template}
+    if channel.level is not None:
+        keys |= {"typeOfLevel": "isobaricInhPa", "level": channel.level}
+    if name in _PARAMETERS:
+        keys["paramId"] = _PARAMETERS[name]
+    else:
+        keys["shortName"] = find(name).ecmwf_name
+    if size > 1:
+        return {**keys, "numberOfForecastsInEnsemble": min(size, 255)}
+    return {**keys, "typeOfProcessedData": _FORECAST}
+
+
+def _ensemble_size(dataset: xr.Dataset) -> int:
+    """Return how many members the ensemble has, of which the forecast may hold only some."""
+    numbers = dataset["number"].values if "number" in dataset.dims else np.zeros(1, int)
+    if numbers.max() > _LARGEST_NUMBER:
+        raise UserError(
+            f"GRIB2 numbers members up to {_LARGEST_NUMBER}, the forecast has number {numbers.max()}; write it to"
+            " NetCDF (.nc) or zarr (.zarr)"
+        )
+    asked = json.loads(dataset.attrs.get("forecast_config", "{}"))
+    return max(int(asked.get("members", 1)), int(numbers.max()) + 1)
+
+
+def _member_keys(number: int) -> dict[str, int]:
+    """Return the keys of a member; number 0 is the control."""
+    is_control = number == 0
+    return {
+        "typeOfProcessedData": _CONTROL if is_control else _PERTURBED,
+        "typeOfEnsembleForecast": _UNPERTURBED if is_control else _POSITIVELY_PERTURBED,
+        "perturbationNumber": number,
+    }
+
+
+def _init_keys(init_time: np.datetime64) -> dict[str, int]:
+    """Return the keys of an initial time."""
+    if init_time.astype("datetime64[m]") != init_time:
+        raise UserError(f"GRIB2 as it is read has times in whole minutes, got init_time {init_time}")
+    date, time = str(init_time.astype("datetime64[m]")).split("T")
+    return {"dataDate": int(date.replace("-", "")), "dataTime": int(time.replace(":", ""))}
+
+
+def _step_keys(lead_time: np.timedelta64, channel: Channel) -> dict[str, Any]:
+    """Return the keys of a lead: of an instant, or of the period that ends there; in hours, or else in minutes."""
+    start = lead_time - _PERIODS.get(channel.variable, np.timedelta64(0, "h"))
+    if start < np.timedelta64(0):
+        raise UserError(
+            f"{channel} at lead {format_duration(lead_time)} is accumulated from before the initial time, which GRIB2"
+            " cannot say; leave the channel or the lead out"
+        )
+    unit, code = next(((u, c) for u, c in ((_HOUR, 1), (_MINUTE, 0)) if not lead_time % u and not start % u), (None, 0))
+    if unit is None:
+        raise UserError(f"GRIB2 has leads in whole minutes, got {lead_time}")
+    if channel.variable not in _PERIODS:
+        return {"indicatorOfUnitOfTimeRange": code, "forecastTime": int(lead_time // unit)}
+    return {"stepUnits": code, "stepRange": f"{start // unit}-{lead_time // unit}"}
+
+
+def _grid_keys(dataset: xr.Dataset) -> dict[str, Any]:
+    """Return the keys of the grid."""
+    latitude, longitude = (dataset[name].values.astype(np.float64) for name in ("latitude", "longitude"))
+    shape = {"Ni": len(longitude), "Nj": len(latitude)}
+    east = _on_circle(longitude)
+    if _is_even(longitude) and _is_even(latitude):
+        columns, rows = _ends("longitude", east % 360), _ends("latitude", latitude)
+        return {"gridType": "regular_ll", **shape, **columns, **rows, **_spacing("i", east), **_spacing("j", latitude)}
+    exact = _gaussian_latitude(latitude)
+    if _is_even(longitude) and exact is not None:
+        columns, rows = _ends("longitude", east % 360), _ends("latitude", exact)
+        return {"gridType": "regular_gg", "N": len(exact) // 2, **shape, **columns, **rows, **_spacing("i", east)}
+    raise UserError("GRIB2 holds regular and whole Gaussian grids; regrid the forecast, or write NetCDF (.nc)")
+
+
+def _ends(name: str, degrees: np.ndarray) -> dict[str, float]:
+    return {f"{name}OfFirstGridPointInDegrees": degrees[0], f"{name}OfLastGridPointInDegrees": degrees[-1]}
+
+
+def _spacing(axis: str, degrees: np.ndarray) -> dict[str, float]:
+    """Return the increment along an axis, of which a single point has none."""
+    n_gaps = len(degrees) - 1
+    return {f"{axis}DirectionIncrementInDegrees": round(np.ptp(degrees) / n_gaps, 6)} if n_gaps else {}
+
+
+def _is_even(degrees: np.ndarray) -> bool:
+    """Return whether coordinates have one spacing."""
+    even = np.linspace(degrees[0], degrees[-1], len(degrees))
+    return bool(np.abs(degrees - even).max() < _SAME_PLACE)
+
+
+def _on_circle(longitude: np.ndarray) -> np.ndarray:
+    """Return columns that close the circle to GRIB2's precision, others as they are."""
+    exact = longitude[0] + 360 / len(longitude) * np.arange(len(longitude))
+    return exact if np.abs(exact - longitude).max() < _SAME_PLACE else longitude
+
+
+def _gaussian_latitude(latitude: np.ndarray) -> np.ndarray | None:
+    """Return the whole Gaussian grid that latitudes stand for, exactly; None if they stand for none."""
+    if len(latitude) % 2:
+        return None
+    roots, _ = np.polynomial.legendre.leggauss(len(latitude))
+    exact: np.ndarray = np.degrees(np.arcsin(roots[::-1]))
+    return exact if np.abs(exact - latitude).max() < _SAME_PLACE else None

@@ -1,0 +1,106 @@
+"""Forecast stores: declared, opened, and read without the members that stopped."""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.codecs import BloscCodec
+
+from weatherml.data.atomic import PARTIAL
+from weatherml.errors import UserError
+from weatherml.state import with_metadata
+
+_CHUNK_BYTES = 64 * 2**20
+
+
+_TIME_ENCODING = {"units": "seconds since 1970-01-01", "dtype": "int64"}
+
+
+def open_forecast(path: str | Path) -> xr.Dataset:
+    """Open a forecast store, lazily.
+
+    Raises:
+        UserError: There is none, or it is not finished.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    if not path.exists() and partial.exists():
+        raise UserError(f"forecast {path} is not finished; run the same forecast again to resume it")
+    try:
+        complete = zarr.open_group(path, mode="r").attrs.get("complete")
+    except (FileNotFoundError, zarr.errors.GroupNotFoundError):
+        raise UserError(f"{path} is no zarr store; pass a path that a forecast was written to") from None
+    if complete is not True:
+        raise UserError(f"{path} is no finished forecast; pass a path that a forecast was written to")
+    dataset: xr.Dataset = xr.open_zarr(path, consolidated=False, decode_timedelta=True)
+    dataset = dataset[dataset.attrs.pop("variables")]  # a directory does not keep their order
+    dataset["valid_time"].load()
+    del dataset.attrs["complete"]
+    return dataset
+
+
+def create_store(
+    path: Path,
+    cell: xr.Dataset,
+    coords: Mapping[str, np.ndarray],
+    chunk: Mapping[str, int],
+    attributes: Mapping[str, Any],
+) -> zarr.Group:
+    """Declare a forecast store without its values.
+
+    Args:
+        path: The store.
+        cell: Its fields at one place along `coords`: names, other dimensions, types and attributes.
+        coords: Values of the leading dimensions.
+        chunk: Length of a chunk along them; the other dimensions stay whole.
+        attributes: Global attributes.
+    """
+    others = {name: cell[name] for name in cell.coords if name not in (*coords, "valid_time")}
+    frame = with_metadata(xr.Dataset(coords={**coords, **others}))
+    for times in ("init_time", "valid_time"):
+        frame[times].encoding = dict(_TIME_ENCODING)
+    frame.to_zarr(path, zarr_format=3, consolidated=False, mode="w-")
+    group = zarr.open_group(path, mode="r+")
+    for name, field in cell.data_vars.items():
+        sizes = {str(d): frame.sizes[d] for d in field.dims}
+        group.create_array(
+            str(name),
+            shape=tuple(sizes.values()),
+            chunks=_chunks(sizes, chunk),
+            dtype=field.dtype,
+            fill_value=np.nan if field.dtype.kind == "f" else 0,
+            compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
+            dimension_names=tuple(sizes),
+            attributes={**field.attrs, "coordinates": "valid_time"},
+        )
+    group.attrs.update({**attributes, "variables": list(map(str, cell.data_vars)), "failed": [], "complete": False})
+    return group
+
+
+def _chunks(sizes: Mapping[str, int], chunk: Mapping[str, int]) -> tuple[int, ...]:
+    """Return chunks of one initial time, as many leads and members as arrive together, and whole maps of all levels."""
+    chunks = {dim: chunk.get(dim, size) for dim, size in sizes.items()}
+    if "number" in chunks and 4 * math.prod(chunks.values()) > _CHUNK_BYTES:
+        chunks["number"] = 1
+    return tuple(chunks.values())
+
+
+def without_stopped(forecast: xr.Dataset) -> xr.Dataset:
+    """Return a forecast without the members that stopped, whatever their initial time.
+
+    Scores of the others are those of members that behaved; the share of those that did not belongs beside them.
+
+    Raises:
+        UserError: All members stopped.
+    """
+    found = (re.search(r" number (\d+) ", story) for story in forecast.attrs.get("failed", ()))
+    stopped = {int(match[1]) for match in found if match is not None}
+    kept = [number for number in forecast["number"].values.tolist() if number not in stopped]
+    if not kept:
+        raise UserError(f"all {len(stopped)} members stopped; nothing of the forecast is left without them")
+    return forecast.sel(number=kept)

@@ -1,8 +1,10 @@
 """What every test may lean on."""
 
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,22 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A file system that is soon full."""
+
+    folder: Path
+
+    def fill(self, n_left):
+        """Leave so many bytes free, in whole pages."""
+        (self.folder / "filler").unlink(missing_ok=True)
+        space = os.statvfs(self.folder)
+        (self.folder / "filler").write_bytes(bytes(max(space.f_bavail * space.f_frsize - n_left, 0)))
+
+    def clear(self):
+        (self.folder / "filler").unlink()
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +61,15 @@ def tiny_run(tmp_path_factory):
     process = subprocess.run(words, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     return Finished(config, folder / "run", process.stdout)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a file system of 3 MiB; the test skips where none may be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder]
+    if shutil.which("mount") is None or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small file system (root in a container has it)")
+    yield SmallDisk(folder)
+    subprocess.run(["umount", "--lazy", folder], check=True)

@@ -1,6 +1,5 @@
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -216,21 +215,18 @@ def test_a_validation_period_shorter_than_a_batch_is_refused(tmp_path):
         train(settings, checkpoint, training, short, tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # from a thread of orbax
-def test_a_disk_that_fills_up_is_one_line_and_training_can_go_on(reference, tmp_path):
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-
+@pytest.mark.parametrize("n_left", [0, 20_000, 120_000])  # for an entry, a checkpoint, a snapshot
+def test_a_disk_that_fills_up_is_one_line_and_training_can_go_on(reference, small_disk, capfd, n_left):
     def fill_up(step, n_steps, news):
         if step == 8:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limit[1]))
+            small_disk.fill(n_left)
 
-    try:
-        with pytest.raises(UserError, match="cannot ") as failure:
-            train(*arguments(), tmp_path, fill_up)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    with pytest.raises(UserError, match=r"cannot .*make room") as failure:
+        train(*arguments(), small_disk.folder / "run", fill_up)
     assert "\n" not in str(failure.value)
-    assert_same_run(train(*arguments(), tmp_path), reference)
+    assert capfd.readouterr() == ("", "")  # nor a word of the threads that write
+    small_disk.clear()
+    assert_same_run(train(*arguments(), small_disk.folder / "run"), reference)
 
 
 def test_other_first_weights_or_other_samples_are_refused(reference):

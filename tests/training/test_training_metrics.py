@@ -1,6 +1,7 @@
 import resource
 
 import pytest
+from tensorboardX.proto import event_pb2
 
 from weatherml.errors import UserError
 from weatherml.training.metrics import MetricsLog, read_metrics
@@ -29,6 +30,24 @@ def test_entries_can_be_read_while_training_goes_on(tmp_path):
     with MetricsLog(tmp_path, 0) as log:
         log.append({"step": 3, "loss": 0.25})
         assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 3, "loss": 0.25}]
+
+
+def test_tensorboard_is_told_the_same_while_training_goes_on(tmp_path):
+    with MetricsLog(tmp_path, 5) as log:
+        log.append({"step": 6, "loss": 0.25, "validation_loss": None})
+        (file,) = (tmp_path / "tensorboard").glob("events.out.tfevents.*")
+        events = [event_pb2.Event.FromString(record) for record in records(file.read_bytes())]
+    assert events[1].step == 6 and events[1].session_log.status == event_pb2.SessionLog.START
+    told = [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
+    assert told == [(6, "loss", 0.25)]
+
+
+def records(content):
+    """Yield what a file of records holds: length, checksum, content, checksum."""
+    while content:
+        length = int.from_bytes(content[:8], "little")
+        yield content[12 : 12 + length]
+        content = content[16 + length :]
 
 
 def test_a_full_disk_is_one_line_and_the_entries_before_it_stay(tmp_path):

@@ -1,12 +1,15 @@
 """How training went: one JSON entry a line, and the same for TensorBoard."""
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
 from weatherml.data.atomic import write_bytes
 from weatherml.errors import UserError
@@ -24,17 +27,27 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 class MetricsLog:
     """Appends entries to `metrics.jsonl` and TensorBoard files in a folder.
 
+    Both are written by the caller's thread: a thread of TensorBoard's own meets a full disk where nobody hears of it.
+
     Args:
         directory: The folder.
         step: Where training goes on: entries after this step, which it will write again, are dropped.
+
+    Raises:
+        UserError: The disk is full, or the folder cannot be written.
     """
 
     def __init__(self, directory: Path, step: int) -> None:
-        path = directory / "metrics.jsonl"
+        path, board = directory / "metrics.jsonl", directory / "tensorboard"
         kept = [json.dumps(entry) + "\n" for entry in read_metrics(path) if entry["step"] <= step]
         write_bytes(path, "".join(kept).encode())
-        self._file = path.open("a")
-        self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1)
+        with _explaining_errors(path), ExitStack() as opened:
+            board.mkdir(exist_ok=True)
+            self._file = opened.enter_context(path.open("a"))
+            self._board = opened.enter_context(closing(EventsWriter(str(board / "events"))))
+            # What TensorBoard has read of later steps, before a crash, it forgets.
+            self._board.write_event(Event(step=step + 1, session_log=SessionLog(status=SessionLog.START)))
+            self._opened = opened.pop_all()
 
     def append(self, entry: Entry) -> None:
         """Write one entry, which has a `step`; it survives a crash of the process from here on.
@@ -42,19 +55,26 @@ class MetricsLog:
         Raises:
             UserError: The disk is full.
         """
-        try:
+        values = {name: value for name, value in entry.items() if name != "step" and value is not None}
+        with _explaining_errors(Path(self._file.name)):
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
-        except OSError as error:
-            raise UserError(f"cannot write {self._file.name}: {error.strerror}; make room, then run again") from error
-        for name, value in entry.items():
-            if name != "step" and value is not None:
-                self._board.add_scalar(name, value, entry["step"])
+            for name, value in values.items():
+                event = Event(wall_time=time.time(), step=entry["step"], summary=scalar(name, value))
+                self._board.write_event(event)
+            self._board.flush()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # a full disk has been reported by then
-            self._file.close()
-        self._board.close()
+            self._opened.close()
+
+
+@contextmanager
+def _explaining_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; make room, then run again") from error

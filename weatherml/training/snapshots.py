@@ -1,6 +1,11 @@
 """Where training stands, on disk: all that is needed to go on as if it had never stopped."""
 
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,6 +13,8 @@ import orbax.checkpoint as ocp
 
 from weatherml.errors import UserError
 from weatherml.training.step import TrainingState
+
+_FULL, _MOST_WORDS = os.strerror(ENOSPC), 200
 
 
 @dataclass
@@ -28,13 +35,18 @@ class Cursor:
 
 
 class Snapshots:
-    """The latest snapshots of a training; each appears whole or not at all, and the one before it is kept."""
+    """The latest snapshots of a training; each appears whole or not at all, and the one before it is kept.
+
+    Raises:
+        UserError: The disk is full, or the folder cannot be written.
+    """
 
     def __init__(self, directory: Path) -> None:
         # Not asynchronous: the next step consumes (donates) the arrays that a background thread would still read.
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-        self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
         self._directory = directory
+        with _explaining_errors(f"open {directory}"):
+            self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
 
     def latest_step(self) -> int | None:
         """Return the number of completed optimiser steps in the latest snapshot, if there is one."""
@@ -48,13 +60,8 @@ class Snapshots:
             UserError: The disk is full or cannot be written; the snapshot before is still whole.
         """
         arrays, values = ocp.args.StandardSave(state), ocp.args.JsonSave(asdict(cursor))
-        try:
+        with _explaining_errors(f"save step {step} to {self._directory}"):
             self._manager.save(step, args=ocp.args.Composite(state=arrays, cursor=values))
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"cannot save step {step} to {self._directory}: {reason}; make room, then run again"
-            ) from error
 
     def restore(self, like: TrainingState) -> tuple[TrainingState, Cursor]:
         """Read the latest snapshot, laid out on devices as `like` is."""
@@ -67,3 +74,19 @@ class Snapshots:
 
     def __exit__(self, *_: object) -> None:
         self._manager.close()
+
+
+@contextmanager
+def _explaining_errors(action: str) -> Iterator[None]:
+    """Turn what Orbax raises into one line, and hold back the tracebacks that its threads log of the same."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        words = " ".join(str(error).split())
+        reason = _FULL if _FULL in words else words[:_MOST_WORDS]
+        raise UserError(f"cannot {action}: {reason}; make room, then run again") from error
+    finally:
+        logger.setLevel(level)

@@ -25,7 +25,7 @@ from weatherml.errors import UserError
 from weatherml.experiment.calibration import fit
 from weatherml.forecast import ForecastConfig, Forecaster, NoiseConditionedConfig
 from weatherml.forecast.keys import member_keys
-from weatherml.forecast.perturbation.random_maps import ConditionedStep, Draws
+from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep, Draws
 from weatherml.forecast.rollout.model import Model
 from weatherml.models import NoiseMapsConfig
 from weatherml.state import to_array

@@ -16,7 +16,7 @@ from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster, SphericalConfig
 from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.perturbation.base import registry
-from weatherml.forecast.perturbation.random_maps import ConditionedStep
+from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep
 from weatherml.forecast.rollout.initial_states import InitialStates
 from weatherml.forecast.rollout.model import Model
 from weatherml.grid import LatLonGrid

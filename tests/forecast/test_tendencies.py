@@ -10,7 +10,7 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, make_analysis, make
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
 from weatherml.forecast import CombinedConfig, ForecastConfig, Forecaster, SphericalConfig, SpptConfig
-from weatherml.forecast.perturbation.tendencies import TendencyNoise
+from weatherml.forecast.perturbation.sppt import TendencyNoise
 from weatherml.forecast.rollout import step_loop
 from weatherml.forecast.rollout.model import Model
 from weatherml.state import to_array

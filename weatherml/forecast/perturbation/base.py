@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
 from jax import Array
@@ -11,13 +11,15 @@ from pydantic import BeforeValidator, Field, NonNegativeFloat, PlainSerializer, 
 from weatherml.config import Config, from_registry
 from weatherml.data.statistics import Statistics
 from weatherml.forecast.analyses import Analyses
-from weatherml.forecast.perturbation.tendencies import StochasticTendencies
 from weatherml.registry import Registry
 from weatherml.state import StateSpec, channels_named, full_name
 
+if TYPE_CHECKING:
+    from weatherml.forecast.perturbation.sppt import StochasticTendencies
+
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class PerturbationContext:
     """What a perturbation may lean on.
 
     Attributes:
@@ -77,7 +79,7 @@ class PerturbationConfig(Config):
     scale: float = Field(ge=0)
     amplitude: ChannelFactors = ()
 
-    def perturbation(self, setting: Setting) -> Perturbation | None:
+    def perturbation(self, context: PerturbationContext) -> Perturbation | None:
         """Build what acts on initial states; None where nothing does.
 
         Raises:
@@ -85,7 +87,7 @@ class PerturbationConfig(Config):
         """
         return None
 
-    def tendencies(self, statistics: Statistics, tick: np.timedelta64) -> StochasticTendencies | None:
+    def tendencies(self, statistics: Statistics, tick: np.timedelta64) -> "StochasticTendencies | None":
         """Build what acts on every step of the models, with a pattern for every tick; None where nothing does."""
         return None
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from weatherml.forecast.perturbation.base import Perturbation, Setting, registry
+from weatherml.forecast.perturbation.base import Perturbation, PerturbationContext, registry
 from weatherml.forecast.perturbation.noise import Noise, NoiseConfig, draw_batch, lineage
 from weatherml.grid import LatLonGrid
 from weatherml.models.random_field import RandomField
@@ -41,9 +41,9 @@ class BredConfig(NoiseConfig):
         """Build what draws the noise that starts the cycles."""
         return RandomField.build(grid, self.length)
 
-    def perturbation(self, setting: Setting) -> Perturbation:
+    def perturbation(self, context: PerturbationContext) -> Perturbation:
         """Build what acts on initial states."""
-        return Breeding(self, setting, self.build(setting.statistics))
+        return Breeding(self, context, self.build(context.statistics))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,27 +51,27 @@ class Breeding:
     """Bred vectors for the members of a batch."""
 
     config: BredConfig
-    setting: Setting
+    context: PerturbationContext
     noise: Noise
 
     def __call__(self, states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
         """Return what to add to members, `[batch, channel, lat, lon]`; see `Perturbation`."""
         sources, signs = lineage(numbers, self.config.paired)
-        vectors: Array = draw_batch(self.noise, self.setting.keys(init_times, sources))
-        duration = self.config.steps * self.setting.time_step
+        vectors: Array = draw_batch(self.noise, self.context.keys(init_times, sources))
+        duration = self.config.steps * self.context.time_step
         for cycle in range(self.config.cycles, 0, -1):
             vectors = self._grow(vectors, init_times - cycle * duration, duration)
         return jnp.asarray(signs)[:, None, None, None] * vectors
 
     def _grow(self, vectors: Array, times: np.ndarray, duration: np.timedelta64) -> Array:
         """Return the vectors after one cycle, in the size of the noise."""
-        analyses, durations = self.setting.analyses, np.full(len(times), duration)
+        analyses, durations = self.context.analyses, np.full(len(times), duration)
         latest = np.searchsorted(analyses.times, times, side="right") - 1
         times = analyses.times[np.maximum(latest, 0)]
         control = jnp.asarray(analyses.read_batch(times, np.zeros(len(times), np.int64)))
-        perturbed = self.setting.propagate(control + vectors, times, durations)
-        grown = perturbed - self.setting.propagate(control, times, durations)
-        areas = self.setting.statistics.spec.grid.area_weights()
+        perturbed = self.context.propagate(control + vectors, times, durations)
+        grown = perturbed - self.context.propagate(control, times, durations)
+        areas = self.context.statistics.spec.grid.area_weights()
         resized: Array = _resize(grown, self.noise.amplitude, areas)
         return resized
 

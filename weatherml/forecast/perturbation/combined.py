@@ -11,8 +11,14 @@ from pydantic import Field, model_validator
 
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
-from weatherml.forecast.perturbation.base import AnyPerturbation, Perturbation, PerturbationConfig, Setting, registry
-from weatherml.forecast.perturbation.tendencies import StochasticTendencies
+from weatherml.forecast.perturbation.base import (
+    AnyPerturbation,
+    Perturbation,
+    PerturbationConfig,
+    PerturbationContext,
+    registry,
+)
+from weatherml.forecast.perturbation.sppt import StochasticTendencies
 
 
 @registry.register("combined")
@@ -50,15 +56,15 @@ class CombinedConfig(PerturbationConfig):
         """Whether initial states come from the dimension `number` of the analyses."""
         return any(part.reads_members for part in self.parts)
 
-    def perturbation(self, setting: Setting) -> Perturbation | None:
+    def perturbation(self, context: PerturbationContext) -> Perturbation | None:
         """Build what acts on initial states.
 
         Raises:
             UserError: A part lacks what it needs.
         """
-        built = [part.perturbation(_apart(setting, position)) for position, part in enumerate(self.parts)]
+        built = [part.perturbation(_apart(context, position)) for position, part in enumerate(self.parts)]
         acting = [perturbation for perturbation in built if perturbation is not None]
-        factors = jnp.asarray(self.factors(setting.statistics))
+        factors = jnp.asarray(self.factors(context.statistics))
 
         def sum_of_parts(states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
             return factors * sum(perturbation(states, init_times, numbers) for perturbation in acting)
@@ -79,10 +85,10 @@ class CombinedConfig(PerturbationConfig):
         return replace(acting[0], amplitude=factors * acting[0].amplitude) if acting else None
 
 
-def _apart(setting: Setting, position: int) -> Setting:
-    """Return a setting with random keys of its own for each position but the first."""
+def _apart(context: PerturbationContext, position: int) -> PerturbationContext:
+    """Return a context with random keys of its own for each position but the first."""
 
     def keys(init_times: np.ndarray, numbers: np.ndarray) -> Array:
-        return jax.vmap(lambda key: jax.random.fold_in(key, position))(setting.keys(init_times, numbers))
+        return jax.vmap(lambda key: jax.random.fold_in(key, position))(context.keys(init_times, numbers))
 
-    return replace(setting, keys=keys) if position else setting
+    return replace(context, keys=keys) if position else context

@@ -12,7 +12,7 @@ from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from weatherml.data.statistics import Statistics
-from weatherml.forecast.perturbation.base import Perturbation, PerturbationConfig, Setting, registry
+from weatherml.forecast.perturbation.base import Perturbation, PerturbationConfig, PerturbationContext, registry
 from weatherml.forecast.perturbation.perlin import PerlinField
 from weatherml.grid import LatLonGrid
 from weatherml.models.random_field import RandomField
@@ -51,9 +51,9 @@ class NoiseConfig(PerturbationConfig):
         amplitude = self.factors(statistics) * unit[:, None, None]
         return Noise(jnp.asarray(amplitude, jnp.float32), self.pattern(statistics.spec.grid))
 
-    def perturbation(self, setting: Setting) -> Perturbation:
+    def perturbation(self, context: PerturbationContext) -> Perturbation:
         """Build what acts on initial states."""
-        return NoisyMembers(self.build(setting.statistics), setting, self.paired)
+        return NoisyMembers(self.build(context.statistics), context, self.paired)
 
 
 @registry.register("gaussian")
@@ -145,13 +145,13 @@ class NoisyMembers:
     """Noise for the members of a batch."""
 
     noise: Noise
-    setting: Setting
+    context: PerturbationContext
     paired: bool
 
     def __call__(self, states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
         """Return what to add to members, `[batch, channel, lat, lon]`; see `Perturbation`."""
         sources, signs = lineage(numbers, self.paired)
-        noise: Array = draw_batch(self.noise, self.setting.keys(init_times, sources))
+        noise: Array = draw_batch(self.noise, self.context.keys(init_times, sources))
         return jnp.asarray(signs)[:, None, None, None] * noise
 
 

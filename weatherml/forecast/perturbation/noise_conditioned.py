@@ -1,14 +1,22 @@
-"""The perturbation of models that were trained to be told random maps."""
+"""The perturbation of models that were trained to be told random maps: every member is told its own in every step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, Self
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
 from pydantic import Field, model_validator
 
-from weatherml.durations import format_duration
-from weatherml.errors import UserError
+from weatherml.forecast.keys import member_keys
 from weatherml.forecast.perturbation.base import PerturbationConfig, registry
-from weatherml.forecast.rollout.model import Model
+from weatherml.models import NoiseMaps
+
+# Folded into a member's key of a tick, from which stochastic tendencies draw their pattern.
+_MAPS = 1
 
 
 @registry.register("noise_conditioned")
@@ -34,15 +42,53 @@ class NoiseConditionedConfig(PerturbationConfig):
         return self.scale
 
 
-def require_random_maps(models: Sequence[Model]) -> None:
-    """Require that models are told random maps.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Draws:
+    """Which random maps members are told; both `[..., batch]`.
 
-    Raises:
-        UserError: One is not.
+    Attributes:
+        keys: What the maps are drawn from.
+        scale: What they are multiplied by; zero for a control.
     """
-    for model in models:
-        if not model.is_told_maps:
-            raise UserError(
-                f"the model of {format_duration(model.time_step)} steps is told no random maps, which noise_conditioned"
-                " needs; train one with model.noise={lengths: [1000]} and training.loss={name: crps}"
-            )
+
+    keys: Array
+    scale: Array
+
+    @classmethod
+    def at(cls, ticks: np.ndarray, seed: int, init_times: np.ndarray, numbers: np.ndarray, scale: float) -> Self:
+        """Return the draws of the calls that end at some ticks, of any shape, `[*ticks, batch]`.
+
+        Args:
+            ticks: Counted from 1 at the initial time.
+            seed: Of the ensemble.
+            init_times: `datetime64` [batch].
+            numbers: Of the members [batch].
+            scale: Of the maps of all members but number 0.
+        """
+        keys = jnp.stack([member_keys(seed, init_times, numbers, tick) for tick in ticks.ravel().tolist()])
+        own = jax.vmap(jax.vmap(lambda key: jax.random.fold_in(key, _MAPS)))(keys)
+        shape = (*ticks.shape, len(numbers))
+        scales = np.where(numbers > 0, np.float32(scale), np.float32(0))
+        return cls(own.reshape(shape), jnp.asarray(np.broadcast_to(scales, shape)))
+
+
+class Maps(nnx.Variable[NoiseMaps]):
+    """What draws the random maps of a step."""
+
+
+class ConditionedStep(nnx.Module):
+    """A step that draws the random maps that it is told.
+
+    Args:
+        step: Takes them as `noise`.
+        maps: Draws them.
+    """
+
+    def __init__(self, step: Callable[..., Array], maps: NoiseMaps) -> None:
+        self.step, self.maps = step, Maps(maps)
+
+    def __call__(self, state: Array, forcing: Array, draws: Draws | None = None) -> Array:
+        """Return the next state `[batch, channel, lat, lon]`; of a control when `draws` is None."""
+        noise = None if draws is None else draws.scale[:, None, None, None] * self.maps.get_value().draw(draws.keys)
+        return self.step(state, forcing, noise=noise)

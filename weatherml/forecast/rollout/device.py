@@ -11,8 +11,8 @@ from jax import Array
 
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.keys import member_keys
-from weatherml.forecast.perturbation.random_maps import Draws
-from weatherml.forecast.perturbation.tendencies import StochasticTendencies, TendencyNoise
+from weatherml.forecast.perturbation.noise_conditioned import Draws
+from weatherml.forecast.perturbation.sppt import StochasticTendencies, TendencyNoise
 from weatherml.forecast.plan.batches import Wave
 from weatherml.forecast.plan.segments import Burst
 from weatherml.forecast.rollout.programs import Programs, Trajectory, join, tree_bytes

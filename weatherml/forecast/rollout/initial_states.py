@@ -13,9 +13,9 @@ from jax import Array
 from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.keys import member_keys
-from weatherml.forecast.perturbation.base import Perturbation, Setting
+from weatherml.forecast.perturbation.base import Perturbation, PerturbationContext
 from weatherml.forecast.rollout.model import Model
-from weatherml.forecast.rollout.propagation import Flow
+from weatherml.forecast.rollout.propagation import Propagator
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +39,16 @@ class InitialStates:
         """
         if config.perturbation is None:
             return cls(analyses, None)
-        setting = Setting(
+        context = PerturbationContext(
             analyses.normalizer.statistics,
             analyses,
             init_times,
             config.member_numbers(),
             partial(member_keys, config.seed, step=0),
-            Flow(models),
+            Propagator(models),
             min(model.time_step for model in models),
         )
-        return cls(analyses, config.perturbation.perturbation(setting))
+        return cls(analyses, config.perturbation.perturbation(context))
 
     def __call__(self, init_times: np.ndarray, numbers: np.ndarray) -> Array:
         """Return the normalised states of members, `[batch, channel, lat, lon]`, for initial times and numbers [batch].

@@ -12,7 +12,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
-from weatherml.forecast.perturbation.random_maps import ConditionedStep, Draws
+from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep, Draws
 from weatherml.forecast.rollout.rescaling import Rescaling, affine
 
 

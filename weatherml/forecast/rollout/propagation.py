@@ -14,7 +14,7 @@ from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.forecast.rollout.model import Model
 
 
-class Flow:
+class Propagator:
     """The models of a forecaster, for members that do not move together.
 
     Args:

@@ -9,16 +9,17 @@ import numpy as np
 
 from weatherml.data.normalization import Normalizer
 from weatherml.durations import format_duration, parse_duration
+from weatherml.errors import UserError
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.guards.bounds import Failure, Guards, describe_failure
 from weatherml.forecast.guards.units import Units, terms_at
-from weatherml.forecast.perturbation.noise_conditioned import require_random_maps
 from weatherml.forecast.plan.batches import Block, Wave
 from weatherml.forecast.plan.layout import Layout
 from weatherml.forecast.plan.lead_plan import Itinerary
 from weatherml.forecast.plan.segments import Burst
 from weatherml.forecast.rollout.diagnostics import Diagnostic
 from weatherml.forecast.rollout.initial_states import InitialStates
+from weatherml.forecast.rollout.model import Model
 from weatherml.forecast.rollout.programs import Programs
 from weatherml.forecast.rollout.step_loop import Rules, rounding_quantum
 from weatherml.state import Channel
@@ -51,7 +52,7 @@ class Route:
     def __post_init__(self) -> None:
         _ = self.rules, self._relaxation
         if self.config.perturbation is not None and self.config.perturbation.map_scale is not None:
-            require_random_maps(self.itinerary.models)
+            _require_random_maps(self.itinerary.models)
 
     @cached_property
     def programs(self) -> Programs:
@@ -159,3 +160,17 @@ class Route:
         """Positions among the channels of the state followed by those of the diagnostics."""
         computed = [*self.normalizer.spec.channels, *self._derived]
         return [computed.index(channel) for channel in self.layout.spec.channels]
+
+
+def _require_random_maps(models: Sequence[Model]) -> None:
+    """Require that models are told random maps.
+
+    Raises:
+        UserError: One is not.
+    """
+    for model in models:
+        if not model.is_told_maps:
+            raise UserError(
+                f"the model of {format_duration(model.time_step)} steps is told no random maps, which noise_conditioned"
+                " needs; train one with model.noise={lengths: [1000]} and training.loss={name: crps}"
+            )

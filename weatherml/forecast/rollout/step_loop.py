@@ -12,8 +12,8 @@ from jax import Array
 
 from weatherml.forecast.guards.bounds import Guards, Members
 from weatherml.forecast.guards.units import Units
-from weatherml.forecast.perturbation.random_maps import Draws
-from weatherml.forecast.perturbation.tendencies import StochasticTendencies
+from weatherml.forecast.perturbation.noise_conditioned import Draws
+from weatherml.forecast.perturbation.sppt import StochasticTendencies
 
 CHUNK_BYTES = 16 * 2**20
 """Size of the outputs that leave the device at once.

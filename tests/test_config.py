@@ -1,11 +1,13 @@
 """Laws of configuration files."""
 
+from datetime import timedelta
 from typing import Literal
 
+import numpy as np
 import pytest
 from pydantic import Field
 
-from weatherml.config import Config, apply_overrides, load_yaml
+from weatherml.config import Config, apply_overrides, from_mapping, load_yaml
 from weatherml.errors import UserError
 
 
@@ -49,6 +51,27 @@ def test_an_empty_file_is_all_defaults(write):
     assert load_yaml(Outer, write("")) == Outer()
 
 
+def test_keys_of_a_merged_group_are_not_there_twice():
+    merged = apply_overrides({}, ["a={x: &x {p: 1, q: 2}, y: &y {<<: *x, p: 3}, z: {<<: [*x, *y]}}"])
+    assert merged["a"]["y"] == {"p": 3, "q": 2}
+
+
+def test_a_mistake_in_python_is_one_line_that_names_it():
+    with pytest.raises(UserError, match=r"^inner.learning_rate: Input should be a valid number, got 'fast'$"):
+        Outer(inner={"learning_rate": "fast"})
+    with pytest.raises(UserError, match="unknown key 'sead'; did you mean 'seed'"):
+        Outer(sead=1)
+
+
+def test_numbers_of_numpy_and_durations_are_plain_values():
+    values = {"seed": np.int64(3), "inner": {"learning_rate": np.float32(0.5)}}
+    assert from_mapping(Outer, values) == Outer(seed=3, inner=Inner(learning_rate=0.5))
+    assert apply_overrides({"lead": np.timedelta64(36, "h"), "every": timedelta(hours=6)}, []) == {
+        "lead": "36h",
+        "every": "6h",
+    }
+
+
 def test_overrides_win_over_the_file(write):
     config = load_yaml(Outer, write("inner: {learning_rate: 0.5}"), ["inner.learning_rate=0.25", "seed=7"])
     assert (config.inner.learning_rate, config.seed) == (0.25, 7)
@@ -60,16 +83,53 @@ def test_overrides_win_over_the_file(write):
         ("sead: 1", "unknown key 'sead'; did you mean 'seed'"),
         ("inner: {learning_rat: 1}", "did you mean 'learning_rate'"),
         ("fruit: {name: pear, n_leafs: 1}", "did you mean 'n_leaves'"),
+        ("fruit: {name: pear, n_leaves: two}", "experiment.yaml: fruit.n_leaves: .*integer.*got 'two'"),
         ("fruit: {name: plum}", "fruit.*apple.*pear"),
         ("seed: one", "seed: .*integer.*got 'one'"),
         ("- 1", "must hold keys and values, got list"),
         ("a: [", "is not YAML"),
+        ("seed: 1\ninner: {}\nseed: 2", "the key 'seed' is there twice, again in line 3; put both in one"),
+        ("inner: {stages: [1], stages: [2]}", "the key 'stages' is there twice"),
+        ("inner: &a [*a]", "is not YAML: Circular reference"),
+        ("seed: 1.5e0", "seed: .*integer"),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line_that_names_it(write, text, message):
     with pytest.raises(UserError, match=message) as caught:
         load_yaml(Outer, write(text))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("1e-3", 1e-3),
+        ("1E5", 1e5),
+        ("1.e-3", 1e-3),
+        ("+.5e1", 5.0),
+        ("5.", 5.0),
+        ("2e4", 2e4),
+        ("1_000", 1000),
+        ("012", 12),
+    ],
+)
+def test_a_number_may_be_written_as_people_do(write, written, value):
+    from_file = load_yaml(Outer, write(f"inner: {{learning_rate: {written}}}"))
+    overridden = load_yaml(Outer, write(""), [f"inner.learning_rate={written}"])
+    assert from_file == overridden == Outer(inner=Inner(learning_rate=value))
+
+
+@pytest.mark.parametrize(
+    ("written", "value"), [("2e4", 20_000), ("0o17", 15), ("0x1F", 31), ("0123", 123), ("089", 89), ("-7", -7)]
+)
+def test_a_whole_number_may_be_written_as_people_do(write, written, value):
+    assert load_yaml(Outer, write(f"seed: {written}")).seed == value
+
+
+@pytest.mark.parametrize("written", ["12:30", "190:20:30", "2005-01-09", "2005-01-09 06:00", "0o8", "1e", "1__0", "-"])
+def test_what_is_no_number_stays_text(written):
+    assert apply_overrides({}, [f"title='{written}'"]) == {"title": written}
+    assert written == "-" or apply_overrides({}, [f"title={written}"]) == {"title": written}
 
 
 @pytest.mark.parametrize("value", [".inf", "-.inf", ".nan"])

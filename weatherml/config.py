@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import yaml
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from weatherml.durations import write_duration
 from weatherml.errors import UserError
 from weatherml.registry import Registry, nearest
+from weatherml.yaml_text import parse_yaml
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
@@ -20,6 +23,20 @@ class Config(BaseModel):
     """A frozen, strict record beside what it builds: defaults live here, once; files say only what differs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+    def __init__(self, **values: Any) -> None:
+        """Build in Python.
+
+        Raises:
+            UserError: A key is unknown or a value is wrong.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UserError(_explain(type(self), error.errors()[0])) from None
+
+    # Groups within a configuration are built without it, so that an error tells the whole path of its key.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
 def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = ()) -> ConfigT:
@@ -35,11 +52,9 @@ def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = 
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text()) or {}
+        content = parse_yaml(path.read_bytes(), f"configuration {path}") or {}
     except OSError as error:
         raise UserError(f"cannot read configuration {path}: {error.strerror}; pass an existing YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"configuration {path} is not YAML: {_one_line(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"configuration {path} must hold keys and values, got {type(content).__name__}")
     return from_mapping(kind, apply_overrides(content, overrides), str(path))
@@ -55,7 +70,7 @@ def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = 
     """
     try:
         # Strict validation of JSON still takes lists for tuples and strings for dates, as YAML writes them.
-        return kind.model_validate_json(json.dumps(_over_defaults(kind, content), default=str))
+        return kind.model_validate_json(json.dumps(_over_defaults(kind, content), default=_plain))
     except ValidationError as error:
         raise UserError(f"{origin}: {_explain(kind, error.errors()[0])}") from None
 
@@ -86,20 +101,20 @@ def from_registry(
 
 def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Return a copy of `content` with `key.path=value` assignments applied."""
-    result: dict[str, Any] = json.loads(json.dumps(content, default=str))
+    result: dict[str, Any] = json.loads(json.dumps(content, default=_plain))
     for assignment in overrides:
         path, equals, value = assignment.partition("=")
         if not equals or not path:
             raise UserError(f"override {assignment!r} must read key.path=value")
-        _assign(result, path.split("."), _parse(value, assignment), assignment)
+        _assign(result, path.split("."), parse_yaml(value, f"override {assignment!r}: the value"), assignment)
     return result
 
 
-def _parse(value: str, assignment: str) -> Any:
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"override {assignment!r}: the value is not YAML: {_one_line(error)}") from None
+def _plain(value: Any) -> Any:
+    """Return what stands for a value in JSON: durations, times and numbers as files write them."""
+    if isinstance(value, timedelta | np.timedelta64):
+        return write_duration(value)
+    return value.item() if isinstance(value, np.number) else str(value)
 
 
 def _assign(tree: dict[str, Any], keys: list[str], value: Any, assignment: str) -> None:
@@ -127,7 +142,7 @@ def _over(default: Any, value: Any) -> Any:
 
 
 def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    where = ".".join(_keys(kind, error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"unknown key {where!r}{nearest(str(error['loc'][-1]), _fields_at(kind, error['loc'][:-1]))}"
     if error["type"] == "missing":
@@ -137,11 +152,23 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
     return f"{where or 'value'}: {_one_line(error['msg'])}, got {error['input']!r}"
 
 
+def _keys(kind: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """Return the keys that lead to `location` as a file has them: without the tags of unions."""
+    keys = []
+    for part in map(str, location):
+        field = kind.model_fields.get(part)
+        tagged = None if field else _tagged(part)
+        if tagged is None:
+            keys.append(part)
+        kind = _config_in(field.annotation, kind) if field else tagged or kind
+    return keys
+
+
 def _fields_at(kind: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     """Return the known keys of the group at `location`; union tags and list positions are passed over."""
     for part in location:
         field = kind.model_fields.get(str(part))
-        kind = _config_in(field.annotation, kind) if field else _tagged(kind, str(part))
+        kind = _config_in(field.annotation, kind) if field else _tagged(str(part)) or kind
     return list(kind.model_fields)
 
 
@@ -152,13 +179,13 @@ def _config_in(annotation: Any, default: type[BaseModel]) -> type[BaseModel]:
     return nested[0] if nested else default
 
 
-def _tagged(kind: type[BaseModel], tag: str) -> type[BaseModel]:
-    """Return the configuration whose `name` literal is `tag` (a member of a discriminated union), else `kind`."""
+def _tagged(tag: str) -> type[BaseModel] | None:
+    """Return the configuration whose `name` literal is `tag`: a member of a discriminated union."""
     for candidate in _subclasses(Config):
         name = candidate.model_fields.get("name")
         if name is not None and name.default == tag:
             return candidate
-    return kind
+    return None
 
 
 def _subclasses(kind: type[BaseModel]) -> list[type[BaseModel]]:

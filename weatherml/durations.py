@@ -1,36 +1,162 @@
-"""Durations, as people write them and as messages do."""
+"""Durations as people write them: `10d`, `36h`, `90min`, `PT6H`, and those of Python, numpy and pandas."""
 
 import re
+from datetime import timedelta
+from fractions import Fraction
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
+import pandas as pd
+from pydantic import BeforeValidator
 
 from weatherml.errors import UserError
 
-_LONGEST = np.timedelta64(2**63 - 1, "ns")
+DurationLike: TypeAlias = str | timedelta | np.timedelta64
+"""A duration: `10d`, `1.5 days`, `1d 6h`, `PT6H`, `6:00:00`, or one of Python, numpy or pandas (`Timedelta`)."""
 
-
-_UNITS = {
-    "d": np.timedelta64(86_400 * 10**9, "ns"),
-    "h": np.timedelta64(3_600 * 10**9, "ns"),
-    "min": np.timedelta64(60 * 10**9, "ns"),
+_LONGEST = 2**63 - 1  # ns
+_SHOWN = 40  # characters of a value in a message
+_UNITS = {"w": 604_800 * 10**9, "d": 86_400 * 10**9, "h": 3_600 * 10**9, "min": 60 * 10**9, "s": 10**9}
+_NAMES = {
+    "w": ("w", "week", "weeks"),
+    "d": ("d", "day", "days"),
+    "h": ("h", "hr", "hrs", "hour", "hours"),
+    "min": ("min", "mins", "minute", "minutes"),
+    "s": ("s", "sec", "secs", "second", "seconds"),
 }
+_BY_NAME = {name: _UNITS[unit] for unit, names in _NAMES.items() for name in names}
+_IN_NUMPY = {"W": "w", "D": "d", "h": "h", "m": "min", "s": "s"}
+_FINER = {"ms": 10**6, "us": 10**3, "ns": 1}
+_OF_NO_LENGTH = ("mo", "month", "months", "y", "yr", "yrs", "year", "years")
+
+_WANTED = "must be a positive whole number with d, h or min"
+_UNCLEAR = f"{_WANTED}, for example '10d'"
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_WORD = re.compile(rf"({_NUMBER})\s*([a-z]+)[\s,]*", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+) days?,? )?(\d\d?):([0-5]\d):([0-5]\d)", re.ASCII)
+_ISO = re.compile(
+    rf"p(?:({_NUMBER})w|(?=[t\d])(?:({_NUMBER})d)?(?:t(?=\d)(?:({_NUMBER})h)?(?:({_NUMBER})m)?(?:({_NUMBER})s)?)?)",
+    re.ASCII,
+)
+_CALENDAR = re.compile(r"p[\dwd.,]*\d[ym]", re.ASCII)
 
 
-def parse_duration(text: str) -> np.timedelta64:
-    """Read a duration such as `10d`, `36h` or `90min` as `timedelta64[ns]`.
+def parse_duration(value: DurationLike, name: str = "duration") -> np.timedelta64:
+    """Read a duration as `timedelta64[ns]`.
+
+    Args:
+        value: A number alone is refused: it may be hours or days.
+        name: What the duration is, for messages.
 
     Raises:
-        UserError: It is not a positive whole number and one of these units.
+        UserError: It is no duration, not longer than zero, too long, or not exact in nanoseconds.
     """
-    match = re.fullmatch(r"\s*(\d+)\s*(d|h|min)\s*", text)
-    if match is None or int(match[1]) == 0:
-        raise UserError(f"duration {text!r} must be a positive whole number with d, h or min, for example '10d'")
-    if int(match[1]) > _LONGEST // _UNITS[match[2]]:
-        raise UserError(f"duration {text!r} is longer than {_LONGEST // _UNITS['d']}d; pass a shorter one")
-    return int(match[1]) * _UNITS[match[2]]
+    size = _read(value)
+    problem = size if isinstance(size, str) else _problem_of(size)
+    if isinstance(size, str) or problem:
+        raise UserError(f"{name} {_show(value)} {problem}")
+    return np.timedelta64(int(size), "ns")
 
 
 def format_duration(duration: np.timedelta64) -> str:
-    """Write a duration in hours, or in minutes where they are not whole."""
-    minutes = int(duration / np.timedelta64(1, "m"))
-    return f"{minutes}min" if minutes % 60 else f"{minutes // 60}h"
+    """Write a duration in hours, in minutes where they are not whole, or in seconds where those are not."""
+    size = int(duration.astype("timedelta64[ns]").astype(np.int64))
+    for unit in ("h", "min"):
+        if size % _UNITS[unit] == 0:
+            return f"{size // _UNITS[unit]}{unit}"
+    seconds, rest = divmod(size, _UNITS["s"])
+    return f"{seconds}.{rest:09}".rstrip("0").rstrip(".") + "s"
+
+
+def write_duration(value: DurationLike, name: str = "duration") -> str:
+    """Return text that reads as the same duration; text stays as it is.
+
+    Raises:
+        UserError: As `parse_duration`.
+    """
+    duration = parse_duration(value, name)
+    return value if isinstance(value, str) else format_duration(duration)
+
+
+DurationText = Annotated[str, BeforeValidator(write_duration)]
+"""A duration in a configuration."""
+
+
+def _read(value: Any) -> Fraction | str:
+    """Return nanoseconds, or what is wrong with `value`."""
+    match value:
+        case str():
+            return _read_text(value.strip().lower())
+        case pd.Timedelta():
+            return _read_numpy(value.to_timedelta64())
+        case timedelta():
+            return Fraction(value // timedelta(microseconds=1) * 1000)
+        case np.timedelta64():
+            return _read_numpy(value)
+        case bool() | np.bool():
+            return _UNCLEAR
+        case int() | float() | np.number():
+            return _ask_unit(str(value))
+    return _UNCLEAR
+
+
+def _problem_of(size: Fraction) -> str | None:
+    if size <= 0:
+        return _UNCLEAR
+    if size > _LONGEST:
+        return f"is longer than {_LONGEST // _UNITS['d']}d; pass a shorter one"
+    return "is no whole number of nanoseconds; write it in hours or minutes" if size.denominator > 1 else None
+
+
+def _read_numpy(value: np.timedelta64) -> Fraction | str:
+    unit, count = np.datetime_data(value.dtype)
+    size = _UNITS[_IN_NUMPY[unit]] if unit in _IN_NUMPY else _FINER.get(unit)
+    if np.isnat(value) or size is None:
+        return f"{_WANTED}; its unit is {unit}"
+    return Fraction(int(value.astype(np.int64)) * count * size)
+
+
+def _read_text(text: str) -> Fraction | str:
+    if found := _CLOCK.fullmatch(text):
+        return _sum(zip(("d", "h", "min", "s"), found.groups(), strict=True))
+    if found := _ISO.fullmatch(text):
+        return _sum(zip(_UNITS, found.groups(), strict=True))
+    if _CALENDAR.match(text):
+        return "has months or years, whose length varies; write it in days"
+    if re.fullmatch(_NUMBER, text, re.ASCII):
+        return _ask_unit(text)
+    words = _WORD.findall(text)
+    if not words or _WORD.sub("", text):
+        return _UNCLEAR
+    return _read_words(words)
+
+
+def _read_words(words: list[tuple[str, str]]) -> Fraction | str:
+    """Add up words such as `1d 6h`, whose units must fall."""
+    for number, unit in words:
+        if unit == "m":
+            return f"has the unit m, which may be minutes or months; write '{number}min', or days"
+        if unit in _OF_NO_LENGTH:
+            return f"has the unit {unit}, whose length varies; write it in days"
+    sizes = [_BY_NAME.get(unit, 0) for _, unit in words]
+    if 0 in sizes or sorted(set(sizes), reverse=True) != sizes:
+        return _UNCLEAR
+    return sum((_number(number) * size for (number, _), size in zip(words, sizes, strict=True)), Fraction())
+
+
+def _sum(parts: Any) -> Fraction:
+    """Add up numbers by unit; there may be none of some."""
+    return sum((_number(number) * _UNITS[unit] for unit, number in parts if number), Fraction())
+
+
+def _number(text: str) -> Fraction:
+    return Fraction(text.replace(",", "."))
+
+
+def _ask_unit(number: str) -> str:
+    return f"{_WANTED}: '{number}d', '{number}h' or '{number}min'?"
+
+
+def _show(value: Any) -> str:
+    text = str(value)
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

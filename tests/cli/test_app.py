@@ -180,7 +180,14 @@ def test_a_netcdf_file_that_was_cut_off_is_refused(tmp_path, layout):
         (["--channel", "z500", "--lead", "7d"], "no lead_time 168h; the data have 4 from 6h to 24h"),
         (["--channel", "z500", "--lead", "week"], "duration 'week'"),
         (["--channel", "z500", "--time", "2020-01-01"], "no init_time 2020-01-01T00:00"),
-        (["--channel", "z500", "--time", "soon"], "'soon' is no time"),
+        (
+            ["--channel", "z500", "--lead", "10"],
+            "duration '10' must be a positive whole number with d, h or min: '10d'",
+        ),
+        (["--channel", "z500", "--time", "20200101"], "no init_time 2020-01-01T00:00"),
+        (["--channel", "z500", "--time", "2020-01-01T02+02:00"], "no init_time 2020-01-01T00:00"),
+        (["--channel", "z500", "--time", "soon"], "time 'soon' is no ISO 8601 time"),
+        (["--channel", "z500", "--time", "1500-01-01"], "time '1500-01-01' lies outside the years 1678 to 2261"),
         (["--channel", "z500", "-o", "map.bmpp"], "cannot end in '.bmpp'"),
     ],
 )

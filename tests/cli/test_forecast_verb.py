@@ -74,6 +74,10 @@ def bad_options():
     yield ("--lead", "0h"), "duration '0h' must be a positive whole number"
     yield ("--lead", "week"), "duration 'week' must be a positive whole number"
     yield ("--lead", "1000000d"), "duration '1000000d' is longer than 106751d"
+    yield ("--lead", "P1M"), "duration 'P1M' has months or years, whose length varies; write it in days"
+    yield ("--lead", "42"), "duration '42' must be a positive whole number with d, h or min: '42d', '42h' or '42min'?"
+    yield ("--every", "P1W"), "lead_time 12h is not a multiple of the spacing of outputs, 168h; the nearest is 168h"
+    yield setting("rounding=-1e-3"), "rounding: Input should be greater than 0, got -0.001"
     yield ("--lead", "100000d"), "a lead_time of 100000d from 2000-01-12T00:00 ends after the year 2261"
     yield ("--every", "4h"), "every 4h cannot be reached by steps of 6h; the nearest that can is 6h"
     yield ("--every", "9h", "--lead", "9h"), "lead 9h cannot be reached by steps of 6h; the nearest that can are 6h and"
@@ -125,6 +129,10 @@ def test_models_of_the_same_step_are_refused(words, tiny_run, tmp_path):
             "no init_time 2030-01-01T00:00; choose among its 64 times from 2000-01-01T00:00 to 2000-01-16",
         ),
         (("2000-01-12T03",), "no init_time 2000-01-12T03:00"),
+        (("20000112 03Z",), "no init_time 2000-01-12T03:00"),
+        (("2000011203",), "no init_time 2000-01-12T03:00"),
+        (("2000-01-12T05:00+02:00",), "no init_time 2000-01-12T03:00"),
+        (("2000-01-12", "20000112"), "init_time 2000-01-12T00:00 is given twice"),
         (("2000-01-12", "soon"), "init_time 'soon' is no ISO 8601 time"),
         (("2000-01-12", "2000-01-12T00"), "init_time 2000-01-12T00:00 is given twice"),
         (("1500-01-01",), "init_time '1500-01-01' lies outside the years"),

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from fake_data import analyses, forecasts
 
-from weatherml.data.period import bounds, overlap, select, time_step_of
+from weatherml.data.period import overlap, select, time_step_of
 from weatherml.errors import UserError
+from weatherml.times import parse_period
 
 
 def test_a_last_day_month_or_year_is_included_to_its_end():
     for last, end in (("2012-02", "2012-02-29"), ("2012", "2012-12-31"), ("2012-06-30", "2012-06-30")):
-        assert bounds(("2012-01-01", last))[1] == np.datetime64(f"{end}T23:59:59.999999999", "ns")
+        assert parse_period(("2012-01-01", last))[1] == np.datetime64(f"{end}T23:59:59.999999999", "ns")
 
 
 def test_a_moment_is_included_and_the_next_step_is_not():
@@ -24,7 +25,7 @@ def test_periods_overlap_where_they_share_a_moment():
 @pytest.mark.parametrize("period", [("yesterday", "2012"), ("2012", "NaT"), ("2013", "2012")])
 def test_what_is_no_period_is_refused(period):
     with pytest.raises(UserError, match="period"):
-        bounds(period)
+        parse_period(period)
 
 
 def test_a_period_without_times_is_refused():

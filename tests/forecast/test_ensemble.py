@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from tiny_forecast import SPEC, TIMES
 
-from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.keys import member_keys
@@ -49,24 +48,6 @@ def test_keys_differ_by_seed_initial_time_member_and_step():
 def test_leads_are_multiples_of_every():
     config = ForecastConfig(lead_time="2d", every="16h")
     assert (config.lead_times(8 * HOUR) == np.array([16, 32, 48]) * HOUR).all()
-
-
-@pytest.mark.parametrize(("text", "minutes"), [("90min", 90), ("36h", 2160), (" 10 d ", 14400)])
-def test_duration_is_read(text, minutes):
-    assert parse_duration(text) == np.timedelta64(minutes, "m")
-
-
-@pytest.mark.parametrize("text", ["0h", "-6h", "1.5d", "6", "6 hours"])
-def test_other_duration_is_refused(text):
-    with pytest.raises(UserError, match="must be a positive whole number with d, h or min"):
-        parse_duration(text)
-
-
-@pytest.mark.parametrize("text", ["106752d", "2562048h", "99999999999999999999min"])
-def test_a_duration_of_centuries_is_refused(text):
-    parse_duration("106751d")
-    with pytest.raises(UserError, match=f"duration '{text}' is longer than 106751d"):
-        parse_duration(text)
 
 
 @pytest.mark.parametrize("numbers", [(7,), (-1, 2), (), (0, 10**30)])

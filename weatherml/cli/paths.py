@@ -23,6 +23,7 @@ from weatherml.forecast import ForecastConfig
 from weatherml.forecast.occupied import attributes_of
 from weatherml.products.store import open_forecast, without_stopped
 from weatherml.state import Channel, spec_of
+from weatherml.times import parse_time
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -140,7 +141,7 @@ def open_field(
     if "lead_time" in field.dims:
         field = _pick(field, "lead_time", None if lead is None else parse_duration(lead), -1)
     for dim in {"time", "init_time"} & set(field.dims):
-        field = _pick(field, str(dim), None if time is None else _moment(time), 0)
+        field = _pick(field, str(dim), None if time is None else parse_time(time), 0)
     return field.load()
 
 
@@ -217,10 +218,3 @@ def _pick(field: xr.DataArray, dim: str, value: Any, default: int) -> xr.DataArr
             f" {write(values[-1])}"
         )
     return field.sel({dim: value})
-
-
-def _moment(text: str) -> np.datetime64:
-    try:
-        return np.datetime64(text, "ns")
-    except ValueError:
-        raise UserError(f"{text!r} is no time; write it like 2005-01-09 or 2005-01-09T12") from None

@@ -11,9 +11,10 @@ import xarray as xr
 
 from weatherml.data.atomic import write_netcdf
 from weatherml.data.blocks import iterate_blocks
-from weatherml.data.period import Period, select, time_step_of
+from weatherml.data.period import select, time_step_of
 from weatherml.errors import UserError
 from weatherml.state import StateSpec, to_dataset
+from weatherml.times import Period, write_period
 
 _DAY = np.timedelta64(1, "D") / np.timedelta64(1, "ns")
 _DAYS_A_YEAR = 365.2425
@@ -43,7 +44,7 @@ class Climatology:
     coefficients: np.ndarray
     n_annual: int
     n_diurnal: int
-    period: Period
+    period: tuple[str, str]
 
     @classmethod
     def fit(cls, dataset: xr.Dataset, spec: StateSpec, period: Period, n_annual: int = 2, n_diurnal: int = 1) -> Self:
@@ -61,7 +62,7 @@ class Climatology:
         n_diurnal = min(n_diurnal, _resolved_diurnal(times))
         inverse = _inverse(_basis(times, n_annual, n_diurnal))
         parts = [_fit(dataset, part, inverse, (n_annual, n_diurnal)) for part in _groups(spec, len(inverse))]
-        return cls(spec, np.concatenate(parts, axis=1), n_annual, n_diurnal, period)
+        return cls(spec, np.concatenate(parts, axis=1), n_annual, n_diurnal, write_period(period))
 
     def array_at(self, times: np.ndarray) -> np.ndarray:
         """Return the climatology as float32 `[*times, channel, lat, lon]` for `datetime64` times of any shape."""

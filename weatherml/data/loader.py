@@ -11,8 +11,9 @@ import xarray as xr
 from weatherml.data.blocks import block_length, read_block
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.data.period import Period, select, stride_of
+from weatherml.data.period import select, stride_of
 from weatherml.errors import UserError
+from weatherml.times import Period
 
 _PREFETCH_BYTES = 2**30
 

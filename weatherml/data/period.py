@@ -1,31 +1,15 @@
-"""Which times: a period with both ends included, and the step between times."""
+"""Which times of a dataset: those of a period, and the step between them."""
 
 import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-
-Period = tuple[str, str]
-"""First and last moment in ISO 8601, both included; a last of "2012-06" or "2012" reaches to its end."""
-
-
-def bounds(period: Period) -> tuple[np.datetime64, np.datetime64]:
-    """Return the first and the last nanosecond of a period, `datetime64[ns]`.
-
-    Raises:
-        UserError: An end is not ISO 8601, or the first comes after the last.
-    """
-    first, last = (_parse(text) for text in period)
-    start = first.astype("datetime64[ns]")
-    end = (last + 1).astype("datetime64[ns]") - np.timedelta64(1, "ns")
-    if start > end:
-        raise UserError(f"period must run forward, got {period[0]} .. {period[1]}; exchange the two")
-    return start, end
+from weatherml.times import Period, parse_period
 
 
 def overlap(a: Period, b: Period) -> bool:
     """Return whether two periods share a moment."""
-    (first_a, last_a), (first_b, last_b) = bounds(a), bounds(b)
+    (first_a, last_a), (first_b, last_b) = parse_period(a), parse_period(b)
     return bool(first_a <= last_b and first_b <= last_a)
 
 
@@ -46,7 +30,7 @@ def select(dataset: xr.Dataset, period: Period) -> xr.Dataset:
             " select along the others, for example dataset.isel(number=0)"
         )
     times = dataset["time"].values
-    first, last = bounds(period)
+    first, last = parse_period(period)
     chosen = slice(np.searchsorted(times, first), np.searchsorted(times, last, side="right"))
     if chosen.start == chosen.stop:
         raise UserError(
@@ -79,13 +63,3 @@ def stride_of(times: np.ndarray, time_step: np.timedelta64) -> int:
             f"time_step of {time_step / hour:g} h is no multiple of the data's {spacing / hour:g} h; choose one that is"
         )
     return int(time_step // spacing)
-
-
-def _parse(text: str) -> np.datetime64:
-    try:
-        moment = np.datetime64(text)
-    except ValueError:
-        moment = np.datetime64("NaT")
-    if np.isnat(moment):
-        raise UserError(f"period has {text!r}, which is no date; write it like 2012-06-30 or 2012-06-30T12:00")
-    return moment

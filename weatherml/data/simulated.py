@@ -21,6 +21,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import with_metadata
+from weatherml.times import LAST_DAY, DateText, parse_time
 from weatherml.variables import LEVEL_SETS, VARIABLES
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class PlanetConfig(Config):
     seed: int = Field(default=0, ge=0)
     mountain_height: float = Field(default=2000.0, ge=0, le=4000)
     spin_up_days: int = Field(default=200, ge=0)
-    start: date = date(2000, 1, 1)
+    start: DateText = date(2000, 1, 1)
     days: int = Field(default=2192, ge=1)
     time_step_hours: Literal[1, 2, 3, 6, 12] = 6
 
@@ -72,6 +73,12 @@ class PlanetConfig(Config):
     def _levels_rise_within_the_atmosphere(self) -> Self:
         if list(self.levels) != sorted(set(self.levels)) or not 100 <= self.levels[0] <= self.levels[-1] <= 1000:
             raise ValueError("levels must rise within 100 .. 1000 hPa")
+        return self
+
+    @model_validator(mode="after")
+    def _days_can_be_told(self) -> Self:
+        if self.days > (LAST_DAY - self.start).days:
+            raise ValueError(f"{self.days} days from {self.start} end after the year {LAST_DAY.year}; observe fewer")
         return self
 
 
@@ -225,7 +232,7 @@ class SimulatedSource:
 
     @property
     def _start(self) -> np.datetime64:
-        return np.datetime64(self.config.start, "ns")
+        return parse_time(self.config.start)
 
     @property
     def _time_step(self) -> np.timedelta64:

@@ -12,9 +12,10 @@ import xarray as xr
 from weatherml.data.atomic import write_netcdf
 from weatherml.data.blocks import iterate_blocks, read_block
 from weatherml.data.climatology import Climatology
-from weatherml.data.period import Period, overlap, select, stride_of, time_step_of
+from weatherml.data.period import overlap, select, stride_of, time_step_of
 from weatherml.errors import UserError
 from weatherml.state import StateSpec
+from weatherml.times import Period, write_period
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Statistics:
     difference_std: np.ndarray
     valid: np.ndarray
     time_step: np.timedelta64
-    period: Period
+    period: tuple[str, str]
     n_times: int
 
     def tendency_scale(self) -> np.ndarray:
@@ -127,7 +128,7 @@ def compute_statistics(
         _, changes = _moments(blocks(stride), weights, time_step)
     _require_variability(values, changes, spec)
     mean, std, difference_std = (a.astype(np.float32) for a in (values.mean, values.std, changes.std))
-    return Statistics(spec, mean, std, difference_std, valid, time_step, period, len(times))
+    return Statistics(spec, mean, std, difference_std, valid, time_step, write_period(period), len(times))
 
 
 def require_disjoint(fitted: Statistics | Climatology, period: Period) -> None:

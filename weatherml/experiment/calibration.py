@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weatherml.data.period import bounds
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.evaluation import evaluate
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
-from weatherml.forecast.init_times import InitTimes, to_init_times
+from weatherml.forecast.init_times import InitTimes, require_valid_times, to_init_times
 from weatherml.forecast.perturbation.base import PerturbationConfig
 from weatherml.state import StateSpec
+from weatherml.times import parse_period
 
 TOLERANCE = 0.03
 """A logarithm of spread over error that is as good as 0; few members and initial times cannot tell less."""
@@ -74,6 +74,7 @@ def calibrate(
     """
     start = _require_perturbation(config)
     init_times = to_init_times(init_time)
+    require_valid_times(init_times, np.array([parse_duration(config.lead_time)]))
     for model in forecaster.models:
         _require_outside_test_period(model.provenance.config, init_times, config.lead_time)
     truth = analysis.isel(number=0, drop=True) if "number" in analysis.dims else analysis
@@ -190,7 +191,7 @@ def _require_outside_test_period(experiment: Mapping[str, Any], init_times: np.n
     test = experiment.get("periods", {}).get("test")
     if test is None:
         return
-    first, last = bounds(tuple(test))
+    first, last = parse_period(tuple(test))
     ends = init_times + parse_duration(lead_time)
     if ((init_times <= last) & (ends >= first)).any():
         raise UserError(

@@ -10,14 +10,15 @@ from weatherml.checkpoint import Prediction
 from weatherml.config import Config
 from weatherml.data.files import FilesConfig
 from weatherml.data.forcings import FORCINGS
-from weatherml.data.period import Period, overlap, stride_of, time_step_of
+from weatherml.data.period import overlap, stride_of, time_step_of
 from weatherml.data.simulated import PlanetConfig
-from weatherml.durations import parse_duration
+from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, SphericalConfig
 from weatherml.models import AnyNetwork, FourCastNetConfig
 from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels
+from weatherml.times import PeriodText
 from weatherml.training import OptimizerConfig, Stage, TrainingConfig
 from weatherml.variables import PRESETS
 
@@ -40,9 +41,9 @@ class PeriodsConfig(Config):
         test: Initial and valid times of the forecasts that are judged.
     """
 
-    training: Period = ("2000-01-01", "2004-10-31")
-    validation: Period = ("2004-11-11", "2004-12-31")
-    test: Period = ("2005-01-01", "2005-12-31")
+    training: PeriodText = ("2000-01-01", "2004-10-31")
+    validation: PeriodText = ("2004-11-11", "2004-12-31")
+    test: PeriodText = ("2005-01-01", "2005-12-31")
 
     @model_validator(mode="after")
     def _do_not_overlap(self) -> Self:
@@ -105,7 +106,7 @@ class ExperimentConfig(Config):
     channels: Annotated[tuple[str, ...], BeforeValidator(_channel_set)] = PRESETS["planet"]
     periods: PeriodsConfig = PeriodsConfig()
     climatology: ClimatologyConfig = ClimatologyConfig()
-    time_step: str | None = None
+    time_step: DurationText | None = None
     reference: Literal["mean", "climatology"] = "mean"
     forcings: tuple[str, ...] = ()
     model: AnyNetwork = FourCastNetConfig(patch=(2, 4), width=128, depth=4, n_blocks=2, mlp_ratio=2.0)
@@ -126,7 +127,7 @@ class ExperimentConfig(Config):
         channels=("t500", "z500", "u500", "v500", "u250", "t850", "msl"),
         rounding=0.01,
     )
-    init_every: str = "9d"
+    init_every: DurationText = "9d"
     extremes: ExtremesConfig = ExtremesConfig()
     seed: int = Field(default=0, ge=0)
 
@@ -149,7 +150,6 @@ class ExperimentConfig(Config):
         _require_among("extremes.channel", judged, "the channels of the forecast", kept)
         for name in self.forcings:
             FORCINGS[name]
-        parse_duration(self.init_every)
         self.forecast.member_numbers()
         self.forecast.lead_times(parse_duration(self.forecast.every or self.forecast.lead_time))
         return self

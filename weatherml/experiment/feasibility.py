@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
-from weatherml.data.period import Period, bounds, stride_of
+from weatherml.data.period import stride_of
 from weatherml.data.source import Source
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
@@ -16,6 +16,7 @@ from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import Channel, StateSpec, parse_channels, spec_of
+from weatherml.times import Period, parse_period
 from weatherml.variables import find
 
 
@@ -106,6 +107,6 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
 
 
 def _within(times: np.ndarray, period: Period) -> np.ndarray:
-    first, last = bounds(period)
+    first, last = parse_period(period)
     chosen: np.ndarray = times[(times >= first) & (times <= last)]
     return chosen

@@ -6,12 +6,12 @@ import numpy as np
 import xarray as xr
 
 from weatherml.data.climatology import Climatology
-from weatherml.data.period import Period
 from weatherml.evaluation import baselines, evaluate
 from weatherml.experiment.config import ExtremesConfig
 from weatherml.extremes import local_quantile, verdict
 from weatherml.matching import Matched
 from weatherml.state import spec_of
+from weatherml.times import Period
 
 CONTROL = "forecast"
 """The deterministic forecast: member 0."""

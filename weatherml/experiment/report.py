@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from weatherml.data.period import select
+from weatherml.durations import parse_duration
 from weatherml.experiment.judgement import CONTROL
 from weatherml.experiment.results import Results
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spread, verdict, write_report
@@ -31,7 +33,7 @@ def write_experiment_report(path: Path, results: Results) -> None:
 
 def skill_table(scores: xr.Dataset, metric: str = "rmse") -> pd.DataFrame:
     """Return a metric by channel and system (rows) and lead time in days (columns), to three digits in SI units."""
-    leads = [lead for lead in map(pd.Timedelta, _LEADS_SHOWN) if lead in scores.indexes["lead_time"]]
+    leads = [lead for lead in map(parse_duration, _LEADS_SHOWN) if lead in scores.indexes["lead_time"]]
     values = scores[metric].sel(bound="estimate", lead_time=leads).dropna("system", how="all")
     rows = [
         [_with_units(channel), system, *map(_three_digits, values.sel(channel=channel, system=system).values)]
@@ -93,7 +95,7 @@ def _data(results: Results) -> Section:
 def _sample(results: Results) -> xr.Dataset:
     """Return daily analyses of the training period in memory."""
     step = max(1, int(_DAY / results.statistics.time_step))
-    return results.store.sel(time=slice(*results.config.periods.training)).isel(time=slice(None, None, step)).load()
+    return select(results.store, results.config.periods.training).isel(time=slice(None, None, step)).load()
 
 
 def _training(results: Results) -> Section:
@@ -177,7 +179,7 @@ def _ground(results: Results) -> tuple[bool, xr.DataArray | None]:
 
 def _present(forecast: xr.Dataset, wanted: tuple[str, ...]) -> list[np.timedelta64]:
     leads = forecast["lead_time"].values
-    return [lead for lead in (pd.Timedelta(text).to_timedelta64() for text in wanted) if lead in leads]
+    return [lead for lead in (parse_duration(text) for text in wanted) if lead in leads]
 
 
 def _field(dataset: xr.Dataset, channel: Channel) -> xr.DataArray:

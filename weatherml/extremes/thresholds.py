@@ -4,9 +4,10 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.times import Period, parse_period, write_period
 
 
-def local_quantile(dataset: xr.Dataset, q: float, period: tuple[str, str]) -> xr.Dataset:
+def local_quantile(dataset: xr.Dataset, q: float, period: Period) -> xr.Dataset:
     """Return the quantile over time of each grid point, computed variable by variable.
 
     Args:
@@ -23,7 +24,7 @@ def local_quantile(dataset: xr.Dataset, q: float, period: tuple[str, str]) -> xr
     """
     if not 0 < q < 1:
         raise UserError(f"a quantile must lie between 0 and 1, got {q}; write 0.95 for the 95th percentile")
-    chosen = dataset.sel(time=slice(*period))
+    chosen = dataset.sel(time=slice(*parse_period(period)))
     if not chosen.sizes["time"]:
         times = dataset.indexes["time"]
         raise UserError(
@@ -37,5 +38,5 @@ def local_quantile(dataset: xr.Dataset, q: float, period: tuple[str, str]) -> xr
         xr.Dataset(quantiles)
         .drop_vars("quantile")
         .astype(np.float32)
-        .assign_attrs(quantile=q, period=" to ".join(period))
+        .assign_attrs(quantile=q, period=" to ".join(write_period(period)))
     )

@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 
 from weatherml.config import Config
-from weatherml.durations import format_duration, parse_duration
+from weatherml.durations import DurationText, format_duration, parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast.guards.bounds import GuardsConfig
 from weatherml.forecast.perturbation import AnyPerturbation
@@ -33,8 +33,8 @@ class ForecastConfig(Config):
         guards: What keeps members physical, and stops those that are not.
     """
 
-    lead_time: str = "10d"
-    every: str | None = None
+    lead_time: DurationText = "10d"
+    every: DurationText | None = None
     members: int = Field(default=1, gt=0, le=_MOST_MEMBERS)
     numbers: tuple[int, ...] | None = None
     perturbation: AnyPerturbation | None = None

@@ -1,14 +1,15 @@
 """Initial times, as people write them."""
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.times import LAST_DAY, TimeLike, parse_span, parse_time
 
-InitTimes = str | np.datetime64 | Sequence[str] | np.ndarray
+InitTimes = TimeLike | Sequence[TimeLike] | np.ndarray
 """One or more initial times."""
 
 
@@ -18,7 +19,7 @@ def to_init_times(init_time: InitTimes) -> np.ndarray:
     Raises:
         UserError: There is none, one is no time, or one is given twice.
     """
-    given = [_to_time(time) for time in np.atleast_1d(np.asarray(init_time))]
+    given = [parse_time(time, "init_time") for time in _each(init_time)]
     if not given:
         raise UserError("init_time is empty; pass at least one time")
     times, counts = np.unique(np.array(given), return_counts=True)
@@ -33,24 +34,17 @@ def require_valid_times(init_times: np.ndarray, lead_times: np.ndarray) -> None:
     Raises:
         UserError: The last one cannot.
     """
-    if init_times[-1] + lead_times[-1] < init_times[-1]:  # integers that wrapped round
+    last = int(init_times[-1].astype(np.int64)) + int(lead_times[-1].astype(np.int64))  # of Python: they do not wrap
+    if last > int(parse_span(LAST_DAY).last.astype(np.int64)):
         days = lead_times[-1] // np.timedelta64(1, "D")
         raise UserError(
-            f"a lead_time of {days}d from {init_times[-1]:.16} ends after the year 2261; pass a shorter one"
+            f"a lead_time of {days}d from {init_times[-1]:.16} ends after the year {LAST_DAY.year}; pass a shorter one"
         )
 
 
-def _to_time(value: Any) -> np.datetime64:
-    """Return `datetime64[ns]`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # numpy warns of time zones
-            time = np.datetime64(value)
-    except (ValueError, UserWarning, DeprecationWarning):
-        time = np.datetime64("NaT")
-    if np.isnat(time):
-        raise UserError(f"init_time {str(value)!r} is no ISO 8601 time; write it like '2020-01-01T00', which is UTC")
-    fine: np.datetime64 = time.astype("datetime64[ns]")
-    if fine.astype(time.dtype) != time:
-        raise UserError(f"init_time {str(value)!r} lies outside the years 1678 to 2261; pass a time within them")
-    return fine
+def _each(init_time: Any) -> list[Any]:
+    """Return the times one by one; numpy would make integers of mixed units."""
+    if isinstance(init_time, xr.DataArray | np.ndarray):
+        return list(np.asarray(init_time).ravel())
+    is_many = isinstance(init_time, Iterable) and not isinstance(init_time, str)
+    return list(init_time) if is_many else [init_time]

@@ -12,7 +12,6 @@ from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.config import Config
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.data.period import Period
 from weatherml.data.statistics import Statistics
 from weatherml.models import DiagnosticConfig, NetworkConfig, Step
 from weatherml.models.weights import weights_of
@@ -89,7 +88,7 @@ def fingerprint(path: Path) -> str:
 
 
 def normalizer_of(
-    spec: StateSpec, mean: np.ndarray, std: np.ndarray, time_step: np.timedelta64, period: Period
+    spec: StateSpec, mean: np.ndarray, std: np.ndarray, time_step: np.timedelta64, period: tuple[str, str]
 ) -> Normalizer:
     """Return a normaliser from published statistics, `mean` and `std` float32 `[channel]` in SI units.
 

@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 
 from weatherml.config import Config
 from weatherml.data.normalization import Normalizer
+from weatherml.durations import DurationText
 from weatherml.errors import UserError
 from weatherml.forecast.guards.conservation import Conserved, build_conserved
 from weatherml.forecast.guards.units import Units
@@ -44,7 +45,7 @@ class GuardsConfig(Config):
     bounds: bool = True
     nonnegative: bool = True
     conserve: tuple[str, ...] = ()
-    relaxation: str | None = None
+    relaxation: DurationText | None = None
 
     def floor(self, channels: Iterable[Channel]) -> np.ndarray:
         """Return what the values of channels are lifted to, SI units, float32 `[channel]`; -inf where they are not."""

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from pydantic import Field
 
-from weatherml.durations import parse_duration
+from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast.perturbation.base import Perturbation, PerturbationConfig, PerturbationContext, registry
 
@@ -25,7 +25,7 @@ class LaggedConfig(PerturbationConfig):
 
     name: Literal["lagged"] = "lagged"
     scale: float = Field(default=1.0, ge=0)
-    interval: str | None = None
+    interval: DurationText | None = None
 
     def perturbation(self, context: PerturbationContext) -> Perturbation:
         """Build what acts on initial states.

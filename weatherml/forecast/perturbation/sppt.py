@@ -11,7 +11,7 @@ from jax import Array
 from pydantic import Field, PositiveFloat
 
 from weatherml.data.statistics import Statistics
-from weatherml.durations import parse_duration
+from weatherml.durations import DurationText, parse_duration
 from weatherml.forecast.perturbation.base import PerturbationConfig, registry
 from weatherml.models.random_field import RandomField
 
@@ -31,7 +31,7 @@ class SpptConfig(PerturbationConfig):
     name: Literal["sppt"] = "sppt"
     scale: float = Field(default=0.2, ge=0)
     length: PositiveFloat = 500.0
-    decorrelation: str = "6h"
+    decorrelation: DurationText = "6h"
 
     def tendencies(self, statistics: Statistics, tick: np.timedelta64) -> "StochasticTendencies":
         """Build what acts on every step."""

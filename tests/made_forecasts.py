@@ -19,6 +19,10 @@ CHANNELS = (
     "tcwv",
     "total_precipitation_6hr",
 )
+FAILED = [
+    f"init_time 2001-01-0{day}T00:00 number 2 at 2001-01-0{day}T12:00 (lead 12h) by z500, which is no longer finite"
+    for day in (1, 2)
+]
 
 
 def made(channels=CHANNELS, numbers=(0, 1, 2), step="6h", **options):
@@ -44,4 +48,5 @@ def made(channels=CHANNELS, numbers=(0, 1, 2), step="6h", **options):
         if len(numbers) > 2:
             field[:, 1:, 2] = np.nan  # a member that failed
     members = max(numbers) + 1
-    return selected.assign_attrs(title="made", forecast_config=f'{{"members": {members}}}', failed=["number 2"])
+    failed = [story for story in FAILED if len(numbers) > 2]
+    return selected.assign_attrs(title="made", forecast_config=f'{{"members": {members}}}', failed=failed)

@@ -89,6 +89,81 @@ def test_wind_blows_over_the_pole_in_one_direction():
     np.testing.assert_allclose(found["v_component_of_wind"].values.ravel(), -10, rtol=0.07)  # nine columns are coarse
 
 
+POLAR = Stations(("A", "B", "C"), (90.0, 85.0, -89.0), (0.0, 60.0, 120.0))
+"""Beyond the last row of a Gaussian grid, above whose columns they lie."""
+
+
+@pytest.fixture(scope="module")
+def uniform_winds():
+    """Return members whose wind blows over the poles as one, each at its own speed, and does not turn nearby."""
+    grid = LatLonGrid.gaussian(8, 12)
+    forecast = forecasts(
+        {"10m_u_component_of_wind": (), "geopotential": (500,)}, n_init=1, n_lead=2, n_members=5, grid=grid
+    )
+    side = np.where((np.asarray(grid.longitude) - 1) % 360 < 180, 1, -1)  # no station's columns are in between
+    speeds = np.array([-10, -3, 1, 4, 20])
+    forecast["10m_u_component_of_wind"][...] = (speeds[:, None, None] * side).astype(np.float32)
+    return forecast
+
+
+def statistics_of(members, quantiles=(0.1, 0.25, 0.5, 0.75, 0.9), thresholds=(2.0,)):
+    """Return what an ensemble's statistics are called and are, by brute force."""
+    attributes = {name: field.attrs for name, field in members.data_vars.items()}
+    over = {
+        "mean": members.mean("number"),
+        "spread": members.std("number", ddof=1),
+        "minimum": members.min("number"),
+        "maximum": members.max("number"),
+        "quantile": members.quantile(quantiles, "number"),
+        "count": members.notnull().sum("number").astype(np.int32),
+    }
+    fields = {
+        f"{name}_{s}": field[name].assign_attrs(attributes[name]) for s, field in over.items() for name in members
+    }
+    wind = members["10m_u_component_of_wind"]
+    limits = xr.DataArray(list(thresholds), dims="10m_u_component_of_wind_threshold")
+    return xr.Dataset({**fields, "10m_u_component_of_wind_exceedance": (wind > limits).mean("number")})
+
+
+def test_statistics_beyond_the_last_row_are_those_of_the_members_there(uniform_winds):
+    found, expected = (
+        at_stations(statistics_of(uniform_winds), POLAR).load(),
+        statistics_of(at_stations(uniform_winds, POLAR).load()),
+    )
+    winds = [name for name in found.data_vars if name.startswith("10m") and not name.endswith("_exceedance")]
+    assert len(winds) == 6
+    for name in winds:
+        np.testing.assert_allclose(found[name].transpose(*expected[name].dims), expected[name], atol=2e-6, err_msg=name)
+    assert sorted(found["10m_u_component_of_wind_minimum"].values[0, 0]) == [-20, -10, -10]
+
+
+def test_what_lies_across_a_pole_and_was_not_kept_is_missing_and_said(uniform_winds):
+    kept = statistics_of(uniform_winds, quantiles=(0.1, 0.5, 0.75)).drop_vars("10m_u_component_of_wind_maximum")
+    stations = Stations((*POLAR.names, "Oslo"), (*POLAR.latitude, 59.9), (*POLAR.longitude, 10.7))
+    found = at_stations(kept, stations).load()
+    minimum, share = (found[f"10m_u_component_of_wind_{name}"] for name in ("minimum", "exceedance"))
+    quantile = found["10m_u_component_of_wind_quantile"]
+    for field in (minimum, share):
+        assert field.isnull().all([d for d in field.dims if d != "station"]).values.tolist() == [True] * 3 + [False]
+    assert quantile.isel(station=0).isnull().all(("init_time", "lead_time")).values.tolist() == [True, False, True]
+    assert quantile.isel(station=3).notnull().all()
+    where = "missing at A, B, C, between the last row and a pole: what lies across it follows from "
+    assert minimum.attrs["comment"] == f"{where}10m_u_component_of_wind_maximum"
+    assert quantile.attrs["comment"] == f"{where}quantiles that were not kept: 0.9, 0.25"
+    assert share.attrs["comment"] == f"{where}shares below the thresholds"
+    assert not any("comment" in field.attrs for name, field in found.items() if name.startswith("geopotential"))
+    assert found["geopotential_minimum"].notnull().all()
+
+
+def test_a_place_has_as_many_members_as_the_grid_point_with_the_fewest():
+    members = forecasts({"2m_temperature": ()}, n_init=1, n_lead=1, n_members=4, grid=GRIDS["poles"])
+    members["2m_temperature"][..., 1:, 2, 4] = np.nan  # 30 N, 120 E
+    count = members.notnull().sum("number").astype(np.int32).rename({"2m_temperature": "2m_temperature_count"})
+    found = at_stations(count, Stations(("beside", "on the row south"), (25.0, 0.0), (110.0, 110.0)))
+    assert found["2m_temperature_count"].dtype == np.int32
+    assert found["2m_temperature_count"].values.ravel().tolist() == [1, 4]
+
+
 def test_nothing_is_read_before_it_is_asked_for():
     forecast = forecasts(FIELDS, n_members=2).chunk({"lead_time": 1})
     with dask.config.set(scheduler=lambda *_, **__: pytest.fail("read")):

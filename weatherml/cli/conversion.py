@@ -39,4 +39,7 @@ def convert(
     )
     for name, error in convert(part, output, layout, overwrite).items():
         print(f"{name:<32} packed within {error:.2g} {Channel.parse(name).units}")
+    for field in part.data_vars.values():
+        if "comment" in field.attrs:
+            print(f"{field.name} is {field.attrs['comment']}")
     print(output)

@@ -11,19 +11,14 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.products.selection import variable_of
 
 _COLUMNS = ("name", "latitude", "longitude")
 
-_VECTOR_COMPONENTS = (
-    "u_component_of_wind",
-    "v_component_of_wind",
-    "10m_u_component_of_wind",
-    "10m_v_component_of_wind",
-    "100m_u_component_of_wind",
-    "100m_v_component_of_wind",
-)
-_DIRECTED = {*_VECTOR_COMPONENTS, *(f"{name}_mean" for name in _VECTOR_COMPONENTS)}
-"""Fields whose sign depends on which way is east: opposite ways on either side of a pole."""
+_DIRECTED = "_component_of_wind"
+"""Ending of the variables whose sign depends on which way is east: opposite ways on either side of a pole."""
+_OPPOSITE = {"minimum": "maximum", "maximum": "minimum"}
+_SAME_QUANTILE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,10 @@ def at_stations(dataset: xr.Dataset, stations: Stations) -> xr.Dataset:
     """Interpolate a forecast to places, lazily; dimensions `(..., station)`.
 
     Between the last row and a pole, the grid point beyond is the one of the same row on the other side of the pole,
-    where components of vectors point the opposite way. A value is NaN if a grid point that counts is.
+    where components of vectors point the opposite way: their minimum there is minus the maximum, their quantile q minus
+    the quantile 1 - q. What does not follow from the statistics that were kept, such as a share of members above a
+    threshold, is NaN there, and the attribute `comment` says where and why. A value is NaN if a grid point that counts
+    is; as many members are counted as at the grid point with the fewest.
 
     Raises:
         UserError: A place lies outside the grid.
@@ -92,7 +90,9 @@ def at_stations(dataset: xr.Dataset, stations: Stations) -> xr.Dataset:
         raise UserError(f"the forecast is on no grid, it has dimensions {sorted(map(str, dataset.dims))}")
     latitude, longitude = (np.asarray(dataset[name].values, np.float64) for name in ("latitude", "longitude"))
     corners = _corners(stations, latitude, longitude)
-    fields = {name: _interpolate(field, corners) for name, field in dataset.data_vars.items()}
+    beyond = reduce(np.logical_or, [corner.is_beyond & (corner.weights != 0) for corner in corners])
+    polar = ", ".join(name for name, is_polar in zip(stations.names, beyond, strict=True) if is_polar)
+    fields = {name: _interpolate(dataset, str(name), corners, polar) for name in dataset.data_vars}
     kept = {name: c for name, c in dataset.coords.items() if not {"latitude", "longitude"} & set(c.dims)}
     placed = {
         "station": (
@@ -163,17 +163,82 @@ def _between(rising: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.nda
     return first, second, share
 
 
-def _interpolate(field: xr.DataArray, corners: list[_Corner]) -> xr.DataArray:
-    turn = -1 if str(field.name) in _DIRECTED else 1
-    parts = []
-    for corner in corners:
-        rows, columns = (xr.DataArray(index, dims="station") for index in (corner.rows, corner.columns))
-        values = field.isel(latitude=rows, longitude=columns).drop_vars(["latitude", "longitude"])
-        weights = xr.DataArray(np.where(corner.is_beyond, turn, 1) * corner.weights, dims="station")
-        parts.append((values * weights).where(weights != 0, 0))  # NaN that does not count is no matter
+def _interpolate(dataset: xr.Dataset, name: str, corners: list[_Corner], polar: str) -> xr.DataArray:
+    """Return a field at the places; `polar` are those that also need what lies across a pole."""
+    field = dataset[name]
+    across = _across_pole(dataset, name) if polar else _Across(field)
+    values = [_values(field, across.field, corner) for corner in corners]
+    combined = _fewest(values, corners) if name.endswith("_count") else _mean(values, corners)
     dims = [dim for dim in field.dims if dim not in ("latitude", "longitude")]
-    total: xr.DataArray = reduce(add, parts).transpose(*dims, "station")
-    return total.astype(np.float32).assign_attrs(field.attrs)
+    missing = f"missing at {polar}, between the last row and a pole: what lies across it follows from {across.needs}"
+    remark = {"comment": missing} if across.needs else {}
+    placed: xr.DataArray = combined.transpose(*dims, "station").assign_attrs({**field.attrs, **remark})
+    return placed
+
+
+def _mean(values: list[xr.DataArray], corners: list[_Corner]) -> xr.DataArray:
+    """Return the weighted mean over corners; NaN where one is that counts."""
+    weights = [xr.DataArray(corner.weights, dims="station") for corner in corners]
+    parts = [(own * weight).where(weight != 0, 0) for own, weight in zip(values, weights, strict=True)]
+    mean: xr.DataArray = reduce(add, parts).astype(np.float32)
+    return mean
+
+
+def _fewest(values: list[xr.DataArray], corners: list[_Corner]) -> xr.DataArray:
+    """Return the least of whole numbers over the corners that count."""
+    is_counted = [xr.DataArray(corner.weights != 0, dims="station") for corner in corners]
+    most = np.iinfo(values[0].dtype).max
+    return reduce(_lesser, [own.where(counts, most) for own, counts in zip(values, is_counted, strict=True)])
+
+
+def _lesser(one: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
+    lesser: xr.DataArray = np.minimum(one, other)
+    return lesser
+
+
+def _values(field: xr.DataArray, across: xr.DataArray, corner: _Corner) -> xr.DataArray:
+    """Return the values at a corner of each place."""
+    rows, columns = (xr.DataArray(index, dims="station") for index in (corner.rows, corner.columns))
+    own = field.isel(latitude=rows, longitude=columns).drop_vars(["latitude", "longitude"])
+    if not corner.is_beyond.any():
+        return own
+    other = across.isel(latitude=rows, longitude=columns).drop_vars(["latitude", "longitude"])
+    return own.where(xr.DataArray(~corner.is_beyond, dims="station"), other)
+
+
+@dataclass(frozen=True, eq=False)
+class _Across:
+    """A field as it is told on the other side of a pole, and what that needs which the forecast does not have."""
+
+    field: xr.DataArray
+    needs: str = ""
+
+
+def _across_pole(dataset: xr.Dataset, name: str) -> _Across:
+    """Return a field as it is told on the other side of a pole, where east and north point the opposite way."""
+    field, variable = dataset[name], variable_of(name)
+    statistic = name.removeprefix(variable).removeprefix("_")
+    if not variable.endswith(_DIRECTED) or statistic in ("spread", "count"):
+        return _Across(field)
+    if statistic in ("", "mean"):
+        return _Across(-field)
+    if statistic == "quantile":
+        return _opposite_quantiles(field)
+    opposite = f"{variable}_{_OPPOSITE.get(statistic)}"
+    if opposite in dataset.data_vars:
+        return _Across(-dataset[opposite])
+    is_share = statistic not in _OPPOSITE
+    return _Across(xr.full_like(field, np.nan), "shares below the thresholds" if is_share else opposite)
+
+
+def _opposite_quantiles(quantiles: xr.DataArray) -> _Across:
+    """Return for each q minus the quantile 1 - q, NaN where that was not kept."""
+    wanted = 1 - quantiles["quantile"].values
+    found = quantiles.reindex(quantile=wanted, method="nearest", tolerance=_SAME_QUANTILE)
+    kept = [np.isclose(quantiles["quantile"], q, atol=_SAME_QUANTILE).any() for q in wanted]
+    absent = ", ".join(f"{q:g}" for q, is_kept in zip(wanted, kept, strict=True) if not is_kept)
+    needs = f"quantiles that were not kept: {absent}" if absent else ""
+    return _Across(-found.assign_coords(quantile=quantiles["quantile"]), needs)
 
 
 def _is_round(longitude: np.ndarray) -> bool:

@@ -94,13 +94,26 @@ def without_stopped(forecast: xr.Dataset) -> xr.Dataset:
     """Return a forecast without the members that stopped, whatever their initial time.
 
     Scores of the others are those of members that behaved; the share of those that did not belongs beside them.
+    Statistics have never counted a member from where it stopped on, and are returned as they are.
 
     Raises:
         UserError: All members stopped.
     """
-    found = (re.search(r" number (\d+) ", story) for story in forecast.attrs.get("failed", ()))
-    stopped = {int(match[1]) for match in found if match is not None}
+    if "number" not in forecast.dims:
+        return forecast
+    stopped = stopped_numbers(forecast)
     kept = [number for number in forecast["number"].values.tolist() if number not in stopped]
     if not kept:
         raise UserError(f"all {len(stopped)} members stopped; nothing of the forecast is left without them")
     return forecast.sel(number=kept)
+
+
+def stopped_numbers(forecast: xr.Dataset) -> frozenset[int]:
+    """Return the members that stopped, at any initial time; as values show them where the format says nothing."""
+    if "failed" in forecast.attrs:
+        told = "; ".join(np.atleast_1d(forecast.attrs["failed"]))
+        return frozenset(map(int, re.findall(r" number (\d+) at ", told)))
+    field = next(iter(forecast.data_vars.values()))
+    others = [dim for dim in field.dims if dim not in ("init_time", "lead_time", "number")]
+    is_missing = field.isel(lead_time=-1).isnull().all(others).any("init_time")
+    return frozenset(forecast["number"].values[is_missing.values].tolist())

@@ -66,6 +66,15 @@ def test_older_analysis_that_is_not_there_is_one_line_before_anything_is_written
     assert not list(tmp_path.iterdir())
 
 
+def test_lag_that_no_steps_add_up_to_is_one_line_before_anything_is_written(forecaster, tmp_path):
+    hourly = make_analysis(TIMES[0] + np.arange(25) * HOUR)
+    config = ForecastConfig(lead_time="6h", members=2, perturbation=LaggedConfig(interval="4h"))
+    with pytest.raises(UserError, match="4h cannot be reached by steps of 6h") as caught:
+        forecaster.run(hourly, TIMES[2], config, tmp_path / "forecast.zarr")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
 def test_member_of_an_analysis_ensemble_is_the_forecast_from_its_analysis(network_forecaster):
     analyses = make_members(4)
     config = ForecastConfig(lead_time="12h", members=4, batch=3, perturbation=AnalysisEnsembleConfig())

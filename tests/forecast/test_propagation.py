@@ -59,6 +59,15 @@ def test_companions_and_their_durations_change_no_bit():
     np.testing.assert_array_equal(together[0], alone[0])
 
 
+def test_path_of_a_duration_does_not_depend_on_the_others():
+    """To 30 and 6 hours together, one call is saved by taking the short step first."""
+    propagator = Propagator((make_model(Marked(2.0), 1), make_model(Marked(10.0), 4)))
+    found = propagator(jnp.asarray(STATES), TIMES[:4], np.array([30, 6, 30, 24]) * HOUR)
+    alone = propagator(jnp.asarray(STATES), TIMES[:4], np.array([30, 0, 0, 0]) * HOUR)
+    np.testing.assert_array_equal(found[0], alone[0])
+    assert propagator.path(30 * HOUR) == [24 * HOUR, 6 * HOUR]
+
+
 def test_duration_that_no_steps_add_up_to_is_refused():
     with pytest.raises(UserError, match="lead 9h cannot be reached by steps of 6h, 12h"):
         Propagator(TWO)(jnp.asarray(STATES), TIMES[:4], np.full(4, 9 * HOUR))

@@ -1,6 +1,6 @@
 """What makes the members of an ensemble differ: what a perturbation is, and the registry of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -18,6 +18,29 @@ if TYPE_CHECKING:
     from weatherml.forecast.perturbation.sppt import StochasticTendencies
 
 
+class Propagate(Protocol):
+    """Takes states through durations of their own; what becomes of one does not depend on the others."""
+
+    def __call__(self, states: Array, times: np.ndarray, durations: np.ndarray) -> Array:
+        """Return the states after durations.
+
+        Args:
+            states: Normalised, `[batch, channel, lat, lon]`.
+            times: Of the states, `datetime64` [batch].
+            durations: `timedelta64` [batch].
+
+        Raises:
+            UserError: A duration cannot be reached by the models' steps.
+        """
+
+    def path(self, duration: np.timedelta64) -> Sequence[np.timedelta64]:
+        """Return the steps through a duration, in order.
+
+        Raises:
+            UserError: It cannot be reached by the models' steps.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class PerturbationContext:
     """What a perturbation may lean on.
@@ -28,8 +51,7 @@ class PerturbationContext:
         init_times: All that are asked for, `datetime64[ns]` [init_time].
         numbers: All that are asked for, [number].
         keys: From initial times and numbers, both `[batch]`, to the members' random keys `[batch]`.
-        propagate: From states `[batch, channel, lat, lon]`, their times and durations, both `[batch]`, to the states
-            that the models reach after them.
+        propagate: Takes states through durations by the models.
         time_step: The shortest duration that they step, `timedelta64[ns]`.
     """
 
@@ -38,7 +60,7 @@ class PerturbationContext:
     init_times: np.ndarray
     numbers: np.ndarray
     keys: Callable[[np.ndarray, np.ndarray], Array]
-    propagate: Callable[[Array, np.ndarray, np.ndarray], Array]
+    propagate: Propagate
     time_step: np.timedelta64
 
 

@@ -54,7 +54,7 @@ class LaggedMembers:
         return self.factors * (self.context.propagate(older, init_times - ages, ages) - states)
 
     def require(self) -> None:
-        """Require the analyses that all members start from."""
+        """Require the analyses that all members start from, and steps from there."""
         context = self.context
         for number in context.numbers:
             starts = context.init_times - number * self.interval
@@ -64,6 +64,7 @@ class LaggedMembers:
                     f"lagged member {number} starts from the analysis of {missing[0]}, which is not there; the first is"
                     f" of {context.analyses.times.min()}: choose a later init_time, fewer members or another interval"
                 )
+            context.propagate.path(number * self.interval)
 
 
 @registry.register("analysis_ensemble")

@@ -23,13 +23,14 @@ class Propagator:
 
     def __init__(self, models: Sequence[Model]) -> None:
         self._models = models
+        self._steps = np.array([model.time_step for model in models])
         self._split = [nnx.split(model.step) for model in models]
 
     def __call__(self, states: Array, times: np.ndarray, durations: np.ndarray) -> Array:
         """Return the states after durations that may differ, by the fewest steps to each.
 
-        One program takes every step, whoever is still on the way, so that a member's result does not depend on the
-        durations of the others.
+        Each has the path that it would have alone, and one program takes every step, whoever is still on the way, so
+        that a member's result does not depend on the durations of the others.
 
         Args:
             states: Normalised, `[batch, channel, lat, lon]`.
@@ -39,10 +40,11 @@ class Propagator:
         Raises:
             UserError: A duration cannot be reached by the models' steps.
         """
-        paths = self._paths(durations)
+        paths = {duration: self.path(duration) for duration in np.unique(durations)}
         times = times.astype("datetime64[ns]")
-        for position in range(max(map(len, paths))):
-            steps = [path[position] if position < len(path) else None for path in paths]
+        for position in range(max(map(len, paths.values()))):
+            at_position = {duration: path[position] for duration, path in paths.items() if position < len(path)}
+            steps = [at_position.get(duration) for duration in durations]
             for model, (graph, weights) in zip(self._models, self._split, strict=True):
                 takes = np.array([step == model.time_step for step in steps])
                 if takes.any():
@@ -50,13 +52,16 @@ class Propagator:
                     times = times + takes * model.time_step
         return states
 
-    def _paths(self, durations: np.ndarray) -> list[list[np.timedelta64]]:
-        """Return the steps of each state."""
-        ways = np.unique(durations[durations > np.timedelta64(0)])
-        if not len(ways):
-            return [[] for _ in durations]
-        plan, unit = plan_to(ways, np.array([model.time_step for model in self._models]))
-        return [[step * unit for step in plan.path(round(duration / unit))] for duration in durations]
+    def path(self, duration: np.timedelta64) -> list[np.timedelta64]:
+        """Return the fewest steps that add up to a duration, in order; none for a duration of 0.
+
+        Raises:
+            UserError: None do.
+        """
+        if not duration:
+            return []
+        plan, unit = plan_to(np.array([duration]), self._steps)
+        return [step * unit for step in plan.path(round(duration / unit))]
 
 
 def _forcing(model: Model, times: np.ndarray) -> np.ndarray:

@@ -1,10 +1,13 @@
 import json
+import os
 import resource
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
+from kills import killed_before_each_change
 from tiny_training import TRAINING, assert_same_weights, dataset, initialize, start
 
 from weatherml import checkpoint as module
@@ -170,3 +173,46 @@ def test_a_tendency_is_added_to_the_state_and_a_state_is_not(checkpoint):
     output = one_step(replace(checkpoint, prediction="state"))
     scale = (statistics.difference_std / statistics.std)[:, None, None]
     np.testing.assert_allclose(one_step(checkpoint), state + scale * output, rtol=1e-5, atol=1e-6)
+
+
+def plain(checkpoint, value):
+    """Return the checkpoint with equal weights, which need no device to be written."""
+    return replace(checkpoint, weights={k: np.full(np.shape(v), value) for k, v in checkpoint.weights.items()})
+
+
+def value(path):
+    """Return what all weights are; fail where a checkpoint is not whole."""
+    (found,) = {float(weight) for array in Checkpoint.load(path).weights.values() for weight in np.ravel(array)}
+    return found
+
+
+def test_a_checkpoint_killed_at_any_point_of_its_replacement_is_the_old_one_or_the_new_one(
+    checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # a kill leaves what was written, flushed or not
+    path = tmp_path / "model"
+    plain(checkpoint, 1).save(path)
+    seen = set()
+    for n in killed_before_each_change(lambda: plain(checkpoint, 2).save(path)):
+        seen.add(value(path))
+        plain(checkpoint, 1).save(path)
+        assert [p.name for p in tmp_path.iterdir()] == ["model"], n
+    assert seen == {1, 2} and value(path) == 2
+
+
+def test_two_saves_of_one_path_are_one_after_the_other(checkpoint, tmp_path, monkeypatch):
+    path, values = tmp_path / "model", []
+
+    def write(path, weights, original=module._write_weights):
+        original(path, weights)
+        if not values:
+            values.append("waiting")
+            second.start()
+            second.join(0.2)
+            assert second.is_alive()
+
+    second = threading.Thread(target=lambda: plain(checkpoint, 2).save(path))
+    monkeypatch.setattr(module, "_write_weights", write)
+    plain(checkpoint, 1).save(path)
+    second.join()
+    assert value(path) == 2

@@ -1,9 +1,7 @@
 """A model as one self-contained directory: its weights, and everything needed to step with them."""
 
 import json
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -18,7 +16,6 @@ from flax import nnx
 from jax import Array
 
 from weatherml.config import from_mapping
-from weatherml.data.atomic import PARTIAL
 from weatherml.data.climatology import Climatology
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
@@ -28,6 +25,8 @@ from weatherml.models import DiagnosticConfig, NetworkConfig, NoiseMaps, Step, d
 from weatherml.models import registry as models
 from weatherml.models.weights import Weights, weights_of, with_weights
 from weatherml.state import Channel, StateSpec, parse_channels
+from weatherml.storage.files import write_netcdf
+from weatherml.storage.folders import locate, replacing_folder
 
 Prediction = Literal["tendency", "state"]
 """Whether a network gives the change over a time step in units of its standard deviation, or the next state itself."""
@@ -155,17 +154,19 @@ class Checkpoint:
         """Write the directory `path`, whole or not at all; an older checkpoint there is replaced.
 
         Raises:
-            UserError: `path` holds something else, or cannot be written.
+            UserError: `path` holds something else, cannot be written, or another process has been writing it for long.
         """
-        with _replacing_directory(Path(path)) as partial:
-            self.normalizer.statistics.save(partial / "statistics.nc")
+        path = Path(path)
+        with replacing_folder(path, "checkpoint") as folder:
+            _require_replaceable(path)
+            self.normalizer.statistics.save(folder / "statistics.nc")
             if self.normalizer.climatology is not None:
-                self.normalizer.climatology.save(partial / "climatology.nc")
+                self.normalizer.climatology.save(folder / "climatology.nc")
             if self.forcings.dataset is not None:
-                self.forcings.dataset.to_netcdf(partial / "static.nc")
-            _write_weights(partial / "weights.npz", self.weights)
-            description = self._describe() | {"files": _sizes(partial)}
-            (partial / _DESCRIPTION).write_text(json.dumps(description, indent=1))
+                write_netcdf(folder / "static.nc", self.forcings.dataset)
+            _write_weights(folder / "weights.npz", self.weights)
+            description = self._describe() | {"files": _sizes(folder)}
+            (folder / _DESCRIPTION).write_text(json.dumps(description, indent=1))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -174,7 +175,7 @@ class Checkpoint:
         Raises:
             UserError: `path` is not a checkpoint, is incomplete, or was written by a later version.
         """
-        path = Path(path)
+        path = locate(Path(path))
         description = _read_description(path)
         statistics = Statistics.load(path / "statistics.nc")
         climatology = _load_if_present(path / "climatology.nc", Climatology.load)
@@ -240,26 +241,10 @@ def _require_fitting(weights: Weights, expected: Weights) -> None:
             )
 
 
-@contextmanager
-def _replacing_directory(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling that replaces the checkpoint `path` once the block has ended without an error."""
+def _require_replaceable(path: Path) -> None:
+    """Require that nothing but a checkpoint is at a path."""
     if path.exists() and not (path / _DESCRIPTION).exists():
         raise UserError(f"{path} exists and is not a checkpoint; choose another path")
-    partial, old = (path.with_name(f".{path.name}{ending}") for ending in (PARTIAL, ".old"))
-    try:
-        if old.exists() and not path.exists():  # a crash came between the two renames below
-            old.rename(path)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        if path.exists():
-            path.rename(old)
-        partial.rename(path)
-    except (OSError, RuntimeError) as error:  # netCDF4 reports a full disk as the latter
-        raise UserError(f"cannot write checkpoint {path}: {error}; make room or choose another path") from error
-    finally:
-        for leftover in (partial, old):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _sizes(directory: Path) -> dict[str, int]:

@@ -1,4 +1,5 @@
 import errno
+import os
 import resource
 import signal
 import subprocess
@@ -11,7 +12,6 @@ import pytest
 import xarray as xr
 from fake_data import FakeSource, analyses
 
-from weatherml.data import atomic
 from weatherml.data.ingest import ingest
 from weatherml.data.manifest import Manifest
 from weatherml.data.store import open_store, verify
@@ -159,7 +159,7 @@ def test_a_crash_at_any_write_is_completed_to_the_same_bytes(tmp_path, whole, mo
 
     written = []
 
-    def replace(source, target, original=atomic.os.replace):
+    def replace(source, target, original=os.replace):
         if len(written) == n_writes:
             raise Killed
         written.append(target)
@@ -167,8 +167,8 @@ def test_a_crash_at_any_write_is_completed_to_the_same_bytes(tmp_path, whole, mo
 
     store = tmp_path / "store.zarr"
     with monkeypatch.context() as patched:
-        patched.setattr(atomic.os, "replace", replace)
-        patched.setattr(atomic.Path, "unlink", lambda self, missing_ok=False: None)
+        patched.setattr(os, "replace", replace)
+        patched.setattr(Path, "unlink", lambda self, missing_ok=False: None)
         with pytest.raises(Killed):
             ingest(FakeSource(dataset()), store, shard_length=6)
     (store / ".ingest.lock").touch()
@@ -212,7 +212,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing_that_looks_whole(tmp_pa
 
     store = tmp_path / "store.zarr"
     with monkeypatch.context() as patched:
-        patched.setattr(atomic.Path, "write_bytes", write_bytes)
+        patched.setattr(Path, "write_bytes", write_bytes)
         with pytest.raises(UserError, match="No space left on device"):
             ingest(FakeSource(dataset()), store, shard_length=6)
     assert n_shards(store) == 4  # three variables of the first times and the static one
@@ -273,3 +273,42 @@ def test_a_source_that_cannot_be_read_leaves_nothing_behind(tmp_path):
     with pytest.raises(UserError, match="truncated"):
         ingest(Broken(dataset()), tmp_path / "store")
     assert not (tmp_path / "store").exists()
+
+
+def test_files_and_their_names_are_on_the_disk_before_the_manifest_says_so(tmp_path, monkeypatch):
+    store, on_disk, named = tmp_path / "store.zarr", set(), set()
+
+    def fsync(descriptor):
+        place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        on_disk.add(place)
+        named.update(place.iterdir() if place.is_dir() else ())
+
+    def save(manifest, path, original=Manifest.save):
+        for file in manifest.checksums:
+            assert path / file in named
+            assert any(
+                place.name.startswith(f".{Path(file).name}.")
+                for place in on_disk
+                if place.parent == (path / file).parent
+            )
+        original(manifest, path)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Manifest, "save", save)
+    ingest(FakeSource(dataset()), store, shard_length=6)
+    assert Manifest.load(store).is_complete
+
+
+def test_where_a_file_system_has_no_locks_that_is_said_and_not_that_another_ingestion_is_writing(
+    tmp_path, monkeypatch, whole
+):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    store = tmp_path / "store.zarr"
+    with pytest.warns(UserWarning, match="has no locks"):
+        ingest(FakeSource(dataset()), store, shard_length=6)
+    assert contents(store) == contents(whole)

@@ -38,10 +38,10 @@ def calibrate(
     import yaml
 
     from weatherml.config import apply_overrides, from_mapping
-    from weatherml.data.atomic import write_bytes
     from weatherml.data.files import open_files
     from weatherml.experiment.calibration import calibrate
     from weatherml.forecast import ForecastConfig, Forecaster
+    from weatherml.storage.files import write_bytes
 
     if output.exists():
         raise UserError(f"output {output} exists; choose another path")

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.atomic import PARTIAL, replacing
 from weatherml.data.check import check_dataset
 from weatherml.data.climatology import Climatology
 from weatherml.data.describe import describe
@@ -23,6 +22,7 @@ from weatherml.forecast import ForecastConfig
 from weatherml.forecast.occupied import attributes_of
 from weatherml.products.store import open_forecast, without_stopped
 from weatherml.state import Channel, spec_of
+from weatherml.storage.files import PARTIAL, replacing
 from weatherml.times import parse_time
 
 if TYPE_CHECKING:

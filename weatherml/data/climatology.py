@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.atomic import write_netcdf
 from weatherml.data.blocks import iterate_blocks
 from weatherml.data.period import select, time_step_of
 from weatherml.errors import UserError
 from weatherml.state import StateSpec, to_dataset
+from weatherml.storage.files import write_netcdf
 from weatherml.times import Period, write_period
 
 _DAY = np.timedelta64(1, "D") / np.timedelta64(1, "ns")

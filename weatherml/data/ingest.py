@@ -1,7 +1,5 @@
 """From any source to a checked zarr store, file by file, so that it can be interrupted at any instant."""
 
-import fcntl
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +14,15 @@ import numpy as np
 import xarray as xr
 from zarr.storage import MemoryStore
 
-from weatherml.data.atomic import PARTIAL, write_bytes
 from weatherml.data.layout import Layout, choose_shard_length
 from weatherml.data.manifest import Manifest, checksum_of, is_whole
 from weatherml.data.source import Source
 from weatherml.errors import UserError
 from weatherml.state import with_metadata
+from weatherml.storage.files import PARTIAL, write_bytes
+from weatherml.storage.flush import make_folder
+from weatherml.storage.locks import Lock
+from weatherml.storage.room import explaining_errors
 
 _LOCK = ".ingest.lock"
 _SECONDS_BETWEEN_MANIFESTS = 1.0
@@ -205,23 +206,18 @@ def _require_same(path: Path, begun: Manifest, now: Mapping[str, Any]) -> None:
 def _sole_writer(path: Path) -> Iterator[None]:
     """Hold the store's lock, and clear away what a killed run left half-written."""
     _require_own_folder(path)
+    lock = Lock(path / _LOCK)
+    with explaining_errors(path):
+        make_folder(path)
+        lock.acquire(f"another ingestion is writing to {path}; wait for it, or choose another store")
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another folder") from error
-    try:
-        _acquire(lock, path)
         for partial_file in path.rglob(f".*{PARTIAL}"):
             partial_file.unlink()
-        try:
-            yield
-        finally:
-            os.unlink(path / _LOCK)
-            with suppress(OSError):
-                path.rmdir()  # if nothing was written
+        yield
     finally:
-        os.close(lock)
+        lock.release(remove=True)
+        with suppress(OSError):
+            path.rmdir()  # if nothing was written
 
 
 def _require_own_folder(path: Path) -> None:
@@ -229,16 +225,6 @@ def _require_own_folder(path: Path) -> None:
         raise UserError(f"{path} is a file; choose a folder for the store")
     if not path.is_dir() or Manifest.exists(path):
         return
-    foreign = [p.name for p in path.iterdir() if p.name != _LOCK and not p.name.endswith(PARTIAL)]
+    foreign = [p.name for p in path.iterdir() if not p.name.startswith(_LOCK) and not p.name.endswith(PARTIAL)]
     if foreign:
         raise UserError(f"{path} holds other files, such as {min(foreign)}; choose an empty folder for the store")
-
-
-def _acquire(lock: int, path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        held = os.fstat(lock).st_ino == os.stat(path / _LOCK).st_ino  # the last holder may just have deleted it
-    except OSError:
-        held = False
-    if not held:
-        raise UserError(f"another ingestion is writing to {path}; wait for it, or choose another store")

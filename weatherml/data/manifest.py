@@ -8,8 +8,8 @@ from typing import Literal, Self
 from pydantic import ValidationError
 
 from weatherml.config import Config
-from weatherml.data.atomic import write_bytes
 from weatherml.errors import UserError
+from weatherml.storage.files import write_bytes
 
 _NAME = "manifest.json"
 

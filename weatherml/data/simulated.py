@@ -16,11 +16,11 @@ import xarray as xr
 from pydantic import Field, model_validator
 
 from weatherml.config import Config
-from weatherml.data.atomic import write_bytes
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import with_metadata
+from weatherml.storage.files import write_bytes
 from weatherml.times import LAST_DAY, DateText, parse_time
 from weatherml.variables import LEVEL_SETS, VARIABLES
 

@@ -9,12 +9,12 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.atomic import write_netcdf
 from weatherml.data.blocks import iterate_blocks, read_block
 from weatherml.data.climatology import Climatology
 from weatherml.data.period import overlap, select, stride_of, time_step_of
 from weatherml.errors import UserError
 from weatherml.state import StateSpec
+from weatherml.storage.files import write_netcdf
 from weatherml.times import Period, write_period
 
 

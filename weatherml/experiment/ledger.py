@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from weatherml.data.atomic import write_bytes
+from weatherml.storage.files import write_bytes
 
 _BYTES_PER_MAXRSS = 1 if sys.platform == "darwin" else 1024
 

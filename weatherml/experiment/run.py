@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from weatherml.data.atomic import write_bytes
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.ledger import digest_of
 from weatherml.experiment.phases import PHASES
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import WORK
+from weatherml.storage.files import write_bytes
 
 
 class Progress(Protocol):

@@ -6,7 +6,6 @@ from types import MappingProxyType
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.atomic import write_bytes, write_netcdf
 from weatherml.data.climatology import Climatology
 from weatherml.data.files import FileSource
 from weatherml.data.forcings import Forcings
@@ -22,6 +21,7 @@ from weatherml.experiment.feasibility import Holdings, require_feasible
 from weatherml.experiment.judgement import judge_event, judge_skill
 from weatherml.experiment.results import Results
 from weatherml.forecast import Forecaster
+from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.training import train as train_model
 
 Report = Callable[..., None]

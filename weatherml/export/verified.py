@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.atomic import replacing
 from weatherml.errors import UserError
 from weatherml.export.format import Run, formats
 from weatherml.export.portable import PortableStep
+from weatherml.storage.files import replacing
 
 TOLERANCE = 1e-4
 """Largest difference between the file's output and weatherml's, in standard deviations of a channel."""

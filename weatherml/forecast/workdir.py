@@ -13,9 +13,10 @@ from typing import IO, Any, Generic, Self, TypeVar
 from uuid import uuid4
 
 from weatherml.config import Config
-from weatherml.data.atomic import PARTIAL, require_space, write_bytes
 from weatherml.errors import UserError
 from weatherml.forecast.occupied import require_free
+from weatherml.storage.files import PARTIAL, write_bytes
+from weatherml.storage.room import require_space
 
 _DESCRIPTION = "forecast.json"
 _RECORD = "share-{}-of-{}"
@@ -140,20 +141,27 @@ class Unfinished(Generic[RecordT]):
         """Whether this very forecast was begun here."""
         return bool(self.description)
 
-    def begin(self, description: Mapping[str, Any], n_bytes: int, fill: Callable[[Path], None]) -> None:
+    def begin(
+        self,
+        description: Mapping[str, Any],
+        n_bytes: int,
+        fill: Callable[[Path], None] = lambda folder: None,
+        least: int | None = None,
+    ) -> None:
         """Make the folder, unless this forecast was begun here.
 
         Args:
             description: What to note; JSON values.
             n_bytes: The room that all of it may take.
             fill: Writes the first content.
+            least: The room that it takes however well it is compressed; see `require_space`.
 
         Raises:
             UserError: There is no room, or the disk refuses.
         """
         if self.is_begun:
             return
-        require_space(self.path, n_bytes)
+        require_space(self.path, n_bytes, least)
         # Not by process number: on two machines, or in two containers, that may be the same.
         new = self.folder.with_name(f"{self.folder.name}.{uuid4().hex}")
         with explaining_errors(self.path):

@@ -1,7 +1,5 @@
 """From a forecast to a file that others read: NetCDF, GRIB2, zarr, or the layout of WeatherBench 2."""
 
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +8,6 @@ from typing import Any
 import xarray as xr
 from zarr.codecs import BloscCodec
 
-from weatherml.data.atomic import PARTIAL, put_in_place, require_space
 from weatherml.errors import UserError
 from weatherml.products.grib import grib_bytes, write_grib
 from weatherml.products.netcdf import write_forecast
@@ -19,6 +16,8 @@ from weatherml.products.selection import Region, select_channels, select_region
 from weatherml.products.stations import Stations, at_stations
 from weatherml.products.weatherbench import to_weatherbench
 from weatherml.registry import nearest
+from weatherml.storage.folders import replacing_folder
+from weatherml.storage.room import require_space
 
 Errors = dict[str, float]
 """The largest error that a format made in each channel, SI units; empty where it made none."""
@@ -109,16 +108,8 @@ def _write_weatherbench(path: Path, dataset: xr.Dataset) -> Errors:
 
 
 def _write_zarr(path: Path, dataset: xr.Dataset, **options: Any) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
-    try:
-        _chunked(dataset).to_zarr(unfinished, mode="w", **options)
-        put_in_place(unfinished, path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}; make room or choose another folder, then run again"
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with replacing_folder(path) as folder:
+        _chunked(dataset).to_zarr(folder, mode="w", **options)
 
 
 def _chunked(dataset: xr.Dataset) -> xr.Dataset:

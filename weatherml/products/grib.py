@@ -9,12 +9,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import xarray as xr
 
-from weatherml.data.atomic import replacing
 from weatherml.data.grib import import_eccodes
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.products.pieces import iterate_pieces
 from weatherml.state import Channel
+from weatherml.storage.files import replacing
 from weatherml.variables import find
 
 _HOUR, _MINUTE = np.timedelta64(1, "h"), np.timedelta64(1, "m")

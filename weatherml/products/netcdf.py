@@ -7,8 +7,8 @@ import dask
 import numpy as np
 import xarray as xr
 
-from weatherml.data.atomic import write_netcdf
 from weatherml.products.selection import variable_of
+from weatherml.storage.files import write_netcdf
 from weatherml.variables import find
 
 _EPOCH = "seconds since 1970-01-01"

@@ -11,9 +11,9 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec
 
-from weatherml.data.atomic import PARTIAL
 from weatherml.errors import UserError
 from weatherml.state import with_metadata
+from weatherml.storage.files import PARTIAL
 
 _CHUNK_BYTES = 64 * 2**20
 

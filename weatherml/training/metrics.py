@@ -11,8 +11,8 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
-from weatherml.data.atomic import write_bytes
 from weatherml.errors import UserError
+from weatherml.storage.files import write_bytes
 
 Entry = Mapping[str, Any]
 

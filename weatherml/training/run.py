@@ -11,9 +11,9 @@ import numpy as np
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
-from weatherml.data.atomic import write_bytes
 from weatherml.data.loader import Samples
 from weatherml.errors import UserError
+from weatherml.storage.files import write_bytes
 from weatherml.training.metrics import read_metrics
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from weatherml.data.atomic import put_in_place
 from weatherml.forecast.plan.batches import members_per_chunk
 from weatherml.forecast.plan.layout import Layout
 from weatherml.forecast.workdir import (
@@ -24,6 +23,7 @@ from weatherml.forecast.workdir import (
 )
 from weatherml.products.store import create_store, open_forecast
 from weatherml.state import to_dataset
+from weatherml.storage.folders import put_in_place
 
 
 class Output(Protocol):

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from zarr.storage import MemoryStore
 
-from weatherml.data.atomic import put_in_place
 from weatherml.forecast.plan.layout import Layout
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted, Place, accumulator_bytes, channel_groups
 from weatherml.forecast.statistics.config import StatisticsConfig
@@ -18,6 +17,7 @@ from weatherml.forecast.statistics.moments import Moments
 from weatherml.forecast.statistics.sketch import Sketch
 from weatherml.forecast.workdir import WHOLE, Failures, Share, Unfinished, explaining_errors, stories
 from weatherml.products.store import create_store, open_forecast
+from weatherml.storage.folders import put_in_place
 
 
 class MemoryStatistics:
@@ -98,8 +98,9 @@ class StatisticsOutput:
         self._unfinished, self._share = unfinished, share
         self._layout, self._config, self._attributes = layout, config, dict(attributes)
         result_bytes = len(layout.init_times) * len(layout.lead_times) * config.result_bytes(layout.spec)
-        n_bytes = share.count * accumulator_bytes(layout, config, most_waves) + result_bytes
-        unfinished.begin({**attributes, "most_waves": most_waves}, n_bytes, lambda folder: None)
+        own_bytes = accumulator_bytes(layout, config, most_waves)  # which are not compressed
+        n_bytes = share.count * own_bytes + result_bytes
+        unfinished.begin({**attributes, "most_waves": most_waves}, n_bytes, least=own_bytes)
         unfinished.lock(share)
         self.most_waves = int(unfinished.description["most_waves"])
         with explaining_errors(unfinished.path):

@@ -3,8 +3,8 @@ import resource
 import pytest
 from fake_data import analyses
 
-from weatherml.data.atomic import replacing, write_bytes, write_netcdf
 from weatherml.errors import UserError
+from weatherml.storage.files import replacing, write_bytes, write_netcdf
 
 
 def test_a_file_is_replaced_only_when_the_new_one_is_whole(tmp_path):

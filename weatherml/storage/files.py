@@ -1,0 +1,51 @@
+"""Files that appear whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from weatherml.storage.flush import make_folder
+from weatherml.storage.folders import put_in_place
+from weatherml.storage.room import explaining_errors
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PARTIAL = ".partial"
+"""Ending of a file that is still being written; one that is left over after a crash may be deleted."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling that takes the place of the file `path` once the block has ended without an error.
+
+    Raises:
+        UserError: The disk is full, or the folder cannot be written.
+    """
+    # Not by process number: on two machines, or in two containers, that may be the same.
+    partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
+    with explaining_errors(path):
+        try:
+            make_folder(path.parent)
+            yield partial
+            put_in_place(partial, path)
+        finally:
+            with suppress(OSError):
+                partial.unlink()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file; see `replacing`."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
+    """Write one NetCDF file; see `replacing`."""
+    with replacing(path) as partial:
+        try:
+            dataset.to_netcdf(partial, engine="netcdf4")
+        except RuntimeError as error:  # the library does not tell a full disk from other failures
+            raise OSError(f"{error} (is the disk full?)") from error

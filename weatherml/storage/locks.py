@@ -1,0 +1,137 @@
+"""One process at a time: locks on files, which the system lets go of when their holder dies, however that comes."""
+
+import errno
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+from weatherml.errors import UserError
+from weatherml.storage.flush import make_folder
+
+_HAS_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+A_WHILE = 60.0
+"""Seconds to wait for what others do at a path in a moment, such as to write a small folder."""
+
+
+class Lock:
+    """A lock on a file, of one process at a time.
+
+    Where a file system has no locks, a file beside it stands for one: of a process that was killed on another machine
+    it stays, and whoever is refused is told which file that is.
+
+    Args:
+        file: Made where it is missing, in a folder that is there.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._substitute = file.with_name(f"{file.name}.held")
+        self._held: BaseFileLock | None = None
+        self._has_locks = True
+
+    def acquire(self, busy: str, wait: float = 0.0) -> None:
+        """Take the lock.
+
+        Args:
+            busy: What to say where another process has it.
+            wait: How long to wait for that process, seconds.
+
+        Raises:
+            UserError: Another process has it.
+            OSError: The file cannot be made.
+        """
+        deadline = time.monotonic() + wait
+        while self._held is None:
+            inode = self._make()
+            lock = self._take(max(0.0, deadline - time.monotonic()))
+            # The holder before may have removed the file on which it, and then this process, waited.
+            if lock is not None and inode is not None and inode == self._inode():
+                self._held = lock
+            elif lock is not None:
+                lock.release()
+            elif inode == self._inode() and time.monotonic() >= deadline:
+                raise UserError(busy + self._hint())
+
+    def is_free(self) -> bool:
+        """Return whether no process has the lock."""
+        try:
+            self.acquire("")
+        except UserError:
+            return False
+        self.release()
+        return True
+
+    def release(self, remove: bool = False) -> None:
+        """Let others have the lock.
+
+        Args:
+            remove: Delete its file.
+        """
+        if self._held is not None:
+            if remove:
+                with suppress(OSError):  # some systems keep what is open
+                    self._file.unlink()
+            self._held.release()
+            self._held = None
+
+    def _take(self, seconds: float) -> BaseFileLock | None:
+        """Return the lock that the file system has, or the file that stands for it; None where another has it."""
+        try:
+            return _acquired(FileLock(self._file, thread_local=False, preserve_lock_file=True), seconds)
+        except OSError as error:
+            if error.errno not in _HAS_NO_LOCKS:
+                raise
+        if self._has_locks:
+            warnings.warn(f"the file system of {self._file.parent} has no locks; files stand for them", stacklevel=4)
+            self._has_locks = False
+        return _acquired(SoftFileLock(self._substitute, thread_local=False), seconds)
+
+    def _hint(self) -> str:
+        if self._has_locks:
+            return ""
+        return f" (this file system has no locks: if no other run is at work, delete {self._substitute})"
+
+    def _make(self) -> int | None:
+        """Make the file, unless it is there; return its inode, or None where it has just been removed."""
+        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666))
+        return self._inode()
+
+    def _inode(self) -> int | None:
+        try:
+            return self._file.stat().st_ino
+        except FileNotFoundError:
+            return None
+
+
+@contextmanager
+def alone_at(path: Path, wait: float = A_WHILE) -> Iterator[None]:
+    """Keep other processes from giving or taking the name of a file or folder meanwhile; its folder is made.
+
+    Args:
+        path: What is made, replaced or removed.
+        wait: How long to wait for another process, seconds.
+
+    Raises:
+        UserError: Another process is at it.
+        OSError: The folder cannot be written.
+    """
+    make_folder(path.parent)
+    lock = Lock(path.with_name(f".{path.name}.lock"))
+    lock.acquire(f"another process is at work on {path}; wait for it, or choose another path", wait)
+    try:
+        yield
+    finally:
+        lock.release(remove=True)
+
+
+def _acquired(lock: BaseFileLock, seconds: float) -> BaseFileLock | None:
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        return None
+    return lock

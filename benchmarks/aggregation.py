@@ -1,9 +1,10 @@
 """Does aggregation help? RMSE of 6 h steps alone, 24 h steps alone, and both by the fewest steps, on the planet.
 
-weatherml demo
-mkdir -p runs/day && ln -s ../demo/data.zarr runs/day/data.zarr
-weatherml train time_step=24h training.stages='[{rollout: 1, n_steps: 2500, learning_rate: 2.0e-3}]' -o runs/day
-python benchmarks/aggregation.py runs/demo runs/day > benchmarks/aggregation.md
+weatherml demo configs/planet.yaml -o runs/planet
+mkdir -p runs/day && ln -s ../planet/data.zarr runs/day/data.zarr
+weatherml train configs/planet.yaml time_step=24h -o runs/day \
+          training.stages='[{rollout: 1, n_steps: 2500, learning_rate: 2.0e-3}]'
+python benchmarks/aggregation.py runs/planet runs/day > benchmarks/aggregation.md
 """
 
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from weatherml.config import load_yaml
 from weatherml.data.store import open_store
 from weatherml.evaluation import evaluate
 from weatherml.experiment import Experiment, ExperimentConfig
@@ -25,7 +27,7 @@ def main():
     hours, day = (Path(folder) / "training/checkpoints/best" for folder in sys.argv[1:3])
     systems = {"6 h": [hours], "24 h": [day], "24 h + 6 h": [day, hours]}
     store = open_store(Path(sys.argv[1]) / "data.zarr")
-    init_times = Experiment(ExperimentConfig(), sys.argv[1]).init_times()
+    init_times = Experiment(load_yaml(ExperimentConfig, "configs/planet.yaml"), sys.argv[1]).init_times()
     scores = {}
     for name, paths in systems.items():
         every = "24h" if name == "24 h" else "6h"

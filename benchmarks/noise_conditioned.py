@@ -1,14 +1,14 @@
 """What is a model that was trained by CRPS worth? Its ensemble beside the demonstration's, at the same initial times.
 
-weatherml demo
+weatherml demo configs/planet.yaml -o runs/planet
 mkdir -p runs/planet_crps && ln -s ../demo/data.zarr runs/planet_crps/data.zarr
 weatherml demo configs/planet_crps.yaml -o runs/planet_crps
-python benchmarks/noise_conditioned.py runs/demo runs/planet_crps
+python benchmarks/noise_conditioned.py runs/planet runs/planet_crps
 
 A second way, which trains the best weights of the first further, on longer rollouts:
 
 mkdir -p runs/planet_crps_longer && ln -s ../demo/data.zarr runs/planet_crps_longer/data.zarr
-python benchmarks/noise_conditioned.py runs/demo runs/planet_crps_longer --start runs/planet_crps
+python benchmarks/noise_conditioned.py runs/planet runs/planet_crps_longer --start runs/planet_crps
 """
 
 import argparse

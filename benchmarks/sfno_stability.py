@@ -1,6 +1,6 @@
 """How runs on the simulated planet hold up over 100 days: do they stay finite, in the planet's climate, and lively?
 
-    python benchmarks/sfno_stability.py runs/planet_sfno runs/demo --image docs/images/sfno_stability.png
+    python benchmarks/sfno_stability.py runs/planet_sfno runs/planet --image docs/images/sfno_stability.png
 
 Every run is rolled out from the same initial times of its test period, or of another store of the planet's weather
 (`--weather`, for example of `weatherml ingest source.seed=1 ...`: other weather, the same climate). Its climate is the

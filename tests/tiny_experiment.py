@@ -28,16 +28,26 @@ CONFIG = {
         "validation": ["2000-01-09", "2000-01-10"],
         "test": ["2000-01-11", "2000-01-16"],
     },
-    "model": {"width": 8, "depth": 1, "n_blocks": 2},
+    "climatology": {"n_annual": 0, "n_diurnal": 0},
+    "model": {"name": "fourcastnet", "patch": [2, 4], "width": 8, "depth": 1, "n_blocks": 2, "mlp_ratio": 2.0},
     "training": {
         "stages": [{"n_steps": 6, "learning_rate": 0.002}],
         "batch_size": 4,
+        "optimizer": {"weight_decay": 0.05},
+        "average_decay": 0.99,
         "log_every": 2,
         "validate_every": 3,
         "snapshot_every": 3,
     },
-    "forecast": {"lead_time": "1d", "members": 3, "channels": ["z500", "t850"]},
+    "forecast": {
+        "lead_time": "1d",
+        "members": 3,
+        "perturbation": {"name": "spherical", "scale": 1.0, "length": 1000.0, "unit": "tendency"},
+        "channels": ["z500", "t850"],
+        "rounding": 0.01,
+    },
     "init_every": "1d",
+    "extremes": {"channel": "t850"},
 }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from weatherml.evaluation.evaluate import evaluate as evaluate
     from weatherml.experiment import Experiment as Experiment
     from weatherml.experiment import ExperimentConfig as ExperimentConfig
+    from weatherml.experiment import demonstration as demonstration
     from weatherml.extremes import local_quantile as local_quantile
     from weatherml.extremes import verdict as verdict
     from weatherml.forecast import Forecaster as Forecaster
@@ -43,6 +44,7 @@ _HOMES = {
     "UserError": "errors",
     "baselines": "evaluation",
     "check_dataset": "data.check",
+    "demonstration": "experiment",
     "evaluate": "evaluation",
     "ingest": "data.ingest",
     "load_yaml": "config",

@@ -1,9 +1,10 @@
 """The verb that chooses amplitudes: what it writes, and what it refuses."""
 
 import pytest
-from tiny_experiment import done, refused
+import yaml
+from tiny_experiment import CONFIG, done, refused
 
-from weatherml.config import load_yaml
+from weatherml.config import from_mapping
 from weatherml.experiment import ExperimentConfig
 from weatherml.forecast import SphericalConfig
 
@@ -20,7 +21,8 @@ INITS = ("--init", "2000-01-09", "--init", "2000-01-09T12", "--init", "2000-01-1
 def test_file_is_a_part_of_an_experiment(words, tmp_path):
     printed = done("calibrate", *words, *INITS, "--set", "perturbation.length=1500").splitlines()
     assert len(printed) - 1 <= 4
-    fitted = load_yaml(ExperimentConfig, tmp_path / "amplitudes.yaml").forecast.perturbation
+    part = yaml.safe_load((tmp_path / "amplitudes.yaml").read_text())
+    fitted = from_mapping(ExperimentConfig, CONFIG | part).forecast.perturbation
     assert isinstance(fitted, SphericalConfig)
     assert fitted.length == 1500
     assert fitted.scale != SphericalConfig().scale

@@ -8,9 +8,10 @@ from tiny_experiment import CONFIG
 
 from weatherml.config import apply_overrides, from_mapping, load_yaml
 from weatherml.errors import UserError
-from weatherml.experiment import ExperimentConfig
-from weatherml.forecast import GaussianConfig
+from weatherml.experiment import ExperimentConfig, demonstration
+from weatherml.forecast import ForecastConfig, GaussianConfig
 from weatherml.models import PanguConfig
+from weatherml.state import parse_channels
 from weatherml.variables import PRESETS as VARIABLE_SETS
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -26,24 +27,41 @@ def test_every_published_configuration_is_valid_and_short(path):
     assert len(path.read_text().splitlines()) < 40
 
 
-def test_an_override_changes_one_value_and_keeps_the_defaults_beside_it():
-    default = ExperimentConfig()
-    config = build("forecast.members=5", "training.batch_size=3", "forecast.perturbation.scale=0.2", content={})
-    assert config.forecast.members == 5
+def test_an_override_changes_one_value_and_keeps_what_lies_beside_it():
+    default, overrides = demonstration(), ("forecast.members=5", "training.batch_size=3", "model.width=8")
+    config = demonstration([*overrides, "forecast.perturbation.scale=0.2"])
+    assert (config.forecast.members, config.training.batch_size, config.model.width) == (5, 3, 8)
     assert config.forecast.channels == default.forecast.channels
     assert config.forecast.perturbation.scale == 0.2
     assert config.forecast.perturbation.length == default.forecast.perturbation.length
     assert config.training.stages == default.training.stages
 
 
-def test_an_override_of_another_kind_takes_nothing_from_the_default():
-    config = build("forecast.perturbation={name: gaussian}", "source={name: files, paths: [a.nc]}", content={})
+def test_an_override_of_another_kind_takes_nothing_from_what_was_there():
+    config = demonstration(["forecast.perturbation={name: gaussian}", "source={name: files, paths: [a.nc]}"])
     assert config.forecast.perturbation == GaussianConfig()
     assert config.source.paths == ("a.nc",)
 
 
+NEEDED = ("source", "channels", "periods", "model", "training")
+FEWEST = {key: CONFIG[key] for key in NEEDED}
+
+
+@pytest.mark.parametrize("key", NEEDED)
+def test_what_only_the_user_can_know_has_no_default(key):
+    with pytest.raises(UserError, match=f"'{key}' is missing"):
+        build(content={name: value for name, value in FEWEST.items() if name != key})
+
+
+def test_what_is_left_out_is_nobodys_planet():
+    config = build(content=FEWEST)
+    assert config.kept_channels == parse_channels(config.channels)
+    assert config.extremes is None
+    assert config.forecast == ForecastConfig()
+
+
 def test_channel_sets_and_networks_have_names():
-    config = build("channels=pangu", "model=pangu_lite", "extremes.channel=t850", "forecast.channels=null")
+    config = build("channels=pangu", "model=pangu_lite", "forecast.channels=null")
     assert config.channels == VARIABLE_SETS["pangu"]
     assert config.model == PanguConfig(patch=(2, 8, 8))
     assert from_mapping(ExperimentConfig, config.model_dump(mode="json")) == config
@@ -76,7 +94,22 @@ def test_channel_sets_and_networks_have_names():
         ("forecast.perturbation={name: sppt, decorrelation: 6}", "decorrelation: duration '6' must be"),
         ("time_step=6m", "time_step: duration '6m' has the unit m, which may be minutes or months"),
         ("forecast.every=7h", "lead_time 24h is not a multiple"),
-        ("forecast.perturbation=null", "would all be the same"),
+        ("forecast.perturbation=null", "forecast.members: 3 .* would all be the same; add forecast.perturbation=spher"),
+        ("forecast.statistics={}", "forecast.statistics keeps no members, and only members can be judged; leave it"),
+        ("forecast.numbers=[3]", r"numbers must lie in 0 \.\. 2"),
+        ("forecast.numbers=[]", r"numbers must lie in 0 \.\. 2"),
+        ("forecast.channels=[]", "forecast.channels: there is none"),
+        ("forecast.channels=[t850, z500, t850]", "forecast.channels: temperature_850 is there twice"),
+        ("forecast.perturbation=analysis_ensemble", "starts from several analyses of each time, .*=spherical"),
+        ("forecast.perturbation={name: combined, parts: [{name: analysis_ensemble}]}", "several analyses of each time"),
+        ("forecast.perturbation=noise_conditioned", "noise_conditioned tells the model random maps, .* model.noise="),
+        ("channels=[]", "channels: .* at least 1"),
+        ("time_step=daily", "duration 'daily'"),
+        ("climatology.n_annual=1000", "climatology.n_annual: .* less than or equal to 100"),
+        ("seed=4294967296", "seed: .* less than 4294967296"),
+        ("training.seed=4294967296", "training.seed: .* less than 4294967296"),
+        ("source.seed=4294967296", "source.*seed: .* less than 4294967296"),
+        ("source.start=2262-01-01", "2262-01-01"),
         ("forecast.perturbation=spheric", "did you mean 'spherical'"),
         ("forecast.members=0", "forecast.members: .* got 0"),
         ("init_every=daily", "init_every: duration 'daily'"),

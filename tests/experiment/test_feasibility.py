@@ -1,5 +1,7 @@
 """Laws of feasibility: what data cannot carry is refused without reading them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fake_data import FakeSource, analyses
@@ -55,12 +57,40 @@ def test_what_fits_is_accepted():
         ("forecast.lead_time=6d", "holds no forecast of lead_time 6d whole"),
         ("forecast.lead_time=9h", "lead_time 9h is not a multiple of"),
         ("model.patch=5", "patch 5"),
+        ("forcings=[season, orography]", "static field 'geopotential_at_surface', which the data do not hold"),
+        ("time_step=9h", "time_step of 9 h is no multiple of the data's 6 h"),
+        ("forecast.perturbation.amplitude={t500: 2}", "amplitude names 't500', which is no channel"),
+        ("forecast.guards.conserve=[u500]", "'u500'"),
+        ("forecast.guards.conserve=[dry_air]", "conserve 'dry_air' needs surface_pressure"),
+        ("forecast.guards.relaxation=slow", "duration 'slow'"),
+        ("forecast.perturbation={name: sppt, decorrelation: soon}", "duration 'soon'"),
+        (
+            "forecast.perturbation={name: combined, parts: [{name: sppt}, {name: sppt}]}",
+            "2 perturbations of tendencies",
+        ),
+        ("forecast.perturbation={name: lagged, interval: 6d}", "a lagged member starts from 1999-12-30"),
+        ("forecast.perturbation={name: lagged, interval: 9h}", "9h"),
+        ("model.noise={lengths: [0]}", "lengths"),
+        ("training.loss={name: crps}", "model.noise="),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(override, reason):
     with pytest.raises(UserError, match=reason) as caught:
         require_feasible(build(override), holdings())
     assert "\n" not in str(caught.value)
+
+
+def test_a_training_period_shorter_than_the_lead_leaves_damped_persistence_without_pairs():
+    config = build("forecast.lead_time=3d", "periods.training=['2000-01-01', '2000-01-02']")
+    with pytest.raises(UserError, match=r"no two times of the training period .* lie forecast.lead_time 3d apart"):
+        require_feasible(config, holdings())
+
+
+def test_gaps_that_leave_too_few_samples_are_found_without_reading():
+    held = holdings()
+    times = np.delete(held.times, np.arange(1, 32, 2))  # every second of the training period
+    with pytest.raises(UserError, match=r"gaps leave 0 samples in the training period .* batch of 4"):
+        require_feasible(build(), replace(held, times=times))
 
 
 def test_nothing_is_ingested_for_an_experiment_that_cannot_work(tmp_path):

@@ -9,6 +9,7 @@ from tiny_experiment import CONFIG
 from weatherml.config import apply_overrides, from_mapping
 from weatherml.errors import UserError
 from weatherml.experiment import PHASES, Experiment, ExperimentConfig
+from weatherml.experiment.judgement import CONTROL, ENSEMBLE
 
 
 def build(*overrides):
@@ -25,6 +26,7 @@ def changed(*overrides):
     return {phase for phase in PHASES if before[phase] != after[phase]}
 
 
+BASELINES = ["persistence", "damped persistence", "climatology"]
 AFTER_FORECAST = {"forecast", "evaluate", "extremes", "report"}
 
 
@@ -87,6 +89,43 @@ def test_a_forecast_that_was_interrupted_gives_way_to_another(tiny_run, tmp_path
     experiment.run("forecast")
     assert experiment.forecast.sizes["number"] == 1
     assert not (folder / ".forecast.zarr.partial").exists()
+
+
+def page_of(experiment):
+    return experiment.run().read_text()
+
+
+def test_members_without_the_control_are_judged_as_an_ensemble_and_no_member_as_the_control(tiny_run, tmp_path):
+    overrides = ("forecast.numbers=[1, 2]", "forecast.channels=null", "extremes=null", "forecast.lead_time=12h")
+    experiment = Experiment(build(*overrides), tiny_run.copy_to(tmp_path / "run", ("verdict.nc", "report.html")))
+    page = page_of(experiment)
+    assert experiment.scores["system"].values.tolist() == [ENSEMBLE, *BASELINES]
+    assert experiment.scores.sizes["channel"] == 3  # all channels, since none are named
+    assert "The ensemble mean of" in page
+    assert "The deterministic forecast of" not in page
+    assert "the configuration names no event" in page
+    assert not (experiment.folder / "verdict.nc").exists()
+    with pytest.raises(UserError, match=r"no event is judged; name one: extremes\.channel"):
+        experiment.run("extremes")
+
+
+def test_members_that_stop_are_counted_and_left_out(tiny_run, tmp_path):
+    wild = "forecast.perturbation={name: spherical, scale: 1000}"
+    experiment = Experiment(build(wild, "forecast.lead_time=12h"), tiny_run.copy_to(tmp_path / "run"))
+    page = page_of(experiment)
+    assert experiment.scores["system"].values.tolist() == [CONTROL, *BASELINES]
+    assert experiment.scores.attrs["n_stopped"] == 2
+    assert "2 of 3 members stopped" in page
+    assert "left out of all scores: number 1, 2." in page
+
+
+def test_a_forecast_without_a_member_left_says_what_to_do(tiny_run, tmp_path):
+    experiment = Experiment(
+        build("forecast.numbers=[1]", "forecast.perturbation={name: spherical, scale: 1000}"),
+        tiny_run.copy_to(tmp_path / "run"),
+    )
+    with pytest.raises(UserError, match=r"all 1 members stopped.*; train the model longer, .* forecast.lead_time"):
+        experiment.run("evaluate")
 
 
 def test_another_model_is_not_trained_over_the_first(tiny_run, tmp_path):

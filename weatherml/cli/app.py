@@ -301,15 +301,12 @@ def plot(
 def _experiment(settings: Sequence[str] | None, output: Path) -> "Experiment":
     """Build from positional words: those with an equals sign are overrides, the other is a file."""
     from weatherml.cli.progress import bar
-    from weatherml.config import apply_overrides, from_mapping, load_yaml
-    from weatherml.experiment import Experiment, ExperimentConfig
+    from weatherml.config import load_yaml
+    from weatherml.experiment import Experiment, ExperimentConfig, demonstration
 
     words = settings or []
     files, overrides = [w for w in words if "=" not in w], [w for w in words if "=" in w]
     if len(files) > 1:
         raise UserError(f"one configuration file at most, got {' and '.join(files)}; overrides read key.path=value")
-    if files:
-        config = load_yaml(ExperimentConfig, files[0], overrides)
-    else:
-        config = from_mapping(ExperimentConfig, apply_overrides({}, overrides), "override")
+    config = load_yaml(ExperimentConfig, files[0], overrides) if files else demonstration(overrides)
     return Experiment(config, output, bar)

@@ -62,7 +62,7 @@ class PlanetConfig(Config):
     truncation: int = Field(default=21, ge=5, le=106)
     n_levels: int = Field(default=8, ge=5, le=40)
     levels: tuple[int, ...] = Field(default=LEVEL_SETS["planet"], min_length=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     mountain_height: float = Field(default=2000.0, ge=0, le=4000)
     spin_up_days: int = Field(default=200, ge=0)
     start: DateText = date(2000, 1, 1)

@@ -1,7 +1,7 @@
 """From one configuration to one run: the whole road, assembled."""
 
-from weatherml.experiment.config import ExperimentConfig, ExtremesConfig, PeriodsConfig
+from weatherml.experiment.config import ExperimentConfig, ExtremesConfig, PeriodsConfig, demonstration
 from weatherml.experiment.phases import PHASES
 from weatherml.experiment.run import Experiment
 
-__all__ = ["PHASES", "Experiment", "ExperimentConfig", "ExtremesConfig", "PeriodsConfig"]
+__all__ = ["PHASES", "Experiment", "ExperimentConfig", "ExtremesConfig", "PeriodsConfig", "demonstration"]

@@ -1,5 +1,7 @@
 """One file, one experiment: what is learned from which data, and how it is judged."""
 
+from collections.abc import Sequence
+from importlib.resources import files
 from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
@@ -7,20 +9,23 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from weatherml.checkpoint import Prediction
-from weatherml.config import Config
+from weatherml.config import Config, load_yaml
 from weatherml.data.files import FilesConfig
 from weatherml.data.forcings import FORCINGS
 from weatherml.data.period import overlap, stride_of, time_step_of
 from weatherml.data.simulated import PlanetConfig
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, SphericalConfig
-from weatherml.models import AnyNetwork, FourCastNetConfig
+from weatherml.forecast import ForecastConfig
+from weatherml.models import AnyNetwork
+from weatherml.models.network import NetworkConfig
 from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels
 from weatherml.times import PeriodText
-from weatherml.training import OptimizerConfig, Stage, TrainingConfig
+from weatherml.training import TrainingConfig
 from weatherml.variables import PRESETS
+
+_MOST_HARMONICS = 100  # beyond, there is a typing error
 
 
 def _channel_set(value: Any) -> Any:
@@ -41,9 +46,9 @@ class PeriodsConfig(Config):
         test: Initial and valid times of the forecasts that are judged.
     """
 
-    training: PeriodText = ("2000-01-01", "2004-10-31")
-    validation: PeriodText = ("2004-11-11", "2004-12-31")
-    test: PeriodText = ("2005-01-01", "2005-12-31")
+    training: PeriodText
+    validation: PeriodText
+    test: PeriodText
 
     @model_validator(mode="after")
     def _do_not_overlap(self) -> Self:
@@ -61,11 +66,11 @@ class ClimatologyConfig(Config):
 
     Attributes:
         n_annual: Harmonics of the year; 0 for a planet without seasons.
-        n_diurnal: Harmonics of the day, where the time step resolves them.
+        n_diurnal: Harmonics of the day, as far as the time step resolves them.
     """
 
-    n_annual: int = Field(default=0, ge=0)
-    n_diurnal: int = Field(default=0, ge=0)
+    n_annual: int = Field(default=2, ge=0, le=_MOST_HARMONICS)
+    n_diurnal: int = Field(default=1, ge=0, le=_MOST_HARMONICS)
 
 
 class ExtremesConfig(Config):
@@ -76,12 +81,12 @@ class ExtremesConfig(Config):
         quantile: Of the training period at each place; above it is extreme.
     """
 
-    channel: str = "t850"
+    channel: str
     quantile: float = Field(default=0.95, gt=0, lt=1)
 
 
 class ExperimentConfig(Config):
-    """The whole road from data to verdict. The defaults are the demonstration on a simulated planet.
+    """The whole road from data to verdict: source, channels, periods, model and training; the rest has defaults.
 
     Attributes:
         title: Heads the report.
@@ -95,41 +100,27 @@ class ExperimentConfig(Config):
         model: A preset's name, or a registered network with its sizes.
         prediction: What its output means.
         training: How it learns.
-        forecast: Leads, members, and what is kept.
+        forecast: Leads, members, and what is kept; one deterministic forecast of all channels unless told otherwise.
         init_every: Time between initial times of the test period.
-        extremes: The event that is judged.
+        extremes: The event that is judged; no verdict is given when None.
         seed: Of the initial weights.
     """
 
-    title: str = "A forecast of a simulated planet"
-    source: PlanetConfig | FilesConfig = Field(default=PlanetConfig(), discriminator="name")
-    channels: Annotated[tuple[str, ...], BeforeValidator(_channel_set)] = PRESETS["planet"]
-    periods: PeriodsConfig = PeriodsConfig()
+    title: str = "A weather forecast"
+    source: PlanetConfig | FilesConfig = Field(discriminator="name")
+    channels: Annotated[tuple[str, ...], BeforeValidator(_channel_set), Field(min_length=1)]
+    periods: PeriodsConfig
     climatology: ClimatologyConfig = ClimatologyConfig()
     time_step: DurationText | None = None
     reference: Literal["mean", "climatology"] = "mean"
     forcings: tuple[str, ...] = ()
-    model: AnyNetwork = FourCastNetConfig(patch=(2, 4), width=128, depth=4, n_blocks=2, mlp_ratio=2.0)
+    model: AnyNetwork
     prediction: Prediction = "tendency"
-    training: TrainingConfig = TrainingConfig(
-        stages=(
-            Stage(rollout=1, n_steps=2800, learning_rate=2e-3),
-            Stage(rollout=2, n_steps=200, learning_rate=5e-4),
-        ),
-        batch_size=16,
-        optimizer=OptimizerConfig(weight_decay=0.05),
-        average_decay=0.99,
-    )
-    forecast: ForecastConfig = ForecastConfig(
-        lead_time="10d",
-        members=20,
-        perturbation=SphericalConfig(scale=1.0, length=1000, unit="tendency"),
-        channels=("t500", "z500", "u500", "v500", "u250", "t850", "msl"),
-        rounding=0.01,
-    )
-    init_every: DurationText = "9d"
-    extremes: ExtremesConfig = ExtremesConfig()
-    seed: int = Field(default=0, ge=0)
+    training: TrainingConfig
+    forecast: ForecastConfig = ForecastConfig()
+    init_every: DurationText = "1d"
+    extremes: ExtremesConfig | None = None
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
     def step_of(self, times: np.ndarray) -> np.timedelta64:
         """Return the model's time step, `timedelta64[ns]`, for data at rising `times` [time].
@@ -141,17 +132,23 @@ class ExperimentConfig(Config):
         stride_of(times, step)
         return step
 
+    @property
+    def kept_channels(self) -> tuple[Channel, ...]:
+        """The channels that forecasts hold."""
+        return parse_channels(self.channels if self.forecast.channels is None else self.forecast.channels)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         """Find now what hours of computing would otherwise end in."""
-        channels, judged = parse_channels(self.channels), parse_channels([self.extremes.channel])
-        kept = parse_channels(self.forecast.channels or self.channels)
-        _require_among("forecast.channels", kept, "channels", channels)
-        _require_among("extremes.channel", judged, "the channels of the forecast", kept)
+        channels = parse_channels(self.channels)
+        _require_among("forecast.channels", self.kept_channels, "channels", channels)
+        if self.extremes is not None:
+            judged = parse_channels([self.extremes.channel])
+            _require_among("extremes.channel", judged, "the channels of the forecast", self.kept_channels)
         for name in self.forcings:
             FORCINGS[name]
-        self.forecast.member_numbers()
-        self.forecast.lead_times(parse_duration(self.forecast.every or self.forecast.lead_time))
+        _require_judgeable(self.forecast)
+        _require_noise(self.forecast, self.model)
         return self
 
 
@@ -159,3 +156,49 @@ def _require_among(key: str, wanted: tuple[Channel, ...], where: str, known: tup
     for channel in wanted:
         if channel not in known:
             raise UserError(f"{key}: {channel} is not among {where}{nearest(str(channel), map(str, known))}")
+    twice = [channel for channel in wanted if wanted.count(channel) > 1]
+    if twice or not wanted:
+        raise UserError(f"{key}: {f'{twice[0]} is there twice' if twice else 'there is none'}; name each channel once")
+
+
+def _require_judgeable(forecast: ForecastConfig) -> None:
+    """Require members that can be scored, each in its own right."""
+    if forecast.statistics is not None:
+        raise UserError(
+            "forecast.statistics keeps no members, and only members can be judged; leave it out here, and make"
+            " statistics from the checkpoint: weatherml forecast --set statistics=..."
+        )
+    if forecast.members > 1 and forecast.perturbation is None:
+        raise UserError(
+            f"forecast.members: {forecast.members} without a perturbation would all be the same; add"
+            " forecast.perturbation=spherical"
+        )
+    if forecast.perturbation is not None and forecast.perturbation.reads_members:
+        raise UserError(
+            f"forecast.perturbation: {forecast.perturbation.name} starts from several analyses of each time, of which"
+            " an experiment's data hold one; take another, such as forecast.perturbation=spherical"
+        )
+    forecast.member_numbers()
+    forecast.lead_times(parse_duration(forecast.every or forecast.lead_time))
+
+
+def _require_noise(forecast: ForecastConfig, model: NetworkConfig) -> None:
+    """Require random maps where members are told some."""
+    perturbation = forecast.perturbation
+    if perturbation is not None and perturbation.map_scale is not None and not model.n_noise:
+        raise UserError(
+            f"forecast.perturbation: {perturbation.name} tells the model random maps, for which it has no room; add"
+            " model.noise={lengths: [1000]} and training.loss={name: crps}, or take forecast.perturbation=spherical"
+        )
+
+
+def demonstration(overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Return what `weatherml demo` does without a configuration: a simulated planet, learned and forecast in minutes.
+
+    Args:
+        overrides: `key.path=value` assignments.
+
+    Raises:
+        UserError: An override has an unknown key or a wrong value.
+    """
+    return load_yaml(ExperimentConfig, str(files("weatherml.experiment") / "demonstration.yaml"), overrides)

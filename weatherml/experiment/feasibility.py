@@ -7,17 +7,27 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
+from weatherml.data.canonical import STATIC
+from weatherml.data.forcings import Forcings
+from weatherml.data.normalization import Normalizer
 from weatherml.data.period import stride_of
 from weatherml.data.source import Source
+from weatherml.data.statistics import Statistics
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
+from weatherml.forecast import CombinedConfig, LaggedConfig, PerturbationConfig
+from weatherml.forecast.guards.bounds import Guards
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
+from weatherml.parallel import data_mesh, require_divisible
 from weatherml.registry import nearest
 from weatherml.state import Channel, StateSpec, parse_channels, spec_of
 from weatherml.times import Period, parse_period
 from weatherml.variables import find
+
+_SMALL = LatLonGrid.regular(4, 8, poles=False)
+"""Where it is tried whether channels suit what names them: the grid does not matter then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,29 +36,34 @@ class Holdings:
 
     Attributes:
         times: `datetime64[ns]` [time], rising.
-        channels: Fields that change with time.
+        channels: Fields that change with time, and on pressure levels or at one height.
+        static: Names of fields that do not.
         grid: Of all of them.
     """
 
     times: np.ndarray
     channels: tuple[Channel, ...]
+    static: tuple[str, ...]
     grid: LatLonGrid
 
     @classmethod
     def of_source(cls, source: Source) -> Self:
         """Ask a source, which computes nothing for that."""
+        static = tuple(name for name in source.variables() if name in STATIC)
         channels = [
             Channel(name, level)
             for name in source.variables()
+            if name not in static
             for level in (source.levels if find(name).vertical == "pressure" else (None,))
         ]
-        return cls(source.times(), tuple(channels), source.grid)
+        return cls(source.times(), tuple(channels), static, source.grid)
 
     @classmethod
     def of_store(cls, store: xr.Dataset) -> Self:
         """Ask what was ingested."""
         spec = spec_of(store)
-        return cls(store["time"].values, spec.channels, spec.grid)
+        static = tuple(str(name) for name, field in store.data_vars.items() if "time" not in field.dims)
+        return cls(store["time"].values, spec.channels, static, spec.grid)
 
 
 def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
@@ -56,26 +71,98 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
 
     Raises:
         UserError: A channel is not in the data, a period holds less than a batch or a forecast, a lead is no multiple
-            of the time step, or the grid does not suit the model.
+            of the time step, the grid does not suit the model, or forecasts name what the state does not have.
     """
     spec = StateSpec(parse_channels(config.channels), holdings.grid)
     for channel in spec.channels:
         if channel not in holdings.channels:
             raise UserError(f"the data have no {channel}{nearest(str(channel), map(str, holdings.channels))}")
-    stride = stride_of(holdings.times, config.step_of(holdings.times))
-    one_batch = config.training.batch_size + config.training.longest_rollout * stride
+    _require_times(config, holdings.times)
+    _require_network(config, spec, holdings)
+    _require_forecast(config, spec.channels, holdings.times)
+
+
+def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
+    """Require that every period holds what is done with it."""
+    step = config.step_of(times)
+    one_batch = config.training.batch_size + config.training.longest_rollout * stride_of(times, step)
     n_needed = {"training": one_batch, "validation": one_batch, "test": 2}
-    first, last = np.datetime_as_string(holdings.times[[0, -1]], unit="m")
+    first, last = np.datetime_as_string(times[[0, -1]], unit="m")
     for name, period in config.periods:
-        n_times, n_least = _within(holdings.times, period).size, n_needed[name]
+        n_times, n_least = within(times, period).size, n_needed[name]
         if n_times < n_least:
             raise UserError(
                 f"the data have {n_times} times in the {name} period {' .. '.join(period)}, which needs {n_least}; they"
                 f" run from {first} to {last}: choose another period or a smaller batch_size"
             )
-    initial_times(config, holdings.times)
+        n_samples = _count_samples(within(times, period), step, config.training.longest_rollout)
+        if name != "test" and n_samples < config.training.batch_size:
+            raise UserError(
+                f"gaps leave {n_samples} samples in the {name} period {' .. '.join(period)}, fewer than a batch of"
+                f" {config.training.batch_size}; choose another period or a smaller batch_size"
+            )
+    training = within(times, config.periods.training)
+    longest = config.forecast.lead_times(step)[-1]
+    if not np.isin(training + longest, training).any():
+        raise UserError(
+            f"no two times of the training period {' .. '.join(config.periods.training)} lie forecast.lead_time"
+            f" {config.forecast.lead_time} apart, as damped persistence needs; choose a longer period or a shorter lead"
+        )
+
+
+def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdings) -> None:
+    """Require that the network can be built and taught on this grid, on the devices of this machine."""
     config.training.loss.require_noise(config.model.n_noise)
-    nnx.eval_shape(lambda: config.model.build(spec, 0, nnx.Rngs(0)))
+    require_divisible(config.training.batch_size, data_mesh())
+    fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})
+    forcings = Forcings(config.forcings, spec.grid, config.step_of(holdings.times), fields)
+    nnx.eval_shape(lambda: config.model.build(spec, forcings.n_maps, nnx.Rngs(0)))
+
+
+def _count_samples(times: np.ndarray, step: np.timedelta64, n_steps: int) -> int:
+    """Return how many of the times `[time]` have all of `n_steps` steps after them."""
+    return int(np.isin(times[:, None] + np.arange(1, n_steps + 1) * step, times).all(axis=1).sum())
+
+
+def _require_forecast(config: ExperimentConfig, channels: tuple[Channel, ...], times: np.ndarray) -> None:
+    """Require that perturbations and guards name what the state has, and members start from what is there."""
+    normalizer = Normalizer(_unit_statistics(StateSpec(channels, _SMALL), config.step_of(times)))
+    guards, perturbation = config.forecast.guards, config.forecast.perturbation
+    Guards.build(guards, normalizer)
+    if guards.relaxation is not None:
+        parse_duration(guards.relaxation)
+    if perturbation is not None:
+        perturbation.sizes(normalizer.statistics.spec)
+        perturbation.tendencies(normalizer.statistics, normalizer.statistics.time_step)
+    starts = initial_times(config, times)
+    for lagged in _lagged(perturbation):
+        _require_starts(lagged, config, starts, times)
+
+
+def _unit_statistics(spec: StateSpec, time_step: np.timedelta64) -> Statistics:
+    """Return statistics that stand in for those of the data, which are not known yet."""
+    one = np.ones(spec.n_channels, np.float32)
+    return Statistics(spec, 0 * one, one, one, np.ones(spec.shape, bool), time_step, ("1970", "1970"), 0)
+
+
+def _lagged(perturbation: PerturbationConfig | None) -> list[LaggedConfig]:
+    if isinstance(perturbation, CombinedConfig):
+        return [lagged for part in perturbation.parts for lagged in _lagged(part)]
+    return [perturbation] if isinstance(perturbation, LaggedConfig) else []
+
+
+def _require_starts(lagged: LaggedConfig, config: ExperimentConfig, init_times: np.ndarray, times: np.ndarray) -> None:
+    """Require the analyses that lagged members start from, and steps that lead from them to the initial times."""
+    time_step = config.step_of(times)
+    interval = time_step if lagged.interval is None else parse_duration(lagged.interval)
+    ages = config.forecast.member_numbers() * interval
+    plan_to(ages[ages > np.timedelta64(0)], np.array([time_step]))
+    missing = np.setdiff1d(init_times[:, None] - ages, times)
+    if missing.size:
+        raise UserError(
+            f"forecast.perturbation: a lagged member starts from {missing[0]:.16}, which the data do not hold; choose"
+            f" fewer forecast.members, another forecast.perturbation.interval or a later test period"
+        )
 
 
 def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
@@ -94,7 +181,7 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
     time_step = config.step_of(times)
     leads = config.forecast.lead_times(time_step)
     plan_to(leads, np.array([time_step]))  # refuses what the model cannot reach
-    test = _within(times, config.periods.test)
+    test = within(times, config.periods.test)
     wanted = np.arange(test[0], test[-1] + 1, parse_duration(config.init_every))
     wanted = wanted[np.isin(wanted, test)]
     complete: np.ndarray = wanted[np.isin(wanted[:, None] + leads, test).all(axis=1)]
@@ -106,7 +193,8 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
     return complete
 
 
-def _within(times: np.ndarray, period: Period) -> np.ndarray:
+def within(times: np.ndarray, period: Period) -> np.ndarray:
+    """Return the times of a period, `datetime64[ns]` [time]."""
     first, last = parse_period(period)
     chosen: np.ndarray = times[(times >= first) & (times <= last)]
     return chosen

@@ -14,7 +14,7 @@ from weatherml.state import spec_of
 from weatherml.times import Period
 
 CONTROL = "forecast"
-"""The deterministic forecast: member 0."""
+"""The deterministic forecast: number 0, wherever it stands; there is none where it was not asked for or has stopped."""
 ENSEMBLE = "ensemble"
 """All members; metrics of one field are those of their mean."""
 _ONE_FIELD = ("rmse", "mae", "bias", "acc", "activity")
@@ -30,10 +30,10 @@ Levels = Mapping[str, tuple[int, ...]]
 def judge_skill(
     forecast: xr.Dataset, truth: xr.Dataset, training: xr.Dataset, climatology: Climatology, progress: Progress
 ) -> xr.Dataset:
-    """Score the control, the ensemble mean and the baselines on the same initial times.
+    """Score the control, the ensemble and the baselines on the same initial times.
 
     Args:
-        forecast: With `number`.
+        forecast: With `number`; no member has stopped.
         truth: Analyses of the test period.
         training: Analyses of the training period; damped persistence is fitted on them.
         climatology: Of the training period.
@@ -46,9 +46,7 @@ def judge_skill(
     levels = Matched(forecast, truth).levels
     truth, training = _read(truth.sel(time=times), levels), _read(training, levels)
     normal = _read(climatology.at(times), levels)
-    systems: dict[str, tuple[xr.Dataset, tuple[str, ...]]] = {CONTROL: (forecast.isel(number=0, drop=True), _ONE_FIELD)}
-    if forecast.sizes["number"] > 1:
-        systems[ENSEMBLE] = (forecast, _ENSEMBLE)
+    systems = _systems(forecast)
     normal_of_training = _read(climatology.at(training["time"].values), levels)
     damping = baselines.fit_damping(training, normal_of_training, forecast["lead_time"].values)
     for name, baseline in _baselines(forecast, truth, normal, damping).items():
@@ -68,6 +66,16 @@ def judge_event(
     forecast, truth = _only(forecast, levels), _read(truth, levels)
     threshold = local_quantile(truth, config.quantile, training)
     return verdict(forecast, truth, threshold, progress=progress).assign_attrs(quantile=config.quantile)
+
+
+def _systems(forecast: xr.Dataset) -> dict[str, tuple[xr.Dataset, tuple[str, ...]]]:
+    """Return the forecasts that are judged, and by what."""
+    systems: dict[str, tuple[xr.Dataset, tuple[str, ...]]] = {}
+    if 0 in forecast["number"].values:
+        systems[CONTROL] = (forecast.sel(number=0, drop=True), _ONE_FIELD)
+    if forecast.sizes["number"] > 1:
+        systems[ENSEMBLE] = (forecast, _ENSEMBLE)
+    return systems or {ENSEMBLE: (forecast, _ONE_FIELD)}
 
 
 def _baselines(

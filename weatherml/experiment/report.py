@@ -1,5 +1,6 @@
 """The page that a person opens at the end."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from weatherml.durations import parse_duration
 from weatherml.experiment.judgement import CONTROL
 from weatherml.experiment.results import Results
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spread, verdict, write_report
+from weatherml.plot.style import write_lead, write_time
 from weatherml.state import Channel, parse_channels
 
 _LEADS_SHOWN = ("1D", "3D", "5D", "7D", "10D")
@@ -18,22 +20,20 @@ _MAP_LEADS = ("3D", "7D")
 _DAY = np.timedelta64(1, "D")
 
 
-def write_experiment_report(path: Path, results: Results) -> None:
-    """Write what was learned, how good it is and what it took."""
-    sections = [
-        _data(results),
-        _training(results),
-        _forecast(results),
-        _skill(results),
-        _event(results),
-        _account(results),
-    ]
+def write_experiment_report(path: Path, results: Results, report: Callable[..., None]) -> None:
+    """Write what was learned, how good it is and what it took; `report` is told how far this is."""
+    chapters = (_data, _training, _forecast, _skill, _event, _account)
+    sections = []
+    for position, chapter in enumerate(chapters):
+        report(position, len(chapters) + 1)
+        sections.append(chapter(results))
+    report(len(chapters), len(chapters) + 1)
     write_report(path, results.config.title, sections, _summary(results))
 
 
 def skill_table(scores: xr.Dataset, metric: str = "rmse") -> pd.DataFrame:
     """Return a metric by channel and system (rows) and lead time in days (columns), to three digits in SI units."""
-    leads = [lead for lead in map(parse_duration, _LEADS_SHOWN) if lead in scores.indexes["lead_time"]]
+    leads = _present(scores, _LEADS_SHOWN)
     values = scores[metric].sel(bound="estimate", lead_time=leads).dropna("system", how="all")
     rows = [
         [_with_units(channel), system, *map(_three_digits, values.sel(channel=channel, system=system).values)]
@@ -52,14 +52,15 @@ def _with_units(channel: str) -> str:
 
 
 def _summary(results: Results) -> str:
-    scores = results.scores
-    channel = str(scores["channel"].values[0])
-    useful = _crossing(scores, channel, CONTROL)
-    n_init, n_members = results.forecast.sizes["init_time"], results.forecast.sizes["number"]
+    scores, config = results.scores, results.config
+    channel, system = str(scores["channel"].values[0]), str(scores["system"].values[0])
+    n_init, n_members = results.judged.sizes["init_time"], results.judged.sizes["number"]
+    network = type(config.model).__name__.removesuffix("Config")
+    who = "deterministic forecast" if system == CONTROL else "ensemble mean"
     return (
-        f"FourCastNet on {results.spec.n_channels} channels at"
-        f" {results.spec.grid.n_lat} x {results.spec.grid.n_lon} points, judged on {n_init} initial times with"
-        f" {n_members} members. The deterministic forecast of {_words(channel)} beats climatology {useful}."
+        f"{network} on {results.spec.n_channels} channels at {results.spec.grid.n_lat} x {results.spec.grid.n_lon}"
+        f" points, judged on {n_init} initial times with {n_members} members. The {who} of {_words(channel)} beats"
+        f" climatology {_crossing(scores, channel, system)}."
     )
 
 
@@ -106,20 +107,29 @@ def _training(results: Results) -> Section:
 
 
 def _forecast(results: Results) -> Section:
-    forecast, (coastlines, orography) = results.forecast, _ground(results)
+    forecast, (coastlines, orography) = results.judged, _ground(results)
     channel = parse_channels([str(results.scores["channel"].values[0])])[0]
-    start = forecast.isel(init_time=forecast.sizes["init_time"] // 2)
+    middle = forecast.sizes["init_time"] // 2
+    start, init_time = forecast.isel(init_time=middle), forecast.indexes["init_time"][middle]
     figures = {}
     for lead in _present(forecast, _MAP_LEADS):
-        one = _field(start.sel(lead_time=lead), channel)
-        truth = _field(results.store.sel(time=one["valid_time"].values), channel)
-        name = f"{_words(str(channel))} after {lead / _DAY:g} days"
-        figures[f"Deterministic forecast of {name}, and what came"] = forecast_vs_truth(
-            one.isel(number=0), truth, coastlines=coastlines, orography=orography
+        members = _field(start.sel(lead_time=lead), channel)
+        truth = _field(results.store.sel(time=members["valid_time"].values), channel)
+        name = f"{_words(str(channel))} after {write_lead(lead)}"
+        who, one = _one_of(members)
+        figures[f"{who} of {name}, and what came"] = forecast_vs_truth(
+            one, truth, coastlines=coastlines, orography=orography
         )
-        if one.sizes["number"] > 1:
-            figures[f"What the ensemble says of {name}"] = spread(one, coastlines=coastlines, orography=orography)
-    return Section("A forecast", f"From {str(start['init_time'].values)[:16]} UTC.", figures)
+        if members.sizes["number"] > 1:
+            figures[f"What the ensemble says of {name}"] = spread(members, coastlines=coastlines, orography=orography)
+    return Section("A forecast", f"From {write_time(start['init_time'].values)}.", figures)
+
+
+def _one_of(members: xr.DataArray) -> tuple[str, xr.DataArray]:
+    """Return the control, or the mean where there is none, and what it is called."""
+    if 0 in members["number"].values:
+        return "Deterministic forecast", members.sel(number=0)
+    return "Ensemble mean", members.mean("number", keep_attrs=True)
 
 
 def _skill(results: Results) -> Section:
@@ -127,10 +137,22 @@ def _skill(results: Results) -> Section:
     metrics = [name for name in ("rmse", "acc", "crps_fair", "spread_skill") if name in scores]
     text = (
         "Bands are 95 % bootstrap intervals over initial times. Every error is averaged over the sphere with exact cell"
-        " areas and over initial times before the root is taken."
+        " areas and over initial times before the root is taken." + _left_out(results)
     )
     figures = {_METRICS[name]: skill(scores, name) for name in metrics}
     return Section("How good it is", text, figures, {"Root-mean-square error": skill_table(scores)})
+
+
+def _left_out(results: Results) -> str:
+    """Say which members are not judged."""
+    if not results.n_stopped:
+        return ""
+    stopped = np.setdiff1d(results.forecast["number"].values, results.judged["number"].values)
+    control = " Number 0, the deterministic forecast, is among them." if 0 in stopped else ""
+    return (
+        f"\n\n{results.n_stopped} of {results.forecast.sizes['number']} members stopped, their values being no longer"
+        f" plausible, and are left out of all scores: number {', '.join(map(str, stopped))}.{control}"
+    )
 
 
 _METRICS = {
@@ -142,6 +164,11 @@ _METRICS = {
 
 
 def _event(results: Results) -> Section:
+    if results.config.extremes is None:
+        text = (
+            "None is given: the configuration names no event. `extremes.channel=t850` would judge warm extremes there."
+        )
+        return Section("The verdict on extremes", text)
     judgement = results.verdict
     channel = str(judgement["channel"].values[0])
     event = f"{_words(channel)} above its local {100 * judgement.attrs['quantile']:g}th percentile"
@@ -161,9 +188,11 @@ def _skilful_days(brier_skill: xr.DataArray) -> str:
 
 
 def _account(results: Results) -> Section:
+    left_out = {"extremes"} if results.config.extremes is None else set()
     rows = [
         [phase, f"{entry['seconds']:.0f}", f"{entry['peak_memory_bytes'] / 2**20:.0f}"]
         for phase, entry in results.ledger.entries().items()
+        if phase not in left_out
     ]
     columns = ["phase", "seconds", "peak memory so far, MiB"]
     return Section("What it took", tables={"By phase": [columns, *rows]})
@@ -177,9 +206,10 @@ def _ground(results: Results) -> tuple[bool, xr.DataArray | None]:
     return False, None if orography is None else orography.load()
 
 
-def _present(forecast: xr.Dataset, wanted: tuple[str, ...]) -> list[np.timedelta64]:
-    leads = forecast["lead_time"].values
-    return [lead for lead in (parse_duration(text) for text in wanted) if lead in leads]
+def _present(dataset: xr.Dataset, wanted: tuple[str, ...]) -> list[np.timedelta64]:
+    """Return the wanted leads that there are, or the last where there is none of them."""
+    leads = dataset["lead_time"].values
+    return [lead for lead in map(parse_duration, wanted) if lead in leads] or [leads[-1]]
 
 
 def _field(dataset: xr.Dataset, channel: Channel) -> xr.DataArray:

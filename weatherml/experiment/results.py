@@ -11,11 +11,12 @@ from weatherml.data.climatology import Climatology
 from weatherml.data.finding import Finding
 from weatherml.data.statistics import Statistics
 from weatherml.data.store import open_store
+from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import initial_times
 from weatherml.experiment.ledger import Ledger
 from weatherml.experiment.phases import PHASES
-from weatherml.products import open_forecast
+from weatherml.products import open_forecast, without_stopped
 from weatherml.state import StateSpec, spec_of
 from weatherml.training import Run
 
@@ -75,6 +76,25 @@ class Results:
     def forecast(self) -> xr.Dataset:
         """The forecasts of the test period, lazy."""
         return open_forecast(self.path("forecast"))
+
+    @cached_property
+    def judged(self) -> xr.Dataset:
+        """The forecasts without the members that have stopped at any initial time.
+
+        Raises:
+            UserError: All members have stopped.
+        """
+        try:
+            return without_stopped(self.forecast)
+        except UserError as error:
+            raise UserError(
+                f"{self.path('forecast')}: {error}; train the model longer, or forecast a shorter forecast.lead_time"
+            ) from None
+
+    @property
+    def n_stopped(self) -> int:
+        """How many members are not judged, since guards have stopped them."""
+        return int(self.forecast.sizes["number"] - self.judged.sizes["number"])
 
     @property
     def scores(self) -> xr.Dataset:

@@ -46,7 +46,7 @@ class Experiment(Results):
         Raises:
             UserError: The data or the configuration do not allow it.
         """
-        for needed in PHASES[last].needs:
+        for needed in self._needs(last):
             self.run(needed)
         inputs = self.inputs(last)
         if not (self.ledger.is_done(last, inputs) and self.path(last).exists()):
@@ -59,3 +59,7 @@ class Experiment(Results):
         """Return a fingerprint of all that a phase depends on."""
         own = self.config.model_dump(mode="json", include=set(PHASES[phase].reads))
         return digest_of(phase, own, [self.inputs(needed) for needed in PHASES[phase].needs])
+
+    def _needs(self, phase: str) -> list[str]:
+        """Return the phases whose results a phase reads; where no event is named there is no verdict."""
+        return [name for name in PHASES[phase].needs if name != "extremes" or self.config.extremes is not None]

@@ -81,14 +81,16 @@ def forecast(results: Results, report: Report) -> None:
 def evaluate(results: Results, report: Report) -> None:
     """Score the forecasts and the baselines."""
     training = select(results.store, results.config.periods.training)
-    scores = judge_skill(results.forecast, results.store, training, results.climatology, report)
-    write_netcdf(results.path("evaluate"), scores)
+    scores = judge_skill(results.judged, results.store, training, results.climatology, report)
+    write_netcdf(results.path("evaluate"), scores.assign_attrs(n_stopped=results.n_stopped))
 
 
 def extremes(results: Results, report: Report) -> None:
     """Judge the forecasts of an event."""
     config = results.config
-    judgement = judge_event(results.forecast, results.store, config.extremes, config.periods.training, report)
+    if config.extremes is None:
+        raise UserError("extremes is left out, so no event is judged; name one: extremes.channel=t850")
+    judgement = judge_event(results.judged, results.store, config.extremes, config.periods.training, report)
     write_netcdf(results.path("extremes"), judgement)
 
 
@@ -97,7 +99,7 @@ def write_page(results: Results, report: Report) -> None:
     # Only this phase draws: an installation without the extra `plot` can do all others.
     from weatherml.experiment.report import write_experiment_report
 
-    write_experiment_report(results.path("report"), results)
+    write_experiment_report(results.path("report"), results, report)
 
 
 WORK: Mapping[str, Callable[[Results, Report], None]] = MappingProxyType(

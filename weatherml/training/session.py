@@ -42,7 +42,7 @@ class TrainingConfig(Config):
 
     stages: tuple[Stage, ...] = Field(min_length=1)
     batch_size: PositiveInt = 32
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     average_decay: float = Field(default=0.999, ge=0, lt=1)

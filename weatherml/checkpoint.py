@@ -15,6 +15,7 @@ import xarray as xr
 from flax import nnx
 from jax import Array
 
+from weatherml.checkpoint_folder import DESCRIPTION, FORMAT, read_description, sizes
 from weatherml.config import from_mapping
 from weatherml.data.climatology import Climatology
 from weatherml.data.forcings import Forcings
@@ -24,6 +25,7 @@ from weatherml.errors import UserError
 from weatherml.models import DiagnosticConfig, NetworkConfig, NoiseMaps, Step, diagnostics
 from weatherml.models import registry as models
 from weatherml.models.weights import Weights, weights_of, with_weights
+from weatherml.parallel import require_devices
 from weatherml.state import Channel, StateSpec, parse_channels
 from weatherml.storage.files import write_netcdf
 from weatherml.storage.folders import locate, replacing_folder
@@ -34,8 +36,6 @@ Prediction = Literal["tendency", "state"]
 Meaning = Prediction | Literal["diagnostic"]
 """What a model gives: a step of the state, in one of two ways, or other fields that follow from a state."""
 
-_FORMAT = 1
-_DESCRIPTION = "checkpoint.json"
 _PACKAGES = ("weatherml", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
@@ -95,7 +95,12 @@ class Checkpoint:
         seed: int,
         prediction: Meaning = "tendency",
     ) -> Self:
-        """Return a model with random weights."""
+        """Return a model with random weights.
+
+        Raises:
+            UserError: There is no device to compute on.
+        """
+        require_devices()
         untrained = cls(model, forcings, normalizer, {}, provenance, prediction)
         # Compiled as a whole: drawing array by array compiles a program for each.
         weights = jax.jit(lambda: weights_of(untrained._wrap(untrained._build_network(seed))))()
@@ -165,18 +170,20 @@ class Checkpoint:
             if self.forcings.dataset is not None:
                 write_netcdf(folder / "static.nc", self.forcings.dataset)
             _write_weights(folder / "weights.npz", self.weights)
-            description = self._describe() | {"files": _sizes(folder)}
-            (folder / _DESCRIPTION).write_text(json.dumps(description, indent=1))
+            description = self._describe() | {"files": sizes(folder)}
+            (folder / DESCRIPTION).write_text(json.dumps(description, indent=1))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote.
 
         Raises:
-            UserError: `path` is not a checkpoint, is incomplete, or was written by a later version.
+            UserError: `path` is not a checkpoint, is incomplete, or was written by a later version; or there is no
+                device to compute on.
         """
         path = locate(Path(path))
-        description = _read_description(path)
+        require_devices()
+        description = read_description(path)
         statistics = Statistics.load(path / "statistics.nc")
         climatology = _load_if_present(path / "climatology.nc", Climatology.load)
         static = _load_if_present(path / "static.nc", partial(xr.load_dataset, engine="netcdf4"))
@@ -192,10 +199,11 @@ class Checkpoint:
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "format": _FORMAT,
+            "format": FORMAT,
             "model": self.model.model_dump(mode="json"),
             "forcings": self.forcings.names,
             "prediction": self.prediction,
+            "outputs": [str(channel) for channel in self.outputs],
             "provenance": asdict(self.provenance),
         }
 
@@ -243,33 +251,8 @@ def _require_fitting(weights: Weights, expected: Weights) -> None:
 
 def _require_replaceable(path: Path) -> None:
     """Require that nothing but a checkpoint is at a path."""
-    if path.exists() and not (path / _DESCRIPTION).exists():
+    if path.exists() and not (path / DESCRIPTION).exists():
         raise UserError(f"{path} exists and is not a checkpoint; choose another path")
-
-
-def _sizes(directory: Path) -> dict[str, int]:
-    return {str(f.relative_to(directory)): f.stat().st_size for f in sorted(directory.rglob("*")) if f.is_file()}
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        description: dict[str, Any] = json.loads((path / _DESCRIPTION).read_text())
-        saved_format, files = description["format"], description["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(
-            f"{path} is not a checkpoint: it has no whole {_DESCRIPTION}; pass a directory that training wrote"
-        ) from None
-    if saved_format != _FORMAT:
-        raise UserError(
-            f"checkpoint {path} has format {saved_format}, not {_FORMAT}; install the weatherml that wrote it"
-        )
-    found = _sizes(path)
-    for name, size in files.items():
-        if found.get(name) != size:
-            raise UserError(
-                f"checkpoint {path} is incomplete: {name} has {found.get(name, 0)} of {size} bytes; copy it again"
-            )
-    return description
 
 
 def _load_if_present(path: Path, load: Callable[[Path], T]) -> T | None:

@@ -15,9 +15,29 @@ BATCH = "batch"
 """The mesh axis over which samples are spread."""
 
 
+def require_devices() -> None:
+    """Require that there is a device to compute on.
+
+    Raises:
+        UserError: There is none of the kind that JAX_PLATFORMS names.
+    """
+    local_devices()
+
+
 def local_devices() -> list[jax.Device]:
-    """Return the devices of this process."""
-    devices: list[jax.Device] = jax.local_devices()
+    """Return the devices of this process.
+
+    Raises:
+        UserError: There is none of the kind that JAX_PLATFORMS names.
+    """
+    try:
+        devices: list[jax.Device] = jax.local_devices()
+    except (AssertionError, RuntimeError):  # the former where JAX was installed without a plugin for the platform
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        raise UserError(
+            f"JAX finds no device for JAX_PLATFORMS={asked} on this machine; unset it to take what there is, set it to"
+            " cpu, or install JAX for the device (pip install 'weatherml[cuda13]')"
+        ) from None
     return devices
 
 
@@ -34,7 +54,12 @@ def device_room(device: jax.Device) -> int:
 
 
 def data_mesh() -> Mesh:
-    """Return the mesh of every device in one row, for data parallelism: samples are spread, weights are everywhere."""
+    """Return the mesh of every device in one row, for data parallelism: samples are spread, weights are everywhere.
+
+    Raises:
+        UserError: There is no device to compute on.
+    """
+    require_devices()
     return Mesh(np.asarray(jax.devices()), (BATCH,))
 
 

@@ -11,6 +11,7 @@ import typer.core
 from weatherml.cli.calibration import calibrate
 from weatherml.cli.conversion import convert
 from weatherml.cli.forecasting import forecast
+from weatherml.cli.weights import export, imports
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
@@ -47,21 +48,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-imports = typer.Typer(
-    help="Turn published weights into a checkpoint: a licence and a fingerprint of the file travel with it.\n\n"
-    "Example: `weatherml import pangu pangu_weather_24.onnx -o pangu24`",
-    no_args_is_help=True,
-)
-app.add_typer(imports, name="import")
-
 Settings = Annotated[
     list[str] | None,
     typer.Argument(metavar="[CONFIG] [KEY.PATH=VALUE]...", help="A YAML file, and values that win over it."),
 ]
-Weights = Annotated[Path, typer.Argument(help="The published file.")]
-NewCheckpoint = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write.")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")]
-Overwrite = Annotated[bool, typer.Option(help="Replace what is at the output.")]
 DropStopped = Annotated[bool, typer.Option("--drop-stopped", help="Leave out the members that guards have stopped.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -129,89 +120,8 @@ app.command()(calibrate)
 app.command()(convert)
 
 
-@imports.command("fourcastnet")
-def import_fourcastnet(
-    weights: Weights,
-    output: NewCheckpoint,
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="What weights do not show, such as sparsity_threshold=0.01."),
-    ] = None,
-    means: Annotated[Path | None, typer.Option(help="global_means.npy, published beside the weights.")] = None,
-    stds: Annotated[Path | None, typer.Option(help="global_stds.npy, published beside the weights.")] = None,
-    channels: Annotated[str | None, typer.Option(help="Channels of unpublished weights: t2m,z500,...")] = None,
-    grid: Annotated[str | None, typer.Option(help="ROWSxCOLUMNS, where the grid is not twice as wide as high.")] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Import a FourCastNet, or its precipitation diagnostic, from a file of PyTorch.
-
-    Example: `weatherml import fourcastnet backbone.ckpt --means global_means.npy --stds global_stds.npy -o fourcastnet`
-    """
-    from weatherml.cli.paths import require_new
-    from weatherml.cli.tables import print_description
-    from weatherml.pretrained import import_fourcastnet
-
-    names = None if channels is None else channels.split(",")
-    require_new(output, overwrite)
-    imported = import_fourcastnet(weights, means, stds, names, _rows_and_columns(grid), settings or [])
-    imported.checkpoint.save(output)
-    print_description(imported.report, as_json=False)
-    print(output)
-
-
-@imports.command("pangu")
-def import_pangu(
-    weights: Weights,
-    output: NewCheckpoint,
-    step: Annotated[
-        str | None, typer.Option(help="Time step, such as 24h, where the file's name does not say it.")
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Import a Pangu-Weather from an ONNX file.
-
-    Example: `weatherml import pangu pangu_weather_24.onnx -o pangu24`
-    """
-    from weatherml.cli.paths import require_new
-    from weatherml.cli.tables import print_description
-    from weatherml.durations import parse_duration
-    from weatherml.pretrained import import_pangu
-
-    require_new(output, overwrite)
-    imported = import_pangu(weights, None if step is None else parse_duration(step))
-    imported.checkpoint.save(output)
-    print_description(imported.report, as_json=False)
-    print(output)
-
-
-def _rows_and_columns(grid: str | None) -> tuple[int, int] | None:
-    """Read `721x1440`."""
-    if grid is None:
-        return None
-    rows, cross, columns = grid.partition("x")
-    if not (rows.isdecimal() and cross and columns.isdecimal()):
-        raise UserError(f"--grid {grid!r} must read ROWSxCOLUMNS, for example 720x1440")
-    return int(rows), int(columns)
-
-
-@app.command()
-def export(
-    checkpoint: Annotated[Path, typer.Argument(help="What training or import wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
-    format_name: Annotated[str, typer.Option("--format", help="onnx or stablehlo.")] = "onnx",
-    overwrite: Overwrite = False,
-) -> None:
-    """Write one step of a model to a file that runs without weatherml, and check that it gives the same.
-
-    Example: `weatherml export runs/demo/training/checkpoints/best --format onnx -o step.onnx`
-    """
-    from weatherml.checkpoint import Checkpoint
-    from weatherml.cli.paths import require_new
-    from weatherml.export import export_step
-
-    require_new(output, overwrite)
-    worst = export_step(Checkpoint.load(checkpoint), output, format_name)
-    print(f"{output}: differs from weatherml by at most {worst.error:.1g} standard deviations ({worst.channel})")
+app.add_typer(imports, name="import")
+app.command()(export)
 
 
 @app.command()
@@ -227,7 +137,7 @@ def evaluate(
 
     Example: `weatherml evaluate runs/demo/forecast.zarr runs/demo/data.zarr --metric rmse --metric crps_fair`
     """
-    from weatherml.cli.paths import normal_of
+    from weatherml.cli.fields import normal_of
     from weatherml.cli.tables import print_scores
     from weatherml.data.files import open_files
     from weatherml.evaluation import evaluate
@@ -287,7 +197,7 @@ def plot(
     Example: `weatherml plot runs/demo/forecast.zarr --channel z500 --lead 5d --no-coastlines -o z500.png`
     """
     from weatherml import plot as draw
-    from weatherml.cli.paths import open_field, save_figure
+    from weatherml.cli.fields import open_field, save_figure
 
     field = open_field(path, channel, time, lead, drop_stopped)
     if field.sizes.get("number", 1) > 1:

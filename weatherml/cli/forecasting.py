@@ -85,7 +85,7 @@ def forecast(
     Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
     --lead 10d --set members=20 --set perturbation=spherical -o forecast.zarr`
     """
-    from weatherml.cli.paths import require_same_forecast
+    from weatherml.cli.outputs import require_same_forecast
     from weatherml.cli.progress import bar
     from weatherml.cli.tables import print_itinerary
     from weatherml.config import apply_overrides, from_mapping
@@ -129,7 +129,7 @@ def _tell(output: Path, share: str, is_whole: bool) -> None:
 
 def _require_place(output: Path, destination: "Destination", resume: bool) -> None:
     """Require that a forecast can go to `output`, before analyses are opened."""
-    from weatherml.cli.paths import require_begun
+    from weatherml.cli.outputs import require_begun
     from weatherml.forecast.occupied import require_free
     from weatherml.forecast.workdir import WHOLE
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,9 @@ from weatherml.cli.progress import console
 from weatherml.data.finding import Finding
 from weatherml.data.statistics import Statistics
 from weatherml.durations import format_duration
-from weatherml.forecast.plan.lead_plan import Itinerary
+
+if TYPE_CHECKING:
+    from weatherml.forecast.plan.lead_plan import Itinerary
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _DAY = np.timedelta64(1, "D")
@@ -82,7 +84,7 @@ def print_scores(scores: xr.Dataset, as_json: bool) -> None:
         _out.print(table)
 
 
-def print_itinerary(itinerary: Itinerary) -> None:
+def print_itinerary(itinerary: "Itinerary") -> None:
     """Print how often each model is called, how much must be kept, and what starts from what."""
     plan, unit = itinerary.plan, itinerary.unit
     longest = max(plan.depths[lead] for lead in plan.leads)
@@ -97,12 +99,12 @@ def print_itinerary(itinerary: Itinerary) -> None:
     _out.print(_tree(itinerary))
 
 
-def _network_of(itinerary: Itinerary, step: int) -> str:
+def _network_of(itinerary: "Itinerary", step: int) -> str:
     model = next(model for model in itinerary.models if model.time_step == step * itinerary.unit)
     return str(model.provenance.config.get("model", {}).get("name", ""))
 
 
-def _tree(itinerary: Itinerary) -> Tree:
+def _tree(itinerary: "Itinerary") -> Tree:
     """Draw the first states of a plan: what is wanted in bold."""
     plan, root = itinerary.plan, Tree("analysis")
     branches = {0: root}

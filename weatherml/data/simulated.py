@@ -226,7 +226,9 @@ class SimulatedSource:
     def _planet(self) -> "Planet":
         # jax and the dynamical core take seconds to import; configuring and describing the source needs neither.
         from weatherml.data.planet import Planet
+        from weatherml.parallel import require_devices
 
+        require_devices()
         c = self.config
         return Planet(c.truncation, c.n_levels, c.levels, c.mountain_height, c.time_step_hours)
 

@@ -7,11 +7,12 @@ import cftime
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weatherml.errors import UserError
-from weatherml.times import Period, parse_period, parse_span, parse_time, to_date, write_period, write_time
+from weatherml.times import Period, parse_period, parse_span, parse_time, parse_times, to_date, write_period, write_time
 
 NOON = np.datetime64("2005-01-09T12", "ns")
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -168,6 +169,43 @@ def test_what_is_no_time_is_refused_in_words(value, problem):
 def test_a_long_value_is_shortened():
     with pytest.raises(UserError, match=r"^time 'x{40}\.\.\.' is no"):
         parse_time("x" * 1000)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["2005-01-09T12", 20050110, date(2005, 1, 11)],
+        (np.datetime64("2005-01-09T12"), np.datetime64("2005-01-10", "ns"), "20050111"),
+        np.array(["2005-01-09T12", "2005-01-10", "2005-01-11"]),
+        np.array(["2005-01-09T12", "2005-01-10", "2005-01-11"], "datetime64[s]"),
+        np.array([2005010912, 20050110, 20050111]),
+        pd.DatetimeIndex(["2005-01-09T13", "2005-01-10T01", "2005-01-11T01"], tz="Europe/Berlin"),
+        pd.Series([pd.Timestamp("2005-01-09T12"), pd.Timestamp("2005-01-10"), pd.Timestamp("2005-01-11")]),
+        [xr.DataArray(np.datetime64("2005-01-09T12", "ns")), pd.Timestamp("2005-01-10"), datetime(2005, 1, 11)],
+    ],
+)
+def test_many_times_are_read_one_by_one(values):
+    times = parse_times(values)
+    assert times.dtype == "datetime64[ns]"
+    assert np.datetime_as_string(times, "h").tolist() == ["2005-01-09T12", "2005-01-10T00", "2005-01-11T00"]
+
+
+def test_times_keep_their_shape():
+    assert parse_times(20050109).shape == ()
+    assert parse_times([]).shape == (0,)
+    assert parse_times(np.array([["2005", "2006"]])).shape == parse_times([["2005", 2006]]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("values", [np.array(["2005", "1500"], "M8[D]"), ["2005", "1500"], np.array([2005, 1500])])
+def test_one_of_many_times_that_cannot_be_told_is_named(values):
+    with pytest.raises(UserError, match=r"valid_time '1500.*' lies outside the years 1678 to 2261"):
+        parse_times(values, "valid_time")
+
+
+@pytest.mark.parametrize("values", [[0], np.arange(3), np.array([1.1e18]), [None], {}, b"2005"])
+def test_numbers_are_never_nanoseconds(values):
+    with pytest.raises(UserError, match="is no ISO 8601 time"):
+        parse_times(values)
 
 
 @pytest.mark.parametrize("period", [(20120201, 20120303), ["2012-02-01", "2012-03-03"], (date(2012, 2, 1), "20120303")])

@@ -79,6 +79,27 @@ def parse_span(value: TimeLike, name: str = "time") -> Span:
     return _cover(moment)
 
 
+def parse_times(values: Any, name: str = "time") -> np.ndarray:
+    """Read times, `datetime64[ns]`, UTC, of the shape of `values`.
+
+    Args:
+        values: One, or a sequence or array of them; each as `parse_time` takes it.
+        name: What they are, for messages.
+
+    Raises:
+        UserError: As `parse_time`.
+    """
+    if isinstance(values, list | tuple):  # one by one: numpy makes one unit, or integers, of a mixture
+        return np.array([parse_times(value, name) for value in values], "datetime64[ns]")
+    array = np.asarray(values)
+    if array.dtype.kind != "M":
+        parsed = [parse_time(value, name) for value in array.flat]
+        return np.array(parsed, "datetime64[ns]").reshape(array.shape)
+    if array.dtype != "datetime64[ns]" and array.size:
+        parse_time(array.min(), name), parse_time(array.max(), name)  # refuse what would wrap round
+    return array.astype("datetime64[ns]", copy=False)
+
+
 def parse_period(period: Period, name: str = "period") -> Span:
     """Read the first and the last nanosecond of a period.
 

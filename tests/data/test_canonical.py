@@ -1,5 +1,8 @@
 """Whatever a file calls and orders, the same dataset comes out."""
 
+from datetime import timedelta
+
+import cftime
 import numpy as np
 import pytest
 import source_layouts as layouts
@@ -208,6 +211,35 @@ def test_what_cannot_be_read_is_one_clear_line(spoil, message):
     with pytest.raises(UserError, match=message) as caught:
         canonicalise(spoil(layouts.raw(SMALL)), "x.nc")
     assert "x.nc" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        (
+            [np.datetime64(f"1500-01-0{day}", "s") for day in (1, 2, 3)],
+            "x.nc: time '1500-01-01.*' lies outside the years",
+        ),
+        (
+            [cftime.DatetimeGregorian(2500, 1, day) for day in (1, 2, 3)],
+            "x.nc: time '2500-01-01.*' lies outside the years",
+        ),
+        (
+            [cftime.Datetime360Day(2001, 2, day) for day in (28, 29, 30)],
+            "x.nc: time '2001-02-28.*' has the calendar '360_day'",
+        ),
+    ],
+)
+def test_times_that_cannot_be_told_are_named(times, message):
+    with pytest.raises(UserError, match=message):
+        canonicalise(layouts.raw(SMALL).assign_coords(time=times), "x.nc")
+
+
+def test_times_of_cftime_in_the_standard_calendar_are_read():
+    first = SMALL["time"].values[0].astype("datetime64[s]").item()
+    times = [cftime.DatetimeGregorian(*(first + day * timedelta(days=1)).timetuple()[:6]) for day in range(3)]
+    found = canonicalise(layouts.raw(SMALL).assign_coords(time=times), "x.nc")["time"].values
+    np.testing.assert_array_equal(found, SMALL["time"].values[0] + np.arange(3) * np.timedelta64(1, "D"))
 
 
 def test_curvilinear_grids_are_refused():

@@ -36,6 +36,15 @@ def test_the_fit_is_that_of_least_squares(n_annual, n_diurnal, n_times, step):
     np.testing.assert_allclose(fitted.array_at(times).reshape(len(times), -1), expected, atol=2e-6)
 
 
+def test_times_are_read_as_people_write_them():
+    dataset = analyses(times=60)
+    fitted = Climatology.fit(dataset, spec_of(dataset), (20010101, 2001), 1, 1)
+    assert fitted.period == ("2001-01-01", "2001")
+    xr.testing.assert_identical(fitted.at([2021070306]), fitted.at(np.array(["2021-07-03T06"], "datetime64[ns]")))
+    with pytest.raises(UserError, match="time '1500' lies outside the years"):
+        fitted.at(["1500"])
+
+
 def test_blocks_and_groups_of_channels_change_nothing(monkeypatch):
     dataset = analyses(times=60)
     spec = spec_of(dataset)

@@ -15,6 +15,15 @@ def moments(*texts):
     return np.array(texts, "datetime64[ns]")
 
 
+def test_times_are_read_as_people_write_them():
+    forcings = Forcings(("season", "insolation"), GRID, HOUR)
+    np.testing.assert_array_equal(
+        forcings.at([2021070306, "2021-07-03T08+02:00"])[1], forcings.at(moments("2021-07-03T06"))[0]
+    )
+    with pytest.raises(UserError, match="time '12' is no ISO 8601 time"):
+        forcings.at([12])
+
+
 def test_the_declination_is_that_of_the_almanac():
     """Equinoxes and solstices of 2020 (UTC)."""
     times = moments("2020-03-20T03:50", "2020-06-20T21:44", "2020-09-22T13:31", "2020-12-21T10:02")

@@ -29,6 +29,13 @@ def test_persistence_is_the_analysis_of_the_init_time_at_every_lead(truth):
         )
 
 
+def test_init_times_are_read_as_people_write_them(truth, climatology):
+    for build, source in ((baselines.persistence, truth), (baselines.climatology, climatology)):
+        written = build(source, ["2001-01-01T08:00+02:00", 20010103], LEADS)
+        np.testing.assert_array_equal(written["geopotential"], build(source, INITS, LEADS)["geopotential"])
+        assert (written["init_time"] == INITS).all()
+
+
 def test_persistence_holds_each_analysis_once(truth):
     assert baselines.persistence(truth, INITS, LEADS)["geopotential"].values.strides[1] == 0
 

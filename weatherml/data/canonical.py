@@ -10,6 +10,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import LEADING, with_metadata
+from weatherml.times import parse_times
 from weatherml.variables import VARIABLES, find
 
 LAYOUT = "weatherml_source_layout"
@@ -261,10 +262,11 @@ def _place_times(dataset: xr.Dataset, origin: str) -> xr.Dataset:
         dataset = dataset.assign({name: field.drop_vars("time")})
     if "time" not in dataset.coords or set(dataset.data_vars) <= set(STATIC):
         return dataset.drop_vars("time", errors="ignore")
-    if not np.issubdtype(dataset["time"].dtype, np.datetime64):
+    if dataset["time"].dtype.kind not in "MO":  # O: what cftime reads, of another calendar or of years far away
         held = f"{origin}: time holds {dataset['time'].dtype} values, not dates"
         raise UserError(f"{held}; it needs units such as 'hours since 1900-01-01' and a standard calendar")
-    dataset = dataset.assign_coords(time=dataset["time"].astype("datetime64[ns]"))
+    times = parse_times(dataset["time"].values, f"{origin}: time")
+    dataset = dataset.assign_coords(time=(dataset["time"].dims, times, dataset["time"].attrs))
     if "time" not in dataset.dims:
         dataset = dataset.assign({v: f.expand_dims("time") for v, f in dataset.data_vars.items() if v not in STATIC})
     return _ascending(dataset, "time", "times were out of order")

@@ -14,7 +14,7 @@ from weatherml.data.period import select, time_step_of
 from weatherml.errors import UserError
 from weatherml.state import StateSpec, to_dataset
 from weatherml.storage.files import write_netcdf
-from weatherml.times import Period, write_period
+from weatherml.times import Period, parse_times, write_period
 
 _DAY = np.timedelta64(1, "D") / np.timedelta64(1, "ns")
 _DAYS_A_YEAR = 365.2425
@@ -72,11 +72,11 @@ class Climatology:
 
     def terms_at(self, times: np.ndarray) -> np.ndarray:
         """Return what the coefficients are multiplied with, float32 `[*times, term]`, at `datetime64` times."""
-        return _basis(np.asarray(times), self.n_annual, self.n_diurnal).astype(np.float32)
+        return _basis(parse_times(times), self.n_annual, self.n_diurnal).astype(np.float32)
 
     def at(self, times: np.ndarray) -> xr.Dataset:
         """Return the climatology at `times` [time] as a canonical dataset."""
-        times = np.asarray(times, "datetime64[ns]")
+        times = parse_times(times)
         return to_dataset(self.array_at(times), self.spec, {"time": times})
 
     def save(self, path: str | Path) -> None:

@@ -23,6 +23,7 @@ from weatherml.data.store import open_store
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
+from weatherml.times import parse_times
 from weatherml.variables import find
 
 FORMAT = "weatherml_source_format"
@@ -114,6 +115,7 @@ class FileSource:
         Raises:
             UserError: A variable or a time is not there.
         """
+        times = parse_times(times)
         absent = np.setdiff1d(times, self.times())
         if absent.size:
             raise UserError(f"the files have no time {absent[0]}; they have {self.times()[0]} .. {self.times()[-1]}")

@@ -11,6 +11,7 @@ from weatherml.data.climatology import year_angle
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import Registry
+from weatherml.times import parse_times
 
 _GRAVITY = 9.80665  # m s-2, standard
 _DAY = np.timedelta64(24, "h")
@@ -45,7 +46,7 @@ class Forcings:
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Return float32 `[time, forcing, lat, lon]` for `datetime64` times `[time]`."""
-        times = np.asarray(times, "datetime64[ns]")
+        times = parse_times(times)
         maps = [np.zeros((len(times), 0, *self.grid.shape), np.float32)]
         for name in self.names:
             field = FORCINGS[name](self, times)

@@ -8,6 +8,7 @@ from weatherml.data.climatology import Climatology
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.state import StateSpec
+from weatherml.times import parse_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,5 +71,5 @@ class Normalizer:
         if self.climatology is None:
             return self.statistics.mean[:, None, None]
         # The members of an ensemble share their times: each is evaluated once.
-        unique, index = np.unique(np.asarray(times, "datetime64[ns]"), return_inverse=True)
+        unique, index = np.unique(parse_times(times), return_inverse=True)
         return self.climatology.array_at(unique)[index.reshape(np.shape(times))]

@@ -21,7 +21,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import with_metadata
 from weatherml.storage.files import write_bytes
-from weatherml.times import LAST_DAY, DateText, parse_time
+from weatherml.times import DateText, LAST_DAY, parse_time, parse_times
 from weatherml.variables import LEVEL_SETS, VARIABLES
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ class SimulatedSource:
         Raises:
             UserError: A variable or a time is not of this planet.
         """
-        steps = self._steps(np.asarray(times, "datetime64[ns]"))
+        times = parse_times(times)
+        steps = self._steps(times)
         self._require(variables)
         segments, offsets = np.divmod(steps, _SEGMENT)
         fields = {name: self._allocate(name, len(steps)) for name in variables if name != _GROUND}
@@ -177,7 +178,7 @@ class SimulatedSource:
 
     def _dataset(self, fields: dict[str, npt.NDArray[np.float32]], times: npt.NDArray[np.datetime64]) -> xr.Dataset:
         coords = {
-            "time": np.asarray(times, "datetime64[ns]"),
+            "time": times,
             "level": np.asarray(self.levels, np.int32),
             "latitude": np.asarray(self.grid.latitude),
             "longitude": np.asarray(self.grid.longitude),

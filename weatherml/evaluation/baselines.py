@@ -11,6 +11,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.matching import as_slice, time_index
 from weatherml.state import spec_of, with_metadata
+from weatherml.times import parse_times
 
 
 def persistence(truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
@@ -27,7 +28,9 @@ def persistence(truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarra
     Raises:
         UserError: The truth lacks an init time.
     """
-    start = truth.isel(time=time_index(truth, np.asarray(init_times), "the truth")).rename(time="init_time")
+    start = truth.isel(time=time_index(truth, parse_times(init_times, "init_time"), "the truth")).rename(
+        time="init_time"
+    )
     return with_metadata(start.expand_dims(lead_time=lead_times, axis=1))
 
 
@@ -107,7 +110,8 @@ def fit_damping(truth: xr.Dataset, climatology: xr.Dataset, lead_times: np.ndarr
 
 
 def _at_valid_times(dataset: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
-    index = time_index(dataset, np.asarray(init_times)[:, None] + lead_times, "the climatology")
+    init_times = parse_times(init_times, "init_time")
+    index = time_index(dataset, init_times[:, None] + lead_times, "the climatology")
     chosen = dataset.isel(time=xr.DataArray(index, dims=("init_time", "lead_time"))).drop_vars("time")
     return chosen.assign_coords(init_time=init_times, lead_time=lead_times)
 

@@ -1,13 +1,11 @@
 """Initial times, as people write them."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.times import LAST_DAY, TimeLike, parse_span, parse_time
+from weatherml.times import LAST_DAY, TimeLike, parse_span, parse_times
 
 InitTimes = TimeLike | Sequence[TimeLike] | np.ndarray
 """One or more initial times."""
@@ -19,10 +17,10 @@ def to_init_times(init_time: InitTimes) -> np.ndarray:
     Raises:
         UserError: There is none, one is no time, or one is given twice.
     """
-    given = [parse_time(time, "init_time") for time in _each(init_time)]
-    if not given:
+    given = np.atleast_1d(parse_times(init_time, "init_time"))
+    if not given.size:
         raise UserError("init_time is empty; pass at least one time")
-    times, counts = np.unique(np.array(given), return_counts=True)
+    times, counts = np.unique(given, return_counts=True)
     if (counts > 1).any():
         raise UserError(f"init_time {times[counts > 1][0]:.16} is given twice; pass each time once")
     return times
@@ -40,11 +38,3 @@ def require_valid_times(init_times: np.ndarray, lead_times: np.ndarray) -> None:
         raise UserError(
             f"a lead_time of {days}d from {init_times[-1]:.16} ends after the year {LAST_DAY.year}; pass a shorter one"
         )
-
-
-def _each(init_time: Any) -> list[Any]:
-    """Return the times one by one; numpy would make integers of mixed units."""
-    if isinstance(init_time, xr.DataArray | np.ndarray):
-        return list(np.asarray(init_time).ravel())
-    is_many = isinstance(init_time, Iterable) and not isinstance(init_time, str)
-    return list(init_time) if is_many else [init_time]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from weatherml.durations import DurationLike, parse_duration
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models.published_pangu import compact_bias, load_published_pangu
@@ -35,7 +36,7 @@ _PUBLISHED = re.compile(r"pangu_weather_(1|3|6|24)\.onnx")
 _STATISTICS = ("upper_mean", "upper_std", "surface_mean", "surface_std")
 
 
-def import_pangu(path: str | Path, time_step: np.timedelta64 | None = None) -> Imported:
+def import_pangu(path: str | Path, time_step: DurationLike | None = None) -> Imported:
     """Import a network.
 
     Args:
@@ -46,7 +47,7 @@ def import_pangu(path: str | Path, time_step: np.timedelta64 | None = None) -> I
         UserError: The file is missing, damaged or something else, or its time step is not known.
     """
     path = Path(path)
-    time_step = time_step or _step_in_name(path)
+    step = _step_in_name(path) if time_step is None else parse_duration(time_step)
     found = open_onnx(path)
     sizes = sizes_of(path, found)
     spec = _spec(path, sizes)
@@ -56,7 +57,7 @@ def import_pangu(path: str | Path, time_step: np.timedelta64 | None = None) -> I
     weights = read_weights(stored, sizes.config.window)
     is_expanded = any(name.endswith(_BIAS) for name in weights)
     model = sizes.config.model_copy(update={"expanded_bias": is_expanded})
-    normalizer = normalizer_of(spec, mean, std, time_step, PERIOD)
+    normalizer = normalizer_of(spec, mean, std, step, PERIOD)
     load = partial(load_published_pangu, weights=weights)
     checkpoint = fill(model, normalizer, provenance_of(model, LICENCE, weights=path), load)
     bias = _EXPANDED if is_expanded else _COMPACT

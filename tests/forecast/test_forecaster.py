@@ -1,6 +1,7 @@
 """Forecasts in physical units: what the numbers are, where they come from, and what is refused."""
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_cells_without_data_stay_without(forecaster, analysis):
 
 def test_every_keeps_every_nth_lead(forecaster, analysis):
     every_step = forecaster.forecast(analysis, TIMES[0], "48h")
-    every_other = forecaster.forecast(analysis, TIMES[0], "48h", every="12h")
+    every_other = forecaster.forecast(analysis, TIMES[0], timedelta(days=2), every=np.timedelta64(12, "h"))
     np.testing.assert_allclose(
         to_array(every_other, SPEC), to_array(every_step.isel(lead_time=slice(1, None, 2)), SPEC), rtol=1e-5
     )

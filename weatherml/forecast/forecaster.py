@@ -14,6 +14,7 @@ from flax import nnx
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
 from weatherml.data.normalization import Normalizer
+from weatherml.durations import DurationLike
 from weatherml.errors import UserError
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecasting import Forecasting
@@ -102,8 +103,8 @@ class Forecaster(Forecasting):
         self,
         analysis: xr.Dataset,
         init_time: InitTimes,
-        lead_time: str = "10d",
-        every: str | None = None,
+        lead_time: DurationLike = "10d",
+        every: DurationLike | None = None,
         output: str | Path | None = None,
     ) -> xr.Dataset:
         """Make a deterministic forecast from each initial time.
@@ -111,20 +112,21 @@ class Forecaster(Forecasting):
         Args:
             analysis: Canonical analyses that hold the initial times.
             init_time: One or more.
-            lead_time: The longest lead, such as `10d` or `36h`.
+            lead_time: The longest lead, such as `10d`, `36h` or a `timedelta`.
             every: Spacing of the leads that are kept; the shortest step when None.
             output: A zarr store to write to and open; the forecast is held in memory when None.
 
         Raises:
             UserError: As `run`.
         """
-        return self.run(analysis, init_time, ForecastConfig(lead_time=lead_time, every=every), output)
+        asked = {"lead_time": lead_time, "every": every}
+        return self.run(analysis, init_time, from_mapping(ForecastConfig, asked, "forecast"), output)
 
     def ensemble(
         self,
         analysis: xr.Dataset,
         init_time: InitTimes,
-        lead_time: str = "10d",
+        lead_time: DurationLike = "10d",
         members: int = 20,
         perturbation: str | PerturbationConfig = "spherical",
         seed: int = 0,
@@ -135,7 +137,7 @@ class Forecaster(Forecasting):
         Args:
             analysis: Canonical analyses that hold the initial times.
             init_time: One or more.
-            lead_time: The longest lead, such as `10d` or `36h`.
+            lead_time: The longest lead, such as `10d`, `36h` or a `timedelta`.
             members: Number 0, the unperturbed control, and `members - 1` perturbed ones.
             perturbation: By name, or with its parameters.
             seed: Of the perturbations.

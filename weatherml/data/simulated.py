@@ -21,7 +21,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import with_metadata
 from weatherml.storage.files import write_bytes
-from weatherml.times import DateText, LAST_DAY, parse_time, parse_times
+from weatherml.times import LAST_DAY, DateText, parse_time, parse_times
 from weatherml.variables import LEVEL_SETS, VARIABLES
 
 if TYPE_CHECKING:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from weatherml.forecast import Forecaster as Forecaster
     from weatherml.grid import LatLonGrid as LatLonGrid
     from weatherml.products import open_forecast as open_forecast
+    from weatherml.products import read_forecast as read_forecast
     from weatherml.state import StateSpec as StateSpec
     from weatherml.training import train as train
 
@@ -52,6 +53,7 @@ _HOMES = {
     "open_files": "data.files",
     "open_forecast": "products",
     "open_store": "data.store",
+    "read_forecast": "products",
     "train": "training",
     "verdict": "extremes",
 }

@@ -214,7 +214,7 @@ class Matched:
             raise UserError(
                 f"{owner} of {self.channels[channel]} valid at {_text(times[wrong][0])} is not finite where the truth "
                 f"is at {_text(self._valid_times[0, 0])}, or the reverse; leave that time or channel out, or mend it"
-                + ("; weatherml.forecast.without_stopped (--drop-stopped) drops members that stopped" * is_forecast)
+                + ("; weatherml.products.without_stopped (--drop-stopped) drops members that stopped" * is_forecast)
             )
 
 

@@ -7,7 +7,7 @@ import typer
 
 
 def convert(
-    forecast: Annotated[Path, typer.Argument(help="A forecast store, of members or of statistics.")],
+    forecast: Annotated[Path, typer.Argument(help="A forecast of members or of statistics, in any of these formats.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="What to write: .nc, .grib2 or .zarr.")],
     layout: Annotated[str, typer.Option(help="canonical, or weatherbench2 for .zarr.")] = "canonical",
     channels: Annotated[
@@ -26,13 +26,13 @@ def convert(
     Example: `weatherml convert forecast.zarr --channels t2m --region 72,-25,34,45 -o europe.nc`
     """
     from weatherml.products.convert import convert, select
+    from weatherml.products.reading import read_forecast
     from weatherml.products.selection import Region
     from weatherml.products.stations import Stations
-    from weatherml.products.store import open_forecast
     from weatherml.state import Channel
 
     part = select(
-        open_forecast(forecast),
+        read_forecast(forecast),
         None if channels is None else [name.strip() for names in channels for name in names.split(",")],
         None if region is None else Region.parse(region),
         None if stations is None else Stations.read(stations),

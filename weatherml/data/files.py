@@ -207,19 +207,28 @@ def _matches(path: Path) -> list[Path]:
     return list(map(Path, found))
 
 
-def _open(path: Path) -> tuple[str, list[xr.Dataset]]:
-    """Return the format of a file, by its first bytes and not its name, and its raw lazy datasets."""
+def format_of(path: Path) -> str:
+    """Return the format of a file, by its first bytes and not its name: zarr, GRIB, NetCDF-4 or NetCDF classic.
+
+    Raises:
+        UserError: It cannot be read, or is of none of these.
+    """
     if path.is_dir():
-        return "zarr", [_open_zarr(path)]
+        return "zarr"
     head = _head(path)
-    if head.startswith(b"GRIB"):
-        return "GRIB", open_grib(path, _CHUNKS)
-    if head.startswith(_HDF5):
-        return "NetCDF-4", [_open_netcdf(path)]
-    if head.startswith(_CLASSIC):
-        _require_whole_classic(path)
-        return "NetCDF classic", [_open_netcdf(path)]
-    raise UserError(f"{path} is {_what_else(head)}")
+    known = {b"GRIB": "GRIB", _HDF5: "NetCDF-4", **dict.fromkeys(_CLASSIC, "NetCDF classic")}
+    found = next((kind for magic, kind in known.items() if head.startswith(magic)), None)
+    if found is None:
+        raise UserError(f"{path} is {_what_else(head)}")
+    return found
+
+
+def _open(path: Path) -> tuple[str, list[xr.Dataset]]:
+    """Return the format of a file and its raw lazy datasets."""
+    kind = format_of(path)
+    if kind == "GRIB":
+        return kind, open_grib(path, _CHUNKS)
+    return kind, [open_zarr(path) if kind == "zarr" else open_netcdf(path)]
 
 
 def _what_else(head: bytes) -> str:
@@ -237,7 +246,12 @@ def _head(path: Path) -> bytes:
         raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from None
 
 
-def _open_zarr(path: Path) -> xr.Dataset:
+def open_zarr(path: Path) -> xr.Dataset:
+    """Open a zarr store as it is, lazily; leads stay numbers.
+
+    Raises:
+        UserError: There is none, or it is damaged.
+    """
     if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
         raise UserError(f"{path} is a directory without a zarr store; pass its files, for example '{path}/*.nc'")
     if is_own := Manifest.exists(path):
@@ -246,7 +260,14 @@ def _open_zarr(path: Path) -> xr.Dataset:
     return _opened(path, "zarr", {}, {"consolidated": is_own or (path / ".zmetadata").exists()})
 
 
-def _open_netcdf(path: Path) -> xr.Dataset:
+def open_netcdf(path: Path) -> xr.Dataset:
+    """Open a NetCDF file as it is, lazily; leads stay numbers.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    if format_of(path) == "NetCDF classic":
+        _require_whole_classic(path)
     return _opened(path, "netcdf4", _CHUNKS, {})
 
 

@@ -14,31 +14,44 @@ from weatherml.errors import UserError
 
 # What must be one value for messages to form a hypercube, and what tells its messages apart.
 _GROUP = ("paramId", "typeOfLevel", "dataType", "stepType", "gridType", "numberOfPoints")
-_PLACE = ("number", "level:float", "valid_time")
+_PLACE = ("number", "level:float")
+_ANALYSES = ("valid_time",)
+FORECASTS = ("time", "step")
+"""Dimensions of time that keep initial time and lead apart."""
+_MEMBERS = ("cf", "pf")
+"""Kinds of messages: the control, which is unperturbed, and perturbed members."""
+_READ = ("lengthOfTimeRange", "indicatorOfUnitForTimeRange")
+"""What else the attributes of a variable tell: the period over which it is taken."""
 
 
-def open_grib(path: Path, chunks: Mapping[str, Any]) -> list[xr.Dataset]:
+def open_grib(path: Path, chunks: Mapping[str, Any], time_dims: tuple[str, ...] = _ANALYSES) -> list[xr.Dataset]:
     """Open a GRIB file lazily, one dataset for each kind of message it mixes.
 
     Steps are resolved to valid times, so accumulations that ERA5 gives as forecasts line up with analyses.
+
+    Args:
+        path: The file.
+        chunks: By dimension, as xarray takes them.
+        time_dims: `FORECASTS` to keep initial times and leads apart.
 
     Raises:
         UserError: cfgrib is not installed, the file is cut off or damaged, or two messages claim the same place.
     """
     cfgrib = _import_cfgrib(path)
     _require_whole(path)
-    keys = cfgrib.compute_index_keys(time_dims=("valid_time",))
+    keys = cfgrib.compute_index_keys(time_dims=time_dims)
     stream = cfgrib.FileStream(str(path), errors="raise")
     try:
         index = cfgrib.FieldsetIndex.from_fieldset(stream, keys, cfgrib.COMPUTED_KEYS)
-        groups = _groups(index, path)
+        groups = _groups(index, path, time_dims)
         # The index that cfgrib shares between groups lives as long as this call, and not beside the data.
         with tempfile.TemporaryDirectory() as folder:
             options = {
                 "indexpath": f"{folder}/{{short_hash}}.idx",
                 "errors": "raise",
                 "squeeze": False,
-                "time_dims": ("valid_time",),
+                "time_dims": time_dims,
+                "read_keys": list(_READ),
             }
             return _join_members([(group, _open_group(path, group, options, chunks)) for group in groups])
     except UserError:
@@ -47,6 +60,26 @@ def open_grib(path: Path, chunks: Mapping[str, Any]) -> list[xr.Dataset]:
         raise UserError(
             f"cannot read {path} as GRIB ({type(error).__name__}: {error}); it may be damaged, download it again"
         ) from None
+
+
+def holds_forecasts(path: Path) -> bool:
+    """Return whether the messages of a GRIB file are of forecasts, by the first that is not an accumulation.
+
+    Accumulations are forecasts in ERA5, too, beside its analyses.
+
+    Raises:
+        UserError: ecCodes is not installed.
+    """
+    codes = import_eccodes(path)
+    with open(path, "rb") as file:
+        while (message := codes.codes_grib_new_from_file(file, headers_only=True)) is not None:
+            try:
+                kind, step_type, step = (codes.codes_get(message, key) for key in ("dataType", "stepType", "endStep"))
+            finally:
+                codes.codes_release(message)
+            if kind in _MEMBERS or step_type == "instant":
+                return kind in _MEMBERS or (kind == "fc" and int(step) > 0)
+    return False
 
 
 def import_eccodes(path: Path) -> Any:
@@ -78,12 +111,13 @@ def _require_whole(path: Path) -> None:
         raise UserError(f"{path} is cut off in the middle of a GRIB message; download it again")
 
 
-def _groups(index: Any, path: Path) -> list[dict[str, Any]]:
+def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the key values of each group of like messages, having refused two messages for one place."""
-    columns = {key: index.index_keys.index(key) for key in (*_GROUP, *_PLACE)}
+    place_keys = (*_PLACE, *time_dims)
+    columns = {key: index.index_keys.index(key) for key in (*_GROUP, *place_keys)}
     places: dict[tuple[Hashable, ...], dict[tuple[Hashable, ...], list[Any]]] = defaultdict(lambda: defaultdict(list))
     for header, offsets in index.iter_index():
-        group, place = (tuple(header[columns[key]] for key in kind) for kind in (_GROUP, _PLACE))
+        group, place = (tuple(header[columns[key]] for key in kind) for kind in (_GROUP, place_keys))
         places[group][place] += offsets
     for offsets in (o for group in places.values() for o in group.values() if len(o) > 1):
         _require_copies(index, offsets, path)
@@ -110,7 +144,7 @@ def _join_members(opened: list[tuple[dict[str, Any], xr.Dataset]]) -> list[xr.Da
     """Put the control (cf) and the perturbed members (pf) of an ensemble, which are two kinds of message, together."""
     members: dict[tuple[Hashable, ...], list[xr.Dataset]] = defaultdict(list)
     for group, dataset in opened:
-        kind = "member" if group["dataType"] in ("cf", "pf") else group["dataType"]
+        kind = "member" if group["dataType"] in _MEMBERS else group["dataType"]
         members[(kind, *(value for key, value in group.items() if key != "dataType"))].append(dataset)
     return [datasets[0] if len(datasets) == 1 else _concatenate(datasets) for datasets in members.values()]
 

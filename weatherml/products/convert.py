@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dask
 import xarray as xr
 from zarr.codecs import BloscCodec
 
 from weatherml.errors import UserError
 from weatherml.products.grib import grib_bytes, write_grib
-from weatherml.products.netcdf import write_forecast
+from weatherml.products.layouts import to_cf, to_weatherbench
 from weatherml.products.rounding import with_rounding_attributes
 from weatherml.products.selection import Region, select_channels, select_region
 from weatherml.products.stations import Stations, at_stations
-from weatherml.products.weatherbench import to_weatherbench
 from weatherml.registry import nearest
+from weatherml.storage.files import write_netcdf
 from weatherml.storage.folders import replacing_folder
 from weatherml.storage.room import require_space
 
@@ -88,7 +89,9 @@ def _format_of(path: Path, layout: str) -> Format:
 
 
 def _write_netcdf(path: Path, dataset: xr.Dataset) -> Errors:
-    write_forecast(path, dataset)
+    # HDF5 writes one chunk at a time; threads would only read ahead and hold what they have read.
+    with dask.config.set(scheduler="synchronous"):
+        write_netcdf(path, to_cf(dataset))
     return {}
 
 

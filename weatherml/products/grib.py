@@ -1,7 +1,7 @@
-"""Forecasts as GRIB2: one message for each field, with the keys by which ensembles are read everywhere."""
+"""Forecasts as GRIB2, to and fro: one message for each field, with the keys by which ensembles are read everywhere."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -9,16 +9,16 @@ from typing import Any, BinaryIO
 import numpy as np
 import xarray as xr
 
-from weatherml.data.grib import import_eccodes
+from weatherml.data.grib import FORECASTS, import_eccodes, open_grib
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
-from weatherml.products.pieces import iterate_pieces
 from weatherml.state import Channel
 from weatherml.storage.files import replacing
-from weatherml.variables import find
+from weatherml.variables import VARIABLES, find
 
 _HOUR, _MINUTE = np.timedelta64(1, "h"), np.timedelta64(1, "m")
 _MISSING = 9.999e20
+_CHUNKS: Mapping[str, Any] = {"time": 1, "step": 1, "number": "auto", "latitude": -1, "longitude": -1}
 _SAME_PLACE = 2e-4
 """Degrees; grids are known to a ten-thousandth of a degree, GRIB2 to a millionth."""
 _LARGEST_NUMBER = 254
@@ -67,12 +67,23 @@ def write_grib(path: Path, dataset: xr.Dataset, bits: int = 16) -> dict[str, flo
     grid = _grid_keys(dataset)
     errors = dict.fromkeys(map(str, channels), 0.0)
     with replacing(path) as partial, open(partial, "wb") as file:
-        for piece in iterate_pieces(dataset):
+        for piece in _iterate_pieces(dataset):
             for channel in channels:
                 messages = _Messages(eccodes, file, {**grid, **templates[channel]}, bits)
                 error = messages.write(piece, channel)
                 errors[str(channel)] = max(errors[str(channel)], error)
     return errors
+
+
+def read_grib(path: Path) -> xr.Dataset:
+    """Open the forecasts of a GRIB file lazily: dimensions `(init_time, lead_time, number, level, ...)`, in any order.
+
+    Raises:
+        UserError: It cannot be read, or two messages claim the same place.
+    """
+    opened = [_named(dataset) for dataset in open_grib(path, _CHUNKS, FORECASTS)]
+    merged = xr.merge(opened, compat="equals", join="outer", combine_attrs="drop")
+    return merged if "number" in merged.dims else merged.expand_dims(number=[0])
 
 
 def grib_bytes(dataset: xr.Dataset, bits: int = 16) -> int:
@@ -196,6 +207,31 @@ def _member_keys(number: int) -> dict[str, int]:
     }
 
 
+def _named(group: xr.Dataset) -> xr.Dataset:
+    """Return like messages under canonical names, without what says at which height they are."""
+    names = {"time": "init_time", "step": "lead_time", "isobaricInhPa": "level"}
+    group = xr.decode_cf(group.drop_vars("valid_time"), decode_timedelta=True).rename(
+        {theirs: own for theirs, own in names.items() if theirs in group.dims}
+    )
+    kept = (*names.values(), "number", "latitude", "longitude")
+    group = group.squeeze([dim for dim, size in group.sizes.items() if size == 1 and dim not in kept], drop=True)
+    variables = {str(name): _variable(field) for name, field in group.data_vars.items()}
+    return group.rename({theirs: own for theirs, own in variables.items() if theirs != own})
+
+
+def _variable(field: xr.DataArray) -> str:
+    """Return the canonical name of a field as cfgrib describes it; its own where none is known."""
+    attributes = field.attrs
+    period = attributes.get("GRIB_lengthOfTimeRange"), attributes.get("GRIB_indicatorOfUnitForTimeRange")
+    of_parameter = [
+        name
+        for name, number in _PARAMETERS.items()
+        if number == attributes["GRIB_paramId"] and (name not in _PERIODS or period == (_PERIODS[name] // _HOUR, 1))
+    ]
+    by_name = [variable.name for variable in VARIABLES.values() if variable.ecmwf_name == attributes["GRIB_shortName"]]
+    return [*of_parameter, *by_name, str(field.name)][0]
+
+
 def _init_keys(init_time: np.datetime64) -> dict[str, int]:
     """Return the keys of an initial time."""
     if init_time.astype("datetime64[m]") != init_time:
@@ -264,3 +300,25 @@ def _gaussian_latitude(latitude: np.ndarray) -> np.ndarray | None:
     roots, _ = np.polynomial.legendre.leggauss(len(latitude))
     exact: np.ndarray = np.degrees(np.arcsin(roots[::-1]))
     return exact if np.abs(exact - latitude).max() < _SAME_PLACE else None
+
+
+def _iterate_pieces(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
+    """Yield the forecast in pieces of one initial time and as many leads and members as lie in one chunk.
+
+    Members vary before leads, leads before initial times.
+    """
+    leads, numbers = (_slices(dataset, dim) for dim in ("lead_time", "number"))
+    for init in range(dataset.sizes["init_time"]):
+        for lead in leads:
+            for number in numbers:
+                places = {"init_time": slice(init, init + 1), "lead_time": lead, "number": number}
+                yield dataset.isel({dim: place for dim, place in places.items() if dim in dataset.dims}).load()
+
+
+def _slices(dataset: xr.Dataset, dim: str) -> list[slice]:
+    """Return the chunks along a dimension, one position each where the dataset has no chunks."""
+    if dim not in dataset.dims:
+        return [slice(None)]
+    size = dataset.sizes[dim]
+    length = min((max(field.chunksizes.get(dim, (1,))) for field in dataset.data_vars.values()), default=1)
+    return [slice(start, min(start + length, size)) for start in range(0, size, length)]

@@ -1,5 +1,6 @@
 """Parts of a forecast: channels and regions, also of its statistics, without reading a value."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -12,6 +13,7 @@ from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels
 from weatherml.variables import VARIABLES
 
+_FIELD = re.compile("(.+?)(|_mean|_spread|_minimum|_maximum|_quantile|_count|(?:_[0-9]+)?_exceedance)")
 _TOLERANCE = 1e-5
 """Degrees; grids are known to a ten-thousandth."""
 
@@ -103,16 +105,46 @@ def select_region(dataset: xr.Dataset, region: Region) -> xr.Dataset:
     return selected.assign_coords(longitude=selected["longitude"].copy(data=_rising(longitude[columns])))
 
 
+def select_statistic(dataset: xr.Dataset, statistic: str) -> xr.Dataset:
+    """Return one statistic of members, such as their `mean`, under the names of its variables.
+
+    Raises:
+        UserError: The forecast does not have it.
+    """
+    found = {str(name): variable_of(str(name)) for name in dataset.data_vars if statistic_of(str(name)) == statistic}
+    if not found:
+        own = sorted({statistic_of(str(name)) for name in dataset.data_vars} - {""})
+        known = nearest(statistic, own) if own else "; it has members"
+        raise UserError(f"the forecast has no statistic {statistic!r}{known}")
+    return _without_idle_coordinates(dataset[list(found)].rename(found))
+
+
+def is_statistics(dataset: xr.Dataset) -> bool:
+    """Return whether a forecast holds statistics of members instead of members."""
+    return any(statistic_of(str(name)) for name in dataset.data_vars)
+
+
 def variable_of(field: str) -> str:
     """Return the variable that a field of a forecast or of its statistics is of: `geopotential_mean` is geopotential.
 
     Raises:
         UserError: It is of none.
     """
-    known = [name for name in VARIABLES if field == name or field.startswith(f"{name}_")]
-    if not known:
+    variable, _ = split_field(field)
+    if variable not in VARIABLES:
         raise UserError(f"{field!r} is no field of a forecast{nearest(field, VARIABLES)}")
-    return max(known, key=len)
+    return variable
+
+
+def statistic_of(field: str) -> str:
+    """Return the statistic that a field is of: `mean` of `geopotential_mean`; empty where the field is of members."""
+    return split_field(field)[1].rpartition("_")[2]
+
+
+def split_field(field: str) -> tuple[str, str]:
+    """Split the name of a field, in any vocabulary, after that of its variable: `t` and `_850_exceedance`."""
+    match = _FIELD.fullmatch(field)
+    return (match[1], match[2]) if match else (field, "")
 
 
 def _require(dataset: xr.Dataset, channel: Channel) -> None:

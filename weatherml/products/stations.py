@@ -192,8 +192,7 @@ def _fewest(values: list[xr.DataArray], corners: list[_Corner]) -> xr.DataArray:
 
 
 def _lesser(one: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
-    lesser: xr.DataArray = np.minimum(one, other)
-    return lesser
+    return one.where(one <= other, other)
 
 
 def _values(field: xr.DataArray, across: xr.DataArray, corner: _Corner) -> xr.DataArray:

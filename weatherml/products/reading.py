@@ -1,0 +1,103 @@
+"""Forecasts in any layout that `convert` writes, opened as what they were."""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from weatherml.data.canonical import LAYOUT
+from weatherml.data.files import format_of, open_netcdf, open_zarr
+from weatherml.data.grib import holds_forecasts
+from weatherml.data.units import convert
+from weatherml.errors import UserError
+from weatherml.products.grib import read_grib
+from weatherml.products.layouts import from_cf, from_weatherbench
+from weatherml.products.selection import split_field, statistic_of, variable_of
+from weatherml.products.store import open_forecast
+from weatherml.state import LEADING, with_metadata
+from weatherml.storage.files import PARTIAL
+from weatherml.variables import VARIABLES
+
+_LEADS = ("lead_time", "prediction_timedelta")
+_OWN = "complete"
+
+
+def is_forecast(path: str | Path) -> bool:
+    """Return whether there is a forecast at a path, in any layout, finished or not; nothing but headers is read."""
+    path = Path(path).absolute()
+    if path.is_dir() or not path.exists():
+        unfinished = path.with_name(f".{path.name}{PARTIAL}")
+        return unfinished.is_dir() or any((path / lead).is_dir() for lead in _LEADS)
+    try:
+        kind = format_of(path)
+    except UserError:
+        return False
+    return holds_forecasts(path) if kind == "GRIB" else any(lead in open_netcdf(path).dims for lead in _LEADS)
+
+
+def read_forecast(path: str | Path) -> xr.Dataset:
+    """Open a forecast, its statistics or stations lazily, in any layout that `convert` writes.
+
+    Args:
+        path: A forecast store, NetCDF, GRIB2, or a zarr store in the layout of WeatherBench 2, also of others.
+
+    Returns:
+        What was written, up to the precision of the format: `(init_time, lead_time, number, level, latitude,
+        longitude)`, latitude 90 to -90. GRIB2 keeps fields alone, not the attributes of a forecast.
+
+    Raises:
+        UserError: It is no forecast, is not finished, or cannot be read.
+    """
+    path = Path(path)
+    if not path.exists() or _is_own(path):
+        return open_forecast(path)
+    if format_of(path) == "GRIB":
+        return _finished(read_grib(path), path)
+    raw = open_zarr(path) if path.is_dir() else open_netcdf(path)
+    if not set(_LEADS) & set(raw.dims):
+        raise UserError(f"{path} is no forecast, it has dimensions {sorted(map(str, raw.dims))}; open it as analyses")
+    raw = xr.decode_cf(raw, decode_timedelta=True)
+    return _finished(from_weatherbench(raw) if "prediction_timedelta" in raw.dims else from_cf(raw), path)
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a folder is a store that a forecast was written to, finished or not."""
+    return path.is_dir() and not (path / ".zgroup").exists() and not (path / "prediction_timedelta").exists()
+
+
+def _finished(dataset: xr.Dataset, path: Path) -> xr.Dataset:
+    """Return a forecast with dimensions in their order, times in nanoseconds, north first, and what is known of it."""
+    fields = {str(name) for name in dataset.data_vars}
+    strange = sorted(name for name in fields if split_field(name)[0] not in VARIABLES)
+    if fields == set(strange):
+        raise UserError(f"{path} holds no variable that weatherml knows; it has {strange}")
+    dataset = _with_times(_oriented(dataset.drop_vars(strange)))
+    if strange:
+        dataset.attrs[LAYOUT] = [f"variables passed over: {', '.join(strange)}"]
+    return dataset.assign({name: _field(field, path) for name, field in dataset.data_vars.items()})
+
+
+def _oriented(dataset: xr.Dataset) -> xr.Dataset:
+    for dim, is_rising in (("latitude", False), ("level", True)):
+        if dim in dataset.dims and bool(np.any((np.diff(dataset[dim].values) > 0) != is_rising)):
+            dataset = dataset.sortby(dim, ascending=is_rising)
+    return dataset.assign_coords(level=dataset["level"].astype(np.int32)) if "level" in dataset.dims else dataset
+
+
+def _with_times(dataset: xr.Dataset) -> xr.Dataset:
+    kinds = {"init_time": "datetime64[ns]", "lead_time": "timedelta64[ns]"}
+    dataset = dataset.drop_vars("valid_time", errors="ignore")
+    dataset = dataset.assign_coords({name: dataset[name].astype(kind) for name, kind in kinds.items()})
+    coords = with_metadata(dataset.drop_vars(dataset.data_vars)).coords
+    return dataset.assign_coords(coords)
+
+
+def _field(field: xr.DataArray, path: Path) -> xr.DataArray:
+    name = str(field.name)
+    if not statistic_of(name):
+        variable = VARIABLES[variable_of(name)]
+        attributes = {"units": variable.units, "long_name": variable.long_name, **variable.cf_attributes}
+        field = convert(field, name, str(path)).assign_attrs(attributes)
+    last = ("level", "latitude", "longitude", "station")
+    others = [dim for dim in field.dims if dim not in (*LEADING, *last)]
+    return field.transpose(*(dim for dim in (*LEADING, *others, *last) if dim in field.dims))

@@ -39,6 +39,13 @@ def test_first_part_is_what_it_is_alone_and_the_second_is_independent():
     assert abs(np.corrcoef(first[valid], second[valid])[0, 1]) < 0.05
 
 
+def test_combinations_within_combinations_draw_as_if_all_parts_lay_side_by_side():
+    one, two, three = (GaussianConfig(scale=scale) for scale in (0.1, 0.2, 0.3))
+    expected = differences(CombinedConfig(parts=(one, two, three)))
+    for parts in ((one, CombinedConfig(parts=(two, three))), (CombinedConfig(parts=(one, two)), three)):
+        np.testing.assert_allclose(differences(CombinedConfig(parts=parts)), expected, atol=2e-3)
+
+
 def test_scale_and_amplitude_multiply_those_of_the_parts():
     part = SphericalConfig(scale=0.1, amplitude={"t500": 0.5})
     combined = CombinedConfig(scale=2.0, amplitude={"temperature": 3.0}, parts=(part,))

@@ -6,7 +6,7 @@ from tiny_forecast import SPEC, TIMES
 
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
-from weatherml.forecast.keys import member_keys
+from weatherml.forecast.keys import member_keys, step_keys
 from weatherml.state import to_array
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")
@@ -36,7 +36,7 @@ def test_another_seed_gives_other_members(forecaster, analysis):
 def test_keys_differ_by_seed_initial_time_member_and_step():
     far = np.array(["1969-12-31T23", "2020-01-01T00", "2020-01-01T01", "500000-01-01T00"], "datetime64[h]")
     draws = [
-        tuple(np.asarray(member_keys(seed, far, np.full(len(far), number), step)._base_array[i]).tolist())
+        tuple(np.asarray(step_keys(member_keys(seed, far, np.full(len(far), number)), step)._base_array[i]).tolist())
         for seed in (0, 1)
         for number in (0, 1)
         for step in (0, 1)

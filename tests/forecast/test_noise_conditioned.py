@@ -24,7 +24,7 @@ from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.experiment.calibration import fit
 from weatherml.forecast import ForecastConfig, Forecaster, NoiseConditionedConfig
-from weatherml.forecast.keys import member_keys
+from weatherml.forecast.keys import member_keys, step_keys
 from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep, Draws
 from weatherml.forecast.rollout.model import Model
 from weatherml.models import NoiseMapsConfig
@@ -54,6 +54,12 @@ def fields(forecaster, **asked):
     return to_array(forecaster.run(make_analysis(), TIMES[0], ForecastConfig(**ASKED | asked)), SPEC)[0]
 
 
+def keys_of_maps(tick):
+    """Of member 3 from the first time, seed 3"""
+    keys = step_keys(member_keys(3, TIMES[:1], np.array([3])), tick)
+    return jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
+
+
 def test_members_differ_from_the_first_step_on(together):
     for number in range(1, 5):
         others = [other for other in range(5) if other != number]
@@ -70,7 +76,9 @@ def test_members_are_those_of_steps_by_hand(checkpoint, together):
     step, maps, normalizer = checkpoint.build_step(), checkpoint.build_noise(), checkpoint.normalizer
     state = normalizer.normalize(to_array(make_analysis().isel(time=[0]), SPEC), TIMES[:1])
     for tick in (1, 2, 3):
-        keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(member_keys(3, TIMES[:1], np.array([3]), tick))
+        keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(
+            step_keys(member_keys(3, TIMES[:1], np.array([3])), tick)
+        )
         forcing = checkpoint.forcings.at(TIMES[:1] + (tick - 1) * TIME_STEP)
         state = step(jnp.asarray(state), jnp.asarray(forcing), noise=maps.draw(keys))
     expected = normalizer.denormalize(np.asarray(state), TIMES[:1] + 3 * TIME_STEP)[0]
@@ -115,7 +123,9 @@ def test_models_of_several_steps_and_units_are_told_maps_of_their_own(checkpoint
     state, tick = to_array(make_analysis().isel(time=[0]), SPEC), 0
     for each, n_steps in ((long, 2), (checkpoint, 1)):
         begin, tick = TIMES[:1] + tick * TIME_STEP, tick + n_steps
-        keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(member_keys(3, TIMES[:1], np.array([3]), tick))
+        keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(
+            step_keys(member_keys(3, TIMES[:1], np.array([3])), tick)
+        )
         noise, forcing = each.build_noise().draw(keys), each.forcings.at(begin)
         following = each.build_step()(each.normalizer.normalize(state, begin), forcing, noise=noise)
         state = each.normalizer.denormalize(np.asarray(following), begin + each.time_step)

@@ -13,6 +13,7 @@ from weatherml.forecast import CombinedConfig, ForecastConfig, Forecaster, Spher
 from weatherml.forecast.perturbation.sppt import TendencyNoise
 from weatherml.forecast.rollout import step_loop
 from weatherml.forecast.rollout.model import Model
+from weatherml.models.random_field import RandomField
 from weatherml.state import to_array
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")
@@ -23,14 +24,23 @@ def build(**parameters):
     return SpptConfig(**parameters).tendencies(make_statistics(), 6 * HOUR)
 
 
-def keys(n_members, n_ticks=N_TICKS):
-    return jax.random.split(jax.random.key(2), (n_ticks, n_members))
+def noise_of(n_members, tendencies):
+    return TendencyNoise(tendencies, jax.random.split(jax.random.key(2), n_members), np.arange(n_members))
+
+
+def fields(noise, ends):
+    """[tick, member, lat, lon] of the perturbed members"""
+    return np.asarray(jax.lax.map(FIELD.evaluate, noise.during(ends[:, None])[:, 0, 1:]))
+
+
+LONG = build(length=3000, decorrelation="12h")
+FIELD = LONG.field
 
 
 @pytest.fixture(scope="module")
 def patterns():
     """[tick, member, lat, lon]"""
-    return np.asarray(build(length=3000, decorrelation="12h").patterns(keys(400), np.arange(1, N_TICKS + 1)))
+    return fields(noise_of(401, LONG), np.arange(1, N_TICKS + 1))
 
 
 def test_pattern_has_mean_zero_and_variance_one_at_all_times(patterns):
@@ -52,16 +62,31 @@ def test_correlation_in_space_is_that_of_the_length(patterns):
 
 
 def test_pattern_of_a_tick_does_not_depend_on_which_others_are_wanted(patterns):
-    tendencies = build(length=3000, decorrelation="12h")
-    for ticks in ([4], [5, 4, 1]):
-        alone = tendencies.patterns(keys(400), np.array(ticks))
-        np.testing.assert_allclose(alone, patterns[np.array(ticks) - 1], atol=1e-5)
+    noise = noise_of(401, LONG)
+    for ticks in ([4], [5, 4, 1], [6, 6], [2, 3]):
+        np.testing.assert_array_equal(fields(noise, np.array(ticks)), patterns[np.array(ticks) - 1])
+
+
+def test_process_goes_on_from_chunk_to_chunk(monkeypatch):
+    """Sixty leads are sixty draws, not the sum of 1 .. 60."""
+    draws = []
+    own = RandomField.draw_coefficients
+
+    def counted(field, key, n_fields):
+        jax.debug.callback(lambda: draws.append(n_fields))
+        return own(field, key, n_fields)
+
+    monkeypatch.setattr(RandomField, "draw_coefficients", counted)
+    noise = noise_of(1, build(length=4000))
+    for end in range(1, 61):
+        noise.during(np.array([[end]])).block_until_ready()
+    jax.effects_barrier()
+    assert len(draws) == 60
 
 
 def test_control_is_not_perturbed():
-    noise = TendencyNoise(build(), keys(3), np.array([0, 1, 2]))
-    found = noise.during(np.array([[1, 2], [3, 4]]))
-    assert found.shape == (2, 2, 3, *SPEC.grid.shape)
+    found = noise_of(3, build()).during(np.array([[1, 2], [3, 4]]))
+    assert found.shape == (2, 2, 3, *build().field.shape)
     assert (found[:, :, 0] == 0).all()
     assert (found[:, :, 1:] != 0).all()
 
@@ -82,7 +107,7 @@ def test_change_over_the_step_is_multiplied_alike_in_all_channels():
 def test_no_change_turns_round():
     states, following = np.zeros((2, 1, *SPEC.shape), np.float32) + np.array([[[[[[0]]]]], [[[[[3]]]]]], np.float32)
     extreme = np.linspace(-50, 50, int(np.prod(SPEC.grid.shape)), dtype=np.float32).reshape(1, *SPEC.grid.shape)
-    perturbed = np.asarray(build(scale=1.0)(states[0], following[0], extreme))
+    perturbed = np.asarray(build(scale=1.0).scale_change(states[0], following[0], extreme))
     assert perturbed.min() == 0
     assert perturbed.max() == 6
 

@@ -1,9 +1,10 @@
 """What makes the members of an ensemble differ: what a perturbation is, and the registry of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
+import jax
 import numpy as np
 from jax import Array
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PlainSerializer, SerializeAsAny
@@ -11,6 +12,7 @@ from pydantic import BeforeValidator, Field, NonNegativeFloat, PlainSerializer, 
 from weatherml.config import Config, from_registry
 from weatherml.data.statistics import Statistics
 from weatherml.forecast.analyses import Analyses
+from weatherml.forecast.keys import member_keys, step_keys
 from weatherml.registry import Registry
 from weatherml.state import StateSpec, channels_named, full_name
 
@@ -50,18 +52,30 @@ class PerturbationContext:
         analyses: Where initial states come from.
         init_times: All that are asked for, `datetime64[ns]` [init_time].
         numbers: All that are asked for, [number].
-        keys: From initial times and numbers, both `[batch]`, to the members' random keys `[batch]`.
+        seed: Of all random numbers, below 2³².
         propagate: Takes states through durations by the models.
         time_step: The shortest duration that they step, `timedelta64[ns]`.
+        n_models: How many forecasters members take turns among: number k is of the one at k modulo it.
+        part: Position of what is built among all that are combined.
     """
 
     statistics: Statistics
     analyses: Analyses
     init_times: np.ndarray
     numbers: np.ndarray
-    keys: Callable[[np.ndarray, np.ndarray], Array]
+    seed: int
     propagate: Propagate
     time_step: np.timedelta64
+    n_models: int = 1
+    part: int = 0
+
+    def keys(self, init_times: np.ndarray, numbers: np.ndarray) -> Array:
+        """Return random keys for the initial states of members, [batch], from initial times and numbers [batch].
+
+        Each part has its own; those of the first are what they are without others.
+        """
+        members = step_keys(member_keys(self.seed, init_times, numbers), np.array(0))
+        return jax.vmap(jax.random.fold_in, (0, None))(members, self.part) if self.part else members
 
 
 class Perturbation(Protocol):
@@ -117,6 +131,11 @@ class PerturbationConfig(Config):
     def map_scale(self) -> float | None:
         """What the random maps that models are told are multiplied by; None where controls' zeros are all they get."""
         return None
+
+    @property
+    def n_parts(self) -> int:
+        """How many there are, each with random keys of its own."""
+        return 1
 
     @property
     def reads_members(self) -> bool:

@@ -56,7 +56,7 @@ class Breeding:
 
     def __call__(self, states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
         """Return what to add to members, `[batch, channel, lat, lon]`; see `Perturbation`."""
-        sources, signs = lineage(numbers, self.config.paired)
+        sources, signs = lineage(numbers, self.config.paired, self.context.n_models)
         vectors: Array = draw_batch(self.noise, self.context.keys(init_times, sources))
         duration = self.config.steps * self.context.time_step
         for cycle in range(self.config.cycles, 0, -1):

@@ -1,9 +1,9 @@
 """Several perturbations at once."""
 
 from dataclasses import replace
+from itertools import accumulate
 from typing import Literal, Self
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -25,8 +25,8 @@ from weatherml.forecast.perturbation.sppt import StochasticTendencies
 class CombinedConfig(PerturbationConfig):
     """The sum of perturbations, such as noise on the initial state and stochastic tendencies; `scale` multiplies all.
 
-    Parts are independent: the position of a part is folded into the random keys of the members. That of the first is
-    not, so that adding parts leaves it as it was alone.
+    Parts are independent: the position of each, counted through combinations within combinations, is folded into the
+    random keys of the members. That of the first is not, so that it is what it is alone.
 
     Attributes:
         parts: At most one of them of tendencies.
@@ -52,6 +52,11 @@ class CombinedConfig(PerturbationConfig):
         return self.scale * scales[0] if scales else None
 
     @property
+    def n_parts(self) -> int:
+        """How many there are, those of parts among them."""
+        return sum(part.n_parts for part in self.parts)
+
+    @property
     def reads_members(self) -> bool:
         """Whether initial states come from the dimension `number` of the analyses."""
         return any(part.reads_members for part in self.parts)
@@ -62,7 +67,9 @@ class CombinedConfig(PerturbationConfig):
         Raises:
             UserError: A part lacks what it needs.
         """
-        built = [part.perturbation(_apart(context, position)) for position, part in enumerate(self.parts)]
+        positions = accumulate((part.n_parts for part in self.parts[:-1]), initial=context.part)
+        placed = zip(self.parts, positions, strict=True)
+        built = [part.perturbation(replace(context, part=position)) for part, position in placed]
         acting = [perturbation for perturbation in built if perturbation is not None]
         factors = jnp.asarray(self.factors(context.statistics))
 
@@ -83,12 +90,3 @@ class CombinedConfig(PerturbationConfig):
             raise UserError(f"parts has {len(acting)} perturbations of tendencies; keep one of them")
         factors = jnp.asarray(self.factors(statistics))
         return replace(acting[0], amplitude=factors * acting[0].amplitude) if acting else None
-
-
-def _apart(context: PerturbationContext, position: int) -> PerturbationContext:
-    """Return a context with random keys of its own for each position but the first."""
-
-    def keys(init_times: np.ndarray, numbers: np.ndarray) -> Array:
-        return jax.vmap(lambda key: jax.random.fold_in(key, position))(context.keys(init_times, numbers))
-
-    return replace(context, keys=keys) if position else context

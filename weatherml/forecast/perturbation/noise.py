@@ -31,7 +31,8 @@ class NoiseConfig(PerturbationConfig):
     Attributes:
         unit: `std`: standard deviations of each channel; `tendency`: standard deviations of its change over one step,
             which gives slowly varying channels less noise.
-        paired: Members 2k - 1 and 2k get one noise with opposite signs, so that they centre on the control.
+        paired: Members 2k - 1 and 2k get one noise with opposite signs, so that they centre on the control; where
+            members take turns among models, those among the perturbed ones of each.
     """
 
     unit: Literal["std", "tendency"] = "std"
@@ -150,20 +151,23 @@ class NoisyMembers:
 
     def __call__(self, states: Array, init_times: np.ndarray, numbers: np.ndarray) -> Array:
         """Return what to add to members, `[batch, channel, lat, lon]`; see `Perturbation`."""
-        sources, signs = lineage(numbers, self.paired)
+        sources, signs = lineage(numbers, self.paired, self.context.n_models)
         noise: Array = draw_batch(self.noise, self.context.keys(init_times, sources))
         return jnp.asarray(signs)[:, None, None, None] * noise
 
 
-def lineage(numbers: np.ndarray, paired: bool) -> tuple[np.ndarray, np.ndarray]:
+def lineage(numbers: np.ndarray, paired: bool, n_models: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Return whose random keys each member has, and the sign of its perturbation, float32; all `[batch]`.
 
-    Without pairs that is its own, and positive. In a pair it is the odd one's, and the even one's sign is negative.
+    Without pairs that is its own, and positive. In a pair it is the first one's, and the second one's sign is negative.
+    Two members of one model that follow each other are a pair; number 0, the control, is in none.
     """
     if not paired:
         return numbers, np.ones(len(numbers), np.float32)
-    is_odd = numbers % 2 == 1
-    return np.where(is_odd, numbers, np.maximum(numbers - 1, 0)), np.where(is_odd, 1, -1).astype(np.float32)
+    turns = numbers // n_models + (numbers % n_models > 0)  # from 1 for the perturbed members of each model
+    is_first = turns % 2 == 1
+    sources = np.where(is_first, numbers, np.maximum(numbers - n_models, 0))
+    return sources, np.where(is_first, 1, -1).astype(np.float32)
 
 
 @jax.jit

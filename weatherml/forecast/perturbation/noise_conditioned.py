@@ -11,7 +11,7 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, model_validator
 
-from weatherml.forecast.keys import member_keys
+from weatherml.forecast.keys import member_keys, step_keys
 from weatherml.forecast.perturbation.base import PerturbationConfig, registry
 from weatherml.models import NoiseMaps
 
@@ -66,11 +66,10 @@ class Draws:
             numbers: Of the members [batch].
             scale: Of the maps of all members but number 0.
         """
-        keys = jnp.stack([member_keys(seed, init_times, numbers, tick) for tick in ticks.ravel().tolist()])
-        own = jax.vmap(jax.vmap(lambda key: jax.random.fold_in(key, _MAPS)))(keys)
-        shape = (*ticks.shape, len(numbers))
+        keys = step_keys(member_keys(seed, init_times, numbers), ticks)
+        own = jax.vmap(jax.random.fold_in, (0, None))(keys.ravel(), _MAPS).reshape(keys.shape)
         scales = np.where(numbers > 0, np.float32(scale), np.float32(0))
-        return cls(own.reshape(shape), jnp.asarray(np.broadcast_to(scales, shape)))
+        return cls(own, jnp.asarray(np.broadcast_to(scales, keys.shape)))
 
 
 class Maps(nnx.Variable[NoiseMaps]):

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveFloat
 
 from weatherml.data.statistics import Statistics
 from weatherml.durations import DurationText, parse_duration
+from weatherml.forecast.keys import step_keys
 from weatherml.forecast.perturbation.base import PerturbationConfig, registry
 from weatherml.models.random_field import RandomField
 
@@ -59,59 +60,89 @@ class StochasticTendencies:
     persistence: Array
 
     @jax.jit
-    def patterns(self, keys: Array, ticks: Array) -> Array:
-        """Return patterns at some ticks of every member, `[n, batch, lat, lon]`.
+    def begin(self, keys: Array) -> Array:
+        """Return the coefficients of the patterns at tick 1, `[batch, 2, order, degree]`, from keys of members [batch].
+
+        Ticks are counted from 1, where the first step ends.
+        """
+        return self._innovations(keys, jnp.int32(1))
+
+    @jax.jit
+    def advance(self, coefficients: Array, keys: Array, tick: Array, ticks: Array) -> tuple[Array, Array]:
+        """Take the patterns of a batch of members from one tick to others.
 
         Args:
-            keys: Random keys of the ticks 1, 2, ... `[tick, batch]`.
-            ticks: Which patterns, `[n]`; counted from 1.
-        """
-        fresh = jnp.sqrt(1 - self.persistence**2)
+            coefficients: Of the patterns at `tick`, `[batch, 2, order, degree]`.
+            keys: Random keys of the members, `[batch]`.
+            tick: Where the process is.
+            ticks: That one and later ones, `[n]`, in any order.
 
-        def innovations(keys: Array) -> Array:
-            return jax.vmap(lambda key: self.field.draw_coefficients(key, 1)[0])(keys)
+        Returns:
+            The coefficients at the last of `ticks`, and those at each, `[n, batch, 2, order, degree]`.
+        """
+        share = jnp.sqrt(1 - self.persistence**2)
+
+        def keep(coefficients: Array, kept: Array, tick: Array) -> Array:
+            place = jnp.where(jnp.any(ticks == tick), jnp.argmax(ticks == tick), len(ticks))
+            return kept.at[place].set(coefficients, mode="drop")
 
         def one_tick(tick: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-            coefficients, kept = carry
-            coefficients = self.persistence * coefficients + fresh * innovations(keys[tick - 1])
-            wanted = (ticks == tick)[:, None, None, None, None]
-            return coefficients, jnp.where(wanted, coefficients, kept)
+            coefficients = self.persistence * carry[0] + share * self._innovations(keys, tick)
+            return coefficients, keep(coefficients, carry[1], tick)
 
-        first = innovations(keys[0])
-        carry = first, jnp.broadcast_to(first, (len(ticks), *first.shape))
-        _, kept = jax.lax.fori_loop(2, jnp.max(ticks) + 1, one_tick, carry)
-        patterns: Array = jax.lax.map(self.field.evaluate, kept)
-        return patterns
+        kept = keep(coefficients, jnp.zeros((len(ticks), *coefficients.shape)), tick)
+        last, kept = jax.lax.fori_loop(tick + 1, jnp.max(ticks) + 1, one_tick, (coefficients, kept))
+        return last, kept[jnp.argmax(ticks[:, None] == ticks, axis=1)]  # a tick that comes twice is kept once
 
-    def __call__(self, states: Array, following: Array, pattern: Array) -> Array:
+    def _innovations(self, keys: Array, tick: Array) -> Array:
+        return jax.vmap(lambda key: self.field.draw_coefficients(key, 1)[0])(step_keys(keys, tick))
+
+    def __call__(self, states: Array, following: Array, coefficients: Array) -> Array:
         """Return the states after a step, `[batch, channel, lat, lon]`, whose change a pattern has scaled.
 
         Args:
             states: Before the step, `[batch, channel, lat, lon]`.
             following: After it, as the model has it.
-            pattern: Of each member, `[batch, lat, lon]`; the factor 1 + amplitude * pattern is kept within 0 .. 2, so
-                that no change turns round.
+            coefficients: Of each member's pattern, `[batch, 2, order, degree]`.
+        """
+        return self.scale_change(states, following, self.field.evaluate(coefficients))
+
+    def scale_change(self, states: Array, following: Array, pattern: Array) -> Array:
+        """Return the states after a step; as `__call__`, but for patterns `[batch, lat, lon]`.
+
+        The factor 1 + amplitude * pattern is kept within 0 .. 2, so that no change turns round.
         """
         factor = jnp.clip(self.amplitude * pattern[:, None], -1, 1)
         return following + factor * (following - states)
 
 
-@dataclass(frozen=True, eq=False)
 class TendencyNoise:
-    """The noise of one wave of members.
+    """The noise of one batch of members, which goes on from where it was.
 
-    Attributes:
+    Args:
         tendencies: What perturbs every step.
-        keys: Random keys of the ticks 1, 2, ... `[tick, batch]`.
+        keys: Random keys of the members, `[batch]`.
         numbers: Of the members, `[batch]`; the control, number 0, is not perturbed.
     """
 
-    tendencies: StochasticTendencies
-    keys: Array
-    numbers: np.ndarray
+    def __init__(self, tendencies: StochasticTendencies, keys: Array, numbers: np.ndarray) -> None:
+        self._tendencies, self._is_perturbed = tendencies, numbers > 0
+        # What does not lie where the process runs would be compiled for once more.
+        self._keys = jax.device_put(keys, tendencies.persistence.sharding)
+        self._tick, self._coefficients = 1, tendencies.begin(self._keys)
 
     def during(self, ends: np.ndarray) -> Array:
-        """Return patterns of steps that end at some ticks `[output, step]`, `[output, step, batch, lat, lon]`."""
-        patterns: Array = self.tendencies.patterns(self.keys, ends.ravel())
-        perturbed = jnp.where((self.numbers > 0)[:, None, None], patterns, 0)
-        return perturbed.reshape(*ends.shape, *patterns.shape[1:])
+        """Return the patterns of steps that end at some ticks `[output, step]`, as coefficients.
+
+        They are the same whatever was asked for before; only earlier ticks than that take the process to its beginning.
+
+        Returns:
+            `[output, step, batch, 2, order, degree]`.
+        """
+        if ends.min() < self._tick:
+            self._tick, self._coefficients = 1, self._tendencies.begin(self._keys)
+        ticks, tick = ends.ravel().astype(np.int32), np.int32(self._tick)
+        self._coefficients, kept = self._tendencies.advance(self._coefficients, self._keys, tick, ticks)
+        self._tick = int(ends.max())
+        perturbed = jnp.where(self._is_perturbed[:, None, None, None], kept, 0)
+        return perturbed.reshape(*ends.shape, *kept.shape[1:])

@@ -108,7 +108,7 @@ class Chance:
     numbers: np.ndarray
 
     def patterns(self, ends: np.ndarray) -> Array | None:
-        """Return the patterns of steps that end at some ticks `[output, step]`, `[output, step, batch, lat, lon]`."""
+        """Return the patterns of steps that end at some ticks `[output, step]`; see `TendencyNoise`."""
         return None if self._noise is None else self._noise.during(ends)
 
     def draws(self, ends: np.ndarray) -> Draws | None:
@@ -122,9 +122,8 @@ class Chance:
     def _noise(self) -> TendencyNoise | None:
         if self.tendencies is None:
             return None
-        ticks = range(1, self.route.itinerary.plan.leads[-1] + 1)
-        keys = [member_keys(self.route.config.seed, self.init_times, self.numbers, tick) for tick in ticks]
-        return TendencyNoise(self.tendencies, jnp.stack(keys), self.numbers)
+        keys = member_keys(self.route.config.seed, self.init_times, self.numbers)
+        return TendencyNoise(self.tendencies, keys, self.numbers)
 
 
 @dataclass(frozen=True, eq=False)

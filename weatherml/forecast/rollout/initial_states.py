@@ -12,7 +12,6 @@ from jax import Array
 
 from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.config import ForecastConfig
-from weatherml.forecast.keys import member_keys
 from weatherml.forecast.perturbation.base import Perturbation, PerturbationContext
 from weatherml.forecast.rollout.model import Model
 from weatherml.forecast.rollout.propagation import Propagator
@@ -31,8 +30,22 @@ class InitialStates:
     perturbation: Perturbation | None
 
     @classmethod
-    def build(cls, config: ForecastConfig, init_times: np.ndarray, analyses: Analyses, models: Sequence[Model]) -> Self:
-        """Build what `config` asks for from `init_times`, `datetime64[ns]` [init_time].
+    def build(
+        cls,
+        config: ForecastConfig,
+        init_times: np.ndarray,
+        analyses: Analyses,
+        models: Sequence[Model],
+        n_models: int = 1,
+    ) -> Self:
+        """Build what `config` asks for.
+
+        Args:
+            config: Members, and what differs between them.
+            init_times: All of them, `datetime64[ns]` [init_time].
+            analyses: What members start from.
+            models: Of the forecaster.
+            n_models: How many forecasters members take turns among.
 
         Raises:
             UserError: The perturbation names what the state lacks, or needs analyses or steps that are not there.
@@ -44,9 +57,10 @@ class InitialStates:
             analyses,
             init_times,
             config.member_numbers(),
-            partial(member_keys, config.seed, step=0),
+            config.seed,
             Propagator(models),
             min(model.time_step for model in models),
+            n_models,
         )
         return cls(analyses, config.perturbation.perturbation(context))
 

@@ -54,7 +54,7 @@ class Told:
         terms: Of the reference at the time where it ends, `[..., batch, term]`.
         ticks: That time in ticks of the plan, int32 `[...]`.
         remaining: Share of the departure from the reference that relaxation leaves, `[...]`.
-        patterns: Of tendencies, `[..., batch, lat, lon]`; None where nothing perturbs them.
+        patterns: Of tendencies, as coefficients `[..., batch, 2, order, degree]`; None where nothing perturbs them.
         draws: Of random maps; None where a model is told none.
     """
 

@@ -135,9 +135,9 @@ class Order:
         return [self._route(model, n_slots) for model in range(len(self.forecasters))]
 
     def _route(self, model: int, n_slots: int) -> Route:
-        own, layout = self.forecasters[model], self._layout(n_slots)
+        own, layout, n_models = self.forecasters[model], self._layout(n_slots), len(self.forecasters)
         itinerary = Itinerary.to(layout.lead_times, own.models)
-        initial_states = InitialStates.build(self.config, self.init_times, self.analyses[model], own.models)
+        initial_states = InitialStates.build(self.config, self.init_times, self.analyses[model], own.models, n_models)
         kept = [d for d in own.diagnostics if not set(layout.spec.channels).isdisjoint(d.outputs)]
         return Route(itinerary, own.normalizer, self.config, layout, initial_states, kept)
 

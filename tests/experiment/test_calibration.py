@@ -1,6 +1,8 @@
 """Amplitudes that make spread and error agree, found on ensembles whose right amplitudes are known."""
 
 import dataclasses
+import logging
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ from tiny_forecast import SPEC, TIMES, Echo, make_analysis, make_forecaster, pla
 
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
-from weatherml.experiment.calibration import calibrate, fit
+from weatherml.evaluation import evaluate
+from weatherml.experiment.calibration import KEPT, calibrate, fit, spread_skill
 from weatherml.forecast import CombinedConfig, ForecastConfig, GaussianConfig, SphericalConfig
+from weatherml.products import without_stopped
 from weatherml.state import to_array, to_dataset
 
 RIGHT = np.array([0.3, 0.05, 0.7, 0.1, 0.25])
@@ -144,3 +148,79 @@ def test_parts_of_a_combination_are_scaled_together():
     fitted = fit(toy(), CombinedConfig(parts=(SphericalConfig(scale=0.3),)), SPEC, 6).perturbation
     assert fitted.parts == (SphericalConfig(scale=0.3),)
     np.testing.assert_allclose(fitted.sizes(SPEC), RIGHT, rtol=0.1)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return make_truth()
+
+
+def judged(forecaster, truth, config, n_init=3):
+    """Return spread over error of the first ensemble, which is reduced as it is made."""
+    trials = []
+    calibrate(forecaster, truth, TIMES[:n_init], config, 1, trials.append)
+    return trials[0].spread_skill
+
+
+def by_evaluation(forecaster, truth, config, n_init=3):
+    """Return the same of members that are held, without those that stopped."""
+    forecast = without_stopped(forecaster.run(truth, TIMES[:n_init], config))
+    found = evaluate(forecast, truth, ["spread_skill"])["spread_skill"].sel(bound="estimate").isel(lead_time=-1)
+    return dict(zip(found["channel"].values.tolist(), found.values.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("batch", [3, 20])
+def test_ensembles_that_are_reduced_as_they_are_made_are_judged_as_their_members(forecaster, truth, batch):
+    config = ForecastConfig(lead_time="6h", members=8, batch=batch, perturbation=GaussianConfig(scale=0.3))
+    found = judged(forecaster, truth, config)
+    expected = by_evaluation(forecaster, truth, config)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert len(set(found.values())) == SPEC.n_channels
+
+
+def test_a_member_that_stops_is_left_out_and_counted(forecaster, truth, caplog):
+    config = ForecastConfig(lead_time="6h", members=20, batch=20, perturbation=GaussianConfig(scale=2.2))
+    with caplog.at_level(logging.WARNING):
+        found = judged(forecaster, truth, config, n_init=1)
+    stopped = 20 - without_stopped(forecaster.run(truth, TIMES[0], config)).sizes["number"]
+    assert 0 < stopped < 10
+    assert f"{stopped} of 20 members stopped at scale 2.2" in caplog.text
+    assert found == pytest.approx(by_evaluation(forecaster, truth, config, 1), rel=1e-5)
+
+
+def test_an_ensemble_most_of_whose_members_stop_is_too_large_and_the_search_goes_on(forecaster, truth):
+    config = ForecastConfig(lead_time="6h", members=20, batch=20, perturbation=GaussianConfig(scale=40.0))
+    trials = []
+    fitted = calibrate(forecaster, truth, TIMES[0:8:2], config, 4, trials.append)
+    assert np.isinf(trials[0].error) and trials[1].perturbation.scale == pytest.approx(8)
+    assert fitted.error < 0.2
+
+
+def test_too_large_after_one_that_was_not_is_half_way_back():
+    trials = []
+    grows = lambda perturbation: None if perturbation.scale > 1 else dict.fromkeys(SPEC.names, 0.3 * perturbation.scale)  # noqa: E731
+    fit(grows, GaussianConfig(scale=0.5), SPEC, 4, trials.append)
+    scales = [trial.perturbation.scale for trial in trials[:3]]
+    assert scales[1] == pytest.approx(2.5) and scales[2] == pytest.approx(np.sqrt(0.5 * 2.5), rel=1e-3)
+    assert np.isinf(trials[1].error) and trials[1].spread_skill == dict.fromkeys(SPEC.names, np.inf)
+
+
+def test_ensembles_that_are_all_too_large_are_one_line():
+    with pytest.raises(
+        UserError, match=r"every ensemble, down to scale 0\.4; start from a smaller perturbation\.scale"
+    ):
+        fit(lambda perturbation: None, GaussianConfig(scale=50.0), SPEC, 2)
+
+
+def test_memory_holds_no_members_but_those_of_a_batch(forecaster, truth):
+    def peak(members, n_init):
+        config = ForecastConfig(lead_time="6h", members=members, batch=20, perturbation=GaussianConfig(scale=0.1))
+        tracemalloc.start()
+        spread_skill(forecaster, truth, truth, TIMES[:n_init], config.model_copy(update={"statistics": KEPT}))
+        bytes_at_most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return bytes_at_most
+
+    peak(20, 1)  # whatever stays once it was needed
+    few, many = peak(20, 1), peak(480, 2)
+    assert many - few < (2 * 480 * 4 * np.prod(SPEC.shape)) / 3  # of the members; plans of batches are among it

@@ -1,5 +1,6 @@
 """The verb that chooses amplitudes of a perturbation."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,9 @@ def calibrate(
 
 
 def _print_trial(trial: "Trial") -> None:
+    if math.isinf(trial.error):
+        print(f"scale {trial.perturbation.scale:<8.4g} most members stopped: far too large")
+        return
     lowest, highest = (pick(trial.spread_skill, key=trial.spread_skill.__getitem__) for pick in (min, max))
     print(
         f"scale {trial.perturbation.scale:<8.4g} spread over error {trial.spread_skill[lowest]:.2f} ({lowest}) .. "

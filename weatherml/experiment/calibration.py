@@ -1,26 +1,39 @@
 """Choosing amplitudes: an ensemble's spread over its error is brought to 1, for all channels at once, then for each."""
 
+import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from itertools import compress
+from operator import add
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from weatherml import scores, verification
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
-from weatherml.evaluation import evaluate
+from weatherml.evaluation.metrics import squared_error
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.init_times import InitTimes, require_valid_times, to_init_times
 from weatherml.forecast.perturbation.base import PerturbationConfig
+from weatherml.forecast.statistics.config import StatisticsConfig
+from weatherml.matching import Fields
+from weatherml.products.selection import select_statistic
 from weatherml.state import StateSpec
 from weatherml.times import parse_period
+from weatherml.verification import AreaMeans, Metric
+
+_logger = logging.getLogger(__name__)
 
 TOLERANCE = 0.03
 """A logarithm of spread over error that is as good as 0; few members and initial times cannot tell less."""
+
+KEPT = StatisticsConfig(mean=True, spread=True)
+"""What is kept of an ensemble's members."""
 
 # The spread grows as the amplitude does, until it saturates. A slope fitted through noise must not leave these bounds.
 _SLOPES = (0.3, 1.5)
@@ -36,7 +49,7 @@ class Trial:
 
     Attributes:
         perturbation: What it was made with.
-        spread_skill: Spread over error by channel, at the longest lead.
+        spread_skill: Spread over error by channel, at the longest lead; infinite where most members stopped.
     """
 
     perturbation: PerturbationConfig
@@ -57,6 +70,10 @@ def calibrate(
     report: Report = lambda trial: None,
 ) -> Trial:
     """Fit `scale`, then `amplitude` where there is one, so that spread over error is near 1 at the longest lead.
+
+    Ensembles are reduced to their mean and spread as they are made, some initial times at once, so that neither members
+    nor initial times fill the memory. Members that stop are left out of their ensemble and counted in the log; an
+    ensemble most of whose members stop is far too large, whatever the others show.
 
     Args:
         forecaster: Makes the ensembles.
@@ -79,22 +96,76 @@ def calibrate(
         _require_outside_test_period(model.provenance.config, init_times, config.lead_time)
     truth = analysis.isel(number=0, drop=True) if "number" in analysis.dims else analysis
 
-    def judge(perturbation: PerturbationConfig) -> dict[str, float]:
-        asked = config.model_copy(update={"perturbation": perturbation, "every": config.lead_time, "channels": None})
-        return spread_skill(forecaster.run(analysis, init_times, asked), truth)
+    def judge(perturbation: PerturbationConfig) -> dict[str, float] | None:
+        asked = {"perturbation": perturbation, "every": config.lead_time, "channels": None, "statistics": KEPT}
+        return spread_skill(forecaster, analysis, truth, init_times, config.model_copy(update=asked))
 
     return fit(judge, start, forecaster.spec, n_rounds, report)
 
 
-def spread_skill(forecast: xr.Dataset, truth: xr.Dataset) -> dict[str, float]:
-    """Return spread over error by channel, at the longest lead."""
-    scores = evaluate(forecast, truth, ["spread_skill"])["spread_skill"]
-    last = scores.sel(bound="estimate").isel(lead_time=-1)
+def spread_skill(
+    forecaster: Forecaster, analysis: xr.Dataset, truth: xr.Dataset, init_times: np.ndarray, config: ForecastConfig
+) -> dict[str, float] | None:
+    """Return spread over error by channel, at the longest lead, of ensembles that are reduced as they are made.
+
+    Args:
+        forecaster: Makes them.
+        analysis: What they start from.
+        truth: Analyses at their valid times, of one member.
+        init_times: `datetime64[ns]` [init_time].
+        config: What is asked for, with `KEPT` as its statistics.
+
+    Returns:
+        None where more than half of the members stopped.
+    """
+    parts: list[AreaMeans] = []
+    n_members = n_left = 0
+    for ensemble in _ensembles(forecaster, analysis, init_times, config):
+        own = len(config.member_numbers())
+        left = int(max(field.max() for field in select_statistic(ensemble, "count").data_vars.values()))
+        n_members, n_left = n_members + own, n_left + left
+        if left > 1:
+            parts.append(_judged(ensemble, truth, left))
+    if n_left < n_members:
+        scale = None if config.perturbation is None else config.perturbation.scale
+        _logger.warning("%d of %d members stopped at scale %.4g", n_members - n_left, n_members, scale)
+    if 2 * n_left < n_members or not parts:
+        return None
+    scored = verification.summarize(reduce(add, parts), _METRICS)["spread_skill"].sel(bound="estimate")
+    last = scored.isel(lead_time=-1)
     return dict(zip(last["channel"].values.tolist(), last.values.tolist(), strict=True))
 
 
+def _ensembles(
+    forecaster: Forecaster, analysis: xr.Dataset, init_times: np.ndarray, config: ForecastConfig
+) -> Iterator[xr.Dataset]:
+    """Yield the statistics of each initial time's ensemble; as many at once are made as fill a batch."""
+    n_together = max(1, (config.batch or 1) // len(config.member_numbers()))
+    for start in range(0, len(init_times), n_together):
+        made = forecaster.run(analysis, init_times[start : start + n_together], config)
+        config = config.model_copy(update={"batch": made.attrs["batch"]})  # found once
+        for init in range(made.sizes["init_time"]):
+            yield made.isel(init_time=[init])
+
+
+def _judged(ensemble: xr.Dataset, truth: xr.Dataset, n_members: int) -> AreaMeans:
+    """Return what the mean's squared error is, and what it should be of an ensemble of this spread and size."""
+    mean, spread = (select_statistic(ensemble, name) for name in ("mean", "spread"))
+    valid = spread.isel(init_time=0, drop=True).swap_dims(lead_time="valid_time").drop_vars("lead_time")
+    variance = valid.rename(valid_time="time").astype(np.float64) ** 2
+    return verification.accumulate(mean, truth, _METRICS, scores.expected_squared_error(variance, n_members))
+
+
+def _expected_squared_error(fields: Fields) -> np.ndarray:
+    """Mean of the squared error to be expected, which is the reference here."""
+    return fields.area_mean(fields.reference)
+
+
+_METRICS = {"spread_skill": Metric((_expected_squared_error, squared_error), scores.spread_skill, needs_reference=True)}
+
+
 def fit(
-    judge: Callable[[PerturbationConfig], dict[str, float]],
+    judge: Callable[[PerturbationConfig], Mapping[str, float] | None],
     start: PerturbationConfig,
     spec: StateSpec,
     n_rounds: int,
@@ -103,11 +174,14 @@ def fit(
     """Fit amplitudes by secants on their logarithms; see `calibrate`.
 
     Args:
-        judge: From a perturbation to spread over error by channel.
+        judge: From a perturbation to spread over error by channel; None where it is far too large.
         start: Where to start from.
         spec: The channels.
         n_rounds: At most so many judgements for `scale`, and so many for `amplitude`.
         report: Told of each.
+
+    Raises:
+        UserError: Every perturbation was far too large, or a ratio is none.
     """
     trials: dict[tuple[float, ...], Trial] = {}
     is_fitted = start.sizes(spec) > 0
@@ -117,8 +191,9 @@ def fit(
         key = tuple(log_sizes)
         if key not in trials:
             perturbation = _resized(start, np.exp(log_sizes), is_fitted, spec)
-            ratios = judge(perturbation)
-            trials[key] = Trial(perturbation, {n: _positive(n, ratios[n]) for n in compress(spec.names, is_fitted)})
+            ratios, names = judge(perturbation), list(compress(spec.names, is_fitted))
+            found = dict.fromkeys(names, math.inf) if ratios is None else {n: _positive(n, ratios[n]) for n in names}
+            trials[key] = Trial(perturbation, found)
             report(trials[key])
         return np.log(list(trials[key].spread_skill.values()))
 
@@ -126,13 +201,21 @@ def fit(
     shift, slope = _solve(lambda shift: log_ratios(base + shift).mean(keepdims=True), np.zeros(1), np.ones(1), n_rounds)
     if start.map_scale is None:  # random maps have no channels
         _solve(log_ratios, base + shift, np.broadcast_to(slope, base.shape), n_rounds)
-    return min(trials.values(), key=lambda trial: trial.error)
+    best = min(trials.values(), key=lambda trial: trial.error)
+    if math.isinf(best.error):
+        least = min(trial.perturbation.scale for trial in trials.values())
+        raise UserError(
+            f"most members stopped in every ensemble, down to scale {least:g}; start from a smaller perturbation.scale"
+        )
+    return best
 
 
 def _solve(
     function: Callable[[np.ndarray], np.ndarray], point: np.ndarray, slope: np.ndarray, n_rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Seek the zero of each component `[n]` of a function by its own secant; return where it should be, and the slope.
+
+    Where the function is infinite the zero lies below.
 
     Args:
         function: `[n]` to `[n]`.
@@ -143,6 +226,9 @@ def _solve(
     before = None
     for _ in range(n_rounds):
         values = function(point)
+        if np.isinf(values).any():
+            point = point - _LARGEST_STEP if before is None else (point + before[0]) / 2
+            continue
         if math.sqrt(np.mean(values**2)) < TOLERANCE:
             break
         if before is not None:

@@ -84,6 +84,8 @@ def test_overrides_win_over_the_file(write):
         ("inner: {learning_rat: 1}", "did you mean 'learning_rate'"),
         ("fruit: {name: pear, n_leafs: 1}", "did you mean 'n_leaves'"),
         ("fruit: {name: pear, n_leaves: two}", "experiment.yaml: fruit.n_leaves: .*integer.*got 'two'"),
+        ("inner: {stages: 3}", r"inner.stages: Input should be a list, such as \[3\], got 3"),
+        ("seed: 1\n\tseed: 2", "found character .*, line 2, column 1"),
         ("fruit: {name: plum}", "fruit.*apple.*pear"),
         ("seed: one", "seed: .*integer.*got 'one'"),
         ("- 1", "must hold keys and values, got list"),

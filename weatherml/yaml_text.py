@@ -33,7 +33,8 @@ def parse_yaml(text: str | bytes, name: str) -> Any:
     try:
         return json.loads(json.dumps(yaml.load(text, _Loader), default=str))
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+        problem = re.sub(r' in "<(byte|unicode) string>",', ",", " ".join(str(error).split()))
+        raise UserError(f"{name} is not YAML: {problem}") from None
 
 
 class _Loader(yaml.SafeLoader):

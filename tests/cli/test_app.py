@@ -57,6 +57,25 @@ def test_every_verb_shows_an_example(verb):
     assert f"Example: weatherml {verb}" in " ".join(done(verb, "--help").split())
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["forecst"], "No such command 'forecst'. Did you mean 'forecast'?; see root --help"),
+        (["--verbose"], "No such option: --verbose; see root --help"),
+        (["plot"], "Missing argument 'path'; see root plot --help"),
+        (
+            ["forecast", "--membr", "3"],
+            "No such option: --membr",
+        ),
+        (["forecast", "--member", "one"], "Invalid value for '--member': "),
+        (["demo", "-o"], "Option '-o' requires an argument; see weatherml --help"),
+        (["import", "pang", "x"], "No such command 'pang'. Did you mean 'pangu'?; see root import --help"),
+    ],
+)
+def test_a_misspelt_command_line_is_one_line(words, line):
+    assert refused(*words).startswith(f"weatherml: {line}")
+
+
 def test_help_names_every_verb():
     shown = done("--help")
     assert all(re.search(rf"\b{verb}\b", shown) for verb in VERBS)

@@ -1,7 +1,8 @@
 """The program: its verbs, and what happens to a user's mistake."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,17 +22,37 @@ if TYPE_CHECKING:
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 
 
+_Misuse: Any = typer.BadParameter.__bases__[0]  # of click, which typer keeps in other places from version to version
+
+
 class _Program(typer.core.TyperGroup):
     """The verbs; a user's mistake is one line and exit code 2, an interruption one line and 130."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the words before a verb."""
+        with _in_one_line():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a verb."""
-        try:
+        with _in_one_line():
             return super().invoke(ctx)
-        except UserError as error:
-            raise _stop(str(error), 2) from None
-        except KeyboardInterrupt as interruption:
-            raise _stop(str(interruption) or "interrupted; run the same command again to go on", 130) from None
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Turn what a user can mend into one line and an exit code."""
+    try:
+        yield
+    except UserError as error:
+        raise _stop(str(error), 2) from None
+    except KeyboardInterrupt as interruption:
+        raise _stop(str(interruption) or "interrupted; run the same command again to go on", 130) from None
+    except _Misuse as error:
+        if "\n" in error.format_message():  # the help of a verb without words
+            raise
+        where = error.ctx.command_path if error.ctx else "weatherml"
+        raise _stop(f"{error.format_message().rstrip('.')}; see {where} --help", 2) from None
 
 
 def _stop(message: str, code: int) -> typer.Exit:

@@ -355,6 +355,6 @@ def test_two_years_and_two_variables_merge(shared):
     pattern = str(shared("reanalysis") / "erainterim_*_2p5deg_20*.nc")
     dataset = open_files(pattern)
     assert set(dataset.data_vars) == {"2m_temperature", "sea_surface_temperature"}
-    assert dataset.sizes["time"] == 364 and (np.diff(dataset["time"]) > np.timedelta64(0)).all()
+    assert dataset.sizes["time"] == 364 and (np.diff(dataset["time"]) > np.timedelta64(0, "ns")).all()
     with xr.open_dataset(shared("reanalysis/erainterim_t2m_dailymax_2p5deg_2015.nc")) as raw:
         np.testing.assert_array_equal(dataset["2m_temperature"][200], raw["t2m"][200 - 182].astype(np.float32))

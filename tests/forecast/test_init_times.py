@@ -45,7 +45,7 @@ def test_times_of_several_libraries_are_read_one_by_one():
 
 
 def test_times_rise():
-    assert (np.diff(to_init_times(["2020-01-03", "2020", "2020-01-02"])) > 0).all()
+    assert (np.diff(to_init_times(["2020-01-03", "2020", "2020-01-02"])) > np.timedelta64(0, "ns")).all()
 
 
 def test_valid_times_beyond_what_can_be_written_are_refused():

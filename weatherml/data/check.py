@@ -83,7 +83,7 @@ def _check_times(dataset: xr.Dataset) -> Iterator[Finding]:
     steps = np.diff(times)
     if steps.size == 0:
         return
-    if np.any(steps <= np.timedelta64(0)):
+    if np.any(steps <= np.timedelta64(0, "ns")):
         worst = times[int(np.argmin(steps)) + 1]
         yield Finding("error", "time", f"must ascend, each once; {iso(worst)} comes out of turn; sort and drop repeats")
         return
@@ -98,7 +98,7 @@ def _check_steps(times: np.ndarray, steps: np.ndarray) -> Iterator[Finding]:
     if odd.size == 0:
         return
     after, hours = times[odd[0]], usual / np.timedelta64(1, "h")
-    if np.all(steps[odd] % usual == np.timedelta64(0)):
+    if np.all(steps[odd] % usual == np.timedelta64(0, "ns")):
         missing = int((steps[odd] // usual - 1).sum())
         text = f"{odd.size} gaps in the {hours:g} h step, {missing} times missing, the first after {iso(after)}"
     else:

@@ -156,7 +156,7 @@ def _require_starts(lagged: LaggedConfig, config: ExperimentConfig, init_times: 
     time_step = config.step_of(times)
     interval = time_step if lagged.interval is None else parse_duration(lagged.interval)
     ages = config.forecast.member_numbers() * interval
-    plan_to(ages[ages > np.timedelta64(0)], np.array([time_step]))
+    plan_to(ages[ages > np.timedelta64(0, "ns")], np.array([time_step]))
     missing = np.setdiff1d(init_times[:, None] - ages, times)
     if missing.size:
         raise UserError(
@@ -182,7 +182,7 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
     leads = config.forecast.lead_times(time_step)
     plan_to(leads, np.array([time_step]))  # refuses what the model cannot reach
     test = within(times, config.periods.test)
-    wanted = np.arange(test[0], test[-1] + 1, parse_duration(config.init_every))
+    wanted = np.arange(test[0], test[-1] + np.timedelta64(1, "ns"), parse_duration(config.init_every))
     wanted = wanted[np.isin(wanted, test)]
     complete: np.ndarray = wanted[np.isin(wanted[:, None] + leads, test).all(axis=1)]
     if not len(complete):

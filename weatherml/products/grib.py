@@ -243,7 +243,7 @@ def _init_keys(init_time: np.datetime64) -> dict[str, int]:
 def _step_keys(lead_time: np.timedelta64, channel: Channel) -> dict[str, Any]:
     """Return the keys of a lead: of an instant, or of the period that ends there; in hours, or else in minutes."""
     start = lead_time - _PERIODS.get(channel.variable, np.timedelta64(0, "h"))
-    if start < np.timedelta64(0):
+    if start < np.timedelta64(0, "ns"):
         raise UserError(
             f"{channel} at lead {format_duration(lead_time)} is accumulated from before the initial time, which GRIB2"
             " cannot say; leave the channel or the lead out"

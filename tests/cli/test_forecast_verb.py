@@ -232,7 +232,7 @@ def killed(words, tmp_path_factory):
     program = [Path(sys.executable).with_name("weatherml"), *words(folder / "f.zarr", *long)]
     process = subprocess.Popen(list(map(str, program)), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     end = time.monotonic() + 120
-    while process.poll() is None and not list(folder.glob(".f.zarr.partial/share-*.json")):
+    while process.poll() is None and not list(folder.glob(".f.zarr.partial/*/share-*.json")):
         assert time.monotonic() < end
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

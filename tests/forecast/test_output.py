@@ -66,9 +66,9 @@ def test_interrupted_forecast_is_not_opened(forecaster, analysis, path):
     assert not path.exists()
     with pytest.raises(UserError, match="not finished; run the same forecast again to resume it"):
         open_forecast(path)
-    (partial,) = path.parent.iterdir()
+    (result,) = path.parent.glob("*/*/result")
     with pytest.raises(UserError, match="no finished forecast"):
-        open_forecast(partial / "result")
+        open_forecast(result)
 
 
 def test_resumed_forecast_is_the_uninterrupted_one(forecaster, analysis, path):
@@ -109,6 +109,23 @@ def test_overwrite_drops_an_interrupted_forecast(forecaster, analysis, path):
     other = CONFIG.model_copy(update={"seed": 1})
     forecast = forecaster.run(analysis, TIMES[:2], other, path, overwrite=True)
     xr.testing.assert_identical(forecast.load(), forecaster.run(analysis, TIMES[:2], other))
+
+
+@pytest.mark.parametrize("seed", [0, 1], ids=["the same", "another"])
+def test_a_forecast_that_meets_one_that_is_being_made_is_refused_and_leaves_it_whole(forecaster, analysis, path, seed):
+    """Also where both may overwrite, and something older is there."""
+    forecaster.forecast(analysis, TIMES[0], "6h", output=path)
+    other, n_refused = CONFIG.model_copy(update={"seed": seed}), []
+
+    def meet(done, total):
+        with pytest.raises(UserError, match=r"another process is making .* forecast at .*; wait for it"):
+            forecaster.run(analysis, TIMES[:2], other, path, overwrite=True)
+        n_refused.append(done)
+
+    forecast = forecaster.run(analysis, TIMES[:2], CONFIG, path, overwrite=True, progress=meet)
+    assert n_refused
+    xr.testing.assert_identical(forecast.load(), forecaster.run(analysis, TIMES[:2], CONFIG))
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def test_existing_output_is_refused(forecaster, analysis, path):

@@ -215,7 +215,7 @@ def test_statistics_without_room_are_refused_beforehand(path, monkeypatch):
 
 def test_the_room_asked_for_is_what_the_accumulators_take(path):
     run(begin(path), waves=range(len(WAVES)))
-    files = (path.parent / f".{path.name}.partial").glob("*.accumulators/*/c/**/*")
+    files = (path.parent / f".{path.name}.partial").glob("*/*.accumulators/*/c/**/*")
     taken = sum(file.stat().st_size for file in files if file.is_file())
     # Chunks of two leads where there are three: a third more; slots that no member reached: less.
     assert taken <= accumulator_bytes(LAYOUT, CONFIG) * 4 / 3
@@ -242,6 +242,6 @@ def test_waves_larger_than_the_sketch_are_counted_once_too(path):
 
 def test_declared_arrays_are_not_compressed_and_lie_in_pieces_that_come_together(path):
     begin(path).close()
-    group = zarr.open_group(next(path.parent.glob(".*/*.accumulators")), mode="r")
+    group = zarr.open_group(next(path.parent.glob(".*/*/*.accumulators")), mode="r")
     assert group["mean"].chunks == (1, 1, 2, 3, 5, 8)
     assert group["level_0"].shape == (2 * N_SLOTS, 2, 3, 3, 5, 8)

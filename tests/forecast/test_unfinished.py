@@ -27,8 +27,13 @@ def path(tmp_path):
 
 def begun(path, batch=3):
     unfinished = Unfinished(path, "these", Record(), overwrite=False)
-    unfinished.begin({"batch": batch}, 1, lambda folder: (folder / "result").mkdir())
+    unfinished.begin({"batch": batch}, 1, lambda: declare(unfinished.result))
     return unfinished
+
+
+def declare(result):
+    result.mkdir()
+    (result / "zarr.json").write_text('{"attributes": {"forecast_config": "{}", "request": "these"}}')
 
 
 def make(path, share="0/1", config=ASKED, overwrite=False):
@@ -41,17 +46,18 @@ def test_a_folder_that_outlives_its_forecast_is_not_finished_again(path, monkeyp
     """As on network file systems, which keep what is open."""
     first, second = begun(path), begun(path)
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
-    with first.finishing() as is_mine:
-        assert is_mine
-    with second.finishing() as is_mine:
-        assert not is_mine
+    with first.finishing() as is_to_do:
+        assert is_to_do
+        first.publish({})
+    with second.finishing() as is_to_do:
+        assert not is_to_do
 
 
 def test_what_a_kill_leaves_of_a_finished_folder_gives_way(path):
     unfinished = begun(path)
-    (unfinished.folder / "forecast.json").unlink()
-    begun(path)
-    assert (unfinished.folder / "result").is_dir()
+    (unfinished.folder.parent / "run.json").unlink()
+    again = begun(path)
+    assert again.result.is_dir() and not unfinished.folder.exists()
 
 
 def test_shares_of_another_count_wait_until_nobody_makes_any(path):
@@ -67,10 +73,9 @@ def test_shares_of_another_count_wait_until_nobody_makes_any(path):
 def test_who_would_compute_other_batches_is_refused(path):
     begun(path)
     late = Unfinished(path, "these", Record(), overwrite=False)
-    late.begin({"batch": 3}, 1, lambda folder: None)
+    late.begin({"batch": 3}, 1)
     with pytest.raises(UserError, match="in another batch; run the same forecast again"):
-        shutil.rmtree(late.folder)
-        late.begin({"batch": 4}, 1, lambda folder: begun(path))
+        late.begin({"batch": 4}, 1)
 
 
 def test_a_chunk_that_was_not_written_leaves_its_wave_to_be_done_again(path, monkeypatch):

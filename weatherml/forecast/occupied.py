@@ -2,10 +2,13 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from weatherml.errors import UserError
+from weatherml.products.store import RUN
+from weatherml.storage.files import write_bytes
 
 
 def require_free(path: Path, overwrite: bool) -> None:
@@ -37,6 +40,29 @@ def attributes_of(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return attributes
+
+
+def token_at(path: Path) -> str | None:
+    """Return the token of the run that has made the forecast at a path; None where there is none."""
+    token: str | None = attributes_of(path).get(RUN)
+    return token
+
+
+def mark_complete(path: Path, attributes: Mapping[str, Any], token: str) -> None:
+    """Say that a forecast store has all its values, and which run has made it.
+
+    Args:
+        path: The store.
+        attributes: Further global attributes.
+        token: Of the run.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    file = path / "zarr.json"
+    metadata = json.loads(file.read_bytes())
+    metadata["attributes"] |= {**attributes, RUN: token, "complete": True}
+    write_bytes(file, json.dumps(metadata, indent=2).encode())
 
 
 def _is_empty(path: Path) -> bool:

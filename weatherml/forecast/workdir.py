@@ -1,26 +1,22 @@
 """A forecast that is being made: a folder beside the output, and records of which waves are whole."""
 
-import errno
-import fcntl
-import json
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Generic, Self, TypeVar
-from uuid import uuid4
+from typing import Any, Generic, Self, TypeVar
 
 from weatherml.config import Config
 from weatherml.errors import UserError
-from weatherml.forecast.occupied import require_free
-from weatherml.storage.files import PARTIAL, write_bytes
-from weatherml.storage.room import require_space
+from weatherml.forecast.occupied import mark_complete, require_free, token_at
+from weatherml.storage import room
+from weatherml.storage.files import write_bytes
+from weatherml.storage.noted_store import NotedStore
+from weatherml.storage.run_folder import RunFolder
 
-_DESCRIPTION = "forecast.json"
+_RESULT = "result"
 _RECORD = "share-{}-of-{}"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -96,10 +92,16 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 class Unfinished(Generic[RecordT]):
-    """The folder in which an output is made.
+    """The folder in which an output is made: a run that is its own, and records of what is whole.
 
-    It holds a description of what is asked for, a record for each process that has a share, the result, and whatever
-    else the output needs meanwhile. It appears with its first content at once, and one process at a time has a share.
+    What an output does, in this order:
+
+    1. `begin`: joins the run that was begun for the same request, or begins one; `description` tells what was noted.
+    2. `lock`: takes a share, which no other process has until `close`.
+    3. writes through `store(name)`, zarr stores in `folder`; the one named "result" is the output to be.
+    4. `save`: has the disk hold what was written, then replaces the record of the share.
+    5. `finishing`: one process at a time; where it yields that this is still to do, writes what is left of "result" and
+       calls `publish`, which says that the result is complete and gives it the name `path`.
 
     Args:
         path: The output to be.
@@ -112,40 +114,33 @@ class Unfinished(Generic[RecordT]):
     """
 
     def __init__(self, path: Path, request: str, nothing: RecordT, overwrite: bool) -> None:
+        self.path, self._nothing, self._overwrite = path, nothing, overwrite
+        with explaining_errors(path):
+            self._run = RunFolder(path, request, token_at, "forecast")
+        self._stores: dict[str, NotedStore] = {}
         require_free(path, overwrite)
-        self.path, self.request, self._nothing = path, request, nothing
-        self.folder = path.with_name(f".{path.name}{PARTIAL}")
-        self._lock: IO[str] | None = None
-        if _holds_something(self.folder) and not self.is_begun and not overwrite:
-            raise UserError(
-                f"{self.folder} holds part of another forecast; choose another path, or pass overwrite (--overwrite)"
-                " to drop it"
-            )
+        self._require_no_other()
+
+    @property
+    def folder(self) -> Path:
+        """Where all is that is made, once it is begun; of this run alone."""
+        return self._run.folder
 
     @property
     def result(self) -> Path:
         """The output itself, which gets its name in the end."""
-        return self.folder / "result"
+        return self.folder / _RESULT
 
     @property
     def description(self) -> dict[str, Any]:
         """What was noted when this very forecast was begun here; empty if it was not."""
-        try:
-            found: dict[str, Any] = json.loads((self.folder / _DESCRIPTION).read_text())
-        except (OSError, ValueError):
-            return {}
-        return found if found.get("request") == self.request else {}
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether this very forecast was begun here."""
-        return bool(self.description)
+        return self._run.description
 
     def begin(
         self,
         description: Mapping[str, Any],
         n_bytes: int,
-        fill: Callable[[Path], None] = lambda folder: None,
+        fill: Callable[[], None] = lambda: None,
         least: int | None = None,
     ) -> None:
         """Make the folder, unless this forecast was begun here.
@@ -153,37 +148,25 @@ class Unfinished(Generic[RecordT]):
         Args:
             description: What to note; JSON values.
             n_bytes: The room that all of it may take.
-            fill: Writes the first content.
+            fill: Writes the first content, through `store`.
             least: The room that it takes however well it is compressed; see `require_space`.
 
         Raises:
-            UserError: There is no room, or the disk refuses.
+            UserError: There is no room, the disk refuses, or another forecast is being made here.
         """
-        if self.is_begun:
-            return
-        require_space(self.path, n_bytes, least)
-        # Not by process number: on two machines, or in two containers, that may be the same.
-        new = self.folder.with_name(f"{self.folder.name}.{uuid4().hex}")
+
+        def fill_and_flush() -> None:
+            require_free(self.path, self._overwrite)  # once more: another run may have finished meanwhile
+            self._require_no_other()
+            fill()
+            self._flush()
+
+        if not self.description:
+            room.require_space(self.path, n_bytes, least)
         with explaining_errors(self.path):
-            try:
-                new.mkdir(parents=True)
-                fill(new)
-                write_bytes(new / _DESCRIPTION, json.dumps({**description, "request": self.request}).encode())
-                self._put_in_place(new)
-            finally:
-                shutil.rmtree(new, ignore_errors=True)
+            self._run.begin(description, fill_and_flush)
         if self.description.get("batch") != description.get("batch"):
             raise UserError(f"another process has just begun {self.path} in another batch; run the same forecast again")
-
-    def _put_in_place(self, new: Path) -> None:
-        """Give the folder its name, unless another process of the same forecast was first."""
-        if self.folder.exists() and not self.is_begun:  # in this order: another process may be putting its own there
-            shutil.rmtree(self.folder, ignore_errors=True)
-        try:
-            new.rename(self.folder)
-        except OSError:
-            if not self.is_begun:
-                raise
 
     def lock(self, share: Share) -> None:
         """Keep others from this share until `close`.
@@ -192,28 +175,15 @@ class Unfinished(Generic[RecordT]):
             UserError: Another process has it, or shares of another count are being made.
         """
         with explaining_errors(self.path):
-            self._lock = open(self.folder / f"{share.name}.lock", "a")
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._require_same_count(share)
-            except BlockingIOError:
-                self.close()
-                raise UserError(
-                    f"another process is making this very forecast at {self.path}; wait for it, or choose another path"
-                ) from None
-
-    def _require_same_count(self, share: Share) -> None:
-        """Look whether anybody makes shares of another count, which may be the same members."""
-        for file in self.folder.glob(f"{_RECORD.format('*', '*')}.lock"):
-            if not file.stem.endswith(f"-of-{share.count}"):
-                with open(file) as other:
-                    fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            self._run.take_part(share.name, lambda name: not name.endswith(f"-of-{share.count}"))
 
     def close(self) -> None:
         """Let others have this share."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._run.leave()
+
+    def store(self, name: str) -> NotedStore:
+        """Return a zarr store in `folder`; what is written to it is on the disk when `save` or `publish` returns."""
+        return self._stores.setdefault(name, NotedStore(self.folder / name))
 
     def record(self, share: Share) -> RecordT:
         """Return the record of a share."""
@@ -226,7 +196,14 @@ class Unfinished(Generic[RecordT]):
         return {file.stem: self._nothing.model_validate_json(file.read_bytes()) for file in files}
 
     def save(self, share: Share, record: RecordT) -> None:
-        """Replace the record of a share."""
+        """Replace the record of a share, once all that it counts is on the disk.
+
+        Raises:
+            UserError: The disk refuses, or another run has taken the place of this one.
+        """
+        self._run.require_own()
+        with explaining_errors(self.path):
+            self._flush()
         write_bytes(self.folder / f"{share.name}.json", record.model_dump_json().encode())
 
     def stories(self) -> list[str]:
@@ -239,36 +216,53 @@ class Unfinished(Generic[RecordT]):
         return frozenset(wave for record in self.records().values() for wave in record.waves)
 
     def has_all(self, n_waves: int) -> bool:
-        """Return whether so many waves, which are all, are whole; or were, and another process has finished."""
-        return not self.folder.exists() or len(self.done()) == n_waves
+        """Return whether so many waves, which are all, are whole; or were, and another process has finished this run.
+
+        Raises:
+            UserError: Another run has taken the place of this one.
+        """
+        n_done = len(self.done())
+        if self._run.is_own:
+            return n_done == n_waves
+        if not self._run.is_finished:
+            self._run.require_own()
+        return True
 
     @contextmanager
     def finishing(self) -> Iterator[bool]:
-        """Let one process at a time finish; yield whether that is still to do, and drop the folder afterwards."""
-        try:
-            lock = open(self.folder / "finish.lock", "a")
-        except FileNotFoundError:
-            yield False
-            return
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield self.is_begun  # not whether the folder is there: a file system may keep what is open
-            (self.folder / _DESCRIPTION).unlink(missing_ok=True)  # whatever a kill leaves of the rest is no forecast
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Let one process at a time finish; yield whether that is still to do, and drop the folder afterwards.
+
+        Raises:
+            UserError: The disk refuses, or another run has taken the place of this one.
+        """
+        with explaining_errors(self.path), self._run.finishing() as is_to_do:
+            yield is_to_do
+
+    def publish(self, attributes: Mapping[str, Any]) -> None:
+        """Say that the result has all its values and give it its name, while `finishing`.
+
+        Args:
+            attributes: To be added to its own.
+
+        Raises:
+            UserError: Another run has put its own there meanwhile, which may not be replaced.
+        """
+        mark_complete(self.result, attributes, self._run.token)
+        self._flush()
+        self._run.publish(self.result, self._overwrite)
+
+    def _flush(self) -> None:
+        for store in self._stores.values():
+            store.flush()
+
+    def _require_no_other(self) -> None:
+        if self._run.holds_another and not self._overwrite:
+            raise UserError(
+                f"{self._run.place} holds part of another forecast; choose another path, or pass overwrite"
+                " (--overwrite) to drop it"
+            )
 
 
-def _holds_something(folder: Path) -> bool:
-    """Return whether a forecast was begun in a folder; whatever else is there was left by a kill."""
-    return (folder / _DESCRIPTION).exists()
-
-
-@contextmanager
-def explaining_errors(path: Path) -> Iterator[None]:
+def explaining_errors(path: Path) -> AbstractContextManager[None]:
     """Turn what a disk refuses into one line that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        remedy = "make room" if error.errno in _FULL else "see to it"
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}; {remedy}, then run the same forecast again"
-        ) from error
+    return room.explaining_errors(path, again="run the same forecast again")

@@ -10,10 +10,15 @@ import numpy as np
 import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec
+from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
 from weatherml.state import with_metadata
 from weatherml.storage.files import PARTIAL
+from weatherml.storage.folders import locate
+
+RUN = "run"
+"""The attribute that names the run which has made a forecast: two runs of the same request differ in it alone."""
 
 _CHUNK_BYTES = 64 * 2**20
 
@@ -27,7 +32,7 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     Raises:
         UserError: There is none, or it is not finished.
     """
-    path = Path(path)
+    path = locate(Path(path))
     partial = path.with_name(f".{path.name}{PARTIAL}")
     if not path.exists() and partial.exists():
         raise UserError(f"forecast {path} is not finished; run the same forecast again to resume it")
@@ -41,11 +46,12 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     dataset = dataset[dataset.attrs.pop("variables")]  # a directory does not keep their order
     dataset["valid_time"].load()
     del dataset.attrs["complete"]
+    dataset.attrs.pop(RUN, None)
     return dataset
 
 
 def create_store(
-    path: Path,
+    store: Path | LocalStore,
     cell: xr.Dataset,
     coords: Mapping[str, np.ndarray],
     chunk: Mapping[str, int],
@@ -54,7 +60,7 @@ def create_store(
     """Declare a forecast store without its values.
 
     Args:
-        path: The store.
+        store: The store.
         cell: Its fields at one place along `coords`: names, other dimensions, types and attributes.
         coords: Values of the leading dimensions.
         chunk: Length of a chunk along them; the other dimensions stay whole.
@@ -64,8 +70,8 @@ def create_store(
     frame = with_metadata(xr.Dataset(coords={**coords, **others}))
     for times in ("init_time", "valid_time"):
         frame[times].encoding = dict(_TIME_ENCODING)
-    frame.to_zarr(path, zarr_format=3, consolidated=False, mode="w-")
-    group = zarr.open_group(path, mode="r+")
+    frame.to_zarr(store, zarr_format=3, consolidated=False, mode="w-")
+    group = zarr.open_group(store, mode="r+")
     for name, field in cell.data_vars.items():
         sizes = {str(d): frame.sizes[d] for d in field.dims}
         group.create_array(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from weatherml.storage.flush import make_folder
+from weatherml.storage.flush import flush, make_folder
 from weatherml.storage.folders import put_in_place
 from weatherml.storage.room import explaining_errors
 
@@ -30,6 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             make_folder(path.parent)
             yield partial
+            flush(partial)
             put_in_place(partial, path)
         finally:
             with suppress(OSError):

@@ -22,20 +22,18 @@ _TRASH = ".trash"
 
 
 def put_in_place(new: Path, path: Path) -> None:
-    """Give a whole file or folder its name; what was there goes only then.
+    """Give a file or folder, which is whole and on the disk, its name; what was there goes only then.
 
-    Both names are in one folder. Folders are replaced by one process at a time: by whoever is `alone_at(path)`.
+    Both are in one file system. Folders are replaced by one process at a time: by whoever is `alone_at(path)`.
 
     Raises:
         OSError: The disk refuses; what was there is there again.
     """
     if new.is_dir():
-        flush_tree(new)
         _swap(new, path)
     else:
-        flush(new)
         os.replace(new, path)
-    flush(path.parent)
+        flush(path.parent)
 
 
 @contextmanager
@@ -52,11 +50,11 @@ def replacing_folder(path: Path, what: str = "", wait: float = A_WHILE) -> Itera
     """
     new = path.with_name(f".{path.name}.new")
     with explaining_errors(path, what), alone_at(path, wait):
-        for leftover in (new, *_trash_of(path)):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
         try:
             new.mkdir()
             yield new
+            flush_tree(new)
             put_in_place(new, path)
         finally:
             shutil.rmtree(new, ignore_errors=True)
@@ -82,6 +80,8 @@ def discard(folder: Path) -> None:
 
 
 def _swap(new: Path, path: Path) -> None:
+    for trash in path.parent.glob(f".{escape(path.name)}.*{_TRASH}"):  # of processes that were killed
+        shutil.rmtree(trash, ignore_errors=True)
     old = _old(path)
     if path.exists():
         discard(old)  # of a process that was killed when the one at `path` had got its name
@@ -98,8 +98,3 @@ def _swap(new: Path, path: Path) -> None:
 
 def _old(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
-
-
-def _trash_of(path: Path) -> list[Path]:
-    """Return what kills have left to delete."""
-    return list(path.parent.glob(f".{escape(path.name)}.*{_TRASH}"))

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +22,6 @@ from weatherml.forecast.workdir import (
 )
 from weatherml.products.store import create_store, open_forecast
 from weatherml.state import to_dataset
-from weatherml.storage.folders import put_in_place
 
 
 class Output(Protocol):
@@ -125,13 +123,12 @@ class StoreOutput:
         length = members_per_chunk(layout.numbers, n_together, layout.n_models)
         chunk = {"init_time": 1, "lead_time": n_leads, "number": length}
 
-        def create(folder: Path) -> None:
-            create_store(folder / unfinished.result.name, layout.cell, layout.coords, chunk, attributes)
+        def create() -> None:
+            create_store(unfinished.store("result"), layout.cell, layout.coords, chunk, attributes)
 
         unfinished.begin(attributes, layout.n_bytes, create)
         unfinished.lock(share)
-        self._group = zarr.open_group(unfinished.result, mode="r+")
-        self._arrays = dict(self._group.arrays())
+        self._arrays = dict(zarr.open_group(unfinished.store("result"), mode="r+").arrays())
 
     @property
     def done(self) -> frozenset[int]:
@@ -166,11 +163,10 @@ class StoreOutput:
 
     def finish(self) -> xr.Dataset:
         """Give the store its name, and open it."""
-        with explaining_errors(self._unfinished.path), self._unfinished.finishing() as is_mine:
-            if is_mine:
-                self._group.attrs.update({"complete": True, "failed": self._unfinished.stories()})
-                put_in_place(self._unfinished.result, self._unfinished.path)
-        return open_forecast(self._unfinished.path)
+        with self._unfinished.finishing() as is_to_do:
+            if is_to_do:
+                self._unfinished.publish({"failed": self._unfinished.stories()})
+            return open_forecast(self._unfinished.path)
 
     def close(self) -> None:
         """Let other processes have this share."""

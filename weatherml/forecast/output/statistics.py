@@ -17,7 +17,6 @@ from weatherml.forecast.statistics.moments import Moments
 from weatherml.forecast.statistics.sketch import Sketch
 from weatherml.forecast.workdir import WHOLE, Failures, Share, Unfinished, explaining_errors, stories
 from weatherml.products.store import create_store, open_forecast
-from weatherml.storage.folders import put_in_place
 
 
 class MemoryStatistics:
@@ -131,18 +130,18 @@ class StatisticsOutput:
     def finish(self) -> xr.Dataset:
         """Write the statistics of all shares, give the store its name, and open it."""
         unfinished = self._unfinished
-        with explaining_errors(unfinished.path), unfinished.finishing() as is_mine:
-            if is_mine:
+        with unfinished.finishing() as is_to_do:
+            if is_to_do:
                 shutil.rmtree(unfinished.result, ignore_errors=True)
-                self._write_results()
-                put_in_place(unfinished.result, unfinished.path)
-        return open_forecast(unfinished.path)
+                unfinished.publish(self._write_results())
+            return open_forecast(unfinished.path)
 
     def close(self) -> None:
         """Let other processes have this share."""
         self._unfinished.close()
 
-    def _write_results(self) -> None:
+    def _write_results(self) -> dict[str, Any]:
+        """Write the statistics of all shares, and return what is to be said of them."""
         records = self._unfinished.records()
         parts = [self._open(name, record) for name, record in records.items()]
         group = self._create_result(results(parts, self._layout, self._config, 0, slice(0, 1)))
@@ -152,17 +151,17 @@ class StatisticsOutput:
                 for name, field in piece.data_vars.items():
                     group[str(name)][init : init + 1, leads] = field.values
         exactness = _exactness(self._config, list(records.values()))
-        group.attrs.update({"complete": True, "failed": self._unfinished.stories(), **exactness})
+        return {"failed": self._unfinished.stories(), **exactness}
 
     def _open(self, name: str, counted: Counted) -> Accumulators:
         """Open the accumulators of a share."""
-        store = self._unfinished.folder / f"{name}.accumulators"
+        store = self._unfinished.store(f"{name}.accumulators")
         return Accumulators(store, self._layout, self._config, counted, self.most_waves)
 
     def _create_result(self, cell: xr.Dataset) -> Any:
         coords = {"init_time": self._layout.init_times, "lead_time": self._layout.lead_times}
         chunk = {"init_time": 1, "lead_time": self._layout.chunk[0]}
-        return create_store(self._unfinished.result, cell, coords, chunk, self._attributes)
+        return create_store(self._unfinished.store("result"), cell, coords, chunk, self._attributes)
 
     def _lead_pieces(self) -> list[slice]:
         n_leads, length = len(self._layout.lead_times), self._layout.chunk[0]

@@ -9,12 +9,11 @@ that wave is computed again.
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import zarr
-from zarr.storage import MemoryStore
+from zarr.abc.store import Store
 
 from weatherml.forecast.plan.layout import Layout
 from weatherml.forecast.statistics.config import StatisticsConfig
@@ -72,7 +71,7 @@ class Accumulators:
     """Accumulators of every cell, lead, channel and initial time in a zarr v3 store.
 
     Args:
-        store: A folder or a store in memory.
+        store: On disk or in memory.
         layout: Axes of the members, and the pieces in which they come.
         config: The statistics.
         counted: What the store holds.
@@ -80,7 +79,12 @@ class Accumulators:
     """
 
     def __init__(
-        self, store: Path | MemoryStore, layout: Layout, config: StatisticsConfig, counted: Counted, most_waves: int
+        self,
+        store: Store,
+        layout: Layout,
+        config: StatisticsConfig,
+        counted: Counted,
+        most_waves: int,
     ) -> None:
         self.counted = counted
         self._layout, self._config = layout, config

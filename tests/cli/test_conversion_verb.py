@@ -7,6 +7,7 @@ from made_forecasts import CHANNELS, made
 from tiny_experiment import done, refused
 
 import weatherml as wml
+from weatherml.grid import LatLonGrid
 from weatherml.products.convert import convert
 from weatherml.products.store import open_forecast
 
@@ -44,6 +45,17 @@ def test_stations_come_from_a_file(store, tmp_path):
     np.testing.assert_array_equal(opened["t2m"].isel(station=0), expected)
 
 
+def test_what_a_polar_station_lacks_is_said(tmp_path):
+    wind = made(("u10m",), n_init=1, grid=LatLonGrid.gaussian(8, 12)).max("number", keep_attrs=True)
+    convert(wind.rename({"10m_u_component_of_wind": "10m_u_component_of_wind_maximum"}), tmp_path / "statistics.nc")
+    (tmp_path / "places.csv").write_text("name,latitude,longitude\nOslo,60,10\nPole,90,0\n")
+    words = ("convert", tmp_path / "statistics.nc", "--stations", tmp_path / "places.csv", "-o", tmp_path / "places.nc")
+    assert done(*words).splitlines()[0] == (
+        "10m_u_component_of_wind_maximum is missing at Pole, between the last row and a pole: what lies across it"
+        " follows from 10m_u_component_of_wind_minimum"
+    )
+
+
 def test_weatherbench_is_a_layout_of_zarr(store, tmp_path):
     done("convert", store, "--layout", "weatherbench2", "-o", tmp_path / "wb.zarr")
     assert "prediction_timedelta" in xr.open_zarr(tmp_path / "wb.zarr", decode_timedelta=True).dims
@@ -54,6 +66,7 @@ def test_weatherbench_is_a_layout_of_zarr(store, tmp_path):
     [
         (("-o", "a.txt"), "cannot end in '.txt'; choose one of .nc, .grib2, .zarr"),
         (("-o", "a.nc", "--channels", "q500"), "the forecast has no variable 'specific_humidity'"),
+        (("-o", "a.nc", "--channels", " ,"), "--channels names no channel; name some, such as z500,t2m"),
         (("-o", "a.nc", "--region", "1,2"), "must read north,west,south,east"),
         (("-o", "a.nc", "--stations", "none.csv"), "cannot read stations none.csv"),
     ],

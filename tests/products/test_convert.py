@@ -8,6 +8,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from fake_data import analyses
 from made_forecasts import made
 from test_reduction import draw, reduce
 
@@ -194,14 +195,50 @@ def test_every_format_says_what_rounding_did_and_does_no_more(tmp_path, name, la
 
 def test_a_store_of_analyses_is_never_replaced(tmp_path, forecast):
     path = tmp_path / "data.zarr"
-    analyses = forecast.isel(init_time=0, lead_time=0, number=0, drop=True).expand_dims(
-        time=[np.datetime64("2020-01-01")]
-    )
-    analyses.drop_attrs().to_zarr(path, zarr_format=3, consolidated=False)
+    analyses({"2m_temperature": ()}, 2).to_zarr(path, zarr_format=3, consolidated=False)
     before = xr.open_zarr(path, consolidated=False).load()
     with pytest.raises(UserError, match="exists and is no forecast, so it is not replaced"):
         convert(forecast, path, overwrite=True)
     xr.testing.assert_identical(xr.open_zarr(path, consolidated=False).load(), before)
+
+
+@pytest.mark.parametrize("name", ["a.nc", "a.grib2"])
+def test_a_file_that_is_no_forecast_is_never_replaced(tmp_path, forecast, name):
+    analyses({"2m_temperature": ()}, 2).to_netcdf(tmp_path / "a.nc")
+    (tmp_path / "a.grib2").write_text("notes")
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(UserError, match="exists and is no forecast, so it is not replaced"):
+        convert(forecast, tmp_path / name, overwrite=True)
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_nothing_is_written_into_a_store(tmp_path, forecast):
+    convert(forecast, tmp_path / "f.zarr")
+    with pytest.raises(UserError, match=r"part.nc would lie inside the store .*f.zarr; choose another path"):
+        convert(forecast, tmp_path / "f.zarr" / "part.nc")
+    assert not (tmp_path / "f.zarr" / "part.nc").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (lambda f: f.isel(init_time=0), r"a forecast has the dimension 'init_time'; select one with a list"),
+        (lambda f: f.isel(number=[]), "there is nothing to write: no number was selected"),
+        (lambda f: f[[]], "there is nothing to write: no field was selected"),
+    ],
+)
+def test_an_empty_selection_is_one_line(tmp_path, forecast, part, message):
+    with pytest.raises(UserError, match=message):
+        convert(part(forecast), tmp_path / "f.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_stations_and_statistics_are_no_grib(tmp_path, forecast, statistics):
+    for part, message in ((select(forecast, stations=STATIONS), "on a grid"), (statistics, "holds members")):
+        with pytest.raises(UserError, match=message):
+            convert(part, tmp_path / "f.grib2")
+    with pytest.raises(UserError, match=r"the forecast is on no grid, it has dimensions .*'station'"):
+        select(select(forecast, stations=STATIONS), region=Region.parse("60,0,0,60"))
 
 
 @pytest.mark.parametrize("layout", ["canonical", "weatherbench2"])

@@ -8,7 +8,7 @@ from made_forecasts import CHANNELS, made
 import weatherml as wml
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.products.grib import grib_bytes, write_grib
+from weatherml.products.grib import grib_bytes, read_grib, write_grib
 from weatherml.products.selection import Region, select_region
 
 eccodes = pytest.importorskip("eccodes")
@@ -210,13 +210,23 @@ def test_reading_is_piece_by_piece(tmp_path, forecast):
             lambda: made(("t2m",)).mean("number").rename({"2m_temperature": "2m_temperature_mean"}),
             "write statistics to",
         ),
-        (lambda: made(("t2m",)) * np.nan, "is missing everywhere at its first lead"),
+        (lambda: made(("t2m",)) * np.nan, "the forecast is missing everywhere; there is nothing"),
     ],
 )
 def test_what_grib_cannot_hold_is_refused_and_nothing_is_left(tmp_path, make, message):
     with pytest.raises(UserError, match=message):
         written(tmp_path, make())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_channel_that_is_missing_at_first_is_kept_from_where_it_is_there(tmp_path):
+    late = made(("t2m", "msl"), numbers=(0, 1))
+    late["2m_temperature"][:, 0] = np.nan
+    path, errors = written(tmp_path, late)
+    assert set(errors) == {"2m_temperature", "mean_sea_level_pressure"}
+    found = read_grib(path)["2m_temperature"].transpose("init_time", "lead_time", "number", ...).load()
+    np.testing.assert_allclose(found, late["2m_temperature"], atol=0.01)
+    assert found.isnull().any() and found.notnull().any()
 
 
 def test_a_rounded_forecast_is_off_by_the_sum_of_both_errors_at_most(tmp_path):

@@ -114,6 +114,18 @@ def test_statistics_are_told_from_members_in_every_layout(written, name):
     assert statistics["geopotential_mean"].attrs["ancillary_variables"] == "geopotential_count"
 
 
+@pytest.mark.parametrize("name", ["own.zarr", "forecast.nc", "wb.zarr"])
+def test_what_else_is_told_of_members_is_kept_beside_the_fields(tmp_path, forecasts, name):
+    told = np.full((2, 3), np.timedelta64("NaT"), "timedelta64[ns]")
+    told[:, 2] = np.timedelta64(12, "h")
+    forecast = forecasts["members"].assign(stopped_lead=(("init_time", "number"), told))
+    convert(select(forecast, ["t2m"], stations=STATIONS), tmp_path / "stations.zarr")
+    convert(forecast, tmp_path / name, LAYOUTS[name])
+    for found in map(read_forecast, (tmp_path / name, tmp_path / "stations.zarr")):
+        np.testing.assert_array_equal(found["stopped_lead"].transpose("init_time", "number"), told)
+        assert "stopped_lead" not in found.data_vars
+
+
 def test_a_statistic_that_is_not_there_is_one_line(written, forecasts):
     with pytest.raises(UserError, match=r"the forecast has no statistic 'men'; did you mean 'mean'\?$"):
         select_statistic(forecasts["statistics"], "men")
@@ -152,10 +164,17 @@ def test_files_of_analyses_are_no_forecasts(tmp_path):
         ("a.nc", r"a.nc is no forecast, it has dimensions \['latitude', 'longitude', 'time'\]; open it as analyses"),
         ("a.zarr", "a.zarr is no finished forecast"),
         ("a.txt", "a.txt is not GRIB, NetCDF or zarr"),
-        ("nothing.nc", "nothing.nc is no zarr store"),
+        ("nothing.nc", "nothing.nc does not exist; pass a forecast: a zarr store, NetCDF or GRIB2"),
     ):
         with pytest.raises(UserError, match=message):
             read_forecast(files[name])
+
+
+@pytest.mark.parametrize(("step", "channels"), [("20m", ("t2m",)), ("6h", ("total_precipitation_6hr",))])
+def test_grib_of_minutes_or_of_accumulations_alone_is_a_forecast(tmp_path, step, channels):
+    pytest.importorskip("cfgrib")
+    convert(made(channels, numbers=(0,), step=step, n_init=1), tmp_path / "f.grib2")
+    assert is_forecast(tmp_path / "f.grib2")
 
 
 def write_analysis(path):

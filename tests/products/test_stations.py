@@ -203,6 +203,7 @@ def test_a_file_of_stations_is_read_with_its_columns_in_any_order(tmp_path):
         ("name,latitude,longitude\nOslo,north,10.7\n", "line 2: latitude 'north' and longitude '10.7' must be degrees"),
         ("name,latitude,longitude\nOslo,59.9\n", "line 2: latitude '59.9' and longitude None must be degrees"),
         ("name,latitude,longitude\n", "stations are empty"),
+        ("name,latitude,longitude\n ,59.9,10.7\n", "line 2: the place has no name; give it one"),
         ("name,latitude,longitude\nOslo,159.9,10.7\n", "station Oslo lies at latitude 159.9"),
         ("name,latitude,longitude\nA,1,2\nA,3,4\n", "stations are named twice: A"),
     ],

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from weatherml.errors import UserError
+
 
 def convert(
     forecast: Annotated[Path, typer.Argument(help="A forecast of members or of statistics, in any of these formats.")],
@@ -33,7 +35,7 @@ def convert(
 
     part = select(
         read_forecast(forecast),
-        None if channels is None else [name.strip() for names in channels for name in names.split(",")],
+        None if channels is None else _names(channels),
         None if region is None else Region.parse(region),
         None if stations is None else Stations.read(stations),
     )
@@ -43,3 +45,11 @@ def convert(
         if "comment" in field.attrs:
             print(f"{field.name} is {field.attrs['comment']}")
     print(output)
+
+
+def _names(channels: list[str]) -> list[str]:
+    """Return the channels that are named, with commas between them or one by one."""
+    names = [name.strip() for listed in channels for name in listed.split(",") if name.strip()]
+    if not names:
+        raise UserError("--channels names no channel; name some, such as z500,t2m, or leave it out to keep all")
+    return names

@@ -3,7 +3,7 @@
 import importlib
 import tempfile
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,21 +65,30 @@ def open_grib(path: Path, chunks: Mapping[str, Any], time_dims: tuple[str, ...] 
 def holds_forecasts(path: Path) -> bool:
     """Return whether the messages of a GRIB file are of forecasts, by the first that is not an accumulation.
 
-    Accumulations are forecasts in ERA5, too, beside its analyses.
+    Accumulations are forecasts in ERA5, too, whose messages have a section of ECMWF's archive.
 
     Raises:
         UserError: ecCodes is not installed.
     """
+    is_foreign = False
+    for kind, step_type, step, is_archived in _headers(path, ("dataType", "stepType", "endStep", "localUsePresent")):
+        if kind in _MEMBERS:
+            return True
+        if kind != "fc" or step_type == "instant":
+            return kind == "fc" and step != "0"
+        is_foreign = is_archived == "0"
+    return is_foreign
+
+
+def _headers(path: Path, keys: tuple[str, ...]) -> Iterator[list[str]]:
+    """Yield keys of every message of a file."""
     codes = import_eccodes(path)
     with open(path, "rb") as file:
         while (message := codes.codes_grib_new_from_file(file, headers_only=True)) is not None:
             try:
-                kind, step_type, step = (codes.codes_get(message, key) for key in ("dataType", "stepType", "endStep"))
+                yield [codes.codes_get_string(message, key) for key in keys]
             finally:
                 codes.codes_release(message)
-            if kind in _MEMBERS or step_type == "instant":
-                return kind in _MEMBERS or (kind == "fc" and int(step) > 0)
-    return False
 
 
 def import_eccodes(path: Path) -> Any:

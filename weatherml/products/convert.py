@@ -12,8 +12,9 @@ from zarr.codecs import BloscCodec
 from weatherml.errors import UserError
 from weatherml.products.grib import grib_bytes, write_grib
 from weatherml.products.layouts import to_cf, to_weatherbench
+from weatherml.products.reading import is_forecast
 from weatherml.products.rounding import with_rounding_attributes
-from weatherml.products.selection import Region, select_channels, select_region
+from weatherml.products.selection import Region, fields_alone, select_channels, select_region
 from weatherml.products.stations import Stations, at_stations
 from weatherml.registry import nearest
 from weatherml.storage.files import write_netcdf
@@ -48,6 +49,7 @@ def select(
     Raises:
         UserError: The forecast has no such channel, or no grid points there.
     """
+    dataset = fields_alone(dataset)
     dataset = dataset if channels is None else select_channels(dataset, channels)
     dataset = dataset if region is None else select_region(dataset, region)
     return dataset if stations is None else at_stations(dataset, stations)
@@ -68,11 +70,10 @@ def convert(dataset: xr.Dataset, path: str | Path, layout: str = "canonical", ov
     Raises:
         UserError: The format is unknown or cannot hold the forecast, something is at `path`, or there is no room.
     """
-    path = Path(path)
+    path, dataset = Path(path), fields_alone(dataset)
     chosen = _format_of(path, layout)
-    if path.exists() and not overwrite:
-        raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
-    _require_leads(path)
+    _require_forecast(dataset)
+    _require_replaceable(path, overwrite)
     require_space(path, chosen.n_bytes(dataset))
     return chosen.write(path, with_rounding_attributes(dataset))
 
@@ -137,12 +138,34 @@ LAYOUTS: dict[str, dict[str, Format]] = {
 """Formats by layout and ending."""
 
 
-def _require_leads(path: Path) -> None:
-    """Require that a folder which is to be replaced has leads, as forecasts in any layout have, or nothing.
+def _require_forecast(dataset: xr.Dataset) -> None:
+    """Require that there is something to write, along the dimensions of forecasts."""
+    empty = [str(dim) for dim, size in dataset.sizes.items() if not size]
+    if empty or not dataset.data_vars:
+        raise UserError(f"there is nothing to write: no {' and no '.join(empty) or 'field'} was selected")
+    absent = [dim for dim in ("init_time", "lead_time") if dim not in dataset.dims]
+    if absent:
+        raise UserError(f"a forecast has the dimension {absent[0]!r}; select one with a list, isel({absent[0]}=[0])")
+
+
+def _require_replaceable(path: Path, overwrite: bool) -> None:
+    """Require that there is nothing at `path`, or a forecast that may be replaced, and that it lies in no store.
 
     Raises:
         UserError: It holds something else.
     """
-    has_leads = any((path / name).exists() for name in ("lead_time", "prediction_timedelta"))
-    if path.is_dir() and not has_leads and any(path.iterdir()):
+    if path.exists() and not overwrite:
+        raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
+    if _holds_something(path) and not is_forecast(path):
         raise UserError(f"output {path} exists and is no forecast, so it is not replaced; choose another path")
+    store = next((parent for parent in path.absolute().parents if _is_store(parent)), None)
+    if store is not None:
+        raise UserError(f"output {path} would lie inside the store {store}; choose another path")
+
+
+def _holds_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists() and path.stat().st_size > 0
+
+
+def _is_store(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("zarr.json", ".zgroup"))

@@ -12,6 +12,7 @@ import xarray as xr
 from weatherml.data.grib import FORECASTS, import_eccodes, open_grib
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
+from weatherml.products.selection import is_statistics
 from weatherml.state import Channel
 from weatherml.storage.files import replacing
 from weatherml.variables import VARIABLES, find
@@ -47,7 +48,7 @@ def write_grib(path: Path, dataset: xr.Dataset, bits: int = 16) -> dict[str, flo
 
     Values are packed with `bits` bits between least and greatest value of each field, so the largest error is about
     the field's range times 2 to the power -(bits + 1), to which the error of a rounded forecast adds. Missing values
-    are a bitmap. Channels that are missing everywhere at the first lead, as in ragged level sets, are left out.
+    are a bitmap. Channels that are missing everywhere, as in ragged level sets, are left out.
 
     Args:
         path: The file; it appears when it is whole.
@@ -62,16 +63,21 @@ def write_grib(path: Path, dataset: xr.Dataset, bits: int = 16) -> dict[str, flo
             stations, numbers above 254, a grid that is neither regular nor Gaussian, or leads in parts of minutes.
     """
     eccodes = import_eccodes(path)
+    _require_members_on_grid(dataset)
     channels = _channels(dataset)
     templates = {channel: _product_keys(channel, dataset) for channel in channels}
     grid = _grid_keys(dataset)
-    errors = dict.fromkeys(map(str, channels), 0.0)
+    errors: dict[str, float] = {}
     with replacing(path) as partial, open(partial, "wb") as file:
         for piece in _iterate_pieces(dataset):
             for channel in channels:
-                messages = _Messages(eccodes, file, {**grid, **templates[channel]}, bits)
-                error = messages.write(piece, channel)
-                errors[str(channel)] = max(errors[str(channel)], error)
+                field = _at_level(piece[channel.variable], channel)
+                # Until it has been met, a channel that is missing may be one that is not there.
+                if str(channel) in errors or bool(field.notnull().any()):
+                    error = _Messages(eccodes, file, {**grid, **templates[channel]}, bits).write(field, channel)
+                    errors[str(channel)] = max(errors.get(str(channel), 0.0), error)
+        if not errors:
+            raise UserError("the forecast is missing everywhere; there is nothing to write")
     return errors
 
 
@@ -87,7 +93,12 @@ def read_grib(path: Path) -> xr.Dataset:
 
 
 def grib_bytes(dataset: xr.Dataset, bits: int = 16) -> int:
-    """Return how many bytes a forecast takes as GRIB2 at most: packed values, a bitmap, and the headers."""
+    """Return how many bytes a forecast takes as GRIB2 at most: packed values, a bitmap, and the headers.
+
+    Raises:
+        UserError: It holds statistics or stations.
+    """
+    _require_members_on_grid(dataset)
     cells = dataset.sizes["latitude"] * dataset.sizes["longitude"]
     fields = sum(field.size // cells for field in dataset.data_vars.values())
     return fields * (cells * (bits + 1) // 8 + 512)
@@ -109,9 +120,8 @@ class _Messages:
     keys: Mapping[str, Any]
     bits: int
 
-    def write(self, piece: xr.Dataset, channel: Channel) -> float:
+    def write(self, field: xr.DataArray, channel: Channel) -> float:
         """Write a channel of a piece in memory; return the largest error of packing, SI units."""
-        field = _at_level(piece[channel.variable], channel)
         if "number" not in field.dims:
             field = field.expand_dims(number=[0])
         field = field.transpose("init_time", "lead_time", "number", "latitude", "longitude")
@@ -143,23 +153,20 @@ class _Messages:
 
 
 def _channels(dataset: xr.Dataset) -> list[Channel]:
-    """Return the channels of a forecast that hold something."""
-    if "latitude" not in dataset.dims or "longitude" not in dataset.dims:
-        raise UserError("GRIB2 holds fields on a grid; write stations to NetCDF (.nc) or zarr (.zarr)")
-    known = [name for name in dataset.data_vars if str(name).endswith(("_mean", "_count", "_exceedance"))]
-    if known or not {"init_time", "lead_time"} <= set(dataset.dims):
-        raise UserError("GRIB2 holds members of forecasts; write statistics to NetCDF (.nc) or zarr (.zarr)")
-    first = dataset.isel(init_time=0, lead_time=0).load()
+    """Return the channels of a forecast, of which some may be missing everywhere."""
     levels = dataset["level"].values.tolist() if "level" in dataset.dims else []
-    channels = [
+    return [
         Channel(str(name), level)
-        for name, field in first.data_vars.items()
+        for name, field in dataset.data_vars.items()
         for level in (levels if "level" in field.dims else [None])
     ]
-    held = [c for c in channels if bool(_at_level(first[c.variable], c).notnull().any())]
-    if not held:
-        raise UserError("the forecast is missing everywhere at its first lead; there is nothing to write")
-    return held
+
+
+def _require_members_on_grid(dataset: xr.Dataset) -> None:
+    if "latitude" not in dataset.dims or "longitude" not in dataset.dims:
+        raise UserError("GRIB2 holds fields on a grid; write stations to NetCDF (.nc) or zarr (.zarr)")
+    if is_statistics(dataset):
+        raise UserError("GRIB2 holds members of forecasts; write statistics to NetCDF (.nc) or zarr (.zarr)")
 
 
 def _at_level(field: xr.DataArray, channel: Channel) -> xr.DataArray:

@@ -29,10 +29,11 @@ def is_forecast(path: str | Path) -> bool:
         unfinished = path.with_name(f".{path.name}{PARTIAL}")
         return unfinished.is_dir() or any((path / lead).is_dir() for lead in _LEADS)
     try:
-        kind = format_of(path)
+        if format_of(path) == "GRIB":
+            return holds_forecasts(path)
+        return any(lead in open_netcdf(path).dims for lead in _LEADS)
     except UserError:
         return False
-    return holds_forecasts(path) if kind == "GRIB" else any(lead in open_netcdf(path).dims for lead in _LEADS)
 
 
 def read_forecast(path: str | Path) -> xr.Dataset:
@@ -49,6 +50,8 @@ def read_forecast(path: str | Path) -> xr.Dataset:
         UserError: It is no forecast, is not finished, or cannot be read.
     """
     path = Path(path)
+    if not path.exists() and not is_forecast(path):
+        raise UserError(f"{path} does not exist; pass a forecast: a zarr store, NetCDF or GRIB2")
     if not path.exists() or _is_own(path):
         return open_forecast(path)
     if format_of(path) == "GRIB":

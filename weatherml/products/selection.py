@@ -90,8 +90,9 @@ def select_region(dataset: xr.Dataset, region: Region) -> xr.Dataset:
     Longitudes rise within 0 .. 360; where the region lies across 0 they begin below it, so that it is in one piece.
 
     Raises:
-        UserError: No grid point lies inside.
+        UserError: No grid point lies inside, or the forecast is on no grid.
     """
+    require_grid(dataset)
     latitude, longitude = dataset["latitude"].values, dataset["longitude"].values
     rows = np.flatnonzero((latitude <= region.north + _TOLERANCE) & (latitude >= region.south - _TOLERANCE))
     eastward = (longitude - region.west + _TOLERANCE) % 360 - _TOLERANCE
@@ -145,6 +146,21 @@ def split_field(field: str) -> tuple[str, str]:
     """Split the name of a field, in any vocabulary, after that of its variable: `t` and `_850_exceedance`."""
     match = _FIELD.fullmatch(field)
     return (match[1], match[2]) if match else (field, "")
+
+
+def require_grid(dataset: xr.Dataset) -> None:
+    """Require that a forecast has rows and columns.
+
+    Raises:
+        UserError: It has not, as one of stations.
+    """
+    if not {"latitude", "longitude"} <= set(dataset.dims):
+        raise UserError(f"the forecast is on no grid, it has dimensions {sorted(map(str, dataset.dims))}")
+
+
+def fields_alone(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a forecast in which only fields are data: what else is told of its members is among the coordinates."""
+    return dataset.set_coords([name for name in dataset.data_vars if split_field(str(name))[0] not in VARIABLES])
 
 
 def _require(dataset: xr.Dataset, channel: Channel) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.products.selection import variable_of
+from weatherml.products.selection import require_grid, variable_of
 
 _COLUMNS = ("name", "latitude", "longitude")
 
@@ -86,8 +86,7 @@ def at_stations(dataset: xr.Dataset, stations: Stations) -> xr.Dataset:
     Raises:
         UserError: A place lies outside the grid.
     """
-    if "latitude" not in dataset.dims or "longitude" not in dataset.dims:
-        raise UserError(f"the forecast is on no grid, it has dimensions {sorted(map(str, dataset.dims))}")
+    require_grid(dataset)
     latitude, longitude = (np.asarray(dataset[name].values, np.float64) for name in ("latitude", "longitude"))
     corners = _corners(stations, latitude, longitude)
     beyond = reduce(np.logical_or, [corner.is_beyond & (corner.weights != 0) for corner in corners])
@@ -259,8 +258,11 @@ def _require_inside(stations: Stations, is_outside: np.ndarray, what: str, coord
 
 
 def _place(path: str | Path, line: int, row: dict[str, str | None]) -> tuple[str, float, float]:
+    name = (row["name"] or "").strip()
+    if not name:
+        raise UserError(f"stations {path}, line {line}: the place has no name; give it one")
     try:
-        return (row["name"] or "").strip(), float(row["latitude"] or ""), float(row["longitude"] or "")
+        return name, float(row["latitude"] or ""), float(row["longitude"] or "")
     except ValueError:
         raise UserError(
             f"stations {path}, line {line}: latitude {row['latitude']!r} and longitude {row['longitude']!r} must be"

@@ -1,3 +1,4 @@
+import json
 import os
 import random
 import signal
@@ -116,6 +117,28 @@ def test_a_training_with_noise_that_crashes_goes_on_as_if_it_had_not(tmp_path):
         with pytest.raises(ZeroDivisionError):
             train(*settings, tmp_path / "crashed", interrupt_at(step, ZeroDivisionError()))
     assert_same_run(train(*settings, tmp_path / "crashed"), train(*settings, tmp_path / "whole"))
+
+
+def test_a_snapshot_that_a_power_cut_has_torn_is_passed_over(reference, tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        train(*arguments(), tmp_path, interrupt_at(12, ZeroDivisionError()))
+    earlier, latest = sorted(int(path.name) for path in (tmp_path / "snapshots").iterdir() if path.is_dir())
+    whole = tmp_path / "snapshots.json"
+    assert json.loads(whole.read_text()) == {"step": latest}
+    whole.write_text(json.dumps({"step": earlier}))  # the disk does not hold the latest yet
+    for file in (path for path in (tmp_path / "snapshots" / str(latest)).rglob("*") if path.is_file()):
+        file.write_bytes(b"")
+    assert_same_run(train(*arguments(), tmp_path), reference)
+
+
+def test_a_folder_in_which_another_process_trains_is_refused_and_left_alone(reference, tmp_path):
+    def train_too(step, n_steps, news):
+        if step in (1, 23):
+            with pytest.raises(UserError, match=f"another process is training in {tmp_path}; wait for it"):
+                train(*arguments(), tmp_path)
+
+    assert_same_run(train(*arguments(), tmp_path, train_too), reference)
+    assert not list(tmp_path.glob("*.lock"))
 
 
 def test_a_loss_of_members_that_would_all_be_alike_is_refused(tmp_path):

@@ -7,7 +7,7 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.data.loader import Samples
 from weatherml.training.interruption import Interruption
 from weatherml.training.metrics import MetricsLog
-from weatherml.training.run import Run, claim
+from weatherml.training.run import Run, claimed
 from weatherml.training.session import Session, TrainingConfig
 from weatherml.training.snapshots import Snapshots
 
@@ -41,12 +41,12 @@ def train(
         The folder, and what is where in it.
 
     Raises:
-        UserError: The folder belongs to another training, the loss is no longer finite, or the disk is full.
+        UserError: The folder belongs to another training, another process is training there, the loss is no longer
+            finite, or the disk is full.
         KeyboardInterrupt: SIGINT or SIGTERM came; a snapshot has been saved.
     """
-    run = Run(Path(run_dir))
-    claim(run, config, start, {"training": training, "validation": validation})
-    with Interruption() as interruption, Snapshots(run.snapshots) as snapshots:
+    run, samples = Run(Path(run_dir)), {"training": training, "validation": validation}
+    with claimed(run, config, start, samples), Interruption() as interruption, Snapshots(run.snapshots) as snapshots:
         if snapshots.latest_step() == config.n_steps:
             return run
         with MetricsLog(run.directory, snapshots.latest_step() or 0) as log:

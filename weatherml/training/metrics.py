@@ -13,6 +13,7 @@ from tensorboardX.summary import scalar
 
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
+from weatherml.storage.flush import flush
 
 Entry = Mapping[str, Any]
 
@@ -63,6 +64,16 @@ class MetricsLog:
                 event = Event(wall_time=time.time(), step=entry["step"], summary=scalar(name, value))
                 self._board.write_event(event)
             self._board.flush()
+
+    def flush(self) -> None:
+        """Have the disk hold the entries so far.
+
+        Raises:
+            UserError: The disk refuses.
+        """
+        path = Path(self._file.name)
+        with _explaining_errors(path):
+            flush(path)
 
     def __enter__(self) -> Self:
         return self

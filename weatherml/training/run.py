@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,9 @@ from weatherml.config import Config
 from weatherml.data.loader import Samples
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
+from weatherml.storage.flush import make_folder
+from weatherml.storage.locks import Lock
+from weatherml.storage.room import explaining_errors
 from weatherml.training.metrics import read_metrics
 
 
@@ -47,12 +51,27 @@ class Run:
         return read_metrics(self.directory / "metrics.jsonl")
 
 
-def claim(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, Samples]) -> None:
-    """Take the folder for this training, or make sure that it already belongs to it.
+@contextmanager
+def claimed(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, Samples]) -> Iterator[None]:
+    """Keep the folder for this training, while it goes on and from one time to the next.
 
     Raises:
-        UserError: It belongs to another configuration, model or data; the message says which key differs.
+        UserError: Another process is training there; or the folder belongs to another configuration, model or data: the
+            message says which key differs.
     """
+    lock = Lock(run.directory / "training.lock")
+    with explaining_errors(run.directory):
+        make_folder(run.directory)
+        lock.acquire(f"another process is training in {run.directory}; wait for it, or choose another folder")
+    try:
+        _require_own(run, config, start, samples)
+        yield
+    finally:
+        lock.release(remove=True)
+
+
+def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, Samples]) -> None:
+    """Write down whose the folder is, or compare."""
     file = run.directory / "training.json"
     # Through JSON and back, so that tuples and lists compare equal.
     current = json.loads(

@@ -172,6 +172,7 @@ class Session:
         """
         self._collect()
         self._cursor.loader = self._batches.get_state()
+        self._log.flush()  # entries up to here are not written again
         self._snapshots.save(self.step, self._state, self._cursor)
 
     def _open_stage(self) -> Any:

@@ -1,5 +1,6 @@
 """Where training stands, on disk: all that is needed to go on as if it had never stopped."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any, Self
 import orbax.checkpoint as ocp
 
 from weatherml.errors import UserError
+from weatherml.storage.files import write_bytes
+from weatherml.storage.flush import flush, flush_tree
 from weatherml.training.step import TrainingState
 
 _FULL, _MOST_WORDS = os.strerror(ENOSPC), 200
@@ -37,6 +40,9 @@ class Cursor:
 class Snapshots:
     """The latest snapshots of a training; each appears whole or not at all, and the one before it is kept.
 
+    Orbax gives a snapshot its name before the disk holds all of it. A file beside the folder tells the latest that the
+    disk does hold; what a power cut has left of a later one is deleted.
+
     Raises:
         UserError: The disk is full, or the folder cannot be written.
     """
@@ -44,9 +50,13 @@ class Snapshots:
     def __init__(self, directory: Path) -> None:
         # Not asynchronous: the next step consumes (donates) the arrays that a background thread would still read.
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-        self._directory = directory
+        self._directory, self._whole = directory, directory.with_name(f"{directory.name}.json")
         with _explaining_errors(f"open {directory}"):
             self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
+            if self._whole.exists():
+                whole = json.loads(self._whole.read_bytes())["step"]
+                for step in (step for step in self._manager.all_steps() if step > whole):
+                    self._manager.delete(step)
 
     def latest_step(self) -> int | None:
         """Return the number of completed optimiser steps in the latest snapshot, if there is one."""
@@ -62,6 +72,9 @@ class Snapshots:
         arrays, values = ocp.args.StandardSave(state), ocp.args.JsonSave(asdict(cursor))
         with _explaining_errors(f"save step {step} to {self._directory}"):
             self._manager.save(step, args=ocp.args.Composite(state=arrays, cursor=values))
+            flush_tree(self._directory / str(step))
+            flush(self._directory)
+        write_bytes(self._whole, json.dumps({"step": step}).encode())
 
     def restore(self, like: TrainingState) -> tuple[TrainingState, Cursor]:
         """Read the latest snapshot, laid out on devices as `like` is."""

@@ -37,6 +37,15 @@ def test_attention_agrees_with_the_original(golden, shifted, output):
     assert relative_error(nnx.jit(lambda module, x: module(x))(module, x), np.asarray(expected)) < TOLERANCE
 
 
+@pytest.mark.timeout(120, method="thread")  # no signal ends a compiler; some took over five minutes
+def test_the_published_window_compiles_in_bounded_time():
+    windows, x = Windows((4, 12, 24), WINDOW, shifted=False), jax.ShapeDtypeStruct((2, 4, 12, 24, 16), jnp.float32)
+    module = nnx.eval_shape(lambda: EarthAttention(16, 2, windows, dtype=jnp.float32, rngs=nnx.Rngs(0)))
+    graph, weights = nnx.split(module)
+    gradient = jax.grad(lambda weights, x: nnx.merge(graph, weights)(x).sum())
+    assert jax.jit(gradient).lower(weights, x).compile().cost_analysis()["flops"] > 0
+
+
 def test_a_table_expands_to_the_originals_bias(golden):
     table = attention_of(golden, shifted=False).bias.table[...]
     ours = jnp.stack([EarthBias.expand(one) for one in table])

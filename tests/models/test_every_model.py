@@ -97,7 +97,7 @@ def test_gradient_agrees_with_finite_differences(objective, fields):
 
 def test_overfits_one_batch(objective, fields):
     evaluate, vector, _ = objective
-    optimizer = optax.adam(1e-2)
+    optimizer = optax.adam(3e-3)  # at 1e-2 Pangu rests on rounding: it learns under one jax and not under another
     update, state, losses = jax.jit(optimizer.update), optimizer.init(vector), []
     for _ in range(300):
         (loss, _), gradient = evaluate(vector, *fields)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.lax import optimization_barrier
 
 Extent = tuple[int, int, int]
 """Sizes along level, latitude and longitude."""
@@ -17,6 +18,9 @@ class Windows:
 
     Where windows do not tile the volume it is padded with zeros at its far end; these count as ordinary tokens.
     Windows between the same levels and latitudes are of one type, whatever their longitude.
+
+    Compilers are kept from looking through both ways: joined with a product over flat tokens, the order of axes takes
+    XLA of jax 0.11.1 and 0.11.2 more than five minutes on a CPU.
 
     Attributes:
         volume: Tokens along level, latitude and longitude.
@@ -42,7 +46,7 @@ class Windows:
     def partition(self, x: Array) -> Array:
         """Return the windows `[type, batch*lon, token, embed]` of `x [batch, level, lat, lon, embed]`."""
         padding = [(0, n * step - size) for n, step, size in zip(self.counts, self.window, self.volume, strict=True)]
-        x = jnp.pad(x, [(0, 0), *padding, (0, 0)])
+        x = jnp.pad(optimization_barrier(x), [(0, 0), *padding, (0, 0)])
         x = jnp.roll(x, [-s for s in self._shift], (1, 2, 3))
         pieces = [size for pair in zip(self.counts, self.window, strict=True) for size in pair]
         x = x.reshape(x.shape[0], *pieces, -1).transpose(1, 3, 0, 5, 2, 4, 6, 7)
@@ -55,7 +59,7 @@ class Windows:
         x = x.transpose(2, 0, 4, 1, 5, 3, 6, 7)
         x = x.reshape(x.shape[0], *(n * step for n, step in zip(self.counts, self.window, strict=True)), -1)
         x = jnp.roll(x, self._shift, (1, 2, 3))
-        return x[:, : self.volume[0], : self.volume[1], : self.volume[2]]
+        return optimization_barrier(x[:, : self.volume[0], : self.volume[1], : self.volume[2]])
 
     def regions(self) -> np.ndarray:
         """Return a number `[type, token]` for each token, the same where tokens of a window are neighbours on Earth.

@@ -32,12 +32,12 @@ def main():
         whole = program.forecast("whole")
         rows = {
             "once more": program.forecast("again"),
-            f"member {ALONE} alone": program.forecast("alone", "--member", ALONE),
+            f"member {ALONE} alone": program.forecast("alone", "--only-member", ALONE),
             "five members, asked for in another order": program.forecast(
-                "order", *(word for number in (ALONE, 3, 22, 0, 9) for word in ("--member", number))
+                "order", *(word for number in (ALONE, 3, 22, 0, 9) for word in ("--only-member", number))
             ),
             "8 devices": program.forecast("eight", n_devices=8),
-            f"member {ALONE} alone on 8 devices": program.forecast("both", "--member", ALONE, n_devices=8),
+            f"member {ALONE} alone on 8 devices": program.forecast("both", "--only-member", ALONE, n_devices=8),
             "killed with -9 on one device, resumed on 3": program.killed("killed", n_devices=3),
             "three processes at once": program.shared("shared", 3),
             "an ensemble of 40": program.forecast("larger", "--set", "members=40"),

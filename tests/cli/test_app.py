@@ -67,7 +67,7 @@ def test_every_verb_shows_an_example(verb):
             ["forecast", "--membr", "3"],
             "No such option: --membr",
         ),
-        (["forecast", "--member", "one"], "Invalid value for '--member': "),
+        (["forecast", "--only-member", "one"], "Invalid value for '--only-member': "),
         (["demo", "-o"], "Option '-o' requires an argument; see weatherml --help"),
         (["import", "pang", "x"], "No such command 'pang'. Did you mean 'pangu'?; see root import --help"),
     ],

@@ -71,6 +71,7 @@ def bad_options():
         return tuple(word for value in values for word in ("--set", value))
 
     yield ("--lead", "7h"), "lead_time 7h is not a multiple of the spacing of outputs, 6h; the nearest are 6h and 12h"
+    yield ("--seed", "1", *setting("seed=2")), "seed is given by an option of its own and by --set seed=2; pass one"
     yield ("--lead", "0h"), "duration '0h' must be a positive whole number"
     yield ("--lead", "week"), "duration 'week' must be a positive whole number"
     yield ("--lead", "1000000d"), "duration '1000000d' is longer than 106751d"
@@ -103,7 +104,7 @@ def bad_options():
     yield setting("statistics={quantiles: [1.5]}"), "quantiles must rise within 0 .. 1, got [1.5]"
     yield setting("statistics={thresholds: {q500: [1]}}"), "no channel 'specific_humidity_500'"
     yield setting("statistics={thresholds: {t850: [.nan]}}"), "thresholds.t850.0: Input should be a finite number"
-    yield setting("lead_time=["), "is not YAML"
+    yield setting("seed=["), "is not YAML"
     yield setting("membres=2"), "did you mean 'members'"
     yield ("--resume",), "there is no forecast to resume at"
     yield ("--resume", "--overwrite"), "--resume goes on with a forecast, --overwrite replaces it; pass one of them"
@@ -301,7 +302,8 @@ def test_shares_make_the_forecast_and_a_member_alone_is_that_of_it(words, tmp_pa
     assert f"share 1/2 is written; {output} appears when all shares are" in said
     assert not output.exists()
     assert done(*words(output, *ensemble, "--share", "0/2")).strip().endswith(str(output))
-    done(*words(tmp_path / "alone.zarr", *ensemble, "--member", "2"))
+    flags = ("--members", 4, "--perturbation", "spherical", "--seed", 0, "--set", "batch=1")
+    done(*words(tmp_path / "alone.zarr", *flags, "--only-member", 2))
     alone = open_forecast(tmp_path / "alone.zarr").load()
     xr.testing.assert_equal(alone, open_forecast(output).load().sel(number=[2]))
 
@@ -321,13 +323,16 @@ def test_members_of_models_in_turn_are_those_of_each(words, tiny_run, other, tmp
     assert done(*together, "--resume") == f"{tmp_path / 'f.zarr'}\n"
     for checkpoint, numbers in ((tiny_run.checkpoint, [0, 2]), (other, [1])):
         path = tmp_path / f"alone{len(numbers)}.zarr"
-        done(*words(path, *ensemble, *(word for n in numbers for word in ("--member", n)), checkpoint=checkpoint))
+        done(*words(path, *ensemble, *(word for n in numbers for word in ("--only-member", n)), checkpoint=checkpoint))
         expected = open_forecast(path).load()
         xr.testing.assert_equal(open_forecast(tmp_path / "f.zarr").sel(number=numbers).load(), expected)
 
 
-def test_the_plan_of_each_model_in_turn_is_shown(words, other, tmp_path):
-    assert done(*words(tmp_path / "f.zarr", "--in-turn", other, "--show-plan")).count("2 leads, 2 calls") == 2
+def test_the_plan_of_each_model_in_turn_is_shown(words, tiny_run, other, tmp_path):
+    shown = done(*words(tmp_path / "f.zarr", "--in-turn", other, "--show-plan"))
+    assert shown.count("2 leads, 2 calls") == 2
+    for checkpoint in (tiny_run.checkpoint, other):
+        assert f"2 calls of fourcastnet in steps of 6h: {checkpoint}\n" in shown
 
 
 @pytest.mark.parametrize(

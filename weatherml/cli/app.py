@@ -195,8 +195,8 @@ def info(
 
     Example: `weatherml info runs/demo/data.zarr`
     """
+    from weatherml.cli.descriptions import print_description
     from weatherml.cli.paths import describe_paths
-    from weatherml.cli.tables import print_description
 
     print_description(describe_paths(paths), as_json)
 
@@ -210,22 +210,24 @@ def plot(
         str | None, typer.Option(help="Valid time of an analysis, initial time of a forecast; else the first.")
     ] = None,
     lead: Annotated[str | None, typer.Option(help="Lead time of a forecast, for example 5d; else the last.")] = None,
+    statistic: Annotated[
+        str | None,
+        typer.Option(
+            help="Of statistics: spread, quantile=0.9, exceedance=288.15, ...; else the mean over the spread."
+        ),
+    ] = None,
     coastlines: Annotated[bool, typer.Option(help="Draw the Earth's coasts.")] = True,
     drop_stopped: DropStopped = False,
 ) -> None:
     """Draw a map: of an analysis, of a forecast, or of an ensemble's mean and spread.
 
+    Forecasts are read from their stores and from the NetCDF, GRIB2 and WeatherBench 2 files that `convert` writes.
+
     Example: `weatherml plot runs/demo/forecast.zarr --channel z500 --lead 5d --no-coastlines -o z500.png`
     """
-    from weatherml import plot as draw
-    from weatherml.cli.fields import open_field, save_figure
+    from weatherml.cli.fields import Choice, draw, save_figure
 
-    field = open_field(path, channel, time, lead, drop_stopped)
-    if field.sizes.get("number", 1) > 1:
-        figure = draw.spread(field, coastlines=coastlines)
-    else:
-        figure = draw.map(field.squeeze("number") if "number" in field.dims else field, coastlines=coastlines)
-    save_figure(figure, output)
+    save_figure(draw(path, Choice(channel, time, lead, statistic, drop_stopped), coastlines), output)
     print(output)
 
 

@@ -1,5 +1,8 @@
 """One field of what a user points at, and the picture of it."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from weatherml.cli.paths import is_forecast
 from weatherml.data.climatology import Climatology
 from weatherml.data.files import open_files
 from weatherml.durations import format_duration, parse_duration
 from weatherml.errors import UserError
-from weatherml.products import open_forecast, without_stopped
+from weatherml.products import without_stopped
+from weatherml.products.reading import is_forecast, read_forecast
+from weatherml.products.selection import statistic_of, variable_of
 from weatherml.state import Channel, spec_of
 from weatherml.storage.files import replacing
 from weatherml.times import parse_time
@@ -21,37 +25,136 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 160
+_STATISTICS = ("mean", "spread", "minimum", "maximum", "quantile", "exceedance", "count")
 
 
-def open_field(
-    path: Path, channel: str, time: str | None, lead: str | None, drop_stopped: bool = False
-) -> xr.DataArray:
-    """Open one field of an analysis or a forecast.
+@dataclass(frozen=True)
+class Choice:
+    """Which field of all those that lie at a path.
 
-    Args:
-        path: Forecast store, analysis store or file.
+    Attributes:
         channel: Such as `z500`.
         time: Valid time of an analysis, initial time of a forecast; the first when None.
         lead: Lead time of a forecast such as `5d`; the last when None.
+        statistic: Of a forecast of statistics, such as `spread` or `quantile=0.9`; mean over spread when None.
         drop_stopped: Leave out the members that guards have stopped.
+    """
 
-    Returns:
-        `[latitude, longitude]`, of a forecast `[number, latitude, longitude]`, in memory.
+    channel: str
+    time: str | None = None
+    lead: str | None = None
+    statistic: str | None = None
+    drop_stopped: bool = False
+
+
+def draw(path: Path, choice: Choice, coastlines: bool) -> "Figure":
+    """Draw a field of an analysis, of a forecast of one member, or mean and spread of an ensemble.
 
     Raises:
-        UserError: There is no such time, lead or channel.
+        UserError: There is no such field, or an option is not for what lies there.
     """
-    dataset = open_forecast(path) if is_forecast(path) else open_files(path)
-    dataset = without_stopped(dataset) if drop_stopped else dataset
-    wanted = Channel.parse(channel)
-    spec_of(dataset, [channel])
-    field = dataset[wanted.variable]
-    field = field if wanted.level is None else field.sel(level=wanted.level)
+    from weatherml import plot
+
+    if not is_forecast(path):
+        _require_for_analyses(path, choice)
+        return plot.map(_at(open_files(path), choice), coastlines=coastlines)
+    forecast = read_forecast(path)
+    if "station" in forecast.dims:
+        raise UserError(f"{path} holds values at stations, which are no map; plot the forecast they were taken from")
+    if "number" not in forecast.dims:
+        return _draw_statistics(forecast, choice, coastlines)
+    if choice.statistic is not None:
+        raise UserError(f"{path} holds members, not statistics; leave --statistic out to see their mean and spread")
+    field = _at(without_stopped(forecast) if choice.drop_stopped else forecast, choice)
+    if field.sizes["number"] > 1:
+        return plot.spread(field, coastlines=coastlines)
+    return plot.map(field.squeeze("number"), coastlines=coastlines)
+
+
+def _require_for_analyses(path: Path, choice: Choice) -> None:
+    given = {"--lead": choice.lead, "--statistic": choice.statistic, "--drop-stopped": choice.drop_stopped or None}
+    for option, value in given.items():
+        if value is not None:
+            raise UserError(f"{path} holds analyses, {option} is for forecasts; leave it out, --time chooses a time")
+
+
+def _at(dataset: xr.Dataset, choice: Choice) -> xr.DataArray:
+    """Return the chosen variable at its level, time and lead, in memory."""
+    channel = Channel.parse(choice.channel)
+    spec_of(dataset, [choice.channel])
+    return _place(dataset[channel.variable], channel, choice)
+
+
+def _place(field: xr.DataArray, channel: Channel, choice: Choice) -> xr.DataArray:
+    field = field if channel.level is None or "level" not in field.dims else field.sel(level=channel.level)
     if "lead_time" in field.dims:
-        field = _pick(field, "lead_time", None if lead is None else parse_duration(lead), -1)
+        field = _pick(field, "lead_time", None if choice.lead is None else parse_duration(choice.lead), -1)
     for dim in {"time", "init_time"} & set(field.dims):
-        field = _pick(field, str(dim), None if time is None else parse_time(time), 0)
+        field = _pick(field, str(dim), None if choice.time is None else parse_time(choice.time), 0)
     return field.load()
+
+
+def _draw_statistics(forecast: xr.Dataset, choice: Choice, coastlines: bool) -> "Figure":
+    from weatherml import plot
+
+    channel = Channel.parse(choice.channel)
+    own = _statistics_of(forecast, channel)
+    if choice.statistic is None and {"mean", "spread"} <= own.keys():
+        mean, spread = (_place(own[name], channel, choice).rename(channel.variable) for name in ("mean", "spread"))
+        return plot.mean_over_spread(mean, spread, coastlines=coastlines)
+    field = _statistic(own, choice.statistic or next(iter(own)))
+    placed = _place(field, channel, choice)
+    has_units = placed.attrs.get("units") == channel.units and not str(field.name).endswith("_spread")
+    shown = placed.rename(channel.variable) if has_units else placed
+    return plot.map(shown, title=_title(placed, channel), coastlines=coastlines)
+
+
+def _statistics_of(forecast: xr.Dataset, channel: Channel) -> dict[str, xr.DataArray]:
+    """Return the statistics of a channel by their names; `mean` before the others."""
+    fields = {name: field for name, field in forecast.items() if variable_of(str(name)) == channel.variable}
+    found = {
+        statistic_of(str(name)): field
+        for name, field in fields.items()
+        if statistic_of(str(name)) != "exceedance" or str(name).startswith(f"{channel}_")
+    }
+    levels = forecast["level"].values.tolist() if "level" in forecast.dims else []
+    if not found or (channel.level is not None and channel.level not in levels):
+        known = ", ".join(sorted({variable_of(str(name)) for name in forecast.data_vars}))
+        raise UserError(f"there are no statistics of {channel}; there are those of {known} at {levels} hPa")
+    return {name: found[name] for name in _STATISTICS if name in found}
+
+
+def _statistic(own: Mapping[str, xr.DataArray], words: str) -> xr.DataArray:
+    """Return the field that `spread`, `quantile=0.9` or `exceedance=288.15` says."""
+    name, _, value = words.partition("=")
+    if name not in own:
+        raise UserError(f"the forecast has no statistic {name!r}; --statistic is one of {', '.join(own)}")
+    field = own[name]
+    dim = next((str(d) for d in field.dims if str(d) == "quantile" or str(d).endswith("_threshold")), None)
+    if dim is None:
+        return field
+    known = field[dim].values
+    if not (value and _is_number(value) and np.isclose(known, float(value)).any()):
+        kept = ", ".join(f"{name}={own_value:g}" for own_value in known)
+        raise UserError(f"--statistic {words} is not kept; choose one of {kept}")
+    return field.isel({dim: int(np.isclose(known, float(value)).argmax())})
+
+
+def _is_number(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(np.isfinite(float(text)))
+    return False
+
+
+def _title(field: xr.DataArray, channel: Channel) -> str:
+    """Return what a statistic is of, with the probability or the threshold that it is for."""
+    words = str(field.attrs.get("long_name", field.name))
+    at_level = "" if channel.level is None or str(field.name).startswith(str(channel)) else f", {channel.level} hPa"
+    if "quantile" in field.coords:
+        words = words.replace("quantile", f"quantile {float(field['quantile']):g}")
+    for name in (str(c) for c in field.coords if str(c).endswith("_threshold")):
+        words = words.replace("a threshold", f"{float(field[name]):g} {channel.units}")
+    return f"{words[:1].upper()}{words[1:]}{at_level}"
 
 
 def save_figure(figure: "Figure", path: Path) -> None:

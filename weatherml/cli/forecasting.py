@@ -1,7 +1,8 @@
 """The verb that makes forecasts."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,10 +35,17 @@ Every = Annotated[str | None, typer.Option(help="Spacing of the leads that are k
 ShowPlan = Annotated[bool, typer.Option(help="Print which model is called when, and compute nothing.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="A value of the forecast: lead_time=10d, members=20, perturbation=spherical, ..."),
+    typer.Option("--set", help="Another value of the forecast, such as channels=[z500,t2m] or rounding=0.01."),
 ]
-Members = Annotated[
-    list[int] | None, typer.Option(help="Compute this member alone, as it is in the whole ensemble; may be repeated.")
+Members = Annotated[int | None, typer.Option(help="Size of the ensemble; number 0 is the unperturbed control.")]
+Perturbation = Annotated[
+    str | None,
+    typer.Option(help="How members differ, such as spherical; its parameters by --set perturbation.scale=2."),
+]
+Seed = Annotated[int | None, typer.Option(help="Of all random numbers.")]
+OnlyMember = Annotated[
+    list[int] | None,
+    typer.Option(help="Compute this member alone, as it is in the whole ensemble of --members; may be repeated."),
 ]
 ShareOf = Annotated[
     str, typer.Option(help="Compute one of several shares, such as 2/8; other processes, 0/8 to 7/8, do the rest.")
@@ -63,9 +71,12 @@ def forecast(
     in_turn: InTurn = None,
     lead: Lead = None,
     every: Every = None,
-    show_plan: ShowPlan = False,
+    members: Members = None,
+    perturbation: Perturbation = None,
+    seed: Seed = None,
+    only_member: OnlyMember = None,
     settings: Settings = None,
-    member: Members = None,
+    show_plan: ShowPlan = False,
     share: ShareOf = "0/1",
     diagnostic: Diagnostics = None,
     resume: Resume = False,
@@ -83,24 +94,31 @@ def forecast(
     With `--in-turn B` beside a checkpoint A, members 0, 2, 4, ... are forecasts of A, members 1, 3, 5, ... of B.
 
     Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
-    --lead 10d --set members=20 --set perturbation=spherical -o forecast.zarr`
+    --lead 10d --members 20 --perturbation spherical --seed 1 -o forecast.zarr`
     """
     from weatherml.cli.outputs import require_same_forecast
+    from weatherml.cli.plans import print_itinerary
     from weatherml.cli.progress import bar
-    from weatherml.cli.tables import print_itinerary
-    from weatherml.config import apply_overrides, from_mapping
+    from weatherml.config import from_mapping
     from weatherml.data.files import open_files
     from weatherml.forecast import ForecastConfig
     from weatherml.forecast.output.target import Destination
     from weatherml.forecast.workdir import Share
 
-    asked = {"lead_time": lead, "every": every, "numbers": member}
-    given = {name: value for name, value in asked.items() if value is not None}
-    config = from_mapping(ForecastConfig, apply_overrides(given, settings or []), "--set")
-    forecaster = _load([*(checkpoints or []), *(models or [])], in_turn or [], diagnostic or [])
+    flags = {
+        "lead_time": lead,
+        "every": every,
+        "members": members,
+        "perturbation": None if perturbation is None else {"name": perturbation},
+        "seed": seed,
+        "numbers": only_member,
+    }
+    config = from_mapping(ForecastConfig, _over_flags(flags, settings or []), "forecast")
+    suite, others = [*(checkpoints or []), *(models or [])], in_turn or []
+    forecaster = _load(suite, others, diagnostic or [])
     if show_plan:
-        for itinerary in forecaster.itineraries(config):
-            print_itinerary(itinerary)
+        for itinerary, paths in zip(forecaster.itineraries(config), [suite, *([path] for path in others)], strict=True):
+            print_itinerary(itinerary, paths)
         return
     if analysis is None or output is None or not init:
         raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
@@ -114,6 +132,17 @@ def forecast(
             is_whole = forecaster.run_share(analyses, init, config, destination, report)
         _tell(output, share, is_whole)
     print(output)
+
+
+def _over_flags(flags: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """Return the values of flags that are given and of `--set`, which says what a flag does not."""
+    from weatherml.config import apply_overrides
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    for setting in settings:
+        if (name := setting.partition("=")[0]) in given:
+            raise UserError(f"{name} is given by an option of its own and by --set {setting}; pass one of them")
+    return apply_overrides(given, settings)
 
 
 def _tell(output: Path, share: str, is_whole: bool) -> None:

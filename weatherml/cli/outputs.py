@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from weatherml.cli.paths import unfinished_beside
 from weatherml.errors import UserError
+from weatherml.products.store import unfinished_beside
 
 
 def require_new(path: Path, overwrite: bool) -> None:

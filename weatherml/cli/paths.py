@@ -5,21 +5,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from weatherml.checkpoint_folder import describe as describe_checkpoint
 from weatherml.checkpoint_folder import is_checkpoint
 from weatherml.data.check import check_dataset
 from weatherml.data.describe import describe
-from weatherml.data.files import expand, open_files
+from weatherml.data.files import expand, format_of, open_files
 from weatherml.data.finding import Finding
 from weatherml.data.manifest import Manifest
 from weatherml.data.store import verify
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
-from weatherml.products import open_forecast
-from weatherml.storage.files import PARTIAL
+from weatherml.products.reading import is_forecast, read_forecast
+from weatherml.products.selection import variable_of
+from weatherml.state import parse_channels
 
+_DIGEST = 12  # characters that tell one digest from another
 _MOST_STORIES = 3
 
 
@@ -33,7 +36,7 @@ def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
     if len(paths) == 1 and is_checkpoint(path):
         return describe_checkpoint(path)
     if len(paths) == 1 and is_forecast(path):
-        return _describe_forecast(open_forecast(path))
+        return _describe_forecast(path)
     return describe(open_files(paths))
 
 
@@ -56,36 +59,82 @@ def check_paths(paths: Sequence[str]) -> list[Finding]:
     return damaged or check_dataset(open_files(paths))
 
 
-def is_forecast(path: Path) -> bool:
-    """Return whether a folder is a forecast store, finished or not."""
-    return (path / "init_time").is_dir() or unfinished_beside(path).is_dir()
-
-
-def unfinished_beside(path: Path) -> Path:
-    """Return where a forecast is made that will be at `path`."""
-    path = path.absolute()
-    return path.parent / f".{path.name}{PARTIAL}"
-
-
-def _describe_forecast(forecast: xr.Dataset) -> dict[str, Any]:
-    init, lead = forecast["init_time"].values, forecast["lead_time"].values
-    config: dict[str, Any] = json.loads(forecast.attrs["forecast_config"])
-    failed = list(forecast.attrs.get("failed", ()))
-    return {
+def _describe_forecast(path: Path) -> dict[str, Any]:
+    forecast = read_forecast(path)
+    init, lead = np.sort(forecast["init_time"].values), np.sort(forecast["lead_time"].values)
+    described = {
         "kind": "forecast",
+        "format": "WeatherBench 2" if (path / "prediction_timedelta").is_dir() else format_of(path),
+        "models": _models(json.loads(forecast.attrs.get("provenance", "[]"))),
         "init times": f"{len(init)}, {init[0]:.16} to {init[-1]:.16}",
         "lead times": f"{len(lead)}, {format_duration(lead[0])} to {format_duration(lead[-1])}",
-        "members": forecast.sizes.get("number", f"statistics of {_n_members(config)}"),
-        "batch": forecast.attrs.get("batch", config["batch"]),
-        "perturbation": config["perturbation"] or "none",
-        "channels": [str(name) for name in forecast.data_vars],
+        "members": forecast.sizes.get("number", 0),
+        **_asked(forecast),
+        "channels": _channels(forecast),
+        **_places(forecast),
         "size": forecast.nbytes,
-        "failed": len(failed),
-        **({"first failed": failed[:_MOST_STORIES]} if failed else {}),
+        **_stopped(forecast.attrs.get("failed", [])),
+    }
+    return {key: value for key, value in described.items() if value != []}
+
+
+def _asked(forecast: xr.Dataset) -> dict[str, Any]:
+    """Return what was asked of the forecast, as far as its format keeps that."""
+    if "forecast_config" not in forecast.attrs:
+        return {} if "number" in forecast.dims else {"members": "statistics of an ensemble"}
+    asked: dict[str, Any] = json.loads(forecast.attrs["forecast_config"])
+    numbers = asked.get("numbers")
+    n_members = asked.get("members") if numbers is None else len(set(numbers))
+    return {
+        **({} if "number" in forecast.dims else {"members": f"statistics of {n_members}"}),
+        "batch": int(forecast.attrs.get("batch", asked.get("batch") or 0)) or "",
+        "perturbation": asked.get("perturbation") or "none",
+        "seed": asked.get("seed", ""),
         "config": forecast.attrs["forecast_config"],
     }
 
 
-def _n_members(config: Mapping[str, Any]) -> int:
-    numbers = config["numbers"]
-    return config["members"] if numbers is None else len(set(numbers))
+def _models(provenances: Sequence[Any]) -> list[str]:
+    """Return a line for each model, of several suites one after the other."""
+    flat = [own for suite in provenances for own in (suite if isinstance(suite, list) else [suite])]
+    return [_model(own) for own in flat]
+
+
+def _model(provenance: Mapping[str, Any]) -> str:
+    config = provenance["config"]
+    title, steps = config.get("title"), provenance["step"]
+    words = [
+        str(config.get("model", {}).get("name", "network")),
+        *([f"of '{title}'"] if title else []),
+        *([f"{steps} optimiser steps"] if steps else []),
+        f"data {provenance['data'][:_DIGEST]}",
+        *([f"licence {provenance['licence']}"] if provenance.get("licence") else []),
+    ]
+    return ", ".join(words)
+
+
+def _channels(forecast: xr.Dataset) -> list[str]:
+    """Return what the fields are called, those on levels with the levels that were asked for."""
+    asked = json.loads(forecast.attrs.get("forecast_config", "{}")).get("channels") or ()
+    wanted = parse_channels(asked) if asked else ()
+    levels = {name: [c.level for c in wanted if c.variable == variable_of(str(name))] for name in forecast.data_vars}
+    return [_channel(field, levels[name]) for name, field in forecast.items()]
+
+
+def _channel(field: xr.DataArray, asked: Sequence[int | None]) -> str:
+    if "level" not in field.dims:
+        return str(field.name)
+    levels = [level for level in field["level"].values.tolist() if not asked or level in asked]
+    return f"{field.name} at {' '.join(map(str, levels))} hPa"
+
+
+def _places(forecast: xr.Dataset) -> dict[str, Any]:
+    if "station" in forecast.dims:
+        return {"stations": [str(name) for name in forecast["station"].values]}
+    return {"grid": f"{forecast.sizes['latitude']} x {forecast.sizes['longitude']}"}
+
+
+def _stopped(stories: Any) -> dict[str, Any]:
+    """Return how many members stopped, and when and by what the first ones did; files keep a list as one text."""
+    told = [story for story in stories.split("; ") if story] if isinstance(stories, str) else list(stories)
+    return {"failed": len(told), **({"first failed": told[:_MOST_STORIES]} if told else {})}

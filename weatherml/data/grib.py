@@ -4,6 +4,7 @@ import importlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def holds_forecasts(path: Path) -> bool:
 def _headers(path: Path, keys: tuple[str, ...]) -> Iterator[list[str]]:
     """Yield keys of every message of a file."""
     codes = import_eccodes(path)
-    with open(path, "rb") as file:
+    with open(path, "rb") as file, suppress(codes.CodesInternalError):  # what is damaged, its reader names
         while (message := codes.codes_grib_new_from_file(file, headers_only=True)) is not None:
             try:
                 yield [codes.codes_get_string(message, key) for key in keys]

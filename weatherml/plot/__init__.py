@@ -2,8 +2,19 @@
 
 from weatherml.plot.climate import climate
 from weatherml.plot.learning import learning
-from weatherml.plot.maps import forecast_vs_truth, map, spread
+from weatherml.plot.maps import forecast_vs_truth, map, mean_over_spread, spread
 from weatherml.plot.report import Section, write_report
 from weatherml.plot.skill import skill, verdict
 
-__all__ = ["Section", "climate", "forecast_vs_truth", "learning", "map", "skill", "spread", "verdict", "write_report"]
+__all__ = [
+    "Section",
+    "climate",
+    "forecast_vs_truth",
+    "learning",
+    "map",
+    "mean_over_spread",
+    "skill",
+    "spread",
+    "verdict",
+    "write_report",
+]

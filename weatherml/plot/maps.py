@@ -109,9 +109,31 @@ def spread(ensemble: xr.DataArray, *, coastlines: bool = True, orography: xr.Dat
     """
     if ensemble.sizes.get("number", 1) < 2:
         raise UserError(f"a spread needs two members or more along 'number', got dimensions {dict(ensemble.sizes)}")
-    quantity, ensemble = style.quantity_of_field(ensemble), ensemble.compute()
-    mean = quantity.shown(ensemble.mean("number", skipna=False))
-    deviation = quantity.shown_difference(ensemble.std("number", ddof=1, skipna=False))
+    ensemble = ensemble.compute()
+    mean, deviation = ensemble.mean("number", skipna=False), ensemble.std("number", ddof=1, skipna=False)
+    note = f"{ensemble.sizes['number']} members, "
+    return _mean_over_spread(mean, deviation.assign_attrs(ensemble.attrs), note, coastlines, orography)
+
+
+def mean_over_spread(
+    mean: xr.DataArray, deviation: xr.DataArray, *, coastlines: bool = True, orography: xr.DataArray | None = None
+) -> Figure:
+    """Draw a mean as contours over a standard deviation as colours, of statistics that a forecast has kept.
+
+    Args:
+        mean: `[latitude, longitude]` in SI units, by the name of its variable.
+        deviation: The same of the members' standard deviation.
+        coastlines: Whether to draw the Earth's.
+        orography: Surface geopotential in m2 s-2 whose heights are drawn as contours.
+    """
+    return _mean_over_spread(mean.compute(), deviation.compute(), "", coastlines, orography)
+
+
+def _mean_over_spread(
+    mean: xr.DataArray, deviation: xr.DataArray, note: str, coastlines: bool, orography: xr.DataArray | None
+) -> Figure:
+    quantity = style.quantity_of_field(mean)
+    mean, deviation = quantity.shown(mean), quantity.shown_difference(deviation)
     shading = style.shade_spread(deviation, quantity)
     with style.new_figure(*_size(_grid_of(mean))) as figure:
         ax = _add_map(figure, 111, mean)
@@ -119,10 +141,8 @@ def spread(ensemble: xr.DataArray, *, coastlines: bool = True, orography: xr.Dat
         _draw_surface(ax, coastlines, orography)
         lines = _contour(ax, mean, style.round_levels(mean, 12), colors=style.INK, linewidths=0.8)
         ax.clabel(lines, fontsize=7.5, inline_spacing=3)
-        members = f"{ensemble.sizes['number']} members, contours: mean in {quantity.units}"
-        style.write_title(
-            ax, f"{quantity.label}: ensemble spread and mean", f"{style.write_origin(mean)} · {members}".lstrip(" ·")
-        )
+        told = f"{style.write_origin(mean)} · {note}contours: mean in {quantity.units}".lstrip(" ·")
+        style.write_title(ax, f"{quantity.label}: ensemble spread and mean", told)
         _add_colorbar(figure, filled, shading, [ax])
     return figure
 

@@ -33,8 +33,7 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         UserError: There is none, or it is not finished.
     """
     path = locate(Path(path))
-    partial = path.with_name(f".{path.name}{PARTIAL}")
-    if not path.exists() and partial.exists():
+    if not path.exists() and unfinished_beside(path).exists():
         raise UserError(f"forecast {path} is not finished; run the same forecast again to resume it")
     try:
         complete = zarr.open_group(path, mode="r").attrs.get("complete")
@@ -48,6 +47,12 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     del dataset.attrs["complete"]
     dataset.attrs.pop(RUN, None)
     return dataset
+
+
+def unfinished_beside(path: Path) -> Path:
+    """Return where a forecast is made that will be at `path`."""
+    path = path.absolute()
+    return path.parent / f".{path.name}{PARTIAL}"
 
 
 def create_store(

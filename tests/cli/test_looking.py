@@ -1,0 +1,110 @@
+"""Laws of `info`, `plot` and tables: whatever `convert` writes can be looked at, and nothing is cut or ignored."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from made_forecasts import made
+from test_reduction import draw, reduce
+from tiny_experiment import done, refused
+
+from weatherml.cli import tables
+from weatherml.products.convert import convert
+
+FORMATS = {"f.nc": "canonical", "f.grib2": "canonical", "f.zarr": "weatherbench2"}
+
+
+@pytest.fixture(scope="module")
+def converted(tiny_run, tmp_path_factory):
+    """Return a folder with the tiny run's forecast in every format."""
+    folder = tmp_path_factory.mktemp("converted")
+    for name, layout in FORMATS.items():
+        done("convert", tiny_run.forecast, "--layout", layout, "-o", folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def statistics(tmp_path_factory):
+    """Return a forecast of statistics as NetCDF."""
+    path = tmp_path_factory.mktemp("statistics") / "f.nc"
+    convert(reduce(draw()), path)
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_info_and_plot_read_what_convert_writes(tiny_run, converted, tmp_path, name):
+    described = json.loads(done("info", converted / name, "--json"))
+    original = json.loads(done("info", tiny_run.forecast, "--json"))
+    for key in ("kind", "init times", "lead times", "members", "grid", "failed"):
+        assert described[key] == original[key]
+    assert name.endswith("grib2") or described["models"] == original["models"]
+    picture = tmp_path / "map.png"
+    done("plot", converted / name, "--channel", "z500", "--lead", "12h", "--time", "2000-01-12", "-o", picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "there is no lead_time 30h" in refused("plot", converted / name, "--channel", "z500", "--lead", "30h")
+
+
+def test_info_names_the_models_of_a_forecast(tiny_run):
+    (model,) = json.loads(done("info", tiny_run.forecast, "--json"))["models"]
+    assert model.startswith("fourcastnet, of 'A tiny planet', 6 optimiser steps, data ")
+    assert model.split(",")[0] in done("info", tiny_run.forecast)
+
+
+@pytest.mark.parametrize("options", [(), ("--statistic", "spread"), ("--statistic", "quantile=0.5")])
+def test_plot_draws_statistics(statistics, tmp_path, options):
+    done("plot", statistics, "--channel", "z500", *options, "-o", tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 10_000
+
+
+def test_plot_refuses_statistics_that_are_not_kept(statistics, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "choose one of quantile=" in refused("plot", statistics, "--channel", "z500", "--statistic", "quantile=0.33")
+    assert "no statistic 'mode'; --statistic is one of mean, " in refused(
+        "plot", statistics, "--channel", "z500", "--statistic", "mode"
+    )
+    assert "there are no statistics of mean_sea_level_pressure" in refused("plot", statistics, "--channel", "msl")
+
+
+@pytest.mark.parametrize("options", [("--lead", "1d"), ("--statistic", "mean"), ("--drop-stopped",)])
+def test_plot_of_analyses_refuses_options_of_forecasts(tiny_run, options):
+    shown = refused("plot", tiny_run.store, "--channel", "z500", *options)
+    assert f"holds analyses, {options[0]} is for forecasts" in shown
+
+
+def test_plot_of_members_refuses_a_statistic(tiny_run):
+    assert "holds members, not statistics" in refused(
+        "plot", tiny_run.forecast, "--channel", "z500", "--statistic", "mean"
+    )
+
+
+def test_plot_refuses_stations(tmp_path):
+    (tmp_path / "s.csv").write_text("name,latitude,longitude\nOslo,59.9,10.75\n")
+    convert(made(("z500",)), tmp_path / "f.zarr")
+    done("convert", tmp_path / "f.zarr", "--stations", tmp_path / "s.csv", "-o", tmp_path / "f.nc")
+    assert "holds values at stations" in refused("plot", tmp_path / "f.nc", "--channel", "z500")
+    assert json.loads(done("info", tmp_path / "f.nc", "--json"))["stations"] == ["Oslo"]
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 140])
+def test_scores_are_whole_at_any_width_and_say_which_leads_they_leave_out(capsys, monkeypatch, width):
+    leads = np.arange(1, 19) * np.timedelta64(6, "h")
+    coords = {
+        "bound": ["estimate", "lower", "upper"],
+        "channel": ["10m_u_component_of_wind", "z500"],
+        "lead_time": leads.astype("timedelta64[ns]"),
+    }
+    values = 1234.5 + np.arange(108.0).reshape(3, 2, 18)
+    scores = xr.Dataset({name: (tuple(coords), values) for name in ("rmse", "crps_fair")}, coords)
+    monkeypatch.setattr(tables._out, "width", width)
+    tables.print_scores(scores, as_json=False)
+    shown = capsys.readouterr().out
+    assert "6 of 18 lead times are shown; --json has them all" in shown
+    for lead in range(0, 18, 3):
+        assert f"{0.25 * (lead + 1):g} d" in shown
+        for channel in range(2):
+            estimate, lower, upper = (f"{values[bound, channel, lead]:.4g}" for bound in range(3))
+            assert shown.count(f"{estimate} ({lower} .. {upper})") >= 2
+    n_blocks = shown.count("channel")
+    assert shown.count("10m_u_component_of_wind  ") == n_blocks
+    assert width < 60 or all(len(line) <= width for line in shown.splitlines())

@@ -46,11 +46,11 @@ def make_linear_forecaster():
     return Forecaster((Model(Linear(), TIME_STEP, forcings, Provenance({}, "none")),), Normalizer(statistics))
 
 
-def bred(numbers=(1, 2, 3), times=TIMES, **parameters):
+def bred(numbers=(1, 2, 3), times=TIMES, order=slice(None), **parameters):
     """Bred vectors `[member, channel, lat, lon]`."""
     array = np.random.default_rng(3).normal(250, 10, (len(times), *SMALL.shape))
     forecaster = make_linear_forecaster()
-    analyses = Analyses(to_dataset(array, SMALL, {"time": times}), forecaster.normalizer)
+    analyses = Analyses(to_dataset(array, SMALL, {"time": times}).isel(time=order), forecaster.normalizer)
     config = ForecastConfig(members=9, perturbation=BredConfig(**parameters))
     perturbation = InitialStates.build(config, times[-1:], analyses, forecaster.models).perturbation
     init_times = np.full(len(numbers), times[-1])
@@ -99,6 +99,10 @@ def test_pairs_are_opposite_and_others_differ():
 def test_cycles_before_the_first_analysis_start_from_it():
     """The model is linear, so that the vectors do not depend on the analyses, but for rounding."""
     np.testing.assert_allclose(bred(cycles=4, times=TIMES[-1:]), bred(cycles=4), atol=1e-4)
+
+
+def test_order_of_analyses_does_not_matter():
+    np.testing.assert_array_equal(bred(cycles=3, order=slice(None, None, -1)), bred(cycles=3))
 
 
 def test_cycles_start_from_the_analyses_of_their_times():

@@ -66,8 +66,9 @@ class Breeding:
     def _grow(self, vectors: Array, times: np.ndarray, duration: np.timedelta64) -> Array:
         """Return the vectors after one cycle, in the size of the noise."""
         analyses, durations = self.context.analyses, np.full(len(times), duration)
-        latest = np.searchsorted(analyses.times, times, side="right") - 1
-        times = analyses.times[np.maximum(latest, 0)]
+        available = np.sort(analyses.times)
+        latest = np.searchsorted(available, times, side="right") - 1
+        times = available[np.maximum(latest, 0)]
         control = jnp.asarray(analyses.read_batch(times, np.zeros(len(times), np.int64)))
         perturbed = self.context.propagate(control + vectors, times, durations)
         grown = perturbed - self.context.propagate(control, times, durations)

@@ -14,8 +14,9 @@ import weatherml as wml
 from weatherml.errors import UserError
 from weatherml.products import is_forecast, read_forecast, without_stopped
 from weatherml.products.convert import convert, select
-from weatherml.products.selection import Region, is_statistics, select_statistic
+from weatherml.products.selection import Region, in_one_piece, is_statistics, select_statistic
 from weatherml.products.stations import Stations
+from weatherml.state import spec_of
 
 CHANNELS = ("z500", "z850", "t850", "t2m", "u10m", "sst", "total_precipitation_6hr")
 LAYOUTS = {
@@ -46,6 +47,13 @@ def forecasts():
 
 
 @pytest.fixture(scope="module")
+def expected(forecasts):
+    """Return what reading should find: a region across 0 from 0 to 360, as everywhere here."""
+    rows, columns = [60, 30, 0, -30], [0, 30, 60, 300, 330]
+    return forecasts | {"across 0": forecasts["members"].sel(latitude=rows, longitude=columns)}
+
+
+@pytest.fixture(scope="module")
 def written(forecasts, tmp_path_factory):
     """Return a function that converts once, from the kind of forecast and the file to its path."""
     folder, paths = tmp_path_factory.mktemp("reading"), {}
@@ -65,9 +73,8 @@ KINDS = ["members", "in turn", "one member", "one of many", "one lead", "minutes
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if name != "forecast.grib2"])
-def test_what_is_exact_is_read_as_it_was(forecasts, written, kind, name):
-    found = read_forecast(written(kind, name)).load()
-    expected = forecasts[kind].load()
+def test_what_is_exact_is_read_as_it_was(expected, written, kind, name):
+    found, expected = read_forecast(written(kind, name)).load(), expected[kind].load()
     assert set(found.data_vars) == set(expected.data_vars)
     xr.testing.assert_identical(found.drop_attrs(deep=False), expected.drop_attrs(deep=False))
     assert {key: found.attrs[key] for key in expected.attrs} == expected.attrs
@@ -76,9 +83,9 @@ def test_what_is_exact_is_read_as_it_was(forecasts, written, kind, name):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("statistics", "stations")])
-def test_grib_is_read_as_it_was_within_its_precision(forecasts, written, kind):
+def test_grib_is_read_as_it_was_within_its_precision(expected, written, kind):
     pytest.importorskip("cfgrib")
-    found, expected = read_forecast(written(kind, "forecast.grib2")).load(), forecasts[kind].load()
+    found, expected = read_forecast(written(kind, "forecast.grib2")).load(), expected[kind].load()
     assert set(found.coords) == set(expected.coords) and list(found.data_vars) == list(expected.data_vars)
     for name, coordinate in expected.coords.items():
         np.testing.assert_array_equal(found[name], coordinate)
@@ -124,6 +131,22 @@ def test_what_else_is_told_of_members_is_kept_beside_the_fields(tmp_path, foreca
     for found in map(read_forecast, (tmp_path / name, tmp_path / "stations.zarr")):
         np.testing.assert_array_equal(found["stopped_lead"].transpose("init_time", "number"), told)
         assert "stopped_lead" not in found.data_vars
+
+
+@pytest.mark.parametrize("name", ["own.zarr", "forecast.nc", "wb.zarr"])
+def test_a_region_across_0_is_one_region_wherever_it_has_been(tmp_path, forecasts, written, name):
+    """Maps and scores take its columns from 0 to 360; stations and other formats in one piece."""
+    found, part = read_forecast(written("across 0", name)), forecasts["across 0"]
+    assert spec_of(found).grid.longitude == (0, 30, 60, 300, 330)
+    xr.testing.assert_equal(in_one_piece(found)["2m_temperature"], part["2m_temperature"])
+    oslo = Stations(("Oslo",), (59.9,), (-10.0,))
+    xr.testing.assert_equal(
+        select(found, stations=oslo)["2m_temperature"], select(part, stations=oslo)["2m_temperature"]
+    )
+    with pytest.raises(UserError, match="whose columns reach from -60 to 60"):
+        select(found, stations=Stations(("in the gap",), (0.0,), (200.0,)))
+    with xr.open_dataset(written("across 0", "forecast.nc"), decode_timedelta=True) as opened:
+        assert opened["longitude"].values.tolist() == [-60, -30, 0, 30, 60]
 
 
 def test_a_statistic_that_is_not_there_is_one_line(written, forecasts):
@@ -205,6 +228,7 @@ import weatherml.products
 from weatherml.products import convert, read_forecast, without_stopped
 from weatherml.products.convert import select
 from weatherml.products.stations import Stations
+from weatherml.state import spec_of
 forecast = without_stopped(read_forecast(sys.argv[1]))
 convert(select(forecast, ["u10m"], stations=Stations(("Oslo",), (59.9,), (10.75,))), sys.argv[2])
 """

@@ -14,7 +14,14 @@ from weatherml.products.grib import grib_bytes, write_grib
 from weatherml.products.layouts import to_cf, to_weatherbench
 from weatherml.products.reading import is_forecast
 from weatherml.products.rounding import with_rounding_attributes
-from weatherml.products.selection import Region, fields_alone, select_channels, select_region
+from weatherml.products.selection import (
+    Region,
+    fields_alone,
+    from_0_to_360,
+    in_one_piece,
+    select_channels,
+    select_region,
+)
 from weatherml.products.stations import Stations, at_stations
 from weatherml.registry import nearest
 from weatherml.storage.files import write_netcdf
@@ -92,7 +99,7 @@ def _format_of(path: Path, layout: str) -> Format:
 def _write_netcdf(path: Path, dataset: xr.Dataset) -> Errors:
     # HDF5 writes one chunk at a time; threads would only read ahead and hold what they have read.
     with dask.config.set(scheduler="synchronous"):
-        write_netcdf(path, to_cf(dataset))
+        write_netcdf(path, to_cf(in_one_piece(dataset)))
     return {}
 
 
@@ -101,13 +108,13 @@ def _write_canonical(path: Path, dataset: xr.Dataset) -> Errors:
     marks = {"variables": list(map(str, dataset.data_vars)), "complete": True}
     compressors = [BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")]
     encoding = {name: {"compressors": compressors} for name in dataset.data_vars}
-    _write_zarr(path, dataset.assign_attrs(marks), zarr_format=3, consolidated=False, encoding=encoding)
+    _write_zarr(path, from_0_to_360(dataset).assign_attrs(marks), zarr_format=3, consolidated=False, encoding=encoding)
     return {}
 
 
 def _write_weatherbench(path: Path, dataset: xr.Dataset) -> Errors:
     """Write a store of zarr v2 with consolidated metadata, as those published are."""
-    _write_zarr(path, to_weatherbench(dataset), zarr_format=2, consolidated=True)
+    _write_zarr(path, to_weatherbench(in_one_piece(dataset)), zarr_format=2, consolidated=True)
     return {}
 
 
@@ -126,7 +133,7 @@ def _chunked(dataset: xr.Dataset) -> xr.Dataset:
 
 
 _NETCDF = Format(_write_netcdf, lambda dataset: dataset.nbytes)
-_GRIB = Format(write_grib, grib_bytes)
+_GRIB = Format(lambda path, dataset: write_grib(path, in_one_piece(dataset)), grib_bytes)
 LAYOUTS: dict[str, dict[str, Format]] = {
     "canonical": {
         ".nc": _NETCDF,

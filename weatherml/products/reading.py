@@ -12,7 +12,7 @@ from weatherml.data.units import convert
 from weatherml.errors import UserError
 from weatherml.products.grib import read_grib
 from weatherml.products.layouts import from_cf, from_weatherbench
-from weatherml.products.selection import split_field, statistic_of, variable_of
+from weatherml.products.selection import from_0_to_360, split_field, statistic_of, variable_of
 from weatherml.products.store import open_forecast
 from weatherml.state import LEADING, with_metadata
 from weatherml.storage.files import PARTIAL
@@ -44,7 +44,7 @@ def read_forecast(path: str | Path) -> xr.Dataset:
 
     Returns:
         What was written, up to the precision of the format: `(init_time, lead_time, number, level, latitude,
-        longitude)`, latitude 90 to -90. GRIB2 keeps fields alone, not the attributes of a forecast.
+        longitude)`, latitude 90 to -90, longitude 0 to 360. GRIB2 keeps fields alone, not the attributes of a forecast.
 
     Raises:
         UserError: It is no forecast, is not finished, or cannot be read.
@@ -74,7 +74,7 @@ def _finished(dataset: xr.Dataset, path: Path) -> xr.Dataset:
     strange = sorted(name for name in fields if split_field(name)[0] not in VARIABLES)
     if fields == set(strange):
         raise UserError(f"{path} holds no variable that weatherml knows; it has {strange}")
-    dataset = _with_times(_oriented(dataset.drop_vars(strange)))
+    dataset = _with_times(_oriented(from_0_to_360(dataset.drop_vars(strange))))
     if strange:
         dataset.attrs[LAYOUT] = [f"variables passed over: {', '.join(strange)}"]
     return dataset.assign({name: _field(field, path) for name, field in dataset.data_vars.items()})

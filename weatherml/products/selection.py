@@ -101,9 +101,38 @@ def select_region(dataset: xr.Dataset, region: Region) -> xr.Dataset:
         raise UserError(f"no grid point lies in the region {region} (north,west,south,east); make it larger")
     if region.width >= 360:
         return dataset.isel(latitude=rows)
-    columns = columns[np.argsort(eastward[columns])]
-    selected = dataset.isel(latitude=rows, longitude=columns)
-    return selected.assign_coords(longitude=selected["longitude"].copy(data=_rising(longitude[columns])))
+    return _with_columns(dataset.isel(latitude=rows), columns[np.argsort(eastward[columns])])
+
+
+def in_one_piece(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a forecast whose columns rise without a gap, as others want them: those of a region across 0 begin below.
+
+    What closes the circle, and what has no columns, stays as it is.
+    """
+    if "longitude" not in dataset.dims or closes_circle(dataset["longitude"].values):
+        return dataset
+    longitude = dataset["longitude"].values
+    first = (int(np.diff(longitude, append=longitude[0] + 360).argmax()) + 1) % len(longitude)
+    return _with_columns(dataset, np.roll(np.arange(len(longitude)), -first)) if first else dataset
+
+
+def from_0_to_360(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a forecast whose columns rise from 0 to 360, as everywhere here; a region across 0 then has a gap."""
+    if "longitude" not in dataset.dims or dataset["longitude"].values.min() >= 0:
+        return dataset
+    longitude = dataset["longitude"].values
+    eastward = np.where(longitude < 0, longitude + 360, longitude)
+    columns = np.argsort(eastward, kind="stable")
+    ordered = dataset.isel(longitude=columns)
+    return ordered.assign_coords(longitude=ordered["longitude"].copy(data=eastward[columns]))
+
+
+def closes_circle(longitude: np.ndarray) -> bool:
+    """Return whether columns `[lon]`, degrees east, go all the way round."""
+    if len(longitude) < 2:
+        return False
+    gaps = np.diff([*longitude, longitude[0] + 360])
+    return bool(np.ptp(gaps) < 1e-2 * gaps.mean())
 
 
 def select_statistic(dataset: xr.Dataset, statistic: str) -> xr.Dataset:
@@ -189,6 +218,13 @@ def _part(field: xr.DataArray, wanted: Sequence[Channel]) -> xr.DataArray | None
 def _without_idle_coordinates(dataset: xr.Dataset) -> xr.Dataset:
     used = {dim for field in dataset.data_vars.values() for dim in field.dims}
     return dataset.drop_vars([name for name, c in dataset.coords.items() if not set(c.dims) <= used])
+
+
+def _with_columns(dataset: xr.Dataset, columns: np.ndarray) -> xr.Dataset:
+    """Return some columns, from west to east."""
+    selected = dataset.isel(longitude=columns)
+    longitude = selected["longitude"]
+    return selected.assign_coords(longitude=longitude.copy(data=_rising(longitude.values)))
 
 
 def _rising(longitude: np.ndarray) -> np.ndarray:

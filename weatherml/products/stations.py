@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.products.selection import require_grid, variable_of
+from weatherml.products.selection import closes_circle, in_one_piece, require_grid, variable_of
 
 _COLUMNS = ("name", "latitude", "longitude")
 
@@ -87,6 +87,7 @@ def at_stations(dataset: xr.Dataset, stations: Stations) -> xr.Dataset:
         UserError: A place lies outside the grid.
     """
     require_grid(dataset)
+    dataset = in_one_piece(dataset)
     latitude, longitude = (np.asarray(dataset[name].values, np.float64) for name in ("latitude", "longitude"))
     corners = _corners(stations, latitude, longitude)
     beyond = reduce(np.logical_or, [corner.is_beyond & (corner.weights != 0) for corner in corners])
@@ -117,7 +118,7 @@ class _Corner:
 
 def _corners(stations: Stations, latitude: np.ndarray, longitude: np.ndarray) -> list[_Corner]:
     """Return the grid points around places, those of weight zero among them."""
-    is_round = _is_round(longitude)
+    is_round = closes_circle(longitude)
     return [
         _Corner(row, column, row_weight * column_weight, beyond)
         for row, row_weight, beyond in _rows(stations, latitude, is_round)
@@ -237,14 +238,6 @@ def _opposite_quantiles(quantiles: xr.DataArray) -> _Across:
     absent = ", ".join(f"{q:g}" for q, is_kept in zip(wanted, kept, strict=True) if not is_kept)
     needs = f"quantiles that were not kept: {absent}" if absent else ""
     return _Across(-found.assign_coords(quantile=quantiles["quantile"]), needs)
-
-
-def _is_round(longitude: np.ndarray) -> bool:
-    """Return whether columns close the circle."""
-    if len(longitude) < 2:
-        return False
-    gaps = np.diff([*longitude, longitude[0] + 360])
-    return bool(np.ptp(gaps) < 1e-2 * gaps.mean())
 
 
 def _require_inside(stations: Stations, is_outside: np.ndarray, what: str, coordinate: np.ndarray) -> None:

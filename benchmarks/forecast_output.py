@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from weatherml.forecast.output.target import Destination
-from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.output.target import OutputTarget
+from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.grid import LatLonGrid
 from weatherml.heap import keep_freed_memory
@@ -48,7 +48,7 @@ def keep(folder, what, n_leads, n_waves):
         seconds += time.process_time() - started
         n_members += values.shape[0] * values.shape[1]
         if lead + len(values) == n_leads:
-            output.end_waves((wave,), {})
+            output.end_batches((wave,), {})
     output.finish()
     print(
         f"{what}, {n_leads} leads, {10 * n_waves} members: {1e3 * seconds / n_members:.2f} ms a member and lead,",
@@ -63,7 +63,7 @@ def convert_to(folder, ending, n_leads):
     output = open_output(path, layout)
     for _, lead, values in noise(layout, 1):
         output.write((0, lead), range(layout.shape[2]), np.cumsum(values - 250, axis=-1) / 20 + 250)
-    output.end_waves((0,), {})
+    output.end_batches((0,), {})
     forecast, before, started = output.finish(), peak(), time.process_time()
     convert(open_forecast(path), folder / f"converted{ending}")
     seconds, written = time.process_time() - started, size_of(folder / f"converted{ending}")
@@ -72,7 +72,7 @@ def convert_to(folder, ending, n_leads):
 
 
 def open_output(path, layout, statistics=None):
-    destination = Destination(path)
+    destination = OutputTarget(path)
     unfinished = destination.unfinished("benchmark", statistics, len(layout.init_times))
     return destination.open(unfinished, layout, {}, statistics)
 

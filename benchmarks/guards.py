@@ -48,7 +48,7 @@ def with_climatology(normalizer: Normalizer) -> Normalizer:
 
 def seconds_per_step(forecaster: Forecaster, normalizer: Normalizer, guards: Guards | OnlyFinite) -> float:
     """CPU seconds of one step of all members."""
-    (model,) = forecaster.models
+    (model,) = forecaster.suites[0].models
     starts = START + np.arange(N_STEPS) * model.time_step
     forcing = np.repeat(model.forcings.at(starts)[:, None, None], N_MEMBERS, axis=2)
     terms = terms_at(normalizer, np.repeat((starts + model.time_step)[:, None, None], N_MEMBERS, axis=2))
@@ -66,7 +66,7 @@ def seconds_per_step(forecaster: Forecaster, normalizer: Normalizer, guards: Gua
 
 def main() -> None:
     forecaster = Forecaster.load(Path(sys.argv[1]))
-    mean, seasonal = forecaster.normalizer, with_climatology(forecaster.normalizer)
+    mean, seasonal = forecaster.suites[0].normalizer, with_climatology(forecaster.suites[0].normalizer)
     conserving = GuardsConfig(conserve=(mean.spec.names[0],))
     variants = {
         "only finite": (mean, OnlyFinite()),

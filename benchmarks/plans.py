@@ -3,7 +3,7 @@
 python benchmarks/plans.py
 """
 
-from weatherml.forecast.plan.aggregation import plan
+from weatherml.forecast.plan.lead_plan import plan
 
 HOURLY = range(1, 169)
 CASES = [

@@ -120,10 +120,12 @@ class System:
 
     def forecaster(self) -> Forecaster:
         forecaster = Forecaster.load(self.run.training.best_checkpoint)
-        time = forecaster.normalizer.statistics.period[0]
+        time = forecaster.suites[0].normalizer.statistics.period[0]
         climate = to_array(self.run.climatology.at(np.array([time], "datetime64[ns]")), self.run.spec)
-        normalized = jnp.asarray(forecaster.normalizer.normalize(climate, np.array([time], "datetime64[ns]"))[0])
-        (model,) = forecaster.models
+        normalized = jnp.asarray(
+            forecaster.suites[0].normalizer.normalize(climate, np.array([time], "datetime64[ns]"))[0]
+        )
+        (model,) = forecaster.suites[0].models
         relaxed = replace(model, step=RelaxedStep(model.step, normalized, self.relaxation))
         return replace(forecaster, models=(relaxed,)) if self.relaxation else forecaster
 

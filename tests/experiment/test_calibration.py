@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from tiny_forecast import SPEC, TIMES, Echo, make_analysis, make_forecaster, plausible
+from tiny_forecast import SPEC, TIMES, Echo, make_analysis, make_forecaster, plausible, replaced
 
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
@@ -85,7 +85,7 @@ def test_channel_without_amplitude_keeps_none():
 def make_truth():
     """Advection of the analysis, off by its own error in each channel: what the perturbation should have been."""
     forecaster = make_forecaster()
-    statistics = forecaster.normalizer.statistics
+    statistics = forecaster.suites[0].normalizer.statistics
     rng = np.random.default_rng(8)
     array = plausible(rng.normal(0, 10, (len(TIMES), *SPEC.shape)))
     array[:, ~statistics.valid] = np.nan
@@ -127,7 +127,7 @@ def test_members_that_the_model_makes_alike_are_one_line(analysis):
 def make_tested_forecaster(*test):
     forecaster = make_forecaster()
     provenance = Provenance({"periods": {"test": list(test)}}, "none")
-    return dataclasses.replace(forecaster, models=(dataclasses.replace(forecaster.models[0], provenance=provenance),))
+    return replaced(forecaster, models=(dataclasses.replace(forecaster.suites[0].models[0], provenance=provenance),))
 
 
 TWELVE_HOURS = ForecastConfig(lead_time="12h", members=3, perturbation=SphericalConfig(), batch=3)

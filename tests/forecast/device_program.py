@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from flax import nnx
 from tiny_forecast import TIMES, Advection, make_analysis, make_forecaster, make_network_step
 
-from weatherml.forecast import ForecastConfig, MultiModelForecaster
-from weatherml.forecast.output.target import Destination
+from weatherml.forecast import ForecastConfig, Forecaster
+from weatherml.forecast.output.target import OutputTarget
 from weatherml.forecast.workdir import Share
 
 PERTURBATION = {"name": "combined", "parts": ["spherical", {"name": "sppt", "length": 2000}]}
@@ -47,8 +47,8 @@ def run(folder, name, share="0/1", progress=None, step=None):
     """Make a forecast from two initial times."""
     forecaster = make_forecaster(step or make_network_step())
     if name == "in_turn":
-        forecaster = MultiModelForecaster((forecaster, make_forecaster(Advection())))
-    destination = Destination(Path(folder) / f"{name}.zarr", share=Share.parse(share))
+        forecaster = Forecaster.in_turn(forecaster, make_forecaster(Advection()))
+    destination = OutputTarget(Path(folder) / f"{name}.zarr", share=Share.parse(share))
     return forecaster.run_share(make_analysis(), TIMES[:2], CONFIGS[name], destination, progress)
 
 

@@ -8,11 +8,10 @@ import numpy as np
 from tiny_forecast import TIME_STEP, TIMES
 
 from weatherml.forecast.output.statistics import StatisticsOutput
-from weatherml.forecast.plan.batches import plan_waves
-from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.plan.batches import Layout, plan_batches
 from weatherml.forecast.statistics.accumulators import Counted
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.forecast.workdir import WHOLE, Unfinished
+from weatherml.forecast.workdir import WHOLE, Stopped, Unfinished
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels
 
@@ -30,7 +29,17 @@ CONFIG = StatisticsConfig(
     sketch_size=4,
 )
 ATTRIBUTES = {"title": "members that come in waves"}
-WAVES = plan_waves(LAYOUT.init_times, LAYOUT.numbers, N_SLOTS)
+WAVES = plan_batches(LAYOUT.init_times, LAYOUT.numbers, N_SLOTS)
+
+
+def stopped_in(position):
+    """Return what is noted of a member at the end of each wave."""
+    return Stopped(init=0, number=position, lead=6 * 3600 * 10**9, channel="temperature_850", value=400.0)
+
+
+def sentence(position):
+    """Return what the forecast says of it."""
+    return f"init_time {TIMES[0]:.16} number {position} at {TIMES[1]:.16} (lead 6h) by temperature_850: 400 K above 350"
 
 
 def members_of(init, numbers, leads):
@@ -45,9 +54,9 @@ def members_of(init, numbers, leads):
     return np.stack(fields, axis=1)[leads]
 
 
-def begin(path, overwrite=False, request="these waves", config=CONFIG, layout=LAYOUT, share=WHOLE, most_waves=1):
+def begin(path, overwrite=False, request="these waves", config=CONFIG, layout=LAYOUT, share=WHOLE, most_batches=1):
     unfinished = Unfinished(path, request, Counted.nothing(len(layout.init_times)), overwrite)
-    return StatisticsOutput(unfinished, layout, ATTRIBUTES, config, most_waves, share)
+    return StatisticsOutput(unfinished, layout, ATTRIBUTES, config, most_batches, share)
 
 
 def write(output, position, pause=0.0):
@@ -64,7 +73,7 @@ def run(output, pause=0.0, waves=None):
     for position in range(len(WAVES)) if waves is None else waves:
         if position not in output.done:
             write(output, position, pause)
-            output.end_waves((position,), {(0, position): f"failure in wave {position}"})
+            output.end_batches((position,), [stopped_in(position)])
     output.close()
     return output.finish() if waves is None else None
 

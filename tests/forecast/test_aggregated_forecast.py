@@ -6,7 +6,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, make_analysis, make_forecaster, make_model, make_statistics
+from tiny_forecast import (
+    SPEC,
+    TIME_STEP,
+    TIMES,
+    Advection,
+    forecaster_of,
+    make_analysis,
+    make_forecaster,
+    make_model,
+    make_statistics,
+)
 
 from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.data.forcings import Forcings
@@ -40,16 +50,16 @@ def analysis():
 
 def two_models():
     forecaster = make_forecaster()
-    far = Model(Far(), 3 * TIME_STEP, forecaster.models[0].forcings, Provenance({}, "far"))
-    return Forecaster((*forecaster.models, far), forecaster.normalizer)
+    far = Model(Far(), 3 * TIME_STEP, forecaster.suites[0].models[0].forcings, Provenance({}, "far"))
+    return forecaster_of((*forecaster.suites[0].models, far), forecaster.suites[0].normalizer)
 
 
 def by_hand(forecaster, analysis, path):
     """Step one state along a path of models."""
-    time, normalizer = TIMES[0], forecaster.normalizer
+    time, normalizer = TIMES[0], forecaster.suites[0].normalizer
     state = normalizer.normalize(to_array(analysis.sel(time=time), SPEC), time)[None]
     for step in path:
-        model = next(m for m in forecaster.models if m.time_step == step * TIME_STEP)
+        model = next(m for m in forecaster.suites[0].models if m.time_step == step * TIME_STEP)
         state = model.step(state, model.forcings.at(np.array([time])))
         time = time + model.time_step
     return normalizer.denormalize(np.asarray(state)[0], time)

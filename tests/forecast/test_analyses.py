@@ -12,7 +12,7 @@ MANY = TIMES[0] + np.arange(40) * np.timedelta64(6, "h")
 
 
 def fingerprint(analysis, times):
-    return Analyses(analysis, make_forecaster().normalizer).fingerprint(times)
+    return Analyses(analysis, make_forecaster().suites[0].normalizer).fingerprint(times)
 
 
 def changed(analysis, position, variable="temperature"):
@@ -39,7 +39,7 @@ def test_of_many_times_the_first_and_the_last_are_read(position):
 
 
 def test_of_many_times_sixteen_are_read(monkeypatch):
-    analyses, read = Analyses(make_analysis(MANY), make_forecaster().normalizer), []
+    analyses, read = Analyses(make_analysis(MANY), make_forecaster().suites[0].normalizer), []
     monkeypatch.setattr(Analyses, "read", lambda self, time, member: read.append(time) or np.zeros(SPEC.shape, "f4"))
     analyses.fingerprint(MANY)
     assert len(set(read)) == 16
@@ -66,7 +66,7 @@ def test_the_request_tells_forecasts_apart(analysis):
 
 
 def test_a_time_that_is_not_there_is_refused_with_the_range(analysis):
-    analyses = Analyses(analysis, make_forecaster().normalizer)
+    analyses = Analyses(analysis, make_forecaster().suites[0].normalizer)
     message = "no init_time 2020-03-01T00:00; choose among its 9 times from 2020-02-27T00:00 to 2020-02-29T00:00"
     with pytest.raises(UserError, match=message):
         analyses.require(np.array(["2020-03-01"], "datetime64[ns]"), has_members=False)

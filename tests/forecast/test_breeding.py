@@ -50,9 +50,9 @@ def bred(numbers=(1, 2, 3), times=TIMES, order=slice(None), **parameters):
     """Bred vectors `[member, channel, lat, lon]`."""
     array = np.random.default_rng(3).normal(250, 10, (len(times), *SMALL.shape))
     forecaster = make_linear_forecaster()
-    analyses = Analyses(to_dataset(array, SMALL, {"time": times}).isel(time=order), forecaster.normalizer)
+    analyses = Analyses(to_dataset(array, SMALL, {"time": times}).isel(time=order), forecaster.suites[0].normalizer)
     config = ForecastConfig(members=9, perturbation=BredConfig(**parameters))
-    perturbation = InitialStates.build(config, times[-1:], analyses, forecaster.models).perturbation
+    perturbation = InitialStates.build(config, times[-1:], analyses, forecaster.suites[0].models).perturbation
     init_times = np.full(len(numbers), times[-1])
     return np.asarray(perturbation(None, init_times, np.array(numbers)))
 
@@ -116,9 +116,9 @@ def test_cycles_start_from_the_analyses_of_their_times():
     forecaster = make_linear_forecaster()
     times = TIMES[[1, 3, 5, 6, 8]]  # 6 h apart or 12
     array = np.full((len(times), *SMALL.shape), 250.0)
-    analyses = Recorded(to_dataset(array, SMALL, {"time": times}), forecaster.normalizer)
+    analyses = Recorded(to_dataset(array, SMALL, {"time": times}), forecaster.suites[0].normalizer)
     config = ForecastConfig(members=3, perturbation=BredConfig(cycles=5, steps=2))
-    states = InitialStates.build(config, times[-1:], analyses, forecaster.models)
+    states = InitialStates.build(config, times[-1:], analyses, forecaster.suites[0].models)
     states(times[-1:], np.array([1]))
     # From 60, 48, 36, 24 and 12 h before the last, where there are analyses, else from the one before, else the first.
     assert read[1:] == [TIMES[k] for k in (1, 1, 1, 3, 6)]

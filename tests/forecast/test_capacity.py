@@ -6,15 +6,20 @@ import pytest
 from tiny_forecast import SPEC, TIMES, make_analysis, make_forecaster, make_network_step
 
 from weatherml.forecast import ForecastConfig
-from weatherml.forecast.plan.capacity import fitting_batch
+from weatherml.forecast.plan.batches import fitting_batch
 from weatherml.forecast.rollout import step_loop
 
 
 @pytest.mark.parametrize(
-    ("room", "expected"), [(100, 12), (99, 6), (52, 6), (51, 3), (27, 1), (3, 1)], ids=lambda value: str(value)
+    ("room", "expected"), [(100, 12), (99, 11), (52, 6), (51, 5), (27, 2), (3, 1)], ids=lambda value: str(value)
 )
-def test_batch_is_the_largest_divisor_that_fits(room, expected):
+def test_batch_is_the_largest_that_fits(room, expected):
     assert fitting_batch(12, lambda n: (4, 8 * n), room) == expected
+
+
+@pytest.mark.parametrize(("most", "room"), [(10, 4), (7, 6)])
+def test_a_batch_need_not_divide_the_one_that_was_wished_for(most, room):
+    assert fitting_batch(most, lambda n: (0, n), room) == room
 
 
 def test_what_fits_at_once_is_looked_at_once():
@@ -25,8 +30,8 @@ def test_what_fits_at_once_is_looked_at_once():
 
 def test_needs_that_do_not_shrink_in_proportion_are_looked_at_again():
     looked = []
-    assert fitting_batch(8, lambda n: (looked.append(n) or 0, n + 2), 5) == 2
-    assert looked == [8, 4, 2]
+    assert fitting_batch(8, lambda n: (looked.append(n) or 0, n + 2), 5) == 3
+    assert looked == [8, 4, 3]
 
 
 def test_programs_that_told_what_they_need_are_not_compiled_again(caplog, monkeypatch):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from flax import nnx
-from tiny_forecast import SPEC, TIMES, Explosion, make_climatology, make_forecaster, make_statistics
+from tiny_forecast import SPEC, TIMES, Explosion, make_climatology, make_forecaster, make_statistics, replaced
 
 from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster
-from weatherml.forecast.rollout.diagnostics import Diagnostic
+from weatherml.forecast.rollout.model import Diagnostic
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, PrecipitationConfig
 from weatherml.state import Channel, StateSpec, parse_channels, to_array
@@ -45,7 +45,7 @@ def diagnostic():
 
 
 def with_diagnostic(forecaster, diagnostic):
-    return replace(forecaster, diagnostics=(Diagnostic.from_checkpoint(diagnostic, forecaster.normalizer),))
+    return replaced(forecaster, diagnostics=(Diagnostic.from_checkpoint(diagnostic, forecaster.suites[0].normalizer),))
 
 
 def test_a_loaded_diagnostic_gives_the_same_fields(diagnostic, tmp_path):
@@ -158,8 +158,8 @@ def test_a_diagnostic_cannot_step_and_a_step_is_no_diagnostic(diagnostic, tmp_pa
     forecaster = make_forecaster()
     step = Checkpoint.initialize(
         FourCastNetConfig(patch=4, width=8, depth=1, n_blocks=2),
-        forecaster.models[0].forcings,
-        forecaster.normalizer,
+        forecaster.suites[0].models[0].forcings,
+        forecaster.suites[0].normalizer,
         Provenance({}, "none"),
         0,
     )
@@ -170,7 +170,7 @@ def test_a_diagnostic_cannot_step_and_a_step_is_no_diagnostic(diagnostic, tmp_pa
 def test_two_diagnostics_of_one_channel_are_refused(diagnostic):
     forecaster = with_diagnostic(make_forecaster(), diagnostic)
     with pytest.raises(UserError, match=f"channels are named twice: {OUTPUT}"):
-        replace(forecaster, diagnostics=2 * forecaster.diagnostics)
+        replaced(forecaster, diagnostics=2 * forecaster.diagnostics)
 
 
 def test_a_channel_that_neither_gives_is_refused(diagnostic, analysis):

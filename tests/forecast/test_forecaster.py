@@ -16,7 +16,7 @@ from weatherml.state import StateSpec, to_array
 def by_hand(analysis, init_time, n_steps, climatology):
     """The advection of `tiny_forecast` in numpy, `[lead, channel, lat, lon]` in SI units."""
     forecaster = make_forecaster()
-    statistics = forecaster.normalizer.statistics
+    statistics = forecaster.suites[0].normalizer.statistics
     std = statistics.std[:, None, None]
 
     def reference(time):
@@ -29,7 +29,7 @@ def by_hand(analysis, init_time, n_steps, climatology):
         time = init_time + step * TIME_STEP
         state = (
             np.float32(0.9) * np.roll(state, 1, axis=-1)
-            + 0.1 * forecaster.models[0].forcings.at(np.array([time]))[0, :1]
+            + 0.1 * forecaster.suites[0].models[0].forcings.at(np.array([time]))[0, :1]
         )
         leads.append(np.where(statistics.valid, state * std + reference(time + TIME_STEP), np.nan))
     return np.stack(leads)
@@ -54,10 +54,10 @@ def test_forecast_is_canonical(forecaster, analysis):
 def test_each_step_is_told_the_forcing_of_the_time_it_starts_from(analysis):
     forecaster = make_forecaster(Echo())
     forecast = forecaster.forecast(analysis, TIMES[[1, 4]], "36h", every="12h")
-    statistics = forecaster.normalizer.statistics
+    statistics = forecaster.suites[0].normalizer.statistics
     for init, init_time in enumerate(TIMES[[1, 4]]):
         last_starts = init_time + (2 * np.arange(1, 4) - 1) * TIME_STEP
-        insolation = forecaster.models[0].forcings.at(last_starts)[:, :1]
+        insolation = forecaster.suites[0].models[0].forcings.at(last_starts)[:, :1]
         expected = insolation * statistics.std[:, None, None] + statistics.mean[:, None, None]
         valid = np.broadcast_to(statistics.valid, expected.shape)
         np.testing.assert_allclose(to_array(forecast, SPEC)[init, :, 0][valid], expected[valid], rtol=1e-6)
@@ -65,7 +65,7 @@ def test_each_step_is_told_the_forcing_of_the_time_it_starts_from(analysis):
 
 def test_cells_without_data_stay_without(forecaster, analysis):
     forecast = to_array(forecaster.forecast(analysis, TIMES[0], "18h"), SPEC)
-    valid = np.broadcast_to(forecaster.normalizer.statistics.valid, forecast.shape)
+    valid = np.broadcast_to(forecaster.suites[0].normalizer.statistics.valid, forecast.shape)
     assert (np.isnan(forecast) == ~valid).all()
 
 
@@ -133,7 +133,11 @@ def test_attributes_tell_models_apart(forecaster, analysis):
 def test_loaded_checkpoint_forecasts_the_same(analysis, tmp_path):
     forecaster = make_forecaster()
     checkpoint = Checkpoint.initialize(
-        make_model(), forecaster.models[0].forcings, forecaster.normalizer, Provenance({}, "none"), seed=5
+        make_model(),
+        forecaster.suites[0].models[0].forcings,
+        forecaster.suites[0].normalizer,
+        Provenance({}, "none"),
+        seed=5,
     )
     checkpoint.save(tmp_path / "checkpoint")
     loaded = Forecaster.load(tmp_path / "checkpoint").forecast(analysis, TIMES[0], "18h")

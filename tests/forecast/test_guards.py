@@ -1,12 +1,14 @@
 """Guards inside the rollout: physical units of a time, bounds, positivity, conserved means, relaxation, the record."""
 
 import dataclasses
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from tiny_forecast import forecaster_of
 
 from weatherml.checkpoint import Provenance
 from weatherml.data.climatology import Climatology
@@ -15,8 +17,10 @@ from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.data.units import STANDARD_GRAVITY
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, Forecaster
-from weatherml.forecast.guards.bounds import Guards, GuardsConfig, describe_failure
+from weatherml.forecast import ForecastConfig
+from weatherml.forecast.guards import GuardsConfig
+from weatherml.forecast.guards.bounds import Bounds, describe_failure
+from weatherml.forecast.guards.modifiers import StepModifiers, guard_modifiers
 from weatherml.forecast.guards.units import Units, terms_at
 from weatherml.forecast.rollout.model import Model
 from weatherml.forecast.rollout.step_loop import to_physical
@@ -59,18 +63,33 @@ def make_states(n_members=3, seed=0):
     return np.where(VALID, np.clip(noise, -LARGEST, LARGEST), 0).astype(np.float32)
 
 
+class Step(NamedTuple):
+    """What the guards are told of a step."""
+
+    terms: Any
+    tick: int
+    units: int = 1
+    pattern: None = None
+
+
+def build(config, normalizer):
+    units = Units.build(normalizer)
+    modifiers = guard_modifiers(config, normalizer, units, [1], STEP)
+    return StepModifiers(tuple(modifiers), Bounds.build(normalizer.spec.channels, units, config.bounds))
+
+
 @jax.jit
-def call(guards, members, following, terms, tick):
-    return guards(members, following, terms, tick)
+def call(guards, members, following, step):
+    return guards(members, following, step)
 
 
 def guarded(following, reference="mean", time=TIMES[1], tick=2, **config):
     """Members after a step that ends at a time, whose model gives `following`."""
     normalizer = NORMALIZERS[reference]
-    guards = Guards.build(GuardsConfig(**config), normalizer)
+    guards = build(GuardsConfig(**config), normalizer)
     terms = terms_at(normalizer, np.full(len(following), time))
     members = guards.begin(jnp.zeros(following.shape), terms)
-    return jax.device_get(call(guards, members, jnp.asarray(following), terms, tick))
+    return jax.device_get(call(guards, members, jnp.asarray(following), Step(terms, tick)))
 
 
 def set_physical(states, place, value, reference="mean", time=TIMES[1]):
@@ -148,11 +167,11 @@ def test_a_stopped_member_is_nan_and_the_others_keep_their_bits():
 
 
 def test_a_stopped_member_stays_stopped_when_its_model_forgets():
-    guards = Guards.build(GuardsConfig(), NORMALIZERS["mean"])
+    guards = build(GuardsConfig(), NORMALIZERS["mean"])
     members = guards.begin(jnp.zeros((2, *SPEC.shape)), np.ones((2, 1), np.float32))
     wrong = set_physical(make_states(2), (0, "sst", 0, 0), 316)
     for tick, states in ((3, wrong), (5, make_states(2))):
-        members = guards(members, jnp.asarray(states), np.ones((2, 1), np.float32), tick)
+        members = guards(members, jnp.asarray(states), Step(np.ones((2, 1), np.float32), tick))
     assert members.failure.tick.tolist() == [3, 0]
     assert np.isnan(members.states[0]).all() and np.isfinite(members.states[1]).all()
 
@@ -204,7 +223,7 @@ def make_forecaster(reference, *steps):
     """Models of steps of so many times 6 hours."""
     forcings = Forcings(("latitude",), SPEC.grid, STEP)
     models = tuple(Model(step, n * STEP, forcings, Provenance({}, str(n))) for n, step in steps)
-    return Forecaster(models, NORMALIZERS[reference])
+    return forecaster_of(models, NORMALIZERS[reference])
 
 
 def make_analysis(reference, states):
@@ -259,7 +278,7 @@ def test_without_vapour_dry_air_is_the_mean_pressure():
         spec = StateSpec(parse_channels(names), SPEC.grid)
         parts = {name: getattr(NORMALIZERS["mean"].statistics, name)[positions] for name in ("mean", "std", "valid")}
         statistics = dataclasses.replace(NORMALIZERS["mean"].statistics, spec=spec, **parts)
-        (conserved,) = Guards.build(GuardsConfig(conserve=("dry_air",)), Normalizer(statistics)).conserved
+        *_, conserved = build(GuardsConfig(conserve=("dry_air",)), Normalizer(statistics)).modifiers
         assert conserved.channels == (shifted,)
 
 
@@ -329,4 +348,4 @@ def test_dry_air_of_a_state_without_pressure_is_refused():
     parts = {name: getattr(NORMALIZERS["mean"].statistics, name)[1:2] for name in ("mean", "std", "valid")}
     normalizer = Normalizer(dataclasses.replace(NORMALIZERS["mean"].statistics, spec=spec, **parts))
     with pytest.raises(UserError, match="'dry_air' needs surface_pressure or mean_sea_level_pressure, which the state"):
-        Guards.build(GuardsConfig(conserve=("dry_air",)), normalizer)
+        build(GuardsConfig(conserve=("dry_air",)), normalizer)

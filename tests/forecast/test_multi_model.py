@@ -8,13 +8,13 @@ import device_program
 import numpy as np
 import pytest
 import xarray as xr
-from tiny_forecast import SPEC, TIMES, Advection, Echo, Explosion, make_forecaster, make_network_step
+from tiny_forecast import SPEC, TIMES, Advection, Echo, Explosion, make_forecaster, make_network_step, replaced
 
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, MultiModelForecaster, SphericalConfig
-from weatherml.forecast.output.target import Destination
-from weatherml.forecast.rollout.device import Lane
+from weatherml.forecast import ForecastConfig, Forecaster, SphericalConfig
+from weatherml.forecast.output.target import OutputTarget
+from weatherml.forecast.rollout.device import DeviceRollout
 from weatherml.forecast.workdir import Share
 from weatherml.grid import LatLonGrid
 from weatherml.products.store import open_forecast
@@ -23,7 +23,7 @@ from weatherml.state import StateSpec
 CONFIG = ForecastConfig(lead_time="12h", members=7, batch=2, perturbation=SphericalConfig())
 STATISTICS = device_program.STATISTICS
 FORECASTERS = tuple(make_forecaster(step) for step in (Advection(), make_network_step(), Echo()))
-TOGETHER = MultiModelForecaster(FORECASTERS)
+TOGETHER = Forecaster.in_turn(*FORECASTERS)
 
 
 def asked(**changes):
@@ -54,7 +54,7 @@ def test_chosen_members_are_those_of_the_whole_ensemble(analysis, whole, tmp_pat
 
 def test_one_model_in_turn_is_that_model(analysis):
     alone = FORECASTERS[1].run(analysis, TIMES[:2], CONFIG)
-    xr.testing.assert_identical(MultiModelForecaster(FORECASTERS[1:2]).run(analysis, TIMES[:2], CONFIG), alone)
+    xr.testing.assert_identical(Forecaster.in_turn(*FORECASTERS[1:2]).run(analysis, TIMES[:2], CONFIG), alone)
 
 
 def test_stored_members_are_those_in_memory(analysis, whole, tmp_path):
@@ -86,7 +86,7 @@ def test_an_interrupted_ensemble_goes_on_within_any_model(analysis, tmp_path, st
 
 def test_shares_make_the_ensemble_together(analysis, whole, tmp_path):
     path = tmp_path / "forecast.zarr"
-    shares = [Destination(path, share=Share(index, 3)) for index in (2, 0, 1)]
+    shares = [OutputTarget(path, share=Share(index, 3)) for index in (2, 0, 1)]
     wholes = [TOGETHER.run_share(analysis, TIMES[:2], CONFIG, share) for share in shares]
     assert wholes == [False, False, True]
     xr.testing.assert_identical(open_forecast(path).load(), whole)
@@ -95,13 +95,13 @@ def test_shares_make_the_ensemble_together(analysis, whole, tmp_path):
 def test_one_model_at_a_time_lies_on_a_device(analysis, monkeypatch):
     alive, counts = weakref.WeakSet(), []
 
-    class Watched(Lane):
-        def __init__(self, device, route):
-            super().__init__(device, route)
+    class Watched(DeviceRollout):
+        def __init__(self, device, setup):
+            super().__init__(device, setup)
             alive.add(self)
 
-    monkeypatch.setattr("weatherml.forecast.run.stream.Lane", Watched)
-    count = lambda done, total: counts.append(len({id(lane.route) for lane in alive}))  # noqa: E731
+    monkeypatch.setattr("weatherml.forecast.run.stream.DeviceRollout", Watched)
+    count = lambda done, total: counts.append(len({id(own.setup) for own in alive}))  # noqa: E731
     TOGETHER.run(analysis, TIMES[:2], CONFIG, progress=count)
     assert max(counts) == 1
 
@@ -114,7 +114,7 @@ def test_statistics_are_of_all_models(analysis, whole):
 
 
 def test_only_members_of_the_model_that_explodes_stop(analysis):
-    together = MultiModelForecaster((make_forecaster(Advection()), make_forecaster(Explosion())))
+    together = Forecaster.in_turn(make_forecaster(Advection()), make_forecaster(Explosion()))
     failed = together.run(analysis, TIMES[0], CONFIG).attrs["failed"]
     assert [int(story.split("number ")[1].split()[0]) for story in failed] == [1, 3, 5]
 
@@ -129,7 +129,7 @@ def test_attributes_tell_of_every_model(analysis, whole):
 
 def test_request_tells_models_and_their_order_apart(analysis):
     found = [
-        MultiModelForecaster(chosen).request(analysis, TIMES[0], CONFIG)
+        Forecaster.in_turn(*chosen).request(analysis, TIMES[0], CONFIG)
         for chosen in (FORECASTERS, FORECASTERS[::-1], FORECASTERS[:2], FORECASTERS[:1])
     ]
     assert len(set(found)) == 4
@@ -138,8 +138,8 @@ def test_request_tells_models_and_their_order_apart(analysis):
 
 def test_leads_are_those_that_every_model_reaches(analysis):
     first = FORECASTERS[0]
-    slower = dataclasses.replace(first.models[0], time_step=2 * first.time_step)
-    together = MultiModelForecaster((first, dataclasses.replace(first, models=(slower,))))
+    slower = dataclasses.replace(first.suites[0].models[0], time_step=2 * first.time_step)
+    together = Forecaster.in_turn(first, replaced(first, models=(slower,)))
     made = together.run(analysis, TIMES[0], asked(lead_time="24h"))
     assert (made["lead_time"].values / first.time_step).tolist() == [2, 4]
     with pytest.raises(UserError, match="every 6h cannot be reached by steps of 12h"):
@@ -148,11 +148,11 @@ def test_leads_are_those_that_every_model_reaches(analysis):
 
 def on(spec):
     """The tiny forecaster with statistics of another state."""
-    statistics = FORECASTERS[0].normalizer.statistics
+    statistics = FORECASTERS[0].suites[0].normalizer.statistics
     n = spec.n_channels
     moments = {name: getattr(statistics, name)[:n] for name in ("mean", "std", "difference_std")}
     statistics = dataclasses.replace(statistics, spec=spec, valid=np.ones(spec.shape, bool), **moments)
-    return dataclasses.replace(FORECASTERS[0], normalizer=Normalizer(statistics))
+    return replaced(FORECASTERS[0], normalizer=Normalizer(statistics))
 
 
 @pytest.mark.parametrize(
@@ -165,5 +165,5 @@ def on(spec):
 )
 def test_models_that_do_not_agree_are_refused(forecasters, message):
     with pytest.raises(UserError, match=message) as caught:
-        MultiModelForecaster(forecasters)
+        Forecaster.in_turn(*forecasters)
     assert "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_forecast import SPEC, TIMES, make_analysis, make_forecaster, make_statistics
 
-from weatherml.forecast import ForecastConfig, GaussianConfig, MultiModelForecaster, PerlinConfig, SphericalConfig
+from weatherml.forecast import ForecastConfig, Forecaster, GaussianConfig, PerlinConfig, SphericalConfig
 from weatherml.forecast.perturbation.noise import draw_batch, lineage
 from weatherml.state import to_array
 
@@ -65,7 +65,7 @@ def test_pairs_centre_on_the_control(name):
 def test_pairs_are_of_one_model_where_models_take_turns(forecaster, analysis):
     """The models are the same here: numbers 2 and 4 are the pair of the first, 1 and 3 that of the second."""
     config = ForecastConfig(members=6, batch=3, lead_time="6h", perturbation=SphericalConfig(paired=True))
-    in_turn = MultiModelForecaster((forecaster, forecaster))
+    in_turn = Forecaster.in_turn(forecaster, forecaster)
     members = to_array(in_turn.run(analysis, TIMES[0], config), SPEC)[0, 0]
     for one, other in ((2, 4), (1, 3)):
         np.testing.assert_allclose(members[one] + members[other], 2 * members[0], rtol=1e-6)

@@ -11,10 +11,12 @@ from tiny_forecast import (
     TIME_STEP,
     TIMES,
     NoisyAdvection,
+    forecaster_of,
     make_analysis,
     make_forecaster,
     make_model,
     make_statistics,
+    replaced,
 )
 
 from weatherml.checkpoint import Checkpoint, Provenance
@@ -99,7 +101,7 @@ def test_maps_and_initial_noise_combine():
     """Of a step that is linear in both they add up, and the factor of the sum is that of its parts."""
     step = ConditionedStep(NoisyAdvection(), NoiseMapsConfig().build(SPEC.grid))
     forecaster = make_forecaster(step)
-    forecaster = replace(forecaster, models=(replace(forecaster.models[0], is_told_maps=True),))
+    forecaster = replaced(forecaster, models=(replace(forecaster.suites[0].models[0], is_told_maps=True),))
     maps, noise, both = (
         fields(forecaster, perturbation=perturbation)
         for perturbation in (
@@ -119,7 +121,7 @@ def test_models_of_several_steps_and_units_are_told_maps_of_their_own(checkpoint
     forcings = Forcings(("insolation", "latitude"), SPEC.grid, 2 * TIME_STEP)
     long = replace(checkpoint, normalizer=Normalizer(statistics), forcings=forcings)
     models = tuple(Model.from_checkpoint(each, checkpoint.normalizer) for each in (checkpoint, long))
-    found = fields(Forecaster(models, checkpoint.normalizer), every="18h")[0, 3]
+    found = fields(forecaster_of(models, checkpoint.normalizer), every="18h")[0, 3]
     state, tick = to_array(make_analysis().isel(time=[0]), SPEC), 0
     for each, n_steps in ((long, 2), (checkpoint, 1)):
         begin, tick = TIMES[:1] + tick * TIME_STEP, tick + n_steps

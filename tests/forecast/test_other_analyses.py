@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny_forecast import SPEC, TIME_STEP, TIMES, make_analysis, make_forecaster, make_statistics
+from tiny_forecast import SPEC, TIME_STEP, TIMES, forecaster_of, make_analysis, make_forecaster, make_statistics
 
 from weatherml.checkpoint import Provenance
 from weatherml.data.files import open_files
@@ -10,7 +10,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
-from weatherml.forecast import AnalysisEnsembleConfig, ForecastConfig, Forecaster, LaggedConfig
+from weatherml.forecast import AnalysisEnsembleConfig, ForecastConfig, LaggedConfig
 from weatherml.forecast.rollout.model import Model
 from weatherml.state import spec_of, to_array, to_dataset
 
@@ -123,11 +123,11 @@ def test_era5_ensemble_of_data_assimilations(shared):
     valid, period = np.ones(spec.shape, bool), make_statistics().period
     statistics = Statistics(spec, *moments, 0.1 * moments[1], valid, time_step, period, 4)
 
-    still = make_forecaster().models[0].step
+    still = make_forecaster().suites[0].models[0].step
     still.damping.set_value(np.float32(1))
     model = Model(still, time_step, Forcings(("longitude",), spec.grid, TIME_STEP), Provenance({}, "none"))
     config = ForecastConfig(lead_time="12h", members=10, perturbation=AnalysisEnsembleConfig())
-    forecast = Forecaster((model,), Normalizer(statistics)).run(analyses, analyses["time"].values[1], config)
+    forecast = forecaster_of((model,), Normalizer(statistics)).run(analyses, analyses["time"].values[1], config)
     moved = np.roll(array[1], 1, axis=-1)
     members = to_array(forecast, spec)[0, 0]
     np.testing.assert_allclose((members - members[0]).std(), (moved - moved[0]).std(), rtol=1e-3)

@@ -13,10 +13,10 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.guards.units import Units
-from weatherml.forecast.output.members import StoreOutput
-from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.output.members import MembersOutput
+from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.rollout.step_loop import rounding_quantum, to_physical
-from weatherml.forecast.workdir import WHOLE, Record, Unfinished
+from weatherml.forecast.workdir import WHOLE, Record, Stopped, Unfinished
 from weatherml.products.store import open_forecast
 from weatherml.state import spec_of
 
@@ -171,18 +171,37 @@ def test_what_is_no_forecast_is_not_opened(tmp_path):
         open_forecast(tmp_path / "other.zarr")
 
 
+def stopped(init, number, value=400.0):
+    return Stopped(init=init, number=number, lead=12 * 3600 * 10**9, channel="temperature_850", value=value)
+
+
 def store(path, share=WHOLE):
     layout = Layout(SPEC, TIMES[:2], np.arange(1, 4) * TIME_STEP, np.arange(5), (3, 2))
-    return StoreOutput(Unfinished(path, "same", Record(), overwrite=False), layout, {}, share)
+    return MembersOutput(Unfinished(path, "same", Record(), overwrite=False), layout, {}, share)
 
 
 def test_failures_are_kept_when_resuming_and_listed_by_member(path):
     output = store(path)
-    output.end_waves((0,), {(1, 3): "last", (0, 10): "second"})
+    output.end_batches((0,), [stopped(1, 3), stopped(0, 4)])
     output.close()
     resumed = store(path)
-    resumed.end_waves((1,), {(0, 2): "first"})
-    assert resumed.finish().attrs["failed"] == ["first", "second", "last"]
+    resumed.end_batches((1,), [stopped(0, 2, value=float("nan"))])
+    forecast = resumed.finish()
+    assert [sentence[:37] for sentence in forecast.attrs["failed"]] == [
+        "init_time 2020-02-27T00:00 number 2 a",
+        "init_time 2020-02-27T00:00 number 4 a",
+        "init_time 2020-02-27T06:00 number 3 a",
+    ]
+    lead = forecast["stopped_lead"].sel(init_time=TIMES[0]).values
+    assert (lead / TIME_STEP)[[2, 4]].tolist() == [2, 2] and np.isnat(lead[[0, 1, 3]]).all()
+    names = forecast["stopped_channel"].attrs["flag_meanings"].split()
+    assert names[forecast["stopped_channel"].values[1, 3]] == "temperature_850"
+    assert forecast["stopped_value"].values[1, 3] == 400 and np.isnan(forecast["stopped_value"].values[0, 2])
+
+
+def test_a_forecast_whose_members_all_went_on_says_nothing_of_stopping(forecaster, analysis, path):
+    forecast = forecaster.run(analysis, TIMES[:2], CONFIG, path)
+    assert not [name for name in forecast.coords if str(name).startswith("stopped")]
 
 
 def test_a_store_is_made_by_one_process_at_a_time(path):
@@ -197,7 +216,7 @@ def test_rounding_stays_within_the_stated_error(forecaster, analysis):
     exact = forecaster.forecast(analysis, TIMES[0], "18h")
     rounded = forecaster.run(analysis, TIMES[0], ForecastConfig(lead_time="18h", rounding=0.02))
     largest = float(abs(rounded["geopotential"] - exact["geopotential"]).max())
-    allowed = 0.02 * forecaster.normalizer.statistics.std[SPEC.index("z500")]
+    allowed = 0.02 * forecaster.suites[0].normalizer.statistics.std[SPEC.index("z500")]
     assert 0.2 * allowed < largest <= allowed
 
 

@@ -8,7 +8,7 @@ from docs_page import run_python
 from made_forecasts import made
 
 from weatherml.forecast.output.statistics import accumulator_bytes
-from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.grid import LatLonGrid
 from weatherml.products.convert import convert

@@ -6,14 +6,14 @@ import jax
 import numpy as np
 import pytest
 from docs_page import run_python
-from tiny_forecast import SPEC, TIME_STEP, TIMES, NoisyAdvection, make_statistics, plausible
+from tiny_forecast import SPEC, TIME_STEP, TIMES, NoisyAdvection, forecaster_of, make_statistics, plausible
 
 from weatherml.checkpoint import Provenance
 from weatherml.config import from_mapping
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig, Forecaster, SphericalConfig
+from weatherml.forecast import ForecastConfig, SphericalConfig
 from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.perturbation.base import registry
 from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep
@@ -38,11 +38,11 @@ def make_polar_forecaster():
     step = ConditionedStep(NoisyAdvection(), NoiseMapsConfig(lengths=(1500,)).build(POLES.grid))
     forcings = Forcings(("insolation", "latitude"), POLES.grid, TIME_STEP)
     model = Model(step, TIME_STEP, forcings, Provenance({}, "none"), is_told_maps=True)
-    return Forecaster((model,), Normalizer(statistics))
+    return forecaster_of((model,), Normalizer(statistics))
 
 
 FORECASTER = make_polar_forecaster()
-VALID = FORECASTER.normalizer.statistics.valid
+VALID = FORECASTER.suites[0].normalizer.statistics.valid
 
 
 def make_analysis(name):
@@ -145,8 +145,8 @@ def test_compiled_is_the_same_as_not_compiled(name):
 def prepare(name, **changes):
     """What acts on initial states."""
     config = from_mapping(ForecastConfig, {"members": 5, "perturbation": configure(name)}).model_copy(update=changes)
-    analyses = Analyses(make_analysis(name), FORECASTER.normalizer)
-    return InitialStates.build(config, TIMES[7:8], analyses, FORECASTER.models).perturbation
+    analyses = Analyses(make_analysis(name), FORECASTER.suites[0].normalizer)
+    return InitialStates.build(config, TIMES[7:8], analyses, FORECASTER.suites[0].models).perturbation
 
 
 def factors(**amplitude):

@@ -13,7 +13,7 @@ from weatherml.forecast.rollout.propagation import Propagator
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")
 STATES = np.random.default_rng(0).normal(size=(4, *SPEC.shape)).astype(np.float32)
-FORCINGS = make_forecaster().models[0].forcings
+FORCINGS = make_forecaster().suites[0].models[0].forcings
 
 
 class Marked(nnx.Module):

@@ -13,17 +13,19 @@ import pytest
 import reduced_waves
 import xarray as xr
 import zarr
-from reduced_waves import ATTRIBUTES, CONFIG, LAYOUT, N_SLOTS, WAVES, begin, members_of, run, write
+from in_memory_statistics import Accumulator
+from reduced_waves import ATTRIBUTES, CONFIG, LAYOUT, N_SLOTS, WAVES, begin, members_of, run, sentence, write
 from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
 from weatherml.forecast import workdir
-from weatherml.forecast.output.members import StoreOutput
-from weatherml.forecast.output.statistics import MemoryStatistics
-from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.output.members import MembersOutput
+from weatherml.forecast.output.memory import InMemory
+from weatherml.forecast.output.statistics import StatisticsOutput
+from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics import accumulators
-from weatherml.forecast.statistics.accumulators import accumulator_bytes
-from weatherml.forecast.statistics.dataset import Accumulator, assemble
+from weatherml.forecast.statistics.accumulators import Counted, accumulator_bytes
+from weatherml.forecast.statistics.dataset import assemble
 from weatherml.forecast.workdir import Record, Share, Unfinished
 from weatherml.products.store import open_forecast
 
@@ -64,12 +66,12 @@ def test_statistics_on_disk_are_those_of_accumulators_in_memory(uninterrupted):
 
 
 def test_store_holds_what_memory_would(uninterrupted):
-    in_memory = run(MemoryStatistics(LAYOUT, ATTRIBUTES, CONFIG))
+    in_memory = run(StatisticsOutput(InMemory(Counted.nothing(2)), LAYOUT, ATTRIBUTES, CONFIG))
     xr.testing.assert_identical(in_memory[list(uninterrupted.data_vars)], uninterrupted)
 
 
 def test_failures_are_listed(uninterrupted):
-    assert uninterrupted.attrs["failed"] == [f"failure in wave {position}" for position in range(len(WAVES))]
+    assert uninterrupted.attrs["failed"] == [sentence(position) for position in range(len(WAVES))]
 
 
 def test_attributes_say_how_exact_the_quantiles_are(uninterrupted):
@@ -133,7 +135,7 @@ def test_a_process_killed_at_any_instant_ends_with_the_same_bits(path, uninterru
 def test_resuming_counts_only_the_waves_that_are_missing(path):
     output = begin(path)
     write(output, 1)
-    output.end_waves((1,), {})
+    output.end_batches((1,), [])
     output.close()
     assert begin(path).done == {1}
 
@@ -146,12 +148,12 @@ def test_what_is_dropped_is_not_counted(path, uninterrupted):
 
 
 def test_waves_under_way_together_count_as_one_after_the_other(path, uninterrupted):
-    output = begin(path, most_waves=2)
-    assert output.most_waves == 2
+    output = begin(path, most_batches=2)
+    assert output.most_batches == 2
     for start, stop in ((0, 2), (2, 3)):
         for block in (block for wave in WAVES[:2] for block in wave):
             output.write((block.init, start), block.places, members_of(block.init, block.numbers, slice(start, stop)))
-    output.end_waves((0, 1), {(0, position): f"failure in wave {position}" for position in (0, 1)})
+    output.end_batches((0, 1), [reduced_waves.stopped_in(position) for position in (0, 1)])
     output.close()
     xr.testing.assert_identical(run(begin(path)).load(), uninterrupted)
 
@@ -191,7 +193,7 @@ def test_another_forecast_does_not_resume(path):
 
 
 def test_a_forecast_of_members_is_no_part_of_statistics(path):
-    StoreOutput(Unfinished(path, "members", Record(), overwrite=False), LAYOUT, ATTRIBUTES).close()
+    MembersOutput(Unfinished(path, "members", Record(), overwrite=False), LAYOUT, ATTRIBUTES).close()
     with pytest.raises(UserError, match="holds part of another forecast"):
         begin(path)
 
@@ -231,7 +233,7 @@ def test_waves_larger_than_the_sketch_are_counted_once_too(path):
             for start, stop in ((0, 2), (2, 3)):
                 output.write((0, start), wave, members_of(0, wave, slice(start, stop)))
             output.close()
-        output.end_waves((position,), {})
+        output.end_batches((position,), [])
     found = output.finish()["temperature_quantile"].values
     sketches = Accumulator(config, LAYOUT.spec.channels[1], (3, *LAYOUT.spec.grid.shape))
     for wave in (range(11), range(11, 22)):

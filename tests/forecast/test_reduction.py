@@ -5,12 +5,13 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from in_memory_statistics import Accumulator
 from tiny_forecast import SPEC, TIME_STEP, TIMES
 
 from weatherml.config import from_mapping
 from weatherml.errors import UserError
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.forecast.statistics.dataset import Accumulator, assemble
+from weatherml.forecast.statistics.dataset import assemble
 from weatherml.state import Channel, to_dataset
 
 LEADS = np.arange(1, 4) * TIME_STEP

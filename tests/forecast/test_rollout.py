@@ -7,14 +7,13 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, Explosion, make_ana
 
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.analyses import Analyses
-from weatherml.forecast.guards.bounds import GuardsConfig
-from weatherml.forecast.plan.layout import Layout
-from weatherml.forecast.plan.lead_plan import Itinerary
+from weatherml.forecast.guards import GuardsConfig
+from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.rollout import step_loop
 from weatherml.forecast.rollout.initial_states import InitialStates
-from weatherml.forecast.rollout.setup import Route
+from weatherml.forecast.rollout.setup import RolloutSetup
 from weatherml.forecast.rollout.step_loop import outputs_per_chunk
-from weatherml.forecast.run.stream import Stream
+from weatherml.forecast.run.stream import OutputStream, Stream
 from weatherml.state import to_array, to_dataset
 
 OUTPUT_BYTES = 4 * 3 * int(np.prod(SPEC.shape))
@@ -25,12 +24,12 @@ class Discard:
     """An output that keeps nothing."""
 
     done = frozenset()
-    most_waves = 1
+    most_batches = 1
 
     def write(self, start, places, values):
         pass
 
-    def end_waves(self, waves, failures):
+    def end_batches(self, waves, failures):
         self.done = self.done.union(waves)
 
 
@@ -39,12 +38,12 @@ def most_bytes_alive(n_leads, n_members):
     forecaster = make_forecaster(Advection())
     config = ForecastConfig(members=n_members, perturbation="spherical", batch=3)
     layout = Layout(SPEC, TIMES[:1], np.arange(1, n_leads + 1) * TIME_STEP, np.arange(n_members), (4, 3))
-    analyses = Analyses(make_analysis(), forecaster.normalizer)
-    initial_states = InitialStates.build(config, TIMES[:1], analyses, forecaster.models)
-    itinerary = Itinerary.to(layout.lead_times, forecaster.models)
-    route = Route(itinerary, forecaster.normalizer, config, layout, initial_states)
+    analyses = Analyses(make_analysis(), forecaster.suites[0].normalizer)
+    initial_states = InitialStates.build(config, TIMES[:1], analyses, forecaster.suites[0].models)
+    setup = RolloutSetup(forecaster.suites[0], config, layout, initial_states)
     alive = []
-    Stream([route], Discard(), lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays()))).run()
+    count = lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays()))  # noqa: E731
+    OutputStream(Stream([setup]), Discard(), count).run()
     return max(alive)
 
 
@@ -73,7 +72,7 @@ def test_chunks_fit_and_are_nearly_equal(n_outputs, fitting, expected, monkeypat
 def exploded():
     """Forecasts from two initial times, of which the second starts with one value above one standard deviation."""
     forecaster = make_forecaster(Explosion())
-    statistics, analysis = forecaster.normalizer.statistics, make_analysis()
+    statistics, analysis = forecaster.suites[0].normalizer.statistics, make_analysis()
     calm = np.where(statistics.valid, statistics.mean[:, None, None], np.nan).astype(np.float32)
     array = to_array(analysis, SPEC)
     array[:] = calm
@@ -90,7 +89,7 @@ def test_failed_member_is_nan_in_every_channel_from_then_on(exploded):
 
 
 def test_failed_member_leaves_the_others_alone(exploded):
-    valid = make_forecaster().normalizer.statistics.valid
+    valid = make_forecaster().suites[0].normalizer.statistics.valid
     assert np.isfinite(to_array(exploded, SPEC)[0][:, :, valid]).all()
 
 

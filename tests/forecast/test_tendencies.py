@@ -5,11 +5,20 @@ import math
 import jax
 import numpy as np
 import pytest
-from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, make_analysis, make_forecaster, make_statistics
+from tiny_forecast import (
+    SPEC,
+    TIME_STEP,
+    TIMES,
+    Advection,
+    forecaster_of,
+    make_analysis,
+    make_forecaster,
+    make_statistics,
+)
 
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
-from weatherml.forecast import CombinedConfig, ForecastConfig, Forecaster, SphericalConfig, SpptConfig
+from weatherml.forecast import CombinedConfig, ForecastConfig, SphericalConfig, SpptConfig
 from weatherml.forecast.perturbation.sppt import TendencyNoise
 from weatherml.forecast.rollout import step_loop
 from weatherml.forecast.rollout.model import Model
@@ -140,11 +149,11 @@ def test_member_alone_is_bit_equal_where_models_of_two_steps_take_turns():
         def __call__(self, state, forcing):
             return super().__call__(super().__call__(state, forcing), forcing)
 
-    one = make_forecaster().models[0]
+    one = make_forecaster().suites[0].models[0]
     two = Model(Two(), 2 * TIME_STEP, one.forcings, Provenance({}, "none"))
-    normalizer = make_forecaster().normalizer
+    normalizer = make_forecaster().suites[0].normalizer
     together, alone = (
-        run("24h", numbers=numbers, forecaster=Forecaster((one, two), normalizer)) for numbers in (None, (1,))
+        run("24h", numbers=numbers, forecaster=forecaster_of((one, two), normalizer)) for numbers in (None, (1,))
     )
     np.testing.assert_array_equal(alone[:, 0], together[:, 1])
 

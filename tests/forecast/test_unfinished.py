@@ -11,7 +11,7 @@ from tiny_forecast import TIMES, make_analysis, make_forecaster
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.output.statistics import _exactness
-from weatherml.forecast.output.target import Destination
+from weatherml.forecast.output.target import OutputTarget
 from weatherml.forecast.rollout import step_loop
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted
 from weatherml.forecast.workdir import Record, Share, Unfinished
@@ -38,7 +38,7 @@ def declare(result):
 
 def make(path, share="0/1", config=ASKED, overwrite=False):
     return make_forecaster().run_share(
-        make_analysis(), TIMES[:2], config, Destination(path, overwrite, Share.parse(share))
+        make_analysis(), TIMES[:2], config, OutputTarget(path, overwrite, Share.parse(share))
     )
 
 
@@ -113,7 +113,7 @@ def test_a_share_that_comes_late_finds_the_forecast_made(path, overwrite):
 
 def test_a_share_needs_a_store():
     with pytest.raises(UserError, match="shares of a forecast meet in a store; pass the path of one"):
-        make_forecaster().run_share(make_analysis(), TIMES[0], ASKED, Destination())
+        make_forecaster().run_share(make_analysis(), TIMES[0], ASKED, OutputTarget())
 
 
 def test_stated_error_of_quantiles_is_that_of_the_worst_initial_time():

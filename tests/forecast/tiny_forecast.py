@@ -1,5 +1,7 @@
 """A small model, its statistics and its analyses; every size differs."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -9,7 +11,7 @@ from weatherml.data.climatology import Climatology
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
-from weatherml.forecast import Forecaster
+from weatherml.forecast import Forecaster, Suite
 from weatherml.forecast.rollout.model import Model
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, Step
@@ -94,10 +96,21 @@ def make_network_step():
     return Step(network, statistics.difference_std / statistics.std, statistics.valid)
 
 
+def forecaster_of(models, normalizer):
+    """Return the forecaster of one suite."""
+    return Forecaster((Suite(tuple(models), normalizer),))
+
+
+def replaced(forecaster, **changes):
+    """Return a forecaster of one suite with another value of it."""
+    (suite,) = forecaster.suites
+    return Forecaster((replace(suite, **changes),))
+
+
 def make_forecaster(step=None, climatology=None):
     """Build a forecaster; advection is the step unless another is given."""
     statistics = make_statistics()
     forcings = Forcings(("insolation", "latitude"), SPEC.grid, TIME_STEP)
     normalizer = Normalizer(statistics, climatology)
     model = Model(step or Advection(), TIME_STEP, forcings, Provenance({}, "none"))
-    return Forecaster((model,), normalizer)
+    return forecaster_of((model,), normalizer)

@@ -1,12 +1,13 @@
 """Forecasts without their members that stopped, whatever keeps them."""
 
+import numpy as np
 import pytest
 import xarray as xr
 from made_forecasts import made
 from test_reduction import draw, reduce
 
 from weatherml.errors import UserError
-from weatherml.products.convert import convert
+from weatherml.products import convert, read_forecast
 from weatherml.products.store import open_forecast, stopped_numbers, without_stopped
 
 STORIES = [
@@ -17,12 +18,18 @@ STORIES = [
 
 @pytest.fixture(scope="module")
 def forecast():
-    return made(("z500", "t2m")).assign_attrs(failed=STORIES)
+    """Numbers 0 and 1 stopped, at one initial time each."""
+    forecast = made(("z500", "t2m"))
+    lead = np.full((forecast.sizes["init_time"], forecast.sizes["number"]), np.timedelta64("NaT", "ns"))
+    lead[0, 1], lead[1, 0] = np.timedelta64(12 * 3600 * 10**9, "ns"), np.timedelta64(18 * 3600 * 10**9, "ns")
+    stopped = xr.Variable(("init_time", "number"), lead)
+    return forecast.assign_attrs(failed=STORIES).assign_coords(stopped_lead=stopped)
 
 
 def test_a_member_that_stopped_once_is_left_out_everywhere(forecast):
     assert without_stopped(forecast)["number"].values.tolist() == [2]
-    xr.testing.assert_identical(without_stopped(forecast.assign_attrs(failed=[])), forecast.assign_attrs(failed=[]))
+    others = forecast.drop_vars("stopped_lead").assign_attrs(failed=[])
+    xr.testing.assert_identical(without_stopped(others), others)
 
 
 def test_statistics_never_counted_them(tmp_path):
@@ -32,13 +39,15 @@ def test_statistics_never_counted_them(tmp_path):
         xr.testing.assert_identical(without_stopped(own).load(), own.load())
 
 
-def test_a_list_that_became_text_says_the_same(forecast):
-    assert stopped_numbers(forecast.assign_attrs(failed="; ".join(STORIES))) == {0, 1}
+@pytest.mark.parametrize("name", ["f.nc", "f.zarr"])
+def test_converted_forecasts_still_know(forecast, tmp_path, name):
+    convert(forecast, tmp_path / name)
+    assert stopped_numbers(read_forecast(tmp_path / name)) == {0, 1}
 
 
 def test_values_show_them_where_nothing_else_does(forecast):
     """In `made`, number 2 is missing everywhere from the second lead on."""
-    assert stopped_numbers(forecast.drop_attrs(deep=False)) == {2}
+    assert stopped_numbers(forecast.drop_vars("stopped_lead").drop_attrs(deep=False)) == {2}
 
 
 def test_no_member_left_is_one_line(forecast):

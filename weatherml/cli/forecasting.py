@@ -9,8 +9,8 @@ import typer
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
-    from weatherml.forecast import MultiModelForecaster
-    from weatherml.forecast.output.target import Destination
+    from weatherml.forecast import Forecaster
+    from weatherml.forecast.output.target import OutputTarget
 
 # What the verb needs is imported when it runs, so that `weatherml --help` answers at once.
 
@@ -97,12 +97,12 @@ def forecast(
     --lead 10d --members 20 --perturbation spherical --seed 1 -o forecast.zarr`
     """
     from weatherml.cli.outputs import require_same_forecast
-    from weatherml.cli.plans import print_itinerary
+    from weatherml.cli.plans import print_lead_plan
     from weatherml.cli.progress import bar
     from weatherml.config import from_mapping
     from weatherml.data.files import open_files
     from weatherml.forecast import ForecastConfig
-    from weatherml.forecast.output.target import Destination
+    from weatherml.forecast.output.target import OutputTarget
     from weatherml.forecast.workdir import Share
 
     flags = {
@@ -117,19 +117,20 @@ def forecast(
     suite, others = [*(checkpoints or []), *(models or [])], in_turn or []
     forecaster = _load(suite, others, diagnostic or [])
     if show_plan:
-        for itinerary, paths in zip(forecaster.itineraries(config), [suite, *([path] for path in others)], strict=True):
-            print_itinerary(itinerary, paths)
+        paths = [suite, *([path] for path in others)]
+        for own, plan, checkpoints in zip(forecaster.suites, forecaster.lead_plans(config), paths, strict=True):
+            print_lead_plan(plan, own, checkpoints)
         return
     if analysis is None or output is None or not init:
         raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
-    destination = Destination(output, overwrite, Share.parse(share))
-    _require_place(output, destination, resume)
+    target = OutputTarget(output, overwrite, Share.parse(share))
+    _require_place(output, target, resume)
     analyses = open_files(analysis)
     if resume and output.exists():
         require_same_forecast(output, forecaster.request(analyses, init, config))
     else:
         with bar("forecast") as report:
-            is_whole = forecaster.run_share(analyses, init, config, destination, report)
+            is_whole = forecaster.run_share(analyses, init, config, target, report)
         _tell(output, share, is_whole)
     print(output)
 
@@ -156,26 +157,26 @@ def _tell(output: Path, share: str, is_whole: bool) -> None:
     print_stopped(open_forecast(output).attrs["failed"])
 
 
-def _require_place(output: Path, destination: "Destination", resume: bool) -> None:
+def _require_place(output: Path, target: "OutputTarget", resume: bool) -> None:
     """Require that a forecast can go to `output`, before analyses are opened."""
     from weatherml.cli.outputs import require_begun
     from weatherml.forecast.occupied import require_free
     from weatherml.forecast.workdir import WHOLE
 
-    if resume and destination.overwrite:
+    if resume and target.overwrite:
         raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")
     if resume:
         require_begun(output)
-    elif destination.share == WHOLE:  # what others have made of the very forecast is no obstacle to a share
-        require_free(output, destination.overwrite)
+    elif target.share == WHOLE:  # what others have made of the very forecast is no obstacle to a share
+        require_free(output, target.overwrite)
 
 
-def _load(paths: list[Path], in_turn: list[Path], diagnostics: list[Path]) -> "MultiModelForecaster":
+def _load(paths: list[Path], in_turn: list[Path], diagnostics: list[Path]) -> "Forecaster":
     """Read the models that step together, or those that members take turns among."""
-    from weatherml.forecast import Forecaster, MultiModelForecaster
+    from weatherml.forecast import Forecaster
 
     if not in_turn:
-        return MultiModelForecaster((Forecaster.load(*paths, diagnostics=diagnostics),))
+        return Forecaster.load(*paths, diagnostics=diagnostics)
     if len(paths) > 1:
         raise UserError("--in-turn takes models that reach every lead alone; drop --models, or build in Python")
-    return MultiModelForecaster.load(*paths, *in_turn, diagnostics=diagnostics)
+    return Forecaster.in_turn(*(Forecaster.load(path, diagnostics=diagnostics) for path in (*paths, *in_turn)))

@@ -92,7 +92,7 @@ def calibrate(
     start = _require_perturbation(config)
     init_times = to_init_times(init_time)
     require_valid_times(init_times, np.array([parse_duration(config.lead_time)]))
-    for model in forecaster.models:
+    for model in (model for suite in forecaster.suites for model in suite.models):
         _require_outside_test_period(model.provenance.config, init_times, config.lead_time)
     truth = analysis.isel(number=0, drop=True) if "number" in analysis.dims else analysis
 

@@ -17,7 +17,8 @@ from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.forecast import CombinedConfig, LaggedConfig, PerturbationConfig
-from weatherml.forecast.guards.bounds import Guards
+from weatherml.forecast.guards.modifiers import guard_modifiers
+from weatherml.forecast.guards.units import Units
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.parallel import data_mesh, require_divisible
@@ -128,9 +129,7 @@ def _require_forecast(config: ExperimentConfig, channels: tuple[Channel, ...], t
     """Require that perturbations and guards name what the state has, and members start from what is there."""
     normalizer = Normalizer(_unit_statistics(StateSpec(channels, _SMALL), config.step_of(times)))
     guards, perturbation = config.forecast.guards, config.forecast.perturbation
-    Guards.build(guards, normalizer)
-    if guards.relaxation is not None:
-        parse_duration(guards.relaxation)
+    guard_modifiers(guards, normalizer, Units.build(normalizer), [1], normalizer.statistics.time_step)
     if perturbation is not None:
         perturbation.sizes(normalizer.statistics.spec)
         perturbation.tendencies(normalizer.statistics, normalizer.statistics.time_step)
@@ -156,7 +155,7 @@ def _require_starts(lagged: LaggedConfig, config: ExperimentConfig, init_times: 
     time_step = config.step_of(times)
     interval = time_step if lagged.interval is None else parse_duration(lagged.interval)
     ages = config.forecast.member_numbers() * interval
-    plan_to(ages[ages > np.timedelta64(0, "ns")], np.array([time_step]))
+    plan_to(ages[ages > np.timedelta64(0, "ns")], [time_step])
     missing = np.setdiff1d(init_times[:, None] - ages, times)
     if missing.size:
         raise UserError(
@@ -180,7 +179,7 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
     """
     time_step = config.step_of(times)
     leads = config.forecast.lead_times(time_step)
-    plan_to(leads, np.array([time_step]))  # refuses what the model cannot reach
+    plan_to(leads, [time_step])  # refuses what the model cannot reach
     test = within(times, config.periods.test)
     wanted = np.arange(test[0], test[-1] + np.timedelta64(1, "ns"), parse_duration(config.init_every))
     wanted = wanted[np.isin(wanted, test)]

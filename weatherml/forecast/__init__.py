@@ -3,7 +3,6 @@
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.guards import GuardsConfig
-from weatherml.forecast.multi_model import MultiModelForecaster
 from weatherml.forecast.perturbation import (
     AnalysisEnsembleConfig,
     BredConfig,
@@ -16,6 +15,7 @@ from weatherml.forecast.perturbation import (
     SphericalConfig,
     SpptConfig,
 )
+from weatherml.forecast.rollout.suite import Suite
 from weatherml.forecast.statistics import StatisticsConfig
 
 __all__ = [
@@ -27,11 +27,11 @@ __all__ = [
     "GaussianConfig",
     "GuardsConfig",
     "LaggedConfig",
-    "MultiModelForecaster",
     "NoiseConditionedConfig",
     "PerlinConfig",
     "PerturbationConfig",
     "SphericalConfig",
     "SpptConfig",
     "StatisticsConfig",
+    "Suite",
 ]

@@ -6,7 +6,7 @@ from pydantic import Field, PositiveFloat
 from weatherml.config import Config
 from weatherml.durations import DurationText, format_duration, parse_duration
 from weatherml.errors import UserError
-from weatherml.forecast.guards.bounds import GuardsConfig
+from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.perturbation import AnyPerturbation
 from weatherml.forecast.statistics.config import StatisticsConfig
 

@@ -1,63 +1,59 @@
-"""From a checkpoint and analyses to forecasts in physical units."""
+"""From checkpoints and analyses to forecasts in physical units."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import jax
 import numpy as np
 import xarray as xr
-from flax import nnx
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
-from weatherml.data.normalization import Normalizer
 from weatherml.durations import DurationLike
 from weatherml.errors import UserError
 from weatherml.forecast.config import ForecastConfig
-from weatherml.forecast.forecasting import Forecasting
 from weatherml.forecast.init_times import InitTimes
-from weatherml.forecast.perturbation.base import PerturbationConfig
-from weatherml.forecast.plan.lead_plan import Itinerary
-from weatherml.forecast.rollout.diagnostics import Diagnostic
-from weatherml.forecast.rollout.model import Model
-from weatherml.forecast.run.request import Order
+from weatherml.forecast.output.target import OutputTarget
+from weatherml.forecast.perturbation import PerturbationConfig
+from weatherml.forecast.plan.lead_plan import LeadPlan
+from weatherml.forecast.rollout.suite import Suite
+from weatherml.forecast.run.request import ForecastRequest
+from weatherml.forecast.run.stream import Progress
 from weatherml.state import StateSpec
 
 
 @dataclass(frozen=True, eq=False)
-class Forecaster(Forecasting):
+class Forecaster:
     """Models with what it takes to step physical fields forward.
 
     Forecasts are canonical datasets `(init_time, lead_time, number, level, latitude, longitude)` in SI units, with
     `valid_time`. The first lead is one spacing of the outputs: lead 0 would be the analysis itself. Number 0 is the
     unperturbed control, so a deterministic forecast is an ensemble of one.
 
+    Of several suites, member k is made by suite k modulo their number. Members keep their own numbers for everything
+    random, so they differ by model and by perturbation, and the control is of the first suite. The default spacing of
+    leads is the longest among the time steps of suites.
+
     Attributes:
-        models: One for each time step. Every lead is reached by the fewest calls (hierarchical temporal aggregation).
-        normalizer: Says what the channels and the grid are.
-        diagnostics: What forecasts hold beside the state.
+        suites: Each reaches every lead by itself: models of different time steps that step together.
 
     Raises:
-        UserError: A diagnostic gives a channel of the state or of another diagnostic.
+        UserError: There is none, or they do not give the same channels on the same grid.
     """
 
-    models: tuple[Model, ...]
-    normalizer: Normalizer
-    diagnostics: tuple[Diagnostic, ...] = ()
+    suites: tuple[Suite, ...]
 
     def __post_init__(self) -> None:
-        _ = self.output_spec  # refuses a channel that is given twice
+        if not self.suites:
+            raise UserError("an ensemble of several models needs at least one; pass forecasters")
+        for position in range(1, len(self.suites)):
+            self._require_agreement(position)
 
     @classmethod
     def from_checkpoint(cls, *checkpoints: Checkpoint, diagnostics: Sequence[Checkpoint] = ()) -> Self:
         """Build from checkpoints in memory; see `load`."""
-        normalizer = checkpoints[0].normalizer
-        models = tuple(Model.from_checkpoint(checkpoint, normalizer) for checkpoint in checkpoints)
-        fitted = tuple(Diagnostic.from_checkpoint(diagnostic, normalizer) for diagnostic in diagnostics)
-        return cls(models, normalizer, fitted)
+        return cls((Suite.from_checkpoint(*checkpoints, diagnostics=diagnostics),))
 
     @classmethod
     def load(cls, *paths: str | Path, diagnostics: Sequence[str | Path] = ()) -> Self:
@@ -70,34 +66,38 @@ class Forecaster(Forecasting):
         Raises:
             UserError: A checkpoint is missing or incomplete, or does not fit the first.
         """
-        if not paths:
-            raise UserError("a forecast needs at least one model; pass a checkpoint")
-        loaded = [Checkpoint.load(diagnostic) for diagnostic in diagnostics]
-        return cls.from_checkpoint(*map(Checkpoint.load, paths), diagnostics=loaded)
+        return cls((Suite.load(*paths, diagnostics=diagnostics),))
+
+    @classmethod
+    def in_turn(cls, *forecasters: Self) -> Self:
+        """Return what makes ensembles whose members take turns among forecasters; with one, what that makes alone.
+
+        Args:
+            forecasters: Of checkpoints of different seeds, ages or networks.
+
+        Raises:
+            UserError: There is none, or they do not give the same channels on the same grid.
+        """
+        return cls(tuple(suite for forecaster in forecasters for suite in forecaster.suites))
 
     @property
     def spec(self) -> StateSpec:
-        """What the channels are."""
-        return self.normalizer.spec
-
-    @property
-    def output_spec(self) -> StateSpec:
-        """What a forecast holds when all is kept: the channels of the state, then those of the diagnostics."""
-        derived = [channel for diagnostic in self.diagnostics for channel in diagnostic.outputs]
-        return StateSpec((*self.spec.channels, *derived), self.spec.grid)
+        """What the channels of the state are."""
+        return self.suites[0].spec
 
     @property
     def time_step(self) -> np.timedelta64:
-        """The shortest step of the models, `timedelta64[ns]`."""
-        return min(model.time_step for model in self.models)
+        """The default spacing of leads, `timedelta64[ns]`."""
+        return max(suite.time_step for suite in self.suites)
 
-    def itinerary(self, config: ForecastConfig) -> Itinerary:
-        """Return which model is called when.
+    def lead_plans(self, config: ForecastConfig) -> list[LeadPlan]:
+        """Return which model of each suite is called when.
 
         Raises:
-            UserError: A lead cannot be reached by the models' steps.
+            UserError: A lead cannot be reached by the steps of a suite.
         """
-        return Itinerary.to(config.lead_times(self.time_step), self.models)
+        lead_times = config.lead_times(self.time_step)
+        return [suite.plan(lead_times) for suite in self.suites]
 
     def forecast(
         self,
@@ -150,27 +150,100 @@ class Forecaster(Forecasting):
         asked = {"lead_time": lead_time, "members": members, "perturbation": named, "seed": seed}
         return self.run(analysis, init_time, from_mapping(ForecastConfig, asked, "ensemble"), output)
 
-    def describe(self) -> dict[str, Any]:
-        """Return what the attributes of a forecast tell of its models, as JSON values."""
-        return {
-            "model_digest": self._digest(),
-            "provenance": [asdict(model.provenance) for model in self.models],
-            "diagnostics": [asdict(diagnostic.provenance) for diagnostic in self.diagnostics],
-        }
+    def run(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        config: ForecastConfig,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> xr.Dataset:
+        """Make the forecasts that `config` asks for, on all devices of this process.
 
-    def _order(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> Order:
-        return Order.of((self,), analysis, init_time, config)
+        Args:
+            analysis: Canonical analyses that hold the initial times.
+            init_time: One or more.
+            config: Leads, members, and what is kept.
+            output: A zarr store to write to and open; the forecast is held in memory when None. A store appears when it
+                is whole; the same call resumes an interrupted one.
+            overwrite: Replace what is at `output`.
+            progress: Told how much is written.
 
-    def _digest(self) -> str:
-        """Return a fingerprint of all that a forecast follows from beside the analysis."""
-        statistics = self.normalizer.statistics
-        digest = hashlib.sha256(self.output_spec.to_json().encode())
-        modules = [*(model.step for model in self.models), *(diagnostic.network for diagnostic in self.diagnostics)]
-        a_time = np.array(["2000-01-01"], "datetime64[ns]")  # forcings then tell their names and static fields
-        told = [part for model in self.models for part in (model.forcings.at(a_time), model.time_step)]
-        arrays = [*jax.tree.leaves([nnx.state(m) for m in modules]), statistics.mean, statistics.std, *told]
-        if self.normalizer.climatology is not None:
-            arrays.append(self.normalizer.climatology.coefficients)
-        for array in arrays:
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        Returns:
+            The forecast (of several suites with the attributes `model_digest`, `provenance` and `diagnostics` as JSON
+            lists), or the statistics of its members. Members that left plausible bounds are NaN from then on, where
+            later leads come from that state, and do not count in statistics. They are listed in the attribute
+            `failed`, and in the coordinates `stopped_lead`, `stopped_channel` and `stopped_value`.
+
+        Raises:
+            UserError: The analyses are of another grid, lack a channel, an initial time or a value; a lead cannot
+                be reached; or the output exists or has no room.
+        """
+        target = OutputTarget(None if output is None else Path(output), overwrite)
+        return self._request(analysis, init_time, config).make(target, progress)
+
+    def iterate(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> Iterator[xr.Dataset]:
+        """Yield the forecasts of `run` in pieces, as they are computed, in memory that does not grow.
+
+        A piece holds some leads of some members of one initial time; pieces come in the order of computation, each
+        once. While one is used, the next is computed. `xr.combine_by_coords` puts them together.
+
+        Args:
+            analysis: Canonical analyses that hold the initial times.
+            init_time: One or more.
+            config: Leads, members and channels; `statistics` must be None.
+
+        Raises:
+            UserError: As `run`, before the first piece; or the device has too little memory for the batch.
+        """
+        if config.statistics is not None:
+            raise UserError("iterate gives members, from which statistics follow; leave statistics out, or call run")
+        return self._request(analysis, init_time, config).iterate()
+
+    def run_share(
+        self,
+        analysis: xr.Dataset,
+        init_time: InitTimes,
+        config: ForecastConfig,
+        target: OutputTarget,
+        progress: Progress | None = None,
+    ) -> bool:
+        """Make a share of the forecasts; processes that are given the other shares, now or later, make the rest.
+
+        They need nothing in common but the file system. The one that finds all members written gives the store its
+        name.
+
+        Args:
+            analysis: Canonical analyses that hold the initial times.
+            init_time: One or more.
+            config: Leads, members, and what is kept.
+            target: A store, and the share.
+            progress: Told how much is written.
+
+        Returns:
+            Whether the forecast is whole.
+
+        Raises:
+            UserError: As `run`; or another process has this share.
+        """
+        return self._request(analysis, init_time, config).make_share(target, progress)
+
+    def request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> str:
+        """Return what the attribute `request` of a forecast is; see `run`.
+
+        Raises:
+            UserError: The analyses are of another grid, or lack a channel, an initial time or a value.
+        """
+        return self._request(analysis, init_time, config).identity
+
+    def _request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> ForecastRequest:
+        return ForecastRequest.of(self.suites, analysis, init_time, config)
+
+    def _require_agreement(self, position: int) -> None:
+        first, spec = self.suites[0].output_spec, self.suites[position].output_spec
+        differing = sorted(set(first.names) ^ set(spec.names))
+        if differing:
+            raise UserError(f"models 0 and {position} differ in channel {differing[0]!r}, which one of them lacks")
+        if spec.grid != first.grid:
+            raise UserError(f"models 0 and {position} lie on different grids, {first.grid.shape} and {spec.grid.shape}")

@@ -1,11 +1,13 @@
-"""A forecast that is being made: a folder beside the output, and records of which waves are whole."""
+"""A forecast that is being made: a folder beside the output, and records of which batches are whole."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
+
+from pydantic import ConfigDict
 
 from weatherml.config import Config
 from weatherml.errors import UserError
@@ -21,7 +23,7 @@ _RECORD = "share-{}-of-{}"
 
 @dataclass(frozen=True)
 class Share:
-    """What one of several processes does of a forecast: every `count`-th wave from `index` on.
+    """What one of several processes does of a forecast: every `count`-th batch from `index` on.
 
     Raises:
         UserError: There is no such share.
@@ -54,38 +56,51 @@ class Share:
         """What files of this share begin with."""
         return _RECORD.format(self.index, self.count)
 
-    def of(self, n_waves: int) -> range:
-        """Return the positions of the waves."""
-        return range(self.index, n_waves, self.count)
+    def of(self, n_batches: int) -> range:
+        """Return the positions of the batches."""
+        return range(self.index, n_batches, self.count)
 
 
 WHOLE = Share()
 """All of it."""
 
-Failures = Mapping[tuple[int, int], str]
-"""What befell members that failed, by (position of the initial time, number)."""
 
+class Stopped(Config):
+    """What became of a member that was stopped.
 
-def stories(failures: Failures) -> list[str]:
-    """Return what befell members, by initial time and number."""
-    return [failures[member] for member in sorted(failures)]
+    Attributes:
+        init: Position of its initial time.
+        number: Of the member.
+        lead: Its first lead that is missing, ns.
+        channel: The first that was out of bounds.
+        value: Its worst value, SI units; not finite where the state no longer was.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="constants", allow_inf_nan=True)
+
+    init: int
+    number: int
+    lead: int
+    channel: str
+    value: float
 
 
 class Record(Config):
     """What one process has done for good; replaced in one act.
 
     Attributes:
-        waves: Positions of the waves that are whole.
-        failed: Initial time, number and story of the members that failed.
+        batches: Positions of the batches that are whole.
+        stopped: Members of them.
     """
 
-    waves: tuple[int, ...] = ()
-    failed: tuple[tuple[int, int, str], ...] = ()
+    model_config = ConfigDict(ser_json_inf_nan="constants", allow_inf_nan=True)
 
-    def after(self, waves: tuple[int, ...], failures: Failures) -> dict[str, Any]:
-        """Return the values of these fields once more waves are whole."""
-        stories = [(*member, story) for member, story in failures.items()]
-        return {"waves": (*self.waves, *waves), "failed": (*self.failed, *stories)}
+    batches: tuple[int, ...] = ()
+    stopped: tuple[Stopped, ...] = ()
+
+    def after(self, batches: tuple[int, ...], stopped: Sequence[Stopped]) -> dict[str, Any]:
+        """Return the values of these fields once more batches are whole."""
+        return {"batches": (*self.batches, *batches), "stopped": (*self.stopped, *stopped)}
 
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -206,24 +221,23 @@ class Unfinished(Generic[RecordT]):
             self._flush()
         write_bytes(self.folder / f"{share.name}.json", record.model_dump_json().encode())
 
-    def stories(self) -> list[str]:
-        """Return what befell members, by initial time and number."""
-        failed = [member for record in self.records().values() for member in record.failed]
-        return stories({(init, number): story for init, number, story in failed})
+    def stopped(self) -> list[Stopped]:
+        """Return the members that stopped, by initial time and number."""
+        return in_order(self.records().values())
 
     def done(self) -> frozenset[int]:
-        """Return the waves that are whole, whoever made them."""
-        return frozenset(wave for record in self.records().values() for wave in record.waves)
+        """Return the batches that are whole, whoever made them."""
+        return frozenset(batch for record in self.records().values() for batch in record.batches)
 
-    def has_all(self, n_waves: int) -> bool:
-        """Return whether so many waves, which are all, are whole; or were, and another process has finished this run.
+    def has_all(self, n_batches: int) -> bool:
+        """Return whether so many batches, which are all, are whole; or were, and another process has finished this run.
 
         Raises:
             UserError: Another run has taken the place of this one.
         """
         n_done = len(self.done())
         if self._run.is_own:
-            return n_done == n_waves
+            return n_done == n_batches
         if not self._run.is_finished:
             self._run.require_own()
         return True
@@ -263,6 +277,12 @@ class Unfinished(Generic[RecordT]):
             )
 
 
-def explaining_errors(path: Path) -> AbstractContextManager[None]:
+def in_order(records: Iterable[Record]) -> list[Stopped]:
+    """Return the members that stopped in any of the records, by initial time and number."""
+    stopped = {(own.init, own.number): own for record in records for own in record.stopped}
+    return [stopped[member] for member in sorted(stopped)]
+
+
+def explaining_errors(path: Path | None) -> AbstractContextManager[None]:
     """Turn what a disk refuses into one line that says what to do."""
     return room.explaining_errors(path, again="run the same forecast again")

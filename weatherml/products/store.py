@@ -1,7 +1,6 @@
 """Forecast stores: declared, opened, and read without the members that stopped."""
 
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.abc.store import Store
 from zarr.codecs import BloscCodec
-from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
 from weatherml.state import with_metadata
@@ -56,7 +55,7 @@ def unfinished_beside(path: Path) -> Path:
 
 
 def create_store(
-    store: Path | LocalStore,
+    store: Path | Store,
     cell: xr.Dataset,
     coords: Mapping[str, np.ndarray],
     chunk: Mapping[str, int],
@@ -71,8 +70,7 @@ def create_store(
         chunk: Length of a chunk along them; the other dimensions stay whole.
         attributes: Global attributes.
     """
-    others = {name: cell[name] for name in cell.coords if name not in (*coords, "valid_time")}
-    frame = with_metadata(xr.Dataset(coords={**coords, **others}))
+    frame = _frame(cell, coords)
     for times in ("init_time", "valid_time"):
         frame[times].encoding = dict(_TIME_ENCODING)
     frame.to_zarr(store, zarr_format=3, consolidated=False, mode="w-")
@@ -91,6 +89,31 @@ def create_store(
         )
     group.attrs.update({**attributes, "variables": list(map(str, cell.data_vars)), "failed": [], "complete": False})
     return group
+
+
+def add_coordinates(store: Path | Store, coords: Mapping[str, xr.Variable]) -> None:
+    """Add coordinates along dimensions that a store has."""
+    if coords:
+        known = dict(zarr.open_group(store, mode="r").attrs)
+        xr.Dataset(coords=coords).to_zarr(
+            store, zarr_format=3, consolidated=False, mode="a"
+        )  # which forgets attributes
+        zarr.open_group(store, mode="r+").attrs.update({**known, "coordinates": " ".join(coords)})
+
+
+def empty_dataset(cell: xr.Dataset, coords: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Return what a store would hold, in memory, without its values; see `create_store`."""
+    frame = _frame(cell, coords)
+    for name, field in cell.data_vars.items():
+        shape = tuple(frame.sizes[dim] for dim in field.dims)
+        frame[name] = xr.Variable(field.dims, np.empty(shape, field.dtype), field.attrs)
+    return frame
+
+
+def _frame(cell: xr.Dataset, coords: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Return the coordinates of a forecast."""
+    others = {name: cell[name] for name in cell.coords if name not in (*coords, "valid_time")}
+    return with_metadata(xr.Dataset(coords={**coords, **others}))
 
 
 def _chunks(sizes: Mapping[str, int], chunk: Mapping[str, int]) -> tuple[int, ...]:
@@ -121,9 +144,11 @@ def without_stopped(forecast: xr.Dataset) -> xr.Dataset:
 
 def stopped_numbers(forecast: xr.Dataset) -> frozenset[int]:
     """Return the members that stopped, at any initial time; as values show them where the format says nothing."""
-    if "failed" in forecast.attrs:
-        told = "; ".join(np.atleast_1d(forecast.attrs["failed"]))
-        return frozenset(map(int, re.findall(r" number (\d+) at ", told)))
+    if "stopped_lead" in forecast.coords:
+        has_stopped = forecast["stopped_lead"].notnull().any("init_time")
+        return frozenset(forecast["number"].values[has_stopped.values].tolist())
+    if "failed" in forecast.attrs and not len(forecast.attrs["failed"]):
+        return frozenset()
     field = next(iter(forecast.data_vars.values()))
     others = [dim for dim in field.dims if dim not in ("init_time", "lead_time", "number")]
     is_missing = field.isel(lead_time=-1).isnull().all(others).any("init_time")

@@ -17,7 +17,7 @@ _MOST_COMPRESSED = 1 / 16
 
 
 @contextmanager
-def explaining_errors(path: Path, what: str = "", again: str = "run again") -> Iterator[None]:
+def explaining_errors(path: Path | None, what: str = "", again: str = "run again") -> Iterator[None]:
     """Turn what a disk refuses into one line that says what to do.
 
     Args:

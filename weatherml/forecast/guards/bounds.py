@@ -1,8 +1,8 @@
-"""What keeps members physical, step by step inside the compiled rollout, and stops those that are not."""
+"""Plausible bounds, step by step inside the compiled rollout, and the record of the members that they have stopped."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -10,47 +10,9 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from weatherml.config import Config
-from weatherml.data.normalization import Normalizer
-from weatherml.durations import DurationText
-from weatherml.errors import UserError
-from weatherml.forecast.guards.conservation import Conserved, build_conserved
 from weatherml.forecast.guards.units import Units
 from weatherml.state import Channel
 from weatherml.variables import find
-
-NONNEGATIVE = (
-    "specific_humidity",
-    "relative_humidity",
-    "total_column_water_vapour",
-    "total_precipitation",
-    "total_precipitation_6hr",
-)
-"""Variables that are never below zero, though models and analyses may have them so."""
-
-
-class GuardsConfig(Config):
-    """What is seen to in every step of a forecast.
-
-    A member whose state is no longer finite always stops: it is NaN from that step on, and the others go on.
-
-    Attributes:
-        bounds: Stop a member whose state leaves the plausible range of a variable, too.
-        nonnegative: Lift humidity and precipitation to zero where they are below.
-        conserve: What keeps the area mean of the initial state by a uniform shift: `dry_air`, channels or variables.
-        relaxation: Time in which a departure from the normalisation's reference (climatology or mean) is drawn to 1/e
-            of itself, such as `50d`; for runs of months. None draws nothing.
-    """
-
-    bounds: bool = True
-    nonnegative: bool = True
-    conserve: tuple[str, ...] = ()
-    relaxation: DurationText | None = None
-
-    def floor(self, channels: Iterable[Channel]) -> np.ndarray:
-        """Return what the values of channels are lifted to, SI units, float32 `[channel]`; -inf where they are not."""
-        lifts = [self.nonnegative and channel.variable in NONNEGATIVE for channel in channels]
-        return np.where(lifts, 0, -np.inf).astype(np.float32)
 
 
 @jax.tree_util.register_dataclass
@@ -90,78 +52,51 @@ class Members:
     Attributes:
         states: Normalised, `[batch, channel, lat, lon]`; NaN throughout where a member has stopped.
         failure: When and by what that was.
-        conserved: Area means to keep, those of the initial states, SI units `[batch, conserved]`.
+        remembered: For each step modifier what it keeps of the initial states.
     """
 
     states: Array
     failure: Failure
-    conserved: Array
+    remembered: tuple[Any, ...]
+
+    @classmethod
+    def at(cls, states: Array, remembered: tuple[Any, ...]) -> Self:
+        """Return members that all go on."""
+        return cls(states, Failure.none(len(states)), remembered)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Guards:
-    """What is done to every state that a model gives.
+class Bounds:
+    """Stops members whose states are not finite, or leave a plausible range.
 
     Attributes:
         units: Of the state.
-        floor: What values are lifted to, SI units `[channel]`; -inf where they are not.
         minimum: Least value of a member that goes on, SI units `[channel]`.
         maximum: Greatest value.
-        conserved: Area means that are kept.
     """
 
     units: Units
-    floor: Array
     minimum: Array
     maximum: Array
-    conserved: tuple[Conserved, ...]
 
     @classmethod
-    def build(cls, config: GuardsConfig, normalizer: Normalizer) -> Self:
-        """Build for states that `normalizer` has normalised.
+    def build(cls, channels: Iterable[Channel], units: Units, has_limits: bool) -> Self:
+        """Build for states of some channels; without limits all that is finite goes on."""
+        return cls(units, *map(jnp.asarray, _limits(channels, has_limits)))
 
-        Raises:
-            UserError: `conserve` names what is not there, or what a shift could take below zero.
-        """
-        channels, units = normalizer.spec.channels, Units.build(normalizer)
-        floor = config.floor(channels)
-        conserved = build_conserved(config.conserve, normalizer.spec, units)
-        for one in conserved:
-            if floor[one.channels[0]] == 0:
-                name = channels[one.channels[0]]
-                raise UserError(f"conserve {name}: a shift can take it below zero; leave it out, or nonnegative: false")
-        minimum, maximum = map(jnp.asarray, _limits(channels, config.bounds))
-        return cls(units, jnp.asarray(floor), minimum, maximum, conserved)
-
-    def begin(self, states: Array, terms: ArrayLike) -> Members:
-        """Return members with initial states `[batch, channel, lat, lon]`; `terms [batch, term]` are of their times."""
-        means = [_mean(one, states, terms) for one in self.conserved]
-        kept = jnp.stack(means, axis=1) if means else jnp.zeros((len(states), 0), states.dtype)
-        return Members(states, Failure.none(len(states)), kept)
-
-    def __call__(self, members: Members, following: Array, terms: ArrayLike, tick: ArrayLike) -> Members:
-        """Return the members after a step.
+    def __call__(self, members: Members, states: Array, terms: ArrayLike, tick: ArrayLike) -> Members:
+        """Return the members after a step to `states`; one that stops is NaN in every channel and cell.
 
         Args:
             members: Before it.
-            following: What a model has made of their states, `[batch, channel, lat, lon]`.
+            states: After it, `[batch, channel, lat, lon]`.
             terms: Of the reference after it, `[batch, term]`.
             tick: When it ends.
         """
-        reference = self.units.reference(terms)
-        states = self._lifted(following, reference)
-        for position, one in enumerate(self.conserved):
-            states = one.restore(states, terms, members.conserved[:, position])
-        failure = members.failure.earlier(self._failure(states, reference, tick))
+        failure = members.failure.earlier(self._failure(states, self.units.reference(terms), tick))
         goes_on = (failure.tick == 0)[:, None, None, None]
-        return Members(jnp.where(goes_on, states, jnp.nan), failure, members.conserved)
-
-    def _lifted(self, states: Array, reference: Array) -> Array:
-        """Lift what is finite to the floor."""
-        floor, scale = self.floor[:, None, None], self.units.scale[:, None, None]
-        is_below = (self.units.physical(states, reference) < floor) & jnp.isfinite(states)
-        return jnp.where(is_below, (floor - reference) / scale, states)
+        return Members(jnp.where(goes_on, states, jnp.nan), failure, members.remembered)
 
     def _failure(self, states: Array, reference: Array, tick: ArrayLike) -> Failure:
         """Judge states by their values in SI units, at valid cells only."""
@@ -172,11 +107,6 @@ class Guards:
         channel = jnp.argmax(is_wrong, axis=1).astype(jnp.int32)
         value = jnp.take_along_axis(jnp.where(high > self.maximum, high, low), channel[:, None], axis=1)[:, 0]
         return Failure(jnp.where(is_wrong.any(axis=1), tick, 0), channel, value)
-
-
-@jax.jit
-def _mean(conserved: Conserved, states: Array, terms: ArrayLike) -> Array:
-    return conserved.mean(states, terms)
 
 
 def describe_failure(channel: Channel, value: float) -> str:

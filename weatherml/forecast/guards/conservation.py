@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -76,11 +76,21 @@ class Conserved:
         of_states = [_contract("byx,yx->b", states[:, channel], weights) for channel, weights in summands]
         return sum(of_states, start=_contract("bt,t->b", terms, self.reference))
 
-    def restore(self, states: Array, terms: ArrayLike, mean: Array) -> Array:
-        """Return the states with the area mean `[batch]`; a mean that is not finite changes nothing."""
-        shift = (mean - self.mean(states, terms)) / self.scale
+    def remember(self, states: Array, terms: ArrayLike) -> Array:
+        """Remember the area mean of the initial states, SI units `[batch]`."""
+        mean: Array = _mean(self, states, terms)
+        return mean
+
+    def __call__(self, remembered: Array, before: Array, following: Array, step: Any) -> Array:
+        """Return the states with the area mean that is remembered; one that is not finite changes nothing."""
+        shift = (remembered - self.mean(following, step.terms)) / self.scale
         shift = jnp.where(jnp.isfinite(shift), shift, 0)[:, None, None] * self.valid
-        return states.at[:, self.channels[0]].add(shift)
+        return following.at[:, self.channels[0]].add(shift)
+
+
+@jax.jit
+def _mean(conserved: Conserved, states: Array, terms: ArrayLike) -> Array:
+    return conserved.mean(states, terms)
 
 
 _contract = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)

@@ -1,4 +1,4 @@
-"""Where forecasts go: a dataset in memory, or a zarr store that is filled chunk by chunk and appears when whole."""
+"""Forecasts that keep their members, in memory or in a zarr store that is filled chunk by chunk."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,18 +9,11 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from weatherml.forecast.plan.batches import members_per_chunk
-from weatherml.forecast.plan.layout import Layout
-from weatherml.forecast.workdir import (
-    WHOLE,
-    Failures,
-    Record,
-    Share,
-    Unfinished,
-    explaining_errors,
-    stories,
-)
-from weatherml.products.store import create_store, open_forecast
+from weatherml.forecast.output.memory import Work
+from weatherml.forecast.output.stopped import coordinates, sentences
+from weatherml.forecast.plan.batches import Layout
+from weatherml.forecast.workdir import WHOLE, Record, Share, Stopped, explaining_errors
+from weatherml.products.store import add_coordinates, create_store, empty_dataset, open_forecast
 from weatherml.state import to_dataset
 
 
@@ -29,11 +22,11 @@ class Output(Protocol):
 
     @property
     def done(self) -> frozenset[int]:
-        """Positions of the waves that are whole, those among them that were before an interruption."""
+        """Positions of the batches that are whole, those among them that were before an interruption."""
 
     @property
-    def most_waves(self) -> int:
-        """How many waves may be under way at once."""
+    def most_batches(self) -> int:
+        """How many batches may be under way at once."""
 
     def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
         """Take `[lead, number, channel, lat, lon]`, SI units.
@@ -44,14 +37,14 @@ class Output(Protocol):
             values: Their fields.
         """
 
-    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
-        """Note that all that was written since the last call is whole: these waves, some of whose members failed."""
+    def end_batches(self, batches: tuple[int, ...], stopped: Sequence[Stopped]) -> None:
+        """Note that all that was written since the last call is whole: these batches, some of whose members stopped."""
 
     def drop(self) -> None:
-        """Forget what was written since the last end of waves."""
+        """Forget what was written since the last end of batches."""
 
-    def has_all(self, n_waves: int) -> bool:
-        """Return whether so many waves, which are all, are whole."""
+    def has_all(self, n_batches: int) -> bool:
+        """Return whether so many batches, which are all, are whole."""
 
     def finish(self) -> xr.Dataset:
         """Return the forecast once everything is written."""
@@ -60,51 +53,14 @@ class Output(Protocol):
         """Let other processes have what this one was making."""
 
 
-class MemoryOutput:
-    """Holds the forecast in memory."""
+class MembersOutput:
+    """Keeps every member.
 
-    most_waves = sys.maxsize
-
-    def __init__(self, layout: Layout, attributes: Mapping[str, Any]) -> None:
-        self.done: frozenset[int] = frozenset()
-        self._layout, self._attributes = layout, dict(attributes)
-        self._array = np.empty(layout.shape, np.float32)
-        self._failures: dict[tuple[int, int], str] = {}
-
-    def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
-        """Place `[lead, number, channel, lat, lon]`; see `Output`."""
-        init, lead = start
-        self._array[init][lead : lead + len(values), places] = values
-
-    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
-        """Note that these waves are whole, and which of their members failed."""
-        self.done = self.done.union(waves)
-        self._failures.update(failures)
-
-    def drop(self) -> None:
-        """Do nothing: what is written again takes the place of what was there."""
-
-    def has_all(self, n_waves: int) -> bool:
-        """Return whether so many waves, which are all, are whole."""
-        return len(self.done) == n_waves
-
-    def finish(self) -> xr.Dataset:
-        """Return the forecast."""
-        dataset = to_dataset(self._array, self._layout.spec, self._layout.coords)
-        return dataset.assign_attrs(self._attributes, failed=stories(self._failures))
-
-    def close(self) -> None:
-        """Do nothing: memory is this process's own."""
-
-
-class StoreOutput:
-    """Fills a zarr v3 store under a temporary name, which becomes `path` when the forecast is whole.
-
-    A forecast that was interrupted goes on with the waves that are not whole, if it is the same forecast. Chunks belong
-    to one wave each, so that processes which share a forecast never write the same file.
+    A forecast that was interrupted goes on with the batches that are not whole, if it is the same forecast. Chunks of a
+    store belong to one batch each, so that processes which share a forecast never write the same file.
 
     Args:
-        unfinished: Where it is made.
+        work: Where it is made.
         layout: What it will hold.
         attributes: Global attributes.
         share: What this process does of it.
@@ -113,27 +69,24 @@ class StoreOutput:
         UserError: There is no room, or another process has this share.
     """
 
-    most_waves = sys.maxsize
+    most_batches = sys.maxsize
 
-    def __init__(
-        self, unfinished: Unfinished[Record], layout: Layout, attributes: Mapping[str, Any], share: Share = WHOLE
-    ) -> None:
-        self._unfinished, self._layout, self._share = unfinished, layout, share
-        n_leads, n_together = layout.chunk
-        length = members_per_chunk(layout.numbers, n_together, layout.n_models)
-        chunk = {"init_time": 1, "lead_time": n_leads, "number": length}
-
-        def create() -> None:
-            create_store(unfinished.store("result"), layout.cell, layout.coords, chunk, attributes)
-
-        unfinished.begin(attributes, layout.n_bytes, create)
-        unfinished.lock(share)
-        self._arrays = dict(zarr.open_group(unfinished.store("result"), mode="r+").arrays())
+    def __init__(self, work: Work[Record], layout: Layout, attributes: Mapping[str, Any], share: Share = WHOLE) -> None:
+        self._work, self._layout, self._share = work, layout, share
+        self._attributes = dict(attributes)
+        work.begin(attributes, layout.n_bytes, self._create)
+        work.lock(share)
+        self._fields: Mapping[str, Any]
+        if work.path is None:
+            self._dataset = empty_dataset(layout.cell, layout.coords)
+            self._fields = {str(name): field.values for name, field in self._dataset.data_vars.items()}
+        else:
+            self._fields = dict(zarr.open_group(work.store("result"), mode="r+").arrays())
 
     @property
     def done(self) -> frozenset[int]:
-        """Positions of the waves that are whole, whoever made them."""
-        return self._unfinished.done()
+        """Positions of the batches that are whole, whoever made them."""
+        return self._work.done()
 
     def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
         """Place `[lead, number, channel, lat, lon]`; see `Output`."""
@@ -144,33 +97,50 @@ class StoreOutput:
             "number": layout.numbers[list(places)],
         }
         piece = to_dataset(values[None], layout.spec, coords)
-        with explaining_errors(self._unfinished.path):
+        with explaining_errors(self._work.path):
             for name, field in piece.data_vars.items():
                 for own, numbers in _neighbours(places):
-                    self._arrays[str(name)][init : init + 1, leads, numbers] = field.values[:, :, own]
+                    self._fields[str(name)][init : init + 1, leads, numbers] = field.values[:, :, own]
 
-    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
-        """Note that these waves are whole, and which of their members failed."""
-        record = self._unfinished.record(self._share)
-        self._unfinished.save(self._share, Record(**record.after(waves, failures)))
+    def end_batches(self, batches: tuple[int, ...], stopped: Sequence[Stopped]) -> None:
+        """Note that these batches are whole, and which of their members stopped."""
+        record = self._work.record(self._share)
+        self._work.save(self._share, Record(**record.after(batches, stopped)))
 
     def drop(self) -> None:
         """Do nothing: what is written again takes the place of what was there."""
 
-    def has_all(self, n_waves: int) -> bool:
-        """Return whether so many waves, which are all, are whole."""
-        return self._unfinished.has_all(n_waves)
+    def has_all(self, n_batches: int) -> bool:
+        """Return whether so many batches, which are all, are whole."""
+        return self._work.has_all(n_batches)
 
     def finish(self) -> xr.Dataset:
-        """Give the store its name, and open it."""
-        with self._unfinished.finishing() as is_to_do:
+        """Return the forecast; a store gets its name."""
+        work = self._work
+        if work.path is None:
+            return self._dataset.assign_attrs(self._attributes, **self._notes).assign_coords(self._coordinates)
+        with work.finishing() as is_to_do:
             if is_to_do:
-                self._unfinished.publish({"failed": self._unfinished.stories()})
-            return open_forecast(self._unfinished.path)
+                add_coordinates(work.store("result"), self._coordinates)
+                work.publish(self._notes)
+            return open_forecast(work.path)
 
     def close(self) -> None:
         """Let other processes have this share."""
-        self._unfinished.close()
+        self._work.close()
+
+    @property
+    def _notes(self) -> dict[str, Any]:
+        return {"failed": sentences(self._layout, self._work.stopped())}
+
+    @property
+    def _coordinates(self) -> dict[str, xr.Variable]:
+        return coordinates(self._layout, self._work.stopped())
+
+    def _create(self) -> None:
+        layout = self._layout
+        chunk = {"init_time": 1, "lead_time": layout.chunk[0], "number": layout.members_per_chunk}
+        create_store(self._work.store("result"), layout.cell, layout.coords, chunk, self._attributes)
 
 
 def _neighbours(places: Sequence[int]) -> Iterator[tuple[slice, slice]]:

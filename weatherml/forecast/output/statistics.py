@@ -1,4 +1,4 @@
-"""Outputs that keep statistics instead of members, in memory or on disk; every member counts once."""
+"""Forecasts that keep statistics instead of members, in memory or on disk; every member counts once."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -7,64 +7,17 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from zarr.storage import MemoryStore
 
-from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.output.memory import Work
+from weatherml.forecast.output.stopped import sentences
+from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted, Place, accumulator_bytes, channel_groups
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.statistics.dataset import assemble, results_of
 from weatherml.forecast.statistics.moments import Moments
 from weatherml.forecast.statistics.sketch import Sketch
-from weatherml.forecast.workdir import WHOLE, Failures, Share, Unfinished, explaining_errors, stories
-from weatherml.products.store import create_store, open_forecast
-
-
-class MemoryStatistics:
-    """Reduces a forecast to statistics in memory; see `forecast.output.Output`."""
-
-    def __init__(
-        self, layout: Layout, attributes: Mapping[str, Any], config: StatisticsConfig, most_waves: int = 1
-    ) -> None:
-        config.require_channels(layout.spec)
-        self.most_waves = most_waves
-        self._layout, self._attributes, self._config = layout, dict(attributes), config
-        self._accumulators = Accumulators(
-            MemoryStore(), layout, config, Counted.nothing(len(layout.init_times)), most_waves
-        )
-
-    @property
-    def done(self) -> frozenset[int]:
-        """Positions of the waves that are whole."""
-        return frozenset(self._accumulators.counted.waves)
-
-    def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
-        """Count `[lead, number, channel, lat, lon]`; see `forecast.output.Output`."""
-        self._accumulators.update(*start, values)
-
-    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
-        """Note that these waves are whole, and which of their members failed."""
-        self._accumulators.end_waves(waves, failures)
-
-    def drop(self) -> None:
-        """Forget what was counted since the last end of waves."""
-        self._accumulators.drop()
-
-    def has_all(self, n_waves: int) -> bool:
-        """Return whether so many waves, which are all, are whole."""
-        return len(self.done) == n_waves
-
-    def finish(self) -> xr.Dataset:
-        """Return the statistics."""
-        layout, leads = self._layout, slice(0, len(self._layout.lead_times))
-        inits = range(len(layout.init_times))
-        found = [results([self._accumulators], layout, self._config, init, leads) for init in inits]
-        dataset = xr.concat(found, "init_time", data_vars="minimal", coords="minimal", compat="override", join="exact")
-        failed = {(init, number): story for init, number, story in self._accumulators.counted.failed}
-        exactness = _exactness(self._config, [self._accumulators.counted])
-        return dataset.assign_attrs({**self._attributes, "failed": stories(failed), **exactness})
-
-    def close(self) -> None:
-        """Do nothing: memory is this process's own."""
+from weatherml.forecast.workdir import WHOLE, Share, Stopped, explaining_errors
+from weatherml.products.store import create_store, empty_dataset, open_forecast
 
 
 class StatisticsOutput:
@@ -73,11 +26,11 @@ class StatisticsOutput:
     Each process that has a share counts its members in accumulators of its own; they are added up in the end.
 
     Args:
-        unfinished: Where it is made.
+        work: Where it is made.
         layout: Axes of the members.
         attributes: Global attributes.
         config: The statistics.
-        most_waves: How many waves may be under way at once; what was begun keeps its own number.
+        most_batches: How many batches may be under way at once; what was begun keeps its own number.
         share: What this process does of it.
 
     Raises:
@@ -86,86 +39,107 @@ class StatisticsOutput:
 
     def __init__(
         self,
-        unfinished: Unfinished[Counted],
+        work: Work[Counted],
         layout: Layout,
         attributes: Mapping[str, Any],
         config: StatisticsConfig,
-        most_waves: int = 1,
+        most_batches: int = 1,
         share: Share = WHOLE,
     ) -> None:
         config.require_channels(layout.spec)
-        self._unfinished, self._share = unfinished, share
+        self._work, self._share = work, share
         self._layout, self._config, self._attributes = layout, config, dict(attributes)
         result_bytes = len(layout.init_times) * len(layout.lead_times) * config.result_bytes(layout.spec)
-        own_bytes = accumulator_bytes(layout, config, most_waves)  # which are not compressed
+        own_bytes = accumulator_bytes(layout, config, most_batches)  # which are not compressed
         n_bytes = share.count * own_bytes + result_bytes
-        unfinished.begin({**attributes, "most_waves": most_waves}, n_bytes, least=own_bytes)
-        unfinished.lock(share)
-        self.most_waves = int(unfinished.description["most_waves"])
-        with explaining_errors(unfinished.path):
-            self._accumulators = self._open(share.name, unfinished.record(share))
+        work.begin({**attributes, "most_batches": most_batches}, n_bytes, least=own_bytes)
+        work.lock(share)
+        self.most_batches = int(work.description["most_batches"])
+        with explaining_errors(work.path):
+            self._accumulators = self._open(share.name, work.record(share))
 
     @property
     def done(self) -> frozenset[int]:
-        """Positions of the waves that are whole, whoever made them."""
-        return self._unfinished.done()
+        """Positions of the batches that are whole, whoever made them."""
+        return self._work.done()
 
     def write(self, start: tuple[int, int], places: Sequence[int], values: np.ndarray) -> None:
         """Count `[lead, number, channel, lat, lon]`; see `forecast.output.Output`."""
-        with explaining_errors(self._unfinished.path):
+        with explaining_errors(self._work.path):
             self._accumulators.update(*start, values)
 
-    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> None:
-        """Note that these waves are whole, and which of their members failed."""
-        self._unfinished.save(self._share, self._accumulators.end_waves(waves, failures))
+    def end_batches(self, batches: tuple[int, ...], stopped: Sequence[Stopped]) -> None:
+        """Note that these batches are whole, and which of their members stopped."""
+        self._work.save(self._share, self._accumulators.end_batches(batches, stopped))
 
     def drop(self) -> None:
-        """Forget what was counted since the last end of waves."""
+        """Forget what was counted since the last end of batches."""
         self._accumulators.drop()
 
-    def has_all(self, n_waves: int) -> bool:
-        """Return whether so many waves, which are all, are whole."""
-        return self._unfinished.has_all(n_waves)
+    def has_all(self, n_batches: int) -> bool:
+        """Return whether so many batches, which are all, are whole."""
+        return self._work.has_all(n_batches)
 
     def finish(self) -> xr.Dataset:
-        """Write the statistics of all shares, give the store its name, and open it."""
-        unfinished = self._unfinished
-        with unfinished.finishing() as is_to_do:
+        """Return the statistics of all shares; a store gets its name."""
+        work = self._work
+        if work.path is None:
+            return self._results_in_memory()
+        with work.finishing() as is_to_do:
             if is_to_do:
-                shutil.rmtree(unfinished.result, ignore_errors=True)
-                unfinished.publish(self._write_results())
-            return open_forecast(unfinished.path)
+                shutil.rmtree(work.result, ignore_errors=True)
+                self._write_results()
+                work.publish(self._notes)
+            return open_forecast(work.path)
 
     def close(self) -> None:
         """Let other processes have this share."""
-        self._unfinished.close()
+        self._work.close()
 
-    def _write_results(self) -> dict[str, Any]:
-        """Write the statistics of all shares, and return what is to be said of them."""
-        records = self._unfinished.records()
-        parts = [self._open(name, record) for name, record in records.items()]
-        group = self._create_result(results(parts, self._layout, self._config, 0, slice(0, 1)))
+    def _results_in_memory(self) -> xr.Dataset:
+        dataset = empty_dataset(self._cell, self._coords)
+        self._fill({str(name): field.values for name, field in dataset.data_vars.items()})
+        return dataset.assign_attrs({**self._attributes, **self._notes})
+
+    def _write_results(self) -> None:
+        chunk = {"init_time": 1, "lead_time": self._layout.chunk[0]}
+        group = create_store(self._work.store("result"), self._cell, self._coords, chunk, self._attributes)
+        self._fill(dict(group.arrays()))
+
+    def _fill(self, fields: Mapping[str, Any]) -> None:
+        """Place all results, a chunk of leads at a time."""
         for init in range(len(self._layout.init_times)):
-            for leads in self._lead_pieces():
-                piece = results(parts, self._layout, self._config, init, leads)
+            for chunk in self._layout.chunks:
+                leads = slice(chunk.start, chunk.stop)
+                piece = results(self._parts, self._layout, self._config, init, leads)
                 for name, field in piece.data_vars.items():
-                    group[str(name)][init : init + 1, leads] = field.values
-        exactness = _exactness(self._config, list(records.values()))
-        return {"failed": self._unfinished.stories(), **exactness}
+                    fields[str(name)][init : init + 1, leads] = field.values
+
+    @property
+    def _notes(self) -> dict[str, Any]:
+        failed = sentences(self._layout, self._work.stopped())
+        return {"failed": failed, **_exactness(self._config, list(self._work.records().values()))}
+
+    @property
+    def _parts(self) -> list[Accumulators]:
+        """The accumulators of all shares."""
+        if self._work.path is None:
+            return [self._accumulators]
+        return [self._open(name, record) for name, record in self._work.records().items()]
+
+    @property
+    def _cell(self) -> xr.Dataset:
+        return results(self._parts, self._layout, self._config, 0, slice(0, 1))
+
+    @property
+    def _coords(self) -> dict[str, np.ndarray]:
+        return {"init_time": self._layout.init_times, "lead_time": self._layout.lead_times}
 
     def _open(self, name: str, counted: Counted) -> Accumulators:
         """Open the accumulators of a share."""
-        store = self._unfinished.store(f"{name}.accumulators")
-        return Accumulators(store, self._layout, self._config, counted, self.most_waves)
-
-    def _create_result(self, cell: xr.Dataset) -> Any:
-        coords = {"init_time": self._layout.init_times, "lead_time": self._layout.lead_times}
-        chunk = {"init_time": 1, "lead_time": self._layout.chunk[0]}
-        return create_store(self._unfinished.store("result"), cell, coords, chunk, self._attributes)
-
-    def _lead_pieces(self) -> list[slice]:
-        n_leads, length = len(self._layout.lead_times), self._layout.chunk[0]
-        return [slice(start, min(start + length, n_leads)) for start in range(0, n_leads, length)]
+        return Accumulators(
+            self._work.store(f"{name}.accumulators"), self._layout, self._config, counted, self.most_batches
+        )
 
 
 def results(

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from weatherml.forecast.occupied import attributes_of
-from weatherml.forecast.output.members import MemoryOutput, Output, StoreOutput
-from weatherml.forecast.output.statistics import MemoryStatistics, StatisticsOutput
-from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.output.members import MembersOutput, Output
+from weatherml.forecast.output.memory import InMemory, Work
+from weatherml.forecast.output.statistics import StatisticsOutput
+from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.accumulators import Counted
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.workdir import WHOLE, Record, Share, Unfinished
@@ -16,7 +17,7 @@ from weatherml.parallel import local_devices
 
 
 @dataclass(frozen=True)
-class Destination:
+class OutputTarget:
     """What a caller says of the output.
 
     Attributes:
@@ -34,38 +35,27 @@ class Destination:
         attributes = {} if self.path is None else attributes_of(self.path)
         return self.share.count > 1 and bool(attributes.get("complete")) and attributes.get("request") == request
 
-    def unfinished(self, request: str, statistics: StatisticsConfig | None, n_inits: int) -> Unfinished[Any] | None:
-        """Return where the forecast of a request is made, begun or not; None in memory.
+    def work(self, request: str, statistics: StatisticsConfig | None, n_inits: int) -> Work[Any]:
+        """Return where the forecast of a request is made, begun or not.
 
         Raises:
             UserError: Something is at `path`, or part of another forecast is beside it.
         """
-        if self.path is None:
-            return None
         nothing = Record() if statistics is None else Counted.nothing(n_inits)
-        return Unfinished(self.path, request, nothing, self.overwrite)
+        return InMemory(nothing) if self.path is None else Unfinished(self.path, request, nothing, self.overwrite)
 
     def open(
-        self,
-        unfinished: Unfinished[Any] | None,
-        layout: Layout,
-        attributes: Mapping[str, Any],
-        statistics: StatisticsConfig | None,
+        self, work: Work[Any], layout: Layout, attributes: Mapping[str, Any], statistics: StatisticsConfig | None
     ) -> Output:
         """Return what takes the members of a forecast.
 
         Raises:
             UserError: There is no room, or another process has this share.
         """
-        n_devices = len(local_devices())
-        if unfinished is None:
-            if statistics is None:
-                return MemoryOutput(layout, attributes)
-            return MemoryStatistics(layout, attributes, statistics, n_devices)
         try:
             if statistics is None:
-                return StoreOutput(unfinished, layout, attributes, self.share)
-            return StatisticsOutput(unfinished, layout, attributes, statistics, n_devices, self.share)
+                return MembersOutput(work, layout, attributes, self.share)
+            return StatisticsOutput(work, layout, attributes, statistics, len(local_devices()), self.share)
         except BaseException:
-            unfinished.close()
+            work.close()
             raise

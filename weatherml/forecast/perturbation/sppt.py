@@ -8,10 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 from pydantic import Field, PositiveFloat
 
 from weatherml.data.statistics import Statistics
 from weatherml.durations import DurationText, parse_duration
+from weatherml.forecast.guards.modifiers import StepEnd
 from weatherml.forecast.keys import step_keys
 from weatherml.forecast.perturbation.base import PerturbationConfig, registry
 from weatherml.models.random_field import RandomField
@@ -97,15 +99,12 @@ class StochasticTendencies:
     def _innovations(self, keys: Array, tick: Array) -> Array:
         return jax.vmap(lambda key: self.field.draw_coefficients(key, 1)[0])(step_keys(keys, tick))
 
-    def __call__(self, states: Array, following: Array, coefficients: Array) -> Array:
-        """Return the states after a step, `[batch, channel, lat, lon]`, whose change a pattern has scaled.
+    def remember(self, states: Array, terms: ArrayLike) -> None:
+        """Remember nothing; see `StepModifier`."""
 
-        Args:
-            states: Before the step, `[batch, channel, lat, lon]`.
-            following: After it, as the model has it.
-            coefficients: Of each member's pattern, `[batch, 2, order, degree]`.
-        """
-        return self.scale_change(states, following, self.field.evaluate(coefficients))
+    def __call__(self, remembered: None, before: Array, following: Array, step: StepEnd) -> Array:
+        """Return the states after a step, `[batch, channel, lat, lon]`, whose change its pattern has scaled."""
+        return self.scale_change(before, following, self.field.evaluate(step.pattern))
 
     def scale_change(self, states: Array, following: Array, pattern: Array) -> Array:
         """Return the states after a step; as `__call__`, but for patterns `[batch, lat, lon]`.

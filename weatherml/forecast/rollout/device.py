@@ -1,5 +1,6 @@
-"""One device with all that a forecast needs there, and the waves that it takes."""
+"""One device with all that a forecast needs there, and the batches of members on their way through it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,148 +10,225 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from weatherml.forecast.guards.bounds import Failure, Members
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.keys import member_keys
 from weatherml.forecast.perturbation.noise_conditioned import Draws
 from weatherml.forecast.perturbation.sppt import StochasticTendencies, TendencyNoise
-from weatherml.forecast.plan.batches import Wave
-from weatherml.forecast.plan.segments import Burst
-from weatherml.forecast.rollout.programs import Programs, Trajectory, join, tree_bytes
-from weatherml.forecast.rollout.setup import Route
-from weatherml.forecast.rollout.step_loop import Told, to_physical
+from weatherml.forecast.plan.batches import Batch
+from weatherml.forecast.plan.lead_plan import Segment
+from weatherml.forecast.rollout.setup import RolloutSetup
+from weatherml.forecast.rollout.step_loop import StepInputs, advance, to_physical
+from weatherml.forecast.workdir import Stopped
 
 
 @dataclass(frozen=True, eq=False)
-class Lane:
-    """A device.
+class DeviceRollout:
+    """A device with the models of a forecast.
 
     Attributes:
         device: Which.
-        route: What waves go through.
+        setup: What batches go through.
     """
 
     device: jax.Device
-    route: Route
+    setup: RolloutSetup
 
     @cached_property
-    def programs(self) -> Programs:
-        """What moves members, with weights that lie on the device."""
-        return self.route.programs.on(self.device)
+    def weights(self) -> dict[int, Any]:
+        """By step, the parameters of its program, on the device: whatever else that is given, it runs there."""
+        modifiers = jax.device_put(self.setup.modifiers, self.device)
+        networks = self.setup.networks.items()
+        return {step: (jax.device_put(parameters, self.device), modifiers) for step, (_, parameters) in networks}
+
+    @cached_property
+    def tendencies(self) -> StochasticTendencies | None:
+        """What perturbs the change over every step."""
+        tendencies: StochasticTendencies | None = jax.device_put(self.setup.tendencies, self.device)
+        return tendencies
 
     @cached_property
     def units(self) -> Units:
         """Of the kept channels."""
-        units: Units = jax.device_put(self.route.kept_units, self.device)
+        units: Units = jax.device_put(self.setup.kept_units, self.device)
         return units
 
-    def embark(self, wave: Wave, n_slots: int) -> "Voyage":
-        """Return a wave at its initial times."""
-        init_times, numbers = self.route.seats(wave, n_slots)
-        states = self.route.initial_states(init_times, numbers)
-        begun = self.programs.rules.guards.begin(jax.device_put(states, self.device), self.route.terms(init_times))
+    def begin(self, batch: Batch, n_slots: int) -> "BatchRollout":
+        """Return a batch at its initial times."""
+        init_times, numbers = self.setup.layout.slots(batch, n_slots)
+        states = jax.device_put(self.setup.initial_states(init_times, numbers), self.device)
+        begun = self.setup.modifiers.begin(states, self.setup.terms(init_times))
         members = jax.device_put(begun, self.device)  # what is not committed to it would be compiled for once more
-        chance = Chance(self.programs.rules.tendencies, self.route, init_times, numbers)
-        return Voyage(self, wave, Trajectory(self.programs, members), chance)
+        noise = MemberNoise(self.setup, self.tendencies, init_times, numbers)
+        return BatchRollout(self, batch, init_times, noise, {0: members}, Failure.none(n_slots))
 
-    def device_bytes(self, n_slots: int) -> tuple[int, int]:
-        """Return the memory that a wave takes: what any batch does, and what `n_slots` members add.
+    def arguments(self, segment: Segment, members: Members, inputs: StepInputs) -> tuple[Any, ...]:
+        """Return what `step_loop.advance` takes."""
+        graph, _ = self.setup.networks[segment.step]
+        n_calls, n_outputs = np.int32(len(segment.wanted)), self.setup.room(segment.step)[1]
+        weights = self.weights[segment.step]
+        return graph, weights, members, inputs, n_calls, n_outputs, self.setup.kept_channels
+
+    def needed_bytes(self, n_slots: int) -> tuple[int, int]:
+        """Return the memory that a batch takes: what any batch does, and what `n_slots` members add.
 
         Programs are compiled for it, and are not compiled again when they run.
         """
-        route = self.route
-        init_times = np.full(n_slots, route.layout.init_times[0])
-        states = self._abstract(jnp.float32, (n_slots, *route.normalizer.spec.shape))
-        begun = jax.eval_shape(self.programs.rules.guards.begin, states, route.terms(init_times))
+        setup = self.setup
+        init_times = np.full(n_slots, setup.layout.init_times[0])
+        states = self._abstract(jnp.float32, (n_slots, *setup.normalizer.spec.shape))
+        begun = jax.eval_shape(setup.modifiers.begin, states, setup.terms(init_times))
         members = jax.tree.map(lambda array: self._abstract(array.dtype, array.shape), begun)
-        chance = Chance(self.programs.rules.tendencies, route, init_times, np.arange(n_slots))
-        fixed = tree_bytes((self.programs.weights, self.programs.rules))
-        totals = [
-            self.programs.compiled_bytes(burst, members, self.told(burst, chance)) for burst in self.programs.kinds
-        ]
+        noise = MemberNoise(setup, self.tendencies, init_times, np.arange(n_slots))
+        any_batch = BatchRollout(self, (), init_times, noise, {}, Failure.none(n_slots))
+        kinds = {segment.step: segment for segments in setup.chunks for segment in segments}.values()
+        totals = [self._compiled_bytes(segment, members, any_batch.inputs(segment)) for segment in kinds]
+        fixed = _tree_bytes(self.weights)
         # Beside the program that runs: states that others start from, and a chunk that is being written.
-        waiting = (route.itinerary.plan.peak_states - 1) * tree_bytes(members)
-        return fixed, max(totals) - fixed + waiting + 2 * route.layout.chunk_bytes
+        waiting = (setup.plan.peak_states - 1) * _tree_bytes(members)
+        return fixed, max(totals) - fixed + waiting + 2 * setup.layout.chunk_bytes
+
+    def _compiled_bytes(self, segment: Segment, members: Members, inputs: StepInputs) -> int:
+        """Return the memory that the program of a segment takes while it runs, weights among it."""
+        memory: Any = advance.lower(*self.arguments(segment, members, inputs)).compile().memory_analysis()
+        needed = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+        return int(needed - memory.alias_size_in_bytes)
 
     def _abstract(self, dtype: Any, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
         place = jax.sharding.SingleDeviceSharding(self.device)
         return jax.ShapeDtypeStruct(shape, dtype, sharding=place)  # type: ignore[no-untyped-call]
 
-    def told(self, burst: Burst, chance: "Chance") -> Told:
-        """Return what the calls of a burst are told; filled up to what its program has room for."""
-        route, init_times = self.route, chance.init_times
-        ends = np.resize(burst.starts + burst.step, (self.programs.capacity(burst), burst.n_calls))
-        told = Told(
-            forcing=route.forcing(burst, init_times),
-            terms=route.terms(init_times + route.itinerary.unit * ends[..., None]),
-            ticks=ends.astype(np.int32),
-            remaining=np.full(ends.shape, route.remaining(burst), np.float32),
-            patterns=chance.patterns(ends),
-            draws=chance.draws(ends) if route.itinerary.model(burst).is_told_maps else None,
-        )
-        placed: Told = jax.device_put(told, self.device)
-        return placed
-
 
 @dataclass(frozen=True, eq=False)
-class Chance:
-    """What befalls the members of a batch by chance, from their keys alone.
+class MemberNoise:
+    """What is random in the steps of a batch, from the members' keys alone.
 
     Attributes:
-        tendencies: Perturbs the change over every step; None where nothing does. It lies where patterns are made.
-        route: What is asked for.
+        setup: What is asked for.
+        tendencies: What perturbs the change over every step, on the device; None where nothing does.
         init_times: `datetime64` [batch].
         numbers: Of the members [batch].
     """
 
+    setup: RolloutSetup
     tendencies: StochasticTendencies | None
-    route: Route
     init_times: np.ndarray
     numbers: np.ndarray
 
     def patterns(self, ends: np.ndarray) -> Array | None:
-        """Return the patterns of steps that end at some ticks `[output, step]`; see `TendencyNoise`."""
+        """Return the patterns of steps that end at some ticks `[step]`; see `TendencyNoise`."""
         return None if self._noise is None else self._noise.during(ends)
 
     def draws(self, ends: np.ndarray) -> Draws | None:
         """Return what random maps are drawn from in those steps."""
-        perturbation = self.route.config.perturbation
+        perturbation = self.setup.config.perturbation
         if perturbation is None or perturbation.map_scale is None:
             return None
-        return Draws.at(ends, self.route.config.seed, self.init_times, self.numbers, perturbation.map_scale)
+        return Draws.at(ends, self.setup.config.seed, self.init_times, self.numbers, perturbation.map_scale)
 
     @cached_property
     def _noise(self) -> TendencyNoise | None:
         if self.tendencies is None:
             return None
-        keys = member_keys(self.route.config.seed, self.init_times, self.numbers)
+        keys = member_keys(self.setup.config.seed, self.init_times, self.numbers)
         return TendencyNoise(self.tendencies, keys, self.numbers)
 
 
-@dataclass(frozen=True, eq=False)
-class Voyage:
-    """A wave on its way.
+@dataclass(eq=False)
+class BatchRollout:
+    """A batch on its way.
 
     Attributes:
-        lane: Where.
-        wave: Who.
-        trajectory: How far they are.
-        chance: What befalls them.
+        rollout: Where.
+        batch: Who.
+        init_times: Of each slot, `datetime64` [batch].
+        noise: What is random in its steps.
+        members: By duration in units of the plan, states that calls still start from.
+        failure: When and by what members first stopped, on any branch of the plan.
     """
 
-    lane: Lane
-    wave: Wave
-    trajectory: Trajectory
-    chance: Chance
+    rollout: DeviceRollout
+    batch: Batch
+    init_times: np.ndarray
+    noise: MemberNoise
+    members: dict[int, Members]
+    failure: Failure
 
     def advance(self, position: int) -> list[Array]:
-        """Return the next chunk in SI units, for each block of the wave `[output, number, channel, lat, lon]`."""
-        route, bursts = self.lane.route, self.lane.programs.chunks[position]
-        kept = join([self.trajectory.advance(burst, self.lane.told(burst, self.chance)) for burst in bursts], bursts)
-        leads = route.chunks[position]
-        lead_times = route.layout.lead_times[leads.start : leads.stop]
+        """Return the next chunk in SI units, for each slice of the batch `[lead, number, channel, lat, lon]`."""
+        setup = self.rollout.setup
+        segments, leads = setup.chunks[position], setup.layout.chunks[position]
+        kept = _join([self._run(segment) for segment in segments], segments)
+        lead_times = setup.layout.lead_times[leads.start : leads.stop]
         pieces = []
-        for block in self.wave:
-            terms = route.terms(route.layout.init_times[block.init] + lead_times)
-            slots = np.array(block.slots)
-            pieces.append(to_physical(kept, slots, self.lane.units, terms, route.floor, route.quantum))
+        for part in self.batch:
+            terms = setup.terms(setup.layout.init_times[part.init] + lead_times)
+            pieces.append(
+                to_physical(kept, np.array(part.slots), self.rollout.units, terms, setup.floor, setup.quantum)
+            )
         return pieces
+
+    def inputs(self, segment: Segment) -> StepInputs:
+        """Return what the calls of a segment are given; filled up to what its program has room for."""
+        setup, (room, n_outputs) = self.rollout.setup, self.rollout.setup.room(segment.step)
+        own, init = np.unique(self.init_times, return_inverse=True)
+        own = np.resize(own, setup.layout.most_init_times)
+        ends = np.pad(segment.ends, (0, room - len(segment.ends)), mode="edge")
+        wanted = np.array(segment.wanted)
+        place = np.full(room, n_outputs, np.int32)
+        place[: len(wanted)] = np.where(wanted, np.cumsum(wanted) - 1, n_outputs)
+        inputs = StepInputs(
+            forcing=setup.forcing(segment, own, room),
+            terms=setup.terms(own + setup.plan.unit * ends[:, None]),
+            tick=ends.astype(np.int32),
+            place=place,
+            pattern=self.noise.patterns(ends),
+            draws=self.noise.draws(ends) if setup.model(segment.step).is_told_maps else None,
+            init=init.astype(np.int32),
+            units=np.array(segment.step, np.int32),
+        )
+        placed: StepInputs = jax.device_put(inputs, self.rollout.device)
+        return placed
+
+    def stopped(self) -> list[Stopped]:
+        """Return which members stopped, when and by what; waits for the computation."""
+        setup, failure = self.rollout.setup, jax.device_get(self.failure)
+        lead, channels, found = int(setup.plan.unit.astype(np.int64)), setup.normalizer.spec.names, []
+        for part in self.batch:
+            for number, slot in zip(part.numbers, part.slots, strict=True):
+                if tick := int(failure.tick[slot]):
+                    channel, value = channels[failure.channel[slot]], float(failure.value[slot])
+                    found.append(Stopped(init=part.init, number=number, lead=tick * lead, channel=channel, value=value))
+        return found
+
+    def _run(self, segment: Segment) -> Array:
+        """Return the outputs of a segment `[output, batch, channel, lat, lon]`; keep where it ends while needed."""
+        last_use = self.rollout.setup.plan.last_use
+        # Programs consume what they are given.
+        is_last = last_use[segment.start] == segment.start + segment.step
+        start = self.members.pop(segment.start) if is_last else jax.tree.map(jnp.array, self.members[segment.start])
+        arguments = self.rollout.arguments(segment, start, self.inputs(segment))
+        result: tuple[Members, Array] = advance(*arguments)
+        last, outputs = result
+        self.failure = _earlier(self.failure, last.failure)
+        if segment.end in last_use:
+            self.members[segment.end] = last
+        return outputs
+
+
+_earlier = jax.jit(Failure.earlier)
+
+
+def _join(outputs: Sequence[Array], segments: Sequence[Segment]) -> Array:
+    """Join the wanted outputs of a chunk; one program's alone stay as they are, with room for more than were asked."""
+    wanted = [(output, sum(own.wanted)) for output, own in zip(outputs, segments, strict=True) if any(own.wanted)]
+    if len(wanted) == 1:
+        (only,) = wanted
+        return only[0]
+    joined: Array = jnp.concatenate([output[:n_outputs] for output, n_outputs in wanted])
+    return joined
+
+
+def _tree_bytes(tree: Any) -> int:
+    """Return the size of all arrays of a tree, which may be abstract."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

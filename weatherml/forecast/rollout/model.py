@@ -1,8 +1,9 @@
-"""One trained step among those that a forecaster chooses from."""
+"""Trained networks, fitted to the states of a suite: steps, and diagnostics of fields that follow from a state."""
 
 from dataclasses import dataclass
 from typing import Self
 
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
@@ -12,8 +13,9 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
+from weatherml.forecast.guards.units import Affine, Rescaling, affine
 from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep, Draws
-from weatherml.forecast.rollout.rescaling import Rescaling, affine
+from weatherml.state import Channel
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,3 +75,51 @@ def _require_same_channels(own: Normalizer, given: Normalizer, who: str) -> None
     if own.spec.n_channels != given.spec.n_channels:
         more = max(own.spec.names, given.spec.names, key=len)[min(own.spec.n_channels, given.spec.n_channels)]
         raise UserError(f"the {who} and the others do not agree on channel {more!r}, which only one of them has")
+
+
+class Renormalized(nnx.Module):
+    """A diagnostic that is given states with more channels, or normalised by other statistics, than its own.
+
+    Args:
+        network: From its own normalised states to SI units, `[batch, output, lat, lon]`.
+        channels: Positions of its channels in the states that it is given.
+        to_own: From units of those states to its own.
+    """
+
+    def __init__(self, network: nnx.Module, channels: tuple[int, ...], to_own: Affine):
+        self.network = network
+        self.channels = channels
+        self.to_own = Rescaling(to_own)
+
+    def __call__(self, states: Array) -> Array:
+        """Return SI units `[batch, output, lat, lon]` from states `[batch, channel, lat, lon]`."""
+        fields: Array = self.network(self.to_own(states[:, jnp.asarray(self.channels)]))
+        return fields
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnostic:
+    """A trained diagnostic, fitted to the states of one forecaster.
+
+    Attributes:
+        network: From the forecaster's normalised states `[batch, channel, lat, lon]` to SI units
+            `[batch, output, lat, lon]`.
+        outputs: What it gives.
+        provenance: Where its weights come from.
+    """
+
+    network: nnx.Module
+    outputs: tuple[Channel, ...]
+    provenance: Provenance
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, normalizer: Normalizer) -> Self:
+        """Fit a diagnostic to states that `normalizer` normalised.
+
+        Raises:
+            UserError: They lack a channel, lie on another grid, or refer to another climatology.
+        """
+        to_own = affine(normalizer, checkpoint.normalizer, "diagnostic")
+        channels = tuple(normalizer.spec.channels.index(channel) for channel in checkpoint.spec.channels)
+        network = Renormalized(checkpoint.build_diagnostic(), channels, to_own)
+        return cls(network, checkpoint.outputs, checkpoint.provenance)

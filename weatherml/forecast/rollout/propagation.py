@@ -23,7 +23,7 @@ class Propagator:
 
     def __init__(self, models: Sequence[Model]) -> None:
         self._models = models
-        self._steps = np.array([model.time_step for model in models])
+        self._steps = [model.time_step for model in models]
         self._split = [nnx.split(model.step) for model in models]
 
     def __call__(self, states: Array, times: np.ndarray, durations: np.ndarray) -> Array:
@@ -60,8 +60,8 @@ class Propagator:
         """
         if not duration:
             return []
-        plan, unit = plan_to(np.array([duration]), self._steps)
-        return [step * unit for step in plan.path(round(duration / unit))]
+        plan = plan_to(np.array([duration]), self._steps)
+        return [step * plan.unit for step in plan.path(plan.leads[-1])]
 
 
 def _forcing(model: Model, times: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Many steps of a model, compiled once: a fixed batch of states advances chunk by chunk in constant memory."""
+"""Many steps of a model, compiled once: a fixed batch of states advances segment by segment in constant memory."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,13 +10,13 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from weatherml.forecast.guards.bounds import Guards, Members
+from weatherml.forecast.guards.bounds import Members
+from weatherml.forecast.guards.modifiers import StepModifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.perturbation.noise_conditioned import Draws
-from weatherml.forecast.perturbation.sppt import StochasticTendencies
 
 CHUNK_BYTES = 16 * 2**20
-"""Size of the outputs that leave the device at once.
+"""Size of the outputs that leave the device at once, and of the inputs that its calls are given.
 
 So small that writing overlaps with computing, and that the heap does not fall to pieces; large against the cost of one
 call (benchmarks/rollout_vs_torch.md).
@@ -32,87 +32,94 @@ def outputs_per_chunk(n_outputs: int, output_bytes: int) -> int:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Rules:
-    """What acts on every step beside the model.
+class StepInputs:
+    """What calls of a model are given, by call; what depends on the time alone is there once for each initial time.
 
     Attributes:
-        guards: What keeps members physical.
-        tendencies: What perturbs the change over a step; None where nothing does.
-    """
-
-    guards: Guards
-    tendencies: StochasticTendencies | None
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Told:
-    """What the calls of a chunk are told; all begin with `[output, call]`.
-
-    Attributes:
-        forcing: At the time that each call starts from, `[..., batch, forcing, lat, lon]`.
-        terms: Of the reference at the time where it ends, `[..., batch, term]`.
-        ticks: That time in ticks of the plan, int32 `[...]`.
-        remaining: Share of the departure from the reference that relaxation leaves, `[...]`.
-        patterns: Of tendencies, as coefficients `[..., batch, 2, order, degree]`; None where nothing perturbs them.
-        draws: Of random maps; None where a model is told none.
+        forcing: At the time that each call starts from, `[call, init_time, forcing, lat, lon]`.
+        terms: Of the reference at the time where it ends, `[call, init_time, term]`.
+        tick: That time in units of the plan, int32 `[call]`.
+        place: Among the outputs of the segment, int32 `[call]`; beyond them where nothing is kept.
+        pattern: Of tendencies, as coefficients `[call, batch, 2, order, degree]`; None where nothing perturbs them.
+        draws: Of random maps, `[call, batch]`; None where a model is told none.
+        init: Which initial time each member has, int32 `[batch]`.
+        units: How many units of the plan a call takes, int32.
     """
 
     forcing: Array | np.ndarray
     terms: Array | np.ndarray
-    ticks: Array | np.ndarray
-    remaining: Array | np.ndarray
-    patterns: Array | None
+    tick: Array | np.ndarray
+    place: Array | np.ndarray
+    pattern: Array | None
     draws: Draws | None
+    init: Array | np.ndarray
+    units: Array | np.ndarray
+
+    def at(self, call: Array) -> "StepInputs":
+        """Return those of one call, whose forcings and terms have the axis `batch` in place of `init_time`."""
+        by_call = (self.forcing, self.terms, self.tick, self.place, self.pattern, self.draws)
+        forcing, terms, tick, place, pattern, draws = jax.tree.map(lambda values: values[call], by_call)
+        return StepInputs(forcing[self.init], terms[self.init], tick, place, pattern, draws, self.init, self.units)
 
 
-@partial(jax.jit, static_argnames=("graph", "keep"), donate_argnames="members")
+Graph = nnx.GraphDef[tuple[nnx.Module, tuple[nnx.Module, ...]]]
+
+
+@partial(jax.jit, static_argnames=("graph", "n_outputs", "keep"), donate_argnames="members")
 def advance(
-    graph: nnx.GraphDef[tuple[nnx.Module, tuple[nnx.Module, ...]]],
-    weights: Any,
-    rules: Rules,
+    graph: Graph,
+    weights: tuple[Any, StepModifiers],
     members: Members,
-    told: Told,
-    n_outputs: Array,
+    inputs: StepInputs,
+    n_calls: Array,
+    n_outputs: int,
     keep: tuple[int, ...],
 ) -> tuple[Members, Array]:
-    """Advance a batch of members through one chunk.
+    """Advance a batch of members through the calls of a segment.
 
-    The number of outputs is an argument, not a shape: the last, shorter chunk runs the same program. A member that the
-    guards stop is NaN in every channel and cell from that step on; it cannot touch the others.
+    The number of calls, and which of them are kept, are arguments, not shapes: all segments of a model run the same
+    program, so that no member depends on which leads are asked for. A member that is stopped is NaN in every channel
+    and cell from that step on; it cannot touch the others.
 
     Args:
         graph: The step and a tuple of diagnostics, from `nnx.split`.
-        weights: Their parameters.
-        rules: What else acts on every step.
+        weights: Their parameters, and what else acts on every step.
         members: Where they are; the buffers are donated.
-        told: What the calls are told.
-        n_outputs: How many of the outputs to compute.
+        inputs: Of the calls, with room for more.
+        n_calls: How many calls to make.
+        n_outputs: Room for outputs.
         keep: Positions of the channels that leave the device: first come the state's, then those of the diagnostics.
 
     Returns:
         Where the members are then, and the kept channels of each output `[output, batch, channel, lat, lon]`, unset
-        beyond `n_outputs`.
+        beyond those that the segment has.
     """
-    step, diagnostics = cast(Any, nnx.merge(graph, weights))
+    parameters, modifiers = weights
+    step, diagnostics = cast(Any, nnx.merge(graph, parameters))
 
-    def one_step(members: Members, told: Told) -> tuple[Members, None]:
-        following = step(members.states, told.forcing, *(() if told.draws is None else (told.draws,)))
-        if rules.tendencies is not None and told.patterns is not None:
-            following = rules.tendencies(members.states, following, told.patterns)
-        return rules.guards(members, following * told.remaining, told.terms, told.ticks), None
-
-    def one_output(position: Array, carry: tuple[Members, Array]) -> tuple[Members, Array]:
+    def one_call(call: Array, carry: tuple[Members, Array]) -> tuple[Members, Array]:
         members, outputs = carry
-        members, _ = jax.lax.scan(one_step, members, jax.tree.map(lambda array: array[position], told))
-        states = members.states
-        fields = jnp.concatenate([states, *(diagnostic(states) for diagnostic in diagnostics)], axis=1)
-        return members, outputs.at[position].set(fields[:, jnp.asarray(keep, jnp.int32)])
+        now = inputs.at(call)
+        following = step(members.states, now.forcing, *(() if now.draws is None else (now.draws,)))
+        members = modifiers(members, following, now)
+        derived = _derived(diagnostics, members.states, jnp.less(now.place, n_outputs))
+        fields = jnp.concatenate([members.states, *derived], axis=1)
+        return members, outputs.at[now.place].set(fields[:, jnp.asarray(keep, jnp.int32)], mode="drop")
 
     n_slots, _, *grid = members.states.shape
-    outputs = jnp.zeros((len(told.ticks), n_slots, len(keep), *grid), members.states.dtype)
-    last, outputs = jax.lax.fori_loop(0, n_outputs, one_output, (members, outputs))
+    outputs = jnp.zeros((n_outputs, n_slots, len(keep), *grid), members.states.dtype)
+    last, outputs = jax.lax.fori_loop(0, n_calls, one_call, (members, outputs))
     return last, outputs
+
+
+def _derived(diagnostics: tuple[Any, ...], states: Array, is_kept: Array) -> list[Array]:
+    """Return what diagnostics make of states, computed only where it is kept."""
+    shapes = [jax.eval_shape(diagnostic, states) for diagnostic in diagnostics]
+    nothing = [jnp.zeros(shape.shape, shape.dtype) for shape in shapes]
+    if not diagnostics:
+        return nothing
+    fields: list[Array] = jax.lax.cond(is_kept, lambda: [own(states) for own in diagnostics], lambda: nothing)
+    return fields
 
 
 @jax.jit

@@ -1,11 +1,11 @@
-"""Runs a forecast wave by wave: one chunk is written while the next computes, and no more than those two are held."""
+"""Runs a forecast batch by batch: one chunk is written while the next computes, and no more than those two are held."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain, groupby, pairwise
 from typing import TypeVar
 
@@ -16,12 +16,14 @@ from jax import Array
 
 from weatherml.errors import UserError
 from weatherml.forecast.output.members import Output
-from weatherml.forecast.plan.batches import Wave, model_of, plan_waves, smaller_batch, split_wave
-from weatherml.forecast.plan.layout import Layout
-from weatherml.forecast.rollout.device import Lane, Voyage
-from weatherml.forecast.rollout.setup import Route
-from weatherml.forecast.workdir import WHOLE, Share
+from weatherml.forecast.plan.batches import Batch, Layout, model_of, smaller_batch, split_batch
+from weatherml.forecast.rollout.device import BatchRollout, DeviceRollout
+from weatherml.forecast.rollout.setup import RolloutSetup
+from weatherml.forecast.workdir import WHOLE, Share, Stopped
 from weatherml.parallel import local_devices
+from weatherml.state import to_dataset
+
+Item = TypeVar("Item")
 
 _logger = logging.getLogger(__name__)
 
@@ -30,51 +32,124 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class _Chunk:
-    """Fields on their way to the output.
+class Chunk:
+    """The same leads of batches that compute side by side, one on each device.
 
     Attributes:
-        voyages: Whose they are.
-        position: Which chunk of their leads.
-        pieces: For each voyage one for each block of its wave, `[output, number, channel, lat, lon]`.
-        before: The writing of the chunk before it; None for the first.
+        rollouts: Whose they are.
+        leads: Positions of the leads.
+        pieces: For each batch one for each of its slices, `[lead, number, channel, lat, lon]`; may still be computing.
+        is_last: Whether the batches end here.
+        ended: Positions of all batches that are whole once this is written.
     """
 
-    voyages: Sequence[Voyage]
-    position: int
+    rollouts: Sequence[BatchRollout]
+    leads: range
     pieces: Sequence[Sequence[Array]]
-    before: Future[int] | None
+    is_last: bool
+    ended: tuple[int, ...]
+
+    def parts(self) -> Iterator[tuple[tuple[int, int], Sequence[int], np.ndarray]]:
+        """Yield what `Output.write` takes, waiting for the computation."""
+        for rollout, pieces in zip(self.rollouts, self.pieces, strict=True):
+            for part, piece in zip(rollout.batch, pieces, strict=True):
+                yield (part.init, self.leads.start), part.places, np.asarray(piece)
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """A forecast on its way from the devices of this process to an output.
+    """A forecast on its way from the devices of this process.
 
-    Every device takes a wave of its own and runs the program that one device alone would run, so a member comes out the
-    same, bit for bit, however many there are; nothing passes between devices or processes. Several models are placed on
-    the devices one after the other.
+    Every device takes a batch of its own and runs the program that one device alone would run, so a member comes out
+    the same, bit for bit, however many there are; nothing passes between devices or processes. Several suites of models
+    are placed on the devices one after the other.
 
     Attributes:
-        routes: What waves go through, by model; they have one layout.
-        output: Where they end.
-        progress: Told how much is written.
-        share: The waves that this process takes.
+        setups: What batches go through, by suite; they have one layout.
     """
 
-    routes: Sequence[Route]
+    setups: Sequence[RolloutSetup]
+
+    @property
+    def layout(self) -> Layout:
+        """Axes of the forecast."""
+        return self.setups[0].layout
+
+    def datasets(self) -> Iterator[xr.Dataset]:
+        """Yield all of the forecast in pieces of one initial time, as they are computed; the next one computes then."""
+        layout = self.layout
+        chunks = self.chunks(range(len(layout.batches)), layout.chunk[1])
+        for chunk, _ in pairwise(chain(chunks, (None,))):
+            for (init, _), places, values in chunk.parts():  # type: ignore[union-attr]
+                coords = {
+                    "init_time": layout.init_times[init : init + 1],
+                    "lead_time": layout.lead_times[chunk.leads.start : chunk.leads.stop],  # type: ignore[union-attr]
+                    "number": layout.numbers[list(places)],
+                }
+                yield to_dataset(values[None], layout.spec, coords)
+
+    def chunks(self, batches: Sequence[int], n_slots: int, most_batches: int | None = None) -> Iterator[Chunk]:
+        """Yield chunks as their computation begins.
+
+        Args:
+            batches: Positions of those to compute.
+            n_slots: Members of a compiled batch; divides that of the layout.
+            most_batches: How many may be under way at once.
+        """
+        most = len(batches) if most_batches is None else most_batches
+        with ThreadPoolExecutor(len(local_devices())) as pool:
+            for suite, own in groupby(batches, lambda batch: model_of(self.layout.batches[batch], len(self.setups))):
+                devices = [DeviceRollout(device, self.setups[suite]) for device in local_devices()]
+                n_together = max(1, min(len(devices) * n_slots // self.layout.chunk[1], most))
+                for together in _batched(list(own), n_together):
+                    yield from self._advance(devices, together, n_slots, pool)
+
+    def _advance(
+        self, devices: Sequence[DeviceRollout], together: Sequence[int], n_slots: int, pool: ThreadPoolExecutor
+    ) -> Iterator[Chunk]:
+        """Yield the chunks of batches that are under way together; none is whole before the last of them is."""
+        parts = [part for batch in together for part in self._split(batch, n_slots)]
+        rounds = list(_batched(parts, len(devices)))
+        for number, batches in enumerate(rounds, start=1):
+            rollouts = [device.begin(own, n_slots) for device, own in zip(devices, batches, strict=False)]
+            for position, leads in enumerate(self.layout.chunks):
+                is_last = position == len(self.layout.chunks) - 1
+                # Side by side, since each device compiles its first chunk.
+                pieces = list(pool.map(partial(BatchRollout.advance, position=position), rollouts))
+                yield Chunk(
+                    rollouts, leads, pieces, is_last, tuple(together) if is_last and number == len(rounds) else ()
+                )
+
+    def _split(self, batch: int, n_slots: int) -> list[Batch]:
+        """Return a batch, or what becomes of it in smaller ones."""
+        return split_batch(self.layout.batches[batch], n_slots, self.layout.n_models)
+
+
+@dataclass(eq=False)
+class OutputStream:
+    """A stream that ends in an output.
+
+    Attributes:
+        stream: Where chunks come from.
+        output: Where they end.
+        progress: Told how much is written.
+        share: The batches that this process takes.
+    """
+
+    stream: Stream
     output: Output
     progress: Progress | None = None
     share: Share = WHOLE
 
     def run(self) -> None:
-        """Compute and write the waves that the output does not have yet.
+        """Compute and write the batches that the output does not have yet.
 
         Where a device runs out of memory, members go on in smaller batches.
 
         Raises:
             UserError: One member alone is too large for a device.
         """
-        n_slots = self._layout.chunk[1]
+        n_slots = self.stream.layout.chunk[1]
         while not self._has_room(n_slots):
             if n_slots == 1:
                 raise UserError("one member alone is too large for the memory of a device; use a larger one")
@@ -92,108 +167,64 @@ class Stream:
         """Compute and write what is missing of the share; return whether the forecast is whole, which names it."""
         with closing(self.output):
             self.run()
-            is_whole = self.output.has_all(len(self._waves))
+            is_whole = self.output.has_all(len(self.stream.layout.batches))
             if is_whole:
                 self.output.finish()
             return is_whole
 
     def _has_room(self, n_slots: int) -> bool:
         """Compute and write what is missing, `n_slots` members at a time; return whether memory was large enough."""
-        n_missing, n_all = (self._n_fields(positions) for positions in (self._missing, self._own))
-        n_written = n_all - n_missing
+        own = self.share.of(len(self.stream.layout.batches))
+        missing = [batch for batch in own if batch not in self.output.done]
+        n_all = self._n_fields(own)
+        n_written = n_all - self._n_fields(missing)
         try:
-            with ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(len(local_devices())) as pilots:
-                for model, waves in groupby(self._missing, lambda wave: model_of(self._waves[wave], len(self.routes))):
-                    chunks = self._start_chunks(self.routes[model], list(waves), n_slots, writer, pilots)
-                    # Each is waited for only once the next computes, so that computing and writing overlap.
-                    for chunk, _ in pairwise(chain(chunks, (None,))):
-                        n_written += chunk.result()  # type: ignore[union-attr]
-                        if self.progress is not None:
-                            self.progress(n_written, n_all)
+            chunks = self.stream.chunks(missing, n_slots, self.output.most_batches)
+            with ThreadPoolExecutor(1) as thread:
+                # Each is waited for only once the next computes, so that computing and writing overlap.
+                for written, _ in pairwise(chain(self._writing(chunks, thread), (None,))):
+                    n_written += written.result()  # type: ignore[union-attr]
+                    if self.progress is not None:
+                        self.progress(n_written, n_all)
         except jax.errors.JaxRuntimeError as error:
-            # Told at once it is RESOURCE_EXHAUSTED; by what was started before, INTERNAL.
-            if "RESOURCE_EXHAUSTED" not in str(error) and "Out of memory" not in str(error):
+            if not is_out_of_memory(error):
                 raise
             return False
         return True
 
-    def _start_chunks(
-        self,
-        route: Route,
-        waves: Sequence[int],
-        n_slots: int,
-        writer: ThreadPoolExecutor,
-        pilots: ThreadPoolExecutor,
-    ) -> Iterator[Future[int]]:
-        lanes = [Lane(device, route) for device in local_devices()]
-        n_together = max(1, min(len(lanes) * n_slots // self._layout.chunk[1], self.output.most_waves))
+    def _writing(self, chunks: Iterator[Chunk], thread: ThreadPoolExecutor) -> Iterator[Future[int]]:
+        """Yield the writing of each chunk, which ends with how many fields it has."""
         before: Future[int] | None = None
-        for fleet in _batched(waves, n_together):
-            rounds = list(_batched([part for wave in fleet for part in self._split(wave, n_slots)], len(lanes)))
-            stories: dict[tuple[int, int], str] = {}
-            for number, parts in enumerate(rounds, start=1):
-                voyages = [lane.embark(part, n_slots) for lane, part in zip(lanes, parts, strict=False)]
-                for position in range(len(route.chunks)):
-                    # Side by side, since each device compiles its first chunk.
-                    pieces = list(pilots.map(partial(Voyage.advance, position=position), voyages))
-                    chunk = _Chunk(voyages, position, pieces, before)
-                    before = writer.submit(self._write, chunk, stories, fleet if number == len(rounds) else ())
-                    yield before
+        stopped: list[Stopped] = []
+        for chunk in chunks:
+            before = thread.submit(self._write, chunk, before, stopped)
+            yield before
 
-    def _write(self, chunk: "_Chunk", stories: dict[tuple[int, int], str], fleet: Sequence[int]) -> int:
-        """Wait for a chunk, write it and return how many fields it has; after the last one of all, end the `fleet`."""
-        if chunk.before is not None:
-            chunk.before.result()  # raises where that one was not written: its waves must not end
-        chunks = self.routes[0].chunks
-        leads, n_fields = chunks[chunk.position], 0
-        for voyage, pieces in zip(chunk.voyages, chunk.pieces, strict=True):
-            for block, piece in zip(voyage.wave, pieces, strict=True):
-                self.output.write((block.init, leads.start), block.places, np.asarray(piece))
-                n_fields += len(block.numbers) * len(leads)
-        if chunk.position == len(chunks) - 1:
-            for voyage in chunk.voyages:
-                failure = jax.device_get(voyage.trajectory.failure)
-                stories.update(voyage.lane.route.describe(voyage.wave, failure))
-            self._end(fleet, stories)
+    def _write(self, chunk: Chunk, before: Future[int] | None, stopped: list[Stopped]) -> int:
+        """Write a chunk; after the last one of batches that are under way together, end them."""
+        if before is not None:
+            before.result()  # raises where that one was not written: its batches must not end
+        n_fields = 0
+        for start, places, values in chunk.parts():
+            self.output.write(start, places, values)
+            n_fields += len(places) * len(values)
+        if chunk.is_last:
+            stopped += [own for rollout in chunk.rollouts for own in rollout.stopped()]
+        if chunk.ended:
+            for own in stopped:
+                _logger.info("a member of the forecast stopped: %s", own)
+            self.output.end_batches(chunk.ended, tuple(stopped))
+            stopped.clear()
         return n_fields
 
-    def _end(self, fleet: Sequence[int], stories: Mapping[tuple[int, int], str]) -> None:
-        """Note that waves are whole, unless there are none."""
-        if fleet:
-            for story in stories.values():
-                _logger.info("a member of the forecast stopped: %s", story)
-            self.output.end_waves(tuple(fleet), stories)
-
-    @property
-    def _layout(self) -> Layout:
-        return self.routes[0].layout
-
-    @cached_property
-    def _waves(self) -> list[Wave]:
-        layout = self._layout
-        return plan_waves(layout.init_times, layout.numbers, layout.chunk[1], layout.n_models)
-
-    def _split(self, wave: int, n_slots: int) -> list[Wave]:
-        """Return a wave, or what becomes of it in smaller batches."""
-        return split_wave(self._waves[wave], n_slots, self._layout.n_models)
-
-    @cached_property
-    def _own(self) -> Sequence[int]:
-        """Positions of the waves of this share."""
-        return self.share.of(len(self._waves))
-
-    @property
-    def _missing(self) -> list[int]:
-        """Those that are not written."""
-        done = self.output.done
-        return [position for position in self._own if position not in done]
-
-    def _n_fields(self, positions: Sequence[int]) -> int:
-        n_members = sum(len(block.numbers) for position in positions for block in self._waves[position])
-        return n_members * len(self._layout.lead_times)
+    def _n_fields(self, batches: Sequence[int]) -> int:
+        layout = self.stream.layout
+        return len(layout.lead_times) * sum(len(part.numbers) for batch in batches for part in layout.batches[batch])
 
 
-Item = TypeVar("Item")
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether a device had too little memory; told at once it is RESOURCE_EXHAUSTED, later INTERNAL."""
+    return "RESOURCE_EXHAUSTED" in str(error) or "Out of memory" in str(error)
 
 
 def _batched(items: Sequence[Item], n: int) -> Iterator[Sequence[Item]]:

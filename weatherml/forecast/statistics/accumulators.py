@@ -1,13 +1,14 @@
 """Accumulators of a forecast's statistics, which can be killed at any instant: every member counts once.
 
 Waves of members come one after the other, each through all leads, so what has been counted must lie on disk between
-them. Nothing that a finished wave wrote is ever written over by the next one: moments have two generations, read from
+them. Nothing that a finished batch wrote is ever written over by the next one: moments have two generations, read from
 one and written to the other, and the values of a sketch enter a ring of slots that is large enough. What counts is
-said by one small record, replaced at the end of waves in one act. Whatever a killed wave left is written over when
-that wave is computed again.
+said by one small record, replaced at the end of batches in one act. Whatever a killed batch left is written over when
+that batch is computed again.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,11 +16,11 @@ import numpy as np
 import zarr
 from zarr.abc.store import Store
 
-from weatherml.forecast.plan.layout import Layout
+from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.statistics.moments import Moments, count_above
 from weatherml.forecast.statistics.sketch import Sketch, values_entered
-from weatherml.forecast.workdir import Failures, Record
+from weatherml.forecast.workdir import Record, Stopped
 
 _GROUP_BYTES = 8 * 2**20
 """Size of one member's fields that are counted together: large against the cost of a call, small against memory."""
@@ -75,29 +76,24 @@ class Accumulators:
         layout: Axes of the members, and the pieces in which they come.
         config: The statistics.
         counted: What the store holds.
-        most_waves: How many waves may be under way at once.
+        most_batches: How many batches may be under way at once.
     """
 
     def __init__(
-        self,
-        store: Store,
-        layout: Layout,
-        config: StatisticsConfig,
-        counted: Counted,
-        most_waves: int,
+        self, store: Store, layout: Layout, config: StatisticsConfig, counted: Counted, most_batches: int
     ) -> None:
         self.counted = counted
         self._layout, self._config = layout, config
         group = zarr.open_group(store, mode="a")
         self._arrays: dict[str, Any] = {
             name: group.require_array(name, compressors=None, **declared)
-            for name, declared in _declarations(layout, config, most_waves).items()
+            for name, declared in _declarations(layout, config, most_batches).items()
         }
         self._thresholds = _thresholds(layout, config)
         self._n_added = np.zeros((len(layout.init_times), len(layout.lead_times)), np.int64)
 
     def update(self, init: int, lead: int, values: np.ndarray) -> None:
-        """Count members `[lead, number, channel, lat, lon]` of the waves that are under way."""
+        """Count members `[lead, number, channel, lat, lon]` of the batches that are under way."""
         leads = slice(lead, lead + len(values))
         for channels in channel_groups(self._layout):
             place, members = (init, leads, channels), np.moveaxis(values[:, :, channels], 1, 0)
@@ -111,17 +107,17 @@ class Accumulators:
             self._arrays[f"above_{position}"][self._generation(init), init, leads] = np.moveaxis(above, 0, 1)
         self._n_added[init, leads] += values.shape[1]
 
-    def end_waves(self, waves: tuple[int, ...], failures: Failures) -> Counted:
-        """Return what is counted once these waves are; it holds for good when it is where `counted` came from."""
+    def end_batches(self, batches: tuple[int, ...], stopped: Sequence[Stopped]) -> Counted:
+        """Return what is counted once these batches are; it holds for good when it is where `counted` came from."""
         before, added = self.counted, self._n_added.max(axis=1)
         self.drop()
         n_members = tuple((np.array(before.n_members) + added).tolist())
         n_updates = tuple((np.array(before.n_updates) + (added > 0)).tolist())
-        self.counted = Counted(**before.after(waves, failures), n_members=n_members, n_updates=n_updates)
+        self.counted = Counted(**before.after(batches, stopped), n_members=n_members, n_updates=n_updates)
         return self.counted
 
     def drop(self) -> None:
-        """Forget what was counted since the last end of waves."""
+        """Forget what was counted since the last end of batches."""
         self._n_added[:] = 0
 
     def moments(self, place: Place) -> Moments:
@@ -155,24 +151,24 @@ class Accumulators:
             self._arrays[name][(self._generation(place[0]), *place)] = getattr(moments, name)
 
     def _generation(self, init: int) -> int:
-        """Return which of the two generations the waves under way write; the other one holds for good."""
+        """Return which of the two generations the batches under way write; the other one holds for good."""
         return (self.counted.n_updates[init] + 1) % 2
 
     def _known_generation(self, place: tuple[Any, ...]) -> int:
-        """Return the generation that has all members so far, those of the waves under way among them."""
+        """Return the generation that has all members so far, those of the batches under way among them."""
         init, leads = place[:2]
         return self._generation(init) if self._n_added[init, leads.start] else 1 - self._generation(init)
 
 
-def accumulator_bytes(layout: Layout, config: StatisticsConfig, most_waves: int = 1) -> int:
+def accumulator_bytes(layout: Layout, config: StatisticsConfig, most_batches: int = 1) -> int:
     """Return how much disk the accumulators of a forecast take."""
-    declared = _declarations(layout, config, most_waves).values()
+    declared = _declarations(layout, config, most_batches).values()
     return sum(math.prod(array["shape"]) * np.dtype(array["dtype"]).itemsize for array in declared)
 
 
-def _declarations(layout: Layout, config: StatisticsConfig, most_waves: int) -> dict[str, dict[str, Any]]:
+def _declarations(layout: Layout, config: StatisticsConfig, most_batches: int) -> dict[str, dict[str, Any]]:
     """Return what zarr is to make of each array: `[generation or slot, init, lead, channel or threshold, lat, lon]`."""
-    n_leads, n_together = layout.chunk[0], layout.chunk[1] * most_waves
+    n_leads, n_together = layout.chunk[0], layout.chunk[1] * most_batches
     axes = (len(layout.init_times), len(layout.lead_times))
 
     def declare(first: int, n_fields: int, dtype: str, chunk: int) -> dict[str, Any]:
@@ -188,7 +184,7 @@ def _declarations(layout: Layout, config: StatisticsConfig, most_waves: int) -> 
     for position, thresholds in _thresholds(layout, config).items():
         arrays[f"above_{position}"] = declare(2, len(thresholds), "int32", len(thresholds))
     for height, n_values in enumerate(values_entered(size, len(layout.numbers)) if config.quantiles else ()):
-        # A level holds up to `size` values for good while at most as many as this are added between two ends of waves.
+        # A level holds up to `size` values for good while at most as many as this are added between two ends.
         n_slots = min(n_values, size + max(size, n_together))
         arrays[f"level_{height}"] = declare(n_slots, n_channels, "float32", group)
     return arrays

@@ -6,8 +6,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.forecast.statistics.moments import Moments, count_above
-from weatherml.forecast.statistics.sketch import Sketch
+from weatherml.forecast.statistics.moments import Moments
 from weatherml.state import Channel, StateSpec, to_dataset
 
 _LONG_NAMES = {
@@ -130,37 +129,3 @@ def _exceedance(shares: np.ndarray, channel: Channel, config: StatisticsConfig, 
     )
     coords = {name: frame[name] for name in dims if name in frame.coords}
     return xr.Dataset({f"{channel}_exceedance": field}, {**coords, dim: threshold})
-
-
-class Accumulator:
-    """Members of one channel, counted as they come, in any order.
-
-    Args:
-        config: What is asked for.
-        channel: Which.
-        shape: Of the cells.
-    """
-
-    def __init__(self, config: StatisticsConfig, channel: Channel, shape: Sequence[int]) -> None:
-        self._config, self._thresholds = config, config.thresholds_of(channel)
-        none = np.empty((0, *shape), np.float32)
-        self.moments, self.n_above = Moments.of(none), count_above(none, self._thresholds)
-        self.sketch = Sketch.in_memory(config.sketch_size, shape) if config.quantiles else None
-
-    def update(self, members: np.ndarray) -> None:
-        """Count members, float32 `[member, *cell]` in SI units; NaN is no member."""
-        self.moments = self.moments + Moments.of(members)
-        self.n_above = self.n_above + count_above(members, self._thresholds)
-        if self.sketch is not None:
-            self.sketch.append(members)
-
-    def merge(self, other: "Accumulator") -> None:
-        """Count the members that another accumulator of the same channel has counted."""
-        self.moments, self.n_above = self.moments + other.moments, self.n_above + other.n_above
-        if self.sketch is not None and other.sketch is not None:
-            self.sketch.merge(other.sketch)
-
-    def results(self) -> dict[str, np.ndarray]:
-        """Return what is asked for; see `results_of`."""
-        quantiles = None if self.sketch is None else self.sketch.quantiles(self._config.quantiles)
-        return results_of(self._config, self.moments, self.n_above, quantiles)

@@ -1,0 +1,178 @@
+"""What acts on every step beside the model: modifiers, one after the other, then the bounds that stop a member.
+
+A modifier is a pytree with `remember` and `__call__`; a new one is a class like those below and one line where the list
+of them is made (`guard_modifiers`, or `RolloutSetup.modifiers` for what perturbs).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from weatherml.config import Config
+from weatherml.data.normalization import Normalizer
+from weatherml.durations import DurationText, parse_duration
+from weatherml.errors import UserError
+from weatherml.forecast.guards.bounds import Bounds, Members
+from weatherml.forecast.guards.conservation import build_conserved
+from weatherml.forecast.guards.units import Units
+from weatherml.state import Channel
+
+NONNEGATIVE = (
+    "specific_humidity",
+    "relative_humidity",
+    "total_column_water_vapour",
+    "total_precipitation",
+    "total_precipitation_6hr",
+)
+"""Variables that are never below zero, though models and analyses may have them so."""
+
+
+class GuardsConfig(Config):
+    """What is seen to in every step of a forecast.
+
+    A member whose state is no longer finite always stops: it is NaN from that step on, and the others go on.
+
+    Attributes:
+        bounds: Stop a member whose state leaves the plausible range of a variable, too.
+        nonnegative: Lift humidity and precipitation to zero where they are below.
+        conserve: What keeps the area mean of the initial state by a uniform shift: `dry_air`, channels or variables.
+        relaxation: Time in which a departure from the normalisation's reference (climatology or mean) is drawn to 1/e
+            of itself, such as `50d`; for runs of months. None draws nothing.
+    """
+
+    bounds: bool = True
+    nonnegative: bool = True
+    conserve: tuple[str, ...] = ()
+    relaxation: DurationText | None = None
+
+    def floor(self, channels: Iterable[Channel]) -> np.ndarray:
+        """Return what the values of channels are lifted to, SI units, float32 `[channel]`; -inf where they are not."""
+        lifts = [self.nonnegative and channel.variable in NONNEGATIVE for channel in channels]
+        return np.where(lifts, 0, -np.inf).astype(np.float32)
+
+
+class StepEnd(Protocol):
+    """What a modifier may ask of a step."""
+
+    @property
+    def terms(self) -> Any:
+        """Of the reference at the time where it ends, `[batch, term]`."""
+
+    @property
+    def tick(self) -> Any:
+        """That time in units of the plan."""
+
+    @property
+    def units(self) -> Any:
+        """How many of these it takes."""
+
+    @property
+    def pattern(self) -> Any:
+        """Of tendencies, as coefficients `[batch, 2, order, degree]`; None where nothing perturbs them."""
+
+
+class StepModifier(Protocol):
+    """Changes what a model has made of a batch of states; a pytree."""
+
+    def remember(self, states: Array, terms: ArrayLike) -> Any:
+        """Return what to remember of the initial states `[batch, channel, lat, lon]`, whatever first axis `batch`."""
+
+    def __call__(self, remembered: Any, before: Array, following: Array, step: StepEnd) -> Array:
+        """Return the states after a step, from those before it and those that came of it so far."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class StepModifiers:
+    """Modifiers in the order in which they act, and the bounds that judge what comes of them."""
+
+    modifiers: tuple[StepModifier, ...]
+    bounds: Bounds
+
+    def begin(self, states: Array, terms: ArrayLike) -> Members:
+        """Return members with initial states `[batch, channel, lat, lon]`; `terms [batch, term]` are of their times."""
+        return Members.at(states, tuple(modifier.remember(states, terms) for modifier in self.modifiers))
+
+    def __call__(self, members: Members, following: Array, step: StepEnd) -> Members:
+        """Return the members after a step of whose states a model has made `following [batch, channel, lat, lon]`."""
+        for modifier, remembered in zip(self.modifiers, members.remembered, strict=True):
+            following = modifier(remembered, members.states, following, step)
+        return self.bounds(members, following, step.terms, step.tick)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Relaxation:
+    """Draws states to the reference of normalisation.
+
+    Attributes:
+        steps: Of the models, in units of the plan, int32 `[model]`.
+        remaining: What each leaves of a departure, `[model]`.
+    """
+
+    steps: Array
+    remaining: Array
+
+    @classmethod
+    def build(cls, time: str, steps: Sequence[int], unit: np.timedelta64) -> Self:
+        """Build for departures that are 1/e of themselves after `time`, and steps of so many units."""
+        remaining = np.exp(-np.array(steps) * unit / parse_duration(time))
+        return cls(jnp.array(steps, jnp.int32), jnp.array(remaining, jnp.float32))
+
+    def remember(self, states: Array, terms: ArrayLike) -> None:
+        """Remember nothing."""
+
+    def __call__(self, remembered: None, before: Array, following: Array, step: StepEnd) -> Array:
+        """Return states nearer to zero, which is the reference."""
+        return following * self.remaining[jnp.argmax(self.steps == step.units)]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Floor:
+    """Lifts what is below zero where it cannot be; `floor` is in SI units `[channel]`, -inf where nothing is lifted."""
+
+    units: Units
+    floor: Array
+
+    def remember(self, states: Array, terms: ArrayLike) -> None:
+        """Remember nothing."""
+
+    def __call__(self, remembered: None, before: Array, following: Array, step: StepEnd) -> Array:
+        """Return states of which all that is finite is at or above the floor."""
+        floor, scale = self.floor[:, None, None], self.units.scale[:, None, None]
+        reference = self.units.reference(step.terms)
+        is_below = (self.units.physical(following, reference) < floor) & jnp.isfinite(following)
+        return jnp.where(is_below, (floor - reference) / scale, following)
+
+
+def guard_modifiers(
+    config: GuardsConfig, normalizer: Normalizer, units: Units, steps: Sequence[int], unit: np.timedelta64
+) -> list[StepModifier]:
+    """Return what keeps states of `normalizer` physical, in the order in which it acts.
+
+    Args:
+        config: What is asked for.
+        normalizer: Of the states.
+        units: Of the states.
+        steps: Of the models, in units of the plan.
+        unit: Of the plan.
+
+    Raises:
+        UserError: `conserve` names what is not there, or what a shift could take below zero; or a duration is none.
+    """
+    channels = normalizer.spec.channels
+    floor = config.floor(channels)
+    conserved = build_conserved(config.conserve, normalizer.spec, units)
+    for one in conserved:
+        if floor[one.channels[0]] == 0:
+            name = channels[one.channels[0]]
+            raise UserError(f"conserve {name}: a shift can take it below zero; leave it out, or nonnegative: false")
+    relaxation = [] if config.relaxation is None else [Relaxation.build(config.relaxation, steps, unit)]
+    return [*relaxation, Floor(units, jnp.asarray(floor)), *conserved]

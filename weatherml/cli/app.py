@@ -17,7 +17,7 @@ from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
 if TYPE_CHECKING:
-    from weatherml.experiment import Experiment
+    from weatherml.experiment import Experiment, Perform
 
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 
@@ -92,7 +92,9 @@ def demo(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
 
     Example: `weatherml demo` or `weatherml demo configs/t2m_erainterim.yaml -o runs/t2m`
     """
-    experiment = _experiment(settings, output)
+    from weatherml.experiment import perform_apart
+
+    experiment = _experiment(settings, output, perform_apart)
     report = experiment.run()
     results = {
         "report": report,
@@ -231,15 +233,15 @@ def plot(
     print(output)
 
 
-def _experiment(settings: Sequence[str] | None, output: Path) -> "Experiment":
+def _experiment(settings: Sequence[str] | None, output: Path, perform: "Perform | None" = None) -> "Experiment":
     """Build from positional words: those with an equals sign are overrides, the other is a file."""
     from weatherml.cli.progress import bar
     from weatherml.config import load_yaml
-    from weatherml.experiment import Experiment, ExperimentConfig, demonstration
+    from weatherml.experiment import Experiment, ExperimentConfig, demonstration, perform_here
 
     words = settings or []
     files, overrides = [w for w in words if "=" not in w], [w for w in words if "=" in w]
     if len(files) > 1:
         raise UserError(f"one configuration file at most, got {' and '.join(files)}; overrides read key.path=value")
     config = load_yaml(ExperimentConfig, files[0], overrides) if files else demonstration(overrides)
-    return Experiment(config, output, bar)
+    return Experiment(config, output, bar, perform or perform_here)

@@ -1,7 +1,19 @@
 """From one configuration to one run: the whole road, assembled."""
 
+from weatherml.experiment.apart import perform_apart
 from weatherml.experiment.config import ExperimentConfig, ExtremesConfig, PeriodsConfig, demonstration
 from weatherml.experiment.phases import PHASES
-from weatherml.experiment.run import Experiment
+from weatherml.experiment.run import Experiment, Perform
+from weatherml.experiment.work import perform as perform_here
 
-__all__ = ["PHASES", "Experiment", "ExperimentConfig", "ExtremesConfig", "PeriodsConfig", "demonstration"]
+__all__ = [
+    "PHASES",
+    "Experiment",
+    "ExperimentConfig",
+    "ExtremesConfig",
+    "Perform",
+    "PeriodsConfig",
+    "demonstration",
+    "perform_apart",
+    "perform_here",
+]

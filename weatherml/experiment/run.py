@@ -1,6 +1,6 @@
 """The whole road in one folder: every phase done once, and again only when what it reads has changed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -9,36 +9,52 @@ from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.ledger import digest_of
 from weatherml.experiment.phases import PHASES
 from weatherml.experiment.results import Results
-from weatherml.experiment.work import WORK
+from weatherml.experiment.work import Report
+from weatherml.experiment.work import perform as perform_here
 from weatherml.storage.files import write_bytes
 
 
 class Progress(Protocol):
     """Draws how far a phase is."""
 
-    def __call__(self, phase: str) -> AbstractContextManager[Callable[..., None]]:
+    def __call__(self, phase: str) -> AbstractContextManager[Report]:
         """Open a bar; what it yields is called with the number done, the number of all, and perhaps news."""
 
 
 @contextmanager
-def silent(phase: str) -> Iterator[Callable[..., None]]:
+def silent(phase: str) -> Iterator[Report]:
     """Draw nothing."""
     yield lambda done, total, news="": None
+
+
+class Perform(Protocol):
+    """Does a phase whose inputs have a fingerprint, and enters it into the ledger."""
+
+    def __call__(self, phase: str, inputs: str, results: Results, report: Report) -> None:
+        """Do it, and tell `report` how far it is."""
 
 
 class Experiment(Results):
     """One configuration, the folder of its results, and the way from one to the other."""
 
-    def __init__(self, config: ExperimentConfig, folder: str | Path, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        folder: str | Path,
+        progress: Progress = silent,
+        perform: Perform = perform_here,
+    ) -> None:
         """Compute nothing yet.
 
         Args:
             config: What to do.
             folder: Where the results are and go.
             progress: Draws how far each phase is.
+            perform: Does a phase: in this process, or in one of its own (`perform_apart`), which bounds the memory of
+                a whole road by that of its largest phase.
         """
         super().__init__(config, folder)
-        self._progress = progress
+        self._progress, self._perform = progress, perform
 
     def run(self, last: str = "report") -> Path:
         """Do what is not done yet of a phase and of those it needs; return where its output is.
@@ -50,8 +66,8 @@ class Experiment(Results):
             self.run(needed)
         inputs = self.inputs(last)
         if not (self.ledger.is_done(last, inputs) and self.path(last).exists()):
-            with self._progress(last) as report, self.ledger.timing(last, inputs):
-                WORK[last](self, report)
+            with self._progress(last) as report:
+                self._perform(last, inputs, self, report)
             write_bytes(self.folder / "config.json", self.config.model_dump_json(indent=1).encode())
         return self.path(last)
 

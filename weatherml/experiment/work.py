@@ -117,6 +117,19 @@ WORK: Mapping[str, Callable[[Results, Report], None]] = MappingProxyType(
 """Of every phase."""
 
 
+def perform(phase: str, inputs: str, results: Results, report: Report) -> None:
+    """Do a phase in this process, and enter it into the ledger.
+
+    Args:
+        phase: Its name.
+        inputs: Fingerprint of what it reads.
+        results: The configuration and the folder.
+        report: Told how far it is.
+    """
+    with results.ledger.timing(phase, inputs):
+        WORK[phase](results, report)
+
+
 def _source(results: Results) -> Source:
     if isinstance(results.config.source, PlanetConfig):
         return SimulatedSource(results.config.source, results.folder / "planet")

@@ -1,0 +1,143 @@
+"""A phase in a process of its own: its memory is given back when it ends, and its peak is its own.
+
+The processes of phases are forked from one that has done the imports. The program's signals reach them through it
+alone, so that an interruption is asked for once, however it came.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from weatherml.errors import UserError
+from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.results import Results
+from weatherml.experiment.work import perform
+from weatherml.heap import keep_freed_memory
+from weatherml.parallel import split_cpu
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE = 3  # signals after which a process that does not end is killed
+_COMPUTES = ("ingest", "train", "forecast")
+"""Phases that repeat one compiled computation."""
+_IN_PARALLEL = ("train", "forecast")
+
+
+def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..., None]) -> None:
+    """Do a phase in a process of its own; what it raises is raised here.
+
+    Args:
+        phase: Its name.
+        inputs: Fingerprint of what it reads, for the ledger.
+        results: Whose configuration and folder are passed on.
+        report: Told how far the phase is.
+
+    Raises:
+        UserError: As the phase; or its process was killed.
+        KeyboardInterrupt: The phase was interrupted.
+    """
+    context: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
+    if sys.platform != "win32":
+        context.set_forkserver_preload([__name__])
+    news, told = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(told, phase, inputs, results.config, results.folder))
+    process.start()
+    told.close()
+    with _forwarding_signals(process):
+        error = _listen(news, report)
+        process.join()
+    if error is not None:
+        raise error
+    if process.exitcode:
+        raise UserError(
+            f"the process of {phase} was ended by {_ending(process.exitcode)}; where memory was short, lower"
+            " training.batch_size or forecast.batch, then run the same command again to go on"
+        )
+
+
+def _listen(news: Connection, report: Callable[..., None]) -> BaseException | None:
+    """Pass on what the process tells until it ends; return what it has raised."""
+    while True:
+        try:
+            kind, content = news.recv()
+        except EOFError:
+            return None
+        if kind == "raised":
+            error: BaseException = content
+            return error
+        report(*content)
+
+
+@contextmanager
+def _forwarding_signals(process: BaseProcess) -> Iterator[None]:
+    """Ask the process to end where this one is asked to."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    n_asked = 0
+
+    def forward(*_: object) -> None:
+        nonlocal n_asked
+        n_asked += 1
+        if process.is_alive():
+            (process.terminate if n_asked < _PATIENCE else process.kill)()
+
+    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ending(exit_code: int) -> str:
+    return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
+
+
+def _run(told: Connection, phase: str, inputs: str, config: ExperimentConfig, folder: Path) -> None:
+    """Do the phase, in its process."""
+    if hasattr(signal, "pthread_sigmask"):
+        # A terminal sends it to all processes, of which the first passes it on. Blocked, not ignored: training listens.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGTERM, _interrupt)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if phase in _COMPUTES:
+        keep_freed_memory()
+    if phase in _IN_PARALLEL:
+        split_cpu(config.training.batch_size)
+    try:
+        perform(phase, inputs, Results(config, folder), lambda *news: told.send(("progress", news)))
+    except BaseException as error:
+        told.send(("raised", _sendable(error)))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """End at once when the program that started this process has been killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _sendable(error: BaseException) -> BaseException:
+    """Return the error, with its traceback where it is nobody's mistake but ours."""
+    if not isinstance(error, UserError | KeyboardInterrupt):
+        error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever it is, its words arrive
+        return RuntimeError("".join(traceback.format_exception(error)))
+    return error

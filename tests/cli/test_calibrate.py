@@ -37,6 +37,12 @@ def test_file_is_a_part_of_an_experiment(words, tmp_path):
         (("--init", "2000-01-09", "--set", "perturbation.name=spheric"), "did you mean 'spherical'"),
         (("--init", "2000-01-09", "--set", "perturbation.scale=0.0"), "scale 0 is no amplitude to start from"),
         (("--init", "2000-01-09", "--init", "soon"), "no ISO 8601 time"),
+        (
+            ("--init", "20000109", "--init", "2000-01-12T02+02:00"),
+            "reach into the test period 2000-01-11 .. 2000-01-16",
+        ),
+        (("--init", "2000-01-09", "--lead", "2"), "calibrate: lead_time: duration '2' must be a positive whole number"),
+        (("--init", "2000-01-09", "--lead", "100000d"), "from 2000-01-09T00:00 ends after the year 2261"),
     ],
 )
 def test_what_cannot_be_calibrated_is_one_line(words, tmp_path, options, reason):

@@ -18,7 +18,9 @@ def calibrate(
         typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
     ],
     analysis: Annotated[Path, typer.Option(help="Store or files that hold the initial times and the valid times.")],
-    init: Annotated[list[str], typer.Option(help="An initial time of a validation period; given several times.")],
+    init: Annotated[
+        list[str], typer.Option(help="A time of a validation period, such as 2004-11-12T06 (UTC); repeated.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="YAML file to write.")],
     lead: Annotated[str, typer.Option(help="At which spread and error shall agree, for example 3d.")] = "2d",
     settings: Annotated[
@@ -47,7 +49,7 @@ def calibrate(
     if output.exists():
         raise UserError(f"output {output} exists; choose another path")
     asked = {"lead_time": lead, "members": 10, "perturbation": {"name": "spherical"}}
-    config = from_mapping(ForecastConfig, apply_overrides(asked, settings or []), "--set")
+    config = from_mapping(ForecastConfig, apply_overrides(asked, settings or []), "calibrate")
     best = calibrate(Forecaster.load(*checkpoints), open_files(analysis), init, config, rounds, _print_trial)
     fragment = {"forecast": {"perturbation": best.perturbation.model_dump(mode="json")}}
     write_bytes(output, yaml.safe_dump(fragment, sort_keys=False).encode())

@@ -122,7 +122,7 @@ def _forecast(results: Results) -> Section:
         )
         if members.sizes["number"] > 1:
             figures[f"What the ensemble says of {name}"] = spread(members, coastlines=coastlines, orography=orography)
-    return Section("A forecast", f"From {write_time(init_time)}.", figures)
+    return Section("A forecast", f"From {write_time(init_time.to_datetime64())}.", figures)
 
 
 def _one_of(members: xr.DataArray) -> tuple[str, xr.DataArray]:

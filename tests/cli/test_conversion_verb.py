@@ -1,8 +1,11 @@
 """`weatherml convert`: a forecast, or a part of it, in the formats of others."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
+from fake_data import analyses
 from made_forecasts import CHANNELS, made
 from tiny_experiment import done, refused
 
@@ -54,6 +57,16 @@ def test_what_a_polar_station_lacks_is_said(tmp_path):
         "10m_u_component_of_wind_maximum is missing at Pole, between the last row and a pole: what lies across it"
         " follows from 10m_u_component_of_wind_minimum"
     )
+
+
+@pytest.mark.parametrize("words", [("-o", "a.nc"), ("-o", "a.zarr", "--layout", "weatherbench2")])
+def test_what_was_converted_scores_as_the_forecast(store, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    analyses({"2m_temperature": ()}, 12).to_netcdf("truth.nc")
+    done("convert", store, "--channels", "t2m", "-o", "part.zarr")
+    done("convert", store, "--channels", "t2m", *words)
+    scores = [done("evaluate", path, "truth.nc", "--drop-stopped", "--json") for path in ("part.zarr", words[1])]
+    assert json.loads(scores[0]) and scores[0] == scores[1]
 
 
 def test_weatherbench_is_a_layout_of_zarr(store, tmp_path):

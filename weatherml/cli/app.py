@@ -149,7 +149,7 @@ app.command()(export)
 
 @app.command()
 def evaluate(
-    forecast: Annotated[Path, typer.Argument(help="A forecast store.")],
+    forecast: Annotated[Path, typer.Argument(help="A forecast store, or what convert made of one.")],
     truth: Annotated[Path, typer.Argument(help="Store or files that hold the valid times.")],
     metric: Annotated[list[str] | None, typer.Option(help="A metric; may be given more than once.")] = None,
     climatology: Annotated[Path | None, typer.Option(help="climatology.nc of a run, for metrics of anomalies.")] = None,
@@ -164,9 +164,9 @@ def evaluate(
     from weatherml.cli.tables import print_scores
     from weatherml.data.files import open_files
     from weatherml.evaluation import evaluate
-    from weatherml.products.store import open_forecast, without_stopped
+    from weatherml.products import read_forecast, without_stopped
 
-    opened = open_forecast(forecast)
+    opened = read_forecast(forecast)
     opened = without_stopped(opened) if drop_stopped else opened
     normal = None if climatology is None else normal_of(opened, climatology)
     scores = evaluate(opened, open_files(truth), metric or ["rmse", "bias"], normal)

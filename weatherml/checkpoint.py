@@ -22,6 +22,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.models import DiagnosticConfig, NetworkConfig, NoiseMaps, Step, diagnostics
 from weatherml.models import registry as models
 from weatherml.models.weights import Weights, weights_of, with_weights
@@ -161,7 +162,7 @@ class Checkpoint:
         Raises:
             UserError: `path` holds something else, cannot be written, or another process has been writing it for long.
         """
-        path = Path(path)
+        path = local_path(path)
         with replacing_folder(path, "checkpoint") as folder:
             _require_replaceable(path)
             self.normalizer.statistics.save(folder / "statistics.nc")
@@ -181,7 +182,7 @@ class Checkpoint:
             UserError: `path` is not a checkpoint, is incomplete, or was written by a later version; or there is no
                 device to compute on.
         """
-        path = locate(Path(path))
+        path = locate(local_path(path))
         require_devices()
         description = read_description(path)
         statistics = Statistics.load(path / "statistics.nc")

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from weatherml.durations import write_duration
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.registry import Registry, nearest
 from weatherml.yaml_text import parse_yaml
 
@@ -50,7 +51,7 @@ def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = 
     Raises:
         UserError: The file is missing, is not YAML, or has an unknown key or a wrong value.
     """
-    path = Path(path)
+    path = local_path(path)
     try:
         content = parse_yaml(path.read_bytes(), f"configuration {path}") or {}
     except OSError as error:

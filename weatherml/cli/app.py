@@ -12,6 +12,7 @@ import typer.core
 from weatherml.cli.calibration import calibrate
 from weatherml.cli.conversion import convert
 from weatherml.cli.forecasting import forecast
+from weatherml.cli.options import LOCAL, AsJson, DropStopped
 from weatherml.cli.weights import export, imports
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
@@ -73,9 +74,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Argument(metavar="[CONFIG] [KEY.PATH=VALUE]...", help="A YAML file, and values that win over it."),
 ]
-Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")]
-DropStopped = Annotated[bool, typer.Option("--drop-stopped", help="Leave out the members that guards have stopped.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", **LOCAL)]
 
 
 def main() -> None:
@@ -149,10 +148,12 @@ app.command()(export)
 
 @app.command()
 def evaluate(
-    forecast: Annotated[Path, typer.Argument(help="A forecast store, or what convert made of one.")],
-    truth: Annotated[Path, typer.Argument(help="Store or files that hold the valid times.")],
+    forecast: Annotated[str, typer.Argument(metavar="FORECAST", help="A store, its URL, or what convert wrote.")],
+    truth: Annotated[str, typer.Argument(metavar="TRUTH", help="Store, files or a URL that hold the valid times.")],
     metric: Annotated[list[str] | None, typer.Option(help="A metric; may be given more than once.")] = None,
-    climatology: Annotated[Path | None, typer.Option(help="climatology.nc of a run, for metrics of anomalies.")] = None,
+    climatology: Annotated[
+        Path | None, typer.Option(help="climatology.nc of a run, for metrics of anomalies.", **LOCAL)
+    ] = None,
     drop_stopped: DropStopped = False,
     as_json: AsJson = False,
 ) -> None:
@@ -205,9 +206,9 @@ def info(
 
 @app.command()
 def plot(
-    path: Annotated[Path, typer.Argument(help="A forecast store, an analysis store or a file.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A forecast or analyses: a store, its URL, or a file.")],
     channel: Annotated[str, typer.Option(help="What to draw, for example z500 or t2m.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")] = Path("map.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write.", **LOCAL)] = Path("map.png"),
     time: Annotated[
         str | None, typer.Option(help="Valid time of an analysis, initial time of a forecast; else the first.")
     ] = None,

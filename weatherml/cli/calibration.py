@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from weatherml.cli.options import LOCAL
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
 def calibrate(
     checkpoints: Annotated[
         list[Path],
-        typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
+        typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best.", **LOCAL),
     ],
-    analysis: Annotated[Path, typer.Option(help="Store or files that hold the initial times and the valid times.")],
+    analysis: Annotated[
+        str,
+        typer.Option(metavar="PATH", help="Store, its URL, or files of initial and valid times."),
+    ],
     init: Annotated[
         list[str], typer.Option(help="A time of a validation period, such as 2004-11-12T06 (UTC); repeated.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="YAML file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="YAML file to write.", **LOCAL)],
     lead: Annotated[str, typer.Option(help="At which spread and error shall agree, for example 3d.")] = "2d",
     settings: Annotated[
         list[str] | None,

@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from weatherml.cli.options import LOCAL
 from weatherml.errors import UserError
 
 
 def convert(
-    forecast: Annotated[Path, typer.Argument(help="A forecast of members or of statistics, in any of these formats.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="What to write: .nc, .grib2 or .zarr.")],
+    forecast: Annotated[
+        str, typer.Argument(metavar="FORECAST", help="Of members or of statistics, in any of these formats.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="What to write: .nc, .grib2 or .zarr.", **LOCAL)],
     layout: Annotated[str, typer.Option(help="canonical, or weatherbench2 for .zarr.")] = "canonical",
     channels: Annotated[
         list[str] | None, typer.Option(help="Channels to keep, such as z500,t2m; may be repeated.")
@@ -19,7 +22,7 @@ def convert(
         str | None, typer.Option(metavar="N,W,S,E", help="Keep the grid points inside, degrees; also across 0.")
     ] = None,
     stations: Annotated[
-        Path | None, typer.Option(help="Interpolate to the places of a CSV file name,latitude,longitude.")
+        Path | None, typer.Option(help="Interpolate to the places of a CSV file name,latitude,longitude.", **LOCAL)
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace what is at the output.")] = False,
 ) -> None:

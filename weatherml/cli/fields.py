@@ -47,7 +47,7 @@ class Choice:
     drop_stopped: bool = False
 
 
-def draw(path: Path, choice: Choice, coastlines: bool) -> "Figure":
+def draw(path: str, choice: Choice, coastlines: bool) -> "Figure":
     """Draw a field of an analysis, of a forecast of one member, or mean and spread of an ensemble.
 
     Raises:
@@ -71,7 +71,7 @@ def draw(path: Path, choice: Choice, coastlines: bool) -> "Figure":
     return plot.map(field.squeeze("number"), coastlines=coastlines)
 
 
-def _require_for_analyses(path: Path, choice: Choice) -> None:
+def _require_for_analyses(path: str, choice: Choice) -> None:
     given = {"--lead": choice.lead, "--statistic": choice.statistic, "--drop-stopped": choice.drop_stopped or None}
     for option, value in given.items():
         if value is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from weatherml.cli.options import LOCAL
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,18 +18,22 @@ if TYPE_CHECKING:
 
 Checkpoints = Annotated[
     list[Path] | None,
-    typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best."),
+    typer.Argument(help="What training or import wrote, for example runs/demo/training/checkpoints/best.", **LOCAL),
 ]
-Analysis = Annotated[Path | None, typer.Option(help="Store or files that hold the initial times.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Zarr store to write.")]
+Analysis = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Store, its URL, or files that hold the initial times.")
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Zarr store to write.", **LOCAL)]
 Init = Annotated[list[str] | None, typer.Option(help="An initial time; may be given more than once.")]
 Models = Annotated[
     list[Path] | None,
-    typer.Option(help="A checkpoint of another time step: each lead is reached by the fewest steps of them all."),
+    typer.Option(
+        help="A checkpoint of another time step: each lead is reached by the fewest steps of them all.", **LOCAL
+    ),
 ]
 InTurn = Annotated[
     list[Path] | None,
-    typer.Option(help="A checkpoint of another model: members take turns among them all; may be repeated."),
+    typer.Option(help="A checkpoint of another model: members take turns among them all; may be repeated.", **LOCAL),
 ]
 Lead = Annotated[str | None, typer.Option(help="Longest lead time, for example 168h or 10d.")]
 Every = Annotated[str | None, typer.Option(help="Spacing of the leads that are kept, for example 6h.")]
@@ -52,7 +57,9 @@ ShareOf = Annotated[
 ]
 Diagnostics = Annotated[
     list[Path] | None,
-    typer.Option(help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated."),
+    typer.Option(
+        help="Checkpoint of fields that follow from the state, such as precipitation; may be repeated.", **LOCAL
+    ),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with what was interrupted; refused where nothing was begun.")

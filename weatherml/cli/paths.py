@@ -18,6 +18,7 @@ from weatherml.data.manifest import Manifest
 from weatherml.data.store import verify
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
+from weatherml.locations import is_url, path_or_url
 from weatherml.products.reading import is_forecast, read_forecast
 from weatherml.products.selection import variable_of
 from weatherml.state import parse_channels
@@ -32,11 +33,11 @@ def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
     Raises:
         UserError: It is nothing that weatherml knows.
     """
-    path = Path(paths[0])
-    if len(paths) == 1 and is_checkpoint(path):
-        return describe_checkpoint(path)
-    if len(paths) == 1 and is_forecast(path):
-        return _describe_forecast(path)
+    place = path_or_url(paths[0])
+    if len(paths) == 1 and isinstance(place, Path) and is_checkpoint(place):
+        return describe_checkpoint(place)
+    if len(paths) == 1 and is_forecast(place):
+        return _describe_forecast(place)
     return describe(open_files(paths))
 
 
@@ -46,25 +47,30 @@ def check_paths(paths: Sequence[str]) -> list[Finding]:
     Raises:
         UserError: They cannot be opened, or are no analyses.
     """
-    for path in map(Path, paths):
-        if is_checkpoint(path) or is_forecast(path):
-            raise UserError(f"{path} is a model or a forecast; check analyses, or see what it is with weatherml info")
+    for place in map(path_or_url, paths):
+        if (isinstance(place, Path) and is_checkpoint(place)) or is_forecast(place):
+            raise UserError(f"{place} is a model or a forecast; check analyses, or see what it is with weatherml info")
+    local = [path for path in paths if not is_url(path)]
     damaged = [
         Finding("error", str(path / file), "is missing or damaged; run the ingest that wrote it again")
-        for path in expand(paths)
+        for path in (expand(local) if local else [])
         if Manifest.exists(path)
         for file in verify(path)
     ]
     # Values are not worth a look where files are broken, which may not even open.
-    return damaged or check_dataset(open_files(paths))
+    return damaged or [*map(_unread, filter(is_url, paths)), *check_dataset(open_files(paths))]
 
 
-def _describe_forecast(path: Path) -> dict[str, Any]:
-    forecast = read_forecast(path)
+def _unread(url: str) -> Finding:
+    return Finding("note", url, "is behind a URL: checksums of its files are not read, check it where it lies")
+
+
+def _describe_forecast(place: Path | str) -> dict[str, Any]:
+    forecast = read_forecast(place)
     init, lead = np.sort(forecast["init_time"].values), np.sort(forecast["lead_time"].values)
     described = {
         "kind": "forecast",
-        "format": "WeatherBench 2" if (path / "prediction_timedelta").is_dir() else format_of(path),
+        "format": _format(place),
         "models": _models(json.loads(forecast.attrs.get("provenance", "[]"))),
         "init times": f"{len(init)}, {init[0]:.16} to {init[-1]:.16}",
         "lead times": f"{len(lead)}, {format_duration(lead[0])} to {format_duration(lead[-1])}",
@@ -76,6 +82,12 @@ def _describe_forecast(path: Path) -> dict[str, Any]:
         **_stopped(forecast.attrs.get("failed", [])),
     }
     return {key: value for key, value in described.items() if value != []}
+
+
+def _format(place: Path | str) -> str:
+    if isinstance(place, str):
+        return "zarr"
+    return "WeatherBench 2" if (place / "prediction_timedelta").is_dir() else format_of(place)
 
 
 def _asked(forecast: xr.Dataset) -> dict[str, Any]:

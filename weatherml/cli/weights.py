@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from weatherml.cli.options import LOCAL
 from weatherml.errors import UserError
 
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
@@ -15,8 +16,8 @@ imports = typer.Typer(
     no_args_is_help=True,
 )
 
-Weights = Annotated[Path, typer.Argument(help="The published file.")]
-NewCheckpoint = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write.")]
+Weights = Annotated[Path, typer.Argument(help="The published file.", **LOCAL)]
+NewCheckpoint = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write.", **LOCAL)]
 Overwrite = Annotated[bool, typer.Option(help="Replace what is at the output.")]
 
 
@@ -28,8 +29,8 @@ def import_fourcastnet(
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="What weights do not show, such as sparsity_threshold=0.01."),
     ] = None,
-    means: Annotated[Path | None, typer.Option(help="global_means.npy, published beside the weights.")] = None,
-    stds: Annotated[Path | None, typer.Option(help="global_stds.npy, published beside the weights.")] = None,
+    means: Annotated[Path | None, typer.Option(help="global_means.npy, published beside the weights.", **LOCAL)] = None,
+    stds: Annotated[Path | None, typer.Option(help="global_stds.npy, published beside the weights.", **LOCAL)] = None,
     channels: Annotated[str | None, typer.Option(help="Channels of unpublished weights: t2m,z500,...")] = None,
     grid: Annotated[str | None, typer.Option(help="ROWSxCOLUMNS, where the grid is not twice as wide as high.")] = None,
     overwrite: Overwrite = False,
@@ -86,8 +87,8 @@ def _rows_and_columns(grid: str | None) -> tuple[int, int] | None:
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="What training or import wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    checkpoint: Annotated[Path, typer.Argument(help="What training or import wrote.", **LOCAL)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.", **LOCAL)],
     format_name: Annotated[str, typer.Option("--format", help="onnx or stablehlo.")] = "onnx",
     overwrite: Overwrite = False,
 ) -> None:

@@ -12,6 +12,7 @@ import xarray as xr
 from weatherml.data.blocks import iterate_blocks
 from weatherml.data.period import select, time_step_of
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.state import StateSpec, to_dataset
 from weatherml.storage.files import write_netcdf
 from weatherml.times import Period, parse_times, write_period
@@ -89,7 +90,7 @@ class Climatology:
             {"channel": list(self.spec.names), **horizontal},
             {"climatology": json.dumps(record), "spec": self.spec.to_json()},
         )
-        write_netcdf(Path(path), file)
+        write_netcdf(local_path(path), file)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -99,7 +100,7 @@ class Climatology:
             UserError: The file is missing or holds something else.
         """
         try:
-            with xr.open_dataset(path, engine="netcdf4") as file:
+            with xr.open_dataset(local_path(path), engine="netcdf4") as file:
                 record = json.loads(file.attrs["climatology"])
                 spec = StateSpec.from_json(file.attrs["spec"])
                 coefficients = file["coefficients"].values

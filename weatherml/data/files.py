@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from weatherml.config import Config
 from weatherml.data import canonical
@@ -19,9 +19,11 @@ from weatherml.data.classic import expected_size
 from weatherml.data.grib import open_grib
 from weatherml.data.manifest import Manifest
 from weatherml.data.merge import Part, merge
+from weatherml.data.remote import open_remote
 from weatherml.data.store import open_store
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
+from weatherml.locations import as_url, is_url, local_path
 from weatherml.registry import nearest
 from weatherml.times import parse_times
 from weatherml.variables import find
@@ -62,6 +64,13 @@ class FilesConfig(Config):
     levels: tuple[int, ...] | None = None
     latitude: tuple[float, float] | None = None
     rename: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("paths")
+    @classmethod
+    def _on_this_machine(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            local_path(path)
+        return paths
 
 
 class FileSource:
@@ -132,7 +141,7 @@ def open_files(
     finds it.
 
     Args:
-        paths: GRIB or NetCDF files, zarr stores, or glob patterns of them.
+        paths: GRIB or NetCDF files, zarr stores, glob patterns of them, or URLs of zarr stores.
         variables: Names to keep, in any vocabulary; all when None.
         rename: Canonical name by the file's own, for names weatherml would not know or would misread.
 
@@ -141,7 +150,7 @@ def open_files(
             together.
     """
     wanted = None if variables is None else {find(name).name for name in variables}
-    opened = [(str(path), *_open(path)) for path in expand(paths)]
+    opened = [(str(place), *_open(place)) for place in _places(paths)]
     parts = [Part(path, canonical.canonicalise(raw, path, rename)) for path, _, datasets in opened for raw in datasets]
     # Chosen before the merge: what is left out need not fit the rest.
     kept = [
@@ -188,12 +197,12 @@ def expand(paths: Paths) -> list[Path]:
     """Return the files that paths and glob patterns mean, each once, patterns in alphabetical order.
 
     Raises:
-        UserError: A path is missing or a pattern matches nothing.
+        UserError: A path is missing or a URL, or a pattern matches nothing.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     if not given:
         raise UserError("no files were named; pass at least one path")
-    return list(dict.fromkeys(file for path in given for file in _matches(Path(path).expanduser())))
+    return list(dict.fromkeys(file for path in given for file in _matches(local_path(path).expanduser())))
 
 
 def _matches(path: Path) -> list[Path]:
@@ -223,8 +232,18 @@ def format_of(path: Path) -> str:
     return found
 
 
-def _open(path: Path) -> tuple[str, list[xr.Dataset]]:
-    """Return the format of a file and its raw lazy datasets."""
+def _places(paths: Paths) -> list[Path | str]:
+    """Return the files that paths mean, and URLs as they are."""
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    urls: list[Path | str] = [as_url(place) for place in given if is_url(place)]
+    local = [place for place in given if not is_url(place)]
+    return [*urls, *expand(local)] if local or not urls else urls
+
+
+def _open(path: Path | str) -> tuple[str, list[xr.Dataset]]:
+    """Return the format of a file, or of a store behind a URL, and its raw lazy datasets."""
+    if isinstance(path, str):
+        return "zarr", [open_remote(path)]
     kind = format_of(path)
     if kind == "GRIB":
         return kind, open_grib(path, _CHUNKS)

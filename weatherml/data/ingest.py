@@ -18,6 +18,7 @@ from weatherml.data.layout import Layout, choose_shard_length
 from weatherml.data.manifest import Manifest, checksum_of, is_whole
 from weatherml.data.source import Source
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.state import with_metadata
 from weatherml.storage.files import PARTIAL, write_bytes
 from weatherml.storage.flush import make_folder
@@ -64,7 +65,7 @@ def ingest(
         UserError: The folder holds something else or another source, another ingestion is writing to it, the disk is
             full, or the source has values that are neither finite nor a mask constant in time.
     """
-    path, origin = Path(store), _origin(source)
+    path, origin = local_path(store), _origin(source)
     with _sole_writer(path):
         begun = Manifest.load(path) if Manifest.exists(path) else None
         if begun is not None:

@@ -3,15 +3,13 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import ValidationError
 
 from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
-
-_NAME = "manifest.json"
 
 
 class Manifest(Config):
@@ -29,6 +27,8 @@ class Manifest(Config):
         n_files: Files of a complete store.
         checksums: SHA-256 by path, of each file that is written and whole.
     """
+
+    NAME: ClassVar = "manifest.json"
 
     layout: Literal[1] = 1
     source: str
@@ -49,22 +49,33 @@ class Manifest(Config):
             UserError: There is none, or it is damaged.
         """
         try:
-            return cls.model_validate_json((store / _NAME).read_bytes())
+            content = (store / cls.NAME).read_bytes()
         except OSError:
-            raise UserError(f"{store} is no weatherml store (it has no {_NAME}); write one with ingest") from None
+            raise UserError(f"{store} is no weatherml store (it has no {cls.NAME}); write one with ingest") from None
+        return cls.parse(content, str(store))
+
+    @classmethod
+    def parse(cls, content: bytes, store: str) -> Self:
+        """Read the manifest that a store of that name has.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        try:
+            return cls.model_validate_json(content)
         except ValidationError:
-            raise UserError(f"{store / _NAME} is damaged; delete the store and ingest it again") from None
+            raise UserError(f"{store}/{cls.NAME} is damaged; delete the store and ingest it again") from None
 
     @staticmethod
     def exists(store: Path) -> bool:
         """Return whether a store has been begun."""
-        return (store / _NAME).exists()
+        return (store / Manifest.NAME).exists()
 
     def save(self, store: Path) -> None:
         """Write the manifest, whole or not at all."""
         content = self.model_dump()
         content["checksums"] = dict(sorted(self.checksums.items()))
-        write_bytes(store / _NAME, json.dumps(content, indent=1).encode())
+        write_bytes(store / Manifest.NAME, json.dumps(content, indent=1).encode())
 
     def with_checksums(self, checksums: dict[str, str]) -> Self:
         """Return the manifest after more files have been written."""

@@ -13,6 +13,7 @@ from weatherml.data.blocks import iterate_blocks, read_block
 from weatherml.data.climatology import Climatology
 from weatherml.data.period import overlap, select, stride_of, time_step_of
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.state import StateSpec
 from weatherml.storage.files import write_netcdf
 from weatherml.times import Period, write_period
@@ -67,7 +68,7 @@ class Statistics:
             {"channel": list(self.spec.names), **horizontal},
             {"statistics": json.dumps(record), "spec": self.spec.to_json()},
         )
-        write_netcdf(Path(path), file)
+        write_netcdf(local_path(path), file)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -77,7 +78,7 @@ class Statistics:
             UserError: The file is missing or holds something else.
         """
         try:
-            with xr.open_dataset(path, engine="netcdf4") as file:
+            with xr.open_dataset(local_path(path), engine="netcdf4") as file:
                 record = json.loads(file.attrs["statistics"])
                 spec = StateSpec.from_json(file.attrs["spec"])
                 arrays = {n: file[n].values for n in ("mean", "std", "difference_std", "valid")}

@@ -8,6 +8,7 @@ import xarray as xr
 
 from weatherml.data.manifest import Manifest, is_whole
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 
 
 def open_store(path: str | Path) -> xr.Dataset:
@@ -19,7 +20,7 @@ def open_store(path: str | Path) -> xr.Dataset:
     Raises:
         UserError: There is no store, it is unfinished, or files are missing.
     """
-    path = Path(path)
+    path = local_path(path)
     manifest = _complete(path)
     _require_files(path, manifest)
     dataset: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=True)
@@ -32,7 +33,7 @@ def verify(path: str | Path) -> list[str]:
     Raises:
         UserError: There is no store, or it is unfinished.
     """
-    path = Path(path)
+    path = local_path(path)
     return [file for file, checksum in _complete(path).checksums.items() if not is_whole(path / file, checksum)]
 
 
@@ -42,7 +43,7 @@ def digest(path: str | Path) -> str:
     Raises:
         UserError: There is no store, or it is unfinished.
     """
-    return _complete(Path(path)).digest
+    return _complete(local_path(path)).digest
 
 
 def _complete(path: Path) -> Manifest:

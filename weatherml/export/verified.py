@@ -12,6 +12,7 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
 from weatherml.export.format import Run, formats
 from weatherml.export.portable import PortableStep
+from weatherml.locations import local_path
 from weatherml.storage.files import replacing
 
 TOLERANCE = 1e-4
@@ -47,7 +48,7 @@ def export_step(checkpoint: Checkpoint, path: str | Path, format_name: str) -> A
         UserError: There is no such format, the model is a diagnostic, a library is missing or cannot express the model,
             or the outputs differ.
     """
-    chosen, path = formats[format_name], Path(path)
+    chosen, path = formats[format_name], local_path(path)
     checkpoint = checkpoint if chosen.has_bfloat16 else _in_float32(checkpoint)
     step = PortableStep(checkpoint)
     with replacing(path) as partial, _explaining(format_name, checkpoint):

@@ -17,6 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.plot import style
 
 Rows: TypeAlias = pd.DataFrame | Sequence[Sequence[object]]
@@ -59,7 +60,7 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], summ
     Raises:
         UserError: The path does not end in .html.
     """
-    path = Path(path)
+    path = local_path(path)
     if path.suffix != ".html":
         raise UserError(f"a report is written as HTML, got {str(path)!r}; give a path ending in .html")
     page = _page(title, sections, summary)

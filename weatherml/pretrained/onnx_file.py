@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 
 _GRAPH = 7  # of ModelProto
 _NODE, _INITIALIZER = 1, 5  # of GraphProto
@@ -62,7 +63,7 @@ def open_onnx(path: str | Path) -> list[OnnxTensor]:
     Raises:
         UserError: The file cannot be read, is no ONNX model, is cut off, or keeps its tensors in other files.
     """
-    path = Path(path)
+    path = local_path(path)
     try:
         if not path.stat().st_size:  # it could not be mapped
             raise _MalformedError("it is empty")

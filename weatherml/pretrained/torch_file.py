@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 
 _LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 """First bytes of what PyTorch before 1.6 wrote: a pickled magic number."""
@@ -78,7 +79,7 @@ def open_torch(path: str | Path) -> Any:
     Raises:
         UserError: The file is no such archive, is damaged, or names something that weights do not need.
     """
-    path = Path(path)
+    path = local_path(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return _read_containers(path, archive)

@@ -10,6 +10,7 @@ import xarray as xr
 from zarr.codecs import BloscCodec
 
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.products.grib import grib_bytes, write_grib
 from weatherml.products.layouts import to_cf, to_weatherbench
 from weatherml.products.reading import is_forecast
@@ -77,7 +78,7 @@ def convert(dataset: xr.Dataset, path: str | Path, layout: str = "canonical", ov
     Raises:
         UserError: The format is unknown or cannot hold the forecast, something is at `path`, or there is no room.
     """
-    path, dataset = Path(path), fields_alone(dataset)
+    path, dataset = local_path(path), fields_alone(dataset)
     chosen = _format_of(path, layout)
     _require_forecast(dataset)
     _require_replaceable(path, overwrite)

@@ -8,12 +8,14 @@ import xarray as xr
 from weatherml.data.canonical import LAYOUT
 from weatherml.data.files import format_of, open_netcdf, open_zarr
 from weatherml.data.grib import holds_forecasts
+from weatherml.data.remote import open_remote
 from weatherml.data.units import convert
 from weatherml.errors import UserError
+from weatherml.locations import as_url, is_url
 from weatherml.products.grib import read_grib
 from weatherml.products.layouts import from_cf, from_weatherbench
 from weatherml.products.selection import from_0_to_360, split_field, statistic_of, variable_of
-from weatherml.products.store import open_forecast
+from weatherml.products.store import from_store, open_forecast
 from weatherml.state import LEADING, with_metadata
 from weatherml.storage.files import PARTIAL
 from weatherml.variables import VARIABLES
@@ -24,6 +26,8 @@ _OWN = "complete"
 
 def is_forecast(path: str | Path) -> bool:
     """Return whether there is a forecast at a path, in any layout, finished or not; nothing but headers is read."""
+    if is_url(path):
+        return any(lead in open_remote(as_url(path)).dims for lead in _LEADS)
     path = Path(path).absolute()
     if path.is_dir() or not path.exists():
         unfinished = path.with_name(f".{path.name}{PARTIAL}")
@@ -40,7 +44,8 @@ def read_forecast(path: str | Path) -> xr.Dataset:
     """Open a forecast, its statistics or stations lazily, in any layout that `convert` writes.
 
     Args:
-        path: A forecast store, NetCDF, GRIB2, or a zarr store in the layout of WeatherBench 2, also of others.
+        path: A forecast store, NetCDF, GRIB2, or a zarr store in the layout of WeatherBench 2, also of others; zarr
+            stores also by URL.
 
     Returns:
         What was written, up to the precision of the format: `(init_time, lead_time, number, level, latitude,
@@ -49,6 +54,8 @@ def read_forecast(path: str | Path) -> xr.Dataset:
     Raises:
         UserError: It is no forecast, is not finished, or cannot be read.
     """
+    if is_url(path):
+        return _read_remote(as_url(path))
     path = Path(path)
     if not path.exists() and not is_forecast(path):
         raise UserError(f"{path} does not exist; pass a forecast: a zarr store, NetCDF or GRIB2")
@@ -58,9 +65,22 @@ def read_forecast(path: str | Path) -> xr.Dataset:
         return _finished(read_grib(path), path)
     raw = open_zarr(path) if path.is_dir() else open_netcdf(path)
     if not set(_LEADS) & set(raw.dims):
-        raise UserError(f"{path} is no forecast, it has dimensions {sorted(map(str, raw.dims))}; open it as analyses")
+        raise _no_forecast(raw, path)
     raw = xr.decode_cf(raw, decode_timedelta=True)
     return _finished(from_weatherbench(raw) if "prediction_timedelta" in raw.dims else from_cf(raw), path)
+
+
+def _read_remote(url: str) -> xr.Dataset:
+    raw = open_remote(url)
+    if "prediction_timedelta" in raw.dims:
+        return _finished(from_weatherbench(xr.decode_cf(raw, decode_timedelta=True)), url)
+    if "lead_time" not in raw.dims:
+        raise _no_forecast(raw, url)
+    return from_store(raw, url)
+
+
+def _no_forecast(raw: xr.Dataset, place: Path | str) -> UserError:
+    return UserError(f"{place} is no forecast, it has dimensions {sorted(map(str, raw.dims))}; open it as analyses")
 
 
 def _is_own(path: Path) -> bool:
@@ -68,7 +88,7 @@ def _is_own(path: Path) -> bool:
     return path.is_dir() and not (path / ".zgroup").exists() and not (path / "prediction_timedelta").exists()
 
 
-def _finished(dataset: xr.Dataset, path: Path) -> xr.Dataset:
+def _finished(dataset: xr.Dataset, path: Path | str) -> xr.Dataset:
     """Return a forecast with dimensions in their order, times in nanoseconds, north first, and what is known of it."""
     fields = {str(name) for name in dataset.data_vars}
     strange = sorted(name for name in fields if split_field(name)[0] not in VARIABLES)
@@ -95,7 +115,7 @@ def _with_times(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.assign_coords(coords)
 
 
-def _field(field: xr.DataArray, path: Path) -> xr.DataArray:
+def _field(field: xr.DataArray, path: Path | str) -> xr.DataArray:
     name = str(field.name)
     if not statistic_of(name):
         variable = VARIABLES[variable_of(name)]

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.products.selection import closes_circle, in_one_piece, require_grid, variable_of
 
 _COLUMNS = ("name", "latitude", "longitude")
@@ -59,7 +60,7 @@ class Stations:
             UserError: It cannot be read, or a line lacks a number.
         """
         try:
-            with open(path, newline="", encoding="utf-8-sig") as file:
+            with open(local_path(path), newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(file, skipinitialspace=True))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             reason = getattr(error, "strerror", None) or error

@@ -11,7 +11,9 @@ import zarr
 from zarr.abc.store import Store
 from zarr.codecs import BloscCodec
 
+from weatherml.data.remote import open_remote
 from weatherml.errors import UserError
+from weatherml.locations import as_url, is_url
 from weatherml.state import with_metadata
 from weatherml.storage.files import PARTIAL
 from weatherml.storage.folders import locate
@@ -31,6 +33,8 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     Raises:
         UserError: There is none, or it is not finished.
     """
+    if is_url(path):
+        return from_store(open_remote(as_url(path)), as_url(path))
     path = locate(Path(path))
     if not path.exists() and unfinished_beside(path).exists():
         raise UserError(f"forecast {path} is not finished; run the same forecast again to resume it")
@@ -38,9 +42,20 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         complete = zarr.open_group(path, mode="r").attrs.get("complete")
     except (FileNotFoundError, zarr.errors.GroupNotFoundError):
         raise UserError(f"{path} is no zarr store; pass a path that a forecast was written to") from None
-    if complete is not True:
+    if complete is not True:  # an unfinished one may lack what xarray needs to open it
         raise UserError(f"{path} is no finished forecast; pass a path that a forecast was written to")
-    dataset: xr.Dataset = xr.open_zarr(path, consolidated=False, decode_timedelta=True)
+    return from_store(xr.open_zarr(path, consolidated=False, decode_timedelta=True), str(path))
+
+
+def from_store(stored: xr.Dataset, place: str) -> xr.Dataset:
+    """Return the forecast that a store holds, without the marks of one.
+
+    Raises:
+        UserError: It is not finished.
+    """
+    if stored.attrs.get("complete") is not True:
+        raise UserError(f"{place} is no finished forecast; pass a path that a forecast was written to")
+    dataset: xr.Dataset = xr.decode_cf(stored, decode_timedelta=True)
     dataset = dataset[dataset.attrs.pop("variables")]  # a directory does not keep their order
     dataset["valid_time"].load()
     del dataset.attrs["complete"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from weatherml.locations import local_path
 from weatherml.storage.flush import flush, make_folder
 from weatherml.storage.folders import put_in_place
 from weatherml.storage.room import explaining_errors
@@ -24,6 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: The disk is full, or the folder cannot be written.
     """
+    local_path(path)
     # Not by process number: on two machines, or in two containers, that may be the same.
     partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
     with explaining_errors(path):

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from weatherml.errors import UserError
+from weatherml.locations import local_path
 from weatherml.storage.flush import make_folder
 
 _HAS_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
@@ -120,7 +121,7 @@ def alone_at(path: Path, wait: float = A_WHILE) -> Iterator[None]:
         UserError: Another process is at it.
         OSError: The folder cannot be written.
     """
-    make_folder(path.parent)
+    make_folder(local_path(path).parent)
     lock = Lock(path.with_name(f".{path.name}.lock"))
     lock.acquire(f"another process is at work on {path}; wait for it, or choose another path", wait)
     try:

@@ -13,6 +13,7 @@ from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.accumulators import Counted
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.workdir import WHOLE, Record, Share, Unfinished
+from weatherml.locations import local_path
 from weatherml.parallel import local_devices
 
 
@@ -24,11 +25,18 @@ class OutputTarget:
         path: A zarr store; memory when None.
         overwrite: Replace what is at `path`.
         share: What this process does of the forecast.
+
+    Raises:
+        UserError: The path is a URL.
     """
 
     path: Path | None = None
     overwrite: bool = False
     share: Share = WHOLE
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            local_path(self.path)
 
     def is_finished(self, request: str) -> bool:
         """Return whether other shares have finished the forecast of a request, so that nothing is left for this one."""

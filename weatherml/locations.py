@@ -1,0 +1,37 @@
+"""Paths and URLs: the one place that tells them apart, so that a URL is never taken for a folder of that name."""
+
+import re
+from pathlib import Path
+
+from weatherml.errors import UserError
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # one letter is a drive; `Path` makes one slash of two
+
+
+def is_url(place: str | Path) -> bool:
+    """Return whether a place is a URL such as `gs://bucket/data.zarr`, also one that `Path` has been made of."""
+    return _SCHEME.match(str(place)) is not None
+
+
+def local_path(place: str | Path) -> Path:
+    """Return a path on this machine.
+
+    Raises:
+        UserError: It is a URL.
+    """
+    if is_url(place):
+        raise UserError(
+            f"{as_url(place)} is a URL, which only zarr stores that are read may be; pass a path: mount the bucket, or"
+            " copy from there and to there"
+        )
+    return Path(place)
+
+
+def path_or_url(place: str | Path) -> Path | str:
+    """Return a path on this machine, or a URL as text."""
+    return as_url(place) if is_url(place) else Path(place)
+
+
+def as_url(place: str | Path) -> str:
+    """Return a URL with the two slashes that `Path` makes one of."""
+    return _SCHEME.sub(r"\1://", str(place), count=1)

@@ -40,6 +40,18 @@ def test_importing_loads_nothing_heavy(module):
     assert process.stdout.split() == []
 
 
+WITHOUT_UNIX = """
+import sys
+sys.modules.update(dict.fromkeys({absent}))
+import weatherml.cli.app, weatherml.experiment, weatherml.forecast, weatherml.training, weatherml.data.ingest
+"""
+
+
+def test_the_library_imports_without_the_modules_that_only_unix_has():
+    code = WITHOUT_UNIX.format(absent=["fcntl", "grp", "pwd", "resource", "termios"])
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
 @pytest.mark.parametrize("name", weatherml.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(weatherml, name) is getattr(weatherml, name)

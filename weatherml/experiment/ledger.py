@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -40,9 +39,18 @@ class Ledger:
         entry = {
             "inputs": inputs,
             "seconds": round(time.perf_counter() - start, 1),
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_MAXRSS,
+            "peak_memory_bytes": _peak_memory(),
         }
         write_bytes(self._path, json.dumps({**self.entries(), phase: entry}, indent=1).encode())
+
+
+def _peak_memory() -> int:
+    """Return the most memory that this process has had so far, bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_MAXRSS
 
 
 def digest_of(*parts: Any) -> str:

@@ -1,20 +1,24 @@
 """One process at a time: locks on files, which the system lets go of when their holder dies, however that comes."""
 
 import errno
+import logging
 import os
+import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from filelock import BaseFileLock, SoftFileLock, Timeout, UnixFileLock, WindowsFileLock
 
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.storage.flush import make_folder
 
+_logger = logging.getLogger(__name__)
+
 _HAS_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+_SystemLock = WindowsFileLock if sys.platform == "win32" else UnixFileLock
 A_WHILE = 60.0
 """Seconds to wait for what others do at a path in a moment, such as to write a small folder."""
 
@@ -83,12 +87,12 @@ class Lock:
     def _take(self, seconds: float) -> BaseFileLock | None:
         """Return the lock that the file system has, or the file that stands for it; None where another has it."""
         try:
-            return _acquired(FileLock(self._file, thread_local=False, preserve_lock_file=True), seconds)
+            return _acquired(_SystemLock(self._file, thread_local=False, preserve_lock_file=True), seconds)
         except OSError as error:
             if error.errno not in _HAS_NO_LOCKS:
                 raise
         if self._has_locks:
-            warnings.warn(f"the file system of {self._file.parent} has no locks; files stand for them", stacklevel=4)
+            _logger.warning("the file system of %s has no locks; files stand for them", self._file.parent)
             self._has_locks = False
         return _acquired(SoftFileLock(self._substitute, thread_local=False), seconds)
 

@@ -29,7 +29,7 @@ from weatherml.models.weights import Weights, weights_of, with_weights
 from weatherml.parallel import require_devices
 from weatherml.state import Channel, StateSpec, parse_channels
 from weatherml.storage.files import write_netcdf
-from weatherml.storage.folders import locate, replacing_folder
+from weatherml.storage.folders import read_folder, replacing_folder
 
 Prediction = Literal["tendency", "state"]
 """Whether a network gives the change over a time step in units of its standard deviation, or the next state itself."""
@@ -182,8 +182,12 @@ class Checkpoint:
             UserError: `path` is not a checkpoint, is incomplete, or was written by a later version; or there is no
                 device to compute on.
         """
-        path = locate(local_path(path))
+        path = local_path(path)
         require_devices()
+        return read_folder(path, cls._read)
+
+    @classmethod
+    def _read(cls, path: Path) -> Self:
         description = read_description(path)
         statistics = Statistics.load(path / "statistics.nc")
         climatology = _load_if_present(path / "climatology.nc", Climatology.load)

@@ -11,7 +11,7 @@ import numpy as np
 from weatherml.data.statistics import Statistics
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
-from weatherml.storage.folders import locate
+from weatherml.storage.folders import locate, read_folder
 
 DESCRIPTION = "checkpoint.json"
 FORMAT = 1
@@ -28,7 +28,10 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         UserError: `path` is not a checkpoint, is incomplete, or was written by a later version.
     """
-    path = locate(path)
+    return read_folder(path, _describe)
+
+
+def _describe(path: Path) -> dict[str, Any]:
     description = read_description(path)
     statistics = Statistics.load(path / "statistics.nc")
     provenance, grid = description["provenance"], statistics.spec.grid

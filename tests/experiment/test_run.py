@@ -9,6 +9,7 @@ from weatherml.config import apply_overrides, from_mapping
 from weatherml.errors import UserError
 from weatherml.experiment import PHASES, Experiment, ExperimentConfig
 from weatherml.experiment.judgement import CONTROL, ENSEMBLE
+from weatherml.storage.locks import alone_in
 
 
 def build(*overrides):
@@ -126,6 +127,24 @@ def test_a_forecast_without_a_member_left_says_what_to_do(tiny_run, tmp_path):
     )
     with pytest.raises(UserError, match=r"all 1 members stopped.*; train the model longer, .* forecast.lead_time"):
         experiment.run("evaluate")
+
+
+def test_two_roads_in_one_folder_do_not_meet(tmp_path):
+    met = []
+
+    def perform(phase, inputs, results, report):
+        with pytest.raises(UserError, match=f"another process is at work in {tmp_path}; wait for it"):
+            Experiment(build(), tmp_path).run("ingest")
+        met.append(phase)
+
+    Experiment(build(), tmp_path, perform=perform).run("ingest")
+    assert met == ["ingest"]
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_who_only_reads_results_is_in_nobodys_way(tiny_run):
+    with alone_in(tiny_run.folder, "experiment.lock", "busy"):
+        assert Experiment(build(), tiny_run.folder).run("evaluate").exists()
 
 
 def test_another_model_is_not_trained_over_the_first(tiny_run, tmp_path):

@@ -8,7 +8,7 @@ from kills import killed_before_each_change
 
 from weatherml.errors import UserError
 from weatherml.storage import folders
-from weatherml.storage.folders import locate, put_in_place, replacing_folder
+from weatherml.storage.folders import locate, put_in_place, read_folder, replacing_folder
 
 
 def write(path, content):
@@ -131,6 +131,26 @@ def test_a_neighbour_with_a_longer_name_is_left_alone(path):
     neighbour.rename(neighbour.with_name(f".{neighbour.name}.old"))
     write(path, "new")
     assert content(locate(neighbour)) == "neighbour"
+
+
+def test_what_is_read_while_it_is_replaced_is_of_one_version(path):
+    write(path, "old")
+    seen = []
+
+    def read(folder):
+        first = (folder / "a").read_text()
+        seen.append(first)
+        if len(seen) == 1:
+            write(path, "new")
+        return first, (folder / "below" / "b").read_text()
+
+    assert read_folder(path, read) == ("new", "new")
+    assert seen == ["old", "new"]
+
+
+def test_what_cannot_be_read_is_an_error_of_the_reader(path):
+    with pytest.raises(FileNotFoundError):
+        read_folder(path, content)
 
 
 def test_a_file_takes_the_place_of_another_in_one_act(tmp_path):

@@ -21,9 +21,7 @@ from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.state import with_metadata
 from weatherml.storage.files import PARTIAL, write_bytes
-from weatherml.storage.flush import make_folder
-from weatherml.storage.locks import Lock
-from weatherml.storage.room import explaining_errors
+from weatherml.storage.locks import alone_in
 
 _LOCK = ".ingest.lock"
 _SECONDS_BETWEEN_MANIFESTS = 1.0
@@ -207,16 +205,12 @@ def _require_same(path: Path, begun: Manifest, now: Mapping[str, Any]) -> None:
 def _sole_writer(path: Path) -> Iterator[None]:
     """Hold the store's lock, and clear away what a killed run left half-written."""
     _require_own_folder(path)
-    lock = Lock(path / _LOCK)
-    with explaining_errors(path):
-        make_folder(path)
-        lock.acquire(f"another ingestion is writing to {path}; wait for it, or choose another store")
     try:
-        for partial_file in path.rglob(f".*{PARTIAL}"):
-            partial_file.unlink()
-        yield
+        with alone_in(path, _LOCK, f"another ingestion is writing to {path}; wait for it, or choose another store"):
+            for partial_file in path.rglob(f".*{PARTIAL}"):
+                partial_file.unlink()
+            yield
     finally:
-        lock.release(remove=True)
         with suppress(OSError):
             path.rmdir()  # if nothing was written
 

@@ -12,6 +12,7 @@ from weatherml.experiment.results import Results
 from weatherml.experiment.work import Report
 from weatherml.experiment.work import perform as perform_here
 from weatherml.storage.files import write_bytes
+from weatherml.storage.locks import alone_in
 
 
 class Progress(Protocol):
@@ -60,16 +61,27 @@ class Experiment(Results):
         """Do what is not done yet of a phase and of those it needs; return where its output is.
 
         Raises:
-            UserError: The data or the configuration do not allow it.
+            UserError: The data or the configuration do not allow it, or another process is at work in the folder.
         """
+        if not self._is_done(last):  # who only reads is in nobody's way
+            busy = f"another process is at work in {self.folder}; wait for it, or choose another folder"
+            with alone_in(self.folder, "experiment.lock", busy):
+                self._do(last)
+        return self.path(last)
+
+    def _do(self, last: str) -> None:
         for needed in self._needs(last):
-            self.run(needed)
+            self._do(needed)
         inputs = self.inputs(last)
         if not (self.ledger.is_done(last, inputs) and self.path(last).exists()):
             with self._progress(last) as report:
                 self._perform(last, inputs, self, report)
             write_bytes(self.folder / "config.json", self.config.model_dump_json(indent=1).encode())
-        return self.path(last)
+
+    def _is_done(self, phase: str) -> bool:
+        """Return whether a phase and those that it needs are done."""
+        own = self.ledger.is_done(phase, self.inputs(phase)) and self.path(phase).exists()
+        return own and all(map(self._is_done, self._needs(phase)))
 
     def inputs(self, phase: str) -> str:
         """Return a fingerprint of all that a phase depends on."""

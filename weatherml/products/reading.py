@@ -18,6 +18,7 @@ from weatherml.products.selection import from_0_to_360, split_field, statistic_o
 from weatherml.products.store import from_store, open_forecast
 from weatherml.state import LEADING, with_metadata
 from weatherml.storage.files import PARTIAL
+from weatherml.storage.folders import locate
 from weatherml.variables import VARIABLES
 
 _LEADS = ("lead_time", "prediction_timedelta")
@@ -28,7 +29,7 @@ def is_forecast(path: str | Path) -> bool:
     """Return whether there is a forecast at a path, in any layout, finished or not; nothing but headers is read."""
     if is_url(path):
         return any(lead in open_remote(as_url(path)).dims for lead in _LEADS)
-    path = Path(path).absolute()
+    path = locate(Path(path).absolute())
     if path.is_dir() or not path.exists():
         unfinished = path.with_name(f".{path.name}{PARTIAL}")
         return unfinished.is_dir() or any((path / lead).is_dir() for lead in _LEADS)

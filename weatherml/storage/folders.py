@@ -7,10 +7,11 @@ deleted, under a third name. A kill between any two of them leaves one that is w
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 from weatherml.errors import UserError
@@ -19,6 +20,8 @@ from weatherml.storage.locks import A_WHILE, alone_at
 from weatherml.storage.room import explaining_errors
 
 _TRASH = ".trash"
+
+T = TypeVar("T")
 
 
 def put_in_place(new: Path, path: Path) -> None:
@@ -71,6 +74,26 @@ def locate(path: Path) -> Path:
     return path if path.exists() else old
 
 
+def read_folder(path: Path, read: Callable[[Path], T]) -> T:
+    """Read a folder that others may replace meanwhile: all of what is returned is of one version of it.
+
+    Args:
+        path: The folder's name.
+        read: Reads the folder at the path that it is given.
+    """
+    while True:
+        folder = locate(path)
+        before = _version(folder)
+        try:
+            found = read(folder)
+        except (OSError, UserError):
+            if before == _version(locate(path)):
+                raise
+        else:
+            if before == _version(locate(path)):
+                return found
+
+
 def discard(folder: Path) -> None:
     """Delete a folder in such a way that no part of it is ever taken for the whole; nothing where there is none."""
     trash = folder.with_name(f".{folder.name.removeprefix('.')}.{uuid4().hex}{_TRASH}")
@@ -94,6 +117,14 @@ def _swap(new: Path, path: Path) -> None:
         raise
     flush(path.parent)  # or a power cut might undo this, but not the deletion
     discard(old)
+
+
+def _version(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _old(path: Path) -> Path:

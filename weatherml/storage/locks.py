@@ -14,6 +14,7 @@ from filelock import BaseFileLock, SoftFileLock, Timeout, UnixFileLock, WindowsF
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.storage.flush import make_folder
+from weatherml.storage.room import explaining_errors
 
 _logger = logging.getLogger(__name__)
 
@@ -128,6 +129,28 @@ def alone_at(path: Path, wait: float = A_WHILE) -> Iterator[None]:
     make_folder(local_path(path).parent)
     lock = Lock(path.with_name(f".{path.name}.lock"))
     lock.acquire(f"another process is at work on {path}; wait for it, or choose another path", wait)
+    try:
+        yield
+    finally:
+        lock.release(remove=True)
+
+
+@contextmanager
+def alone_in(folder: Path, name: str, busy: str) -> Iterator[None]:
+    """Keep other processes from working in a folder meanwhile; it is made.
+
+    Args:
+        folder: The folder.
+        name: Of the file of the lock, which is deleted in the end.
+        busy: What to say where another process is there.
+
+    Raises:
+        UserError: Another process is there, or the folder cannot be written.
+    """
+    lock = Lock(folder / name)
+    with explaining_errors(folder):
+        make_folder(folder)
+        lock.acquire(busy)
     try:
         yield
     finally:

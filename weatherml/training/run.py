@@ -15,9 +15,7 @@ from weatherml.config import Config
 from weatherml.data.loader import Samples
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
-from weatherml.storage.flush import make_folder
-from weatherml.storage.locks import Lock
-from weatherml.storage.room import explaining_errors
+from weatherml.storage.locks import alone_in
 from weatherml.training.metrics import read_metrics
 
 
@@ -59,15 +57,10 @@ def claimed(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, S
         UserError: Another process is training there; or the folder belongs to another configuration, model or data: the
             message says which key differs.
     """
-    lock = Lock(run.directory / "training.lock")
-    with explaining_errors(run.directory):
-        make_folder(run.directory)
-        lock.acquire(f"another process is training in {run.directory}; wait for it, or choose another folder")
-    try:
+    busy = f"another process is training in {run.directory}; wait for it, or choose another folder"
+    with alone_in(run.directory, "training.lock", busy):
         _require_own(run, config, start, samples)
         yield
-    finally:
-        lock.release(remove=True)
 
 
 def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, Samples]) -> None:

@@ -1,0 +1,83 @@
+"""What it costs that chunks are on the disk before a record says that they are whole: a forecast with and without.
+
+    python benchmarks/flushing.py [N_MEMBERS [N_LEADS [REPEATS]]]
+
+The demonstration's FourCastNet with random weights, batches of 10, in one process; flushed and not flushed take turns,
+and so do what is kept: members, moments, quantiles. Seconds are wall time from the call to the finished store, compiled
+programs at hand; the least of each is compared. Flushes are counted, and timed where they happen.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import xarray as xr
+from rollout_sides import BATCH, INIT_TIME, prepare
+
+from weatherml.data.files import open_files
+from weatherml.forecast import ForecastConfig, Forecaster
+from weatherml.forecast.statistics.config import StatisticsConfig
+from weatherml.heap import keep_freed_memory
+
+KEPT = {
+    "members": None,
+    "moments": StatisticsConfig(),
+    "quantiles": StatisticsConfig(quantiles=(0.1, 0.5, 0.9), sketch_size=32),
+}
+
+
+def main() -> None:
+    keep_freed_memory()
+    n_members, n_leads, repeats = (*map(int, sys.argv[1:]), *(100, 40, 5)[len(sys.argv) - 1 :])
+    config = ForecastConfig(lead_time=f"{6 * n_leads}h", members=n_members, perturbation="spherical", batch=BATCH)
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        folder = Path(name)
+        prepare(folder)
+        forecaster, analysis = Forecaster.load(folder / "checkpoint"), open_files(folder / "analysis.nc")
+        print(f"{n_members} members, {n_leads} leads, batches of {BATCH}")
+        for kept, statistics in KEPT.items():
+            asked = config.model_copy(update={"statistics": statistics})
+            run(forecaster, analysis, asked, folder / "warm.zarr", Flushes(True))
+            seconds: dict[bool, list[float]] = {True: [], False: []}
+            for _ in range(repeats):
+                for is_flushed, timings in seconds.items():
+                    flushes = Flushes(is_flushed)
+                    timings.append(run(forecaster, analysis, asked, folder / "f.zarr", flushes))
+            least = {is_flushed: min(timings) for is_flushed, timings in seconds.items()}
+            print(
+                f"{kept}: {least[True]:.2f} s flushed, {least[False]:.2f} s not, ratio {least[True] / least[False]:.3f};"
+                f" {flushes.n} flushes"
+            )
+
+
+class Flushes:
+    """Counts the calls of the system that flush, and leaves them out where asked to."""
+
+    def __init__(self, is_real: bool) -> None:
+        self.is_real, self.n, self._fsync = is_real, 0, os.fsync
+
+    def __call__(self, descriptor: int) -> None:
+        self.n += 1
+        if self.is_real:
+            self._fsync(descriptor)
+
+    def __enter__(self) -> None:
+        os.fsync = self
+
+    def __exit__(self, *_: object) -> None:
+        os.fsync = self._fsync
+
+
+def run(forecaster: Forecaster, analysis: xr.Dataset, config: ForecastConfig, path: Path, flushes: Flushes) -> float:
+    """Make a forecast; return the seconds that it took."""
+    os.sync()
+    with flushes:
+        started = time.perf_counter()
+        forecaster.run(analysis, INIT_TIME, config, path, overwrite=True)
+        return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

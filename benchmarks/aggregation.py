@@ -33,9 +33,8 @@ def main():
         every = "24h" if name == "24 h" else "6h"
         config = ForecastConfig(lead_time="10d", every=every, channels=CHANNELS)
         forecaster = Forecaster.load(*paths)
-        itinerary = forecaster.itinerary(config)
-        plan = itinerary.plan
-        calls = ", ".join(f"{n} of {step * itinerary.unit / HOUR:g} h" for step, n in plan.n_calls.items())
+        (plan,) = forecaster.lead_plans(config)
+        calls = ", ".join(f"{n} of {step * plan.unit / HOUR:g} h" for step, n in plan.n_calls.items())
         print(f"- {name}: {calls}; at most {max(len(plan.path(lead)) for lead in plan.leads)} to a lead")
         scores[name] = evaluate(forecaster.run(store, init_times, config), store, ["rmse"])["rmse"]
     print(f"\nRMSE over {len(init_times)} initial times, and its ratio to that of 6 h steps.\n")

@@ -20,9 +20,9 @@ from jax import Array
 from weatherml.data.climatology import Climatology
 from weatherml.data.normalization import Normalizer
 from weatherml.forecast import Forecaster, GuardsConfig
-from weatherml.forecast.guards.bounds import Guards, Members
-from weatherml.forecast.guards.units import terms_at
-from weatherml.forecast.rollout.step_loop import Rules, Told, advance
+from weatherml.forecast.guards.step_modifiers import Bounds, Members, StepModifiers, guard_modifiers
+from weatherml.forecast.guards.units import Units
+from weatherml.forecast.rollout.step_loop import StepInputs, advance
 
 N_MEMBERS, N_STEPS, REPEATS = 10, 8, 12
 START = np.datetime64("2005-01-09T00", "ns")
@@ -33,9 +33,18 @@ START = np.datetime64("2005-01-09T00", "ns")
 class OnlyFinite:
     """Members that are no longer finite stop, and nothing is said of them."""
 
-    def __call__(self, members: Members, following: Array, terms: Array, tick: Array) -> Members:
+    def begin(self, states: Array, terms: Array) -> Members:
+        return Members.at(states, ())
+
+    def __call__(self, members: Members, following: Array, step: StepInputs) -> Members:
         finite = jnp.isfinite(following).all(axis=(1, 2, 3), keepdims=True)
-        return Members(jnp.where(finite, following, jnp.nan), members.failure, members.conserved)
+        return Members(jnp.where(finite, following, jnp.nan), members.failure, members.remembered)
+
+
+def build(config: GuardsConfig, normalizer: Normalizer, unit: np.timedelta64) -> StepModifiers:
+    units = Units.build(normalizer)
+    bounds = Bounds.build(normalizer.spec.channels, units, config.bounds)
+    return StepModifiers(tuple(guard_modifiers(config, normalizer, units, [1], unit)), bounds)
 
 
 def with_climatology(normalizer: Normalizer) -> Normalizer:
@@ -46,33 +55,33 @@ def with_climatology(normalizer: Normalizer) -> Normalizer:
     return Normalizer(statistics, Climatology(spec, coefficients, 2, 1, statistics.period))
 
 
-def seconds_per_step(forecaster: Forecaster, normalizer: Normalizer, guards: Guards | OnlyFinite) -> float:
+def seconds_per_step(forecaster: Forecaster, normalizer: Normalizer, guards: StepModifiers | OnlyFinite) -> float:
     """CPU seconds of one step of all members."""
     (model,) = forecaster.suites[0].models
     starts = START + np.arange(N_STEPS) * model.time_step
-    forcing = np.repeat(model.forcings.at(starts)[:, None, None], N_MEMBERS, axis=2)
-    terms = terms_at(normalizer, np.repeat((starts + model.time_step)[:, None, None], N_MEMBERS, axis=2))
-    ticks, ones = np.arange(1, N_STEPS + 1, dtype=np.int32)[:, None], np.ones((N_STEPS, 1), np.float32)
-    told = Told(forcing, terms, ticks, ones, None)
+    terms = normalizer.terms((starts + model.time_step)[:, None])
+    ticks, one = np.arange(1, N_STEPS + 1, dtype=np.int32), np.array(1, np.int32)
+    init = np.zeros(N_MEMBERS, np.int32)
+    inputs = StepInputs(model.forcings.at(starts)[:, None], terms, ticks, ticks - 1, None, None, init, one)
     states = 0.3 * np.random.default_rng(0).normal(size=(N_MEMBERS, *normalizer.spec.shape)).astype(np.float32)
-    begun = guards if isinstance(guards, Guards) else Guards.build(GuardsConfig(), normalizer)
-    members = jax.block_until_ready(begun.begin(jnp.array(states), terms[0, 0]))
+    members = jax.block_until_ready(guards.begin(jnp.array(states), terms[[0] * N_MEMBERS, 0]))
     graph, weights = nnx.split((model.step, ()))
     start = time.process_time()
     keep = tuple(range(normalizer.spec.n_channels))
-    jax.block_until_ready(advance(graph, weights, Rules(guards, None), members, told, N_STEPS, keep))
+    jax.block_until_ready(advance(graph, (weights, guards), members, inputs, np.int32(N_STEPS), N_STEPS, keep))
     return (time.process_time() - start) / N_STEPS
 
 
 def main() -> None:
     forecaster = Forecaster.load(Path(sys.argv[1]))
     mean, seasonal = forecaster.suites[0].normalizer, with_climatology(forecaster.suites[0].normalizer)
+    unit = forecaster.time_step
     conserving = GuardsConfig(conserve=(mean.spec.names[0],))
     variants = {
         "only finite": (mean, OnlyFinite()),
-        "guards": (mean, Guards.build(GuardsConfig(), mean)),
-        "guards, climatology": (seasonal, Guards.build(GuardsConfig(), seasonal)),
-        "guards, climatology, a conserved mean": (seasonal, Guards.build(conserving, seasonal)),
+        "guards": (mean, build(GuardsConfig(), mean, unit)),
+        "guards, climatology": (seasonal, build(GuardsConfig(), seasonal, unit)),
+        "guards, climatology, a conserved mean": (seasonal, build(conserving, seasonal, unit)),
     }
     rounds = [[seconds_per_step(forecaster, *v) for v in variants.values()] for _ in range(REPEATS + 1)]
     least = np.min(rounds[1:], axis=0)  # the first round compiles

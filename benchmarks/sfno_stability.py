@@ -127,7 +127,8 @@ class System:
         )
         (model,) = forecaster.suites[0].models
         relaxed = replace(model, step=RelaxedStep(model.step, normalized, self.relaxation))
-        return replace(forecaster, models=(relaxed,)) if self.relaxation else forecaster
+        suite = replace(forecaster.suites[0], models=(relaxed,))
+        return Forecaster((suite,)) if self.relaxation else forecaster
 
     def rollout(self, starts: np.ndarray) -> Rollout:
         config = ForecastConfig(lead_time=f"{LAST}d", every="1d", guards=JUDGED_TO_THE_END)

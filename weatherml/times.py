@@ -232,3 +232,8 @@ def _cover(moment: _Moment) -> Span:
 def _show(value: Any) -> str:
     text = str(value)
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+
+
+def hours_since_1970(times: np.ndarray | np.datetime64) -> np.ndarray:
+    """Return whole hours, int64, of the shape of `times`."""
+    return np.asarray(times).astype("datetime64[h]").astype(np.int64)

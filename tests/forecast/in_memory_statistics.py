@@ -3,8 +3,8 @@
 import numpy as np
 
 from weatherml.forecast.statistics.dataset import results_of
-from weatherml.forecast.statistics.moments import Moments, count_above
-from weatherml.forecast.statistics.sketch import Sketch
+from weatherml.moments import Moments, count_above
+from weatherml.sketch import Sketch
 
 
 class Accumulator:

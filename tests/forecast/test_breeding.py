@@ -5,15 +5,15 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny_forecast
 from flax import nnx
 from tiny_forecast import SPEC, TIME_STEP, TIMES, Echo, make_forecaster, make_statistics
 
 from weatherml.checkpoint import Provenance
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.forecast import BredConfig, ForecastConfig, Forecaster
+from weatherml.forecast import BredConfig, ForecastConfig
 from weatherml.forecast.analyses import Analyses
-from weatherml.forecast.rollout.initial_states import InitialStates
 from weatherml.forecast.rollout.model import Model
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, to_dataset
@@ -43,7 +43,9 @@ def make_linear_forecaster():
     moments = {name: getattr(whole, name)[:2] for name in ("mean", "std", "difference_std")}
     statistics = dataclasses.replace(whole, spec=SMALL, valid=np.ones(SMALL.shape, bool), **moments)
     forcings = Forcings(("latitude",), SMALL.grid, TIME_STEP)
-    return Forecaster((Model(Linear(), TIME_STEP, forcings, Provenance({}, "none")),), Normalizer(statistics))
+    return tiny_forecast.forecaster_of(
+        (Model(Linear(), TIME_STEP, forcings, Provenance({}, "none")),), Normalizer(statistics)
+    )
 
 
 def bred(numbers=(1, 2, 3), times=TIMES, order=slice(None), **parameters):
@@ -52,7 +54,7 @@ def bred(numbers=(1, 2, 3), times=TIMES, order=slice(None), **parameters):
     forecaster = make_linear_forecaster()
     analyses = Analyses(to_dataset(array, SMALL, {"time": times}).isel(time=order), forecaster.suites[0].normalizer)
     config = ForecastConfig(members=9, perturbation=BredConfig(**parameters))
-    perturbation = InitialStates.build(config, times[-1:], analyses, forecaster.suites[0].models).perturbation
+    perturbation = tiny_forecast.initial_states(config, times[-1:], analyses, forecaster).perturbation
     init_times = np.full(len(numbers), times[-1])
     return np.asarray(perturbation(None, init_times, np.array(numbers)))
 
@@ -118,7 +120,7 @@ def test_cycles_start_from_the_analyses_of_their_times():
     array = np.full((len(times), *SMALL.shape), 250.0)
     analyses = Recorded(to_dataset(array, SMALL, {"time": times}), forecaster.suites[0].normalizer)
     config = ForecastConfig(members=3, perturbation=BredConfig(cycles=5, steps=2))
-    states = InitialStates.build(config, times[-1:], analyses, forecaster.suites[0].models)
+    states = tiny_forecast.initial_states(config, times[-1:], analyses, forecaster)
     states(times[-1:], np.array([1]))
     # From 60, 48, 36, 24 and 12 h before the last, where there are analyses, else from the one before, else the first.
     assert read[1:] == [TIMES[k] for k in (1, 1, 1, 3, 6)]

@@ -6,8 +6,8 @@ import pytest
 from tiny_forecast import SPEC, TIMES, make_analysis, make_forecaster, make_network_step
 
 from weatherml.forecast import ForecastConfig
+from weatherml.forecast.plan import batches
 from weatherml.forecast.plan.batches import fitting_batch
-from weatherml.forecast.rollout import step_loop
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_needs_that_do_not_shrink_in_proportion_are_looked_at_again():
 
 def test_programs_that_told_what_they_need_are_not_compiled_again(caplog, monkeypatch):
     # Seven members, as no other test has: programs of one shape are compiled once in a process.
-    monkeypatch.setattr(step_loop, "CHUNK_BYTES", 2 * 4 * 7 * int(np.prod(SPEC.shape)))
+    monkeypatch.setattr(batches, "CHUNK_BYTES", 2 * 4 * 7 * int(np.prod(SPEC.shape)))
     config = ForecastConfig(lead_time="30h", members=7, perturbation="gaussian")
     with jax.log_compiles(), caplog.at_level("WARNING"):
         found = make_forecaster(make_network_step()).run(make_analysis(), TIMES[:2], config)

@@ -170,7 +170,7 @@ def test_a_diagnostic_cannot_step_and_a_step_is_no_diagnostic(diagnostic, tmp_pa
 def test_two_diagnostics_of_one_channel_are_refused(diagnostic):
     forecaster = with_diagnostic(make_forecaster(), diagnostic)
     with pytest.raises(UserError, match=f"channels are named twice: {OUTPUT}"):
-        replaced(forecaster, diagnostics=2 * forecaster.diagnostics)
+        replaced(forecaster, diagnostics=2 * forecaster.suites[0].diagnostics)
 
 
 def test_a_channel_that_neither_gives_is_refused(diagnostic, analysis):

@@ -6,7 +6,7 @@ from tiny_forecast import SPEC, TIMES
 
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
-from weatherml.forecast.keys import member_keys, step_keys
+from weatherml.forecast.perturbation.base import member_keys, step_keys
 from weatherml.state import to_array
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")

@@ -19,9 +19,8 @@ from weatherml.data.units import STANDARD_GRAVITY
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.guards import GuardsConfig
-from weatherml.forecast.guards.bounds import Bounds, describe_failure
-from weatherml.forecast.guards.modifiers import StepModifiers, guard_modifiers
-from weatherml.forecast.guards.units import Units, terms_at
+from weatherml.forecast.guards.step_modifiers import Bounds, StepModifiers, describe_failure, guard_modifiers
+from weatherml.forecast.guards.units import Units
 from weatherml.forecast.rollout.model import Model
 from weatherml.forecast.rollout.step_loop import to_physical
 from weatherml.grid import LatLonGrid
@@ -87,7 +86,7 @@ def guarded(following, reference="mean", time=TIMES[1], tick=2, **config):
     """Members after a step that ends at a time, whose model gives `following`."""
     normalizer = NORMALIZERS[reference]
     guards = build(GuardsConfig(**config), normalizer)
-    terms = terms_at(normalizer, np.full(len(following), time))
+    terms = normalizer.terms(np.full(len(following), time))
     members = guards.begin(jnp.zeros(following.shape), terms)
     return jax.device_get(call(guards, members, jnp.asarray(following), Step(terms, tick)))
 
@@ -108,7 +107,7 @@ def test_units_on_the_device_are_those_of_the_normalizer(reference):
     rng = np.random.default_rng(1)
     fields = rng.normal(size=(5, 3, len(keep), *SPEC.grid.shape)).astype(np.float32)
     nothing = np.full(len(keep), -np.inf, np.float32)
-    terms = terms_at(normalizer, TIMES)
+    terms = normalizer.terms(TIMES)
     found = np.asarray(to_physical(fields, np.array([2, 0]), units.select(keep), terms, nothing, None))
     state = np.zeros((4, 2, *SPEC.shape), np.float32)
     state[:, :, keep[1:]] = fields[:4, [2, 0], 1:]
@@ -197,7 +196,7 @@ def test_kept_humidity_and_rain_are_never_below_zero(reference, quantum):
     units = Units.build(NORMALIZERS[reference], 1)
     fields = np.random.default_rng(1).normal(size=(2, 3, len(channels), *SPEC.grid.shape)).astype(np.float32)
     quanta = None if quantum is None else np.append(quantum * STD, 0).astype(np.float32)
-    terms = terms_at(NORMALIZERS[reference], TIMES[:2])
+    terms = NORMALIZERS[reference].terms(TIMES[:2])
     kept = {}
     for lifts in (True, False):
         floor = GuardsConfig(nonnegative=lifts).floor(channels)

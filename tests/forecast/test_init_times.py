@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.forecast.init_times import require_valid_times, to_init_times
+from weatherml.forecast.analyses import require_valid_times, to_init_times
 
 NOON = np.datetime64("2020-01-02T12", "ns")
 

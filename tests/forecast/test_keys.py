@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from weatherml.forecast.keys import member_keys, step_keys
+from weatherml.forecast.perturbation.base import member_keys, step_keys
 
 
 def words(keys):

@@ -26,7 +26,7 @@ from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.experiment.calibration import fit
 from weatherml.forecast import ForecastConfig, Forecaster, NoiseConditionedConfig
-from weatherml.forecast.keys import member_keys, step_keys
+from weatherml.forecast.perturbation.base import member_keys, step_keys
 from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep, Draws
 from weatherml.forecast.rollout.model import Model
 from weatherml.models import NoiseMapsConfig

@@ -6,7 +6,7 @@ import pytest
 from tiny_forecast import TIMES
 
 from weatherml.errors import UserError
-from weatherml.forecast.occupied import attributes_of, require_free
+from weatherml.products.store import attributes_of, require_free
 
 
 def refusal(path, overwrite):

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+import tiny_forecast
 from docs_page import run_python
 from tiny_forecast import SPEC, TIME_STEP, TIMES, NoisyAdvection, forecaster_of, make_statistics, plausible
 
@@ -17,7 +18,6 @@ from weatherml.forecast import ForecastConfig, SphericalConfig
 from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.perturbation.base import registry
 from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep
-from weatherml.forecast.rollout.initial_states import InitialStates
 from weatherml.forecast.rollout.model import Model
 from weatherml.grid import LatLonGrid
 from weatherml.models import NoiseMapsConfig
@@ -146,7 +146,7 @@ def prepare(name, **changes):
     """What acts on initial states."""
     config = from_mapping(ForecastConfig, {"members": 5, "perturbation": configure(name)}).model_copy(update=changes)
     analyses = Analyses(make_analysis(name), FORECASTER.suites[0].normalizer)
-    return InitialStates.build(config, TIMES[7:8], analyses, FORECASTER.suites[0].models).perturbation
+    return tiny_forecast.initial_states(config, TIMES[7:8], analyses, FORECASTER).perturbation
 
 
 def factors(**amplitude):

@@ -3,16 +3,15 @@
 import jax
 import numpy as np
 import pytest
+import tiny_forecast
 from tiny_forecast import SPEC, TIME_STEP, TIMES, Advection, Explosion, make_analysis, make_forecaster
 
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.guards import GuardsConfig
-from weatherml.forecast.plan.batches import Layout
-from weatherml.forecast.rollout import step_loop
-from weatherml.forecast.rollout.initial_states import InitialStates
+from weatherml.forecast.plan import batches
+from weatherml.forecast.plan.batches import Layout, outputs_per_chunk
 from weatherml.forecast.rollout.setup import RolloutSetup
-from weatherml.forecast.rollout.step_loop import outputs_per_chunk
 from weatherml.forecast.run.stream import OutputStream, Stream
 from weatherml.state import to_array, to_dataset
 
@@ -39,7 +38,7 @@ def most_bytes_alive(n_leads, n_members):
     config = ForecastConfig(members=n_members, perturbation="spherical", batch=3)
     layout = Layout(SPEC, TIMES[:1], np.arange(1, n_leads + 1) * TIME_STEP, np.arange(n_members), (4, 3))
     analyses = Analyses(make_analysis(), forecaster.suites[0].normalizer)
-    initial_states = InitialStates.build(config, TIMES[:1], analyses, forecaster.suites[0].models)
+    initial_states = tiny_forecast.initial_states(config, TIMES[:1], analyses, forecaster)
     setup = RolloutSetup(forecaster.suites[0], config, layout, initial_states)
     alive = []
     count = lambda done, total: alive.append(sum(array.nbytes for array in jax.live_arrays()))  # noqa: E731
@@ -57,14 +56,14 @@ def test_memory_is_constant_in(n_leads, n_members):
 def test_chunk_size_changes_nothing(network_forecaster, analysis, monkeypatch, n_outputs):
     config = ForecastConfig(lead_time="30h", members=3, perturbation="spherical", batch=3)
     whole = network_forecaster.run(analysis, TIMES[0], config)
-    monkeypatch.setattr(step_loop, "CHUNK_BYTES", n_outputs * OUTPUT_BYTES)
+    monkeypatch.setattr(batches, "CHUNK_BYTES", n_outputs * OUTPUT_BYTES)
     chunked = network_forecaster.run(analysis, TIMES[0], config)
     np.testing.assert_array_equal(to_array(chunked, SPEC), to_array(whole, SPEC))
 
 
 @pytest.mark.parametrize(("n_outputs", "fitting", "expected"), [(40, 23, 20), (5, 4, 3), (7, 100, 7), (6, 0.3, 1)])
 def test_chunks_fit_and_are_nearly_equal(n_outputs, fitting, expected, monkeypatch):
-    monkeypatch.setattr(step_loop, "CHUNK_BYTES", int(fitting * 1000))
+    monkeypatch.setattr(batches, "CHUNK_BYTES", int(fitting * 1000))
     assert outputs_per_chunk(n_outputs, 1000) == expected
 
 

@@ -16,8 +16,8 @@ import pytest
 from kills import killed_before_each_change, run_and_kill
 
 from weatherml.errors import UserError
-from weatherml.forecast.occupied import attributes_of, token_at
 from weatherml.forecast.workdir import WHOLE, Record, Share, Unfinished
+from weatherml.products.store import attributes_of, token_at
 
 N_MEMBERS = 2
 STEPS = ("begin", "write", "finish")

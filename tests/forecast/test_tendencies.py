@@ -20,7 +20,7 @@ from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
 from weatherml.forecast import CombinedConfig, ForecastConfig, SphericalConfig, SpptConfig
 from weatherml.forecast.perturbation.sppt import TendencyNoise
-from weatherml.forecast.rollout import step_loop
+from weatherml.forecast.plan import batches
 from weatherml.forecast.rollout.model import Model
 from weatherml.models.random_field import RandomField
 from weatherml.state import to_array
@@ -136,7 +136,7 @@ def run(lead_time="30h", every=None, numbers=None, forecaster=None):
 def test_chunks_of_output_change_nothing(monkeypatch):
     whole = run()
     for n_outputs in (1, 2):
-        monkeypatch.setattr(step_loop, "CHUNK_BYTES", n_outputs * 4 * 3 * int(np.prod(SPEC.shape)))
+        monkeypatch.setattr(batches, "CHUNK_BYTES", n_outputs * 4 * 3 * int(np.prod(SPEC.shape)))
         np.testing.assert_array_equal(run(), whole)
 
 

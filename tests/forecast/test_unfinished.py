@@ -12,7 +12,7 @@ from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.output.statistics import _exactness
 from weatherml.forecast.output.target import OutputTarget
-from weatherml.forecast.rollout import step_loop
+from weatherml.forecast.plan import batches
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted
 from weatherml.forecast.workdir import Record, Share, Unfinished
 from weatherml.products.store import open_forecast
@@ -79,7 +79,7 @@ def test_who_would_compute_other_batches_is_refused(path):
 
 
 def test_a_chunk_that_was_not_written_leaves_its_wave_to_be_done_again(path, monkeypatch):
-    monkeypatch.setattr(step_loop, "CHUNK_BYTES", 1)  # a lead is a chunk
+    monkeypatch.setattr(batches, "CHUNK_BYTES", 1)  # a lead is a chunk
     write = zarr.Array.__setitem__
 
     def second_fails(array, place, values):

@@ -12,6 +12,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.forecast import Forecaster, Suite
+from weatherml.forecast.perturbation.base import InitialStates, PerturbationContext
 from weatherml.forecast.rollout.model import Model
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, Step
@@ -105,6 +106,14 @@ def replaced(forecaster, **changes):
     """Return a forecaster of one suite with another value of it."""
     (suite,) = forecaster.suites
     return Forecaster((replace(suite, **changes),))
+
+
+def initial_states(config, init_times, analyses, forecaster):
+    """Return what members of a forecaster of one suite start from."""
+    (suite,) = forecaster.suites
+    numbers, statistics = config.member_numbers(), analyses.normalizer.statistics
+    context = PerturbationContext(statistics, analyses, init_times, numbers, config.seed, suite, suite.time_step)
+    return InitialStates.build(config.perturbation, context)
 
 
 def make_forecaster(step=None, climatology=None):

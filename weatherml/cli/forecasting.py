@@ -167,8 +167,8 @@ def _tell(output: Path, share: str, is_whole: bool) -> None:
 def _require_place(output: Path, target: "OutputTarget", resume: bool) -> None:
     """Require that a forecast can go to `output`, before analyses are opened."""
     from weatherml.cli.outputs import require_begun
-    from weatherml.forecast.occupied import require_free
     from weatherml.forecast.workdir import WHOLE
+    from weatherml.products.store import require_free
 
     if resume and target.overwrite:
         raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")

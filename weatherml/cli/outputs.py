@@ -32,7 +32,7 @@ def require_same_forecast(output: Path, request: str) -> None:
     Raises:
         UserError: It is another.
     """
-    from weatherml.forecast.occupied import attributes_of
+    from weatherml.products.store import attributes_of
 
     if attributes_of(output).get("request") != request:
         raise UserError(

@@ -38,6 +38,12 @@ class Normalizer:
         """What the channels are."""
         return self.statistics.spec
 
+    def terms(self, times: np.ndarray) -> np.ndarray:
+        """Return what the coefficients of the reference are multiplied with at times, float32 `[*times, term]`."""
+        if self.climatology is None:
+            return np.ones((*np.shape(times), 1), np.float32)
+        return self.climatology.terms_at(times)
+
     def normalize(self, array: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Return float32 `[..., channel, lat, lon]` of order one, 0 where a cell is not valid.
 

@@ -16,9 +16,9 @@ from weatherml import scores, verification
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.evaluation.metrics import squared_error
+from weatherml.forecast.analyses import InitTimes, require_valid_times, to_init_times
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
-from weatherml.forecast.init_times import InitTimes, require_valid_times, to_init_times
 from weatherml.forecast.perturbation.base import PerturbationConfig
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.matching import Fields

@@ -17,7 +17,7 @@ from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.forecast import CombinedConfig, LaggedConfig, PerturbationConfig
-from weatherml.forecast.guards.modifiers import guard_modifiers
+from weatherml.forecast.guards.step_modifiers import guard_modifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid

@@ -1,7 +1,7 @@
-"""Analyses as initial states: read by time and member, normalised, and refused where they have gaps."""
+"""Analyses as initial states: read by time and member, normalised, and refused where they have gaps; their times."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -11,6 +11,7 @@ import xarray as xr
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.state import to_array
+from weatherml.times import LAST_DAY, TimeLike, parse_span, parse_times
 
 _MOST_TIMES = 16
 """How many initial times a fingerprint reads: beside the forecasts from as many, that is little."""
@@ -115,3 +116,36 @@ class Analyses:
                 " another init_time or mend the data"
             )
         return state
+
+
+InitTimes = TimeLike | Sequence[TimeLike] | np.ndarray
+"""One or more initial times."""
+
+
+def to_init_times(init_time: InitTimes) -> np.ndarray:
+    """Return initial times, rising, `datetime64[ns]` [init_time].
+
+    Raises:
+        UserError: There is none, one is no time, or one is given twice.
+    """
+    given = np.atleast_1d(parse_times(init_time, "init_time"))
+    if not given.size:
+        raise UserError("init_time is empty; pass at least one time")
+    times, counts = np.unique(given, return_counts=True)
+    if (counts > 1).any():
+        raise UserError(f"init_time {times[counts > 1][0]:.16} is given twice; pass each time once")
+    return times
+
+
+def require_valid_times(init_times: np.ndarray, lead_times: np.ndarray) -> None:
+    """Require that the valid times of forecasts, all rising, can be written as `datetime64[ns]`.
+
+    Raises:
+        UserError: The last one cannot.
+    """
+    last = int(init_times[-1].astype(np.int64)) + int(lead_times[-1].astype(np.int64))  # of Python: they do not wrap
+    if last > int(parse_span(LAST_DAY).last.astype(np.int64)):
+        days = lead_times[-1] // np.timedelta64(1, "D")
+        raise UserError(
+            f"a lead_time of {days}d from {init_times[-1]:.16} ends after the year {LAST_DAY.year}; pass a shorter one"
+        )

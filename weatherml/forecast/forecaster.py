@@ -12,8 +12,8 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
 from weatherml.durations import DurationLike
 from weatherml.errors import UserError
+from weatherml.forecast.analyses import InitTimes
 from weatherml.forecast.config import ForecastConfig
-from weatherml.forecast.init_times import InitTimes
 from weatherml.forecast.output.target import OutputTarget
 from weatherml.forecast.perturbation import PerturbationConfig
 from weatherml.forecast.plan.lead_plan import LeadPlan

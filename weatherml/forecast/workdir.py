@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 
 from weatherml.config import Config
 from weatherml.errors import UserError
-from weatherml.forecast.occupied import mark_complete, require_free, token_at
+from weatherml.products.store import mark_complete, require_free, token_at
 from weatherml.storage import room
 from weatherml.storage.files import write_bytes
 from weatherml.storage.noted_store import NotedStore

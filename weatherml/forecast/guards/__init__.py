@@ -1,5 +1,5 @@
 """What keeps members physical: plausible bounds, conserved means, and the units in which both are judged."""
 
-from weatherml.forecast.guards.modifiers import GuardsConfig
+from weatherml.forecast.guards.step_modifiers import GuardsConfig
 
 __all__ = ["GuardsConfig"]

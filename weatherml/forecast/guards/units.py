@@ -62,13 +62,6 @@ class Units:
         return fields * self.scale[:, None, None] + reference
 
 
-def terms_at(normalizer: Normalizer, times: np.ndarray) -> np.ndarray:
-    """Return what the coefficients are multiplied with at `datetime64` times of any shape, float32 `[*times, term]`."""
-    if normalizer.climatology is None:
-        return np.ones((*np.shape(times), 1), np.float32)
-    return normalizer.climatology.terms_at(times)
-
-
 @dataclass(frozen=True, eq=False)
 class Affine:
     """From one model's normalised units to another's: `x * scale + offset`.

@@ -116,26 +116,20 @@ class MembersOutput:
 
     def finish(self) -> xr.Dataset:
         """Return the forecast; a store gets its name."""
-        work = self._work
+        work, stopped = self._work, self._work.stopped()
+        notes = {"failed": sentences(self._layout, stopped) if stopped else []}
+        more = coordinates(self._layout, stopped) if stopped else {}
         if work.path is None:
-            return self._dataset.assign_attrs(self._attributes, **self._notes).assign_coords(self._coordinates)
+            return self._dataset.assign_attrs(self._attributes, **notes).assign_coords(more)
         with work.finishing() as is_to_do:
             if is_to_do:
-                add_coordinates(work.store("result"), self._coordinates)
-                work.publish(self._notes)
+                add_coordinates(work.store("result"), more)
+                work.publish(notes)
             return open_forecast(work.path)
 
     def close(self) -> None:
         """Let other processes have this share."""
         self._work.close()
-
-    @property
-    def _notes(self) -> dict[str, Any]:
-        return {"failed": sentences(self._layout, self._work.stopped())}
-
-    @property
-    def _coordinates(self) -> dict[str, xr.Variable]:
-        return coordinates(self._layout, self._work.stopped())
 
     def _create(self) -> None:
         layout = self._layout

@@ -14,10 +14,10 @@ from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted, Place, accumulator_bytes, channel_groups
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.statistics.dataset import assemble, results_of
-from weatherml.forecast.statistics.moments import Moments
-from weatherml.forecast.statistics.sketch import Sketch
 from weatherml.forecast.workdir import WHOLE, Share, Stopped, explaining_errors
+from weatherml.moments import Moments
 from weatherml.products.store import create_store, empty_dataset, open_forecast
+from weatherml.sketch import Sketch
 
 
 class StatisticsOutput:

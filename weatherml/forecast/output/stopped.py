@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.durations import format_duration
-from weatherml.forecast.guards.bounds import describe_failure
+from weatherml.forecast.guards.step_modifiers import describe_failure
 from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.workdir import Stopped
 from weatherml.state import Channel

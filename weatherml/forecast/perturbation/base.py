@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PlainSerializer, SerializeAsAny
@@ -12,18 +14,18 @@ from pydantic import BeforeValidator, Field, NonNegativeFloat, PlainSerializer, 
 from weatherml.config import Config, from_registry
 from weatherml.data.statistics import Statistics
 from weatherml.forecast.analyses import Analyses
-from weatherml.forecast.keys import member_keys, step_keys
 from weatherml.registry import Registry
 from weatherml.state import StateSpec, channels_named, full_name
+from weatherml.times import hours_since_1970
 
 if TYPE_CHECKING:
     from weatherml.forecast.perturbation.sppt import StochasticTendencies
 
 
-class Propagate(Protocol):
+class Propagator(Protocol):
     """Takes states through durations of their own; what becomes of one does not depend on the others."""
 
-    def __call__(self, states: Array, times: np.ndarray, durations: np.ndarray) -> Array:
+    def propagate(self, states: Array, times: np.ndarray, durations: np.ndarray) -> Array:
         """Return the states after durations.
 
         Args:
@@ -53,7 +55,7 @@ class PerturbationContext:
         init_times: All that are asked for, `datetime64[ns]` [init_time].
         numbers: All that are asked for, [number].
         seed: Of all random numbers, below 2³².
-        propagate: Takes states through durations by the models.
+        models: Take states through durations.
         time_step: The shortest duration that they step, `timedelta64[ns]`.
         n_models: How many forecasters members take turns among: number k is of the one at k modulo it.
         part: Position of what is built among all that are combined.
@@ -64,7 +66,7 @@ class PerturbationContext:
     init_times: np.ndarray
     numbers: np.ndarray
     seed: int
-    propagate: Propagate
+    models: Propagator
     time_step: np.timedelta64
     n_models: int = 1
     part: int = 0
@@ -168,3 +170,86 @@ registry: Registry[type[PerturbationConfig]] = Registry("perturbation")
 
 AnyPerturbation = Annotated[SerializeAsAny[PerturbationConfig], BeforeValidator(from_registry(registry))]
 """A configuration field that takes any registered perturbation, by name alone or with its parameters."""
+
+
+def member_keys(seed: int, init_times: np.ndarray, numbers: np.ndarray) -> Array:
+    """Return a random key for each member: seed, initial time and number folded in, in that order.
+
+    Of the initial time those are the hours since 1970 and, only where there are some, the nanoseconds beyond them.
+
+    Args:
+        seed: Below 2³².
+        init_times: `datetime64` [batch].
+        numbers: Of the members [batch].
+
+    Returns:
+        Typed keys [batch].
+    """
+    beyond = init_times - init_times.astype("datetime64[h]")
+    words = _words(hours_since_1970(init_times)), _words(beyond.astype("timedelta64[ns]").astype(np.int64))
+    keys: Array = _member_keys(np.uint32(seed), *words, numbers.astype(np.uint32))
+    return keys
+
+
+@jax.jit
+def step_keys(members: Array, steps: Array) -> Array:
+    """Return the keys of members `[batch]` for steps of any shape, `[*steps, batch]`; 0 is the initial state."""
+    return jax.vmap(lambda step: _fold(members, step))(jnp.ravel(steps)).reshape(*jnp.shape(steps), *members.shape)
+
+
+def _words(values: np.ndarray) -> np.ndarray:
+    """Return int64 [batch] as pairs of uint32, the high ones first, `[2, batch]`."""
+    return np.stack([values >> 32 & 0xFFFFFFFF, values & 0xFFFFFFFF]).astype(np.uint32)
+
+
+@jax.jit
+def _member_keys(seed: Array, hours: Array, beyond: Array, numbers: Array) -> Array:
+    keys = jnp.broadcast_to(jax.random.key(seed), numbers.shape)
+    keys = _fold(_fold(keys, hours[0]), hours[1])
+    finer = _fold(_fold(keys, beyond[0]), beyond[1])
+    return _fold(jnp.where(beyond.any(axis=0), finer, keys), numbers)
+
+
+def _fold(keys: Array, words: Array) -> Array:
+    """Fold a word, or one each, into keys [batch]."""
+    return jax.vmap(jax.random.fold_in)(keys, jnp.broadcast_to(words, keys.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class InitialStates:
+    """Analyses, perturbed.
+
+    Attributes:
+        analyses: On the grid of the models.
+        perturbation: What differs between members; None where nothing does.
+    """
+
+    analyses: Analyses
+    perturbation: Perturbation | None
+
+    @classmethod
+    def build(cls, chosen: PerturbationConfig | None, context: PerturbationContext) -> Self:
+        """Build what is chosen.
+
+        Raises:
+            UserError: The perturbation names what the state lacks, or needs analyses or steps that are not there.
+        """
+        return cls(context.analyses, None if chosen is None else chosen.perturbation(context))
+
+    def __call__(self, init_times: np.ndarray, numbers: np.ndarray) -> Array:
+        """Return the normalised states of members, `[batch, channel, lat, lon]`, for initial times and numbers [batch].
+
+        Raises:
+            UserError: A value is missing where there were data in training.
+        """
+        states = jnp.array(self.analyses.read_batch(init_times, np.zeros_like(numbers)))
+        if self.perturbation is None:
+            return states
+        perturbed: Array = _add(states, self.perturbation(states, init_times, numbers), numbers)
+        return perturbed
+
+
+@partial(jax.jit, donate_argnames="states")
+def _add(states: Array, increments: Array, numbers: Array) -> Array:
+    """Add increments, all `[batch, channel, lat, lon]`; number 0 stays as it is."""
+    return jnp.where(numbers[:, None, None, None] == 0, states, states + increments)

@@ -70,8 +70,8 @@ class Breeding:
         latest = np.searchsorted(available, times, side="right") - 1
         times = available[np.maximum(latest, 0)]
         control = jnp.asarray(analyses.read_batch(times, np.zeros(len(times), np.int64)))
-        perturbed = self.context.propagate(control + vectors, times, durations)
-        grown = perturbed - self.context.propagate(control, times, durations)
+        perturbed = self.context.models.propagate(control + vectors, times, durations)
+        grown = perturbed - self.context.models.propagate(control, times, durations)
         areas = self.context.statistics.spec.grid.area_weights()
         resized: Array = _resize(grown, self.noise.amplitude, areas)
         return resized

@@ -13,8 +13,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from weatherml.data.statistics import Statistics
 from weatherml.forecast.perturbation.base import Perturbation, PerturbationConfig, PerturbationContext, registry
-from weatherml.forecast.perturbation.perlin import PerlinField
 from weatherml.grid import LatLonGrid
+from weatherml.models.perlin_field import PerlinField
 from weatherml.models.random_field import RandomField
 
 

@@ -11,8 +11,7 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, model_validator
 
-from weatherml.forecast.keys import member_keys, step_keys
-from weatherml.forecast.perturbation.base import PerturbationConfig, registry
+from weatherml.forecast.perturbation.base import PerturbationConfig, member_keys, registry, step_keys
 from weatherml.models import NoiseMaps
 
 # Folded into a member's key of a tick, from which stochastic tendencies draw their pattern.

@@ -51,7 +51,7 @@ class LaggedMembers:
         """Return what to add to members, `[batch, channel, lat, lon]`; see `Perturbation`."""
         ages = numbers * self.interval
         older = jnp.asarray(self.context.analyses.read_batch(init_times - ages, np.zeros_like(numbers)))
-        return self.factors * (self.context.propagate(older, init_times - ages, ages) - states)
+        return self.factors * (self.context.models.propagate(older, init_times - ages, ages) - states)
 
     def require(self) -> None:
         """Require the analyses that all members start from, and steps from there."""
@@ -64,7 +64,7 @@ class LaggedMembers:
                     f"lagged member {number} starts from the analysis of {missing[0]}, which is not there; the first is"
                     f" of {context.analyses.times.min()}: choose a later init_time, fewer members or another interval"
                 )
-            context.propagate.path(number * self.interval)
+            context.models.path(number * self.interval)
 
 
 @registry.register("analysis_ensemble")

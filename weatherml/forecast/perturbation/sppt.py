@@ -13,9 +13,8 @@ from pydantic import Field, PositiveFloat
 
 from weatherml.data.statistics import Statistics
 from weatherml.durations import DurationText, parse_duration
-from weatherml.forecast.guards.modifiers import StepEnd
-from weatherml.forecast.keys import step_keys
-from weatherml.forecast.perturbation.base import PerturbationConfig, registry
+from weatherml.forecast.guards.step_modifiers import StepEnd
+from weatherml.forecast.perturbation.base import PerturbationConfig, registry, step_keys
 from weatherml.models.random_field import RandomField
 
 

@@ -10,8 +10,15 @@ from itertools import pairwise
 import numpy as np
 import xarray as xr
 
-from weatherml.forecast.keys import hours_since_1970
 from weatherml.state import StateSpec, to_dataset
+from weatherml.times import hours_since_1970
+
+CHUNK_BYTES = 16 * 2**20
+"""Size of the outputs that leave the device at once, and of the inputs that its calls are given.
+
+So small that writing overlaps with computing, and that the heap does not fall to pieces; large against the cost of one
+call (benchmarks/rollout_vs_torch.md).
+"""
 
 LARGEST_DEFAULT_BATCH = 10
 """Twice as many gain a tenth on a CPU (benchmarks/rollout_vs_torch.md); large models leave no room for more."""
@@ -37,22 +44,22 @@ class Layout:
     chunk: tuple[int, int]
     n_models: int = 1
 
-    @property
+    @cached_property
     def coords(self) -> dict[str, np.ndarray]:
         """Values of the leading dimensions in canonical order."""
         return {"init_time": self.init_times, "lead_time": self.lead_times, "number": self.numbers}
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """(init_time, lead_time, number, channel, lat, lon)."""
         return (*map(len, self.coords.values()), *self.spec.shape)
 
-    @property
+    @cached_property
     def n_bytes(self) -> int:
         """Size of all fields, not compressed."""
         return 4 * math.prod(self.shape)
 
-    @property
+    @cached_property
     def chunk_bytes(self) -> int:
         """Size of what arrives together."""
         return 4 * math.prod((*self.chunk, *self.spec.shape))
@@ -68,7 +75,7 @@ class Layout:
         """Who is computed together."""
         return plan_batches(self.init_times, self.numbers, self.chunk[1], self.n_models)
 
-    @property
+    @cached_property
     def chunks(self) -> list[range]:
         """Positions of the leads of each chunk."""
         positions, length = range(len(self.lead_times)), self.chunk[0]
@@ -79,7 +86,7 @@ class Layout:
         """The most initial times that meet in one batch."""
         return max(len({part.init for part in batch}) for batch in self.batches)
 
-    @property
+    @cached_property
     def members_per_chunk(self) -> int:
         """How many members a chunk of a store holds; see the function of that name."""
         return members_per_chunk(self.numbers, self.chunk[1], self.n_models)
@@ -167,6 +174,13 @@ def fitting_batch(most: int, needs: Callable[[int], tuple[int, int]], room: int)
             break
         batch = max(1, min(batch - 1, (room - fixed) * batch // added))
     return batch
+
+
+def outputs_per_chunk(n_outputs: int, output_bytes: int) -> int:
+    """Return how many outputs of `output_bytes` (all slots together) a chunk holds; chunks are nearly equal."""
+    longest = max(1, CHUNK_BYTES // output_bytes)
+    n_chunks = -(-n_outputs // longest)
+    return -(-n_outputs // n_chunks)
 
 
 def members_per_chunk(numbers: np.ndarray, n_slots: int, n_models: int = 1) -> int:

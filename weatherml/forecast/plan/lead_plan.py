@@ -7,7 +7,7 @@ steps that divide one another. Durations are whole numbers of one unit; zero is 
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,12 +46,12 @@ class Segment:
     start: int
     wanted: tuple[bool, ...]
 
-    @property
+    @cached_property
     def end(self) -> int:
         """Duration of its last state."""
         return self.start + self.step * len(self.wanted)
 
-    @property
+    @cached_property
     def ends(self) -> np.ndarray:
         """Durations that its calls end at, int64 `[call]`."""
         return np.arange(self.start, self.end, self.step) + self.step
@@ -71,7 +71,7 @@ class LeadPlan:
     leads: tuple[int, ...]
     unit: np.timedelta64
 
-    @property
+    @cached_property
     def n_calls(self) -> dict[int, int]:
         """Number of calls by step, the longest step first."""
         counts = Counter(call.step for call in self.calls)
@@ -104,7 +104,7 @@ class LeadPlan:
             lead = self._starts[lead]
         return tuple(reversed(steps))
 
-    def segments(self, most_leads: int, most_calls: Callable[[int], int]) -> list[list[Segment]]:
+    def segments(self, most_leads: int, most_calls: Mapping[int, int]) -> list[list[Segment]]:
         """Return the segments of each chunk of `most_leads` leads (the last chunk may have fewer), in order.
 
         A segment ends where its chunk does, where another call than its own next one needs the state, and after as many
@@ -120,7 +120,7 @@ class LeadPlan:
             is_wanted = call.end in leads
             n_leads += is_wanted
             before = chunks[-1][-1] if chunks[-1] else None
-            if before and _follows(call, before, uses) and len(before.wanted) < most_calls(call.step):
+            if before and _follows(call, before, uses) and len(before.wanted) < most_calls[call.step]:
                 chunks[-1][-1] = Segment(before.step, before.start, (*before.wanted, is_wanted))
             else:
                 chunks[-1].append(Segment(call.step, call.start, (is_wanted,)))

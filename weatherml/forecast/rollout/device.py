@@ -1,7 +1,7 @@
 """One device with all that a forecast needs there, and the batches of members on their way through it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from weatherml.forecast.guards.bounds import Failure, Members
+from weatherml.forecast.guards.step_modifiers import Failure, Members
 from weatherml.forecast.guards.units import Units
-from weatherml.forecast.keys import member_keys
+from weatherml.forecast.perturbation.base import member_keys
 from weatherml.forecast.perturbation.noise_conditioned import Draws
 from weatherml.forecast.perturbation.sppt import StochasticTendencies, TendencyNoise
 from weatherml.forecast.plan.batches import Batch
@@ -57,15 +57,15 @@ class DeviceRollout:
         """Return a batch at its initial times."""
         init_times, numbers = self.setup.layout.slots(batch, n_slots)
         states = jax.device_put(self.setup.initial_states(init_times, numbers), self.device)
-        begun = self.setup.modifiers.begin(states, self.setup.terms(init_times))
+        begun = self.setup.modifiers.begin(states, self.setup.normalizer.terms(init_times))
         members = jax.device_put(begun, self.device)  # what is not committed to it would be compiled for once more
         noise = MemberNoise(self.setup, self.tendencies, init_times, numbers)
-        return BatchRollout(self, batch, init_times, noise, {0: members}, Failure.none(n_slots))
+        return BatchRollout(self, batch, init_times, noise, {0: members}, jax.tree.map(jnp.array, members.failure))
 
     def arguments(self, segment: Segment, members: Members, inputs: StepInputs) -> tuple[Any, ...]:
         """Return what `step_loop.advance` takes."""
         graph, _ = self.setup.networks[segment.step]
-        n_calls, n_outputs = np.int32(len(segment.wanted)), self.setup.room(segment.step)[1]
+        n_calls, n_outputs = np.int32(len(segment.wanted)), self.setup.room[segment.step][1]
         weights = self.weights[segment.step]
         return graph, weights, members, inputs, n_calls, n_outputs, self.setup.kept_channels
 
@@ -77,10 +77,10 @@ class DeviceRollout:
         setup = self.setup
         init_times = np.full(n_slots, setup.layout.init_times[0])
         states = self._abstract(jnp.float32, (n_slots, *setup.normalizer.spec.shape))
-        begun = jax.eval_shape(setup.modifiers.begin, states, setup.terms(init_times))
+        begun = jax.eval_shape(setup.modifiers.begin, states, setup.normalizer.terms(init_times))
         members = jax.tree.map(lambda array: self._abstract(array.dtype, array.shape), begun)
         noise = MemberNoise(setup, self.tendencies, init_times, np.arange(n_slots))
-        any_batch = BatchRollout(self, (), init_times, noise, {}, Failure.none(n_slots))
+        any_batch = BatchRollout(self, (), init_times, noise, {}, begun.failure)
         kinds = {segment.step: segment for segments in setup.chunks for segment in segments}.values()
         totals = [self._compiled_bytes(segment, members, any_batch.inputs(segment)) for segment in kinds]
         fixed = _tree_bytes(self.weights)
@@ -160,34 +160,24 @@ class BatchRollout:
         segments, leads = setup.chunks[position], setup.layout.chunks[position]
         kept = _join([self._run(segment) for segment in segments], segments)
         lead_times = setup.layout.lead_times[leads.start : leads.stop]
-        pieces = []
-        for part in self.batch:
-            terms = setup.terms(setup.layout.init_times[part.init] + lead_times)
-            pieces.append(
-                to_physical(kept, np.array(part.slots), self.rollout.units, terms, setup.floor, setup.quantum)
-            )
-        return pieces
+        init_times = setup.layout.init_times[[part.init for part in self.batch]]
+        terms = setup.normalizer.terms(init_times[:, None] + lead_times)
+        units, floor, quantum = self.rollout.units, setup.floor, setup.quantum
+        return [
+            to_physical(kept, np.array(part.slots), units, own, floor, quantum)
+            for part, own in zip(self.batch, terms, strict=True)
+        ]
 
     def inputs(self, segment: Segment) -> StepInputs:
         """Return what the calls of a segment are given; filled up to what its program has room for."""
-        setup, (room, n_outputs) = self.rollout.setup, self.rollout.setup.room(segment.step)
+        setup = self.rollout.setup
         own, init = np.unique(self.init_times, return_inverse=True)
-        own = np.resize(own, setup.layout.most_init_times)
-        ends = np.pad(segment.ends, (0, room - len(segment.ends)), mode="edge")
-        wanted = np.array(segment.wanted)
-        place = np.full(room, n_outputs, np.int32)
-        place[: len(wanted)] = np.where(wanted, np.cumsum(wanted) - 1, n_outputs)
-        inputs = StepInputs(
-            forcing=setup.forcing(segment, own, room),
-            terms=setup.terms(own + setup.plan.unit * ends[:, None]),
-            tick=ends.astype(np.int32),
-            place=place,
-            pattern=self.noise.patterns(ends),
-            draws=self.noise.draws(ends) if setup.model(segment.step).is_told_maps else None,
-            init=init.astype(np.int32),
-            units=np.array(segment.step, np.int32),
-        )
-        placed: StepInputs = jax.device_put(inputs, self.rollout.device)
+        inputs = setup.inputs(segment, np.resize(own, setup.layout.most_init_times))
+        ends = np.asarray(inputs.tick)
+        told = setup.models[segment.step].is_told_maps
+        pattern, draws = self.noise.patterns(ends), self.noise.draws(ends) if told else None
+        random = replace(inputs, pattern=pattern, draws=draws, init=init.astype(np.int32))
+        placed: StepInputs = jax.device_put(random, self.rollout.device)
         return placed
 
     def stopped(self) -> list[Stopped]:

@@ -1,5 +1,6 @@
 """What every batch of a forecast goes through: checked, resolved, and the same on every device."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,16 +13,15 @@ from weatherml.data.normalization import Normalizer
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.forecast.config import ForecastConfig
-from weatherml.forecast.guards.bounds import Bounds
-from weatherml.forecast.guards.modifiers import StepModifiers, guard_modifiers
-from weatherml.forecast.guards.units import Units, terms_at
+from weatherml.forecast.guards.step_modifiers import Bounds, StepModifiers, guard_modifiers
+from weatherml.forecast.guards.units import Units
+from weatherml.forecast.perturbation.base import InitialStates
 from weatherml.forecast.perturbation.sppt import StochasticTendencies
+from weatherml.forecast.plan import batches
 from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.plan.lead_plan import LeadPlan, Segment
-from weatherml.forecast.rollout import step_loop
-from weatherml.forecast.rollout.initial_states import InitialStates
 from weatherml.forecast.rollout.model import Diagnostic, Model
-from weatherml.forecast.rollout.step_loop import Graph, rounding_quantum
+from weatherml.forecast.rollout.step_loop import Graph, StepInputs, rounding_quantum
 from weatherml.forecast.rollout.suite import Suite
 
 
@@ -46,11 +46,11 @@ class RolloutSetup:
     initial_states: InitialStates
 
     def __post_init__(self) -> None:
-        _ = self.modifiers
+        _ = self.modifiers, self.room, self.networks, self.kept_units, self.floor, self.quantum  # all at once
         if self.config.perturbation is not None and self.config.perturbation.map_scale is not None:
             _require_random_maps(self.suite.models)
 
-    @property
+    @cached_property
     def normalizer(self) -> Normalizer:
         """Of the whole state."""
         return self.suite.normalizer
@@ -76,7 +76,7 @@ class RolloutSetup:
         """What acts on every step beside a model."""
         guards = self.config.guards
         perturbing = [] if self.tendencies is None else [self.tendencies]
-        keeping = guard_modifiers(guards, self.normalizer, self.units, list(self.plan.n_calls), self.plan.unit)
+        keeping = guard_modifiers(guards, self.normalizer, self.units, list(self.models), self.plan.unit)
         bounds = Bounds.build(self.normalizer.spec.channels, self.units, guards.bounds)
         return StepModifiers((*perturbing, *keeping), bounds)
 
@@ -85,20 +85,24 @@ class RolloutSetup:
         """Of each chunk of leads, the calls that lead there."""
         return self.plan.segments(self.layout.chunk[0], self._most_calls)
 
-    def model(self, step: int) -> Model:
-        """Return the model of a step in units of the plan."""
-        return self.suite.model_of(step * self.plan.unit)
+    @cached_property
+    def models(self) -> dict[int, Model]:
+        """By step in units of the plan."""
+        return {step: self.suite.model_of(step * self.plan.unit) for step in self.plan.n_calls}
 
     @cached_property
     def networks(self) -> dict[int, tuple[Graph, Any]]:
         """By step, what computes it and the diagnostics of which something is kept, and their weights."""
         diagnostics = tuple(diagnostic.network for diagnostic in self._diagnostics)
-        return {step: nnx.split((self.model(step).step, diagnostics)) for step in self.plan.n_calls}
+        return {step: nnx.split((model.step, diagnostics)) for step, model in self.models.items()}
 
-    def room(self, step: int) -> tuple[int, int]:
-        """Return how many calls and outputs the program of a step has room for: all its segments run it."""
-        own = [segment.wanted for segments in self.chunks for segment in segments if segment.step == step]
-        return max(map(len, own)), max(1, *map(sum, own))
+    @cached_property
+    def room(self) -> dict[int, tuple[int, int]]:
+        """By step, how many calls and outputs its program has room for: all its segments run it."""
+        own: dict[int, list[tuple[bool, ...]]] = {step: [] for step in self.models}
+        for segment in (segment for segments in self.chunks for segment in segments):
+            own[segment.step].append(segment.wanted)
+        return {step: (max(map(len, wanted)), max(1, *map(sum, wanted))) for step, wanted in own.items()}
 
     @cached_property
     def kept_units(self) -> Units:
@@ -132,25 +136,33 @@ class RolloutSetup:
         quantum = () if self.quantum is None else self.quantum
         return {str(c): float(q) / 2 for c, q in zip(self.layout.spec.channels, quantum, strict=False)}
 
-    def terms(self, times: np.ndarray) -> np.ndarray:
-        """Return the terms of the reference at times of any shape, `[*times, term]`."""
-        return terms_at(self.normalizer, times)
+    def inputs(self, segment: Segment, init_times: np.ndarray) -> StepInputs:
+        """Return what the calls of a segment are given for each of some initial times; as far as nothing is random.
 
-    def forcing(self, segment: Segment, init_times: np.ndarray, room: int) -> np.ndarray:
-        """Return the forcings at the start of each call, `[call, init_time, forcing, lat, lon]`, with room for more."""
-        forcings = self.model(segment.step).forcings
+        They are filled up to what the program of the segment has room for.
+        """
+        (room, n_outputs), unit, wanted = self.room[segment.step], self.plan.unit, np.array(segment.wanted)
+        ends, n_calls = segment.ends, len(wanted)
+        forcings = self.models[segment.step].forcings
         forcing = np.zeros((room, len(init_times), forcings.n_maps, *forcings.grid.shape), np.float32)
-        starts = self.plan.unit * (segment.ends - segment.step)
         for position, init_time in enumerate(init_times):
-            forcing[: len(starts), position] = forcings.at(init_time + starts)
-        return forcing
+            forcing[:n_calls, position] = forcings.at(init_time + unit * (ends - segment.step))
+        place = np.full(room, n_outputs, np.int32)
+        place[:n_calls] = np.where(wanted, np.cumsum(wanted) - 1, n_outputs)
+        ticks = np.pad(ends, (0, room - n_calls), mode="edge")
+        terms = self.normalizer.terms(init_times + unit * ticks[:, None])
+        nothing = np.zeros(0, np.int32)
+        return StepInputs(
+            forcing, terms, ticks.astype(np.int32), place, None, None, nothing, np.array(segment.step, np.int32)
+        )
 
-    def _most_calls(self, step: int) -> int:
-        """Return for how many calls of a model inputs are made at once: they take no more than a chunk does."""
-        n_maps = self.model(step).forcings.n_maps * self.layout.most_init_times
-        n_patterns = 0 if self.tendencies is None else self.layout.chunk[1]
-        field_bytes = 4 * int(np.prod(self.normalizer.spec.grid.shape))
-        return max(1, step_loop.CHUNK_BYTES // max(1, (n_maps + n_patterns) * field_bytes))
+    @property
+    def _most_calls(self) -> dict[int, int]:
+        """By step, for how many calls of a model inputs are made at once: they take no more than a chunk does."""
+        n_inits, n_patterns = self.layout.most_init_times, 0 if self.tendencies is None else self.layout.chunk[1]
+        n_fields = {step: model.forcings.n_maps * n_inits + n_patterns for step, model in self.models.items()}
+        field_bytes = 4 * math.prod(self.normalizer.spec.grid.shape)
+        return {step: max(1, batches.CHUNK_BYTES // max(1, n * field_bytes)) for step, n in n_fields.items()}
 
     @cached_property
     def _diagnostics(self) -> list[Diagnostic]:

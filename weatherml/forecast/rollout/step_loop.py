@@ -10,24 +10,9 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from weatherml.forecast.guards.bounds import Members
-from weatherml.forecast.guards.modifiers import StepModifiers
+from weatherml.forecast.guards.step_modifiers import Members, StepModifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.perturbation.noise_conditioned import Draws
-
-CHUNK_BYTES = 16 * 2**20
-"""Size of the outputs that leave the device at once, and of the inputs that its calls are given.
-
-So small that writing overlaps with computing, and that the heap does not fall to pieces; large against the cost of one
-call (benchmarks/rollout_vs_torch.md).
-"""
-
-
-def outputs_per_chunk(n_outputs: int, output_bytes: int) -> int:
-    """Return how many outputs of `output_bytes` (all slots together) a chunk holds; chunks are nearly equal."""
-    longest = max(1, CHUNK_BYTES // output_bytes)
-    n_chunks = -(-n_outputs // longest)
-    return -(-n_outputs // n_chunks)
 
 
 @jax.tree_util.register_dataclass

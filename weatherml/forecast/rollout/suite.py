@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax import Array
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.normalization import Normalizer
@@ -70,7 +72,7 @@ class Suite:
         derived = [channel for diagnostic in self.diagnostics for channel in diagnostic.outputs]
         return StateSpec((*self.spec.channels, *derived), self.spec.grid)
 
-    @property
+    @cached_property
     def time_step(self) -> np.timedelta64:
         """The shortest step of the models, `timedelta64[ns]`."""
         return min(model.time_step for model in self.models)
@@ -86,6 +88,48 @@ class Suite:
     def model_of(self, time_step: np.timedelta64) -> Model:
         """Return the model of a step."""
         return next(model for model in self.models if model.time_step == time_step)
+
+    def propagate(self, states: Array, times: np.ndarray, durations: np.ndarray) -> Array:
+        """Return states of any times after durations that may differ, by the fewest steps to each.
+
+        Each has the path that it would have alone, and one program takes every step, whoever is still on the way, so
+        that a member's result does not depend on the durations of the others.
+
+        Args:
+            states: Normalised, `[batch, channel, lat, lon]`.
+            times: Of the states, `datetime64` [batch].
+            durations: `timedelta64` [batch]; a state of duration 0 stays as it is.
+
+        Raises:
+            UserError: A duration cannot be reached by the models' steps.
+        """
+        paths = {duration: self.path(duration) for duration in np.unique(durations)}
+        times = times.astype("datetime64[ns]")
+        for position in range(max(map(len, paths.values()))):
+            at_position = {duration: path[position] for duration, path in paths.items() if position < len(path)}
+            steps = [at_position.get(duration) for duration in durations]
+            for model, (graph, weights) in zip(self.models, self._split, strict=True):
+                takes = np.array([step == model.time_step for step in steps])
+                if takes.any():
+                    states = _step(graph, weights, states, _forcing(model, times), takes)
+                    times = times + takes * model.time_step
+        return states
+
+    def path(self, duration: np.timedelta64) -> list[np.timedelta64]:
+        """Return the fewest steps that add up to a duration, in order; none for a duration of 0.
+
+        Raises:
+            UserError: None do.
+        """
+        if not duration:
+            return []
+        plan = self.plan(np.array([duration]))
+        return [step * plan.unit for step in plan.path(plan.leads[-1])]
+
+    @cached_property
+    def _split(self) -> list[tuple[Any, Any]]:
+        """Steps as graphs and weights."""
+        return [nnx.split(model.step) for model in self.models]
 
     def describe(self) -> dict[str, Any]:
         """Return what the attributes of a forecast tell of its models, as JSON values."""
@@ -131,3 +175,14 @@ def _told(value: Any) -> str | None:
         parts = [_told(part) for part in value]
         return None if None in parts else str(parts)
     return repr(value) if isinstance(value, bool | int | float | str | None) else None
+
+
+def _forcing(model: Model, times: np.ndarray) -> np.ndarray:
+    unique, index = np.unique(times, return_inverse=True)
+    return model.forcings.at(unique)[index]
+
+
+@partial(jax.jit, static_argnames="graph")
+def _step(graph: Any, weights: Any, states: Array, forcing: Array, takes: Array) -> Array:
+    following = nnx.merge(graph, weights)(states, forcing)
+    return jnp.where(takes[:, None, None, None], following, states)

@@ -12,19 +12,23 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.forecast.analyses import Analyses
+from weatherml.forecast.analyses import Analyses, InitTimes, require_valid_times, to_init_times
 from weatherml.forecast.config import ForecastConfig
-from weatherml.forecast.init_times import InitTimes, require_valid_times, to_init_times
+from weatherml.forecast.output.members import MembersOutput, Output
+from weatherml.forecast.output.memory import InMemory, Work
+from weatherml.forecast.output.statistics import StatisticsOutput
 from weatherml.forecast.output.target import OutputTarget
-from weatherml.forecast.plan.batches import LARGEST_DEFAULT_BATCH, Layout, fitting_batch
+from weatherml.forecast.perturbation.base import InitialStates, PerturbationContext
+from weatherml.forecast.plan.batches import LARGEST_DEFAULT_BATCH, Layout, fitting_batch, outputs_per_chunk
 from weatherml.forecast.rollout.device import DeviceRollout
-from weatherml.forecast.rollout.initial_states import InitialStates
 from weatherml.forecast.rollout.setup import RolloutSetup
-from weatherml.forecast.rollout.step_loop import outputs_per_chunk
 from weatherml.forecast.rollout.suite import Suite
 from weatherml.forecast.run.stream import OutputStream, Progress, Stream, is_out_of_memory
+from weatherml.forecast.statistics.accumulators import Counted
+from weatherml.forecast.workdir import Record, Unfinished
 from weatherml.parallel import device_room, local_devices
 from weatherml.products.rounding import describe_rounding
+from weatherml.products.store import attributes_of
 from weatherml.state import StateSpec, on_grid, parse_channels
 
 
@@ -69,7 +73,9 @@ class ForecastRequest:
         """Make a share of the forecasts; see `Forecaster.run_share`."""
         if target.path is None:
             raise UserError("shares of a forecast meet in a store; pass the path of one")
-        return target.is_finished(self.identity) or self._stream_to(target, progress).finish_share()
+        at_path = attributes_of(target.path) if target.share.count > 1 else {}
+        is_finished = bool(at_path.get("complete")) and at_path.get("request") == self.identity
+        return is_finished or self._stream_to(target, progress).finish_share()
 
     def iterate(self) -> Iterator[xr.Dataset]:
         """Yield the forecasts piece by piece; see `Forecaster.iterate`."""
@@ -91,13 +97,27 @@ class ForecastRequest:
 
     def _stream_to(self, target: OutputTarget, progress: Progress | None) -> OutputStream:
         """Return the forecasts on their way to a target."""
-        work = target.work(self.identity, self.config.statistics, len(self.init_times))
+        statistics = self.config.statistics
+        nothing = Record() if statistics is None else Counted.nothing(len(self.init_times))
+        work: Work[Any]
+        if target.path is None:
+            work = InMemory(nothing)
+        else:
+            work = Unfinished(target.path, self.identity, nothing, target.overwrite)
         n_slots = work.description.get("batch") or self.config.batch or self._fitting_batch()
         n_slots = work.description.get("batch", n_slots)  # another process may have begun it meanwhile
         setups = self._setups(n_slots)
         rounding = describe_rounding(_largest([setup.rounding_errors for setup in setups]))
-        attributes = self._attributes | {"batch": n_slots, **rounding}
-        output = target.open(work, setups[0].layout, attributes, self.config.statistics)
+        attributes, layout = self._attributes | {"batch": n_slots, **rounding}, setups[0].layout
+        try:
+            output: Output
+            if statistics is None:
+                output = MembersOutput(work, layout, attributes, target.share)
+            else:
+                output = StatisticsOutput(work, layout, attributes, statistics, len(local_devices()), target.share)
+        except BaseException:
+            work.close()
+            raise
         return OutputStream(Stream(setups), output, progress, target.share)
 
     @cached_property
@@ -129,17 +149,44 @@ class ForecastRequest:
         return batch
 
     def _needed_bytes(self, device: jax.Device, suite: int, n_slots: int) -> tuple[int, int]:
-        return DeviceRollout(device, self._setup(suite, n_slots)).needed_bytes(n_slots)
+        return DeviceRollout(device, self._setups(n_slots)[suite]).needed_bytes(n_slots)
 
     def _setups(self, n_slots: int) -> list[RolloutSetup]:
-        return [self._setup(suite, n_slots) for suite in range(len(self.suites))]
+        """Return what batches of a size go through, by suite; made once."""
+        if n_slots not in self._made:
+            layout = self._layout(n_slots)
+            self._made[n_slots] = [
+                RolloutSetup(suite, self.config, layout, initial_states)
+                for suite, initial_states in zip(self.suites, self._initial_states, strict=True)
+            ]
+        return self._made[n_slots]
 
-    def _setup(self, suite: int, n_slots: int) -> RolloutSetup:
-        own = self.suites[suite]
-        initial_states = InitialStates.build(
-            self.config, self.init_times, self.analyses[suite], own.models, len(self.suites)
-        )
-        return RolloutSetup(own, self.config, self._layout(n_slots), initial_states)
+    @cached_property
+    def _numbers(self) -> np.ndarray:
+        return self.config.member_numbers()
+
+    @cached_property
+    def _made(self) -> dict[int, list[RolloutSetup]]:
+        return {}
+
+    @cached_property
+    def _initial_states(self) -> list[InitialStates]:
+        """What members start from, by suite."""
+        numbers, perturbation = self._numbers, self.config.perturbation
+        contexts = [
+            PerturbationContext(
+                statistics=suite.normalizer.statistics,
+                analyses=analyses,
+                init_times=self.init_times,
+                numbers=numbers,
+                seed=self.config.seed,
+                models=suite,
+                time_step=suite.time_step,
+                n_models=len(self.suites),
+            )
+            for suite, analyses in zip(self.suites, self.analyses, strict=True)
+        ]
+        return [InitialStates.build(perturbation, context) for context in contexts]
 
     def _layout(self, n_slots: int) -> Layout:
         """Return the axes of the output, whose leads all suites reach."""
@@ -151,8 +198,7 @@ class ForecastRequest:
             available.index(channel)
         spec = StateSpec(channels, available.grid)
         n_leads = outputs_per_chunk(len(lead_times), 4 * n_slots * int(np.prod(spec.shape)))
-        numbers = self.config.member_numbers()
-        return Layout(spec, self.init_times, lead_times, numbers, (n_leads, n_slots), len(self.suites))
+        return Layout(spec, self.init_times, lead_times, self._numbers, (n_leads, n_slots), len(self.suites))
 
 
 def _largest(errors: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -122,7 +122,8 @@ class Stream:
 
     def _split(self, batch: int, n_slots: int) -> list[Batch]:
         """Return a batch, or what becomes of it in smaller ones."""
-        return split_batch(self.layout.batches[batch], n_slots, self.layout.n_models)
+        whole = self.layout.batches[batch]
+        return [whole] if n_slots == self.layout.chunk[1] else split_batch(whole, n_slots, self.layout.n_models)
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from weatherml.config import Config
-from weatherml.forecast.statistics.sketch import values_entered
+from weatherml.sketch import values_entered
 from weatherml.state import Channel, StateSpec
 
 _MOMENT_BYTES = 28

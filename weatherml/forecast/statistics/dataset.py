@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.forecast.statistics.moments import Moments
+from weatherml.moments import Moments
 from weatherml.state import Channel, StateSpec, to_dataset
 
 _LONG_NAMES = {

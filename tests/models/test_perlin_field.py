@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from weatherml.forecast.perturbation.perlin import PerlinField
 from weatherml.grid import LatLonGrid
+from weatherml.models.perlin_field import PerlinField
 
 GRID = LatLonGrid.regular(19, 28)
 

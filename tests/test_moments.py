@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weatherml.forecast.statistics.moments import Moments, count_above
+from weatherml.moments import Moments, count_above
 
 CELLS = (3, 2)
 THRESHOLDS = (0.5, -1.0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weatherml.errors import UserError
-from weatherml.forecast.statistics.sketch import Sketch, largest_rank_error, values_entered
+from weatherml.sketch import Sketch, largest_rank_error, values_entered
 
 CELLS = (3, 2)
 PROBABILITIES = (0.0, 0.07, 0.5, 0.9, 1.0)

@@ -34,8 +34,8 @@ def test_conversion_runs_as_shown(names):
 def test_accumulators_run_as_shown(names):
     assert names["rank_error"] == 32
     assert names["memory"] == 1312
-    assert names["results"]["quantile"].shape == (3, 32, 64)
-    np.testing.assert_allclose(names["results"]["mean"].mean(), 270, atol=0.02)
+    assert names["quantiles"].shape == (3, 32, 64)
+    np.testing.assert_allclose(names["moments"].mean.mean(), 270, atol=0.02)
 
 
 @pytest.mark.parametrize(("size", "n_bytes"), [(32, 800), (64, 1312), (128, 2080)])

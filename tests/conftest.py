@@ -60,7 +60,7 @@ def tiny_run(tmp_path_factory):
     words = [program, "demo", config, "-o", folder / "run"]
     process = subprocess.run(words, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
-    return Finished(config, folder / "run", process.stdout)
+    return Finished(config, folder / "run", process.stdout, process.stderr)
 
 
 @pytest.fixture

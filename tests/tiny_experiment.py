@@ -58,6 +58,7 @@ class Finished:
     config: Path
     folder: Path
     stdout: str
+    stderr: str
 
     @property
     def store(self):

@@ -91,6 +91,13 @@ def test_demo_prints_where_everything_is(tiny_run):
     assert all(Path(path).exists() for path in printed.values())
 
 
+def test_demo_shows_a_map_long_before_the_report(tiny_run):
+    ingest, look = tiny_run.stderr.splitlines()[:2]
+    assert ingest.startswith("ingest     done in")
+    assert look.split()[-1] == str(tiny_run.folder / "first_look.png")
+    assert (tiny_run.folder / "first_look.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_demo_again_does_nothing_again(tiny_run):
     def state():
         return {path: path.stat().st_mtime_ns for path in tiny_run.folder.rglob("*")}

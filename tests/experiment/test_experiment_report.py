@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from weatherml.data.finding import Finding
 from weatherml.experiment.report import skill_table
 
 
@@ -29,6 +30,11 @@ def test_the_page_says_what_was_done(page, words):
 
 def test_the_page_accounts_for_every_phase_before_it(page):
     assert all(f">{phase}<" in page for phase in ("ingest", "statistics", "train", "forecast", "evaluate", "extremes"))
+
+
+def test_findings_are_read_as_they_were_written(tmp_path):
+    finding = Finding("note", "u_component_of_wind_850", "mask: 3 of 9: see below")
+    assert Finding.parse(str(finding)) == finding
 
 
 def test_the_table_holds_estimates_at_whole_days_and_only_systems_that_have_the_metric():

@@ -1,6 +1,7 @@
 """Laws of a run: phases are done once, and again when what they read has changed."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 from tiny_experiment import CONFIG
@@ -63,6 +64,23 @@ def test_phases_follow_one_another_in_the_ledger(tiny_run):
     # Each phase had a process of its own, whose memory the next does not inherit.
     assert entries["check"]["peak_memory_bytes"] < entries["ingest"]["peak_memory_bytes"]
     assert entries["extremes"]["peak_memory_bytes"] < entries["train"]["peak_memory_bytes"]
+
+
+def test_every_phase_tells_how_far_it_is(tiny_run, tmp_path):
+    told = {}
+
+    @contextmanager
+    def progress(phase):
+        told[phase] = []
+        yield lambda done, total, news="": told[phase].append((done, total))
+
+    redone = ("first_look.png", "findings.txt", "statistics.nc", "scores.nc", "verdict.nc", "report.html")
+    Experiment(build(), tiny_run.copy_to(tmp_path / "run", redone), progress).run()
+    assert list(told) == ["look", "check", "statistics", "evaluate", "extremes", "report"]
+    for phase, news in told.items():
+        assert all(0 <= done <= total > 0 for done, total in news), phase
+        assert [done for done, _ in news] == sorted(done for done, _ in news), phase
+        assert len(news) > 1, phase
 
 
 def test_the_folder_holds_the_resolved_configuration(tiny_run):

@@ -29,10 +29,12 @@ def bar(phase: str) -> Iterator[Callable[..., None]]:
         TextColumn("[dim]{task.fields[news]}"),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(phase, total=None, news="")
+        task, latest = progress.add_task(phase, total=None, news=""), [""]
 
         def update(done: int, total: int, news: str = "") -> None:
+            latest[0] = news
             progress.update(task, completed=done, total=total, news=news)
 
         yield update
-    console.print(f"{phase:<10} done in {time.perf_counter() - start:.0f} s")
+    said = f"{phase:<10} done in {time.perf_counter() - start:.0f} s"
+    console.print(f"{said:<28}{latest[0]}".rstrip(), soft_wrap=True)

@@ -1,6 +1,6 @@
 """A dataset as a stream of arrays, a block of time after the other, so that memory stays bounded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import xarray as xr
@@ -8,15 +8,22 @@ import xarray as xr
 from weatherml.state import StateSpec, to_array
 
 # Large enough that reading, not Python, takes the time; small enough for float64 copies of it to pass quickly.
+Progress = Callable[[int, int], None]
+"""Told how many are done, and how many there are."""
+
 _BLOCK_BYTES = 16 * 2**20
 
 
-def iterate_blocks(dataset: xr.Dataset, spec: StateSpec) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def iterate_blocks(
+    dataset: xr.Dataset, spec: StateSpec, progress: Progress | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield times `[time]` and float32 arrays `[time, channel, lat, lon]` in SI units, in order, each time once."""
-    length = block_length(spec)
-    for start in range(0, dataset.sizes["time"], length):
+    length, n_times = block_length(spec), dataset.sizes["time"]
+    for start in range(0, n_times, length):
         block = slice(start, start + length)
         yield dataset["time"].values[block], read_block(dataset, spec, block)
+        if progress is not None:
+            progress(min(start + length, n_times), n_times)
 
 
 def block_length(spec: StateSpec) -> int:

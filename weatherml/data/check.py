@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
+from weatherml.data.blocks import Progress
 from weatherml.data.canonical import LAYOUT, PRELIMINARY, STATIC, iso, notes
 from weatherml.data.finding import Finding
 from weatherml.data.plausibility import Summary, judge, summarise
@@ -18,17 +19,21 @@ _RANK = {"error": 0, "warning": 1, "note": 2}
 __all__ = ["Finding", "check_dataset"]
 
 
-def check_dataset(dataset: xr.Dataset) -> list[Finding]:
+def check_dataset(dataset: xr.Dataset, progress: Progress | None = None) -> list[Finding]:
     """Check a canonical dataset: layout, grid, times, missing values and plausibility.
 
     Every value is read once, variable by variable and chunk by chunk.
+
+    Args:
+        dataset: Canonical.
+        progress: Told how many variables are read, and how many there are.
 
     Returns:
         Findings, errors first; what `open_files` had to put right is among the notes.
     """
     findings = [*_check_origin(dataset), *_check_layout(dataset), *_check_times(dataset)]
     if not any(f.severity == "error" and f.subject == "grid" for f in findings):
-        findings += _check_values(dataset, LatLonGrid.from_dataset(dataset))
+        findings += _check_values(dataset, LatLonGrid.from_dataset(dataset), progress)
     return sorted(findings, key=lambda finding: _RANK[finding.severity])
 
 
@@ -108,12 +113,14 @@ def _check_steps(times: np.ndarray, steps: np.ndarray) -> Iterator[Finding]:
     yield Finding("warning", "time", text)
 
 
-def _check_values(dataset: xr.Dataset, grid: LatLonGrid) -> Iterator[Finding]:
-    for name in dataset.data_vars:
-        if name in VARIABLES:
-            summaries = summarise(dataset[name])
-            yield from _check_missing(summaries, dataset)
-            yield from judge(summaries, grid)
+def _check_values(dataset: xr.Dataset, grid: LatLonGrid, progress: Progress | None) -> Iterator[Finding]:
+    known = [name for name in dataset.data_vars if name in VARIABLES]
+    for position, name in enumerate(known):
+        summaries = summarise(dataset[name])
+        yield from _check_missing(summaries, dataset)
+        yield from judge(summaries, grid)
+        if progress is not None:
+            progress(position + 1, len(known))
 
 
 def _check_missing(summaries: Sequence[Summary], dataset: xr.Dataset) -> Iterator[Finding]:

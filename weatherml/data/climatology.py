@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.blocks import iterate_blocks
+from weatherml.data.blocks import Progress, iterate_blocks
 from weatherml.data.period import select, time_step_of
 from weatherml.errors import UserError
 from weatherml.locations import local_path
@@ -48,7 +48,15 @@ class Climatology:
     period: tuple[str, str]
 
     @classmethod
-    def fit(cls, dataset: xr.Dataset, spec: StateSpec, period: Period, n_annual: int = 2, n_diurnal: int = 1) -> Self:
+    def fit(
+        cls,
+        dataset: xr.Dataset,
+        spec: StateSpec,
+        period: Period,
+        n_annual: int = 2,
+        n_diurnal: int = 1,
+        progress: Progress | None = None,
+    ) -> Self:
         """Fit to the analyses of a period, reading them once, block by block.
 
         Harmonics of the day that the time step cannot resolve are left out (all of them from 12-hourly steps on).
@@ -62,7 +70,9 @@ class Climatology:
         times = dataset["time"].values
         n_diurnal = min(n_diurnal, _resolved_diurnal(times))
         inverse = _inverse(_basis(times, n_annual, n_diurnal))
-        parts = [_fit(dataset, part, inverse, (n_annual, n_diurnal)) for part in _groups(spec, len(inverse))]
+        groups, harmonics = list(_groups(spec, len(inverse))), (n_annual, n_diurnal)
+        told = [_part_of(progress, position, len(groups)) for position in range(len(groups))]
+        parts = [_fit(dataset, part, inverse, harmonics, tell) for part, tell in zip(groups, told, strict=True)]
         return cls(spec, np.concatenate(parts, axis=1), n_annual, n_diurnal, write_period(period))
 
     def array_at(self, times: np.ndarray) -> np.ndarray:
@@ -150,10 +160,23 @@ def _groups(spec: StateSpec, n_terms: int) -> Iterator[StateSpec]:
         yield StateSpec(spec.channels[start : start + size], spec.grid)
 
 
-def _fit(dataset: xr.Dataset, spec: StateSpec, inverse: np.ndarray, harmonics: tuple[int, int]) -> np.ndarray:
+def _part_of(progress: Progress | None, position: int, n_parts: int) -> Progress | None:
+    """Return what tells of one of several parts of the same length."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(position * total + done, n_parts * total)
+
+
+def _fit(
+    dataset: xr.Dataset,
+    spec: StateSpec,
+    inverse: np.ndarray,
+    harmonics: tuple[int, int],
+    progress: Progress | None,
+) -> np.ndarray:
     """Return the coefficients of one group of channels, float32 `[term, channel, lat, lon]`."""
     right_side, origin = np.zeros((len(inverse), int(np.prod(spec.shape)))), None
-    for times, array in iterate_blocks(dataset, spec):
+    for times, array in iterate_blocks(dataset, spec, progress):
         flat = array.reshape(len(times), -1).astype(np.float64)
         origin = flat[0] if origin is None else origin  # sums of departures keep digits that sums of 5e5 m2 s-2 lose
         right_side += _basis(times, *harmonics).T @ (flat - origin)

@@ -1,7 +1,7 @@
 """What a check has to say: one sentence about one thing, and how much it matters."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self, cast
 
 Severity = Literal["error", "warning", "note"]
 
@@ -19,6 +19,12 @@ class Finding:
     severity: Severity
     subject: str
     message: str
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """Read what `str` gives."""
+        severity, subject, message = line.split(": ", 2)
+        return cls(cast(Severity, severity), subject, message)
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.subject}: {self.message}"

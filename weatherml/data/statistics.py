@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.blocks import iterate_blocks, read_block
+from weatherml.data.blocks import Progress, iterate_blocks, read_block
 from weatherml.data.climatology import Climatology
 from weatherml.data.period import overlap, select, stride_of, time_step_of
 from weatherml.errors import UserError
@@ -94,6 +94,7 @@ def compute_statistics(
     period: Period,
     climatology: Climatology | None = None,
     time_step: np.timedelta64 | None = None,
+    progress: Progress | None = None,
 ) -> Statistics:
     """Compute the statistics of a period, reading it once, block by block.
 
@@ -104,6 +105,7 @@ def compute_statistics(
         climatology: What to subtract first; statistics are then of anomalies.
         time_step: What changes are taken over; the data's own step when None. Where it is longer they are taken between
             every so many times, from the first on, which are then read again.
+        progress: Told how many times are read, and how many there are to read.
 
     Raises:
         UserError: A channel has no valid cell, a mask that changes with time, or no variability; or the step is no
@@ -118,7 +120,7 @@ def compute_statistics(
     weights = valid * spec.grid.area_weights().astype(np.float64)
 
     def blocks(stride: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for block_times, array in iterate_blocks(dataset.isel(time=slice(None, None, stride)), spec):
+        for block_times, array in iterate_blocks(dataset.isel(time=slice(None, None, stride)), spec, progress):
             anomalies = _anomalies(array, block_times, climatology)
             _require_constant_mask(anomalies, block_times, valid, spec)
             anomalies[:, ~valid] = 0

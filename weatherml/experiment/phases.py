@@ -20,6 +20,7 @@ class Phase:
 
 PHASES: dict[str, Phase] = {
     "ingest": Phase((), ("source",), "data.zarr"),
+    "look": Phase(("ingest",), (), "first_look.png"),
     "check": Phase(("ingest",), (), "findings.txt"),
     "statistics": Phase(("check",), ("channels", "periods", "climatology", "time_step", "reference"), "statistics.nc"),
     "train": Phase(
@@ -28,6 +29,6 @@ PHASES: dict[str, Phase] = {
     "forecast": Phase(("train",), ("forecast", "init_every"), "forecast.zarr"),
     "evaluate": Phase(("forecast",), (), "scores.nc"),
     "extremes": Phase(("forecast",), ("extremes",), "verdict.nc"),
-    "report": Phase(("evaluate", "extremes"), ("title",), "report.html"),
+    "report": Phase(("look", "evaluate", "extremes"), ("title",), "report.html"),
 }
 """The road, in order."""

@@ -6,17 +6,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.figure import Figure
 
 from weatherml.data.period import select
 from weatherml.durations import parse_duration
 from weatherml.experiment.judgement import CONTROL
 from weatherml.experiment.results import Results
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spread, verdict, write_report
+from weatherml.plot import map as draw_map
 from weatherml.plot.style import write_lead, write_time
 from weatherml.state import Channel, parse_channels
 
 _LEADS_SHOWN = ("1D", "3D", "5D", "7D", "10D")
 _MAP_LEADS = ("3D", "7D")
+_FAMILIAR = ("2m_temperature", "temperature", "mean_sea_level_pressure")
 _DAY = np.timedelta64(1, "D")
 
 
@@ -29,6 +32,16 @@ def write_experiment_report(path: Path, results: Results, report: Callable[..., 
         sections.append(chapter(results))
     report(len(chapters), len(chapters) + 1)
     write_report(path, results.config.title, sections, _summary(results))
+
+
+def draw_last(results: Results) -> Figure:
+    """Draw the last of the data on a map: a field that people read at a glance, where there is one."""
+    store, (coastlines, orography) = results.store, _ground(results)
+    varying = [str(name) for name, field in store.data_vars.items() if "time" in field.dims]
+    field = store[next((name for name in _FAMILIAR if name in varying), varying[0])].isel(time=-1)
+    if "level" in field.dims:
+        field = field.dropna("level", how="all").isel(level=-1)
+    return draw_map(field.load(), coastlines=coastlines, orography=orography)
 
 
 def skill_table(scores: xr.Dataset, metric: str = "rmse") -> pd.DataFrame:

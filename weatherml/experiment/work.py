@@ -1,11 +1,13 @@
 """What is done in each phase of the road: rooms put together, nothing computed here."""
 
+import io
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.data.check import check_dataset
 from weatherml.data.climatology import Climatology
 from weatherml.data.files import FileSource
 from weatherml.data.forcings import Forcings
@@ -35,9 +37,21 @@ def ingest(results: Results, report: Report) -> None:
     write_store(source, results.path("ingest"), report)
 
 
+def look(results: Results, report: Report) -> None:
+    """Draw the last of the data on a map, so that there is something to see long before the report."""
+    # This phase and the report draw: an installation without the extra `plot` can do all others.
+    from weatherml.experiment.report import draw_last
+
+    report(0, 1)
+    picture = io.BytesIO()
+    draw_last(results).savefig(picture, format="png")
+    write_bytes(results.path("look"), picture.getvalue())
+    report(1, 1, str(results.path("look").resolve()))
+
+
 def check(results: Results, report: Report) -> None:
     """Write what is to be said of the data, and stop where they are wrong."""
-    findings = results.findings()
+    findings = check_dataset(results.store, report)
     write_bytes(results.path("check"), "".join(f"{finding}\n" for finding in findings).encode())
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
@@ -49,10 +63,24 @@ def statistics(results: Results, report: Report) -> None:
     config, store = results.config, results.store
     require_feasible(config, Holdings.of_store(store))
     harmonics = config.climatology
-    climatology = Climatology.fit(store, results.spec, config.periods.training, harmonics.n_annual, harmonics.n_diurnal)
+    climatology = Climatology.fit(
+        store,
+        results.spec,
+        config.periods.training,
+        harmonics.n_annual,
+        harmonics.n_diurnal,
+        lambda done, total: report(done, 2 * total, "climatology"),
+    )
     reference = climatology if config.reference == "climatology" else None
     time_step = config.step_of(store["time"].values)
-    computed = compute_statistics(store, results.spec, config.periods.training, reference, time_step)
+    computed = compute_statistics(
+        store,
+        results.spec,
+        config.periods.training,
+        reference,
+        time_step,
+        lambda done, total: report(total + done, 2 * total, "mean and spread"),
+    )
     climatology.save(results.folder / "climatology.nc")
     computed.save(results.path("statistics"))
 
@@ -96,7 +124,6 @@ def extremes(results: Results, report: Report) -> None:
 
 def write_page(results: Results, report: Report) -> None:
     """Write the page that a person opens at the end."""
-    # Only this phase draws: an installation without the extra `plot` can do all others.
     from weatherml.experiment.report import write_experiment_report
 
     write_experiment_report(results.path("report"), results, report)
@@ -105,6 +132,7 @@ def write_page(results: Results, report: Report) -> None:
 WORK: Mapping[str, Callable[[Results, Report], None]] = MappingProxyType(
     {
         "ingest": ingest,
+        "look": look,
         "check": check,
         "statistics": statistics,
         "train": train,

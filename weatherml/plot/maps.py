@@ -223,7 +223,7 @@ def _add_map(figure: Figure, place: SubplotSpec | int, field: xr.DataArray) -> G
     if _grid_of(field).is_global:
         ax = figure.add_subplot(place, projection=ccrs.EqualEarth())
         ax.set_global()
-        ax.gridlines(color="k", alpha=0.12, linewidth=0.5)
+        _draw_graticule(ax)
     else:
         west, east, south, north = _region(field)
         ax = figure.add_subplot(place, projection=ccrs.PlateCarree(central_longitude=(west + east) / 2))
@@ -236,6 +236,16 @@ def _add_map(figure: Figure, place: SubplotSpec | int, field: xr.DataArray) -> G
         )
     ax.set_facecolor(style.MISSING)
     return ax
+
+
+def _draw_graticule(ax: GeoAxes) -> None:
+    """Draw meridians and parallels. `ax.gridlines` does, too, but projects every line point by point, at every draw."""
+    along = np.linspace(0, 1, 91)
+    meridians = [(np.full(91, east), 180 * along - 90) for east in range(-120, 180, 60)]
+    parallels = [(359.98 * along - 179.99, np.full(91, north)) for north in range(-60, 90, 30)]
+    for longitude, latitude in (*meridians, *parallels):
+        points = ax.projection.transform_points(_DEGREES, longitude, latitude)
+        ax.plot(points[:, 0], points[:, 1], color="k", alpha=0.12, linewidth=0.5, scalex=False, scaley=False)
 
 
 def _fill(ax: GeoAxes, values: xr.DataArray, shading: Shading) -> AxesImage:

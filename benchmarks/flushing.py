@@ -47,8 +47,8 @@ def main() -> None:
                     timings.append(run(forecaster, analysis, asked, folder / "f.zarr", flushes))
             least = {is_flushed: min(timings) for is_flushed, timings in seconds.items()}
             print(
-                f"{kept}: {least[True]:.2f} s flushed, {least[False]:.2f} s not, ratio {least[True] / least[False]:.3f};"
-                f" {flushes.n} flushes"
+                f"{kept}: {least[True]:.2f} s flushed, {least[False]:.2f} s not, ratio"
+                f" {least[True] / least[False]:.3f}; {flushes.n} flushes"
             )
 
 

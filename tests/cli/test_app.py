@@ -62,7 +62,7 @@ def test_every_verb_shows_an_example(verb):
     [
         (["forecst"], "No such command 'forecst'. Did you mean 'forecast'?; see root --help"),
         (["--verbose"], "No such option: --verbose; see root --help"),
-        (["plot"], "Missing argument 'path"),
+        (["plot"], "Missing argument '"),
         (
             ["forecast", "--membr", "3"],
             "No such option: --membr",

@@ -11,7 +11,7 @@ from weatherml.forecast.output.statistics import StatisticsOutput
 from weatherml.forecast.plan.batches import Layout, plan_batches
 from weatherml.forecast.statistics.accumulators import Counted
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.forecast.workdir import WHOLE, Stopped, Unfinished
+from weatherml.forecast.workdir import WHOLE, Stopped, WorkDir
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels
 
@@ -55,8 +55,8 @@ def members_of(init, numbers, leads):
 
 
 def begin(path, overwrite=False, request="these waves", config=CONFIG, layout=LAYOUT, share=WHOLE, most_batches=1):
-    unfinished = Unfinished(path, request, Counted.nothing(len(layout.init_times)), overwrite)
-    return StatisticsOutput(unfinished, layout, ATTRIBUTES, config, most_batches, share)
+    work = WorkDir(path, request, Counted.nothing(len(layout.init_times)), overwrite)
+    return StatisticsOutput(work, layout, ATTRIBUTES, config, most_batches, share)
 
 
 def write(output, position, pause=0.0):

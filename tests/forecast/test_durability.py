@@ -8,7 +8,7 @@ from reduced_waves import LAYOUT, WAVES, begin, run
 
 from weatherml.forecast import workdir
 from weatherml.forecast.output.members import MembersOutput
-from weatherml.forecast.workdir import Record, Unfinished
+from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.storage import folders
 
 
@@ -57,7 +57,7 @@ def checked(monkeypatch, disk):
 
 
 def test_members_are_on_the_disk_before_the_record_and_the_store_before_its_name(tmp_path, checked):
-    work = Unfinished(tmp_path / "f.zarr", "members", Record(), overwrite=False)
+    work = WorkDir(tmp_path / "f.zarr", "members", Record(), overwrite=False)
     output = MembersOutput(work, LAYOUT, {"title": "members"})
     run(output)
     assert checked == ["record"] * len(WAVES) + ["store"]

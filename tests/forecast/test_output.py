@@ -16,7 +16,7 @@ from weatherml.forecast.guards.units import Units
 from weatherml.forecast.output.members import MembersOutput
 from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.rollout.step_loop import rounding_quantum, to_physical
-from weatherml.forecast.workdir import WHOLE, Record, Stopped, Unfinished
+from weatherml.forecast.workdir import WHOLE, Record, Stopped, WorkDir
 from weatherml.products.store import open_forecast
 from weatherml.state import spec_of
 
@@ -177,7 +177,7 @@ def stopped(init, number, value=400.0):
 
 def store(path, share=WHOLE):
     layout = Layout(SPEC, TIMES[:2], np.arange(1, 4) * TIME_STEP, np.arange(5), (3, 2))
-    return MembersOutput(Unfinished(path, "same", Record(), overwrite=False), layout, {}, share)
+    return MembersOutput(WorkDir(path, "same", Record(), overwrite=False), layout, {}, share)
 
 
 def test_failures_are_kept_when_resuming_and_listed_by_member(path):

@@ -26,7 +26,7 @@ from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics import accumulators
 from weatherml.forecast.statistics.accumulators import Counted, accumulator_bytes
 from weatherml.forecast.statistics.dataset import assemble
-from weatherml.forecast.workdir import Record, Share, Unfinished
+from weatherml.forecast.workdir import Record, Share, WorkDir
 from weatherml.products.store import open_forecast
 
 
@@ -193,7 +193,7 @@ def test_another_forecast_does_not_resume(path):
 
 
 def test_a_forecast_of_members_is_no_part_of_statistics(path):
-    MembersOutput(Unfinished(path, "members", Record(), overwrite=False), LAYOUT, ATTRIBUTES).close()
+    MembersOutput(WorkDir(path, "members", Record(), overwrite=False), LAYOUT, ATTRIBUTES).close()
     with pytest.raises(UserError, match="holds part of another forecast"):
         begin(path)
 

@@ -16,7 +16,7 @@ import pytest
 from kills import killed_before_each_change, run_and_kill
 
 from weatherml.errors import UserError
-from weatherml.forecast.workdir import WHOLE, Record, Share, Unfinished
+from weatherml.forecast.workdir import WHOLE, Record, Share, WorkDir
 from weatherml.products.store import attributes_of, token_at
 
 N_MEMBERS = 2
@@ -52,7 +52,7 @@ class Run:
                 self.kill()  # what is left of a process that ends
 
     def begin(self):
-        self.work = Unfinished(self.path, self.request, Record(), self.overwrite)
+        self.work = WorkDir(self.path, self.request, Record(), self.overwrite)
         self.work.begin({}, 1, self.declare)
         self.work.lock(self.share)
 
@@ -169,7 +169,7 @@ def test_a_run_killed_before_any_change_leaves_a_whole_forecast_or_the_older_one
     make(path, "older")
     seen = []
     for n in killed_before_each_change(lambda: make(path, "new")):
-        Unfinished(path, "new", Record(), overwrite=True)  # which puts back what a kill has moved aside
+        WorkDir(path, "new", Record(), overwrite=True)  # which puts back what a kill has moved aside
         seen.append(request_at(path))
         if n % 2:
             make(path, "new")

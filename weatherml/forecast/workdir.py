@@ -106,7 +106,7 @@ class Record(Config):
 RecordT = TypeVar("RecordT", bound=Record)
 
 
-class Unfinished(Generic[RecordT]):
+class WorkDir(Generic[RecordT]):
     """The folder in which an output is made: a run that is its own, and records of what is whole.
 
     What an output does, in this order:

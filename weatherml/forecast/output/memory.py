@@ -5,7 +5,7 @@ from typing import Any, Generic
 
 from zarr.storage import MemoryStore
 
-from weatherml.forecast.workdir import RecordT, Share, Stopped, Unfinished, in_order
+from weatherml.forecast.workdir import RecordT, Share, Stopped, WorkDir, in_order
 
 
 class InMemory(Generic[RecordT]):
@@ -67,5 +67,5 @@ class InMemory(Generic[RecordT]):
         """Do nothing: nobody else is there."""
 
 
-Work = Unfinished[RecordT] | InMemory[RecordT]
+Work = WorkDir[RecordT] | InMemory[RecordT]
 """Where an output is made."""

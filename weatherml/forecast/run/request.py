@@ -25,7 +25,7 @@ from weatherml.forecast.rollout.setup import RolloutSetup
 from weatherml.forecast.rollout.suite import Suite
 from weatherml.forecast.run.stream import OutputStream, Progress, Stream, is_out_of_memory
 from weatherml.forecast.statistics.accumulators import Counted
-from weatherml.forecast.workdir import Record, Unfinished
+from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.parallel import device_room, local_devices
 from weatherml.products.rounding import describe_rounding
 from weatherml.products.store import attributes_of
@@ -103,7 +103,7 @@ class ForecastRequest:
         if target.path is None:
             work = InMemory(nothing)
         else:
-            work = Unfinished(target.path, self.identity, nothing, target.overwrite)
+            work = WorkDir(target.path, self.identity, nothing, target.overwrite)
         n_slots = work.description.get("batch") or self.config.batch or self._fitting_batch()
         n_slots = work.description.get("batch", n_slots)  # another process may have begun it meanwhile
         setups = self._setups(n_slots)

@@ -14,7 +14,7 @@ from weatherml.forecast.output.statistics import _exactness
 from weatherml.forecast.output.target import OutputTarget
 from weatherml.forecast.plan import batches
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted
-from weatherml.forecast.workdir import Record, Share, Unfinished
+from weatherml.forecast.workdir import Record, Share, WorkDir
 from weatherml.products.store import open_forecast
 
 ASKED = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
@@ -26,9 +26,9 @@ def path(tmp_path):
 
 
 def begun(path, batch=3):
-    unfinished = Unfinished(path, "these", Record(), overwrite=False)
-    unfinished.begin({"batch": batch}, 1, lambda: declare(unfinished.result))
-    return unfinished
+    work = WorkDir(path, "these", Record(), overwrite=False)
+    work.begin({"batch": batch}, 1, lambda: declare(work.result))
+    return work
 
 
 def declare(result):
@@ -54,10 +54,10 @@ def test_a_folder_that_outlives_its_forecast_is_not_finished_again(path, monkeyp
 
 
 def test_what_a_kill_leaves_of_a_finished_folder_gives_way(path):
-    unfinished = begun(path)
-    (unfinished.folder.parent / "run.json").unlink()
+    work = begun(path)
+    (work.folder.parent / "run.json").unlink()
     again = begun(path)
-    assert again.result.is_dir() and not unfinished.folder.exists()
+    assert again.result.is_dir() and not work.folder.exists()
 
 
 def test_shares_of_another_count_wait_until_nobody_makes_any(path):
@@ -72,7 +72,7 @@ def test_shares_of_another_count_wait_until_nobody_makes_any(path):
 
 def test_who_would_compute_other_batches_is_refused(path):
     begun(path)
-    late = Unfinished(path, "these", Record(), overwrite=False)
+    late = WorkDir(path, "these", Record(), overwrite=False)
     late.begin({"batch": 3}, 1)
     with pytest.raises(UserError, match="in another batch; run the same forecast again"):
         late.begin({"batch": 4}, 1)

@@ -79,7 +79,7 @@ class Analyses:
         """Return a digest of the analyses, all members, at initial times `datetime64[ns]` [init_time].
 
         Of many times it reads 16, evenly spread, the first and the last among them: other analyses, mended or of
-        another source, differ everywhere.
+        another source, differ everywhere. There may be none.
 
         Raises:
             UserError: A value is missing where there were data in training.

@@ -129,6 +129,10 @@ class PerturbationConfig(Config):
         """Build what acts on every step of the models, with a pattern for every tick; None where nothing does."""
         return None
 
+    def other_times(self, context: PerturbationContext) -> np.ndarray:
+        """Return the times of analyses that members follow from beside their initial times, `datetime64[ns]` [time]."""
+        return np.empty(0, "datetime64[ns]")
+
     @property
     def map_scale(self) -> float | None:
         """What the random maps that models are told are multiplied by; None where controls' zeros are all they get."""

@@ -45,6 +45,11 @@ class BredConfig(NoiseConfig):
         """Build what acts on initial states."""
         return Breeding(self, context, self.build(context.statistics))
 
+    def other_times(self, context: PerturbationContext) -> np.ndarray:
+        """Return the times of the analyses that cycles start from, `datetime64[ns]` [time]."""
+        cycles = np.arange(1, self.cycles + 1)[:, None] * self.steps * context.time_step
+        return _latest(context, (context.init_times - cycles).ravel())
+
 
 @dataclass(frozen=True, eq=False)
 class Breeding:
@@ -66,15 +71,20 @@ class Breeding:
     def _grow(self, vectors: Array, times: np.ndarray, duration: np.timedelta64) -> Array:
         """Return the vectors after one cycle, in the size of the noise."""
         analyses, durations = self.context.analyses, np.full(len(times), duration)
-        available = np.sort(analyses.times)
-        latest = np.searchsorted(available, times, side="right") - 1
-        times = available[np.maximum(latest, 0)]
+        times = _latest(self.context, times)
         control = jnp.asarray(analyses.read_batch(times, np.zeros(len(times), np.int64)))
         perturbed = self.context.models.propagate(control + vectors, times, durations)
         grown = perturbed - self.context.models.propagate(control, times, durations)
         areas = self.context.statistics.spec.grid.area_weights()
         resized: Array = _resize(grown, self.noise.amplitude, areas)
         return resized
+
+
+def _latest(context: PerturbationContext, times: np.ndarray) -> np.ndarray:
+    """Return the latest analysis that each time has, or the first there is, `datetime64[ns]` [time]."""
+    available = np.sort(context.analyses.times)
+    latest: np.ndarray = available[np.maximum(np.searchsorted(available, times, side="right") - 1, 0)]
+    return latest
 
 
 @jax.jit

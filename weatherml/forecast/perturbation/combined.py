@@ -78,6 +78,10 @@ class CombinedConfig(PerturbationConfig):
 
         return sum_of_parts if acting else None
 
+    def other_times(self, context: PerturbationContext) -> np.ndarray:
+        """Return those of the parts, `datetime64[ns]` [time]."""
+        return np.concatenate([part.other_times(context) for part in self.parts])
+
     def tendencies(self, statistics: Statistics, tick: np.timedelta64) -> StochasticTendencies | None:
         """Build what acts on every step of the models.
 

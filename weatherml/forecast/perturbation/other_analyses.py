@@ -33,10 +33,16 @@ class LaggedConfig(PerturbationConfig):
         Raises:
             UserError: The analyses lack a time from which a member starts, or no steps of the models lead from it.
         """
-        interval = context.time_step if self.interval is None else parse_duration(self.interval)
-        members = LaggedMembers(context, interval, jnp.asarray(self.factors(context.statistics)))
+        members = LaggedMembers(context, self._spacing(context), jnp.asarray(self.factors(context.statistics)))
         members.require()
         return members
+
+    def other_times(self, context: PerturbationContext) -> np.ndarray:
+        """Return the times from which members start, `datetime64[ns]` [time]."""
+        return (context.init_times - context.numbers[:, None] * self._spacing(context)).ravel()
+
+    def _spacing(self, context: PerturbationContext) -> np.timedelta64:
+        return context.time_step if self.interval is None else parse_duration(self.interval)
 
 
 @dataclass(frozen=True, eq=False)

@@ -130,7 +130,7 @@ class ForecastRequest:
         asked, (first, *others) = self.config.model_dump_json(), [own.describe() for own in self.suites]
         told = {name: [first[name], *(other[name] for other in others)] for name in first} if others else first
         texts = {name: v if isinstance(v, str) else json.dumps(v, default=str) for name, v in told.items()}
-        read = [own.fingerprint(self.init_times) for own in self.analyses]
+        read = [own.fingerprint(times) for own in self.analyses for times in (self.init_times, self._other_times)]
         request = json.dumps([asked, texts["model_digest"], self.init_times.astype(np.int64).tolist(), *read])
         return {
             "Conventions": "CF-1.11",
@@ -139,6 +139,14 @@ class ForecastRequest:
             **texts,
             "request": hashlib.sha256(request.encode()).hexdigest(),
         }
+
+    @cached_property
+    def _other_times(self) -> np.ndarray:
+        """Times of analyses that members follow from beside their initial times, as far as there are such analyses."""
+        if self.config.perturbation is None:
+            return self.init_times[:0]
+        wanted = self.config.perturbation.other_times(self._contexts[0])
+        return np.setdiff1d(wanted[np.isin(wanted, self.analyses[0].times)], self.init_times)
 
     def _fitting_batch(self) -> int:
         """Return how many members to compute at once, where nobody said it: what any of the suites has room for."""
@@ -172,13 +180,17 @@ class ForecastRequest:
     @cached_property
     def _initial_states(self) -> list[InitialStates]:
         """What members start from, by suite."""
-        numbers, perturbation = self._numbers, self.config.perturbation
-        contexts = [
+        return [InitialStates.build(self.config.perturbation, context) for context in self._contexts]
+
+    @cached_property
+    def _contexts(self) -> list[PerturbationContext]:
+        """What a perturbation may lean on, by suite."""
+        return [
             PerturbationContext(
                 statistics=suite.normalizer.statistics,
                 analyses=analyses,
                 init_times=self.init_times,
-                numbers=numbers,
+                numbers=self._numbers,
                 seed=self.config.seed,
                 models=suite,
                 time_step=suite.time_step,
@@ -186,7 +198,6 @@ class ForecastRequest:
             )
             for suite, analyses in zip(self.suites, self.analyses, strict=True)
         ]
-        return [InitialStates.build(perturbation, context) for context in contexts]
 
     def _layout(self, n_slots: int) -> Layout:
         """Return the axes of the output, whose leads all suites reach."""

@@ -1,0 +1,95 @@
+"""What a forecast follows from is its request: whatever would change it asks for another."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flax import nnx
+from tiny_forecast import SPEC, TIMES, make_analysis, make_forecaster, make_model, make_statistics, replaced
+
+from weatherml.config import from_mapping
+from weatherml.errors import UserError
+from weatherml.forecast import ForecastConfig
+from weatherml.models import Step
+
+START = TIMES[6]
+
+
+def config(perturbation, **changes):
+    return from_mapping(ForecastConfig, {"lead_time": "6h", "members": 3, "perturbation": perturbation, **changes}, "")
+
+
+def forecaster_with(**settings):
+    """The same weights whatever the settings."""
+    statistics = make_statistics()
+    network = make_model().model_copy(update=settings).build(SPEC, 2, nnx.Rngs(0))
+    return make_forecaster(Step(network, statistics.difference_std / statistics.std, statistics.valid))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"sparsity_threshold": 0.5}, {"hard_thresholding_fraction": 0.5}],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_static_settings_of_a_network_are_part_of_it(settings):
+    known = set(type(make_model()).model_fields)
+    assert settings.keys() <= known, f"no such setting; there are {sorted(known)}"
+    plain, other = (
+        forecaster_with(**own).request(make_analysis(), START, config("gaussian")) for own in ({}, settings)
+    )
+    assert plain != other
+    assert plain == forecaster_with().request(make_analysis(), START, config("gaussian"))
+
+
+def test_a_network_of_other_settings_does_not_resume(tmp_path):
+    """As a run that was killed, whose members would be of two networks."""
+
+    class Stop(Exception):
+        pass
+
+    def stop(done, total):
+        raise Stop
+
+    path, asked = tmp_path / "f.zarr", config("gaussian", batch=1, members=4)
+    with pytest.raises(Stop):
+        forecaster_with().run(make_analysis(), START, asked, path, progress=stop)
+    with pytest.raises(UserError, match="part of another forecast"):
+        forecaster_with(sparsity_threshold=0.5).run(make_analysis(), START, asked, path)
+
+
+def test_weights_models_and_statistics_are_part_of_it():
+    plain = make_forecaster()
+    (suite,), statistics = plain.suites, make_statistics()
+    wider = replace(suite.normalizer, statistics=replace(statistics, std=2 * statistics.std))
+    masked = np.array(statistics.valid)
+    masked[0, 0, 0] = False
+    others = [
+        replaced(plain, models=(replace(suite.models[0], time_step=2 * suite.models[0].time_step),)),
+        replaced(plain, normalizer=wider),
+        replaced(plain, normalizer=replace(suite.normalizer, statistics=replace(statistics, valid=masked))),
+    ]
+    requests = [
+        one.request(make_analysis(), START, config("gaussian", lead_time="12h", every="12h"))
+        for one in (plain, *others)
+    ]
+    assert len(set(requests)) == len(requests)
+
+
+@pytest.mark.parametrize(
+    ("perturbation", "position", "matters"),
+    [
+        ("gaussian", 5, False),
+        ("lagged", 5, True),
+        ("lagged", 2, False),  # three members start from positions 6, 5 and 4
+        ({"name": "bred", "cycles": 2, "steps": 1}, 4, True),
+        ({"name": "bred", "cycles": 2, "steps": 1}, 3, False),
+        ({"name": "combined", "parts": ["gaussian", "lagged"]}, 4, True),
+    ],
+    ids=str,
+)
+def test_analyses_that_members_follow_from_are_part_of_it(perturbation, position, matters):
+    analysis, forecaster = make_analysis(), make_forecaster()
+    changed = analysis.copy(deep=True)
+    changed["temperature"][{"time": position}] += 1
+    before, after = (forecaster.request(own, START, config(perturbation)) for own in (analysis, changed))
+    assert (before != after) == matters

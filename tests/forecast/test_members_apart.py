@@ -1,4 +1,4 @@
-"""Each member is its own: the same bits whoever else is asked for, with models of two steps."""
+"""Each member is its own: the same bits whoever else and whatever leads are asked for, with models of two steps."""
 
 import functools
 
@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_forecast import SPEC, TIME_STEP, TIMES, NoisyAdvection, make_forecaster, make_statistics, plausible
+from tiny_forecast import (
+    SPEC,
+    TIME_STEP,
+    TIMES,
+    NoisyAdvection,
+    forecaster_of,
+    make_forecaster,
+    make_statistics,
+    plausible,
+)
 
 from weatherml.checkpoint import Provenance
 from weatherml.config import from_mapping
-from weatherml.forecast import ForecastConfig, Forecaster
+from weatherml.forecast import ForecastConfig
 from weatherml.forecast.perturbation.base import registry
 from weatherml.forecast.perturbation.noise_conditioned import ConditionedStep
 from weatherml.forecast.rollout.model import Model
@@ -19,8 +28,8 @@ from weatherml.state import to_array, to_dataset
 
 N_MEMBERS, INITS = 7, TIMES[7:9]
 PARTS = {"combined": {"parts": ["spherical", {"name": "combined", "parts": ["bred", "sppt"]}, "noise_conditioned"]}}
-LEADS = {"30h": 5, "2d": 8}
-"""Longest leads, and how many there are."""
+LEADS = {("2d", "6h"): range(8), ("30h", "6h"): range(5), ("2d", "12h"): range(1, 8, 2), ("30h", "30h"): [4]}
+"""By longest lead and spacing, which of eight leads there are."""
 
 
 @functools.cache
@@ -28,9 +37,9 @@ def forecaster():
     """Models of 6 and 24 hours that are told random maps."""
     plain = make_forecaster()
     step = ConditionedStep(NoisyAdvection(), NoiseMapsConfig(lengths=(3000,)).build(SPEC.grid))
-    forcings = plain.models[0].forcings
+    forcings = plain.suites[0].models[0].forcings
     models = tuple(Model(step, n * TIME_STEP, forcings, Provenance({}, "none"), is_told_maps=True) for n in (1, 4))
-    return Forecaster(models, plain.normalizer)
+    return forecaster_of(models, plain.suites[0].normalizer)
 
 
 @functools.cache
@@ -42,10 +51,11 @@ def analysis(has_members):
 
 
 @functools.cache
-def forecast(name, numbers, inits, lead_time):
+def forecast(name, numbers, inits, lead_time, every):
     """Fields `[init, lead, number, channel, lat, lon]`."""
     asked = {
         "lead_time": lead_time,
+        "every": every,
         "members": N_MEMBERS,
         "numbers": numbers,
         "batch": 3,
@@ -58,13 +68,13 @@ def forecast(name, numbers, inits, lead_time):
 
 
 @pytest.mark.parametrize("name", list(registry))
-@settings(max_examples=6, derandomize=True)
+@settings(max_examples=12, derandomize=True)
 @given(
     numbers=st.lists(st.integers(0, N_MEMBERS - 1), min_size=1, max_size=4, unique=True),
     inits=st.sampled_from([(0,), (1,), (0, 1)]),
-    lead_time=st.sampled_from(sorted(LEADS)),
+    leads=st.sampled_from(list(LEADS)),
 )
-def test_member_is_the_same_bits_whoever_else_is_asked_for(name, numbers, inits, lead_time):
-    whole = forecast(name, tuple(range(N_MEMBERS)), (0, 1), "2d")
-    some = forecast(name, tuple(numbers), inits, lead_time)
-    np.testing.assert_array_equal(some, whole[list(inits)][:, : LEADS[lead_time], sorted(numbers)])
+def test_member_is_the_same_bits_whatever_else_is_asked_for(name, numbers, inits, leads):
+    whole = forecast(name, tuple(range(N_MEMBERS)), (0, 1), "2d", "6h")
+    some = forecast(name, tuple(numbers), inits, *leads)
+    np.testing.assert_array_equal(some, whole[list(inits)][:, LEADS[leads]][:, :, sorted(numbers)])

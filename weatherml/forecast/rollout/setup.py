@@ -98,11 +98,15 @@ class RolloutSetup:
 
     @cached_property
     def room(self) -> dict[int, tuple[int, int]]:
-        """By step, how many calls and outputs its program has room for: all its segments run it."""
+        """By step, how many calls and outputs its program has room for: all its segments run it.
+
+        For two calls at least: a compiler takes apart what it knows to be one, and a member told random maps would then
+        differ in its last bits by which leads are asked for.
+        """
         own: dict[int, list[tuple[bool, ...]]] = {step: [] for step in self.models}
         for segment in (segment for segments in self.chunks for segment in segments):
             own[segment.step].append(segment.wanted)
-        return {step: (max(map(len, wanted)), max(1, *map(sum, wanted))) for step, wanted in own.items()}
+        return {step: (max(2, *map(len, wanted)), max(1, *map(sum, wanted))) for step, wanted in own.items()}
 
     @cached_property
     def kept_units(self) -> Units:
@@ -159,10 +163,12 @@ class RolloutSetup:
     @property
     def _most_calls(self) -> dict[int, int]:
         """By step, for how many calls of a model inputs are made at once: they take no more than a chunk does."""
-        n_inits, n_patterns = self.layout.most_init_times, 0 if self.tendencies is None else self.layout.chunk[1]
-        n_fields = {step: model.forcings.n_maps * n_inits + n_patterns for step, model in self.models.items()}
-        field_bytes = 4 * math.prod(self.normalizer.spec.grid.shape)
-        return {step: max(1, batches.CHUNK_BYTES // max(1, n * field_bytes)) for step, n in n_fields.items()}
+        pattern = (0,) if self.tendencies is None else (self.layout.chunk[1], *self.tendencies.field.shape)
+        n_cells, n_inits = math.prod(self.normalizer.spec.grid.shape), self.layout.most_init_times
+        n_values = {
+            step: own.forcings.n_maps * n_inits * n_cells + math.prod(pattern) for step, own in self.models.items()
+        }
+        return {step: max(1, batches.CHUNK_BYTES // max(1, 4 * n)) for step, n in n_values.items()}
 
     @cached_property
     def _diagnostics(self) -> list[Diagnostic]:

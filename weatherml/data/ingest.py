@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,8 +20,10 @@ from weatherml.data.source import Source
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.state import with_metadata
-from weatherml.storage.files import PARTIAL, write_bytes
+from weatherml.storage.files import PARTIAL, write_unflushed
+from weatherml.storage.flush import flush_all
 from weatherml.storage.locks import alone_in
+from weatherml.storage.room import explaining_errors
 
 _LOCK = ".ingest.lock"
 _SECONDS_BETWEEN_MANIFESTS = 1.0
@@ -174,20 +176,28 @@ def _write_missing(path: Path, plan: _Plan, whole: Mapping[str, str], progress: 
     """Write the files that are not whole, and keep the manifest up to date; return how many were written."""
     checksums, saved_at = dict(whole), time.monotonic()
     plan.manifest.with_checksums(checksums).save(path)
-    missing = [file for file in plan.makers if file not in whole]
+    missing, unflushed = [file for file in plan.makers if file not in whole], list[Path]()
     try:
         for file in missing:
             content = plan.makers[file]()
-            write_bytes(path / file, content)
+            write_unflushed(path / file, content)
+            unflushed.append(path / file)
             checksums[file] = checksum_of(content)
             if time.monotonic() - saved_at > _SECONDS_BETWEEN_MANIFESTS:
-                plan.manifest.with_checksums(checksums).save(path)
-                saved_at = time.monotonic()
+                _save(path, plan.manifest.with_checksums(checksums), unflushed)
+                saved_at, unflushed = time.monotonic(), []
             if progress is not None:
                 progress(len(checksums), plan.manifest.n_files)
     finally:
-        plan.manifest.with_checksums(checksums).save(path)
+        _save(path, plan.manifest.with_checksums(checksums), unflushed)
     return len(missing)
+
+
+def _save(path: Path, manifest: Manifest, unflushed: Sequence[Path]) -> None:
+    """Save a manifest, once the disk holds what it tells."""
+    with explaining_errors(path):
+        flush_all(unflushed, path)
+    manifest.save(path)
 
 
 def _require_same(path: Path, begun: Manifest, now: Mapping[str, Any]) -> None:

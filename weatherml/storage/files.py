@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,24 +26,23 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: The disk is full, or the folder cannot be written.
     """
-    local_path(path)
-    # Not by process number: on two machines, or in two containers, that may be the same.
-    partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
-    with explaining_errors(path):
-        try:
-            make_folder(path.parent)
-            yield partial
-            flush(partial)
-            put_in_place(partial, path)
-        finally:
-            with suppress(OSError):
-                partial.unlink()
+    with _beside(path) as partial:
+        yield partial
+        flush(partial)
+        put_in_place(partial, path)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file; see `replacing`."""
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def write_unflushed(path: Path, content: bytes) -> None:
+    """Write one whole file of many, which the disk holds only once they are flushed together; see `flush_all`."""
+    with _beside(path) as partial:
+        partial.write_bytes(content)
+        os.replace(partial, path)
 
 
 def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
@@ -52,3 +52,18 @@ def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
             dataset.to_netcdf(partial, engine="netcdf4")
         except RuntimeError as error:  # the library does not tell a full disk from other failures
             raise OSError(f"{error} (is the disk full?)") from error
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield the name of a temporary sibling, of which nothing is left afterwards."""
+    local_path(path)
+    # Not by process number: on two machines, or in two containers, that may be the same.
+    partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
+    with explaining_errors(path):
+        try:
+            make_folder(path.parent)
+            yield partial
+        finally:
+            with suppress(OSError):
+                partial.unlink()

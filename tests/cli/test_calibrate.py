@@ -29,6 +29,12 @@ def test_file_is_a_part_of_an_experiment(words, tmp_path):
     assert any(f"scale {fitted.scale:<8.4g}" in line for line in printed)
 
 
+def test_what_is_too_large_is_said_and_passed_over(words):
+    printed = done("calibrate", *words, *INITS, "--set", "perturbation.scale=40").splitlines()
+    assert printed[0] == "scale 40       far too large: 6 members stopped"
+    assert "spread over error" in printed[-2]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

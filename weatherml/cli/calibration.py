@@ -61,11 +61,12 @@ def calibrate(
 
 
 def _print_trial(trial: "Trial") -> None:
+    scale = f"scale {trial.perturbation.scale:<8.4g}"
     if math.isinf(trial.error):
-        print(f"scale {trial.perturbation.scale:<8.4g} most members stopped: far too large")
+        print(f"{scale} far too large: {trial.n_stopped} members stopped")
         return
     lowest, highest = (pick(trial.spread_skill, key=trial.spread_skill.__getitem__) for pick in (min, max))
     print(
-        f"scale {trial.perturbation.scale:<8.4g} spread over error {trial.spread_skill[lowest]:.2f} ({lowest}) .. "
-        f"{trial.spread_skill[highest]:.2f} ({highest})"
+        f"{scale} spread over error {trial.spread_skill[lowest]:.2f} ({lowest}) .. {trial.spread_skill[highest]:.2f}"
+        f" ({highest})" + f", members left out that stopped: {trial.n_stopped}" * bool(trial.n_stopped)
     )

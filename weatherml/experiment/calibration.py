@@ -1,9 +1,8 @@
 """Choosing amplitudes: an ensemble's spread over its error is brought to 1, for all channels at once, then for each."""
 
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import compress
 from operator import add
@@ -27,8 +26,6 @@ from weatherml.state import StateSpec
 from weatherml.times import parse_period
 from weatherml.verification import AreaMeans, Metric
 
-_logger = logging.getLogger(__name__)
-
 TOLERANCE = 0.03
 """A logarithm of spread over error that is as good as 0; few members and initial times cannot tell less."""
 
@@ -50,10 +47,12 @@ class Trial:
     Attributes:
         perturbation: What it was made with.
         spread_skill: Spread over error by channel, at the longest lead; infinite where most members stopped.
+        n_stopped: Members that stopped and are left out, of all initial times.
     """
 
     perturbation: PerturbationConfig
     spread_skill: dict[str, float]
+    n_stopped: int = 0
 
     @property
     def error(self) -> float:
@@ -72,8 +71,8 @@ def calibrate(
     """Fit `scale`, then `amplitude` where there is one, so that spread over error is near 1 at the longest lead.
 
     Ensembles are reduced to their mean and spread as they are made, some initial times at once, so that neither members
-    nor initial times fill the memory. Members that stop are left out of their ensemble and counted in the log; an
-    ensemble most of whose members stop is far too large, whatever the others show.
+    nor initial times fill the memory. Members that stop are left out of their ensemble and counted; an ensemble most of
+    whose members stop is far too large, whatever the others show.
 
     Args:
         forecaster: Makes the ensembles.
@@ -96,16 +95,24 @@ def calibrate(
         _require_outside_test_period(model.provenance.config, init_times, config.lead_time)
     truth = analysis.isel(number=0, drop=True) if "number" in analysis.dims else analysis
 
+    n_stopped: dict[PerturbationConfig, int] = {}
+
     def judge(perturbation: PerturbationConfig) -> dict[str, float] | None:
         asked = {"perturbation": perturbation, "every": config.lead_time, "channels": None, "statistics": KEPT}
-        return spread_skill(forecaster, analysis, truth, init_times, config.model_copy(update=asked))
+        ratios, n_stopped[perturbation] = spread_skill(
+            forecaster, analysis, truth, init_times, config.model_copy(update=asked)
+        )
+        return ratios
 
-    return fit(judge, start, forecaster.spec, n_rounds, report)
+    def counted(trial: Trial) -> Trial:
+        return replace(trial, n_stopped=n_stopped[trial.perturbation])
+
+    return counted(fit(judge, start, forecaster.spec, n_rounds, lambda trial: report(counted(trial))))
 
 
 def spread_skill(
     forecaster: Forecaster, analysis: xr.Dataset, truth: xr.Dataset, init_times: np.ndarray, config: ForecastConfig
-) -> dict[str, float] | None:
+) -> tuple[dict[str, float] | None, int]:
     """Return spread over error by channel, at the longest lead, of ensembles that are reduced as they are made.
 
     Args:
@@ -116,7 +123,7 @@ def spread_skill(
         config: What is asked for, with `KEPT` as its statistics.
 
     Returns:
-        None where more than half of the members stopped.
+        The ratios, None where more than half of the members stopped; and how many stopped.
     """
     parts: list[AreaMeans] = []
     n_members = n_left = 0
@@ -126,14 +133,11 @@ def spread_skill(
         n_members, n_left = n_members + own, n_left + left
         if left > 1:
             parts.append(_judged(ensemble, truth, left))
-    if n_left < n_members:
-        scale = None if config.perturbation is None else config.perturbation.scale
-        _logger.warning("%d of %d members stopped at scale %.4g", n_members - n_left, n_members, scale)
     if 2 * n_left < n_members or not parts:
-        return None
+        return None, n_members - n_left
     scored = verification.summarize(reduce(add, parts), _METRICS)["spread_skill"].sel(bound="estimate")
     last = scored.isel(lead_time=-1)
-    return dict(zip(last["channel"].values.tolist(), last.values.tolist(), strict=True))
+    return dict(zip(last["channel"].values.tolist(), last.values.tolist(), strict=True)), n_members - n_left
 
 
 def _ensembles(

@@ -37,5 +37,10 @@ def test_dependencies_have_lower_bounds_only():
     assert [need for need in PROJECT["dependencies"] if not re.fullmatch(r"[\w.-]+>=[\d.]+", need)] == []
 
 
+def test_nothing_that_tests_need_holds_jax_back():
+    assert any("jax<" in need for need in EXTRAS["export"])
+    assert not [need for need in EXTRAS["dev"] if "export" in need or "<" in need]
+
+
 def test_the_program_is_installed():
     assert PROJECT["scripts"] == {"weatherml": "weatherml.cli:main"}

@@ -46,7 +46,7 @@ if "tiny" not in registry:
 
 def dataset(n_times=48):
     noise = analyses(times=n_times, grid=LatLonGrid.regular(6, 10, poles=False), seed=3)
-    walk = noise.cumsum("time") * 0.3 + noise.isel(time=0)
+    walk = noise.cumsum("time") * 0.3 + noise.isel(time=0, drop=True)
     return walk.assign_coords(time=noise["time"])
 
 

@@ -21,7 +21,10 @@ class Ledger:
         self._path = path
 
     def entries(self) -> dict[str, dict[str, Any]]:
-        """Return the finished phases: `inputs` (a digest), `seconds`, `peak_memory_bytes` of the process by then."""
+        """Return the finished phases.
+
+        Each has `inputs` (a digest), `seconds`, `cpu_seconds` of all cores, and `peak_memory_bytes` of its process.
+        """
         if not self._path.exists():
             return {}
         content: dict[str, dict[str, Any]] = json.loads(self._path.read_text())
@@ -34,11 +37,12 @@ class Ledger:
     @contextmanager
     def timing(self, phase: str, inputs: str) -> Iterator[None]:
         """Enter the phase as finished once the block ends without an error."""
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         yield
         entry = {
             "inputs": inputs,
             "seconds": round(time.perf_counter() - start, 1),
+            "cpu_seconds": round(time.process_time() - cpu_start, 1),
             "peak_memory_bytes": _peak_memory(),
         }
         write_bytes(self._path, json.dumps({**self.entries(), phase: entry}, indent=1).encode())

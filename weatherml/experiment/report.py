@@ -14,11 +14,12 @@ from weatherml.experiment.judgement import CONTROL
 from weatherml.experiment.results import Results
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spread, verdict, write_report
 from weatherml.plot import map as draw_map
-from weatherml.plot.style import write_lead, write_time
+from weatherml.plot.style import quantity_of, superscript, with_units, write_lead, write_time
 from weatherml.state import Channel, parse_channels
 
 _LEADS_SHOWN = ("1D", "3D", "5D", "7D", "10D")
 _MAP_LEADS = ("3D", "7D")
+_COSTS = {"seconds": 1, "cpu_seconds": 1, "peak_memory_bytes": 2**20}
 _FAMILIAR = ("2m_temperature", "temperature", "mean_sea_level_pressure")
 _DAY = np.timedelta64(1, "D")
 
@@ -61,7 +62,7 @@ def _three_digits(value: float) -> str:
 
 
 def _with_units(channel: str) -> str:
-    return f"{_words(channel)} ({Channel.parse(channel).units})"
+    return with_units(_words(channel), superscript(Channel.parse(channel).units))
 
 
 def _summary(results: Results) -> str:
@@ -88,9 +89,9 @@ def _crossing(scores: xr.Dataset, channel: str, system: str) -> str:
 
 
 def _words(channel: str) -> str:
-    parsed = Channel.parse(channel)
-    level = "" if parsed.level is None else f" at {parsed.level} hPa"
-    return parsed.variable.replace("_", " ") + level
+    """Return the name of a channel as pictures have it, within a sentence."""
+    label = quantity_of(channel).label
+    return label[:1].lower() + label[1:]
 
 
 def _data(results: Results) -> Section:
@@ -124,17 +125,19 @@ def _forecast(results: Results) -> Section:
     channel = parse_channels([str(results.scores["channel"].values[0])])[0]
     middle = forecast.sizes["init_time"] // 2
     start, init_time = forecast.isel(init_time=middle), forecast.indexes["init_time"][middle]
-    figures = {}
+    figures, lines = {}, "" if orography is None else "; closed brown lines are the mountains"
     for lead in _present(forecast, _MAP_LEADS):
         members = _field(start.sel(lead_time=lead), channel)
         truth = _field(results.store.sel(time=members["valid_time"].values), channel)
         name = f"{_words(str(channel))} after {write_lead(lead)}"
         who, one = _one_of(members)
-        figures[f"{who} of {name}, and what came"] = forecast_vs_truth(
+        figures[f"{who} of {name}, and what came{lines}"] = forecast_vs_truth(
             one, truth, coastlines=coastlines, orography=orography
         )
         if members.sizes["number"] > 1:
-            figures[f"What the ensemble says of {name}"] = spread(members, coastlines=coastlines, orography=orography)
+            figures[f"What the ensemble says of {name}{lines}"] = spread(
+                members, coastlines=coastlines, orography=orography
+            )
     return Section("A forecast", f"From {write_time(init_time.to_datetime64())}.", figures)
 
 
@@ -203,12 +206,12 @@ def _skilful_days(brier_skill: xr.DataArray) -> str:
 def _account(results: Results) -> Section:
     left_out = {"extremes"} if results.config.extremes is None else set()
     rows = [
-        [phase, f"{entry['seconds']:.0f}", f"{entry['peak_memory_bytes'] / 2**20:.0f}"]
+        [phase, *(round(entry.get(key, 0) / unit) for key, unit in _COSTS.items())]
         for phase, entry in results.ledger.entries().items()
         if phase not in left_out
     ]
-    columns = ["phase", "seconds", "peak memory so far, MiB"]
-    return Section("What it took", tables={"By phase": [columns, *rows]})
+    columns = ["phase", "seconds", "seconds of all cores", "peak memory of its process, MiB"]
+    return Section("What it took", tables={"By phase, this page's own left out": [columns, *rows]})
 
 
 def _ground(results: Results) -> tuple[bool, xr.DataArray | None]:

@@ -69,7 +69,7 @@ def statistics(results: Results, report: Report) -> None:
         config.periods.training,
         harmonics.n_annual,
         harmonics.n_diurnal,
-        lambda done, total: report(done, 2 * total, "climatology"),
+        lambda done, total: report(done, 2 * total),
     )
     reference = climatology if config.reference == "climatology" else None
     time_step = config.step_of(store["time"].values)
@@ -79,7 +79,7 @@ def statistics(results: Results, report: Report) -> None:
         config.periods.training,
         reference,
         time_step,
-        lambda done, total: report(total + done, 2 * total, "mean and spread"),
+        lambda done, total: report(total + done, 2 * total),
     )
     climatology.save(results.folder / "climatology.nc")
     computed.save(results.path("statistics"))

@@ -23,6 +23,7 @@ from weatherml.plot import style
 Rows: TypeAlias = pd.DataFrame | Sequence[Sequence[object]]
 """A table: a frame, or rows of which the first is the header."""
 
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _DPI = 160  # sharp on a screen of twice the usual density, at the report's width
 
 
@@ -148,8 +149,13 @@ def _column(name: str, values: Sequence[object]) -> list[str]:
     sizes = [abs(float(v)) for v in values if isinstance(v, float | np.floating) and np.isfinite(v)]
     figures = int(np.floor(np.log10(max(sizes)))) if sizes and max(sizes) > 0 else 0
     words = [escape(_words(value, min(max(3 - figures, 0), 8)), quote=False) for value in values]
-    look = ' class="number"' if all(isinstance(value, Real) for value in values) else ""
+    look = ' class="number"' if all(map(_is_number, values)) else ""
     return [f'<th scope="col"{look}>{escape(name, quote=False)}</th>', *(f"<td{look}>{word}</td>" for word in words)]
+
+
+def _is_number(value: object) -> bool:
+    """Return whether a value is a number, or the text of one."""
+    return isinstance(value, Real) or (isinstance(value, str) and bool(_NUMBER.fullmatch(value)))
 
 
 def _words(value: object, decimals: int) -> str:

@@ -135,13 +135,13 @@ class Forecaster:
         """Make an ensemble forecast from each initial time; `run` has more to choose from.
 
         Args:
-            analysis: Canonical analyses that hold the initial times.
-            init_time: One or more.
-            lead_time: The longest lead, such as `10d`, `36h` or a `timedelta`.
+            analysis: As `forecast`.
+            init_time: As `forecast`.
+            lead_time: As `forecast`.
             members: Number 0, the unperturbed control, and `members - 1` perturbed ones.
             perturbation: By name, or with its parameters.
             seed: Of the perturbations.
-            output: A zarr store to write to and open; the forecast is held in memory when None.
+            output: As `forecast`.
 
         Raises:
             UserError: As `run`.
@@ -215,11 +215,11 @@ class Forecaster:
         name.
 
         Args:
-            analysis: Canonical analyses that hold the initial times.
-            init_time: One or more.
-            config: Leads, members, and what is kept.
+            analysis: As `run`.
+            init_time: As `run`.
+            config: As `run`.
             target: A store, and the share.
-            progress: Told how much is written.
+            progress: As `run`.
 
         Returns:
             Whether the forecast is whole.

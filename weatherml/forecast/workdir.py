@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.products.store import mark_complete, require_free, token_at
+from weatherml.locations import local_path
 from weatherml.storage import room
 from weatherml.storage.files import write_bytes
 from weatherml.storage.noted_store import NotedStore
@@ -129,7 +130,7 @@ class WorkDir(Generic[RecordT]):
     """
 
     def __init__(self, path: Path, request: str, nothing: RecordT, overwrite: bool) -> None:
-        self.path, self._nothing, self._overwrite = path, nothing, overwrite
+        self.path, self._nothing, self._overwrite = local_path(path), nothing, overwrite
         with explaining_errors(path):
             self._run = RunFolder(path, request, token_at, "forecast")
         self._stores: dict[str, NotedStore] = {}

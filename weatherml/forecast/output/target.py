@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weatherml.forecast.workdir import WHOLE, Share
-from weatherml.locations import local_path
 
 
 @dataclass(frozen=True)
@@ -15,15 +14,8 @@ class OutputTarget:
         path: A zarr store; memory when None.
         overwrite: Replace what is at `path`.
         share: What this process does of the forecast.
-
-    Raises:
-        UserError: The path is a URL.
     """
 
     path: Path | None = None
     overwrite: bool = False
     share: Share = WHOLE
-
-    def __post_init__(self) -> None:
-        if self.path is not None:
-            local_path(self.path)

@@ -20,9 +20,9 @@ from jax import Array
 from weatherml.data.climatology import Climatology
 from weatherml.data.normalization import Normalizer
 from weatherml.forecast import Forecaster, GuardsConfig
-from weatherml.forecast.guards.step_modifiers import Bounds, Members, StepModifiers, guard_modifiers
+from weatherml.forecast.guards.step_modifiers import Bounds, Members, StepInputs, StepModifiers, guard_modifiers
 from weatherml.forecast.guards.units import Units
-from weatherml.forecast.rollout.step_loop import StepInputs, advance
+from weatherml.forecast.rollout.step_loop import advance
 
 N_MEMBERS, N_STEPS, REPEATS = 10, 8, 12
 START = np.datetime64("2005-01-09T00", "ns")

@@ -15,8 +15,9 @@ def test_python_of_the_page_makes_equal_forecasts_alone_whole_and_in_shares(tmp_
     normalizer = Normalizer(make_statistics())
     Checkpoint.initialize(make_model(), forcings, normalizer, Provenance({}, "none"), seed=0).save(tmp_path / "model")
     make = run_python("large_ensembles.md", None)["make"]
-    plan, alone, whole, is_whole = make([tmp_path / "model"], make_analysis(), TIMES[0], tmp_path)
+    plan, alone, whole, is_whole, warmest = make([tmp_path / "model"], make_analysis(), TIMES[0], tmp_path)
     assert plan.n_calls == {1: 8} and is_whole
     whole = whole.load()
     xr.testing.assert_equal(alone, whole.sel(number=[7]))
+    assert warmest == float(whole["temperature"].max())
     xr.testing.assert_identical(open_forecast(tmp_path / "shared.zarr").load(), whole)

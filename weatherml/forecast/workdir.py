@@ -11,8 +11,8 @@ from pydantic import ConfigDict
 
 from weatherml.config import Config
 from weatherml.errors import UserError
-from weatherml.products.store import mark_complete, require_free, token_at
 from weatherml.locations import local_path
+from weatherml.products.store import mark_complete, require_free, token_at
 from weatherml.storage import room
 from weatherml.storage.files import write_bytes
 from weatherml.storage.noted_store import NotedStore

@@ -171,24 +171,36 @@ def _limits(channels: Iterable[Channel], has_bounds: bool) -> tuple[np.ndarray, 
     return minimum, maximum
 
 
-class StepEnd(Protocol):
-    """What a modifier may ask of a step."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class StepInputs:
+    """What calls of a model are given, by call; what depends on the time alone is there once for each initial time.
 
-    @property
-    def terms(self) -> Any:
-        """Of the reference at the time where it ends, `[batch, term]`."""
+    Attributes:
+        forcing: At the time that each call starts from, `[call, init_time, forcing, lat, lon]`.
+        terms: Of the reference at the time where it ends, `[call, init_time, term]`.
+        tick: That time in units of the plan, int32 `[call]`.
+        place: Among the outputs of the segment, int32 `[call]`; beyond them where nothing is kept.
+        pattern: Of tendencies, as coefficients `[call, batch, 2, order, degree]`; None where nothing perturbs them.
+        draws: Of random maps, `[call, batch]`; None where a model is told none.
+        init: Which initial time each member has, int32 `[batch]`.
+        units: How many units of the plan a call takes, int32.
+    """
 
-    @property
-    def tick(self) -> Any:
-        """That time in units of the plan."""
+    forcing: Array | np.ndarray
+    terms: Array | np.ndarray
+    tick: Array | np.ndarray
+    place: Array | np.ndarray
+    pattern: Any
+    draws: Any
+    init: Array | np.ndarray
+    units: Array | np.ndarray
 
-    @property
-    def units(self) -> Any:
-        """How many of these it takes."""
-
-    @property
-    def pattern(self) -> Any:
-        """Of tendencies, as coefficients `[batch, 2, order, degree]`; None where nothing perturbs them."""
+    def at(self, call: Array) -> "StepInputs":
+        """Return those of one call, whose forcings and terms have the axis `batch` in place of `init_time`."""
+        by_call = (self.forcing, self.terms, self.tick, self.place, self.pattern, self.draws)
+        forcing, terms, tick, place, pattern, draws = jax.tree.map(lambda values: values[call], by_call)
+        return StepInputs(forcing[self.init], terms[self.init], tick, place, pattern, draws, self.init, self.units)
 
 
 class StepModifier(Protocol):
@@ -197,7 +209,7 @@ class StepModifier(Protocol):
     def remember(self, states: Array, terms: ArrayLike) -> Any:
         """Return what to remember of the initial states `[batch, channel, lat, lon]`, whatever first axis `batch`."""
 
-    def __call__(self, remembered: Any, before: Array, following: Array, step: StepEnd) -> Array:
+    def __call__(self, remembered: Any, before: Array, following: Array, step: StepInputs) -> Array:
         """Return the states after a step, from those before it and those that came of it so far."""
 
 
@@ -213,7 +225,7 @@ class StepModifiers:
         """Return members with initial states `[batch, channel, lat, lon]`; `terms [batch, term]` are of their times."""
         return Members.at(states, tuple(modifier.remember(states, terms) for modifier in self.modifiers))
 
-    def __call__(self, members: Members, following: Array, step: StepEnd) -> Members:
+    def __call__(self, members: Members, following: Array, step: StepInputs) -> Members:
         """Return the members after a step of whose states a model has made `following [batch, channel, lat, lon]`."""
         for modifier, remembered in zip(self.modifiers, members.remembered, strict=True):
             following = modifier(remembered, members.states, following, step)
@@ -242,7 +254,7 @@ class Relaxation:
     def remember(self, states: Array, terms: ArrayLike) -> None:
         """Remember nothing."""
 
-    def __call__(self, remembered: None, before: Array, following: Array, step: StepEnd) -> Array:
+    def __call__(self, remembered: None, before: Array, following: Array, step: StepInputs) -> Array:
         """Return states nearer to zero, which is the reference."""
         return following * self.remaining[jnp.argmax(self.steps == step.units)]
 
@@ -258,7 +270,7 @@ class Floor:
     def remember(self, states: Array, terms: ArrayLike) -> None:
         """Remember nothing."""
 
-    def __call__(self, remembered: None, before: Array, following: Array, step: StepEnd) -> Array:
+    def __call__(self, remembered: None, before: Array, following: Array, step: StepInputs) -> Array:
         """Return states of which all that is finite is at or above the floor."""
         floor, scale = self.floor[:, None, None], self.units.scale[:, None, None]
         reference = self.units.reference(step.terms)

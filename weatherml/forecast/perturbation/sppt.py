@@ -13,7 +13,7 @@ from pydantic import Field, PositiveFloat
 
 from weatherml.data.statistics import Statistics
 from weatherml.durations import DurationText, parse_duration
-from weatherml.forecast.guards.step_modifiers import StepEnd
+from weatherml.forecast.guards.step_modifiers import StepInputs
 from weatherml.forecast.perturbation.base import PerturbationConfig, registry, step_keys
 from weatherml.models.random_field import RandomField
 
@@ -101,7 +101,7 @@ class StochasticTendencies:
     def remember(self, states: Array, terms: ArrayLike) -> None:
         """Remember nothing; see `StepModifier`."""
 
-    def __call__(self, remembered: None, before: Array, following: Array, step: StepEnd) -> Array:
+    def __call__(self, remembered: None, before: Array, following: Array, step: StepInputs) -> Array:
         """Return the states after a step, `[batch, channel, lat, lon]`, whose change its pattern has scaled."""
         return self.scale_change(before, following, self.field.evaluate(step.pattern))
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from weatherml.forecast.guards.step_modifiers import Failure, Members
+from weatherml.forecast.guards.step_modifiers import Failure, Members, StepInputs
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.perturbation.base import member_keys
 from weatherml.forecast.perturbation.noise_conditioned import Draws
@@ -18,7 +18,7 @@ from weatherml.forecast.perturbation.sppt import StochasticTendencies, TendencyN
 from weatherml.forecast.plan.batches import Batch
 from weatherml.forecast.plan.lead_plan import Segment
 from weatherml.forecast.rollout.setup import RolloutSetup
-from weatherml.forecast.rollout.step_loop import StepInputs, advance, to_physical
+from weatherml.forecast.rollout.step_loop import advance, to_physical
 from weatherml.forecast.workdir import Stopped
 
 

@@ -13,7 +13,7 @@ from weatherml.data.normalization import Normalizer
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.forecast.config import ForecastConfig
-from weatherml.forecast.guards.step_modifiers import Bounds, StepModifiers, guard_modifiers
+from weatherml.forecast.guards.step_modifiers import Bounds, StepInputs, StepModifiers, guard_modifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.perturbation.base import InitialStates
 from weatherml.forecast.perturbation.sppt import StochasticTendencies
@@ -21,7 +21,7 @@ from weatherml.forecast.plan import batches
 from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.plan.lead_plan import LeadPlan, Segment
 from weatherml.forecast.rollout.model import Diagnostic, Model
-from weatherml.forecast.rollout.step_loop import Graph, StepInputs, rounding_quantum
+from weatherml.forecast.rollout.step_loop import Graph, rounding_quantum
 from weatherml.forecast.rollout.suite import Suite
 
 

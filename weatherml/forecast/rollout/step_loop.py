@@ -1,6 +1,5 @@
 """Many steps of a model, compiled once: a fixed batch of states advances segment by segment in constant memory."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -10,42 +9,8 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from weatherml.forecast.guards.step_modifiers import Members, StepModifiers
+from weatherml.forecast.guards.step_modifiers import Members, StepInputs, StepModifiers
 from weatherml.forecast.guards.units import Units
-from weatherml.forecast.perturbation.noise_conditioned import Draws
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class StepInputs:
-    """What calls of a model are given, by call; what depends on the time alone is there once for each initial time.
-
-    Attributes:
-        forcing: At the time that each call starts from, `[call, init_time, forcing, lat, lon]`.
-        terms: Of the reference at the time where it ends, `[call, init_time, term]`.
-        tick: That time in units of the plan, int32 `[call]`.
-        place: Among the outputs of the segment, int32 `[call]`; beyond them where nothing is kept.
-        pattern: Of tendencies, as coefficients `[call, batch, 2, order, degree]`; None where nothing perturbs them.
-        draws: Of random maps, `[call, batch]`; None where a model is told none.
-        init: Which initial time each member has, int32 `[batch]`.
-        units: How many units of the plan a call takes, int32.
-    """
-
-    forcing: Array | np.ndarray
-    terms: Array | np.ndarray
-    tick: Array | np.ndarray
-    place: Array | np.ndarray
-    pattern: Array | None
-    draws: Draws | None
-    init: Array | np.ndarray
-    units: Array | np.ndarray
-
-    def at(self, call: Array) -> "StepInputs":
-        """Return those of one call, whose forcings and terms have the axis `batch` in place of `init_time`."""
-        by_call = (self.forcing, self.terms, self.tick, self.place, self.pattern, self.draws)
-        forcing, terms, tick, place, pattern, draws = jax.tree.map(lambda values: values[call], by_call)
-        return StepInputs(forcing[self.init], terms[self.init], tick, place, pattern, draws, self.init, self.units)
-
 
 Graph = nnx.GraphDef[tuple[nnx.Module, tuple[nnx.Module, ...]]]
 

@@ -41,7 +41,12 @@ def test_the_table_holds_estimates_at_whole_days_and_only_systems_that_have_the_
     days = np.array([1, 2, 3], "timedelta64[D]").astype("timedelta64[ns]")
     values = 1234.5 * np.arange(12.0).reshape(2, 2, 1, 3)
     values[1] = np.nan
-    coords = {"system": ["ours", "theirs"], "bound": ["estimate", "lower"], "channel": ["geopotential_500"], "lead_time": days}
+    coords = {
+        "system": ["ours", "theirs"],
+        "bound": ["estimate", "lower"],
+        "channel": ["geopotential_500"],
+        "lead_time": days,
+    }
     table = skill_table(xr.Dataset({"rmse": (tuple(coords), values)}, coords))
     assert table.columns.tolist() == ["channel", "system", "1 d", "3 d"]
     assert table.values.tolist() == [["500 hPa geopotential (m² s⁻²)", "ours", "0", "2470"]]

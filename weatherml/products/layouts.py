@@ -81,8 +81,11 @@ def from_weatherbench(dataset: xr.Dataset) -> xr.Dataset:
         {theirs: own for own, theirs in _WEATHERBENCH.items() if theirs in dataset.variables}
     )
     number = renamed.attrs.pop(_ONLY_NUMBER, 0)
-    is_alone = "number" not in renamed.dims and not is_statistics(renamed)
-    return renamed.expand_dims(number=[int(number)]) if is_alone else renamed
+    if "number" in renamed.dims or is_statistics(renamed):
+        return renamed
+    told = [name for name, own in renamed.coords.items() if own.dims == ("init_time",) and name != "init_time"]
+    of_member = {name: (("init_time", "number"), renamed[name].values[:, None], renamed[name].attrs) for name in told}
+    return renamed.expand_dims(number=[int(number)]).assign_coords(of_member)
 
 
 def _short(name: str) -> str:

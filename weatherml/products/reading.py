@@ -22,7 +22,6 @@ from weatherml.storage.folders import locate
 from weatherml.variables import VARIABLES
 
 _LEADS = ("lead_time", "prediction_timedelta")
-_OWN = "complete"
 
 
 def is_forecast(path: str | Path) -> bool:

@@ -35,8 +35,8 @@ folder = Path("../runs/notebook")
 # %% [markdown]
 # ## One experiment
 #
-# An experiment is one configuration. The defaults are those of the demonstration; a file, or a few values, say what
-# differs. Each phase leaves its result in the folder and is not done again.
+# An experiment is one configuration: here a file; `wml.demonstration()` is the one of `make demo`. A few values may
+# differ from it. Each phase leaves its result in the folder and is not done again.
 
 # %%
 experiment = wml.Experiment(wml.load_yaml(wml.ExperimentConfig, "../configs/smoke.yaml"), folder)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import namedtuple
+from threading import Thread
 
 import dask
 import netCDF4
@@ -15,6 +16,7 @@ from test_reduction import draw, reduce
 import weatherml as wml
 from weatherml.errors import UserError
 from weatherml.products.convert import convert, select
+from weatherml.products.reading import read_forecast
 from weatherml.products.rounding import describe_rounding
 from weatherml.products.selection import Region
 from weatherml.products.stations import Stations
@@ -138,6 +140,31 @@ def test_what_is_there_stays_until_its_replacement_is_whole(tmp_path, forecast, 
     assert before == sorted(f.read_bytes() for f in (path.rglob("*") if path.is_dir() else [path]) if f.is_file())
     convert(part + 1, path, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.nc", "a.zarr"])
+def test_a_conversion_that_meets_another_waits_and_does_not_replace_what_that_has_made(tmp_path, forecast, name):
+    path, part, refusals = tmp_path / name, forecast[["2m_temperature"]], []
+
+    def meet():
+        with pytest.raises(UserError) as refusal:
+            convert(part + 1, path)
+        refusals.append(str(refusal.value))
+
+    second = Thread(target=meet)
+
+    def start(block):
+        if block.size and second.ident is None:
+            second.start()
+            second.join(0.3)
+            assert second.is_alive()
+        return block
+
+    with dask.config.set(scheduler="synchronous"):
+        convert(part.map(lambda field: field.copy(data=field.data.map_blocks(start, dtype=np.float32))), path)
+    second.join()
+    assert "exists; choose another path" in refusals[0]
+    xr.testing.assert_equal(read_forecast(path)[["2m_temperature"]], part)
 
 
 def fail(block):

@@ -27,7 +27,8 @@ from weatherml.products.stations import Stations, at_stations
 from weatherml.registry import nearest
 from weatherml.storage.files import write_netcdf
 from weatherml.storage.folders import replacing_folder
-from weatherml.storage.room import require_space
+from weatherml.storage.locks import alone_at
+from weatherml.storage.room import explaining_errors, require_space
 
 Errors = dict[str, float]
 """The largest error that a format made in each channel, SI units; empty where it made none."""
@@ -83,7 +84,9 @@ def convert(dataset: xr.Dataset, path: str | Path, layout: str = "canonical", ov
     _require_forecast(dataset)
     _require_replaceable(path, overwrite)
     require_space(path, chosen.n_bytes(dataset))
-    return chosen.write(path, with_rounding_attributes(dataset))
+    with explaining_errors(path), alone_at(path):
+        _require_replaceable(path, overwrite)  # once more: another process may have been at it
+        return chosen.write(path, with_rounding_attributes(dataset))
 
 
 def _format_of(path: Path, layout: str) -> Format:

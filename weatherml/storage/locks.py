@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,9 @@ _HAS_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 _SystemLock = WindowsFileLock if sys.platform == "win32" else UnixFileLock
 A_WHILE = 60.0
 """Seconds to wait for what others do at a path in a moment, such as to write a small folder."""
+
+_ALONE_AT: set[tuple[int, Path]] = set()
+"""Which thread of this process is alone at which path."""
 
 
 class Lock:
@@ -118,6 +122,8 @@ class Lock:
 def alone_at(path: Path, wait: float = A_WHILE) -> Iterator[None]:
     """Keep other processes from giving or taking the name of a file or folder meanwhile; its folder is made.
 
+    Within the block the thread that has it may ask for it again.
+
     Args:
         path: What is made, replaced or removed.
         wait: How long to wait for another process, seconds.
@@ -126,12 +132,18 @@ def alone_at(path: Path, wait: float = A_WHILE) -> Iterator[None]:
         UserError: Another process is at it.
         OSError: The folder cannot be written.
     """
-    make_folder(local_path(path).parent)
+    own = (threading.get_ident(), local_path(path).absolute())
+    if own in _ALONE_AT:
+        yield
+        return
+    make_folder(path.parent)
     lock = Lock(path.with_name(f".{path.name}.lock"))
     lock.acquire(f"another process is at work on {path}; wait for it, or choose another path", wait)
+    _ALONE_AT.add(own)
     try:
         yield
     finally:
+        _ALONE_AT.remove(own)
         lock.release(remove=True)
 
 

@@ -21,7 +21,7 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.data.files import open_files
 from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
-from weatherml.products.store import open_forecast, without_stopped
+from weatherml.products.store import add_coordinates, open_forecast, without_stopped
 from weatherml.state import StateSpec
 
 SPHERICAL = "perturbation=spherical"
@@ -371,9 +371,9 @@ def test_what_stopped_is_dropped_on_request(words, tiny_run, tmp_path):
     done(*words(output, "--set", "members=4", "--set", wild))
     store = zarr.open_group(output, mode="r+")
     store["temperature"][:, 1:, 2] = np.nan
-    store.attrs["failed"] = [
-        "init_time 2000-01-12T00:00 number 2 at 2000-01-12T12:00 (lead 12h) by temperature_850: 400"
-    ]
+    lead = np.full((store["temperature"].shape[0], 4), np.timedelta64("NaT", "ns"))
+    lead[:, 2] = np.timedelta64(12 * 3600 * 10**9, "ns")
+    add_coordinates(output, {"stopped_lead": xr.Variable(("init_time", "number"), lead)})
     assert "--drop-stopped" in refused("evaluate", output, tiny_run.store)
     assert "temperature" in done("evaluate", output, tiny_run.store, "--drop-stopped")
     done("plot", output, "--channel", "t850", "--drop-stopped", "-o", tmp_path / "t850.png", "--no-coastlines")

@@ -59,7 +59,7 @@ class FilesConfig(Config):
     """
 
     name: Literal["files"] = "files"
-    paths: tuple[str, ...]
+    paths: tuple[str, ...] = Field(min_length=1)
     variables: tuple[str, ...] | None = None
     levels: tuple[int, ...] | None = None
     latitude: tuple[float, float] | None = None

@@ -35,6 +35,10 @@ class SmallDisk:
         space = os.statvfs(self.folder)
         (self.folder / "filler").write_bytes(bytes(max(space.f_bavail * space.f_frsize - n_left, 0)))
 
+    def protect(self):
+        """Let nothing more be written."""
+        subprocess.run(["mount", "-o", "remount,ro", self.folder], check=True)
+
     def clear(self):
         (self.folder / "filler").unlink()
 

@@ -5,11 +5,16 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 RUN_EACH = """
 import json, sys
 from typer.testing import CliRunner
 from weatherml.cli.app import app
+for name in json.loads(sys.argv[2]):
+    sys.modules[name] = None
 for words in json.loads(sys.argv[1]):
     result = CliRunner().invoke(app, words)
     loaded = [name for name in ("jax", "flax", "optax", "grain") if name in sys.modules]
@@ -23,6 +28,7 @@ def words_of(verb, run, folder):
     forecast = ("--analysis", run.store, "--init", "2000-01-12", "--set", "lead_time=6h", *made["output"])
     return {
         "demo": ("demo", run.config, *made["output"]),
+        "ingest": ("ingest", run.config, "-o", folder / "new"),
         "train": ("train", run.config, "-o", folder / "run"),
         "forecast": ("forecast", run.checkpoint, *forecast),
         "calibrate": ("calibrate", run.checkpoint, *forecast[:4], "--lead", "6h", "-o", folder / "made.yaml"),
@@ -32,13 +38,20 @@ def words_of(verb, run, folder):
         "info": ("info", run.checkpoint),
         "info of a forecast": ("info", run.forecast),
         "plot": ("plot", run.forecast, "--channel", "z500", "-o", folder / "made.png"),
+        "info of a URL": ("info", "http://127.0.0.1:9/f.zarr"),
+        "convert to GRIB": ("convert", run.forecast, "-o", folder / "made.grib2"),
+        "convert to zarr": ("convert", run.forecast, "-o", folder / "made.zarr"),
         "convert": ("convert", run.forecast, "-o", folder / "made.nc"),
     }[verb]
 
 
-def run_each(*verbs, **environment):
-    """Run verbs one after the other in one process; return exit code, standard error and heavy modules after each."""
-    command = [sys.executable, "-c", RUN_EACH, json.dumps([list(map(str, words)) for words in verbs])]
+def run_each(*verbs, hidden=(), **environment):
+    """Run verbs one after the other in one process; return exit code, standard error and heavy modules after each.
+
+    Packages that are hidden cannot be imported there.
+    """
+    words = json.dumps([list(map(str, words)) for words in verbs])
+    command = [sys.executable, "-c", RUN_EACH, words, json.dumps(hidden)]
     process = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
     assert (process.returncode, process.stderr) == (0, "")
     return [json.loads(line) for line in process.stdout.splitlines()]
@@ -58,5 +71,55 @@ def test_no_device_is_one_line(tiny_run, tmp_path):
         assert re.fullmatch(r"weatherml: JAX finds no device for JAX_PLATFORMS=cuda .*unset it.*\n", ended["stderr"])
 
 
-def each(verbs, run, folder, **environment):
-    return run_each(*(words_of(verb, run, folder) for verb in verbs), **environment)
+def each(verbs, run, folder, **options):
+    return run_each(*(words_of(verb, run, folder) for verb in verbs), **options)
+
+
+def assert_each_is_one_line(verbs, ended, pattern):
+    for verb, end in zip(verbs, ended, strict=True):
+        assert end["code"] == 2, (verb, end)
+        assert re.fullmatch(rf"weatherml: .*{pattern}.*\n", end["stderr"]), (verb, end)
+
+
+def test_a_full_disk_is_one_line(tiny_run, small_disk):
+    tiny_run.copy_to(small_disk.folder / "run", without=("training", "forecast.zarr", "report.html"))
+    small_disk.fill(0)
+    verbs = ("ingest", "train", "forecast", "calibrate", "export", "plot", "convert", "convert to GRIB")
+    ended = each(verbs, tiny_run, small_disk.folder)
+    assert_each_is_one_line(verbs, ended, "(No space left|full|free).*; make room")
+
+
+def test_a_read_only_disk_is_one_line(tiny_run, small_disk):
+    small_disk.protect()
+    verbs = ("ingest", "forecast", "calibrate", "plot", "convert to zarr")
+    ended = each(verbs, tiny_run, small_disk.folder)
+    assert_each_is_one_line(verbs, ended, "(Read-only file system|is not writable).*; .*choose another")
+
+
+def test_an_output_below_a_file_is_one_line(tiny_run, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    verbs = ("ingest", "forecast", "export", "convert", "convert to GRIB")
+    ended = each(verbs, tiny_run, tmp_path / "file")
+    assert_each_is_one_line(verbs, ended, "(Not a directory|is a file|File exists).*; .*choose another")
+
+
+@pytest.mark.parametrize(
+    ("verbs", "hidden", "extra"),
+    [
+        (("plot", "demo"), ["cartopy", "matplotlib"], "plot"),
+        (("convert to GRIB",), ["eccodes", "cfgrib", "gribapi"], "grib"),
+        (("export",), ["onnx"], "export"),
+        (("info of a URL",), ["aiohttp"], "remote"),
+    ],
+)
+def test_a_missing_extra_is_one_line_that_names_it(tiny_run, tmp_path, verbs, hidden, extra):
+    assert_each_is_one_line(verbs, each(verbs, tiny_run, tmp_path, hidden=hidden), rf"(\[{extra}\]|'{extra}')")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [("--help",), ("info", "STORE"), ("info", "STORE", "--json"), ("check", "STORE")])
+def test_a_reader_that_leaves_ends_the_program_quietly(tiny_run, words):
+    command = [Path(sys.executable).with_name("weatherml"), *(tiny_run.store if w == "STORE" else w for w in words)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert (process.wait(timeout=60), process.stderr.read()) == (141, "")

@@ -1,8 +1,6 @@
 """The program: its verbs, and what happens to a user's mistake."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +9,7 @@ import typer.core
 
 from weatherml.cli.calibration import calibrate
 from weatherml.cli.conversion import convert
+from weatherml.cli.exit_codes import in_one_line, noticing_readers_that_leave
 from weatherml.cli.forecasting import forecast
 from weatherml.cli.options import LOCAL, AsJson, DropStopped
 from weatherml.cli.weights import export, imports
@@ -23,55 +22,25 @@ if TYPE_CHECKING:
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 
 
-_Misuse: Any = typer.BadParameter.__bases__[0]  # of click, which typer keeps in other places from version to version
-
-
 class _Program(typer.core.TyperGroup):
     """The verbs; a user's mistake is one line and exit code 2, an interruption one line and 130."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the words before a verb."""
-        with _in_one_line():
+        with in_one_line():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb."""
-        with _in_one_line():
+        with in_one_line():
             return super().invoke(ctx)
-
-
-@contextmanager
-def _in_one_line() -> Iterator[None]:
-    """Turn what a user can mend into one line and an exit code."""
-    try:
-        yield
-    except UserError as error:
-        raise _stop(str(error), 2) from None
-    except KeyboardInterrupt as interruption:
-        raise _stop(str(interruption) or "interrupted; run the same command again to go on", 130) from None
-    except _Misuse as error:
-        if "\n" in error.format_message():  # the help of a verb without words
-            raise
-        raise _stop(_explain(error), 2) from None
-
-
-def _explain(misuse: Any) -> str:
-    """Say what is wrong with a command line, with the value that is, which newer versions of typer leave out."""
-    from pydantic import ValidationError
-
-    message, cause = misuse.format_message().rstrip("."), misuse.__cause__
-    got = f", got {cause.errors()[0]['input']!r}" if isinstance(cause, ValidationError) else ""
-    return f"{message}{got}; see {misuse.ctx.command_path if misuse.ctx else 'weatherml'} --help"
-
-
-def _stop(message: str, code: int) -> typer.Exit:
-    print(f"weatherml: {message}", file=sys.stderr)
-    return typer.Exit(code)
 
 
 app = typer.Typer(
     cls=_Program,
-    help="Data-driven global weather forecasting: from ERA5 to ensemble forecasts, verdicts on extremes, and maps.",
+    help="Data-driven global weather forecasting: from ERA5 to ensemble forecasts, verdicts on extremes, and maps.\n\n"
+    "Exit codes: 0 done; 1 `check` found errors; 2 a mistake, in one line; 130 interrupted, run it again to go on;"
+    " 141 the reader of the output left.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -88,7 +57,8 @@ Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.
 def main() -> None:
     """Run the program on the words of its command line."""
     keep_freed_memory()
-    app()
+    with noticing_readers_that_leave():
+        app()
 
 
 @app.command()

@@ -44,6 +44,7 @@ def calibrate(
     """
     import yaml
 
+    from weatherml.cli.outputs import require_writable
     from weatherml.config import apply_overrides, from_mapping
     from weatherml.data.files import open_files
     from weatherml.experiment.calibration import calibrate
@@ -52,6 +53,7 @@ def calibrate(
 
     if output.exists():
         raise UserError(f"output {output} exists; choose another path")
+    require_writable(output)
     asked = {"lead_time": lead, "members": 10, "perturbation": {"name": "spherical"}}
     config = from_mapping(ForecastConfig, apply_overrides(asked, settings or []), "calibrate")
     best = calibrate(Forecaster.load(*checkpoints), open_files(analysis), init, config, rounds, _print_trial)

@@ -1,19 +1,36 @@
 """What must hold of the path that a verb writes to, before anything is read or computed."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from weatherml.errors import UserError
 from weatherml.products.store import unfinished_beside
+from weatherml.storage.room import explaining_errors
+
+_SMALL = 4096  # bytes
 
 
 def require_new(path: Path, overwrite: bool) -> None:
     """Require that there is nothing at `path` yet, or that it may be replaced.
 
     Raises:
-        UserError: There is.
+        UserError: There is, or the disk refuses.
     """
     if path.exists() and not overwrite:
         raise UserError(f"output {path} exists; choose another path, or pass --overwrite to replace it")
+    require_writable(path)
+
+
+def require_writable(path: Path) -> None:
+    """Require that a small file can be written where `path` will be: before the work, not when it is done.
+
+    Raises:
+        UserError: The disk refuses.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    with explaining_errors(path), TemporaryFile(dir=folder) as file:
+        file.write(bytes(_SMALL))
+        file.flush()
 
 
 def require_begun(output: Path) -> None:

@@ -1,6 +1,7 @@
 """Whether data can carry an experiment: asked before anything is computed."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Self
 
 import numpy as np
@@ -65,6 +66,17 @@ class Holdings:
         spec = spec_of(store)
         static = tuple(str(name) for name, field in store.data_vars.items() if "time" not in field.dims)
         return cls(store["time"].values, spec.channels, static, spec.grid)
+
+
+def require_pictures() -> None:
+    """Require what the report at the end of a road draws with, before hours of work.
+
+    Raises:
+        UserError: A package is missing.
+    """
+    missing = [name for name in ("matplotlib", "cartopy") if find_spec(name) is None]
+    if missing:
+        raise UserError(f"the report needs {missing[0]}, which is not here; pip install 'weatherml[plot]'")
 
 
 def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:

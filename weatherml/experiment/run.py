@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.feasibility import require_pictures
 from weatherml.experiment.ledger import digest_of
 from weatherml.experiment.phases import PHASES
 from weatherml.experiment.results import Results
@@ -63,6 +64,8 @@ class Experiment(Results):
         Raises:
             UserError: The data or the configuration do not allow it, or another process is at work in the folder.
         """
+        if last == "report":
+            require_pictures()
         if not self._is_done(last):  # who only reads is in nobody's way
             busy = f"another process is at work in {self.folder}; wait for it, or choose another folder"
             with alone_in(self.folder, "experiment.lock", busy):

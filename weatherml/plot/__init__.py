@@ -1,5 +1,13 @@
 """Pictures and the report: maps, curves of skill, verdicts and climates, drawn without a network."""
 
+from weatherml.errors import UserError
+
+try:
+    import cartopy  # noqa: F401
+    import matplotlib  # noqa: F401
+except ImportError as missing:
+    raise UserError(f"pictures need {missing.name}, which is not here; pip install 'weatherml[plot]'") from None
+
 from weatherml.plot.climate import climate
 from weatherml.plot.learning import learning
 from weatherml.plot.maps import forecast_vs_truth, map, mean_over_spread, spread

@@ -43,6 +43,11 @@ def test_an_override_of_another_kind_takes_nothing_from_what_was_there():
     assert config.source.paths == ("a.nc",)
 
 
+def test_a_mistake_beside_the_demonstration_names_no_file_of_the_package():
+    with pytest.raises(UserError, match=r"^demonstration: unknown key 'sede'; did you mean 'seed'"):
+        demonstration(["sede=1"])
+
+
 NEEDED = ("source", "channels", "periods", "model", "training")
 FEWEST = {key: CONFIG[key] for key in NEEDED}
 

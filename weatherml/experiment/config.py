@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from weatherml.checkpoint import Prediction
-from weatherml.config import Config, load_yaml
+from weatherml.config import Config, apply_overrides, from_mapping
 from weatherml.data.files import FilesConfig
 from weatherml.data.forcings import FORCINGS
 from weatherml.data.period import overlap, stride_of, time_step_of
@@ -24,6 +24,7 @@ from weatherml.state import Channel, parse_channels
 from weatherml.times import PeriodText
 from weatherml.training import TrainingConfig
 from weatherml.variables import PRESETS
+from weatherml.yaml_text import parse_yaml
 
 _MOST_HARMONICS = 100  # beyond, there is a typing error
 
@@ -201,4 +202,5 @@ def demonstration(overrides: Sequence[str] = ()) -> ExperimentConfig:
     Raises:
         UserError: An override has an unknown key or a wrong value.
     """
-    return load_yaml(ExperimentConfig, str(files("weatherml.experiment") / "demonstration.yaml"), overrides)
+    content = parse_yaml((files("weatherml.experiment") / "demonstration.yaml").read_bytes(), "demonstration")
+    return from_mapping(ExperimentConfig, apply_overrides(content, overrides), "demonstration")

@@ -1,7 +1,6 @@
 """The report: one HTML file with everything inside, which a person opens with a double click and no network."""
 
 import base64
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.plot import style
+from weatherml.storage.files import write_bytes
 
 Rows: TypeAlias = pd.DataFrame | Sequence[Sequence[object]]
 """A table: a frame, or rows of which the first is the header."""
@@ -59,19 +59,12 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], summ
         The path written.
 
     Raises:
-        UserError: The path does not end in .html.
+        UserError: The path does not end in .html, or cannot be written.
     """
     path = local_path(path)
     if path.suffix != ".html":
         raise UserError(f"a report is written as HTML, got {str(path)!r}; give a path ending in .html")
-    page = _page(title, sections, summary)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(page, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_bytes(path, _page(title, sections, summary).encode())
     return path
 
 

@@ -125,7 +125,7 @@ def _forecast(results: Results) -> Section:
     channel = parse_channels([str(results.scores["channel"].values[0])])[0]
     middle = forecast.sizes["init_time"] // 2
     start, init_time = forecast.isel(init_time=middle), forecast.indexes["init_time"][middle]
-    figures, lines = {}, "" if orography is None else "; closed brown lines are the mountains"
+    figures, lines = {}, "" if orography is None else "; closed lines are mountains"
     for lead in _present(forecast, _MAP_LEADS):
         members = _field(start.sel(lead_time=lead), channel)
         truth = _field(results.store.sel(time=members["valid_time"].values), channel)

@@ -55,7 +55,7 @@ def map(
         ax = _add_map(figure, 111, field)
         filled = _fill(ax, values, shading)
         _draw_surface(ax, coastlines, orography)
-        lines = "closed brown lines: mountains" * (orography is not None)
+        lines = "closed lines: mountains" * (orography is not None)
         style.write_title(ax, title or quantity.label, " · ".join(filter(None, (style.write_origin(field), lines))))
         _add_colorbar(figure, filled, shading, [ax])
     return figure

@@ -125,11 +125,12 @@ class _Messages:
         if "number" not in field.dims:
             field = field.expand_dims(number=[0])
         field = field.transpose("init_time", "lead_time", "number", "latitude", "longitude")
+        values, axes = field.values, [field[dim].values for dim in field.dims[:3]]
         error = 0.0
         for place in np.ndindex(field.shape[:3]):
-            init_time, lead_time, number = (field[dim].values[i] for dim, i in zip(field.dims[:3], place, strict=True))
+            init_time, lead_time, number = (axis[i] for axis, i in zip(axes, place, strict=True))
             times = {**_init_keys(init_time), **_step_keys(lead_time, channel)}
-            error = max(error, self._write_one(field.values[place], times, int(number)))
+            error = max(error, self._write_one(values[place], times, int(number)))
         return error
 
     def _write_one(self, values: np.ndarray, times: Mapping[str, Any], number: int) -> float:

@@ -23,7 +23,7 @@ def test_only_the_extra_for_it_takes_cuda():
     assert EXTRAS["cuda13"] == ["jax[cuda13]"]
 
 
-@pytest.mark.parametrize("extra", ["plot", "grib", "cuda13", "notebook", "benchmark", "dev"])
+@pytest.mark.parametrize("extra", ["plot", "grib", "remote", "cuda13", "notebook", "benchmark", "dev"])
 def test_every_extra_is_there(extra):
     assert EXTRAS[extra]
 

@@ -47,7 +47,12 @@ def test_the_configuration_of_the_first_page_runs_to_its_report(configuration, t
     monkeypatch.chdir(tmp_path)
     write_weather(tmp_path / "data" / "era5_2010.nc")
     (tmp_path / "my.yaml").write_text(configuration)
-    shorter = ["training.stages=[{n_steps: 2, learning_rate: 1.0e-3}]", "model.width=16", "model.depth=1"]
+    shorter = [
+        "training.stages=[{n_steps: 2, learning_rate: 1.0e-3}]",
+        "model.width=16",
+        "model.depth=1",
+        "init_every=60d",
+    ]
     experiment = Experiment(load_yaml(ExperimentConfig, "my.yaml", shorter), "runs/mine")
     page = experiment.run().read_text()
     assert "the configuration names no event" in page

@@ -149,7 +149,7 @@ def alone_at(path: Path, wait: float = A_WHILE) -> Iterator[None]:
 
 @contextmanager
 def alone_in(folder: Path, name: str, busy: str) -> Iterator[None]:
-    """Keep other processes from working in a folder meanwhile; it is made.
+    """Keep other processes from working in a folder meanwhile; it is made, and stays where something is written.
 
     Args:
         folder: The folder.
@@ -167,6 +167,8 @@ def alone_in(folder: Path, name: str, busy: str) -> Iterator[None]:
         yield
     finally:
         lock.release(remove=True)
+        with suppress(OSError):
+            folder.rmdir()  # if nothing was written
 
 
 def _acquired(lock: BaseFileLock, seconds: float) -> BaseFileLock | None:

@@ -1,9 +1,9 @@
 """What it takes to write members, to keep their statistics, and to convert: CPU time, peak memory, bytes.
 
-    python benchmarks/forecast_output.py keep members|moments|quantiles N_LEADS N_WAVES
+    python benchmarks/forecast_output.py keep members|moments|quantiles N_LEADS N_BATCHES
     python benchmarks/forecast_output.py convert .nc|.grib2|.zarr N_LEADS
 
-Members are noise in waves of ten; no model runs. Peak memory is that of the process, packages included.
+Members are noise in batches of ten; no model runs. Peak memory is that of the process, packages included.
 """
 
 import resource
@@ -14,9 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from weatherml.forecast.output.target import OutputTarget
+from weatherml.forecast.output.members import MembersOutput
+from weatherml.forecast.output.statistics import StatisticsOutput
 from weatherml.forecast.plan.batches import Layout
+from weatherml.forecast.statistics.accumulators import Counted
 from weatherml.forecast.statistics.config import StatisticsConfig
+from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.grid import LatLonGrid
 from weatherml.heap import keep_freed_memory
 from weatherml.products.convert import convert
@@ -37,21 +40,21 @@ def main():
         {"keep": keep, "convert": convert_to}[task](Path(folder), what, *map(int, sizes))
 
 
-def keep(folder, what, n_leads, n_waves):
+def keep(folder, what, n_leads, n_batches):
     spec = StateSpec(parse_channels(PRESETS["planet"]), LatLonGrid.gaussian(32, 64))
-    layout, path = make_layout(spec, n_leads, 10 * n_waves, min(n_leads, 20), 10), folder / "output.zarr"
+    layout, path = make_layout(spec, n_leads, 10 * n_batches, min(n_leads, 20), 10), folder / "output.zarr"
     output = open_output(path, layout, STATISTICS.get(what))
     seconds, n_members = 0.0, 0
-    for wave, lead, values in noise(layout, n_waves):
+    for batch, lead, values in noise(layout, n_batches):
         started = time.process_time()
-        output.write((0, lead), range(10 * wave, 10 * wave + values.shape[1]), values)
+        output.write((0, lead), range(10 * batch, 10 * batch + values.shape[1]), values)
         seconds += time.process_time() - started
         n_members += values.shape[0] * values.shape[1]
         if lead + len(values) == n_leads:
-            output.end_batches((wave,), {})
+            output.end_batches((batch,), ())
     output.finish()
     print(
-        f"{what}, {n_leads} leads, {10 * n_waves} members: {1e3 * seconds / n_members:.2f} ms a member and lead,",
+        f"{what}, {n_leads} leads, {10 * n_batches} members: {1e3 * seconds / n_members:.2f} ms a member and lead,",
         end="",
     )
     print(f" peak {peak():.0f} MB, {size_of(path):.0f} of {layout.n_bytes / 1e6:.0f} MB written")
@@ -63,7 +66,7 @@ def convert_to(folder, ending, n_leads):
     output = open_output(path, layout)
     for _, lead, values in noise(layout, 1):
         output.write((0, lead), range(layout.shape[2]), np.cumsum(values - 250, axis=-1) / 20 + 250)
-    output.end_batches((0,), {})
+    output.end_batches((0,), ())
     forecast, before, started = output.finish(), peak(), time.process_time()
     convert(open_forecast(path), folder / f"converted{ending}")
     seconds, written = time.process_time() - started, size_of(folder / f"converted{ending}")
@@ -72,9 +75,10 @@ def convert_to(folder, ending, n_leads):
 
 
 def open_output(path, layout, statistics=None):
-    destination = OutputTarget(path)
-    unfinished = destination.unfinished("benchmark", statistics, len(layout.init_times))
-    return destination.open(unfinished, layout, {}, statistics)
+    if statistics is None:
+        return MembersOutput(WorkDir(path, "benchmark", Record(), overwrite=False), layout, {})
+    nothing = Counted.nothing(len(layout.init_times))
+    return StatisticsOutput(WorkDir(path, "benchmark", nothing, overwrite=False), layout, {}, statistics)
 
 
 def make_layout(spec, n_leads, n_members, *chunk):
@@ -83,12 +87,12 @@ def make_layout(spec, n_leads, n_members, *chunk):
     return Layout(spec, init_times, lead_times, np.arange(n_members), chunk)
 
 
-def noise(layout, n_waves):
-    """Yield wave, first lead and values of each piece."""
+def noise(layout, n_batches):
+    """Yield batch, first lead and values of each piece."""
     rng, (n_leads, n_together) = np.random.default_rng(0), layout.chunk
-    for wave in range(n_waves):
+    for batch in range(n_batches):
         for lead in range(0, len(layout.lead_times), n_leads):
-            yield wave, lead, rng.normal(250, 10, (n_leads, n_together, *layout.spec.shape)).astype(np.float32)
+            yield batch, lead, rng.normal(250, 10, (n_leads, n_together, *layout.spec.shape)).astype(np.float32)
 
 
 def peak():

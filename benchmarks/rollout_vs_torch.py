@@ -47,7 +47,7 @@ class Job:
 
     @property
     def loop_mib(self):
-        """What the loop in PyTorch needs for its arrays at least, MiB: the waves and the members joined."""
+        """What the loop in PyTorch needs for its arrays at least, MiB: the batches and the members joined."""
         return 2 * 4 * NETWORK.channels * np.prod(NETWORK.shape) * self.n_steps * self.n_members / 2**20
 
 
@@ -146,10 +146,10 @@ class Watched:
 
 def write_costs(folder, n_steps, n_members, repeats):
     """Return, by what is kept, least seconds of a forecast, and of those its writing and how much of it overlaps."""
-    from weatherml.forecast.output.members import StoreOutput
+    from weatherml.forecast.output.members import MembersOutput
     from weatherml.forecast.output.statistics import StatisticsOutput
 
-    members, statistics = Watched(StoreOutput, discards=True), Watched(StatisticsOutput, discards=False)
+    members, statistics = Watched(MembersOutput, discards=True), Watched(StatisticsOutput, discards=False)
     outputs = {"nothing": members, "members": members, "statistics": statistics}
     sides = {kept: SIDES["weatherml, statistics" if kept == "statistics" else "weatherml"](folder) for kept in outputs}
     runs = {kept: [] for kept in outputs}
@@ -165,10 +165,10 @@ def write_costs(folder, n_steps, n_members, repeats):
 
 def throughput(batch, folder, n_steps, n_members, repeats):
     """Return the most members times steps a second."""
-    from weatherml.forecast.output.members import StoreOutput
+    from weatherml.forecast.output.members import MembersOutput
 
     forecast = SIDES["weatherml"](folder)
-    Watched(StoreOutput, discards=True)
+    Watched(MembersOutput, discards=True)
     seconds = []
     for _ in range(1 + repeats):
         with tempfile.TemporaryDirectory(dir=folder) as scratch:

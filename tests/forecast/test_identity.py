@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from flax import nnx
-from tiny_forecast import SPEC, TIMES, make_analysis, make_forecaster, make_model, make_statistics, replaced
+from tiny_forecast import SPEC, TIME_STEP, TIMES, make_analysis, make_forecaster, make_model, make_statistics, replaced
 
 from weatherml.config import from_mapping
 from weatherml.errors import UserError
-from weatherml.forecast import ForecastConfig
-from weatherml.models import Step
+from weatherml.forecast import ForecastConfig, Forecaster
+from weatherml.forecast.rollout.suite import static_settings
+from weatherml.models import SFNOConfig, Step
 
 START = TIMES[6]
 
@@ -39,6 +40,17 @@ def test_static_settings_of_a_network_are_part_of_it(settings):
     )
     assert plain != other
     assert plain == forecaster_with().request(make_analysis(), START, config("gaussian"))
+
+
+def test_settings_of_what_is_no_module_are_part_of_it():
+    """Weights are the same; the order is that of a dataclass within the network."""
+
+    def told(order):
+        network = SFNOConfig(width=4, depth=1, scale_factor=1.0, diffusion_order=order).build(SPEC, 2, nnx.Rngs(0))
+        return list(static_settings(network))
+
+    assert told(1) != told(2)
+    assert told(1) == told(1)
 
 
 def test_a_network_of_other_settings_does_not_resume(tmp_path):
@@ -92,4 +104,18 @@ def test_analyses_that_members_follow_from_are_part_of_it(perturbation, position
     changed = analysis.copy(deep=True)
     changed["temperature"][{"time": position}] += 1
     before, after = (forecaster.request(own, START, config(perturbation)) for own in (analysis, changed))
+    assert (before != after) == matters
+
+
+@pytest.mark.parametrize(
+    ("position", "matters"), [(0, True), (1, False), (2, False), (3, False), (4, True), (5, False)]
+)
+def test_analyses_that_members_of_any_suite_follow_from_are_part_of_it(position, matters):
+    """Members 1 and 3 are of a suite of longer steps, whose members are twice as far apart."""
+    analysis, plain = make_analysis(), make_forecaster()
+    slow = replaced(plain, models=(replace(plain.suites[0].models[0], time_step=2 * TIME_STEP),))
+    changed = analysis.copy(deep=True)
+    changed["temperature"][{"time": position}] += 1
+    asked = config("lagged", lead_time="12h", members=4)
+    before, after = (Forecaster.in_turn(plain, slow).request(own, START, asked) for own in (analysis, changed))
     assert (before != after) == matters

@@ -10,6 +10,7 @@ from weatherml.config import from_mapping
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster
 from weatherml.forecast.plan import batches
+from weatherml.forecast.rollout.device import BatchRollout
 from weatherml.state import to_dataset
 
 SLOTS_BYTES = 4 * 2 * int(np.prod(SPEC.shape))
@@ -55,6 +56,23 @@ def test_a_loop_of_ones_own_takes_the_memory_of_a_few_pieces(monkeypatch):
 
     before = most_bytes_alive(72, 4)
     assert max(most_bytes_alive(240, 4), most_bytes_alive(72, 20)) <= before + SLOTS_BYTES
+
+
+def test_no_more_than_two_pieces_are_held(monkeypatch):
+    """That which computes and the one before it; the loop itself keeps none."""
+    monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * SLOTS_BYTES)
+    held, advance = [], BatchRollout.advance
+
+    def watched(rollout, position):
+        pieces = advance(rollout, position)
+        held.append(sum(array.shape == pieces[0].shape for array in jax.live_arrays()))
+        return pieces
+
+    monkeypatch.setattr(BatchRollout, "advance", watched)
+    pieces = make_forecaster().iterate(make_analysis(), TIMES[0], config(lead_time="120h", members=4))
+    while next(pieces, None) is not None:
+        pass
+    assert len(held) == 10 and max(held) == 2
 
 
 def test_what_cannot_be_iterated_is_refused_before_the_first_piece(analysis):

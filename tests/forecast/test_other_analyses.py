@@ -1,8 +1,19 @@
 """Members that start from other analyses: older ones, or those of an ensemble."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from tiny_forecast import SPEC, TIME_STEP, TIMES, forecaster_of, make_analysis, make_forecaster, make_statistics
+from tiny_forecast import (
+    SPEC,
+    TIME_STEP,
+    TIMES,
+    forecaster_of,
+    make_analysis,
+    make_forecaster,
+    make_statistics,
+    replaced,
+)
 
 from weatherml.checkpoint import Provenance
 from weatherml.data.files import open_files
@@ -10,7 +21,7 @@ from weatherml.data.forcings import Forcings
 from weatherml.data.normalization import Normalizer
 from weatherml.data.statistics import Statistics
 from weatherml.errors import UserError
-from weatherml.forecast import AnalysisEnsembleConfig, ForecastConfig, LaggedConfig
+from weatherml.forecast import AnalysisEnsembleConfig, ForecastConfig, Forecaster, LaggedConfig
 from weatherml.forecast.rollout.model import Model
 from weatherml.state import spec_of, to_array, to_dataset
 
@@ -47,6 +58,22 @@ def test_lagged_member_keeps_a_share_of_its_difference(forecaster, analysis):
         members = to_array(forecaster.run(analysis, TIMES[4], config), SPEC)[0, 0]
         differences.append(members[1] - members[0])
     np.testing.assert_allclose(differences[1], 0.5 * differences[0], atol=1e-3)
+
+
+def test_a_suite_needs_the_older_analyses_of_its_own_members_alone(forecaster, analysis):
+    """Of five members the last is of the suite of short steps; of long ones it would start before the analyses."""
+    slow = replaced(forecaster, models=(replace(forecaster.suites[0].models[0], time_step=2 * TIME_STEP),))
+    config = ForecastConfig(lead_time="12h", members=5, perturbation=LaggedConfig())
+    together = Forecaster.in_turn(forecaster, slow).run(analysis, TIMES[6], config)
+    alone = [
+        own.run(analysis, TIMES[6], config.model_copy(update={"every": "12h", "members": n_members}))
+        for own, n_members in ((forecaster, 5), (slow, 4))
+    ]
+    for number in range(5):
+        expected = alone[number % 2].sel(number=number)
+        np.testing.assert_allclose(
+            together["temperature"].sel(number=number), expected["temperature"], rtol=1e-5, err_msg=str(number)
+        )
 
 
 @pytest.mark.parametrize(

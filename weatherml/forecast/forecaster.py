@@ -187,7 +187,8 @@ class Forecaster:
         """Yield the forecasts of `run` in pieces, as they are computed, in memory that does not grow.
 
         A piece holds some leads of some members of one initial time; pieces come in the order of computation, each
-        once. While one is used, the next is computed. `xr.combine_by_coords` puts them together.
+        once. While one is used, the next is computed. `xr.combine_by_coords` puts those of one suite together; of
+        several, whose members take turns, those of each.
 
         Args:
             analysis: Canonical analyses that hold the initial times.

@@ -53,7 +53,7 @@ class PerturbationContext:
         statistics: Of the states: channels, grid, and the units of amplitudes.
         analyses: Where initial states come from.
         init_times: All that are asked for, `datetime64[ns]` [init_time].
-        numbers: All that are asked for, [number].
+        numbers: All that are asked for of the members that `models` make, [number]; there may be none.
         seed: Of all random numbers, below 2³².
         models: Take states through durations.
         time_step: The shortest duration that they step, `timedelta64[ns]`.

@@ -94,7 +94,7 @@ class AnalysisEnsembleConfig(PerturbationConfig):
         Raises:
             UserError: There are fewer analyses than members.
         """
-        available, last = context.analyses.n_members, int(context.numbers.max())
+        available, last = context.analyses.n_members, int(context.numbers.max(initial=0))
         if last >= available:
             raise UserError(
                 f"member {last} has no analysis: there are {available} (numbers 0 .. {available - 1}) of each time;"

@@ -82,11 +82,15 @@ class DeviceRollout:
         noise = MemberNoise(setup, self.tendencies, init_times, np.arange(n_slots))
         any_batch = BatchRollout(self, (), init_times, noise, {}, begun.failure)
         kinds = {segment.step: segment for segments in setup.chunks for segment in segments}.values()
-        totals = [self._compiled_bytes(segment, members, any_batch.inputs(segment)) for segment in kinds]
-        fixed = _tree_bytes(self.weights)
+        added = [
+            self._compiled_bytes(segment, members, any_batch.inputs(segment)) - _tree_bytes(self.weights[segment.step])
+            for segment in kinds
+        ]
+        parameters, modifiers = zip(*self.weights.values(), strict=True)
+        fixed = _tree_bytes((parameters, modifiers[0]))  # those of all models, one of which runs; modifiers are shared
         # Beside the program that runs: states that others start from, and a chunk that is being written.
         waiting = (setup.plan.peak_states - 1) * _tree_bytes(members)
-        return fixed, max(totals) - fixed + waiting + 2 * setup.layout.chunk_bytes
+        return fixed, max(added) + waiting + 2 * setup.layout.chunk_bytes
 
     def _compiled_bytes(self, segment: Segment, members: Members, inputs: StepInputs) -> int:
         """Return the memory that the program of a segment takes while it runs, weights among it."""

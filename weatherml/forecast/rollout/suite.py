@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -174,6 +174,8 @@ def _told(value: Any) -> str | None:
     if isinstance(value, tuple):
         parts = [_told(part) for part in value]
         return None if None in parts else str(parts)
+    if is_dataclass(value) and not isinstance(value, type | nnx.Module):  # such as windows, transforms and diffusion
+        return f"{type(value).__qualname__} { {own.name: _told(getattr(value, own.name)) for own in fields(value)} }"
     return repr(value) if isinstance(value, bool | int | float | str | None) else None
 
 

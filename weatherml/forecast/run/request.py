@@ -145,7 +145,7 @@ class ForecastRequest:
         """Times of analyses that members follow from beside their initial times, as far as there are such analyses."""
         if self.config.perturbation is None:
             return self.init_times[:0]
-        wanted = self.config.perturbation.other_times(self._contexts[0])
+        wanted = np.concatenate([self.config.perturbation.other_times(context) for context in self._contexts])
         return np.setdiff1d(wanted[np.isin(wanted, self.analyses[0].times)], self.init_times)
 
     def _fitting_batch(self) -> int:
@@ -160,8 +160,9 @@ class ForecastRequest:
         return DeviceRollout(device, self._setups(n_slots)[suite]).needed_bytes(n_slots)
 
     def _setups(self, n_slots: int) -> list[RolloutSetup]:
-        """Return what batches of a size go through, by suite; made once."""
+        """Return what batches of a size go through, by suite; made once, and not kept for sizes that did not fit."""
         if n_slots not in self._made:
+            self._made.clear()
             layout = self._layout(n_slots)
             self._made[n_slots] = [
                 RolloutSetup(suite, self.config, layout, initial_states)
@@ -185,18 +186,19 @@ class ForecastRequest:
     @cached_property
     def _contexts(self) -> list[PerturbationContext]:
         """What a perturbation may lean on, by suite."""
+        n_models = len(self.suites)
         return [
             PerturbationContext(
                 statistics=suite.normalizer.statistics,
                 analyses=analyses,
                 init_times=self.init_times,
-                numbers=self._numbers,
+                numbers=self._numbers[self._numbers % n_models == turn],
                 seed=self.config.seed,
                 models=suite,
                 time_step=suite.time_step,
-                n_models=len(self.suites),
+                n_models=n_models,
             )
-            for suite, analyses in zip(self.suites, self.analyses, strict=True)
+            for turn, (suite, analyses) in enumerate(zip(self.suites, self.analyses, strict=True))
         ]
 
     def _layout(self, n_slots: int) -> Layout:

@@ -77,16 +77,18 @@ class Stream:
 
     def datasets(self) -> Iterator[xr.Dataset]:
         """Yield all of the forecast in pieces of one initial time, as they are computed; the next one computes then."""
-        layout = self.layout
-        chunks = self.chunks(range(len(layout.batches)), layout.chunk[1])
-        for chunk, _ in pairwise(chain(chunks, (None,))):
-            for (init, _), places, values in chunk.parts():  # type: ignore[union-attr]
-                coords = {
-                    "init_time": layout.init_times[init : init + 1],
-                    "lead_time": layout.lead_times[chunk.leads.start : chunk.leads.stop],  # type: ignore[union-attr]
-                    "number": layout.numbers[list(places)],
-                }
-                yield to_dataset(values[None], layout.spec, coords)
+        before: Chunk | None = None
+        for chunk in chain(self.chunks(range(len(self.layout.batches)), self.layout.chunk[1]), (None,)):
+            if before is not None:
+                yield from self._datasets_of(before)
+            before = chunk  # no earlier one is held while the next begins
+
+    def _datasets_of(self, chunk: Chunk) -> Iterator[xr.Dataset]:
+        lead_times = self.layout.lead_times[chunk.leads.start : chunk.leads.stop]
+        for (init, _), places, values in chunk.parts():
+            init_times, numbers = self.layout.init_times[init : init + 1], self.layout.numbers[list(places)]
+            coords = {"init_time": init_times, "lead_time": lead_times, "number": numbers}
+            yield to_dataset(values[None], self.layout.spec, coords)
 
     def chunks(self, batches: Sequence[int], n_slots: int, most_batches: int | None = None) -> Iterator[Chunk]:
         """Yield chunks as their computation begins.

@@ -1,6 +1,6 @@
 """Accumulators of a forecast's statistics, which can be killed at any instant: every member counts once.
 
-Waves of members come one after the other, each through all leads, so what has been counted must lie on disk between
+Batches of members come one after the other, each through all leads, so what has been counted must lie on disk between
 them. Nothing that a finished batch wrote is ever written over by the next one: moments have two generations, read from
 one and written to the other, and the values of a sketch enter a ring of slots that is large enough. What counts is
 said by one small record, replaced at the end of batches in one act. Whatever a killed batch left is written over when

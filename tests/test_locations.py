@@ -18,7 +18,7 @@ from weatherml.cli.weights import imports
 from weatherml.data.climatology import Climatology
 from weatherml.data.files import FilesConfig
 from weatherml.experiment import ExperimentConfig
-from weatherml.forecast.output.target import OutputTarget
+from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.locations import is_url, local_path
 from weatherml.pretrained.torch_file import open_torch
 from weatherml.products.convert import convert
@@ -107,7 +107,7 @@ def entry_points():
     yield lambda: open_torch(URL)
     yield lambda: convert(forecasts(), URL)
     yield lambda: convert(forecasts(), "gs://bucket/f.nc")
-    yield lambda: OutputTarget(Path(URL))
+    yield lambda: WorkDir(Path(URL), "request", Record(), overwrite=False)
     yield lambda: write_bytes(Path("gs://bucket/metrics.json"), b"")
 
 

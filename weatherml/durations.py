@@ -160,3 +160,18 @@ def _ask_unit(number: str) -> str:
 def _show(value: Any) -> str:
     text = str(value)
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+
+
+def require_multiple(name: str, value: np.timedelta64, unit: np.timedelta64, meaning: str) -> None:
+    """Require that a duration is a multiple of another, which messages call `meaning`.
+
+    Raises:
+        UserError: It is not.
+    """
+    if value % unit:
+        below = value // unit
+        nearest = " and ".join(format_duration(count * unit) for count in (below, below + 1) if count)
+        raise UserError(
+            f"{name} {format_duration(value)} is not a multiple of {meaning}, {format_duration(unit)};"
+            f" the nearest {'are' if below else 'is'} {nearest}"
+        )

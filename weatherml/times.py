@@ -237,3 +237,17 @@ def _show(value: Any) -> str:
 def hours_since_1970(times: np.ndarray | np.datetime64) -> np.ndarray:
     """Return whole hours, int64, of the shape of `times`."""
     return np.asarray(times).astype("datetime64[h]").astype(np.int64)
+
+
+def require_valid_times(init_times: np.ndarray, lead_times: np.ndarray) -> None:
+    """Require that the valid times of forecasts, all rising, can be written as `datetime64[ns]`.
+
+    Raises:
+        UserError: The last one cannot.
+    """
+    last = int(init_times[-1].astype(np.int64)) + int(lead_times[-1].astype(np.int64))  # of Python: they do not wrap
+    if last > int(parse_span(LAST_DAY).last.astype(np.int64)):
+        days = lead_times[-1] // np.timedelta64(1, "D")
+        raise UserError(
+            f"a lead_time of {days}d from {init_times[-1]:.16} ends after the year {LAST_DAY.year}; pass a shorter one"
+        )

@@ -1,7 +1,6 @@
 """Guards inside the rollout: physical units of a time, bounds, positivity, conserved means, relaxation, the record."""
 
 import dataclasses
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,13 @@ from weatherml.data.units import STANDARD_GRAVITY
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.guards import GuardsConfig
-from weatherml.forecast.guards.step_modifiers import Bounds, StepModifiers, describe_failure, guard_modifiers
+from weatherml.forecast.guards.step_modifiers import (
+    Bounds,
+    StepInputs,
+    StepModifiers,
+    describe_failure,
+    guard_modifiers,
+)
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.rollout.model import Model
 from weatherml.forecast.rollout.step_loop import to_physical
@@ -62,13 +67,9 @@ def make_states(n_members=3, seed=0):
     return np.where(VALID, np.clip(noise, -LARGEST, LARGEST), 0).astype(np.float32)
 
 
-class Step(NamedTuple):
+def step_to(terms, tick):
     """What the guards are told of a step."""
-
-    terms: Any
-    tick: int
-    units: int = 1
-    pattern: None = None
+    return StepInputs(None, terms, tick, 0, None, None, None, np.int32(1))
 
 
 def build(config, normalizer):
@@ -88,7 +89,7 @@ def guarded(following, reference="mean", time=TIMES[1], tick=2, **config):
     guards = build(GuardsConfig(**config), normalizer)
     terms = normalizer.terms(np.full(len(following), time))
     members = guards.begin(jnp.zeros(following.shape), terms)
-    return jax.device_get(call(guards, members, jnp.asarray(following), Step(terms, tick)))
+    return jax.device_get(call(guards, members, jnp.asarray(following), step_to(terms, tick)))
 
 
 def set_physical(states, place, value, reference="mean", time=TIMES[1]):
@@ -170,7 +171,7 @@ def test_a_stopped_member_stays_stopped_when_its_model_forgets():
     members = guards.begin(jnp.zeros((2, *SPEC.shape)), np.ones((2, 1), np.float32))
     wrong = set_physical(make_states(2), (0, "sst", 0, 0), 316)
     for tick, states in ((3, wrong), (5, make_states(2))):
-        members = guards(members, jnp.asarray(states), Step(np.ones((2, 1), np.float32), tick))
+        members = guards(members, jnp.asarray(states), step_to(np.ones((2, 1), np.float32), tick))
     assert members.failure.tick.tolist() == [3, 0]
     assert np.isnan(members.states[0]).all() and np.isfinite(members.states[1]).all()
 

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.forecast.analyses import require_valid_times, to_init_times
+from weatherml.forecast.analyses import to_init_times
+from weatherml.times import require_valid_times
 
 NOON = np.datetime64("2020-01-02T12", "ns")
 

@@ -15,7 +15,7 @@ from weatherml import scores, verification
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.evaluation.metrics import squared_error
-from weatherml.forecast.analyses import InitTimes, require_valid_times, to_init_times
+from weatherml.forecast.analyses import InitTimes, to_init_times
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.perturbation.base import PerturbationConfig
@@ -23,7 +23,7 @@ from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.matching import Fields
 from weatherml.products.selection import select_statistic
 from weatherml.state import StateSpec
-from weatherml.times import parse_period
+from weatherml.times import parse_period, require_valid_times
 from weatherml.verification import AreaMeans, Metric
 
 TOLERANCE = 0.03

@@ -11,7 +11,7 @@ import xarray as xr
 from weatherml.data.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.state import to_array
-from weatherml.times import LAST_DAY, TimeLike, parse_span, parse_times
+from weatherml.times import TimeLike, parse_times
 
 _MOST_TIMES = 16
 """How many initial times a fingerprint reads: beside the forecasts from as many, that is little."""
@@ -135,17 +135,3 @@ def to_init_times(init_time: InitTimes) -> np.ndarray:
     if (counts > 1).any():
         raise UserError(f"init_time {times[counts > 1][0]:.16} is given twice; pass each time once")
     return times
-
-
-def require_valid_times(init_times: np.ndarray, lead_times: np.ndarray) -> None:
-    """Require that the valid times of forecasts, all rising, can be written as `datetime64[ns]`.
-
-    Raises:
-        UserError: The last one cannot.
-    """
-    last = int(init_times[-1].astype(np.int64)) + int(lead_times[-1].astype(np.int64))  # of Python: they do not wrap
-    if last > int(parse_span(LAST_DAY).last.astype(np.int64)):
-        days = lead_times[-1] // np.timedelta64(1, "D")
-        raise UserError(
-            f"a lead_time of {days}d from {init_times[-1]:.16} ends after the year {LAST_DAY.year}; pass a shorter one"
-        )

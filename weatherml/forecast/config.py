@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 
 from weatherml.config import Config
-from weatherml.durations import DurationText, format_duration, parse_duration
+from weatherml.durations import DurationText, format_duration, parse_duration, require_multiple
 from weatherml.errors import UserError
 from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.perturbation import AnyPerturbation
@@ -60,7 +60,7 @@ class ForecastConfig(Config):
                 f"every {format_duration(every)} cannot be reached by steps of {shortest}; the nearest that can is"
                 f" {shortest}"
             )
-        _require_multiple("lead_time", last, every, "the spacing of outputs")
+        require_multiple("lead_time", last, every, "the spacing of outputs")
         return np.arange(1, last // every + 1) * every
 
     def member_numbers(self) -> np.ndarray:
@@ -80,13 +80,3 @@ class ForecastConfig(Config):
             got = beyond[0] if beyond else "none"
             raise UserError(f"numbers must lie in 0 .. {self.members - 1} of {self.members} members, got {got}")
         return np.unique(np.array(self.numbers, np.int64))
-
-
-def _require_multiple(name: str, value: np.timedelta64, unit: np.timedelta64, meaning: str) -> None:
-    if value % unit:
-        below = value // unit
-        nearest = " and ".join(format_duration(count * unit) for count in (below, below + 1) if count)
-        raise UserError(
-            f"{name} {format_duration(value)} is not a multiple of {meaning}, {format_duration(unit)};"
-            f" the nearest {'are' if below else 'is'} {nearest}"
-        )

@@ -5,7 +5,7 @@ of them is made (`guard_modifiers`, or `RolloutSetup.modifiers` for what perturb
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import jax
@@ -127,16 +127,9 @@ class Bounds:
         """Build for states of some channels; without limits all that is finite goes on."""
         return cls(units, *map(jnp.asarray, _limits(channels, has_limits)))
 
-    def __call__(self, members: Members, states: Array, terms: ArrayLike, tick: ArrayLike) -> Members:
-        """Return the members after a step to `states`; one that stops is NaN in every channel and cell.
-
-        Args:
-            members: Before it.
-            states: After it, `[batch, channel, lat, lon]`.
-            terms: Of the reference after it, `[batch, term]`.
-            tick: When it ends.
-        """
-        failure = members.failure.earlier(self._failure(states, self.units.reference(terms), tick))
+    def __call__(self, members: Members, states: Array, step: "StepInputs") -> Members:
+        """Return the members after a step to `states [batch, channel, lat, lon]`; one that stops is NaN throughout."""
+        failure = members.failure.earlier(self._failure(states, step.reference, step.tick))
         goes_on = (failure.tick == 0)[:, None, None, None]
         return Members(jnp.where(goes_on, states, jnp.nan), failure, members.remembered)
 
@@ -185,6 +178,7 @@ class StepInputs:
         draws: Of random maps, `[call, batch]`; None where a model is told none.
         init: Which initial time each member has, int32 `[batch]`.
         units: How many units of the plan a call takes, int32.
+        reference: What a zero is where a call ends, SI units; known to what acts on its step.
     """
 
     forcing: Array | np.ndarray
@@ -195,6 +189,7 @@ class StepInputs:
     draws: Any
     init: Array | np.ndarray
     units: Array | np.ndarray
+    reference: Any = None
 
     def at(self, call: Array) -> "StepInputs":
         """Return those of one call, whose forcings and terms have the axis `batch` in place of `init_time`."""
@@ -227,9 +222,10 @@ class StepModifiers:
 
     def __call__(self, members: Members, following: Array, step: StepInputs) -> Members:
         """Return the members after a step of whose states a model has made `following [batch, channel, lat, lon]`."""
+        step = replace(step, reference=self.bounds.units.reference(step.terms))
         for modifier, remembered in zip(self.modifiers, members.remembered, strict=True):
             following = modifier(remembered, members.states, following, step)
-        return self.bounds(members, following, step.terms, step.tick)
+        return self.bounds(members, following, step)
 
 
 @jax.tree_util.register_dataclass
@@ -262,20 +258,24 @@ class Relaxation:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Floor:
-    """Lifts what is below zero where it cannot be; `floor` is in SI units `[channel]`, -inf where nothing is lifted."""
+    """Lifts what is below zero where it cannot be.
 
-    units: Units
+    Attributes:
+        floor: SI units `[channel]`; -inf where nothing is lifted.
+        scale: What one unit of each channel is, `[channel]`.
+    """
+
     floor: Array
+    scale: Array
 
     def remember(self, states: Array, terms: ArrayLike) -> None:
         """Remember nothing."""
 
     def __call__(self, remembered: None, before: Array, following: Array, step: StepInputs) -> Array:
         """Return states of which all that is finite is at or above the floor."""
-        floor, scale = self.floor[:, None, None], self.units.scale[:, None, None]
-        reference = self.units.reference(step.terms)
-        is_below = (self.units.physical(following, reference) < floor) & jnp.isfinite(following)
-        return jnp.where(is_below, (floor - reference) / scale, following)
+        floor, scale = self.floor[:, None, None], self.scale[:, None, None]
+        is_below = (following * scale + step.reference < floor) & jnp.isfinite(following)
+        return jnp.where(is_below, (floor - step.reference) / scale, following)
 
 
 def guard_modifiers(
@@ -301,4 +301,4 @@ def guard_modifiers(
             name = channels[one.channels[0]]
             raise UserError(f"conserve {name}: a shift can take it below zero; leave it out, or nonnegative: false")
     relaxation = [] if config.relaxation is None else [Relaxation.build(config.relaxation, steps, unit)]
-    return [*relaxation, Floor(units, jnp.asarray(floor)), *conserved]
+    return [*relaxation, Floor(jnp.asarray(floor), units.scale), *conserved]

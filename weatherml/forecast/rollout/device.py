@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from weatherml.forecast.guards.step_modifiers import Failure, Members, StepInputs
+from weatherml.forecast.guards.step_modifiers import Failure, Members, StepInputs, StepModifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.perturbation.base import member_keys
 from weatherml.forecast.perturbation.noise_conditioned import Draws
@@ -37,19 +37,26 @@ class DeviceRollout:
     @cached_property
     def weights(self) -> dict[int, Any]:
         """By step, the parameters of its program, on the device: whatever else that is given, it runs there."""
-        modifiers = jax.device_put(self.setup.modifiers, self.device)
         networks = self.setup.networks.items()
-        return {step: (jax.device_put(parameters, self.device), modifiers) for step, (_, parameters) in networks}
+        return {step: (jax.device_put(parameters, self.device), self.modifiers) for step, (_, parameters) in networks}
 
     @cached_property
+    def modifiers(self) -> StepModifiers:
+        """What else acts on every step, on the device."""
+        modifiers: StepModifiers = jax.device_put(self.setup.modifiers, self.device)
+        return modifiers
+
+    @property
     def tendencies(self) -> StochasticTendencies | None:
-        """What perturbs the change over every step."""
-        tendencies: StochasticTendencies | None = jax.device_put(self.setup.tendencies, self.device)
-        return tendencies
+        """What perturbs the change over every step: the first of the modifiers where anything does."""
+        first = self.modifiers.modifiers[0]
+        return first if isinstance(first, StochasticTendencies) else None
 
     @cached_property
     def units(self) -> Units:
         """Of the kept channels."""
+        if self.setup.kept_units is self.setup.units:  # which lies there already, and may be large
+            return self.modifiers.bounds.units
         units: Units = jax.device_put(self.setup.kept_units, self.device)
         return units
 

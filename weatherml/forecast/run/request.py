@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.forecast.analyses import Analyses, InitTimes, require_valid_times, to_init_times
+from weatherml.forecast.analyses import Analyses, InitTimes, to_init_times
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.output.members import MembersOutput, Output
 from weatherml.forecast.output.memory import InMemory, Work
@@ -30,6 +30,7 @@ from weatherml.parallel import device_room, local_devices
 from weatherml.products.rounding import describe_rounding
 from weatherml.products.store import attributes_of
 from weatherml.state import StateSpec, on_grid, parse_channels
+from weatherml.times import require_valid_times
 
 
 @dataclass(frozen=True, eq=False)

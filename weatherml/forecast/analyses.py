@@ -1,6 +1,7 @@
 """Analyses as initial states: read by time and member, normalised, and refused where they have gaps; their times."""
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,8 +14,8 @@ from weatherml.errors import UserError
 from weatherml.state import to_array
 from weatherml.times import TimeLike, parse_times
 
-_MOST_TIMES = 16
-"""How many initial times a fingerprint reads: beside the forecasts from as many, that is little."""
+_FEWEST_TIMES, _MOST_BYTES = 16, 4 * 2**30
+"""What a fingerprint reads at least, and at most beyond that: beside the forecasts from them it is little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +79,15 @@ class Analyses:
     def fingerprint(self, init_times: np.ndarray) -> str:
         """Return a digest of the analyses, all members, at initial times `datetime64[ns]` [init_time].
 
-        Of many times it reads 16, evenly spread, the first and the last among them: other analyses, mended or of
-        another source, differ everywhere. There may be none.
+        Of more than 4 GiB it reads so much, evenly spread, 16 times at least: other analyses differ everywhere.
 
         Raises:
             UserError: A value is missing where there were data in training.
         """
         digest = hashlib.sha256()
-        spread = np.linspace(0, len(init_times) - 1, min(len(init_times), _MOST_TIMES)).round().astype(int)
+        state_bytes = 4 * math.prod(self.normalizer.spec.shape) * self.n_members
+        n_times = min(len(init_times), max(_FEWEST_TIMES, _MOST_BYTES // state_bytes))
+        spread = np.linspace(0, len(init_times) - 1, n_times).round().astype(int)
         for time in init_times[spread]:
             for member in range(self.n_members):
                 digest.update(np.ascontiguousarray(self.read(time, member)).data)

@@ -191,9 +191,9 @@ class Forecaster:
         several, whose members take turns, those of each.
 
         Args:
-            analysis: Canonical analyses that hold the initial times.
-            init_time: One or more.
-            config: Leads, members and channels; `statistics` must be None.
+            analysis: As `run`.
+            init_time: As `run`.
+            config: As `run`; `statistics` must be None.
 
         Raises:
             UserError: As `run`, before the first piece; or the device has too little memory for the batch.

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,9 @@ def test_ctrl_c_in_a_forecast_is_one_line_and_leaves_what_the_same_command_goes_
     ensemble = ("--lead", "6h", "--members", "5000", "--perturbation", "spherical", "--set", "batch=1")  # for minutes
     words = ("forecast", tiny_run.checkpoint, "--analysis", tiny_run.store, "--init", "2000-01-12", *ensemble)
     command = [Path(sys.executable).with_name("weatherml"), *words, "-o", tmp_path / "f.zarr"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # which a test run in the background ignores
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, preexec_fn=heed, **pipes)
     begun = tmp_path / ".f.zarr.partial" / "run.json"
     while process.poll() is None and not begun.exists():
         time.sleep(0.01)

@@ -26,7 +26,7 @@ CONFIGS = {
     "alone": ForecastConfig(**ASKED, numbers=(7,)),
     "in_turn": ForecastConfig(**ASKED),
     "statistics": ForecastConfig(**ASKED, statistics=STATISTICS),
-    "large": ForecastConfig(**ASKED | {"batch": 8}),
+    "large": ForecastConfig(**ASKED | {"batch": 8, "lead_time": "6h"}),
 }
 
 

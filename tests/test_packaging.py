@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import warnings
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,10 @@ def test_nothing_that_tests_need_holds_jax_back():
 
 def test_the_program_is_installed():
     assert PROJECT["scripts"] == {"weatherml": "weatherml.cli:main"}
+
+
+@pytest.mark.parametrize("category", [DeprecationWarning, PendingDeprecationWarning, FutureWarning])
+def test_what_the_package_is_told_to_leave_off_fails_its_tests(category):
+    warn = compile("warn('leave this off', category)", "somewhere.py", "exec")
+    with pytest.raises(category, match="leave this off"):
+        exec(warn, {"__name__": "weatherml.somewhere", "warn": warnings.warn, "category": category})

@@ -125,7 +125,7 @@ def test_statistics_are_told_from_members_in_every_layout(written, name):
 @pytest.mark.parametrize("numbers", [[0, 1, 2], [2]])
 @pytest.mark.parametrize("name", ["own.zarr", "forecast.nc", "wb.zarr"])
 def test_what_else_is_told_of_members_is_kept_beside_the_fields(tmp_path, forecasts, name, numbers):
-    told = np.full((2, 3), np.timedelta64("NaT"), "timedelta64[ns]")
+    told = np.full((2, 3), np.timedelta64("NaT", "ns"))
     told[:, 2] = np.timedelta64(12, "h")
     forecast = forecasts["members"].assign(stopped_lead=(("init_time", "number"), told)).sel(number=numbers)
     convert(select(forecast, ["t2m"], stations=STATIONS), tmp_path / "stations.zarr")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from weatherml.config import load_yaml
-from weatherml.data.store import open_store
+from weatherml.data.store.opening import open_store
 from weatherml.evaluation import evaluate
 from weatherml.experiment import Experiment, ExperimentConfig
 from weatherml.forecast import ForecastConfig, Forecaster

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from weatherml.config import load_yaml
-from weatherml.data.planet import Planet
+from weatherml.data.sources.planet import Planet
 from weatherml.experiment import ExperimentConfig
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import WORK

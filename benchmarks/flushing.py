@@ -17,7 +17,7 @@ from pathlib import Path
 import xarray as xr
 from rollout_sides import BATCH, INIT_TIME, prepare
 
-from weatherml.data.files import open_files
+from weatherml.data.reading.opening import open_files
 from weatherml.forecast import ForecastConfig, Forecaster
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.heap import keep_freed_memory

@@ -17,8 +17,8 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from weatherml.data.climatology import Climatology
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.forecast import Forecaster, GuardsConfig
 from weatherml.forecast.guards.step_modifiers import Bounds, Members, StepInputs, StepModifiers, guard_modifiers
 from weatherml.forecast.guards.units import Units

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from weatherml.data.planet import Planet
-from weatherml.data.simulated import PlanetConfig, SimulatedSource
+from weatherml.data.sources.planet import Planet
+from weatherml.data.sources.simulated import PlanetConfig, SimulatedSource
 from weatherml.plot import climate
 
 GRAVITY = 9.80616

@@ -38,9 +38,9 @@ CHANGE = 0.3
 def prepare(folder):
     """Write a checkpoint and an analysis; what PyTorch needs of them, and cannot read, goes to start.npz."""
     from weatherml.checkpoint import Checkpoint, Provenance
-    from weatherml.data.forcings import Forcings
-    from weatherml.data.normalization import Normalizer
-    from weatherml.data.statistics import Statistics
+    from weatherml.data.statistics.channel_statistics import Statistics
+    from weatherml.data.statistics.forcings import Forcings
+    from weatherml.data.statistics.normalization import Normalizer
     from weatherml.grid import LatLonGrid
     from weatherml.models import FourCastNetConfig, load_published
     from weatherml.models.weights import weights_of

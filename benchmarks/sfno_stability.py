@@ -23,7 +23,7 @@ from jax import Array
 
 from weatherml.config import load_yaml
 from weatherml.data.period import select
-from weatherml.data.store import open_store
+from weatherml.data.store.opening import open_store
 from weatherml.evaluation import evaluate
 from weatherml.experiment import Experiment, ExperimentConfig
 from weatherml.forecast import ForecastConfig, Forecaster, GuardsConfig

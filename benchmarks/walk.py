@@ -18,9 +18,9 @@ import numpy as np
 
 import weatherml
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.forecast import Forecaster
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig

@@ -8,9 +8,9 @@ from docs_page import run_python
 from flax import nnx
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, NetworkConfig, PanguConfig, SFNOConfig, registry
 from weatherml.state import StateSpec, parse_channels

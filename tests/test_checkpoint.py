@@ -12,9 +12,9 @@ from tiny_training import TRAINING, assert_same_weights, dataset, initialize, st
 
 from weatherml import checkpoint as module
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.climatology import Climatology
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 
 TIMES = np.array(["2001-03-01T06", "2001-03-01T12"], "datetime64[ns]")

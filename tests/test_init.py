@@ -43,7 +43,7 @@ def test_importing_loads_nothing_heavy(module):
 WITHOUT_UNIX = """
 import sys
 sys.modules.update(dict.fromkeys({absent}))
-import weatherml.cli.app, weatherml.experiment, weatherml.forecast, weatherml.training, weatherml.data.ingest
+import weatherml.cli.app, weatherml.experiment, weatherml.forecast, weatherml.training, weatherml.data.store.ingest
 """
 
 

@@ -15,8 +15,8 @@ import weatherml as wml
 from weatherml.cli.app import app
 from weatherml.cli.options import LOCAL
 from weatherml.cli.weights import imports
-from weatherml.data.climatology import Climatology
-from weatherml.data.files import FilesConfig
+from weatherml.data.sources.files import FilesConfig
+from weatherml.data.statistics.climatology import Climatology
 from weatherml.experiment import ExperimentConfig
 from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.locations import is_url, local_path

@@ -9,10 +9,10 @@ from fake_data import analyses
 from flax import nnx
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.forcings import Forcings
-from weatherml.data.loader import Samples
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import compute_statistics
+from weatherml.data.loading.loader import Samples
+from weatherml.data.statistics.channel_statistics import compute_statistics
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.grid import LatLonGrid
 from weatherml.models import NetworkConfig, NoiseMapsConfig, registry
 from weatherml.state import spec_of

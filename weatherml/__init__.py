@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from weatherml import plot as plot
     from weatherml.checkpoint import Checkpoint as Checkpoint
     from weatherml.config import load_yaml as load_yaml
-    from weatherml.data.check import check_dataset as check_dataset
-    from weatherml.data.climatology import Climatology as Climatology
-    from weatherml.data.files import open_files as open_files
-    from weatherml.data.ingest import ingest as ingest
-    from weatherml.data.statistics import Statistics as Statistics
-    from weatherml.data.store import open_store as open_store
+    from weatherml.data.quality.check import check_dataset as check_dataset
+    from weatherml.data.reading.opening import open_files as open_files
+    from weatherml.data.statistics.channel_statistics import Statistics as Statistics
+    from weatherml.data.statistics.climatology import Climatology as Climatology
+    from weatherml.data.store.ingest import ingest as ingest
+    from weatherml.data.store.opening import open_store as open_store
     from weatherml.errors import UserError as UserError
     from weatherml.evaluation import baselines as baselines
     from weatherml.evaluation.evaluate import evaluate as evaluate

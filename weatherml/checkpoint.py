@@ -17,10 +17,10 @@ from jax import Array
 
 from weatherml.checkpoint_folder import DESCRIPTION, FORMAT, read_description, sizes
 from weatherml.config import from_mapping
-from weatherml.data.climatology import Climatology
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.models import DiagnosticConfig, NetworkConfig, NoiseMaps, Step, diagnostics

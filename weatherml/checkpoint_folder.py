@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.storage.folders import locate, read_folder

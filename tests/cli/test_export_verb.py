@@ -8,7 +8,7 @@ import xarray as xr
 from tiny_experiment import done, refused
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.forcings import Forcings
+from weatherml.data.statistics.forcings import Forcings
 from weatherml.models import FourCastNetConfig, PrecipitationConfig
 
 

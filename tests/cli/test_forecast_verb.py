@@ -18,9 +18,9 @@ import zarr
 from tiny_experiment import done, refused, weatherml
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.files import open_files
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
+from weatherml.data.reading.opening import open_files
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.products.store import add_coordinates, open_forecast, without_stopped
 from weatherml.state import StateSpec
 

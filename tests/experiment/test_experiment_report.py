@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from weatherml.data.finding import Finding
+from weatherml.data.quality.finding import Finding
 from weatherml.experiment.report import skill_table
 
 

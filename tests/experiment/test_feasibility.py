@@ -8,7 +8,7 @@ from fake_data import FakeSource, analyses
 from tiny_experiment import CONFIG
 
 from weatherml.config import apply_overrides, from_mapping
-from weatherml.data.simulated import PlanetConfig, SimulatedSource
+from weatherml.data.sources.simulated import PlanetConfig, SimulatedSource
 from weatherml.errors import UserError
 from weatherml.experiment import Experiment, ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, initial_times, require_feasible

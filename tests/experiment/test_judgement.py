@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from fake_data import analyses, forecasts
 
-from weatherml.data.climatology import Climatology
+from weatherml.data.statistics.climatology import Climatology
 from weatherml.evaluation import evaluate
 from weatherml.experiment import ExtremesConfig
 from weatherml.experiment.judgement import CONTROL, ENSEMBLE, judge_event, judge_skill

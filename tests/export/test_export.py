@@ -13,10 +13,10 @@ from flax import nnx
 from small_models import SMALL
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.climatology import Climatology
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.export import PortableStep, export_step, formats
 from weatherml.grid import LatLonGrid

@@ -10,8 +10,8 @@ from flax import nnx
 from tiny_forecast import SPEC, TIME_STEP, TIMES, Echo, make_forecaster, make_statistics
 
 from weatherml.checkpoint import Provenance
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.forecast import BredConfig, ForecastConfig
 from weatherml.forecast.analyses import Analyses
 from weatherml.forecast.rollout.model import Model

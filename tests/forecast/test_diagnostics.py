@@ -10,8 +10,8 @@ from flax import nnx
 from tiny_forecast import SPEC, TIMES, Explosion, make_climatology, make_forecaster, make_statistics, replaced
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster
 from weatherml.forecast.rollout.model import Diagnostic

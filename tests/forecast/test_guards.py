@@ -10,11 +10,11 @@ from flax import nnx
 from tiny_forecast import forecaster_of
 
 from weatherml.checkpoint import Provenance
-from weatherml.data.climatology import Climatology
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import Statistics
-from weatherml.data.units import STANDARD_GRAVITY
+from weatherml.data.reading.units import STANDARD_GRAVITY
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig
 from weatherml.forecast.guards import GuardsConfig

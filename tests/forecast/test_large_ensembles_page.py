@@ -5,8 +5,8 @@ from docs_page import run_python
 from tiny_forecast import SPEC, TIME_STEP, TIMES, make_analysis, make_model, make_statistics
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.products.store import open_forecast
 
 

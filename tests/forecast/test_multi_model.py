@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from tiny_forecast import SPEC, TIMES, Advection, Echo, Explosion, make_forecaster, make_network_step, replaced
 
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster, SphericalConfig
 from weatherml.forecast.output.target import OutputTarget

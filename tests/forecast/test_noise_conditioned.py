@@ -21,8 +21,8 @@ from tiny_forecast import (
 
 from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.config import from_mapping
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.experiment.calibration import fit
 from weatherml.forecast import ForecastConfig, Forecaster, NoiseConditionedConfig

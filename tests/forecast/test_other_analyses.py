@@ -16,10 +16,10 @@ from tiny_forecast import (
 )
 
 from weatherml.checkpoint import Provenance
-from weatherml.data.files import open_files
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import Statistics
+from weatherml.data.reading.opening import open_files
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import AnalysisEnsembleConfig, ForecastConfig, Forecaster, LaggedConfig
 from weatherml.forecast.rollout.model import Model

@@ -11,8 +11,8 @@ from tiny_forecast import SPEC, TIME_STEP, TIMES, NoisyAdvection, forecaster_of,
 
 from weatherml.checkpoint import Provenance
 from weatherml.config import from_mapping
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, SphericalConfig
 from weatherml.forecast.analyses import Analyses

@@ -7,10 +7,10 @@ import numpy as np
 from flax import nnx
 
 from weatherml.checkpoint import Provenance
-from weatherml.data.climatology import Climatology
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.forecast import Forecaster, Suite
 from weatherml.forecast.perturbation.base import InitialStates, PerturbationContext
 from weatherml.forecast.rollout.model import Model

@@ -7,7 +7,7 @@ import pytest
 from tiny_training import dataset, start
 
 from weatherml.config import from_mapping
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels, to_array

@@ -141,7 +141,7 @@ def evaluate(
     """
     from weatherml.cli.fields import normal_of
     from weatherml.cli.tables import print_scores
-    from weatherml.data.files import open_files
+    from weatherml.data.reading.opening import open_files
     from weatherml.evaluation import evaluate
     from weatherml.products import read_forecast, without_stopped
 

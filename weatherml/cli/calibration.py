@@ -46,7 +46,7 @@ def calibrate(
 
     from weatherml.cli.outputs import require_writable
     from weatherml.config import apply_overrides, from_mapping
-    from weatherml.data.files import open_files
+    from weatherml.data.reading.opening import open_files
     from weatherml.experiment.calibration import calibrate
     from weatherml.forecast import ForecastConfig, Forecaster
     from weatherml.storage.files import write_bytes

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from weatherml.data.climatology import Climatology
-from weatherml.data.files import open_files
+from weatherml.data.reading.opening import open_files
+from weatherml.data.statistics.climatology import Climatology
 from weatherml.durations import format_duration, parse_duration
 from weatherml.errors import UserError
 from weatherml.products import without_stopped

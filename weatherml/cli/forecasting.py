@@ -107,7 +107,7 @@ def forecast(
     from weatherml.cli.plans import print_lead_plan
     from weatherml.cli.progress import bar
     from weatherml.config import from_mapping
-    from weatherml.data.files import open_files
+    from weatherml.data.reading.opening import open_files
     from weatherml.forecast import ForecastConfig
     from weatherml.forecast.output.target import OutputTarget
     from weatherml.forecast.workdir import Share

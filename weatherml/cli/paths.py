@@ -10,12 +10,13 @@ import xarray as xr
 
 from weatherml.checkpoint_folder import describe as describe_checkpoint
 from weatherml.checkpoint_folder import is_checkpoint
-from weatherml.data.check import check_dataset
-from weatherml.data.describe import describe
-from weatherml.data.files import expand, format_of, open_files
-from weatherml.data.finding import Finding
-from weatherml.data.manifest import Manifest
-from weatherml.data.store import verify
+from weatherml.data.quality.check import check_dataset
+from weatherml.data.quality.describe import describe
+from weatherml.data.quality.finding import Finding
+from weatherml.data.reading.formats import expand, format_of
+from weatherml.data.reading.opening import open_files
+from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.opening import verify
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.locations import is_url, path_or_url

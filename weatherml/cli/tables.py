@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from weatherml.cli.progress import console
 from weatherml.cli.text_table import blocks
-from weatherml.data.finding import Finding
-from weatherml.data.statistics import Statistics
+from weatherml.data.quality.finding import Finding
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import format_duration
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from weatherml.checkpoint import Prediction
 from weatherml.config import Config, apply_overrides, from_mapping
-from weatherml.data.files import FilesConfig
-from weatherml.data.forcings import FORCINGS
 from weatherml.data.period import overlap, stride_of, time_step_of
-from weatherml.data.simulated import PlanetConfig
+from weatherml.data.sources.files import FilesConfig
+from weatherml.data.sources.simulated import PlanetConfig
+from weatherml.data.statistics.forcings import FORCINGS
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig

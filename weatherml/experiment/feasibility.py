@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
-from weatherml.data.canonical import STATIC
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
 from weatherml.data.period import stride_of
+from weatherml.data.reading.canonical import STATIC
 from weatherml.data.source import Source
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import xarray as xr
 
-from weatherml.data.climatology import Climatology
+from weatherml.data.statistics.climatology import Climatology
 from weatherml.evaluation import baselines, evaluate
 from weatherml.experiment.config import ExtremesConfig
 from weatherml.extremes import local_quantile, verdict

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from weatherml.data.climatology import Climatology
-from weatherml.data.finding import Finding
-from weatherml.data.statistics import Statistics
-from weatherml.data.store import open_store
+from weatherml.data.quality.finding import Finding
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import initial_times

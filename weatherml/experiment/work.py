@@ -7,17 +7,17 @@ from types import MappingProxyType
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.check import check_dataset
-from weatherml.data.climatology import Climatology
-from weatherml.data.files import FileSource
-from weatherml.data.forcings import Forcings
-from weatherml.data.ingest import ingest as write_store
-from weatherml.data.loader import Samples
-from weatherml.data.normalization import Normalizer
+from weatherml.data.loading.loader import Samples
 from weatherml.data.period import select
-from weatherml.data.simulated import PlanetConfig, SimulatedSource
+from weatherml.data.quality.check import check_dataset
 from weatherml.data.source import Source
-from weatherml.data.statistics import compute_statistics
+from weatherml.data.sources.files import FileSource
+from weatherml.data.sources.simulated import PlanetConfig, SimulatedSource
+from weatherml.data.statistics.channel_statistics import compute_statistics
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
+from weatherml.data.store.ingest import ingest as write_store
 from weatherml.errors import UserError
 from weatherml.experiment.feasibility import Holdings, require_feasible
 from weatherml.experiment.judgement import judge_event, judge_skill

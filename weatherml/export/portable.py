@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.forcings import FORCINGS, Forcings
+from weatherml.data.statistics.forcings import FORCINGS, Forcings
 
 OUTPUT = "next_state"
 """Name of what the file gives, `[batch, channel, lat, lon]`, SI units."""

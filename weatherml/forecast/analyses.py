@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import xarray as xr
 
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.state import to_array
 from weatherml.times import TimeLike, parse_times

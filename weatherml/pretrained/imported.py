@@ -10,9 +10,9 @@ from flax import nnx
 
 from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.config import Config
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.models import DiagnosticConfig, NetworkConfig, Step
 from weatherml.models.weights import weights_of
 from weatherml.state import StateSpec

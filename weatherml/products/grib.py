@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import xarray as xr
 
-from weatherml.data.grib import FORECASTS, import_eccodes, open_grib
+from weatherml.data.reading.grib import FORECASTS, import_eccodes, open_grib
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.products.selection import is_statistics

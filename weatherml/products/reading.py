@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from weatherml.data.canonical import LAYOUT
-from weatherml.data.files import format_of, open_netcdf, open_zarr
-from weatherml.data.grib import holds_forecasts
-from weatherml.data.remote import open_remote
-from weatherml.data.units import convert
+from weatherml.data.reading.canonical import LAYOUT
+from weatherml.data.reading.formats import format_of, open_netcdf, open_zarr
+from weatherml.data.reading.grib import holds_forecasts
+from weatherml.data.reading.remote import open_remote
+from weatherml.data.reading.units import convert
 from weatherml.errors import UserError
 from weatherml.locations import as_url, is_url
 from weatherml.products.grib import read_grib

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.loader import Samples
+from weatherml.data.loading.loader import Samples
 from weatherml.locations import local_path
 from weatherml.training.interruption import Interruption
 from weatherml.training.metrics import MetricsLog

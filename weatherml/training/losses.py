@@ -12,7 +12,7 @@ from jax import Array
 from pydantic import PositiveInt, model_validator
 
 from weatherml.config import Config
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.registry import Registry
 from weatherml.scores import crps_almost_fair

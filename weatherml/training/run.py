@@ -12,7 +12,7 @@ import numpy as np
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
-from weatherml.data.loader import Samples
+from weatherml.data.loading.loader import Samples
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
-from weatherml.data.loader import Batch, Samples, build_loader
+from weatherml.data.loading.loader import Batch, Samples, build_loader
 from weatherml.errors import UserError
 from weatherml.parallel import data_mesh, replicate, require_divisible, shard_batch
 from weatherml.training.curriculum import Stage, learning_rate_schedule, stage_index, stage_starts

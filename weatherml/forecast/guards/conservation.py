@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from weatherml.data.units import STANDARD_GRAVITY
+from weatherml.data.reading.units import STANDARD_GRAVITY
 from weatherml.errors import UserError
 from weatherml.forecast.guards.units import Units
 from weatherml.registry import Registry

@@ -15,7 +15,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from weatherml.config import Config
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast.guards.conservation import build_conserved

@@ -11,7 +11,7 @@ from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.models.step import Constant
 

@@ -12,7 +12,7 @@ from jax import Array
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PlainSerializer, SerializeAsAny
 
 from weatherml.config import Config, from_registry
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.forecast.analyses import Analyses
 from weatherml.registry import Registry
 from weatherml.state import StateSpec, channels_named, full_name

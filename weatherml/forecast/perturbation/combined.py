@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from pydantic import Field, model_validator
 
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.forecast.perturbation.base import (
     AnyPerturbation,

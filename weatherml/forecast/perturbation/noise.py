@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.forecast.perturbation.base import Perturbation, PerturbationConfig, PerturbationContext, registry
 from weatherml.grid import LatLonGrid
 from weatherml.models.perlin_field import PerlinField

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from pydantic import Field, PositiveFloat
 
-from weatherml.data.statistics import Statistics
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import DurationText, parse_duration
 from weatherml.forecast.guards.step_modifiers import StepInputs
 from weatherml.forecast.perturbation.base import PerturbationConfig, registry, step_keys

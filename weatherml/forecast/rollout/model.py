@@ -9,8 +9,8 @@ from flax import nnx
 from jax import Array
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.forcings import Forcings
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.forecast.guards.units import Affine, Rescaling, affine

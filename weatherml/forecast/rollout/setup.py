@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.forecast.config import ForecastConfig

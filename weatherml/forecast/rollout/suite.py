@@ -14,7 +14,7 @@ from flax import nnx
 from jax import Array
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.normalization import Normalizer
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast.plan.lead_plan import LeadPlan, plan_to
 from weatherml.forecast.rollout.model import Diagnostic, Model

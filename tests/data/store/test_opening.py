@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from fake_data import FakeSource, analyses
+
+from weatherml.data.store.ingest import ingest
+from weatherml.data.store.opening import digest, open_store, verify
+from weatherml.errors import UserError
+
+
+@pytest.fixture
+def store(tmp_path):
+    ingest(FakeSource(analyses(times=14)), tmp_path / "store.zarr", shard_length=4)
+    return tmp_path / "store.zarr"
+
+
+def test_opening_reads_no_values(store):
+    for file in store.glob("*/c.*"):
+        file.write_bytes(b"unreadable")
+    assert open_store(store).sizes["time"] == 14
+
+
+def test_variables_keep_the_order_of_the_source(store):
+    assert list(open_store(store).data_vars) == ["geopotential", "2m_temperature"]
+
+
+def test_a_store_names_its_source_and_digest(store):
+    assert open_store(store).attrs == {"source": "fake", "digest": digest(store)}
+
+
+def test_the_digest_is_of_the_data(store, tmp_path):
+    for seed, name in ((0, "same"), (1, "other")):
+        ingest(FakeSource(analyses(times=14, seed=seed)), tmp_path / name, shard_length=4)
+    assert digest(tmp_path / "same") == digest(store) != digest(tmp_path / "other")
+
+
+def test_verify_finds_one_flipped_bit(store):
+    file = store / "geopotential" / "c.2.0.0.0"
+    content = bytearray(file.read_bytes())
+    content[100] ^= 4
+    file.write_bytes(content)
+    assert verify(store) == ["geopotential/c.2.0.0.0"]
+
+
+def test_a_lost_file_is_not_read_as_missing_values(store):
+    (store / "2m_temperature" / "c.1.0.0").unlink()
+    with pytest.raises(UserError, match=r"lost 1 files, such as c\.1\.0\.0"):
+        open_store(store)
+
+
+def test_what_is_no_store_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no weatherml store"):
+        open_store(tmp_path / "absent")
+
+
+def test_a_damaged_manifest_is_refused(store):
+    (store / "manifest.json").write_bytes((store / "manifest.json").read_bytes()[:-9])
+    with pytest.raises(UserError, match=r"manifest\.json is damaged"):
+        verify(store)
+
+
+def test_values_at_one_time_can_be_read_alone(store):
+    time = np.datetime64("2001-01-02T06", "ns")
+    values = open_store(store)["geopotential"].sel(time=time, level=850).values
+    np.testing.assert_array_equal(values, analyses(times=14)["geopotential"].sel(time=time, level=850).values)

@@ -1,0 +1,1 @@
+"""Whatever a file calls and orders things: to the one canonical layout."""

@@ -1,0 +1,129 @@
+"""Which files are meant and what they are by their first bytes; NetCDF and zarr opened as they are."""
+
+import glob
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from weatherml.data.reading.classic import expected_size
+from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.opening import open_store
+from weatherml.errors import UserError
+from weatherml.locations import local_path
+
+Paths = str | Path | Sequence[str | Path]
+
+_HDF5, _CLASSIC = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+
+_NOT_DATA = {
+    b"PK\x03\x04": "a ZIP archive (CDS packs mixed requests so); unzip it and pass the files inside",
+    b"\x1f\x8b": "gzip-compressed; gunzip it first",
+    b"BZh": "bzip2-compressed; bunzip2 it first",
+    b"<": "an HTML or XML page, probably a failed download; open it to see why, and download again",
+}
+
+# Time splits into chunks of dask's size (128 MiB unless set); a field at one time stays whole.
+_WHOLE = ("latitude", "lat", "longitude", "lon", "level", "pressure_level", "isobaricInhPa", "number")
+
+CHUNKS: Mapping[str, Any] = {"time": "auto", "valid_time": "auto", **dict.fromkeys(_WHOLE, -1)}
+
+
+def expand(paths: Paths) -> list[Path]:
+    """Return the files that paths and glob patterns mean, each once, patterns in alphabetical order.
+
+    Raises:
+        UserError: A path is missing or a URL, or a pattern matches nothing.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not given:
+        raise UserError("no files were named; pass at least one path")
+    return list(dict.fromkeys(file for path in given for file in _matches(local_path(path).expanduser())))
+
+
+def _matches(path: Path) -> list[Path]:
+    if path.exists():
+        return [path]
+    if not glob.has_magic(str(path)):
+        raise UserError(f"{path} does not exist; pass an existing GRIB or NetCDF file or zarr store")
+    found = sorted(glob.glob(str(path), recursive=True))
+    if not found:
+        raise UserError(f"{path} matches no file; working directory is {Path.cwd()}")
+    return list(map(Path, found))
+
+
+def format_of(path: Path) -> str:
+    """Return the format of a file, by its first bytes and not its name: zarr, GRIB, NetCDF-4 or NetCDF classic.
+
+    Raises:
+        UserError: It cannot be read, or is of none of these.
+    """
+    if path.is_dir():
+        return "zarr"
+    head = _head(path)
+    known = {b"GRIB": "GRIB", _HDF5: "NetCDF-4", **dict.fromkeys(_CLASSIC, "NetCDF classic")}
+    found = next((kind for magic, kind in known.items() if head.startswith(magic)), None)
+    if found is None:
+        raise UserError(f"{path} is {_what_else(head)}")
+    return found
+
+
+def _what_else(head: bytes) -> str:
+    if not head:
+        return "empty (0 bytes); download it again"
+    unknown = f"not GRIB, NetCDF or zarr; it begins with {head[:16]!r}"
+    return next((text for magic, text in _NOT_DATA.items() if head.lstrip().startswith(magic)), unknown)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+
+
+def open_zarr(path: Path) -> xr.Dataset:
+    """Open a zarr store as it is, lazily; leads stay numbers.
+
+    Raises:
+        UserError: There is none, or it is damaged.
+    """
+    if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
+        raise UserError(f"{path} is a directory without a zarr store; pass its files, for example '{path}/*.nc'")
+    if is_own := Manifest.exists(path):
+        open_store(path)  # refuses one that is unfinished or has lost files
+    # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
+    return _opened(path, "zarr", {}, {"consolidated": is_own or (path / ".zmetadata").exists()})
+
+
+def open_netcdf(path: Path) -> xr.Dataset:
+    """Open a NetCDF file as it is, lazily; leads stay numbers.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    if format_of(path) == "NetCDF classic":
+        _require_whole_classic(path)
+    return _opened(path, "netcdf4", CHUNKS, {})
+
+
+def _opened(path: Path, engine: str, chunks: Mapping[str, Any], options: dict[str, Any]) -> xr.Dataset:
+    try:
+        return xr.open_dataset(path, engine=engine, chunks=dict(chunks), decode_timedelta=False, backend_kwargs=options)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"cannot read {path} as {engine} ({reason[:200]}); it may be damaged, download it again"
+        ) from None
+
+
+def _require_whole_classic(path: Path) -> None:
+    try:
+        missing = expected_size(path) - path.stat().st_size
+    except (struct.error, KeyError, IndexError):
+        raise UserError(f"{path} is cut off or damaged in its NetCDF header; download it again") from None
+    if missing > 0:
+        raise UserError(f"{path} is cut off: {missing} bytes fewer than its NetCDF header says; download it again")

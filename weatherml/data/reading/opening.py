@@ -1,0 +1,86 @@
+"""Real files as one canonical dataset, lazily."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from weatherml.data.reading import canonical
+from weatherml.data.reading.formats import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr
+from weatherml.data.reading.grib import open_grib
+from weatherml.data.reading.merge import Part, merge
+from weatherml.data.reading.remote import open_remote
+from weatherml.errors import UserError
+from weatherml.locations import as_url, is_url
+from weatherml.registry import nearest
+from weatherml.variables import find
+
+FORMAT = "weatherml_source_format"
+"""Dataset attribute: the formats the data were read from."""
+
+
+def open_files(
+    paths: Paths, variables: Sequence[str] | None = None, rename: Mapping[str, str] | None = None
+) -> xr.Dataset:
+    """Open files as one canonical dataset, lazily.
+
+    Dimensions `(time, number, level, latitude, longitude)`, latitude 90 to -90, longitude 0 to 360, level in hPa
+    ascending; canonical names, SI units, float32. What was put right is kept in the attributes, where `check_dataset`
+    finds it.
+
+    Args:
+        paths: GRIB or NetCDF files, zarr stores, glob patterns of them, or URLs of zarr stores.
+        variables: Names to keep, in any vocabulary; all when None.
+        rename: Canonical name by the file's own, for names weatherml would not know or would misread.
+
+    Raises:
+        UserError: A path is missing or matches nothing, a file is damaged or of no known format, or files do not fit
+            together.
+    """
+    wanted = None if variables is None else {find(name).name for name in variables}
+    opened = [(str(place), *_open(place)) for place in _places(paths)]
+    parts = [Part(path, canonical.canonicalise(raw, path, rename)) for path, _, datasets in opened for raw in datasets]
+    # Chosen before the merge: what is left out need not fit the rest.
+    kept = [
+        Part(path, dataset[[v for v in dataset.data_vars if wanted is None or v in wanted]]) for path, dataset in parts
+    ]
+    merged = merge([part for part in kept if part.dataset.data_vars] or parts)
+    return select(merged, variables).assign_attrs({FORMAT: sorted({kind for _, kind, _ in opened})})
+
+
+def select(
+    dataset: xr.Dataset, variables: Sequence[str] | None = None, levels: Sequence[int] | None = None
+) -> xr.Dataset:
+    """Keep some variables (named in any vocabulary) and pressure levels; all where None.
+
+    Raises:
+        UserError: One is not there; the near one, or those there, are named.
+    """
+    names = [find(v).name for v in variables] if variables is not None else list(dataset.data_vars)
+    for name in names:
+        if name not in dataset.data_vars:
+            raise UserError(f"the data have no variable {name!r}{nearest(str(name), map(str, dataset.data_vars))}")
+    dataset = dataset[names]
+    own = dataset["level"].values.tolist() if "level" in dataset.dims else []
+    absent = [level for level in levels or () if level not in own]
+    if absent:
+        raise UserError(f"the data have no level {absent[0]} hPa; they have {own}")
+    return dataset.sel(level=sorted(levels)) if levels is not None else dataset
+
+
+def _places(paths: Paths) -> list[Path | str]:
+    """Return the files that paths mean, and URLs as they are."""
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    urls: list[Path | str] = [as_url(place) for place in given if is_url(place)]
+    local = [place for place in given if not is_url(place)]
+    return [*urls, *expand(local)] if local or not urls else urls
+
+
+def _open(path: Path | str) -> tuple[str, list[xr.Dataset]]:
+    """Return the format of a file, or of a store behind a URL, and its raw lazy datasets."""
+    if isinstance(path, str):
+        return "zarr", [open_remote(path)]
+    kind = format_of(path)
+    if kind == "GRIB":
+        return kind, open_grib(path, CHUNKS)
+    return kind, [open_zarr(path) if kind == "zarr" else open_netcdf(path)]

@@ -1,0 +1,1 @@
+"""What training has to know of all times: moments, climatology, normalisation, forcings."""

@@ -1,0 +1,1 @@
+"""The store that training reads: written file by file, whole or not at all, and checked."""

@@ -94,7 +94,11 @@ def from_registry(
         content = {"name": value} if isinstance(value, str) else value
         if not isinstance(content, Mapping):
             return value
-        name = str(content.get("name"))
+        if "name" not in content:
+            raise UserError(
+                f"'name' is missing; say which {registry.kind} it is: {', '.join(sorted({*registry, *presets}))}"
+            )
+        name = str(content["name"])
         return from_mapping(registry[name], content, name)
 
     return look_up
@@ -150,8 +154,6 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
         return f"{where!r} is missing; give it a value"
     if error["type"] == "value_error":  # raised by a configuration itself, which names the value
         return f"{where}: {_one_line(error['ctx']['error'])}".removeprefix(": ")
-    if error["type"] == "union_tag_not_found":
-        return f"'{where}.name' is missing; say which kind it is"
     if error["type"] in ("tuple_type", "list_type"):
         return f"{where}: Input should be a list, such as [{error['input']!r}], got {error['input']!r}"
     return f"{where or 'value'}: {_one_line(error['msg'])}, got {error['input']!r}"

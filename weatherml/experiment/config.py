@@ -11,8 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from weatherml.checkpoint import Prediction
 from weatherml.config import Config, apply_overrides, from_mapping
 from weatherml.data.period import overlap, stride_of, time_step_of
-from weatherml.data.sources.files import FilesConfig
-from weatherml.data.sources.simulated import PlanetConfig
+from weatherml.data.sources import AnySource
 from weatherml.data.statistics.forcings import FORCINGS
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
@@ -108,7 +107,7 @@ class ExperimentConfig(Config):
     """
 
     title: str = "A weather forecast"
-    source: PlanetConfig | FilesConfig = Field(discriminator="name")
+    source: AnySource
     channels: Annotated[tuple[str, ...], BeforeValidator(_channel_set), Field(min_length=1)]
     periods: PeriodsConfig
     climatology: ClimatologyConfig = ClimatologyConfig()

@@ -10,9 +10,6 @@ from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.data.loading.loader import Samples
 from weatherml.data.period import select
 from weatherml.data.quality.check import check_dataset
-from weatherml.data.source import Source
-from weatherml.data.sources.files import FileSource
-from weatherml.data.sources.simulated import PlanetConfig, SimulatedSource
 from weatherml.data.statistics.channel_statistics import compute_statistics
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.forcings import Forcings
@@ -32,7 +29,7 @@ Report = Callable[..., None]
 
 def ingest(results: Results, report: Report) -> None:
     """Write the data to a checked store."""
-    source = _source(results)
+    source = results.config.source.open(results.folder)
     require_feasible(results.config, Holdings.of_source(source))
     write_store(source, results.path("ingest"), report)
 
@@ -156,12 +153,6 @@ def perform(phase: str, inputs: str, results: Results, report: Report) -> None:
     """
     with results.ledger.timing(phase, inputs):
         WORK[phase](results, report)
-
-
-def _source(results: Results) -> Source:
-    if isinstance(results.config.source, PlanetConfig):
-        return SimulatedSource(results.config.source, results.folder / "planet")
-    return FileSource(results.config.source)
 
 
 def _static_fields(results: Results) -> xr.Dataset | None:

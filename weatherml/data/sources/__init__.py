@@ -1,1 +1,10 @@
-"""Where data come from: each origin one file behind `Source`."""
+"""Where data come from: each origin one file behind `Source`, registered by its name."""
+
+from weatherml.data.sources.config import AnySource, SourceConfig, registry
+from weatherml.data.sources.files import FilesConfig, FileSource
+from weatherml.data.sources.simulated import PlanetConfig, SimulatedSource
+
+__all__ = ["AnySource", "FileSource", "FilesConfig", "PlanetConfig", "SimulatedSource", "SourceConfig", "registry"]
+
+registry.register("files")(FilesConfig)
+registry.register("simulated")(PlanetConfig)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import xarray as xr
 from pydantic import Field, field_validator
 
-from weatherml.config import Config
 from weatherml.data.reading.formats import expand
 from weatherml.data.reading.opening import open_files, select
+from weatherml.data.sources.config import SourceConfig
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.locations import local_path
@@ -22,7 +22,7 @@ from weatherml.times import parse_times
 _SAMPLE = 1 << 16
 
 
-class FilesConfig(Config):
+class FilesConfig(SourceConfig):
     """Files to read.
 
     Attributes:
@@ -47,6 +47,10 @@ class FilesConfig(Config):
         for path in paths:
             local_path(path)
         return paths
+
+    def open(self, folder: Path) -> "FileSource":
+        """Return the files as a source."""
+        return FileSource(self)
 
 
 class FileSource:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 from pydantic import Field, model_validator
 
-from weatherml.config import Config
+from weatherml.data.sources.config import SourceConfig
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
@@ -42,7 +42,7 @@ _SEGMENT = 120  # output steps between two restart files
 _MEMORY = 2**28  # bytes of fields; more than all variables of one file of a store, which are read one by one
 
 
-class PlanetConfig(Config):
+class PlanetConfig(SourceConfig):
     """What the planet is and which of its days are observed.
 
     Attributes:
@@ -80,6 +80,10 @@ class PlanetConfig(Config):
         if self.days > (LAST_DAY - self.start).days:
             raise ValueError(f"{self.days} days from {self.start} end after the year {LAST_DAY.year}; observe fewer")
         return self
+
+    def open(self, folder: Path) -> "SimulatedSource":
+        """Return the planet as a source, whose restart files lie in `folder`/planet."""
+        return SimulatedSource(self, folder / "planet")
 
 
 class SimulatedSource:

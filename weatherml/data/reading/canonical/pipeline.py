@@ -1,0 +1,60 @@
+"""From whatever a file calls and orders to the one vocabulary: the only place that renames and reorders."""
+
+from collections.abc import Mapping
+
+import xarray as xr
+
+from weatherml.data.reading.canonical.coordinates import name_coordinates, without_bounds
+from weatherml.data.reading.canonical.levels import place_levels
+from weatherml.data.reading.canonical.names import name_variables
+from weatherml.data.reading.canonical.notes import LAYOUT, PRELIMINARY, SOURCE_NAME
+from weatherml.data.reading.canonical.orientation import orient
+from weatherml.data.reading.canonical.times import place_times
+from weatherml.data.reading.canonical.versions import merge_versions
+from weatherml.data.reading.units import convert
+from weatherml.errors import UserError
+from weatherml.state import LEADING, with_metadata
+
+
+def canonicalise(raw: xr.Dataset, origin: str, rename: Mapping[str, str] | None = None) -> xr.Dataset:
+    """Return the dataset in weatherml's vocabulary, order and units; lazy where `raw` is.
+
+    Dimensions become `(time, number, level, latitude, longitude)`, each where the field has it. Variables that
+    weatherml does not know are passed over; `notes` tells that and whatever else was changed. `cell_methods` are kept
+    but never choose a name: a daily maximum that its file calls `t2m` is `2m_temperature` unless `rename` says
+    otherwise.
+
+    Args:
+        raw: One file as xarray decodes it.
+        origin: Its name, for messages.
+        rename: Canonical (or alias) name by the file's own, for names that weatherml would not know or would misread.
+
+    Raises:
+        UserError: The file holds no known variable, has no one-dimensional latitude and longitude, or is a forecast.
+    """
+    dataset = raw.drop_encoding()
+    # What was put right before weatherml wrote the file itself stays known.
+    dataset.attrs = {key: raw.attrs[key] for key in (LAYOUT, PRELIMINARY) if key in raw.attrs}
+    dataset = without_bounds(name_coordinates(dataset, origin))
+    dataset = name_variables(merge_versions(dataset), origin, rename or {})
+    dataset = place_times(place_levels(dataset, origin), origin)
+    return _finish(orient(dataset, origin), origin)
+
+
+def _finish(dataset: xr.Dataset, origin: str) -> xr.Dataset:
+    """Convert units, order dimensions and write the attributes."""
+    finished = dataset.assign({name: _finish_field(field, origin) for name, field in dataset.data_vars.items()})
+    for coordinate in finished.coords.values():
+        coordinate.attrs = {}
+    return with_metadata(finished)
+
+
+def _finish_field(field: xr.DataArray, origin: str) -> xr.DataArray:
+    dims = (*LEADING, "level", "latitude", "longitude")
+    strange = sorted(str(d) for d in field.dims if d not in dims)
+    if strange:
+        held = f"{field.name} in {origin} lies on {strange}"
+        raise UserError(f"{held}; only pressure levels and the surface are read")
+    converted = convert(field, str(field.name), origin).transpose(*(d for d in dims if d in field.dims))
+    converted.attrs = {key: field.attrs[key] for key in (SOURCE_NAME, "cell_methods") if key in field.attrs}
+    return converted

@@ -1,0 +1,47 @@
+"""Final and preliminary data in one file: ERA5 and ERA5T, told apart by `expver`."""
+
+import numpy as np
+import xarray as xr
+
+from weatherml.data.reading.canonical.notes import PRELIMINARY, iso, noted
+
+_VERSIONS = ("expver", "experimentVersionNumber")
+
+
+def merge_versions(dataset: xr.Dataset) -> xr.Dataset:
+    """Fold the `expver` dimension of old CDS files (1 final, 5 preliminary) and note which times are preliminary."""
+    name = next((v for v in _VERSIONS if v in dataset.variables), None)
+    if name is None:
+        return dataset
+    if name in dataset.dims:
+        return _fold_versions(dataset, name)
+    preliminary = np.atleast_1d(_is_preliminary(dataset[name].values))
+    return _note_preliminary(dataset.drop_vars(name), preliminary)
+
+
+def _fold_versions(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    is_preliminary = _is_preliminary(dataset[name].values)
+    order = np.argsort(is_preliminary, kind="stable")
+    layers = [dataset.isel({name: i}).drop_vars(name) for i in order]
+    fields = [v for v in dataset.data_vars if name in dataset[v].dims]
+    folded = layers[0]
+    for layer in layers[1:]:
+        folded = folded.assign({v: folded[v].fillna(layer[v]) for v in fields})
+    corner = layers[0][fields[0]]
+    corner = corner.isel({d: 0 for d in corner.dims if d != "time"})
+    folded = noted(folded, f"dimension {name!r} folded: final values where there are any, else preliminary ones")
+    return _note_preliminary(folded, np.isnan(np.atleast_1d(corner.values)))
+
+
+def _is_preliminary(versions: np.ndarray) -> np.ndarray:
+    return np.isin(versions.astype(str), ("5", "0005"))
+
+
+def _note_preliminary(dataset: xr.Dataset, mask: np.ndarray) -> xr.Dataset:
+    if not mask.any():
+        return dataset
+    if "time" not in dataset.coords or mask.size != dataset["time"].size:
+        return noted(dataset, "preliminary ERA5T (expver 5)", PRELIMINARY)
+    times = np.atleast_1d(dataset["time"].values)[mask]
+    text = f"preliminary ERA5T (expver 5): {times.size} of {mask.size} times, {iso(times[0])} .. {iso(times[-1])}"
+    return noted(dataset, text, PRELIMINARY)

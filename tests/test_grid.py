@@ -64,6 +64,62 @@ def test_a_grid_survives_the_way_through_a_dataset(n_lat, n_lon, poles):
     assert LatLonGrid.from_dataset(dataset) == grid
 
 
+@st.composite
+def known_grids(draw):
+    """Return regular and Gaussian grids, whole or a window of them, which may lie across 0 degrees east."""
+    n_lat, n_lon = draw(st.integers(2, 200)), draw(st.integers(2, 500))
+    kind = draw(st.sampled_from(["poles", "cells", "gaussian"]))
+    is_gaussian = kind == "gaussian"
+    grid = LatLonGrid.gaussian(n_lat, n_lon) if is_gaussian else LatLonGrid.regular(n_lat, n_lon, kind == "poles")
+    if draw(st.booleans()):
+        return grid
+    rows = slice(0, draw(st.integers(1, n_lat))) if not is_gaussian else slice(None)
+    columns = np.sort(np.arange(draw(st.integers(0, n_lon)), n_lon + draw(st.integers(1, n_lon))) % n_lon)
+    longitude = np.unique(np.array(grid.longitude)[columns])
+    return LatLonGrid.from_coordinates(np.array(grid.latitude)[rows], longitude)
+
+
+@given(known_grids(), st.sampled_from([np.float32, lambda x: np.round(x, 6), lambda x: np.round(x, 4)]))
+def test_a_known_grid_is_the_same_in_every_precision(grid, rounding):
+    found = LatLonGrid.from_coordinates(rounding(np.array(grid.latitude)), rounding(np.array(grid.longitude)))
+    assert found == grid
+
+
+@given(st.integers(2, 300), st.integers(2, 300), st.integers(0, 2**32 - 1))
+def test_a_known_grid_is_the_same_whatever_the_last_digits_of_its_exact_coordinates(n_lat, n_lon, seed):
+    noise = np.random.default_rng(seed).uniform(-2e-6, 2e-6, n_lat + n_lon)
+    latitude = np.degrees(np.arcsin(np.polynomial.legendre.leggauss(n_lat)[0][::-1])) + noise[:n_lat]
+    longitude = (np.arange(n_lon) + 0.5) * 360 / n_lon + noise[n_lat:]
+    assert LatLonGrid.from_coordinates(latitude, longitude).latitude == LatLonGrid.gaussian(n_lat, 2).latitude
+    assert LatLonGrid.from_coordinates(latitude, longitude).longitude == pytest.approx(longitude, abs=6e-5)
+    again = LatLonGrid.from_coordinates(latitude, longitude - 1e-6)
+    assert again.longitude == LatLonGrid.from_coordinates(latitude, longitude).longitude
+
+
+@given(st.lists(st.floats(0.01, 5), min_size=1, max_size=30), st.floats(-0.009, 0.009))
+def test_grids_apart_by_less_than_a_hundredth_of_the_spacing_are_the_same(gaps, share):
+    """Of any grid, also one that is not known: a stretched one, or rows of a Gaussian one."""
+    gaps = np.array(gaps)
+    latitude = 80 - np.cumsum([0, *gaps])
+    grid = LatLonGrid(tuple(latitude), (0.0, 1.0))
+    moved = LatLonGrid(tuple(latitude + share * gaps.min()), (0.0, 1.0))
+    assert grid.is_same(moved) and moved.is_same(grid)
+    shifted = LatLonGrid(tuple(latitude + max(0.02 * gaps.min(), 5e-4)), (0.0, 1.0))
+    assert not grid.is_same(shifted)
+
+
+@given(known_grids(), st.data())
+def test_a_part_of_a_grid_is_found_where_it_was_cut_out(grid, data):
+    rows = np.sort(data.draw(st.lists(st.integers(0, grid.n_lat - 1), min_size=1, unique=True)))
+    columns = np.sort(data.draw(st.lists(st.integers(0, grid.n_lon - 1), min_size=1, unique=True)))
+    latitude, longitude = np.array(grid.latitude)[rows], np.array(grid.longitude)[columns]
+    part = LatLonGrid(tuple(0.999999 * latitude), tuple(0.999999 * longitude))
+    found = part.places_in(grid)
+    np.testing.assert_array_equal(found[0], rows)
+    np.testing.assert_array_equal(found[1], columns)
+    assert LatLonGrid(part.latitude, (359.99987,)).places_in(grid) is None
+
+
 @pytest.mark.parametrize(
     ("latitude", "longitude", "message"),
     [

@@ -184,3 +184,16 @@ def test_a_wrong_shape_is_refused():
 def test_a_dataset_without_coordinates_is_refused():
     with pytest.raises(UserError, match="no latitude and no longitude"):
         spec_of(xr.Dataset())
+
+
+def test_a_state_takes_fields_of_its_grid_whatever_their_last_digits():
+    """Rows of no known grid: others are kept exactly wherever they come from."""
+    grid = LatLonGrid((51.2346, 40.1, 33.3334), (3.0, 7.5, 9.0, 30.0))
+    spec = StateSpec(parse_channels(["t2m"]), grid)
+    array = random_state(spec, coords_of(["time"]))
+    dataset = to_dataset(array, spec, coords_of(["time"]))
+    moved = dataset.assign_coords(latitude=dataset["latitude"] - 1e-4)
+    np.testing.assert_array_equal(to_array(moved, spec), array)
+    xr.testing.assert_identical(on_grid(moved, grid)["latitude"], dataset["latitude"])
+    with pytest.raises(UserError, match="another grid"):
+        to_array(dataset.assign_coords(latitude=dataset["latitude"] - 0.2), spec)

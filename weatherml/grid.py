@@ -1,16 +1,23 @@
 """Latitude-longitude grids as frozen values, with exact cell areas."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from weatherml.errors import UserError
 
-# Files hold coordinates in float32 or float64; a millidegree-exact value must compare equal whichever it came from.
+_Array = npt.NDArray[np.float64]
+
+# Grids hold coordinates to a ten-thousandth of a degree, files in float32, in float64 or with few decimals.
 _DECIMALS = 4
+_PRECISION = 2e-4
+"""Degrees; what lies closer to a row or column of a known grid is that row or column."""
+_TOLERANCE = 0.01
+"""Of the spacing: rows and columns of two grids that are closer are the same."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,11 @@ class LatLonGrid:
 
     @classmethod
     def from_coordinates(cls, latitude: np.ndarray, longitude: np.ndarray) -> Self:
-        """Build from coordinate arrays `[lat]` and `[lon]` in degrees, rounded to 1e-4 degree."""
-        return cls(_rounded(latitude), _rounded(longitude))
+        """Build from coordinate arrays `[lat]` and `[lon]` in degrees, rounded to 1e-4 degree.
+
+        Whatever the precision in which a file holds equally spaced or Gaussian coordinates, the grid is the same.
+        """
+        return cls(_rounded(exact_latitude(latitude)), _rounded(exact_longitude(longitude)))
 
     @classmethod
     def from_dataset(cls, dataset: xr.Dataset | xr.DataArray) -> Self:
@@ -64,8 +74,7 @@ class LatLonGrid:
     @classmethod
     def gaussian(cls, n_lat: int, n_lon: int) -> Self:
         """Build a Gaussian grid: latitudes at the roots of the Legendre polynomial of degree `n_lat`."""
-        roots, _ = np.polynomial.legendre.leggauss(n_lat)
-        return cls.from_coordinates(np.degrees(np.arcsin(roots[::-1])), 360 / n_lon * np.arange(n_lon))
+        return cls.from_coordinates(gaussian_latitude(n_lat), 360 / n_lon * np.arange(n_lon))
 
     @property
     def n_lat(self) -> int:
@@ -100,6 +109,17 @@ class LatLonGrid:
             and self.latitude[-1] <= reach - 90
         )
 
+    def is_same(self, other: Self) -> bool:
+        """Return whether two grids have the same rows and columns, as far as rounding lets tell."""
+        pairs = ((self.latitude, other.latitude), (self.longitude, other.longitude))
+        return self.shape == other.shape and all(_is_close(own, others, _spacing(own)) for own, others in pairs)
+
+    def places_in(self, other: Self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None:
+        """Return the positions of rows and columns in another grid, which may have more; None if it lacks some."""
+        rows = _positions(self.latitude, other.latitude)
+        columns = _positions(self.longitude, other.longitude)
+        return None if rows is None or columns is None else (rows, columns)
+
     def cell_areas(self) -> np.ndarray:
         """Return the exact area of one cell in each row, steradian, float64 `[lat]`.
 
@@ -127,6 +147,71 @@ class LatLonGrid:
         if self.is_global or self.n_lon == 1:
             return 360 / self.n_lon
         return float(np.median(np.diff(self.longitude)))
+
+
+def exact_latitude(latitude: npt.ArrayLike) -> _Array:
+    """Return the latitudes `[lat]` that rounded ones stand for: of a known grid exactly, others as they are."""
+    rounded = np.atleast_1d(np.asarray(latitude, np.float64))
+    even = _even(rounded)
+    if _is_at(rounded, even):
+        return even
+    # The roots of a large grid take a while, so whether the outermost rows can be Gaussian is asked first.
+    if abs(rounded[0] + rounded[-1]) > _PRECISION or abs(rounded[0]) < 90 - 1.5 * _spacing(rounded):
+        return rounded
+    gaussian = np.copysign(1, rounded[0]) * gaussian_latitude(len(rounded))
+    return gaussian if _is_at(rounded, gaussian) else rounded
+
+
+def exact_longitude(longitude: npt.ArrayLike) -> _Array:
+    """Return the longitudes `[lon]` that rounded ones stand for, if they divide the circle evenly, else as they are."""
+    rounded = np.atleast_1d(np.asarray(longitude, np.float64))
+    even = _even(rounded)
+    return even if _is_at(rounded, even) else rounded
+
+
+@cache
+def gaussian_latitude(n_lat: int) -> _Array:
+    """Return the latitudes of a whole Gaussian grid, falling `[lat]`."""
+    roots, _ = np.polynomial.legendre.leggauss(n_lat)
+    latitude: _Array = np.degrees(np.arcsin(roots[::-1]))
+    latitude.flags.writeable = False
+    return latitude
+
+
+def on_circle(longitude: npt.ArrayLike) -> _Array:
+    """Return longitudes within 0 .. 360; what is 0 but for rounding is 0, from whichever side."""
+    return np.asarray(np.round(np.asarray(longitude, np.float64), _DECIMALS) % 360)
+
+
+def _even(values: _Array) -> _Array:
+    """Return multiples, nearest to `values`, of half a spacing that divides the circle; a region may have a gap."""
+    gaps = np.abs(np.diff(values))
+    if not len(gaps) or not np.median(gaps) > 0:
+        return values
+    n_around = max(round(360 / gaps[gaps < 1.5 * np.median(gaps)].mean()), 1)
+    return np.asarray(np.round(values * n_around / 180) * 180 / n_around)
+
+
+def _is_at(values: _Array, known: _Array) -> bool:
+    return bool(np.abs(values - known).max(initial=0) < _PRECISION)
+
+
+def _is_close(one: npt.ArrayLike, other: npt.ArrayLike, spacing: float) -> bool:
+    return bool(np.abs(np.asarray(one) - np.asarray(other)).max() < max(_TOLERANCE * spacing, _PRECISION))
+
+
+def _positions(wanted: npt.ArrayLike, others: npt.ArrayLike) -> npt.NDArray[np.intp] | None:
+    """Return where `wanted` are among `others`, which rise or fall; None if they are not all there."""
+    values, known = np.asarray(wanted), np.asarray(others)
+    sign = np.sign(known[-1] - known[0])
+    nearest = np.searchsorted(sign * (known[1:] + known[:-1]) / 2, sign * values)
+    return nearest if _is_close(values, known[nearest], _spacing(known)) else None
+
+
+def _spacing(values: npt.ArrayLike) -> float:
+    """Return the least distance between neighbours, degrees; 0 of a single value."""
+    gaps = np.abs(np.diff(np.asarray(values)))
+    return float(gaps.min()) if len(gaps) else 0.0
 
 
 def _rounded(values: np.ndarray) -> tuple[float, ...]:

@@ -172,7 +172,7 @@ class Matched:
             grid = spec_of(dataset, self.channels).grid
         except UserError as error:
             raise UserError(f"{owner} lacks what the forecast has: {error}; select what both have") from None
-        if grid != self.grid:
+        if not grid.is_same(self.grid):
             raise UserError(
                 f"{owner} lies on another grid than the forecast, {_extent(grid)} instead of {_extent(self.grid)}; "
                 "regrid it first"

@@ -106,6 +106,10 @@ class StateSpec:
             raise UserError(f"the state has no channel {str(wanted)!r}{nearest(str(wanted), self.names)}")
         return self.channels.index(wanted)
 
+    def is_same(self, other: Self) -> bool:
+        """Return whether two states have the same channels in the same order on the same grid but for rounding."""
+        return self.channels == other.channels and self.grid.is_same(other.grid)
+
     def check(self, array: Any) -> None:
         """Require that the last three axes of `array` are this state's.
 
@@ -154,15 +158,20 @@ def spec_of(dataset: xr.Dataset, channels: Sequence[str] | None = None) -> State
 
 
 def on_grid(dataset: xr.Dataset, grid: LatLonGrid) -> xr.Dataset:
-    """Keep the rows and columns of `grid` where a dataset has them all and more; else return it as it is.
+    """Keep the rows and columns of `grid`, by its coordinates, where a dataset has them all; else return it as it is.
 
-    FourCastNet, for example, leaves the row at the South Pole out.
+    FourCastNet, for example, leaves the row at the South Pole out. Datasets that lie on one grid but for rounding can
+    be added and compared afterwards.
     """
     own = LatLonGrid.from_dataset(dataset)
-    if own == grid or not (set(grid.latitude) <= set(own.latitude) and set(grid.longitude) <= set(own.longitude)):
+    places = grid.places_in(own)
+    if places is None:
         return dataset
-    rows, columns = np.isin(own.latitude, grid.latitude), np.isin(own.longitude, grid.longitude)
-    return dataset.isel(latitude=np.flatnonzero(rows), longitude=np.flatnonzero(columns))
+    rows, columns = places
+    kept = dataset if own.shape == grid.shape else dataset.isel(latitude=rows, longitude=columns)
+    horizontal = {"latitude": np.asarray(grid.latitude), "longitude": np.asarray(grid.longitude)}
+    attributes = {name: kept[name].attrs for name in horizontal}
+    return kept.assign_coords({name: (name, values, attributes[name]) for name, values in horizontal.items()})
 
 
 def to_array(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
@@ -177,7 +186,7 @@ def to_array(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
         UserError: A channel is missing, or the dataset lies on another grid.
     """
     grid = LatLonGrid.from_dataset(dataset)
-    if grid != spec.grid:
+    if not grid.is_same(spec.grid):
         raise UserError(
             f"dataset lies on another grid ({_describe(grid)}) than the state ({_describe(spec.grid)}); regrid it first"
         )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from fake_data import analyses
 
 from weatherml.errors import UserError
@@ -132,3 +133,11 @@ def _damped_without_fit(truth):
 def test_what_is_missing_is_named(truth, build, message):
     with pytest.raises(UserError, match=message):
         build(truth)
+
+
+def test_a_climatology_whose_coordinates_differ_in_the_last_digits_loses_no_row(truth, climatology):
+    moved = climatology.assign_coords(latitude=climatology["latitude"] + 1e-4 * (climatology["latitude"] < 0))
+    damping = baselines.fit_damping(truth, climatology, LEADS)
+    xr.testing.assert_equal(baselines.fit_damping(truth, moved, LEADS), damping)
+    own, other = (baselines.damped_persistence(truth, c, damping, INITS, LEADS) for c in (climatology, moved))
+    xr.testing.assert_equal(other, own)

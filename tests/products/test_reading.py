@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from fake_data import analyses
+from fake_data import forecasts as one_field
 from made_forecasts import FAILED, made
 from test_reduction import draw, reduce
 
 import weatherml as wml
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.products import is_forecast, read_forecast, without_stopped
 from weatherml.products.convert import convert, select
 from weatherml.products.selection import Region, in_one_piece, is_statistics, select_statistic
@@ -242,3 +244,34 @@ def test_converting_and_reading_need_no_jax(written, tmp_path):
     process = subprocess.run(words, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     assert read_forecast(tmp_path / "places.nc").sizes["station"] == 1
+
+
+# A spacing of 360 / 256 has columns half-way between two ten-thousandths of a degree, 360 / 14 an endless fraction.
+GRIDS = {
+    "gaussian": LatLonGrid.gaussian(64, 14),
+    "regular": LatLonGrid.regular(46, 90),
+    "cells": LatLonGrid.regular(128, 256, poles=False),
+    "endless": LatLonGrid.regular(14, 14),
+    "region": LatLonGrid(LatLonGrid.regular(129, 2).latitude[5:9], LatLonGrid.regular(2, 256).longitude[3:50]),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_forecast_of_any_layout_lies_on_the_grid_that_it_was_made_on(tmp_path, grid, name):
+    wanted = GRIDS[grid]
+    forecast = one_field({"2m_temperature": ()}, n_init=1, n_lead=1, n_members=2, grid=wanted)
+    convert(forecast, tmp_path / name, LAYOUTS[name])
+    found = read_forecast(tmp_path / name)
+    assert found["latitude"].values.tolist() == list(wanted.latitude)
+    assert found["longitude"].values.tolist() == list(wanted.longitude)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_region_across_0_lies_on_the_columns_of_its_store(tmp_path, name):
+    forecast = one_field({"2m_temperature": ()}, n_init=1, n_lead=1, n_members=2, grid=GRIDS["endless"])
+    part = select(forecast, region=Region.parse("60,-60,-30,60"))
+    convert(part, tmp_path / name, LAYOUTS[name])
+    found = read_forecast(tmp_path / name)
+    assert set(found["longitude"].values) <= set(forecast["longitude"].values)
+    xr.testing.assert_allclose(found["2m_temperature"], forecast["2m_temperature"].reindex_like(found), atol=1e-3)

@@ -10,7 +10,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.matching import as_slice, time_index
-from weatherml.state import spec_of, with_metadata
+from weatherml.state import on_grid, spec_of, with_metadata
 from weatherml.times import parse_times
 
 _CELLS = 16
@@ -75,6 +75,7 @@ def damped_persistence(
     missing = np.setdiff1d(lead_times, damping["lead_time"].values)
     if missing.size:
         raise UserError(f"the damping was not fitted for lead time {missing[0]}; pass it to fit_damping")
+    climatology = on_grid(climatology, LatLonGrid.from_dataset(truth))
     start = persistence(truth, init_times, lead_times) - persistence(climatology, init_times, lead_times)
     anomaly = damping.sel(lead_time=lead_times).astype(np.float32) * start
     return with_metadata(_at_valid_times(climatology, init_times, lead_times) + anomaly)
@@ -97,6 +98,7 @@ def fit_damping(truth: xr.Dataset, climatology: xr.Dataset, lead_times: np.ndarr
     Raises:
         UserError: The climatology lacks a time, or no two times lie one lead apart.
     """
+    climatology = on_grid(climatology, LatLonGrid.from_dataset(truth))
     expected = climatology.isel(time=time_index(climatology, truth["time"].values, "the climatology"))
     pairs = [_pairs(truth, lead) for lead in lead_times]
     areas = LatLonGrid.from_dataset(truth).cell_areas()[:, None]

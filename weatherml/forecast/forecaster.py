@@ -246,5 +246,5 @@ class Forecaster:
         differing = sorted(set(first.names) ^ set(spec.names))
         if differing:
             raise UserError(f"models 0 and {position} differ in channel {differing[0]!r}, which one of them lacks")
-        if spec.grid != first.grid:
+        if not spec.grid.is_same(first.grid):
             raise UserError(f"models 0 and {position} lie on different grids, {first.grid.shape} and {spec.grid.shape}")

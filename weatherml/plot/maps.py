@@ -160,7 +160,7 @@ def _grid_of(field: xr.DataArray) -> LatLonGrid:
 
 
 def _require_comparable(forecast: xr.DataArray, truth: xr.DataArray) -> None:
-    if _grid_of(forecast) != _grid_of(truth):
+    if not _grid_of(forecast).is_same(_grid_of(truth)):
         raise UserError(f"forecast {forecast.shape} and truth {truth.shape} lie on different grids; regrid one of them")
     valid, time = forecast.coords.get("valid_time"), truth.coords.get("time")
     if valid is not None and time is not None and valid.values != time.values:

@@ -12,6 +12,7 @@ import xarray as xr
 from weatherml.data.reading.grib import FORECASTS, import_eccodes, open_grib
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
+from weatherml.grid import exact_latitude, exact_longitude, gaussian_latitude
 from weatherml.products.selection import is_statistics
 from weatherml.state import Channel
 from weatherml.storage.files import replacing
@@ -265,17 +266,15 @@ def _step_keys(lead_time: np.timedelta64, channel: Channel) -> dict[str, Any]:
 
 
 def _grid_keys(dataset: xr.Dataset) -> dict[str, Any]:
-    """Return the keys of the grid."""
-    latitude, longitude = (dataset[name].values.astype(np.float64) for name in ("latitude", "longitude"))
+    """Return the keys of the grid, with its exact coordinates where it is a known one."""
+    latitude, longitude = exact_latitude(dataset["latitude"].values), exact_longitude(dataset["longitude"].values)
     shape = {"Ni": len(longitude), "Nj": len(latitude)}
-    east = _on_circle(longitude)
+    columns, rows = _ends("longitude", longitude % 360), _ends("latitude", latitude)
+    across = {**columns, **rows, **_spacing("i", longitude)}
     if _is_even(longitude) and _is_even(latitude):
-        columns, rows = _ends("longitude", east % 360), _ends("latitude", latitude)
-        return {"gridType": "regular_ll", **shape, **columns, **rows, **_spacing("i", east), **_spacing("j", latitude)}
-    exact = _gaussian_latitude(latitude)
-    if _is_even(longitude) and exact is not None:
-        columns, rows = _ends("longitude", east % 360), _ends("latitude", exact)
-        return {"gridType": "regular_gg", "N": len(exact) // 2, **shape, **columns, **rows, **_spacing("i", east)}
+        return {"gridType": "regular_ll", **shape, **across, **_spacing("j", latitude)}
+    if _is_even(longitude) and len(latitude) % 2 == 0 and np.array_equal(latitude, gaussian_latitude(len(latitude))):
+        return {"gridType": "regular_gg", "N": len(latitude) // 2, **shape, **across}
     raise UserError("GRIB2 holds regular and whole Gaussian grids; regrid the forecast, or write NetCDF (.nc)")
 
 
@@ -293,21 +292,6 @@ def _is_even(degrees: np.ndarray) -> bool:
     """Return whether coordinates have one spacing."""
     even = np.linspace(degrees[0], degrees[-1], len(degrees))
     return bool(np.abs(degrees - even).max() < _SAME_PLACE)
-
-
-def _on_circle(longitude: np.ndarray) -> np.ndarray:
-    """Return columns that close the circle to GRIB2's precision, others as they are."""
-    exact = longitude[0] + 360 / len(longitude) * np.arange(len(longitude))
-    return exact if np.abs(exact - longitude).max() < _SAME_PLACE else longitude
-
-
-def _gaussian_latitude(latitude: np.ndarray) -> np.ndarray | None:
-    """Return the whole Gaussian grid that latitudes stand for, exactly; None if they stand for none."""
-    if len(latitude) % 2:
-        return None
-    roots, _ = np.polynomial.legendre.leggauss(len(latitude))
-    exact: np.ndarray = np.degrees(np.arcsin(roots[::-1]))
-    return exact if np.abs(exact - latitude).max() < _SAME_PLACE else None
 
 
 def _iterate_pieces(dataset: xr.Dataset) -> Iterator[xr.Dataset]:

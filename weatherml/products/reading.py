@@ -11,6 +11,7 @@ from weatherml.data.reading.grib import holds_forecasts
 from weatherml.data.reading.remote import open_remote
 from weatherml.data.reading.units import convert
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.locations import as_url, is_url
 from weatherml.products.grib import read_grib
 from weatherml.products.layouts import from_cf, from_weatherbench
@@ -94,7 +95,7 @@ def _finished(dataset: xr.Dataset, path: Path | str) -> xr.Dataset:
     strange = sorted(name for name in fields if split_field(name)[0] not in VARIABLES)
     if fields == set(strange):
         raise UserError(f"{path} holds no variable that weatherml knows; it has {strange}")
-    dataset = _with_times(_oriented(from_0_to_360(dataset.drop_vars(strange))))
+    dataset = _with_times(_on_grid(_oriented(from_0_to_360(dataset.drop_vars(strange))), path))
     if strange:
         dataset.attrs[LAYOUT] = [f"variables passed over: {', '.join(strange)}"]
     return dataset.assign({name: _field(field, path) for name, field in dataset.data_vars.items()})
@@ -105,6 +106,17 @@ def _oriented(dataset: xr.Dataset) -> xr.Dataset:
         if dim in dataset.dims and bool(np.any((np.diff(dataset[dim].values) > 0) != is_rising)):
             dataset = dataset.sortby(dim, ascending=is_rising)
     return dataset.assign_coords(level=dataset["level"].astype(np.int32)) if "level" in dataset.dims else dataset
+
+
+def _on_grid(dataset: xr.Dataset, path: Path | str) -> xr.Dataset:
+    """Return a forecast with the coordinates of the grid that it was made on, which formats round."""
+    if not {"latitude", "longitude"} <= set(dataset.dims):
+        return dataset
+    try:
+        grid = LatLonGrid.from_dataset(dataset)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return dataset.assign_coords(latitude=np.asarray(grid.latitude), longitude=np.asarray(grid.longitude))
 
 
 def _with_times(dataset: xr.Dataset) -> xr.Dataset:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.grid import on_circle
 from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels
 from weatherml.variables import VARIABLES
@@ -118,12 +119,11 @@ def in_one_piece(dataset: xr.Dataset) -> xr.Dataset:
 
 def from_0_to_360(dataset: xr.Dataset) -> xr.Dataset:
     """Return a forecast whose columns rise from 0 to 360, as everywhere here; a region across 0 then has a gap."""
-    if "longitude" not in dataset.dims or dataset["longitude"].values.min() >= 0:
+    if "longitude" not in dataset.dims:
         return dataset
-    longitude = dataset["longitude"].values
-    eastward = np.where(longitude < 0, longitude + 360, longitude)
+    eastward = on_circle(dataset["longitude"].values)
     columns = np.argsort(eastward, kind="stable")
-    ordered = dataset.isel(longitude=columns)
+    ordered = dataset.isel(longitude=columns) if np.any(np.diff(columns) < 0) else dataset
     return ordered.assign_coords(longitude=ordered["longitude"].copy(data=eastward[columns]))
 
 

@@ -33,6 +33,18 @@ def test_members_that_differ_are_refused():
         merge([Part("a", one), Part("b", two)])
 
 
+def test_files_whose_coordinates_differ_in_the_last_digits_are_of_one_grid():
+    """Rows of no known grid, of which one file rounds up what another rounds down."""
+    rows = np.array([51.23455, 40.1, 33.33335])
+    pieces = [TRUTH.isel(time=[t]).assign_coords(latitude=np.round(rows + 1e-5 * (-1) ** t, 4)) for t in range(5)]
+    assert not pieces[0]["latitude"].equals(pieces[1]["latitude"])
+    merged = merge([Part(str(number), piece) for number, piece in enumerate(pieces)])
+    for name in TRUTH.data_vars:
+        np.testing.assert_array_equal(merged[name], TRUTH[name])
+    with pytest.raises(UserError, match="different grids"):
+        merge([Part("a", pieces[0]), Part("b", pieces[1].assign_coords(latitude=rows + 1))])
+
+
 def test_static_fields_that_differ_are_refused():
     mask = xr.Dataset({"land_sea_mask": TRUTH["2m_temperature"].isel(time=0, drop=True) * 0})
     with pytest.raises(UserError, match="no time and differs between a and b"):

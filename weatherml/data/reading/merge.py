@@ -34,7 +34,7 @@ def merge(parts: Sequence[Part]) -> xr.Dataset:
     Raises:
         UserError: Grids, times or members differ, or one time has two different fields.
     """
-    _require_one_grid(parts)
+    parts = _on_one_grid(parts)
     names = dict.fromkeys(str(name) for part in parts for name in part.dataset.data_vars)
     fields = {
         name: _join(name, [_Piece(p.origin, p.dataset[name]) for p in parts if name in p.dataset]) for name in names
@@ -44,14 +44,17 @@ def merge(parts: Sequence[Part]) -> xr.Dataset:
     return with_metadata(dataset)
 
 
-def _require_one_grid(parts: Sequence[Part]) -> None:
+def _on_one_grid(parts: Sequence[Part]) -> list[Part]:
+    """Return the datasets with the coordinates of the first, from which those of others differ by rounding at most."""
     first, grid = parts[0].origin, LatLonGrid.from_dataset(parts[0].dataset)
+    horizontal = {name: parts[0].dataset[name] for name in ("latitude", "longitude")}
     for origin, dataset in parts[1:]:
         other = LatLonGrid.from_dataset(dataset)
-        if other != grid:
+        if not other.is_same(grid):
             raise UserError(
                 f"{first} ({_describe(grid)}) and {origin} ({_describe(other)}) lie on different grids; open them apart"
             )
+    return [Part(origin, dataset.assign_coords(horizontal)) for origin, dataset in parts]
 
 
 def _join(name: str, pieces: list[_Piece]) -> xr.DataArray:

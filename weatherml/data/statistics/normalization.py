@@ -27,7 +27,7 @@ class Normalizer:
     climatology: Climatology | None = None
 
     def __post_init__(self) -> None:
-        if self.climatology is not None and self.climatology.spec != self.statistics.spec:
+        if self.climatology is not None and not self.climatology.spec.is_same(self.statistics.spec):
             raise UserError(
                 f"climatology has channels {list(self.climatology.spec.names)}, statistics have"
                 f" {list(self.statistics.spec.names)}; compute both from the same channels and grid"

@@ -122,7 +122,7 @@ def _require_fitting(given: Normalizer, own: Normalizer, who: str) -> None:
     missing = [str(channel) for channel in own.spec.channels if channel not in given.spec.channels]
     if missing:
         raise UserError(f"the {who} needs channel {missing[0]!r}, which the model lacks; use a model that has it")
-    if own.spec.grid != given.spec.grid:
+    if not own.spec.grid.is_same(given.spec.grid):
         ours, theirs = (" x ".join(map(str, normalizer.spec.grid.shape)) for normalizer in (own, given))
         raise UserError(f"the {who}'s grid, {ours}, is not the model's, {theirs}, point for point; use two of one grid")
     if not _same_reference(given, own):
@@ -133,4 +133,4 @@ def _same_reference(given: Normalizer, own: Normalizer) -> bool:
     a, b = given.climatology, own.climatology
     if a is None or b is None:
         return a is b
-    return a.spec == b.spec and np.array_equal(a.coefficients, b.coefficients, equal_nan=True)
+    return a.spec.is_same(b.spec) and np.array_equal(a.coefficients, b.coefficients, equal_nan=True)

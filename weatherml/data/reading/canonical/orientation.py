@@ -5,7 +5,7 @@ import xarray as xr
 
 from weatherml.data.reading.canonical.notes import noted
 from weatherml.errors import UserError
-from weatherml.grid import LatLonGrid
+from weatherml.grid import LatLonGrid, on_circle
 
 
 def orient(dataset: xr.Dataset, origin: str) -> xr.Dataset:
@@ -13,8 +13,7 @@ def orient(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     latitude, longitude = (np.asarray(dataset[c].values, np.float64) for c in ("latitude", "longitude"))
     if latitude.size > 1 and np.all(np.diff(latitude) > 0):
         dataset = noted(dataset.isel(latitude=slice(None, None, -1)), "latitudes ran south to north: reversed")
-    # The grid's own four decimals: -1e-9 must not become 359.999999.
-    eastward = np.round(longitude, 4) % 360
+    eastward = on_circle(longitude)
     _, order = np.unique(eastward, return_index=True)
     if order.size < longitude.size:
         dataset = noted(dataset, "longitudes came round to the first again: repeated columns dropped")

@@ -1,7 +1,7 @@
 """GRIB files: every group of like messages as one lazy dataset, nothing left beside the user's data."""
 
 import importlib
-import tempfile
+import itertools
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from weatherml.data.reading.messages import MessageTable
 from weatherml.errors import UserError
 
 # What must be one value for messages to form a hypercube, and what tells its messages apart.
 _GROUP = ("paramId", "typeOfLevel", "dataType", "stepType", "gridType", "numberOfPoints")
 _PLACE = ("number", "level:float")
-_ANALYSES = ("valid_time",)
+ANALYSES = ("valid_time",)
+"""Dimensions of time that resolve steps to valid times."""
 FORECASTS = ("time", "step")
 """Dimensions of time that keep initial time and lead apart."""
 _MEMBERS = ("cf", "pf")
@@ -25,7 +27,12 @@ _READ = ("lengthOfTimeRange", "indicatorOfUnitForTimeRange")
 """What else the attributes of a variable tell: the period over which it is taken."""
 
 
-def open_grib(path: Path, chunks: Mapping[str, Any], time_dims: tuple[str, ...] = _ANALYSES) -> list[xr.Dataset]:
+def open_grib(
+    path: Path,
+    chunks: Mapping[str, Any],
+    time_dims: tuple[str, ...] = ANALYSES,
+    messages: MessageTable | None = None,
+) -> list[xr.Dataset]:
     """Open a GRIB file lazily, one dataset for each kind of message it mixes.
 
     Steps are resolved to valid times, so accumulations that ERA5 gives as forecasts line up with analyses.
@@ -34,27 +41,17 @@ def open_grib(path: Path, chunks: Mapping[str, Any], time_dims: tuple[str, ...] 
         path: The file.
         chunks: By dimension, as xarray takes them.
         time_dims: `FORECASTS` to keep initial times and leads apart.
+        messages: The file's, where they are known already; its headers are read when None.
 
     Raises:
         UserError: cfgrib is not installed, the file is cut off or damaged, or two messages claim the same place.
     """
-    cfgrib = _import_cfgrib(path)
+    _import_cfgrib(path)
     _require_whole(path)
-    keys = cfgrib.compute_index_keys(time_dims=time_dims)
-    stream = cfgrib.FileStream(str(path), errors="raise")
     try:
-        index = cfgrib.FieldsetIndex.from_fieldset(stream, keys, cfgrib.COMPUTED_KEYS)
+        index = (messages or MessageTable.scan(path, time_dims)).index(path)
         groups = _groups(index, path, time_dims)
-        # The index that cfgrib shares between groups lives as long as this call, and not beside the data.
-        with tempfile.TemporaryDirectory() as folder:
-            options = {
-                "indexpath": f"{folder}/{{short_hash}}.idx",
-                "errors": "raise",
-                "squeeze": False,
-                "time_dims": time_dims,
-                "read_keys": list(_READ),
-            }
-            return _join_members([(group, _open_group(path, group, options, chunks)) for group in groups])
+        return _join_members([(group, _open_group(path, index, group, time_dims, chunks)) for group in groups])
     except UserError:
         raise
     except Exception as error:  # eccodes has no common base for what a damaged message raises
@@ -129,8 +126,11 @@ def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[dict[str
     for header, offsets in index.iter_index():
         group, place = (tuple(header[columns[key]] for key in kind) for kind in (_GROUP, place_keys))
         places[group][place] += offsets
-    for offsets in (o for group in places.values() for o in group.values() if len(o) > 1):
-        _require_copies(index, offsets, path)
+    for own in places.values():
+        for offsets in (o for o in own.values() if len(o) > 1):
+            _require_copies(index, offsets, path)
+        if time_dims == ANALYSES:  # leads may differ from one initial time to the next
+            _require_all_places(index, own, path)
     return [dict(zip(_GROUP, group, strict=True)) for group in places]
 
 
@@ -145,9 +145,35 @@ def _require_copies(index: Any, offsets: list[Any], path: Path) -> None:
     )
 
 
-def _open_group(path: Path, group: dict[str, Any], options: dict[str, Any], chunks: Mapping[str, Any]) -> xr.Dataset:
-    backend = {**options, "filter_by_keys": {key: value for key, value in group.items() if value != "undef"}}
-    return xr.open_dataset(path, engine="cfgrib", backend_kwargs=backend, chunks=dict(chunks), decode_timedelta=False)
+def _require_all_places(index: Any, places: Mapping[tuple[Hashable, ...], list[Any]], path: Path) -> None:
+    """Refuse fields of which some are missing: every member and level must be there at every time."""
+    expected = set(itertools.product(*({*values} for values in zip(*places, strict=True))))
+    if len(places) == len(expected):
+        return
+    number, level, time = min(expected - set(places), key=lambda place: (place[2], str(place)))
+    name = index.get_field(next(iter(places.values()))[0])["name"]
+    moment = np.datetime64(int(str(time)), "s").astype("datetime64[m]")
+    member = "" if number in (0, "undef") else f", member {number}"
+    raise UserError(
+        f"{path} lacks {len(expected) - len(places)} of {len(expected)} fields of {name}, the first at level {level:g},"
+        f" {moment}{member}; it may be cut off between two messages: download it again"
+    )
+
+
+def _open_group(
+    path: Path, index: Any, group: dict[str, Any], time_dims: tuple[str, ...], chunks: Mapping[str, Any]
+) -> xr.Dataset:
+    """Return the fields of a group as one lazy dataset."""
+    from cfgrib.dataset import open_from_index
+    from cfgrib.xarray_plugin import ECCODES_LOCK, CfGribDataStore
+
+    store = CfGribDataStore.__new__(CfGribDataStore)  # its own constructor would read the headers of the file again
+    store.lock = ECCODES_LOCK
+    fields = index.subindex({key: value for key, value in group.items() if value != "undef"})
+    store.ds = open_from_index(fields, list(_READ), time_dims, errors="raise", squeeze=False)
+    dataset = xr.open_dataset(store, decode_timedelta=False)
+    token = f"{path}-{path.stat().st_mtime_ns}-{sorted(group.items())}-{time_dims}"
+    return dataset.chunk({d: n for d, n in chunks.items() if d in dataset.dims}, token=token)
 
 
 def _join_members(opened: list[tuple[dict[str, Any], xr.Dataset]]) -> list[xr.Dataset]:

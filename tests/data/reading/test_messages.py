@@ -1,0 +1,77 @@
+"""The headers of GRIB files: read once, kept, and enough to know that messages are missing."""
+
+import json
+
+import numpy as np
+import pytest
+import source_layouts as layouts
+import xarray as xr
+
+from weatherml.data.reading.formats import CHUNKS
+from weatherml.data.reading.grib import ANALYSES, open_grib
+from weatherml.data.reading.messages import MessageTable
+from weatherml.errors import UserError
+
+TRUTH = layouts.truth(n_times=3, n_lat=5, n_lon=8)
+N_MESSAGES = 3 * (2 * 3 + 2)  # times, two variables on three levels, two at the surface
+
+
+@pytest.fixture(params=[1, 2], scope="module")
+def grib(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("grib") / "fields.grib"
+    layouts.write_grib(layouts.raw(TRUTH), path, request.param)
+    return path
+
+
+def test_the_table_knows_where_every_message_begins(grib):
+    table = MessageTable.scan(grib, ANALYSES)
+    starts = [offset for offsets in table.offsets for offset in offsets]
+    content = grib.read_bytes()
+    assert len(starts) == N_MESSAGES and all(content[start : start + 4] == b"GRIB" for start in starts)
+
+
+def test_a_table_kept_as_json_opens_the_same_dataset(grib, monkeypatch):
+    kept = json.loads(json.dumps(MessageTable.scan(grib, ANALYSES).to_json()))
+    expected = open_grib(grib, CHUNKS)
+    monkeypatch.setattr(MessageTable, "scan", lambda *_: pytest.fail("the headers were read again"))
+    found = open_grib(grib, CHUNKS, messages=MessageTable.from_json(kept))
+    for one, two in zip(found, expected, strict=True):
+        assert one.identical(two)
+
+
+def test_a_message_of_several_fields_gives_them_all(tmp_path):
+    """As NCEP packs the components of the wind."""
+    layouts.write_grib(layouts.raw(TRUTH)[["t2m", "msl"]].isel(time=[0]), tmp_path / "two.grib", edition=2)
+    content = (tmp_path / "two.grib").read_bytes()
+    second = content.index(b"GRIB", 4)
+    # The second field's product, packing, bitmap and values (sections 4 to 7) follow the first's.
+    fields, section = content[second + 16 : -4], 1
+    while section < 4:
+        fields = fields[int.from_bytes(fields[:4], "big") :]
+        section = fields[4]
+    joined = bytearray(content[: second - 4] + fields + b"7777")
+    joined[8:16] = len(joined).to_bytes(8, "big")
+    (tmp_path / "one.grib").write_bytes(joined)
+    table = MessageTable.scan(tmp_path / "one.grib", ANALYSES)
+    assert set(table.offsets) == {(0,), ((0, 1),)}
+    kept = MessageTable.from_json(json.loads(json.dumps(table.to_json())))
+    found = xr.merge(open_grib(tmp_path / "one.grib", CHUNKS, messages=kept), compat="override")
+    for dataset in open_grib(tmp_path / "two.grib", CHUNKS):
+        for name, field in dataset.items():
+            np.testing.assert_array_equal(found[name].values, field.values)
+
+
+def test_a_file_cut_between_two_messages_says_what_is_missing(tmp_path):
+    layouts.write_grib(layouts.raw(TRUTH)[["t"]], tmp_path / "whole.grib")
+    content = (tmp_path / "whole.grib").read_bytes()
+    (tmp_path / "cut.grib").write_bytes(content[: content.rindex(b"GRIB")])
+    with pytest.raises(UserError, match=r"lacks 1 of 9 fields of Temperature, the first at level 850, 2017-02-03T12"):
+        open_grib(tmp_path / "cut.grib", CHUNKS)
+
+
+def test_a_message_that_is_shorter_than_its_header_says_is_damage(grib, tmp_path):
+    content = grib.read_bytes()
+    middle = content.index(b"GRIB", len(content) // 2)
+    (tmp_path / "damaged.grib").write_bytes(content[: middle - 40] + content[middle - 20 :])
+    with pytest.raises(UserError, match=r"damaged.grib as GRIB .*it may be damaged"):
+        open_grib(tmp_path / "damaged.grib", CHUNKS)

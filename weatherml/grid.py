@@ -1,5 +1,6 @@
 """Latitude-longitude grids as frozen values, with exact cell areas."""
 
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Self
@@ -76,6 +77,34 @@ class LatLonGrid:
         """Build a Gaussian grid: latitudes at the roots of the Legendre polynomial of degree `n_lat`."""
         return cls.from_coordinates(gaussian_latitude(n_lat), 360 / n_lon * np.arange(n_lon))
 
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Build a global grid from its name.
+
+        Args:
+            name: `1.5deg` (with both poles), `121x240` (rows x columns; with the poles where rows are odd, else half a
+                spacing inside), `gaussian 32x64`, or `0.25deg without south pole` (720 rows, as FourCastNet's).
+
+        Raises:
+            UserError: The name says no grid, or the spacing does not divide 180 degrees.
+        """
+        text = " ".join(name.lower().split())
+        if match := re.fullmatch(r"(gaussian )?(\d+) ?x ?(\d+)", text):
+            n_lat, n_lon = int(match[2]), int(match[3])
+            if min(n_lat, n_lon) >= 2:
+                return cls.gaussian(n_lat, n_lon) if match[1] else cls.regular(n_lat, n_lon, poles=n_lat % 2 == 1)
+        if match := re.fullmatch(r"(\d*\.?\d+) ?(?:deg|degree|degrees|°)( without south pole)?", text):
+            return cls._spaced(name, float(match[1]), south_pole=not match[2])
+        raise UserError(f"grid {name!r} says no grid; write 1.5deg, 121x240 or gaussian 32x64")
+
+    @classmethod
+    def _spaced(cls, name: str, spacing: float, south_pole: bool) -> Self:
+        n_rows = round(180 / spacing) if spacing else 0
+        if not n_rows or abs(n_rows * spacing - 180) > 1e-9:
+            raise UserError(f"grid {name!r}: its spacing does not divide 180 degrees; choose one that does, or 121x240")
+        latitude = 90 - spacing * np.arange(n_rows + south_pole)
+        return cls.from_coordinates(latitude, spacing * np.arange(2 * n_rows))
+
     @property
     def n_lat(self) -> int:
         """Number of rows."""
@@ -120,13 +149,39 @@ class LatLonGrid:
         columns = _positions(self.longitude, other.longitude)
         return None if rows is None or columns is None else (rows, columns)
 
+    def latitude_edges(self) -> np.ndarray:
+        """Return the edges of the rows, degrees north, float64 `[lat + 1]`, falling.
+
+        Half-way between rows; the outermost reach the poles on a global grid, else half a spacing beyond the rows.
+        """
+        rows = np.asarray(self.latitude)
+        middle = (rows[:-1] + rows[1:]) / 2
+        half = self.resolution / 2 if self.n_lat > 1 else 0.5
+        outer = (90.0, -90.0) if self.is_global else (min(rows[0] + half, 90.0), max(rows[-1] - half, -90.0))
+        return np.concatenate([[outer[0]], middle, [outer[1]]])
+
+    def eastward(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the columns from the western one to the eastern, and their degrees east, which may pass 360.
+
+        Returns:
+            Positions of the columns `[lon]`, and longitudes `[lon]` that rise by less than 360: a region over the
+            meridian of Greenwich is in one piece. On a global grid, equally spaced to the last digit.
+        """
+        if self.is_global:
+            return np.arange(self.n_lon), self.longitude[0] + 360 / self.n_lon * np.arange(self.n_lon)
+        longitude = np.asarray(self.longitude)
+        first = (int(np.argmax(np.diff([*longitude, longitude[0] + 360]))) + 1) % self.n_lon
+        order = np.roll(np.arange(self.n_lon), -first)
+        steps = np.diff(longitude[order]) % 360
+        return order, longitude[first] + np.concatenate([[0.0], np.cumsum(steps)])
+
     def cell_areas(self) -> np.ndarray:
         """Return the exact area of one cell in each row, steradian, float64 `[lat]`.
 
         Cells reach half-way to the neighbouring rows; on a global grid the outermost rows reach the poles, so a row at
         +-90 degrees is a cap with a small area, not none.
         """
-        edges: np.ndarray = np.radians(self._latitude_edges())
+        edges: np.ndarray = np.radians(self.latitude_edges())
         areas: np.ndarray = (np.sin(edges[:-1]) - np.sin(edges[1:])) * np.radians(self._longitude_spacing())
         return areas
 
@@ -135,13 +190,6 @@ class LatLonGrid:
         areas = self.cell_areas()
         weights: np.ndarray = (areas / areas.mean()).astype(np.float32)
         return weights[:, None]
-
-    def _latitude_edges(self) -> np.ndarray:
-        rows = np.asarray(self.latitude)
-        middle = (rows[:-1] + rows[1:]) / 2
-        half = self.resolution / 2 if self.n_lat > 1 else 0.5
-        outer = (90.0, -90.0) if self.is_global else (min(rows[0] + half, 90.0), max(rows[-1] - half, -90.0))
-        return np.concatenate([[outer[0]], middle, [outer[1]]])
 
     def _longitude_spacing(self) -> float:
         if self.is_global or self.n_lon == 1:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weatherml.config import load_yaml as load_yaml
     from weatherml.data.quality.check import check_dataset as check_dataset
     from weatherml.data.reading.opening import open_files as open_files
+    from weatherml.data.regrid import regrid as regrid
     from weatherml.data.statistics.channel_statistics import Statistics as Statistics
     from weatherml.data.statistics.climatology import Climatology as Climatology
     from weatherml.data.store.ingest import ingest as ingest
@@ -54,6 +55,7 @@ _HOMES = {
     "open_forecast": "products",
     "open_store": "data.store.opening",
     "read_forecast": "products",
+    "regrid": "data.regrid",
     "train": "training",
     "verdict": "extremes",
 }

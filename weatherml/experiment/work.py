@@ -29,7 +29,7 @@ Report = Callable[..., None]
 
 def ingest(results: Results, report: Report) -> None:
     """Write the data to a checked store."""
-    source = results.config.source.open(results.folder)
+    source = results.config.source.source(results.folder)
     require_feasible(results.config, Holdings.of_source(source))
     write_store(source, results.path("ingest"), report)
 

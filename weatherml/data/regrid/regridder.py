@@ -52,13 +52,14 @@ class Regridder:
 
     def _mean(self, field: np.ndarray) -> np.ndarray:
         mean = self._apply(field)
-        if not np.isnan(mean).any():  # every value of the source goes into some mean, so none was missing
+        if not np.isnan(mean).any():  # NaN spreads to all that it has weight in
             return mean
         is_valid = ~np.isnan(field)
         fraction = self._apply(is_valid.astype(np.float64))
         mean = self._apply(np.where(is_valid, field, 0))
         enough = fraction >= max(self.min_valid_fraction - 1e-9, 1e-9)
-        return np.divide(mean, fraction, out=np.full_like(mean, np.nan), where=enough)
+        result: np.ndarray = np.divide(mean, fraction, out=np.full_like(mean, np.nan), where=enough)
+        return result
 
     def _apply(self, field: np.ndarray) -> np.ndarray:
         weights = weights_between(self.source, self.target, self.method)

@@ -1,12 +1,14 @@
 """What every kind of source has in a configuration, and all kinds by name."""
 
 from abc import abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, SerializeAsAny
 
 from weatherml.config import Config, from_registry
+from weatherml.data.regrid import RegridConfig, RegriddedSource
 from weatherml.data.source import Source
 from weatherml.registry import Registry
 
@@ -16,17 +18,28 @@ class SourceConfig(Config):
 
     Attributes:
         name: The key in the registry.
+        regrid: The grid to bring every field to, such as `1.5deg`; that of the origin when None.
     """
 
     name: str
+    regrid: RegridConfig | None = None
 
-    @abstractmethod
-    def open(self, folder: Path) -> Source:
-        """Return the source; nothing is read before it is asked for.
+    def source(self, folder: Path) -> Source:
+        """Return what the configuration describes: the origin, and around it what all kinds have in common.
 
         Args:
             folder: Folder of the run, where a source keeps what it would not fetch or compute twice.
         """
+        source = self.open(folder)
+        return source if self.regrid is None else RegriddedSource(source, self.regrid)
+
+    def origin_json(self, unused: Collection[str] = ()) -> str:
+        """Return what decides the values at the origin, without `unused` keys and those that all kinds have."""
+        return self.model_dump_json(exclude={*unused, *SourceConfig.model_fields} - {"name"})
+
+    @abstractmethod
+    def open(self, folder: Path) -> Source:
+        """Return the origin alone; nothing is read before it is asked for."""
 
 
 registry: Registry[type[SourceConfig]] = Registry("source")

@@ -83,7 +83,7 @@ class FileSource:
 
     def digest(self) -> str:
         """Return a fingerprint of the files (names, sizes, first and last 64 KiB) and of what is read."""
-        result = hashlib.sha256(self.config.model_dump_json(exclude={"paths"}).encode())
+        result = hashlib.sha256(self.config.origin_json({"paths"}).encode())
         for path in expand(self.config.paths):
             for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
                 result.update(f"{file.relative_to(path.parent)} {file.stat().st_size}".encode())

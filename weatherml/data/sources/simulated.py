@@ -155,7 +155,7 @@ class SimulatedSource:
     def _fingerprint(self, unused: set[str]) -> str:
         code = [Path(__file__).with_name(name).read_text() for name in ("planet.py", "vertical.py")]
         libraries = [f"{name} {version(name)}" for name in ("dinosaur", "jaxlib")]
-        text = "\n".join([self.config.model_dump_json(exclude=unused), *libraries, *code])
+        text = "\n".join([self.config.origin_json(unused), *libraries, *code])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _steps(self, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

@@ -10,19 +10,28 @@ from pydantic import BeforeValidator, SerializeAsAny
 from weatherml.config import Config, from_registry
 from weatherml.data.regrid import RegridConfig, RegriddedSource
 from weatherml.data.source import Source
+from weatherml.data.sources.times import ChosenTimes, HoleText, SourceAtTimes
+from weatherml.durations import DurationText
 from weatherml.registry import Registry
+from weatherml.times import PeriodText
 
 
 class SourceConfig(Config):
-    """What to read, and from where.
+    """What to read, and from where; what every kind has is put right here, so that a kind need not know it.
 
     Attributes:
         name: The key in the registry.
         regrid: The grid to bring every field to, such as `1.5deg`; that of the origin when None.
+        periods: First and last time of each period to read, `[[1940, 1959], [1979, 2022]]`; all times when None.
+        exclude: What is left out of them: times with all that they cover (`2010-03-05`, `2010-03`), or periods.
+        every: Only whole multiples of this since 00 UTC, such as `6h`; all times when None.
     """
 
     name: str
     regrid: RegridConfig | None = None
+    periods: tuple[PeriodText, ...] | None = None
+    exclude: tuple[HoleText, ...] = ()
+    every: DurationText | None = None
 
     def source(self, folder: Path) -> Source:
         """Return what the configuration describes: the origin, and around it what all kinds have in common.
@@ -31,7 +40,9 @@ class SourceConfig(Config):
             folder: Folder of the run, where a source keeps what it would not fetch or compute twice.
         """
         source = self.open(folder)
-        return source if self.regrid is None else RegriddedSource(source, self.regrid)
+        source = source if self.regrid is None else RegriddedSource(source, self.regrid)
+        chosen = ChosenTimes(self.periods, self.exclude, self.every)
+        return source if chosen == ChosenTimes() else SourceAtTimes(source, chosen)
 
     def origin_json(self, unused: Collection[str] = ()) -> str:
         """Return what decides the values at the origin, without `unused` keys and those that all kinds have."""

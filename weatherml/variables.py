@@ -58,6 +58,9 @@ def _pressure(*fields: object) -> Variable:
 
 _WATER_VAPOUR = "atmosphere_mass_content_of_water_vapor"
 _PRECIPITATION = "lwe_thickness_of_precipitation_amount"
+_SUNLIGHT = "toa_incoming_shortwave_flux"
+_EASTWARD_VAPOUR = "vertical_integral_of_eastward_water_vapour_flux"
+_NORTHWARD_VAPOUR = "vertical_integral_of_northward_water_vapour_flux"
 
 # Ranges are what no ERA5 field has left: a value outside is a unit, a sign or a scaling error, not weather.
 _ALL = (
@@ -65,6 +68,7 @@ _ALL = (
     _pressure("temperature", "t", "K", 150, 350, "air_temperature"),
     _pressure("u_component_of_wind", "u", "m s-1", -160, 200, "eastward_wind"),
     _pressure("v_component_of_wind", "v", "m s-1", -160, 160, "northward_wind"),
+    _pressure("wind_speed", "ws", "m s-1", -1e-3, 220, "wind_speed"),
     _pressure("specific_humidity", "q", "kg kg-1", -1e-3, 0.05, "specific_humidity"),
     _pressure("relative_humidity", "r", "%", -20, 200, "relative_humidity"),
     _pressure("vertical_velocity", "w", "Pa s-1", -60, 60, "lagrangian_tendency_of_air_pressure"),
@@ -78,14 +82,25 @@ _ALL = (
     _surface("10m_v_component_of_wind", "v10", "10v", "v10m", "m s-1", -90, 90, "northward_wind"),
     _surface("100m_u_component_of_wind", "u100", "100u", "u100m", "m s-1", -100, 100, "eastward_wind"),
     _surface("100m_v_component_of_wind", "v100", "100v", "v100m", "m s-1", -100, 100, "northward_wind"),
+    _surface("10m_wind_speed", "si10", "10si", "ws10m", "m s-1", -1e-3, 100, "wind_speed"),
+    _surface("100m_wind_speed", "si100", "100si", "ws100m", "m s-1", -1e-3, 120, "wind_speed"),
     _surface("surface_pressure", "sp", "sp", "sp", "Pa", 4.0e4, 1.12e5, "surface_air_pressure"),
     _surface("mean_sea_level_pressure", "msl", "msl", "msl", "Pa", 8.5e4, 1.12e5, "air_pressure_at_mean_sea_level"),
     _surface("total_column_water_vapour", "tcwv", "tcwv", "tcwv", "kg m-2", -1, 120, _WATER_VAPOUR),
+    _surface(_EASTWARD_VAPOUR, "viwve", "viwve", "viwve", "kg m-1 s-1", -5000, 5000),
+    _surface(_NORTHWARD_VAPOUR, "viwvn", "viwvn", "viwvn", "kg m-1 s-1", -5000, 5000),
+    _surface("integrated_vapor_transport", "ivt", "ivt", "ivt", "kg m-1 s-1", -1e-3, 5000),
     _surface("total_precipitation", "tp", "tp", "tp", "m", -1e-4, 1.5, _PRECIPITATION),
     _surface("total_precipitation_6hr", "tp06", "tp06", "tp06", "m", -1e-4, 1.5, _PRECIPITATION),
+    _surface("total_precipitation_12hr", "tp12", "tp12", "tp12", "m", -1e-4, 1.5, _PRECIPITATION),
+    _surface("total_precipitation_24hr", "tp24", "tp24", "tp24", "m", -1e-4, 2.0, _PRECIPITATION),
     _surface("sea_surface_temperature", "sst", "sst", "sst", "K", 265, 315, "sea_surface_temperature"),
     _surface("sea_ice_cover", "siconc", "ci", "sic", "1", -0.01, 1.01, "sea_ice_area_fraction"),
-    _surface("toa_incident_solar_radiation", "tisr", "tisr", "tisr", "J m-2", -1, 3.5e7, "toa_incoming_shortwave_flux"),
+    _surface("toa_incident_solar_radiation", "tisr", "tisr", "tisr", "J m-2", -1, 3.5e7, _SUNLIGHT),
+    _surface("toa_incident_solar_radiation_6hr", "tisr06", "tisr06", "tisr06", "J m-2", -1, 3.5e7, _SUNLIGHT),
+    _surface("toa_incident_solar_radiation_12hr", "tisr12", "tisr12", "tisr12", "J m-2", -1, 5e7, _SUNLIGHT),
+    _surface("toa_incident_solar_radiation_24hr", "tisr24", "tisr24", "tisr24", "J m-2", -1, 6e7, _SUNLIGHT),
+    _surface("cosine_of_solar_zenith_angle", "cossza", "cossza", "cossza", "1", -1.001, 1.001),
     _surface("land_sea_mask", "lsm", "lsm", "lsm", "1", -0.01, 1.01, "land_binary_mask"),
     _surface("geopotential_at_surface", "z_sfc", "z_sfc", "zsl", "m2 s-2", -5.0e3, 6.5e4, "surface_geopotential"),
     _surface("soil_type", "slt", "slt", "slt", "1", -0.01, 8.01),

@@ -5,15 +5,19 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, SerializeAsAny
+from pydantic import BeforeValidator, SerializeAsAny, field_validator
 
 from weatherml.config import Config, from_registry
+from weatherml.data.derived import Accumulated, DerivedSource
+from weatherml.data.derived.derivations import inputs_of
+from weatherml.data.derived.source import canonical_names
 from weatherml.data.regrid import RegridConfig, RegriddedSource
 from weatherml.data.source import Source
 from weatherml.data.sources.times import ChosenTimes, HoleText, SourceAtTimes
 from weatherml.durations import DurationText
 from weatherml.registry import Registry
 from weatherml.times import PeriodText
+from weatherml.variables import find
 
 
 class SourceConfig(Config):
@@ -21,6 +25,10 @@ class SourceConfig(Config):
 
     Attributes:
         name: The key in the registry.
+        derive: Variables that the origin lacks, to be made from what it has, such as `total_precipitation_6hr`. Where a
+            kind has `variables`, what they are made from is read, too, but told only if it is named there.
+        accumulated: Since when the origin's accumulations run: `hourly` (ERA5), `since 00 UTC` (ERA5-Land), or
+            `since 00 and 12 UTC` (ERA-Interim).
         regrid: The grid to bring every field to, such as `1.5deg`; that of the origin when None.
         periods: First and last time of each period to read, `[[1940, 1959], [1979, 2022]]`; all times when None.
         exclude: What is left out of them: times with all that they cover (`2010-03-05`, `2010-03`), or periods.
@@ -28,6 +36,8 @@ class SourceConfig(Config):
     """
 
     name: str
+    derive: tuple[str, ...] = ()
+    accumulated: Accumulated = "hourly"
     regrid: RegridConfig | None = None
     periods: tuple[PeriodText, ...] | None = None
     exclude: tuple[HoleText, ...] = ()
@@ -39,10 +49,27 @@ class SourceConfig(Config):
         Args:
             folder: Folder of the run, where a source keeps what it would not fetch or compute twice.
         """
-        source = self.open(folder)
+        source = self._with_derived(folder)
         source = source if self.regrid is None else RegriddedSource(source, self.regrid)
         chosen = ChosenTimes(self.periods, self.exclude, self.every)
         return source if chosen == ChosenTimes() else SourceAtTimes(source, chosen)
+
+    def _with_derived(self, folder: Path) -> Source:
+        if not self.derive and self.accumulated == "hourly":
+            return self.open(folder)
+        chosen = self.model_dump().get("variables")
+        if chosen is None:
+            return DerivedSource(self.open(folder), self.derive, self.accumulated)
+        told = tuple(dict.fromkeys([*(find(name).name for name in chosen), *self.derive]))
+        read = [name for name in told if name not in self.derive]
+        inputs = inputs_of(self.derive, read)
+        origin = self.model_copy(update={"variables": tuple(dict.fromkeys([*read, *inputs]))})
+        return DerivedSource(origin.open(folder), self.derive, self.accumulated, told)
+
+    @field_validator("derive")
+    @classmethod
+    def _can_be_derived(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return canonical_names(names)
 
     def origin_json(self, unused: Collection[str] = ()) -> str:
         """Return what decides the values at the origin, without `unused` keys and those that all kinds have."""

@@ -1,0 +1,117 @@
+"""Formulas of derived variables, against other ways to the same number, and where presets get their channels from."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from fake_data import FakeSource, analyses
+
+from weatherml.data.derived import DERIVATIONS, DerivedSource
+from weatherml.data.derived.air import relative_humidity, specific_humidity, vapour_transport
+from weatherml.data.derived.sunshine import SOLAR_CONSTANT
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.state import Channel
+from weatherml.variables import PRESETS, VARIABLES, find
+
+GRID = LatLonGrid.regular(7, 12)
+HOURS = np.arange("2001-03-20T13", "2001-03-21T13", np.timedelta64(1, "h"), "datetime64[ns]")
+
+
+def profile(values, levels=(300, 500, 850, 1000)):
+    return xr.DataArray(np.array(values, np.float32), {"level": list(levels)}, "level")
+
+
+def test_saturated_air_has_one_hundred_percent():
+    """Saturation at 850 hPa: 12.27 hPa over water at 10 C (Goff-Gratch), 0.38 hPa over ice at -30 C."""
+    pressure = np.array([1227.2, 38.0])
+    saturated = 0.621981 * pressure / (85000 - 0.378019 * pressure)
+    temperature = xr.DataArray(np.array([[283.15, 243.15]], np.float32), {"level": [850]}, ("level", "latitude"))
+    found = relative_humidity(temperature, temperature.copy(data=saturated[None].astype(np.float32)))
+    np.testing.assert_allclose(found[0], 100, rtol=3e-3)
+
+
+def test_humidities_go_back_and_forth():
+    temperature, humidity = profile([230, 255, 285, 295]), profile([1e-5, 1e-3, 8e-3, 1.5e-2])
+    relative = relative_humidity(temperature, humidity)
+    assert ((relative > 1) & (relative < 110)).all()
+    np.testing.assert_allclose(specific_humidity(temperature, relative), humidity, rtol=1e-4)
+
+
+def test_a_river_carries_humidity_times_wind_times_mass():
+    """10 g kg-1 in 30 m s-1 over 700 hPa: 700e2 / g kg of air above a square metre."""
+    humidity, u, v = profile([0.01] * 4), profile([18.0] * 4), profile([-24.0] * 4)
+    assert float(vapour_transport(humidity, u, v)) == pytest.approx(0.01 * 30 * 70000 / 9.80665, rel=1e-6)
+
+
+def test_vapour_is_summed_in_trapezoids_from_300_to_1000_hpa():
+    humidity, u = profile([9, 1, 3, 2, 5], (200, 300, 500, 850, 1000)), profile([2] * 5, (200, 300, 500, 850, 1000))
+    expected = 2 * (2 * 20000 + 2.5 * 35000 + 3.5 * 15000) / 9.80665
+    assert float(vapour_transport(humidity, u, 0 * u)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_vapour_on_one_level_is_no_transport():
+    one = profile([1], (850,))
+    with pytest.raises(UserError, match=r"at least two levels from 300 to 1000 hPa, got \[850\]"):
+        vapour_transport(one, one, one)
+
+
+def sun(names, times=HOURS):
+    source = DerivedSource(FakeSource(analyses({"2m_temperature": ()}, times=times, grid=GRID)), names)
+    return source.read(times, source.names).load()
+
+
+def test_sunlight_of_six_hours_is_that_of_six_single_hours():
+    found = sun(["toa_incident_solar_radiation", "toa_incident_solar_radiation_6hr"])
+    hourly = found["toa_incident_solar_radiation"].rolling(time=6).sum()[5:]
+    np.testing.assert_allclose(found["toa_incident_solar_radiation_6hr"][5:], hourly, rtol=1e-3, atol=2e4)
+
+
+def test_an_hour_of_sun_overhead():
+    """At equinox on the equator, about noon, less the equation of time: the hour that ends at 12:30 is centred."""
+    noon = np.array(["2001-03-20T12:37"], "datetime64[ns]")
+    found = sun(["toa_incident_solar_radiation", "cosine_of_solar_zenith_angle"], noon).sel(latitude=0, longitude=0)
+    mean = np.sin(np.pi / 24) / (np.pi / 24)  # of the cosine over an hour
+    expected = SOLAR_CONSTANT * 3600 * mean / 0.9960**2
+    assert found["toa_incident_solar_radiation"].item() == pytest.approx(expected, rel=1e-3)
+    half_an_hour_later = np.cos(np.pi / 24)
+    assert found["cosine_of_solar_zenith_angle"].item() == pytest.approx(half_an_hour_later, rel=1e-3)
+
+
+def test_the_midnight_sun_is_below_the_horizon_at_the_equator():
+    found = sun(["cosine_of_solar_zenith_angle"], HOURS[11:12])["cosine_of_solar_zenith_angle"]
+    assert found.sel(latitude=0, longitude=0).item() == pytest.approx(-1, abs=2e-3)
+
+
+def test_all_derivations_make_known_variables_of_known_variables():
+    assert {*DERIVATIONS} <= {*VARIABLES}
+    assert all({*way.inputs} <= {*VARIABLES} and way.how for ways in DERIVATIONS.values() for way in ways)
+
+
+# What each archive holds of the vocabulary, read from its published list of variables.
+_LEVELS = {"geopotential", "temperature", "u_component_of_wind", "v_component_of_wind", "specific_humidity"}
+_SURFACE = {
+    "2m_temperature", "10m_u_component_of_wind", "10m_v_component_of_wind", "surface_pressure",
+    "mean_sea_level_pressure", "total_column_water_vapour", "geopotential_at_surface", "land_sea_mask",
+}  # fmt: skip
+_HUNDRED = {"100m_u_component_of_wind", "100m_v_component_of_wind"}
+ARCHIVES = {
+    "CDS": _LEVELS | _SURFACE | _HUNDRED | {"relative_humidity", "total_precipitation"},
+    "ARCO-ERA5": _LEVELS | _SURFACE | _HUNDRED | {"total_precipitation"},
+    "WeatherBench 2": _LEVELS | _SURFACE | {"total_precipitation_6hr", "total_precipitation_24hr"},
+}
+LACKING = {("fourcastnet_0.1", "WeatherBench 2"): _HUNDRED}  # it has no wind at 100 m, from which none follows
+
+
+@pytest.mark.parametrize("archive", ARCHIVES)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_made_from_every_archive(preset, archive):
+    wanted = {find(Channel.parse(name).variable).name for name in PRESETS[preset]}
+    lacking = {name for name in wanted if name not in ARCHIVES[archive]}
+    derivable = {n for n in lacking if any({*way.inputs} <= ARCHIVES[archive] for way in DERIVATIONS.get(n, ()))}
+    assert lacking - derivable == LACKING.get((preset, archive), set())
+
+
+@pytest.mark.parametrize("archive", ARCHIVES)
+def test_rain_of_six_hours_is_had_from_every_archive(archive):
+    name = "total_precipitation_6hr"
+    assert name in ARCHIVES[archive] or {*DERIVATIONS[name][0].inputs} <= ARCHIVES[archive]

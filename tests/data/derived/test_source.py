@@ -1,0 +1,125 @@
+"""A source with derived variables is a source."""
+
+import numpy as np
+import pytest
+from fake_data import FakeSource, analyses
+
+from weatherml.config import from_mapping
+from weatherml.data.derived import DerivedSource
+from weatherml.data.source import Source
+from weatherml.data.sources import FilesConfig
+from weatherml.data.store.ingest import ingest
+from weatherml.data.store.opening import open_store
+from weatherml.errors import UserError
+
+VARIABLES = {
+    "temperature": (500, 850),
+    "specific_humidity": (500, 850),
+    "u_component_of_wind": (500, 850),
+    "v_component_of_wind": (500, 850),
+    "10m_u_component_of_wind": (),
+    "10m_v_component_of_wind": (),
+    "total_precipitation": (),
+}
+HOURLY = analyses(VARIABLES, times=30, step="1h", start="2001-01-01T01")
+HOURLY["temperature"] += 270
+HOURLY["specific_humidity"] = abs(HOURLY["specific_humidity"]) * 1e-3
+HOURLY["total_precipitation"] = abs(HOURLY["total_precipitation"]) * 1e-3
+RAIN = HOURLY["total_precipitation"].rolling(time=6).sum()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("hourly") / "hourly.nc"
+    HOURLY.to_netcdf(path)
+    return str(path)
+
+
+def test_what_the_source_lacks_is_derived_and_what_it_has_stays():
+    has_speed = FakeSource(HOURLY.assign(wind_speed=HOURLY["temperature"]))
+    source = DerivedSource(has_speed, ["10m_wind_speed", "wind_speed", "tp06"])
+    assert isinstance(source, Source)
+    assert source.variables() == (*VARIABLES, "wind_speed", "10m_wind_speed", "total_precipitation_6hr")
+    found = source.read(source.times(), ["10m_wind_speed", "wind_speed", "total_precipitation_6hr"])
+    u, v = HOURLY["10m_u_component_of_wind"][5:], HOURLY["10m_v_component_of_wind"][5:]
+    np.testing.assert_allclose(found["10m_wind_speed"], np.sqrt(u**2 + v**2), rtol=1e-6)
+    np.testing.assert_array_equal(found["wind_speed"], HOURLY["temperature"][5:])
+    np.testing.assert_allclose(found["total_precipitation_6hr"], RAIN[5:], rtol=1e-5)
+
+
+def test_the_times_are_those_with_all_of_every_window():
+    source = DerivedSource(FakeSource(HOURLY), ["total_precipitation_24hr", "wind_speed"])
+    np.testing.assert_array_equal(source.times(), HOURLY["time"][23:])
+    with pytest.raises(UserError, match="fake with derived variables has no time 2001-01-01T01"):
+        source.read(HOURLY["time"].values[:1], ["wind_speed"])
+
+
+def test_a_derived_variable_tells_its_window_and_whence_it_comes():
+    source = DerivedSource(FakeSource(HOURLY), ["total_precipitation_6hr"])
+    attributes = source.read(source.times()[:1], ["total_precipitation_6hr"])["total_precipitation_6hr"].attrs
+    assert attributes["window"] == "6h" and attributes["cell_methods"] == "time: sum"
+    assert attributes["units"] == "m" and attributes["derived_from"] == "total_precipitation"
+
+
+def test_inputs_may_be_derived_themselves():
+    """Vapour transport where relative humidity is what the archive has."""
+    relative = DerivedSource(FakeSource(HOURLY), ["relative_humidity"])
+    names = [n for n in relative.variables() if n != "specific_humidity"]
+    source = DerivedSource(FakeSource(relative.read(relative.times(), names).load()), ["integrated_vapor_transport"])
+    direct = DerivedSource(FakeSource(HOURLY), ["integrated_vapor_transport"])
+    both = [s.read(s.times()[:2], s.names)["integrated_vapor_transport"] for s in (source, direct)]
+    np.testing.assert_allclose(both[0], both[1], rtol=1e-4)
+
+
+def test_what_cannot_be_derived_says_why():
+    lacking = FakeSource(HOURLY.drop_vars("specific_humidity"))
+    with pytest.raises(UserError, match=r"relative_humidity is derived from temperature, .* lack specific_humidity"):
+        DerivedSource(lacking, ["relative_humidity"]).times()
+    six_hourly = FakeSource(HOURLY.isel(time=slice(5, None, 6)))
+    with pytest.raises(UserError, match=r"accumulated over 6 h .* \(hourly\) have total_precipitation at no time"):
+        DerivedSource(six_hourly, ["total_precipitation_6hr"]).times()
+    with pytest.raises(UserError, match="no way to derive 'temperature'"):
+        DerivedSource(FakeSource(HOURLY), ["t"])
+
+
+def test_sums_since_midnight_are_not_told_as_hourly_ones():
+    """ERA5-Land's total_precipitation at 05 UTC is of five hours."""
+    day = HOURLY.isel(time=slice(0, 24))
+    land = day.assign(total_precipitation=day["total_precipitation"].cumsum("time").assign_coords(time=day["time"]))
+    plain = DerivedSource(FakeSource(land), ["wind_speed"], "since 00 UTC")
+    assert "total_precipitation" not in plain.variables()
+    hourly = DerivedSource(FakeSource(land), ["total_precipitation"], "since 00 UTC")
+    found = hourly.read(hourly.times(), ["total_precipitation"])["total_precipitation"]
+    np.testing.assert_allclose(found, day["total_precipitation"], atol=1e-7)
+
+
+def test_a_configuration_derives_then_chooses_times_then_regrids(file, tmp_path):
+    keys = {
+        "name": "files",
+        "paths": [file],
+        "variables": ["wind_speed"],
+        "derive": ["wind_speed", "tp06"],
+        "every": "6h",
+        "regrid": "30deg",
+    }
+    config = from_mapping(FilesConfig, keys)
+    source = config.source(tmp_path)
+    assert source.variables() == ("wind_speed", "total_precipitation_6hr"), "inputs are read, not told"
+    ingest(source, tmp_path / "store")
+    store = open_store(tmp_path / "store")
+    np.testing.assert_array_equal(store["time"], HOURLY["time"][5::6])
+    np.testing.assert_allclose(store["total_precipitation_6hr"], RAIN[5::6], rtol=1e-5)
+
+
+def test_a_derived_field_of_files_is_lazy(file, tmp_path):
+    config = FilesConfig(paths=(file,), derive=("relative_humidity", "total_precipitation_12hr", "tisr06"))
+    source = config.source(tmp_path)
+    found = source.read(source.times(), config.derive)
+    assert all(field.chunks is not None for field in found.data_vars.values())
+    assert found.load()["relative_humidity"].dtype == np.float32
+    assert source.digest() != config.model_copy(update={"derive": ("wind_speed",)}).source(tmp_path).digest()
+
+
+def test_an_unknown_derivation_is_refused_by_the_configuration(file):
+    with pytest.raises(UserError, match=r"derive.*no way to derive 'geopotential'"):
+        from_mapping(FilesConfig, {"name": "files", "paths": [file], "derive": ["z"]})

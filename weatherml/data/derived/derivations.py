@@ -1,0 +1,108 @@
+"""All derivations, by the name of what they make; a new one is one line."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from weatherml.data.derived import air
+from weatherml.data.derived.accumulation import Accumulated, sums, terms_of
+from weatherml.data.derived.derivation import Derivation, Pointwise, Request
+from weatherml.data.derived.sunshine import OfTimeAndPlace, cosine_of_zenith_angle, received
+from weatherml.durations import format_duration
+
+ACCUMULATIONS = ("total_precipitation", "toa_incident_solar_radiation")
+"""Variables that archives accumulate; canonical are the sums over the hour before."""
+
+
+@dataclass(frozen=True)
+class Sum(Derivation):
+    """An accumulation over a window that ends at the valid time.
+
+    Attributes:
+        inputs: The accumulation that the archive holds.
+        how: What is done.
+        window: How long.
+    """
+
+    inputs: tuple[str, ...]
+    how: str
+    window: np.timedelta64
+
+    def times_needed(self, times: np.ndarray, accumulated: Accumulated) -> np.ndarray:
+        """Return the times of the values that add up to the sums at `times`."""
+        return terms_of(times, self.window, accumulated).needed()
+
+    def can_be_made(self, times: np.ndarray, accumulated: Accumulated) -> np.ndarray:
+        """Return where all values that add up are there."""
+        return terms_of(times, self.window, accumulated).are_among(times)
+
+    def derive(self, inputs: xr.Dataset, request: Request) -> xr.DataArray:
+        """Add up what the archive holds."""
+        terms = terms_of(request.times, self.window, request.accumulated)
+        return sums(inputs[self.inputs[0]], request.times, terms)
+
+    def attributes(self) -> dict[str, str]:
+        """Return what the field says of itself, its window among it."""
+        return super().attributes() | {"cell_methods": "time: sum", "window": format_duration(self.window)}
+
+
+_WIND = ("u_component_of_wind", "v_component_of_wind")
+_HUMIDITY = "specific_humidity"
+_FLUXES = tuple(f"vertical_integral_of_{way}ward_water_vapour_flux" for way in ("east", "north"))
+_CARRIED = "vapour carried by the wind, 300 to 1000 hPa"
+
+
+def _sum(name: str, hours: int) -> Sum:
+    return Sum((name,), f"accumulated over {hours} h that end at the time", np.timedelta64(hours, "h"))
+
+
+def _sunlight(hours: int) -> OfTimeAndPlace:
+    return OfTimeAndPlace(
+        f"solar constant and the sun's path over {hours} h that end at the time", received(np.timedelta64(hours, "h"))
+    )
+
+
+DERIVATIONS: dict[str, tuple[Derivation, ...]] = {
+    "wind_speed": (Pointwise(_WIND, "length of the wind vector", air.speed),),
+    **{
+        f"{height}_wind_speed": (
+            Pointwise(tuple(f"{height}_{wind}" for wind in _WIND), "length of the wind vector", air.speed),
+        )
+        for height in ("10m", "100m")
+    },
+    "relative_humidity": (
+        Pointwise(("temperature", _HUMIDITY), "saturation over water and ice as in the IFS", air.relative_humidity),
+    ),
+    _HUMIDITY: (
+        Pointwise(
+            ("temperature", "relative_humidity"), "saturation over water and ice as in the IFS", air.specific_humidity
+        ),
+    ),
+    _FLUXES[0]: (Pointwise((_HUMIDITY, _WIND[0]), _CARRIED, air.vapour_flux),),
+    _FLUXES[1]: (Pointwise((_HUMIDITY, _WIND[1]), _CARRIED, air.vapour_flux),),
+    "integrated_vapor_transport": (Pointwise((_HUMIDITY, *_WIND), _CARRIED, air.vapour_transport),),
+    **{name: (_sum(name, 1),) for name in ACCUMULATIONS[:1]},
+    **{f"{ACCUMULATIONS[0]}_{hours}hr": (_sum(ACCUMULATIONS[0], hours),) for hours in (6, 12, 24)},
+    ACCUMULATIONS[1]: (_sum(ACCUMULATIONS[1], 1), _sunlight(1)),
+    **{f"{ACCUMULATIONS[1]}_{hours}hr": (_sum(ACCUMULATIONS[1], hours), _sunlight(hours)) for hours in (6, 12, 24)},
+    "cosine_of_solar_zenith_angle": (OfTimeAndPlace("place of the sun at the time", cosine_of_zenith_angle),),
+}
+"""Ways to make a variable, the better one first."""
+
+
+def inputs_of(names: Collection[str], chosen: Collection[str]) -> tuple[str, ...]:
+    """Return what must be read for variables to be derived: of several ways the first of which all inputs are chosen.
+
+    Args:
+        names: Canonical names of what is to be derived.
+        chosen: Canonical names of what is read in any case.
+    """
+    inputs: dict[str, None] = {}
+    for name in names:
+        ways = DERIVATIONS[name]
+        way = next((one for one in ways if set(one.inputs) <= set(chosen)), ways[-1])
+        others = [i for i in way.inputs if i in names and i != name]
+        inputs |= dict.fromkeys([*inputs_of(others, chosen), *(i for i in way.inputs if i not in others)])
+    return tuple(inputs)

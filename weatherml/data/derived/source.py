@@ -1,0 +1,189 @@
+"""A source and what follows from it."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from weatherml.data.derived.accumulation import Accumulated
+from weatherml.data.derived.derivation import Derivation, Request
+from weatherml.data.derived.derivations import ACCUMULATIONS, DERIVATIONS, Sum
+from weatherml.data.source import Source
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.registry import nearest
+from weatherml.state import LEADING, with_metadata
+from weatherml.times import parse_times
+from weatherml.variables import find
+
+_DIMS = (*LEADING, "level", "latitude", "longitude")
+
+
+class DerivedSource:
+    """Another source with variables that it lacks, made when they are read."""
+
+    def __init__(
+        self,
+        source: Source,
+        names: Sequence[str],
+        accumulated: Accumulated = "hourly",
+        kept: Sequence[str] | None = None,
+    ) -> None:
+        """Derive nothing yet.
+
+        Args:
+            source: What to derive from.
+            names: Variables to derive, in any vocabulary; what the source has already stays as it is there.
+            accumulated: What the source's accumulations stand for. Other than hourly ones are told only as what is
+                derived from them.
+            kept: Variables to tell; all of the source and all derived when None.
+
+        Raises:
+            UserError: There is no way to derive one of the names.
+        """
+        self.source = source
+        self.names = canonical_names(names)
+        self.accumulated: Accumulated = accumulated
+        self._kept = None if kept is None else tuple(find(name).name for name in kept)
+
+    @property
+    def name(self) -> str:
+        """What people call the source."""
+        return self.source.name
+
+    @property
+    def grid(self) -> LatLonGrid:
+        """The grid of the source."""
+        return self.source.grid
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Pressure levels in hPa of the source."""
+        return self.source.levels
+
+    def digest(self) -> str:
+        """Fingerprint of the source and of what is derived from it."""
+        parts = [self.source.digest(), *self.names, self.accumulated, repr(self._kept)]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Times of the source at which every derived variable can be made, `datetime64[ns]` `[time]`."""
+        return self._times
+
+    def variables(self) -> tuple[str, ...]:
+        """Canonical names of the source's variables and of the derived ones."""
+        names = tuple(dict.fromkeys([*self._own, *self.names]))
+        return names if self._kept is None else tuple(name for name in names if name in self._kept)
+
+    def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
+        """Return the named variables at the named times, lazy where the source's are.
+
+        Raises:
+            UserError: A variable or a time is not there.
+        """
+        times = parse_times(times)
+        absent = np.setdiff1d(times, self.times())
+        if absent.size:
+            raise UserError(
+                f"{self.name} with derived variables has no time {absent[0]};"
+                f" it has {self.times()[0]} .. {self.times()[-1]}"
+            )
+        request = Request(times, self.grid, self.accumulated)
+        read = self._read_inputs(variables, times)
+        fields = {name: self._field(name, read, request) for name in variables}
+        return with_metadata(xr.Dataset(fields, attrs=read.attrs))
+
+    @cached_property
+    def _own(self) -> tuple[str, ...]:
+        """What the source tells under names that mean the same here."""
+        hidden = () if self.accumulated == "hourly" else ACCUMULATIONS
+        return tuple(name for name in self.source.variables() if name not in hidden)
+
+    @cached_property
+    def _derivations(self) -> dict[str, Derivation]:
+        found: dict[str, Derivation] = {}
+        for name in self.names:
+            self._choose(name, found, ())
+        return found
+
+    def _choose(self, name: str, found: dict[str, Derivation], beneath: tuple[str, ...]) -> bool:
+        """Find the first way to make a variable that the source allows, those of its inputs too, and enter them."""
+        if name in self._own or name in found:
+            return True
+        for way in DERIVATIONS.get(name, ()) if name not in beneath else ():
+            if self._allows(way, found, (*beneath, name)):
+                found[name] = way
+                return True
+        if not beneath:
+            raise UserError(self._why_not(name))
+        return False
+
+    def _allows(self, way: Derivation, found: dict[str, Derivation], beneath: tuple[str, ...]) -> bool:
+        if isinstance(way, Sum):
+            is_there = way.inputs[0] in self.source.variables()
+            return is_there and bool(way.can_be_made(self.source.times(), self.accumulated).any())
+        return all(self._choose(name, found, beneath) for name in way.inputs)
+
+    def _why_not(self, name: str) -> str:
+        way = DERIVATIONS[name][0]
+        absent = [i for i in way.inputs if i not in self.source.variables()]
+        if absent:
+            return f"{name} is derived from {', '.join(way.inputs)}; the {self.name} data lack {', '.join(absent)}"
+        return (
+            f"{name} is {way.how}, but the {self.name} data ({self.accumulated}) have {way.inputs[0]} at no time"
+            " for all of that; read all hours, and choose among them by source.every"
+        )
+
+    @cached_property
+    def _times(self) -> npt.NDArray[np.datetime64]:
+        times = self.source.times()
+        made = [way.can_be_made(times, self.accumulated) for way in self._derivations.values()]
+        kept: npt.NDArray[np.datetime64] = times[np.logical_and.reduce([np.ones(len(times), bool), *made])]
+        if not len(kept):
+            raise UserError(f"{', '.join(self.names)}: the {self.name} data have no time at which all can be derived")
+        return kept
+
+    def _read_inputs(self, variables: Sequence[str], times: np.ndarray) -> xr.Dataset:
+        """Read at once what the source itself has at the times asked for."""
+        wanted, queue = dict[str, None](), list(variables)
+        while queue:
+            name = queue.pop(0)
+            way = self._derivations.get(name)
+            if way is None:
+                wanted[name] = None
+            elif not isinstance(way, Sum):
+                queue += way.inputs
+        unknown = [name for name in wanted if name not in self._own]
+        if unknown:
+            raise UserError(
+                f"the {self.name} data have no variable {unknown[0]!r}{nearest(unknown[0], self.variables())}"
+            )
+        return self.source.read(times, tuple(wanted)) if wanted else xr.Dataset()
+
+    def _field(self, name: str, read: xr.Dataset, request: Request) -> xr.DataArray:
+        way = self._derivations.get(name)
+        if way is None:
+            return read[name]
+        if isinstance(way, Sum):
+            inputs = self.source.read(way.times_needed(request.times, self.accumulated), way.inputs)
+        else:
+            inputs = xr.Dataset({i: self._field(i, read, request) for i in way.inputs})
+        field = way.derive(inputs, request).astype(np.float32)
+        field.attrs = way.attributes()
+        return field.transpose(*(dim for dim in _DIMS if dim in field.dims))
+
+
+def canonical_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return canonical names of variables that can be derived.
+
+    Raises:
+        UserError: One cannot, or nobody knows it.
+    """
+    canonical = tuple(dict.fromkeys(find(name).name for name in names))
+    for name in canonical:
+        if name not in DERIVATIONS:
+            raise UserError(f"there is no way to derive {name!r}{nearest(name, DERIVATIONS)}")
+    return canonical

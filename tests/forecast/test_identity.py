@@ -1,17 +1,30 @@
 """What a forecast follows from is its request: whatever would change it asks for another."""
 
 from dataclasses import replace
+from functools import partial
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from tiny_forecast import SPEC, TIME_STEP, TIMES, make_analysis, make_forecaster, make_model, make_statistics, replaced
+from tiny_forecast import (
+    SPEC,
+    TIME_STEP,
+    TIMES,
+    Advection,
+    make_analysis,
+    make_forecaster,
+    make_model,
+    make_statistics,
+    replaced,
+)
 
 from weatherml.config import from_mapping
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster
-from weatherml.forecast.rollout.suite import static_settings
 from weatherml.models import SFNOConfig, Step
+from weatherml.models.static_settings import static_settings
 
 START = TIMES[6]
 
@@ -51,6 +64,73 @@ def test_settings_of_what_is_no_module_are_part_of_it():
 
     assert told(1) != told(2)
     assert told(1) == told(1)
+
+
+def scaled(factor):
+    return lambda x: factor * jnp.roll(x, 1, axis=-1)
+
+
+def helped(x):
+    return jnp.tanh(x)
+
+
+class Shaped(Advection):
+    """Holds a function, which no weight tells."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+
+
+FUNCTIONS = {
+    "sine": lambda x: jnp.sin(x),
+    "another name used": lambda x: jnp.cos(x),
+    "another constant": lambda x: jnp.sin(x) + 1,
+    "another closure": scaled(2.0),
+    "and another": scaled(3.0),
+    "a helper": lambda x: helped(x),
+    "a default": lambda x, y=2: x + y,
+    "another default": lambda x, y=3: x + y,
+    "a library's": jax.nn.gelu,
+    "another of the library": jax.nn.relu,
+    "a part of one": partial(jnp.clip, min=0.0),
+    "another part": partial(jnp.clip, min=0.5),
+    "a ufunc": np.sin,
+    "another ufunc": jnp.add,
+    "several": (jax.nn.relu, jax.nn.gelu),
+    "an array": np.arange(3.0),
+    "another array": np.arange(3.0) + 1,
+}
+
+
+def test_functions_that_a_network_holds_are_part_of_it():
+    told = {name: "\n".join(static_settings(Shaped(value))) for name, value in FUNCTIONS.items()}
+    assert len(set(told.values())) == len(FUNCTIONS)
+    assert told["another closure"] == "\n".join(static_settings(Shaped(scaled(2.0))))
+    sine, cosine = (
+        make_forecaster(Shaped(FUNCTIONS[name])).request(make_analysis(), START, config("gaussian"))
+        for name in ("sine", "another name used")
+    )
+    assert sine != cosine
+
+
+def test_a_helper_of_a_function_is_part_of_it(monkeypatch):
+    before = list(static_settings(Shaped(FUNCTIONS["a helper"])))
+    monkeypatch.setitem(globals(), "helped", lambda x: jnp.tanh(2 * x))
+    assert list(static_settings(Shaped(FUNCTIONS["a helper"]))) != before
+
+
+def test_functions_that_do_the_same_are_told_alike_wherever_they_stand():
+    """Whatever their module, file and line, and the order in which a process keeps a set, as in `x in {8, 0}`."""
+    texts = ("lambda x: x in {0, 8}", "\n\nlambda x: x in {8, 0}", "lambda x: x in {1, 8}")
+    functions = [eval(compile(text, f"{at}.py", "eval"), {"__name__": f"module_{at}"}) for at, text in enumerate(texts)]
+    one, same, other = (list(static_settings(Shaped(function))) for function in functions)
+    assert one == same != other
+
+
+def test_a_network_that_cannot_be_told_from_others_is_refused():
+    with pytest.raises(UserError, match=r"Shaped\.shape is of the type object, by which .* keep numbers"):
+        make_forecaster(Shaped(object())).request(make_analysis(), START, config("gaussian"))
 
 
 def test_a_network_of_other_settings_does_not_resume(tmp_path):

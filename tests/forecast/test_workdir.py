@@ -1,6 +1,8 @@
 """Forecasts that are being made: begun once, finished once, never marked whole where something is missing."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Timer
 
 import pytest
 import xarray as xr
@@ -15,7 +17,8 @@ from weatherml.forecast.output.target import OutputTarget
 from weatherml.forecast.plan import batches
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted
 from weatherml.forecast.workdir import Record, Share, WorkDir
-from weatherml.products.store import open_forecast
+from weatherml.products.store import open_forecast, token_at
+from weatherml.storage import locks
 
 ASKED = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
 
@@ -108,6 +111,42 @@ def test_a_share_that_comes_late_finds_the_forecast_made(path, overwrite):
     before = path.stat().st_mtime_ns
     assert make(path, "8/9", overwrite=overwrite)
     assert path.stat().st_mtime_ns == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_share_that_comes_while_another_finishes_waits_and_finds_the_forecast_made(path, monkeypatch, overwrite):
+    monkeypatch.setattr(locks, "A_WHILE", 0.05)  # for which to wait for what others do in a moment
+    assert not make(path, "0/2")
+    is_finishing, may_finish, publish = Event(), Event(), WorkDir.publish
+
+    def slowly(*args):
+        is_finishing.set()
+        assert may_finish.wait(30)
+        publish(*args)
+
+    monkeypatch.setattr(WorkDir, "publish", slowly)
+    with ThreadPoolExecutor(1) as thread:
+        last = thread.submit(make, path, "1/2")
+        assert is_finishing.wait(30)
+        Timer(0.5, may_finish.set).start()
+        assert make(path, "0/2", overwrite=overwrite)
+        assert last.result()
+    token = token_at(path)
+    assert make(path, "1/2", overwrite=overwrite) and token_at(path) == token
+
+
+def test_a_share_does_not_begin_again_what_others_have_made_meanwhile(path, monkeypatch):
+    """They finish after it has looked, before it begins."""
+    begin = WorkDir.begin
+
+    def late(*args, **options):
+        monkeypatch.setattr(WorkDir, "begin", begin)
+        assert not make(path, "0/2") and make(path, "1/2")
+        begin(*args, **options)
+
+    monkeypatch.setattr(WorkDir, "begin", late)
+    assert make(path, "1/2", overwrite=True)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 

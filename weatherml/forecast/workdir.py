@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.locations import local_path
-from weatherml.products.store import mark_complete, require_free, token_at
+from weatherml.products.store import holds, mark_complete, require_free, token_at
 from weatherml.storage import room
 from weatherml.storage.files import write_bytes
 from weatherml.storage.noted_store import NotedStore
@@ -129,8 +129,9 @@ class WorkDir(Generic[RecordT]):
         UserError: Something is at `path`, or part of another forecast is beside it.
     """
 
-    def __init__(self, path: Path, request: str, nothing: RecordT, overwrite: bool) -> None:
+    def __init__(self, path: Path, request: str, nothing: RecordT, overwrite: bool, is_shared: bool = False) -> None:
         self.path, self._nothing, self._overwrite = local_path(path), nothing, overwrite
+        self._is_shared = is_shared
         with explaining_errors(path):
             self._run = RunFolder(path, request, token_at, "forecast")
         self._stores: dict[str, NotedStore] = {}
@@ -172,7 +173,9 @@ class WorkDir(Generic[RecordT]):
         """
 
         def fill_and_flush() -> None:
-            require_free(self.path, self._overwrite)  # once more: another run may have finished meanwhile
+            # Once more: another run may have finished meanwhile, or other shares this very forecast.
+            is_there = self._is_shared and holds(self.path, self._run.request)
+            require_free(self.path, self._overwrite and not is_there)
             self._require_no_other()
             fill()
             self._flush()
@@ -276,6 +279,13 @@ class WorkDir(Generic[RecordT]):
                 f"{self._run.place} holds part of another forecast; choose another path, or pass overwrite"
                 " (--overwrite) to drop it"
             )
+
+
+def is_made(path: Path, request: str) -> bool:
+    """Return whether this very forecast is at a path, once nobody is about to put it there."""
+    with explaining_errors(path):
+        RunFolder(path, request, token_at, "forecast").wait_for_end()
+    return holds(path, request)
 
 
 def in_order(records: Iterable[Record]) -> list[Stopped]:

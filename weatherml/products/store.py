@@ -203,6 +203,12 @@ def attributes_of(path: Path) -> dict[str, Any]:
     return attributes
 
 
+def holds(path: Path, request: str) -> bool:
+    """Return whether a very forecast is at a path, by its attribute `request`."""
+    found = attributes_of(path)
+    return bool(found.get("complete")) and found.get("request") == request
+
+
 def token_at(path: Path) -> str | None:
     """Return the token of the run that has made the forecast at a path; None where there is none."""
     token: str | None = attributes_of(path).get(RUN)

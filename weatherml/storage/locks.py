@@ -119,14 +119,14 @@ class Lock:
 
 
 @contextmanager
-def alone_at(path: Path, wait: float = A_WHILE) -> Iterator[None]:
+def alone_at(path: Path, wait: float | None = None) -> Iterator[None]:
     """Keep other processes from giving or taking the name of a file or folder meanwhile; its folder is made.
 
     Within the block the thread that has it may ask for it again.
 
     Args:
         path: What is made, replaced or removed.
-        wait: How long to wait for another process, seconds.
+        wait: How long to wait for another process, seconds; `A_WHILE` when None.
 
     Raises:
         UserError: Another process is at it.
@@ -138,7 +138,9 @@ def alone_at(path: Path, wait: float = A_WHILE) -> Iterator[None]:
         return
     make_folder(path.parent)
     lock = Lock(path.with_name(f".{path.name}.lock"))
-    lock.acquire(f"another process is at work on {path}; wait for it, or choose another path", wait)
+    lock.acquire(
+        f"another process is at work on {path}; wait for it, or choose another path", A_WHILE if wait is None else wait
+    )
     _ALONE_AT.add(own)
     try:
         yield

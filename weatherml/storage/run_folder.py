@@ -10,7 +10,7 @@ even where a file system keeps no locks. To begin, to join, to drop and to finis
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -43,7 +43,7 @@ class RunFolder:
         self._part: Lock | None = None
         locate(path)
         if self.place.exists() and not self._is_live():
-            with alone_at(path):
+            with suppress(UserError), alone_at(path, 0):  # who is there, tidies
                 self._tidy()
 
     @property
@@ -137,6 +137,16 @@ class RunFolder:
                 f"another run has taken the place of this one at {self.path}, where nothing of this one is; choose"
                 " another path, or run it again"
             )
+
+    def wait_for_end(self) -> None:
+        """Wait for a process that is finishing what is asked for, as long as it is at it; for no other.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        if self.description:
+            with suppress(UserError), alone_at(self.path, _A_DAY):
+                pass
 
     @contextmanager
     def finishing(self) -> Iterator[bool]:

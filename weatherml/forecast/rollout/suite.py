@@ -1,8 +1,8 @@
 """Models that make one forecast together: steps of several lengths between the same states, and what goes with them."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,7 @@ from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast.plan.lead_plan import LeadPlan, plan_to
 from weatherml.forecast.rollout.model import Diagnostic, Model
+from weatherml.models.static_settings import static_settings
 from weatherml.state import StateSpec
 
 
@@ -156,27 +157,6 @@ class Suite:
         for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
-
-
-def static_settings(module: nnx.Module) -> Iterator[str]:
-    """Yield the parts of a network with what is fixed in them: numbers, names and types that are no weights."""
-    for path, node in nnx.iter_graph(module):
-        if isinstance(node, nnx.Module):
-            known = {name: _told(value) for name, value in sorted(vars(node).items()) if not name.startswith("_")}
-            told = {name: text for name, text in known.items() if text is not None}
-            yield f"{path} {type(node).__qualname__} {told}"
-
-
-def _told(value: Any) -> str | None:
-    """Return a setting as text; None for what is none, such as a part or a function."""
-    if isinstance(value, np.dtype):
-        return str(value)
-    if isinstance(value, tuple):
-        parts = [_told(part) for part in value]
-        return None if None in parts else str(parts)
-    if is_dataclass(value) and not isinstance(value, type | nnx.Module):  # such as windows, transforms and diffusion
-        return f"{type(value).__qualname__} { {own.name: _told(getattr(value, own.name)) for own in fields(value)} }"
-    return repr(value) if isinstance(value, bool | int | float | str | None) else None
 
 
 def _forcing(model: Model, times: np.ndarray) -> np.ndarray:

@@ -25,10 +25,9 @@ from weatherml.forecast.rollout.setup import RolloutSetup
 from weatherml.forecast.rollout.suite import Suite
 from weatherml.forecast.run.stream import OutputStream, Progress, Stream, is_out_of_memory
 from weatherml.forecast.statistics.accumulators import Counted
-from weatherml.forecast.workdir import Record, WorkDir
+from weatherml.forecast.workdir import Record, WorkDir, is_made
 from weatherml.parallel import device_room, local_devices
 from weatherml.products.rounding import describe_rounding
-from weatherml.products.store import attributes_of
 from weatherml.state import StateSpec, on_grid, parse_channels
 from weatherml.times import require_valid_times
 
@@ -74,9 +73,16 @@ class ForecastRequest:
         """Make a share of the forecasts; see `Forecaster.run_share`."""
         if target.path is None:
             raise UserError("shares of a forecast meet in a store; pass the path of one")
-        at_path = attributes_of(target.path) if target.share.count > 1 else {}
-        is_finished = bool(at_path.get("complete")) and at_path.get("request") == self.identity
-        return is_finished or self._stream_to(target, progress).finish_share()
+        is_shared = target.share.count > 1
+        if is_shared and is_made(target.path, self.identity):
+            return True
+        try:
+            stream = self._stream_to(target, progress)
+        except (UserError, FileNotFoundError):  # others may be finishing it, or just have
+            if is_shared and is_made(target.path, self.identity):
+                return True
+            raise
+        return stream.finish_share()
 
     def iterate(self) -> Iterator[xr.Dataset]:
         """Yield the forecasts piece by piece; see `Forecaster.iterate`."""
@@ -104,7 +110,7 @@ class ForecastRequest:
         if target.path is None:
             work = InMemory(nothing)
         else:
-            work = WorkDir(target.path, self.identity, nothing, target.overwrite)
+            work = WorkDir(target.path, self.identity, nothing, target.overwrite, target.share.count > 1)
         n_slots = work.description.get("batch") or self.config.batch or self._fitting_batch()
         n_slots = work.description.get("batch", n_slots)  # another process may have begun it meanwhile
         setups = self._setups(n_slots)

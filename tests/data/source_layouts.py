@@ -107,6 +107,21 @@ def write_grib(dataset, path, edition=1):
                 eccodes.codes_release(handle)
 
 
+def write_messages(path, messages, edition=2):
+    """GRIB messages one by one: a field of latitude and longitude at one time, and its keys."""
+    import eccodes
+
+    with open(path, "wb") as file:
+        for field, keys in messages:
+            handle = eccodes.codes_grib_new_from_samples(f"regular_ll_sfc_grib{edition}")
+            for key, value in {**_grib_keys(field, {"time": field["time"].values}), **keys}.items():
+                eccodes.codes_set(handle, key, value)
+            eccodes.codes_set(handle, "bitsPerValue", 24)
+            eccodes.codes_set_values(handle, field.values.ravel().astype(float))
+            eccodes.codes_write(handle, file)
+            eccodes.codes_release(handle)
+
+
 def _places(field):
     levels = [{"level": level} for level in field["level"].values] if "level" in field.dims else [{}]
     return [{"time": time, **level} for time in field["time"].values for level in levels]

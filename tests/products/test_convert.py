@@ -13,7 +13,6 @@ from fake_data import analyses
 from made_forecasts import made
 from test_reduction import draw, reduce
 
-import weatherml as wml
 from weatherml.errors import UserError
 from weatherml.products.convert import convert, select
 from weatherml.products.reading import read_forecast
@@ -66,14 +65,6 @@ def test_netcdf_tells_times_and_heights_as_cf_does(tmp_path, forecast):
         assert file["height_10m"][...] == 10
         assert file["height_10m"].units == "m"
         assert file["z"].chunking() == [1, 1, 1, 1, 7, 12]
-
-
-def test_weatherml_opens_one_lead_of_netcdf_as_an_analysis(tmp_path, forecast):
-    one = forecast.isel(init_time=[1], lead_time=[2], number=[0])
-    convert(one, tmp_path / "forecast.nc")
-    opened = wml.open_files(tmp_path / "forecast.nc")
-    assert opened["time"].values == one["valid_time"].values
-    np.testing.assert_array_equal(opened["2m_temperature"][0], one["2m_temperature"][0, 0, 0])
 
 
 def test_weatherbench_has_its_names_its_order_and_its_orientation(tmp_path, forecast):

@@ -49,13 +49,19 @@ def from_cf(dataset: xr.Dataset) -> xr.Dataset:
     """Return what `to_cf` made as the forecast that it was, lazily."""
     heights = [name for name in dataset.coords if str(name).startswith("height_")]
     dataset = dataset.drop_vars(heights).drop_encoding()
+    dataset = with_long_names(dataset)
+    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in dataset.attrs.items()}
+    lists = {key: list(filter(None, plain[key].split(_BETWEEN))) for key in _LISTS if key in plain}
+    return dataset.assign_attrs({**plain, **lists})
+
+
+def with_long_names(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a forecast whose fields have canonical names, where they had short ones."""
     known = {str(name): _long(str(name)) for name in dataset.data_vars}
     dataset = dataset.rename({short: name for short, name in known.items() if name != short})
     for field in dataset.data_vars.values():
         _rename_ancillary(field, _long)
-    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in dataset.attrs.items()}
-    lists = {key: list(filter(None, plain[key].split(_BETWEEN))) for key in _LISTS if key in plain}
-    return dataset.assign_attrs({**plain, **lists})
+    return dataset
 
 
 def to_weatherbench(dataset: xr.Dataset) -> xr.Dataset:

@@ -8,37 +8,48 @@ import xarray as xr
 from weatherml.data.reading.canonical import LAYOUT
 from weatherml.data.reading.formats import format_of, open_netcdf, open_zarr
 from weatherml.data.reading.grib import holds_forecasts
+from weatherml.data.reading.leads import INITS, LEADS, forecast_story
 from weatherml.data.reading.remote import open_remote
 from weatherml.data.reading.units import convert
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.locations import as_url, is_url
+from weatherml.products.axes import with_axes
 from weatherml.products.grib import read_grib
-from weatherml.products.layouts import from_cf, from_weatherbench
+from weatherml.products.layouts import from_cf, from_weatherbench, with_long_names
 from weatherml.products.selection import from_0_to_360, split_field, statistic_of, variable_of
-from weatherml.products.store import from_store, open_forecast
+from weatherml.products.store import attributes_of, from_store, open_forecast
 from weatherml.state import LEADING, with_metadata
 from weatherml.storage.files import PARTIAL
 from weatherml.storage.folders import locate
 from weatherml.variables import VARIABLES
 
-_LEADS = ("lead_time", "prediction_timedelta")
+_COMPLETE = "complete"
+"""The attribute of a store that a forecast is written to."""
 
 
 def is_forecast(path: str | Path) -> bool:
-    """Return whether there is a forecast at a path, in any layout, finished or not; nothing but headers is read."""
+    """Return whether there is a forecast at a path, in any layout, finished or not; nothing but headers is read.
+
+    What has one lead is a forecast, too, unless that is zero.
+    """
     if is_url(path):
-        return any(lead in open_remote(as_url(path)).dims for lead in _LEADS)
+        return forecast_story(open_remote(as_url(path))) is not None
     path = locate(Path(path).absolute())
-    if path.is_dir() or not path.exists():
-        unfinished = path.with_name(f".{path.name}{PARTIAL}")
-        return unfinished.is_dir() or any((path / lead).is_dir() for lead in _LEADS)
+    if path.with_name(f".{path.name}{PARTIAL}").is_dir() and (path.is_dir() or not path.exists()):
+        return True
+    if not path.exists() or (path.is_dir() and not any((path / name).is_dir() for name in (*LEADS, *INITS))):
+        return False
     try:
-        if format_of(path) == "GRIB":
-            return holds_forecasts(path)
-        return any(lead in open_netcdf(path).dims for lead in _LEADS)
+        return _is_own(path) or _holds_forecasts(path)
     except UserError:
         return False
+
+
+def _holds_forecasts(path: Path) -> bool:
+    if format_of(path) == "GRIB":
+        return holds_forecasts(path)
+    return forecast_story(open_zarr(path) if path.is_dir() else open_netcdf(path)) is not None
 
 
 def read_forecast(path: str | Path) -> xr.Dataset:
@@ -65,19 +76,21 @@ def read_forecast(path: str | Path) -> xr.Dataset:
     if format_of(path) == "GRIB":
         return _finished(read_grib(path), path)
     raw = open_zarr(path) if path.is_dir() else open_netcdf(path)
-    if not set(_LEADS) & set(raw.dims):
-        raise _no_forecast(raw, path)
-    raw = xr.decode_cf(raw, decode_timedelta=True)
-    return _finished(from_weatherbench(raw) if "prediction_timedelta" in raw.dims else from_cf(raw), path)
+    return _foreign(raw, path)
+
+
+def _foreign(raw: xr.Dataset, place: Path | str) -> xr.Dataset:
+    """Return what `convert` wrote, or others in their names, as a forecast."""
+    if forecast_story(raw) is None:
+        raise _no_forecast(raw, place)
+    decoded = xr.decode_cf(raw, decode_timedelta=True)
+    decoded = from_weatherbench(decoded) if "prediction_timedelta" in raw.variables else from_cf(decoded)
+    return _finished(with_axes(with_long_names(decoded), str(place)), place)
 
 
 def _read_remote(url: str) -> xr.Dataset:
     raw = open_remote(url)
-    if "prediction_timedelta" in raw.dims:
-        return _finished(from_weatherbench(xr.decode_cf(raw, decode_timedelta=True)), url)
-    if "lead_time" not in raw.dims:
-        raise _no_forecast(raw, url)
-    return from_store(raw, url)
+    return from_store(raw, url) if _COMPLETE in raw.attrs else _foreign(raw, url)
 
 
 def _no_forecast(raw: xr.Dataset, place: Path | str) -> UserError:
@@ -86,7 +99,7 @@ def _no_forecast(raw: xr.Dataset, place: Path | str) -> UserError:
 
 def _is_own(path: Path) -> bool:
     """Return whether a folder is a store that a forecast was written to, finished or not."""
-    return path.is_dir() and not (path / ".zgroup").exists() and not (path / "prediction_timedelta").exists()
+    return path.is_dir() and _COMPLETE in attributes_of(path)
 
 
 def _finished(dataset: xr.Dataset, path: Path | str) -> xr.Dataset:

@@ -10,6 +10,7 @@ import xarray as xr
 from weatherml.data.reading.formats import CHUNKS
 from weatherml.data.reading.grib import ANALYSES, open_grib
 from weatherml.data.reading.messages import MessageTable
+from weatherml.data.reading.opening import open_files
 from weatherml.errors import UserError
 
 TRUTH = layouts.truth(n_times=3, n_lat=5, n_lon=8)
@@ -66,7 +67,7 @@ def test_a_file_cut_between_two_messages_says_what_is_missing(tmp_path):
     content = (tmp_path / "whole.grib").read_bytes()
     (tmp_path / "cut.grib").write_bytes(content[: content.rindex(b"GRIB")])
     with pytest.raises(UserError, match=r"lacks 1 of 9 fields of Temperature, the first at level 850, 2017-02-03T12"):
-        open_grib(tmp_path / "cut.grib", CHUNKS)
+        open_files(tmp_path / "cut.grib")
 
 
 def test_a_message_that_is_shorter_than_its_header_says_is_damage(grib, tmp_path):

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.messages import MessageTable
+from weatherml.data.reading.messages import LEAD_KEYS, MessageTable
 from weatherml.errors import UserError
 
 # What must be one value for messages to form a hypercube, and what tells its messages apart.
@@ -21,6 +21,8 @@ ANALYSES = ("valid_time",)
 """Dimensions of time that resolve steps to valid times."""
 FORECASTS = ("time", "step")
 """Dimensions of time that keep initial time and lead apart."""
+INCOMPLETE = "weatherml_incomplete"
+"""Dataset attribute: which fields are missing, where some are."""
 _MEMBERS = ("cf", "pf")
 """Kinds of messages: the control, which is unperturbed, and perturbed members."""
 _READ = ("lengthOfTimeRange", "indicatorOfUnitForTimeRange")
@@ -35,7 +37,9 @@ def open_grib(
 ) -> list[xr.Dataset]:
     """Open a GRIB file lazily, one dataset for each kind of message it mixes.
 
-    Steps are resolved to valid times, so accumulations that ERA5 gives as forecasts line up with analyses.
+    Steps are resolved to valid times, so accumulations that ERA5 gives as forecasts line up with analyses. What is a
+    forecast then has a coordinate `step`, its longest lead, and what lacks fields says so in the attribute
+    `INCOMPLETE`: neither matters where the variable is not wanted.
 
     Args:
         path: The file.
@@ -51,7 +55,8 @@ def open_grib(
     try:
         index = (messages or MessageTable.scan(path, time_dims)).index(path)
         groups = _groups(index, path, time_dims)
-        return _join_members([(group, _open_group(path, index, group, time_dims, chunks)) for group in groups])
+        opened = [(g.keys, g.with_story(_open_group(path, index, g.keys, time_dims, chunks))) for g in groups]
+        return _join_members(opened)
     except UserError:
         raise
     except Exception as error:  # eccodes has no common base for what a damaged message raises
@@ -61,7 +66,7 @@ def open_grib(
 
 
 def holds_forecasts(path: Path) -> bool:
-    """Return whether the messages of a GRIB file are of forecasts, by the first that is not an accumulation.
+    """Return whether the messages of a GRIB file are of forecasts, by the first that is no accumulation and no step 0.
 
     Accumulations are forecasts in ERA5, too, whose messages have a section of ECMWF's archive.
 
@@ -72,9 +77,11 @@ def holds_forecasts(path: Path) -> bool:
     for kind, step_type, step, is_archived in _headers(path, ("dataType", "stepType", "endStep", "localUsePresent")):
         if kind in _MEMBERS:
             return True
-        if kind != "fc" or step_type == "instant":
-            return kind == "fc" and step != "0"
-        is_foreign = is_archived == "0"
+        if kind != "fc":
+            return False
+        if step_type == "instant" and step.rstrip("smh") != "0":
+            return True
+        is_foreign |= step_type != "instant" and is_archived == "0"
     return is_foreign
 
 
@@ -118,20 +125,48 @@ def _require_whole(path: Path) -> None:
         raise UserError(f"{path} is cut off in the middle of a GRIB message; download it again")
 
 
-def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the key values of each group of like messages, having refused two messages for one place."""
+class _Group(NamedTuple):
+    """Like messages.
+
+    Attributes:
+        keys: What they share, by key.
+        lead: The longest, hours; 0 for analyses and for accumulations up to them.
+        lacks: What to say of fields that are missing; empty where none is.
+    """
+
+    keys: dict[str, Any]
+    lead: float
+    lacks: str
+
+    def with_story(self, dataset: xr.Dataset) -> xr.Dataset:
+        """Return the messages as a dataset that tells a lead, if it is one of forecasts, and what it lacks."""
+        if self.lead and "step" not in dataset.dims:
+            dataset = dataset.assign_coords(step=((), self.lead, {"units": "hours"}))
+        return dataset.assign_attrs({INCOMPLETE: self.lacks}) if self.lacks else dataset
+
+
+def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[_Group]:
+    """Return the groups of like messages, having refused two messages for one place."""
     place_keys = (*_PLACE, *time_dims)
-    columns = {key: index.index_keys.index(key) for key in (*_GROUP, *place_keys)}
+    columns = {key: index.index_keys.index(key) for key in (*_GROUP, *place_keys, *LEAD_KEYS)}
     places: dict[tuple[Hashable, ...], dict[tuple[Hashable, ...], list[Any]]] = defaultdict(lambda: defaultdict(list))
+    leads: dict[tuple[Hashable, ...], float] = defaultdict(float)
     for header, offsets in index.iter_index():
         group, place = (tuple(header[columns[key]] for key in kind) for kind in (_GROUP, place_keys))
         places[group][place] += offsets
-    for own in places.values():
-        for offsets in (o for o in own.values() if len(o) > 1):
-            _require_copies(index, offsets, path)
-        if time_dims == ANALYSES:  # leads may differ from one initial time to the next
-            _require_all_places(index, own, path)
-    return [dict(zip(_GROUP, group, strict=True)) for group in places]
+        leads[group] = max(leads[group], _lead({key: header[columns[key]] for key in (*_GROUP, *LEAD_KEYS)}))
+    for offsets in (o for own in places.values() for o in own.values() if len(o) > 1):
+        _require_copies(index, offsets, path)
+    # Leads may differ from one initial time to the next.
+    lacks = {group: _lacking(index, own, path) if time_dims == ANALYSES else "" for group, own in places.items()}
+    return [_Group(dict(zip(_GROUP, group, strict=True)), leads[group], lacks[group]) for group in places]
+
+
+def _lead(header: Mapping[str, Any]) -> float:
+    """Return the lead of a message in hours; 0 of an accumulation that ECMWF archives beside its analyses."""
+    is_of_analyses = header["stepType"] != "instant" and str(header["localUsePresent"]) != "0"
+    is_forecast = header["dataType"] in ("fc", *_MEMBERS) and not is_of_analyses
+    return float(header["step"]) if is_forecast else 0.0
 
 
 def _require_copies(index: Any, offsets: list[Any], path: Path) -> None:
@@ -145,16 +180,16 @@ def _require_copies(index: Any, offsets: list[Any], path: Path) -> None:
     )
 
 
-def _require_all_places(index: Any, places: Mapping[tuple[Hashable, ...], list[Any]], path: Path) -> None:
-    """Refuse fields of which some are missing: every member and level must be there at every time."""
+def _lacking(index: Any, places: Mapping[tuple[Hashable, ...], list[Any]], path: Path) -> str:
+    """Return what to say of missing fields, for every member and level must be there at every time."""
     expected = set(itertools.product(*({*values} for values in zip(*places, strict=True))))
     if len(places) == len(expected):
-        return
+        return ""
     number, level, time = min(expected - set(places), key=lambda place: (place[2], str(place)))
     name = index.get_field(next(iter(places.values()))[0])["name"]
     moment = np.datetime64(int(str(time)), "s").astype("datetime64[m]")
     member = "" if number in (0, "undef") else f", member {number}"
-    raise UserError(
+    return (
         f"{path} lacks {len(expected) - len(places)} of {len(expected)} fields of {name}, the first at level {level:g},"
         f" {moment}{member}; it may be cut off between two messages: download it again"
     )

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+LEAD_KEYS = ("step", "localUsePresent")
+"""What tells the lead, and whose accumulations are those of analyses."""
+
 Offset = int | tuple[int, int]
 """Where a message begins, in bytes; with the position of the field, where a message holds several."""
 
@@ -37,7 +40,7 @@ class MessageTable:
         """
         import cfgrib
 
-        keys = cfgrib.compute_index_keys(time_dims=time_dims)
+        keys = sorted({*cfgrib.compute_index_keys(time_dims=time_dims), *LEAD_KEYS})
         stream = cfgrib.FileStream(str(path), errors="raise")
         # Only cfgrib's own way knows the fields of a message that holds several; it reads their values, too.
         items = stream.items() if _holds_several_fields(path) else _headers(path)

@@ -1,11 +1,11 @@
 """Real files as one canonical dataset, lazily."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
 
-from weatherml.data.reading import canonical
+from weatherml.data.reading.canonical import PassedOverError, canonicalise, noted, notes
 from weatherml.data.reading.formats import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr
 from weatherml.data.reading.grib import open_grib
 from weatherml.data.reading.merge import Part, merge
@@ -20,18 +20,22 @@ FORMAT = "weatherml_source_format"
 
 
 def open_files(
-    paths: Paths, variables: Sequence[str] | None = None, rename: Mapping[str, str] | None = None
+    paths: Paths,
+    variables: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    levels: Sequence[int] | None = None,
 ) -> xr.Dataset:
     """Open files as one canonical dataset, lazily.
 
     Dimensions `(time, number, level, latitude, longitude)`, latitude 90 to -90, longitude 0 to 360, level in hPa
-    ascending; canonical names, SI units, float32. What was put right is kept in the attributes, where `check_dataset`
-    finds it.
+    ascending; canonical names, SI units, float32. What was put right or passed over is kept in the attributes, where
+    `check_dataset` finds it.
 
     Args:
         paths: GRIB or NetCDF files, zarr stores, glob patterns of them, or URLs of zarr stores.
-        variables: Names to keep, in any vocabulary; all when None.
+        variables: Names to keep, in any vocabulary; all when None. What is left out need not fit the rest.
         rename: Canonical name by the file's own, for names weatherml would not know or would misread.
+        levels: Pressure levels to keep, hPa; all when None.
 
     Raises:
         UserError: A path is missing or matches nothing, a file is damaged or of no known format, or files do not fit
@@ -39,13 +43,60 @@ def open_files(
     """
     wanted = None if variables is None else {find(name).name for name in variables}
     opened = [(str(place), *_open(place)) for place in _places(paths)]
-    parts = [Part(path, canonical.canonicalise(raw, path, rename)) for path, _, datasets in opened for raw in datasets]
-    # Chosen before the merge: what is left out need not fit the rest.
-    kept = [
-        Part(path, dataset[[v for v in dataset.data_vars if wanted is None or v in wanted]]) for path, dataset in parts
-    ]
-    merged = merge([part for part in kept if part.dataset.data_vars] or parts)
-    return select(merged, variables).assign_attrs({FORMAT: sorted({kind for _, kind, _ in opened})})
+    parts, passed = _canonical([(path, raw) for path, _, raws in opened for raw in raws], rename or {}, wanted)
+    if not parts and wanted is not None:
+        parts, passed = _canonical([(path, raw) for path, _, raws in opened for raw in raws], rename or {}, None)
+    if not parts:
+        raise passed[0]
+    merged = merge(_on_levels(parts, levels))
+    for error in passed:
+        merged = noted(merged, error.note) if error.note not in ("", *notes(merged)) else merged
+    merged = merged.assign_attrs({FORMAT: sorted({kind for _, kind, _ in opened})})
+    _require_read(wanted or (), merged)
+    return select(merged, variables, levels)
+
+
+def _canonical(
+    raws: Sequence[tuple[str, xr.Dataset]], rename: Mapping[str, str], wanted: Collection[str] | None
+) -> tuple[list[Part], list[PassedOverError]]:
+    """Return what can be read, and why the rest cannot."""
+    parts, passed = [], []
+    for path, raw in raws:
+        try:
+            parts.append(Part(path, canonicalise(raw, path, rename, wanted)))
+        except PassedOverError as error:
+            passed.append(error)
+    return parts, passed
+
+
+def _require_read(wanted: Collection[str], merged: xr.Dataset) -> None:
+    """Say what was passed over where a variable that was asked for may be among it."""
+    told = "; ".join(note for note in notes(merged) if "passed over" in note)
+    for name in wanted:
+        if name not in merged and told:
+            raise UserError(f"the data have no variable {name!r} that is read ({told}); give its name with rename")
+
+
+def _on_levels(parts: Sequence[Part], levels: Sequence[int] | None) -> Sequence[Part]:
+    """Keep those levels that each file has.
+
+    Raises:
+        UserError: None has one of them.
+    """
+    if levels is None:
+        return parts
+    leveled = [part for part in parts if "level" in part.dataset.dims]
+    own = sorted({level for part in leveled for level in part.dataset["level"].values.tolist()})
+    _require_levels(levels, own)
+    kept = [[level for level in part.dataset["level"].values if level in levels] for part in leveled]
+    chosen = [Part(p.origin, p.dataset.sel(level=k)) for p, k in zip(leveled, kept, strict=True) if k]
+    return [*(part for part in parts if "level" not in part.dataset.dims), *chosen]
+
+
+def _require_levels(levels: Sequence[int], own: Sequence[int]) -> None:
+    absent = [level for level in levels if level not in own]
+    if absent:
+        raise UserError(f"the data have no level {absent[0]} hPa; they have {list(own)}")
 
 
 def select(
@@ -61,10 +112,7 @@ def select(
         if name not in dataset.data_vars:
             raise UserError(f"the data have no variable {name!r}{nearest(str(name), map(str, dataset.data_vars))}")
     dataset = dataset[names]
-    own = dataset["level"].values.tolist() if "level" in dataset.dims else []
-    absent = [level for level in levels or () if level not in own]
-    if absent:
-        raise UserError(f"the data have no level {absent[0]} hPa; they have {own}")
+    _require_levels(levels or (), dataset["level"].values.tolist() if "level" in dataset.dims else [])
     return dataset.sel(level=sorted(levels)) if levels is not None else dataset
 
 

@@ -61,6 +61,16 @@ def convert(field: xr.DataArray, name: str, origin: str) -> xr.DataArray:
     return (field.astype("float64") * factor + offset).astype("float32")
 
 
+def is_pressure(units: object) -> bool:
+    """Return whether units are those of pressure, as files spell them."""
+    return _plain(str(units or "")) in ("pa", "hpa")
+
+
+def in_hectopascals(units: str) -> float | None:
+    """Return how many hPa one of these units is; None where they are not units of pressure."""
+    return {"pa": 0.01, "hpa": 1.0}.get(_plain(units))
+
+
 def _is_same(wanted: str, found: str) -> bool:
     """Return whether two spellings mean the same units; an empty or tabulated one is taken at its word."""
     plain = _plain(found)

@@ -64,8 +64,9 @@ class FileSource:
     @cached_property
     def dataset(self) -> xr.Dataset:
         """All of it, canonical and lazy."""
-        dataset = open_files(self.config.paths, self.config.variables, self.config.rename)
-        dataset = _rows(select(dataset, levels=self.config.levels), self.config.latitude)
+        config = self.config
+        dataset = open_files(config.paths, config.variables, config.rename, config.levels)
+        dataset = _rows(dataset, config.latitude)
         if "time" not in dataset.dims:
             named = ", ".join(self.config.paths)
             raise UserError(f"{named} has no time, so nothing can be ingested; add a time coordinate to the file")

@@ -5,18 +5,26 @@ from collections.abc import Mapping
 import xarray as xr
 
 from weatherml.data.reading.canonical.notes import iso, noted
+from weatherml.data.reading.leads import find_init, find_lead, forecast_story
+from weatherml.data.reading.units import is_pressure
 from weatherml.errors import UserError
 
 ALIASES = {
     "latitude": ("latitude", "lat", "nav_lat"),
     "longitude": ("longitude", "lon", "nav_lon"),
-    "level": ("level", "pressure_level", "isobaricInhPa", "isobaricInPa", "plev", "pressure", "lev"),
-    "time": ("valid_time", "time"),
+    "level": ("level", "pressure_level", "isobaricInhPa", "isobaricInPa", "isobaric", "plev", "pressure", "lev"),
+    "time": ("valid_time", "time", "datetime", "date"),
     "number": ("number", "realization", "ensemble_member", "member"),
 }
 """What files call each canonical coordinate."""
 
-_FORECAST = ("step", "lead_time", "prediction_timedelta", "init_time", "forecast_period", "forecast_reference_time")
+_STANDARD_NAMES = {
+    "latitude": "latitude",
+    "longitude": "longitude",
+    "level": "air_pressure",
+    "time": "time",
+    "number": "realization",
+}
 
 
 def name_coordinates(dataset: xr.Dataset, origin: str) -> xr.Dataset:
@@ -25,22 +33,33 @@ def name_coordinates(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     Raises:
         UserError: The file is a forecast, or latitude and longitude do not span a rectangle.
     """
-    for name in set(_FORECAST) & set(dataset.dims):
-        if dataset.sizes[name] > 1:
-            raise UserError(
-                f"{origin} holds forecasts (dimension {name!r}); files are read as analyses: select one {name}"
-            )
-    kept = {alias for target, aliases in ALIASES.items() if target != "number" for alias in aliases}
-    dataset = dataset.squeeze([d for d, n in dataset.sizes.items() if n == 1 and d not in kept])
+    dataset = _without_leads(dataset, origin)
     names = _find_coordinates(dataset, origin)
+    kept = {dim for target, name in names.items() if target != "number" for dim in dataset[name].dims}
+    dataset = dataset.squeeze([d for d, n in dataset.sizes.items() if n == 1 and d not in kept])
     for target, name in names.items():
         dataset = _make_dimension(dataset, target, name)
     return dataset
 
 
+def _without_leads(dataset: xr.Dataset, origin: str) -> xr.Dataset:
+    """Refuse a forecast; where the lead is zero the initial time is the time."""
+    story = forecast_story(dataset)
+    if story is not None:
+        held = f"{origin} holds forecasts ({story}), which are not read as analyses"
+        raise UserError(f"{held}: open it with weatherml.products.read_forecast, or pass files of analyses")
+    init, lead = find_init(dataset), find_lead(dataset)
+    if lead is not None and lead in dataset.dims:
+        dataset = dataset.squeeze(lead, drop=True)
+    if init is None or init not in dataset.variables:
+        return dataset.drop_vars([lead] if lead in dataset.variables else [])
+    dataset = dataset.drop_vars([n for n in ("valid_time", "time", lead) if n in dataset.variables and n != init])
+    return dataset.rename({init: "time"})
+
+
 def _find_coordinates(dataset: xr.Dataset, origin: str) -> dict[str, str]:
     """Return the file's name of each canonical coordinate it has; latitude and longitude must span a rectangle."""
-    found = {target: _coordinate(dataset, target, aliases) for target, aliases in ALIASES.items()}
+    found = {target: _coordinate(dataset, target) for target in ALIASES}
     names = {target: name for target, name in found.items() if name}
     _require_rectangle(dataset, names, origin)
     return names
@@ -56,12 +75,16 @@ def _make_dimension(dataset: xr.Dataset, target: str, name: str) -> xr.Dataset:
     return dataset.drop_vars([n for n in others if n in dataset.variables]).rename({name: target})
 
 
-def _coordinate(dataset: xr.Dataset, target: str, aliases: tuple[str, ...]) -> str | None:
-    """Return the variable that is coordinate `target`, by name or else by its CF standard name."""
-    for alias in aliases:
+def _coordinate(dataset: xr.Dataset, target: str) -> str | None:
+    """Return the variable that is coordinate `target`: by name, else by CF standard name, else levels by units."""
+    for alias in ALIASES[target]:
         if alias in dataset.variables:
             return alias
-    return next((str(n) for n, c in dataset.coords.items() if c.attrs.get("standard_name") == target), None)
+    standard = _STANDARD_NAMES[target]
+    told = [str(n) for n, c in dataset.coords.items() if c.attrs.get("standard_name") == standard]
+    if not told and target == "level":
+        told = [str(n) for n, c in dataset.coords.items() if n in c.dims and is_pressure(c.attrs.get("units"))]
+    return next(iter(told), None)
 
 
 def _require_rectangle(dataset: xr.Dataset, names: Mapping[str, str], origin: str) -> None:

@@ -1,56 +1,140 @@
 """The names of variables: from the file's to those of the vocabulary."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import xarray as xr
 
 from weatherml.data.reading.canonical.coordinates import ALIASES
-from weatherml.data.reading.canonical.notes import SOURCE_NAME, noted
+from weatherml.data.reading.canonical.heights import at_height, height_of, names_of, strange_dims
+from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError, noted
 from weatherml.errors import UserError
 from weatherml.registry import nearest
 from weatherml.variables import VARIABLES, find
 
-# Heights become geopotential through their units.
-_HEIGHTS = {"gh": "geopotential", "geopotential_height": "geopotential"}
+_OTHER_NAMES = {
+    # Heights become geopotential through their units.
+    "gh": "geopotential",
+    "geopotential_height": "geopotential",
+    "orog": "geopotential_at_surface",
+    "prmsl": "mean_sea_level_pressure",
+    "pwat": "total_column_water_vapour",
+}
+"""What others call a variable, beside the vocabulary."""
+
+_STANDARD_NAMES = {
+    **{v.standard_name: v.name for v in reversed(VARIABLES.values()) if v.standard_name},
+    "air_pressure_at_sea_level": "mean_sea_level_pressure",
+    "land_area_fraction": "land_sea_mask",
+    "geopotential_height": "geopotential",
+    "surface_altitude": "geopotential_at_surface",
+}
+"""Variables by CF standard name; of several the first of the vocabulary, which `at_height` may put elsewhere."""
 
 
-def name_variables(dataset: xr.Dataset, origin: str, rename: Mapping[str, str]) -> xr.Dataset:
-    """Keep the known variables under their canonical names; drop the rest and every auxiliary coordinate."""
-    canonical = {str(v): _variable_name(dataset[v], rename) for v in dataset.data_vars}
-    known = {old: new for old, new in canonical.items() if new}
-    unknown = sorted(set(canonical) - set(known))
+def require_known(dataset: xr.Dataset, origin: str, rename: Mapping[str, str], wanted: Collection[str] | None) -> None:
+    """Require a variable that weatherml knows and that is wanted, before anything else is asked of the file.
+
+    Raises:
+        PassedOverError: There is none.
+    """
+    names = sorted(map(str, dataset.data_vars))
+    known = {_spelled(field, rename) for field in dataset.data_vars.values()} - {None}
     if not known:
-        hint = nearest(unknown[0], VARIABLES) if unknown else ""
-        raise UserError(f"{origin} holds no variable that weatherml knows; it has {unknown}{hint}")
-    for new in known.values():
-        if list(known.values()).count(new) > 1:
-            both = [old for old, name in known.items() if name == new]
-            raise UserError(f"{origin}: {both} would all be {new!r}; rename one")
+        raise _nothing_known(names, origin)
+    if wanted is not None and not any(set(wanted) & names_of(str(name)) for name in known):
+        raise _nothing_wanted(origin, names)
+
+
+def name_variables(
+    dataset: xr.Dataset, origin: str, rename: Mapping[str, str], wanted: Collection[str] | None
+) -> xr.Dataset:
+    """Keep the known variables under their canonical names; drop the rest and every auxiliary coordinate.
+
+    Raises:
+        PassedOverError: Nothing is left.
+        UserError: Two would have the same name.
+    """
+    canonical = {str(v): _variable_name(dataset[v], rename) for v in dataset.data_vars}
+    unknown = [_placed(dataset[old], rename) for old, new in sorted(canonical.items()) if new is None]
+    kept = {old: new for old, new in canonical.items() if new and (wanted is None or new in wanted)}
+    if not any(canonical.values()):
+        raise _nothing_known(unknown, origin)
+    if not kept:
+        raise _nothing_wanted(origin, list(canonical))
+    _require_distinct(kept, origin)
     auxiliary = [c for c in dataset.coords if c not in ALIASES or (c == "number" and not dataset[c].dims)]
-    dataset = dataset.drop_vars([*unknown, *auxiliary])
-    for old in known:
+    dataset = dataset.drop_vars([*set(canonical) - set(kept), *auxiliary])
+    for old in kept:
         dataset[old].attrs[SOURCE_NAME] = old
         period = dataset[old].attrs.get("GRIB_stepType", "instant")
         if period != "instant":
             dataset = noted(dataset, f"{old} has GRIB stepType {period!r}: values over a period, not instants")
-    dataset = noted(dataset, f"variables passed over: {', '.join(unknown)}") if unknown else dataset
-    return dataset.rename({old: new for old, new in known.items() if old != new})
+    dataset = noted(dataset, _passed(unknown)) if unknown else dataset
+    return dataset.rename({old: new for old, new in kept.items() if old != new})
+
+
+def _nothing_known(names: list[str], origin: str) -> PassedOverError:
+    if any("(" in name for name in names):
+        hint = "; only pressure levels, the surface, and heights of 2, 10 and 100 m are read"
+    else:
+        hint = nearest(names[0], VARIABLES) if names else ""
+    return PassedOverError(f"{origin} holds no variable that weatherml knows; it has {names}{hint}", _passed(names))
+
+
+def _nothing_wanted(origin: str, names: list[str]) -> PassedOverError:
+    return PassedOverError(f"{origin} holds none of the variables asked for; it has {names}", "")
+
+
+def _passed(names: list[str]) -> str:
+    return f"variables passed over: {', '.join(names)}"
+
+
+def _placed(field: xr.DataArray, rename: Mapping[str, str]) -> str:
+    """Return what a field is called, and where it lies if that is why it is not read."""
+    place = height_of(field) if _spelled(field, rename) else None
+    return str(field.name) if place is None else f"{field.name} ({_describe(place)})"
+
+
+def _describe(place: float | str) -> str:
+    return f"at {place:g} m" if isinstance(place, float) else f"on {place}"
+
+
+def _require_distinct(names: Mapping[str, str], origin: str) -> None:
+    for new in names.values():
+        if list(names.values()).count(new) > 1:
+            both = [old for old, name in names.items() if name == new]
+            raise UserError(f"{origin}: {both} would all be {new!r}; rename one")
 
 
 def _variable_name(field: xr.DataArray, rename: Mapping[str, str]) -> str | None:
-    """Return the canonical name by the file's name, then GRIB's names, then the long name; None where none is known."""
+    """Return the canonical name of a field, given where it lies; None where none is known."""
+    found = _spelled(field, rename)
+    if found is None or strange_dims(field):
+        return None
+    if str(field.name) in rename:
+        return found
+    at_surface = field.attrs.get("GRIB_typeOfLevel") == "surface" or field.attrs.get("standard_name") in (
+        "surface_geopotential",
+        "surface_altitude",
+    )
+    if found == "geopotential" and at_surface:
+        return "geopotential_at_surface"
+    return at_height(found, height_of(field))
+
+
+def _spelled(field: xr.DataArray, rename: Mapping[str, str]) -> str | None:
+    """Return the canonical name by the file's name, GRIB's names, the long name, and last CF's standard name."""
     name, attrs = str(field.name), field.attrs
     if name in rename:
         return find(rename[name]).name
     words = str(attrs.get("long_name", "")).lower().replace(" ", "_")
     spellings = [name, name.lower(), attrs.get("GRIB_cfVarName"), attrs.get("GRIB_shortName"), words]
     found = next((known for known in map(_known, spellings) if known), None)
-    at_surface = attrs.get("GRIB_typeOfLevel") == "surface" or attrs.get("standard_name") == "surface_geopotential"
-    return "geopotential_at_surface" if found == "geopotential" and at_surface else found
+    return found or _STANDARD_NAMES.get(str(attrs.get("standard_name", "")))
 
 
 def _known(spelling: str | None) -> str | None:
     try:
-        return _HEIGHTS.get(spelling or "") or find(spelling or "").name
+        return _OTHER_NAMES.get(spelling or "") or find(spelling or "").name
     except UserError:
         return None

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
+from weatherml.errors import UserError
+
 LAYOUT = "weatherml_source_layout"
 """Dataset attribute: what had to be put right, one sentence each."""
 PRELIMINARY = "weatherml_preliminary"
@@ -36,3 +38,15 @@ def join_notes(datasets: Iterable[xr.Dataset]) -> dict[str, list[str]]:
 def iso(time: np.datetime64) -> str:
     """Write a time to the minute, or to the hour where it is a full one."""
     return str(time.astype("datetime64[m]")).removesuffix(":00")
+
+
+class PassedOverError(UserError):
+    """What a file holds is not read, which is an error only where nothing else is.
+
+    Attributes:
+        note: The sentence to keep beside what is read.
+    """
+
+    def __init__(self, message: str, note: str) -> None:
+        super().__init__(message)
+        self.note = note

@@ -1,42 +1,50 @@
 """From whatever a file calls and orders to the one vocabulary: the only place that renames and reorders."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import xarray as xr
 
 from weatherml.data.reading.canonical.coordinates import name_coordinates, without_bounds
 from weatherml.data.reading.canonical.levels import place_levels
-from weatherml.data.reading.canonical.names import name_variables
+from weatherml.data.reading.canonical.names import name_variables, require_known
 from weatherml.data.reading.canonical.notes import LAYOUT, PRELIMINARY, SOURCE_NAME
 from weatherml.data.reading.canonical.orientation import orient
 from weatherml.data.reading.canonical.times import place_times
 from weatherml.data.reading.canonical.versions import merge_versions
+from weatherml.data.reading.grib import INCOMPLETE
 from weatherml.data.reading.units import convert
 from weatherml.errors import UserError
 from weatherml.state import LEADING, with_metadata
 
 
-def canonicalise(raw: xr.Dataset, origin: str, rename: Mapping[str, str] | None = None) -> xr.Dataset:
+def canonicalise(
+    raw: xr.Dataset, origin: str, rename: Mapping[str, str] | None = None, wanted: Collection[str] | None = None
+) -> xr.Dataset:
     """Return the dataset in weatherml's vocabulary, order and units; lazy where `raw` is.
 
     Dimensions become `(time, number, level, latitude, longitude)`, each where the field has it. Variables that
-    weatherml does not know are passed over; `notes` tells that and whatever else was changed. `cell_methods` are kept
-    but never choose a name: a daily maximum that its file calls `t2m` is `2m_temperature` unless `rename` says
-    otherwise.
+    weatherml does not know, or that lie where it does not read, are passed over; `notes` tells that and whatever else
+    was changed. `cell_methods` are kept but never choose a name: a daily maximum that its file calls `t2m` is
+    `2m_temperature` unless `rename` says otherwise.
 
     Args:
         raw: One file as xarray decodes it.
         origin: Its name, for messages.
         rename: Canonical (or alias) name by the file's own, for names that weatherml would not know or would misread.
+        wanted: Canonical names to keep, so that nothing is asked of the others; all when None.
 
     Raises:
-        UserError: The file holds no known variable, has no one-dimensional latitude and longitude, or is a forecast.
+        PassedOverError: The file holds no known variable, or none that is wanted.
+        UserError: It has no one-dimensional latitude and longitude, or is a forecast.
     """
     dataset = raw.drop_encoding()
     # What was put right before weatherml wrote the file itself stays known.
     dataset.attrs = {key: raw.attrs[key] for key in (LAYOUT, PRELIMINARY) if key in raw.attrs}
+    require_known(dataset, origin, rename or {}, wanted)
+    if INCOMPLETE in raw.attrs:
+        raise UserError(raw.attrs[INCOMPLETE])
     dataset = without_bounds(name_coordinates(dataset, origin))
-    dataset = name_variables(merge_versions(dataset), origin, rename or {})
+    dataset = name_variables(merge_versions(dataset), origin, rename or {}, wanted)
     dataset = place_times(place_levels(dataset, origin), origin)
     return _finish(orient(dataset, origin), origin)
 
@@ -51,10 +59,6 @@ def _finish(dataset: xr.Dataset, origin: str) -> xr.Dataset:
 
 def _finish_field(field: xr.DataArray, origin: str) -> xr.DataArray:
     dims = (*LEADING, "level", "latitude", "longitude")
-    strange = sorted(str(d) for d in field.dims if d not in dims)
-    if strange:
-        held = f"{field.name} in {origin} lies on {strange}"
-        raise UserError(f"{held}; only pressure levels and the surface are read")
     converted = convert(field, str(field.name), origin).transpose(*(d for d in dims if d in field.dims))
     converted.attrs = {key: field.attrs[key] for key in (SOURCE_NAME, "cell_methods") if key in field.attrs}
     return converted

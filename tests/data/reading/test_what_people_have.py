@@ -1,0 +1,102 @@
+"""Layouts that people have, through every verb that reads: the values are the truth, or one line says why not."""
+
+import re
+
+import numpy as np
+import pytest
+from people_layouts import FORECASTS, LAYOUTS, TIMES, TRUTH
+
+from weatherml.cli.fields import Choice, draw
+from weatherml.cli.paths import check_paths, describe_paths
+from weatherml.data.reading.canonical import notes
+from weatherml.data.reading.opening import open_files
+from weatherml.data.sources.files import FilesConfig, FileSource
+from weatherml.errors import UserError
+from weatherml.products import read_forecast
+
+READ = [name for name, layout in LAYOUTS.items() if layout.expected is not None]
+REFUSED = [name for name, layout in LAYOUTS.items() if layout.expected is None]
+
+
+@pytest.fixture(scope="module")
+def path_of(tmp_path_factory):
+    """Return a function that writes a layout once and returns its path."""
+    folder, written = tmp_path_factory.mktemp("people"), {}
+
+    def write(name):
+        if name not in written:
+            written[name] = folder / f"{len(written)}{' sums' * ('sums' in name)}.data"
+            LAYOUTS[name].write(written[name])
+        return written[name]
+
+    return write
+
+
+def ingest(path):
+    source = FileSource(FilesConfig(paths=(str(path),)))
+    return source.read(source.times(), source.variables())
+
+
+VERBS = {
+    "open_files": lambda path: open_files(path).load(),
+    "info": lambda path: describe_paths([str(path)]),
+    "check": lambda path: check_paths([str(path)]),
+    "plot": lambda path: draw(str(path), Choice("total_precipitation" if "sums" in path.name else "t2m"), False),
+    "ingest": lambda path: ingest(path).load(),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_read_is_the_truth(path_of, name):
+    layout = LAYOUTS[name]
+    found, expected = ingest(path_of(name)).load(), layout.expected
+    assert set(found.data_vars) == set(expected.data_vars)
+    for field in expected.data_vars:
+        assert found[field].dims == expected[field].dims
+        spread = float(np.ptp(expected[field].values))
+        np.testing.assert_allclose(
+            found[field].values, expected[field].values, rtol=1e-7, atol=layout.relative * spread
+        )
+        for dim in expected[field].dims:
+            np.testing.assert_array_equal(found[dim].values, expected[dim].values)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_check_and_info_tell_what_was_done(path_of, name):
+    path = str(path_of(name))
+    findings = " ".join(f"{finding.subject}: {finding.message}" for finding in check_paths([path]))
+    for words in LAYOUTS[name].says:
+        assert re.search(words, findings), findings
+    assert describe_paths([path]).get("layout", []) == notes(open_files(path))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_is_one_line_that_names_the_file(path_of, name, verb):
+    path, layout = path_of(name), LAYOUTS[name]
+    if layout.is_forecast and verb in ("info", "plot"):
+        assert VERBS[verb](path)
+        return
+    with pytest.raises(UserError) as caught:
+        VERBS[verb](path)
+    message = str(caught.value)
+    assert path.name in message and "\n" not in message
+    assert any(re.search(words, message) for words in layout.says), message
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FORECASTS if kind.startswith(("our", "WeatherBench", "earth2"))])
+def test_a_forecast_of_one_lead_reads_alike_whoever_wrote_it(path_of, kind):
+    found = read_forecast(path_of(f"forecast, {kind}")).load()
+    assert found["2m_temperature"].dims == ("init_time", "lead_time", "number", "latitude", "longitude")
+    assert found["lead_time"].values == np.timedelta64(6, "h") and found["number"].values == 0
+    assert found["valid_time"].values[0, 0] == TIMES[1]
+    np.testing.assert_array_equal(found["2m_temperature"][0, 0, 0], TRUTH["2m_temperature"][0])
+
+
+@pytest.mark.parametrize("kind", ["cfgrib", "CF", "CF without a lead", "GRIB"])
+def test_valid_times_follow_from_whatever_tells_them(path_of, kind):
+    found = read_forecast(path_of(f"forecast, {kind}")).load()
+    told = {"cfgrib": (3, 1, [6]), "GRIB": (1, 3, [0, 6, 18])}.get(kind, (1, 3, [0, 6, 12]))
+    assert (found.sizes["init_time"], found.sizes["lead_time"]) == told[:2]
+    assert (found["lead_time"].values / np.timedelta64(1, "h")).tolist() == told[2]
+    assert found["valid_time"].values[0, 0] == TIMES[0] + np.timedelta64(told[2][0], "h")

@@ -1,0 +1,64 @@
+"""Which files are forecasts: those with a lead, under whatever name, that is not zero."""
+
+import numpy as np
+import xarray as xr
+
+LEADS = ("lead_time", "prediction_timedelta", "step", "forecast_period", "leadtime", "lead", "forecast_hour")
+"""What files call the lead: weatherml and earth2studio, WeatherBench 2, cfgrib, CF."""
+INITS = ("init_time", "forecast_reference_time", "initial_time", "reference_time", "reftime")
+"""What files call the initial time where `time` is not that."""
+
+_HOURS = {"days": 24.0, "hours": 1.0, "minutes": 1 / 60, "seconds": 1 / 3600, "nanoseconds": 1 / 3.6e12}
+_SPELLINGS = {"d": "days", "day": "days", "h": "hours", "hr": "hours", "hour": "hours", "hrs": "hours"}
+
+
+def forecast_story(raw: xr.Dataset) -> str | None:
+    """Return by what a file shows that it is a forecast, such as `step 6 h`; None if it holds analyses.
+
+    A file is a forecast whose lead has several values, or one that is not zero, also as a coordinate without a
+    dimension: what is left where one lead was selected. So is one whose times lie after an initial time.
+    """
+    lead, init = find_lead(raw), find_init(raw)
+    if lead is not None:
+        hours = lead_hours(raw, lead)
+        is_forecast = (hours.size > 1 and raw.sizes.get(lead, 1) > 1) or bool(np.any(hours != 0))
+        return f"{lead} {_span(hours)}" if is_forecast else None
+    if init is None:
+        return None
+    valid = next((raw[name] for name in ("valid_time", "time") if name in raw.variables), None)
+    if valid is None:
+        return f"{init} without a lead"
+    return None if bool((valid == raw[init]).all()) else f"{valid.name} other than {init}"
+
+
+def find_lead(raw: xr.Dataset) -> str | None:
+    """Return what a file calls its lead, be it zero."""
+    return _named(raw, LEADS, "forecast_period")
+
+
+def find_init(raw: xr.Dataset) -> str | None:
+    """Return what a file calls its initial time, where that is not `time`."""
+    return _named(raw, INITS, "forecast_reference_time")
+
+
+def lead_hours(raw: xr.Dataset, name: str) -> np.ndarray:
+    """Return leads in hours, float64 of their own shape; NaN for a dimension without values."""
+    if name not in raw.variables:
+        return np.full(raw.sizes[name], np.nan)
+    values, units = raw[name].values, str(raw[name].attrs.get("units", "hours")).strip().lower()
+    if values.dtype.kind == "m":
+        return np.asarray(values / np.timedelta64(1, "h"))
+    units = _SPELLINGS.get(units, units if units.endswith("s") else f"{units}s")
+    return np.asarray(values, np.float64) * _HOURS.get(units, 1.0)
+
+
+def _span(hours: np.ndarray) -> str:
+    low, high = (f"{value:g}" for value in (hours.min(), hours.max()))
+    return f"{low} h" if low == high else f"{low} .. {high} h"
+
+
+def _named(raw: xr.Dataset, names: tuple[str, ...], standard_name: str) -> str | None:
+    here = {*map(str, raw.dims), *map(str, raw.variables)}
+    found = next((name for name in names if name in here), None)
+    told = (str(name) for name, c in raw.coords.items() if c.attrs.get("standard_name") == standard_name)
+    return found or next(told, None)

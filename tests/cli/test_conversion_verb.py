@@ -40,6 +40,14 @@ def test_grib_says_how_exact_it_is(store, tmp_path):
     assert wml.open_files(tmp_path / "forecast.grib2").sizes["number"] == 3
 
 
+def test_a_forecast_goes_to_another_grid(store, tmp_path):
+    done("convert", store, "--channels", "t2m", "--grid", "5x6", "--region", "50,-60,-50,60", "-o", tmp_path / "a.zarr")
+    coarse = open_forecast(tmp_path / "a.zarr")["2m_temperature"]
+    expected = wml.regrid(open_forecast(store)[["2m_temperature"]], "5x6")["2m_temperature"]
+    assert coarse["latitude"].values.tolist() == [45, 0, -45] and coarse["longitude"].values.tolist() == [0, 60, 300]
+    np.testing.assert_array_equal(coarse, expected.sel(latitude=coarse["latitude"], longitude=coarse["longitude"]))
+
+
 def test_stations_come_from_a_file(store, tmp_path):
     (tmp_path / "places.csv").write_text("name,latitude,longitude\nOslo,60,330\n")
     done("convert", store, "--stations", tmp_path / "places.csv", "--channels", "t2m", "-o", tmp_path / "places.nc")
@@ -81,6 +89,7 @@ def test_weatherbench_is_a_layout_of_zarr(store, tmp_path):
         (("-o", "a.nc", "--channels", "q500"), "the forecast has no variable 'specific_humidity'"),
         (("-o", "a.nc", "--channels", " ,"), "--channels names no channel; name some, such as z500,t2m"),
         (("-o", "a.nc", "--region", "1,2"), "must read north,west,south,east"),
+        (("-o", "a.nc", "--grid", "coarse"), "grid 'coarse' says no grid; write 1.5deg, 121x240 or gaussian 32x64"),
         (("-o", "a.nc", "--stations", "none.csv"), "cannot read stations none.csv"),
     ],
 )

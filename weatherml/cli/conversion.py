@@ -21,6 +21,9 @@ def convert(
     region: Annotated[
         str | None, typer.Option(metavar="N,W,S,E", help="Keep the grid points inside, degrees; also across 0.")
     ] = None,
+    grid: Annotated[
+        str | None, typer.Option(help="Regrid first, keeping area integrals: 1.5deg, 121x240, 'gaussian 32x64'.")
+    ] = None,
     stations: Annotated[
         Path | None, typer.Option(help="Interpolate to the places of a CSV file name,latitude,longitude.", **LOCAL)
     ] = None,
@@ -30,15 +33,17 @@ def convert(
 
     Example: `weatherml convert forecast.zarr --channels t2m --region 72,-25,34,45 -o europe.nc`
     """
+    from weatherml.data.regrid import regrid
     from weatherml.products.convert import convert, select
     from weatherml.products.reading import read_forecast
     from weatherml.products.selection import Region
     from weatherml.products.stations import Stations
     from weatherml.state import Channel
 
+    fields = select(read_forecast(forecast), None if channels is None else _names(channels))
     part = select(
-        read_forecast(forecast),
-        None if channels is None else _names(channels),
+        fields if grid is None else regrid(fields, grid),
+        None,
         None if region is None else Region.parse(region),
         None if stations is None else Stations.read(stations),
     )

@@ -1,4 +1,4 @@
-"""Formulas of derived variables, against other ways to the same number, and where presets get their channels from."""
+"""Formulas of derived variables, against other ways to the same number."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,7 @@ from weatherml.data.derived.air import relative_humidity, specific_humidity, vap
 from weatherml.data.derived.sunshine import SOLAR_CONSTANT
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.state import Channel
-from weatherml.variables import PRESETS, VARIABLES, find
+from weatherml.variables import VARIABLES
 
 GRID = LatLonGrid.regular(7, 12)
 HOURS = np.arange("2001-03-20T13", "2001-03-21T13", np.timedelta64(1, "h"), "datetime64[ns]")
@@ -85,33 +84,3 @@ def test_the_midnight_sun_is_below_the_horizon_at_the_equator():
 def test_all_derivations_make_known_variables_of_known_variables():
     assert {*DERIVATIONS} <= {*VARIABLES}
     assert all({*way.inputs} <= {*VARIABLES} and way.how for ways in DERIVATIONS.values() for way in ways)
-
-
-# What each archive holds of the vocabulary, read from its published list of variables.
-_LEVELS = {"geopotential", "temperature", "u_component_of_wind", "v_component_of_wind", "specific_humidity"}
-_SURFACE = {
-    "2m_temperature", "10m_u_component_of_wind", "10m_v_component_of_wind", "surface_pressure",
-    "mean_sea_level_pressure", "total_column_water_vapour", "geopotential_at_surface", "land_sea_mask",
-}  # fmt: skip
-_HUNDRED = {"100m_u_component_of_wind", "100m_v_component_of_wind"}
-ARCHIVES = {
-    "CDS": _LEVELS | _SURFACE | _HUNDRED | {"relative_humidity", "total_precipitation"},
-    "ARCO-ERA5": _LEVELS | _SURFACE | _HUNDRED | {"total_precipitation"},
-    "WeatherBench 2": _LEVELS | _SURFACE | {"total_precipitation_6hr", "total_precipitation_24hr"},
-}
-LACKING = {("fourcastnet_0.1", "WeatherBench 2"): _HUNDRED}  # it has no wind at 100 m, from which none follows
-
-
-@pytest.mark.parametrize("archive", ARCHIVES)
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_is_made_from_every_archive(preset, archive):
-    wanted = {find(Channel.parse(name).variable).name for name in PRESETS[preset]}
-    lacking = {name for name in wanted if name not in ARCHIVES[archive]}
-    derivable = {n for n in lacking if any({*way.inputs} <= ARCHIVES[archive] for way in DERIVATIONS.get(n, ()))}
-    assert lacking - derivable == LACKING.get((preset, archive), set())
-
-
-@pytest.mark.parametrize("archive", ARCHIVES)
-def test_rain_of_six_hours_is_had_from_every_archive(archive):
-    name = "total_precipitation_6hr"
-    assert name in ARCHIVES[archive] or {*DERIVATIONS[name][0].inputs} <= ARCHIVES[archive]

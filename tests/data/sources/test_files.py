@@ -1,5 +1,6 @@
 """Files of every format and layout open to one dataset; files that cannot be read say so in one line."""
 
+import pickle
 import shutil
 import sys
 
@@ -279,13 +280,127 @@ def test_the_digest_follows_the_data_and_not_the_place(archive, tmp_path):
         return FileSource(FilesConfig(paths=(str(path),), **options)).digest()
 
     shutil.copytree(archive, tmp_path / "moved")
-    for name in ("plain.nc", "fields.zarr"):
+    for name in ("south_first.nc", "fields.zarr"):
         assert digest(archive / name) == digest(tmp_path / "moved" / name)
     assert digest(archive / "plain.nc") != digest(archive / "plain.nc", levels=(500,))
-    with open(tmp_path / "moved" / "plain.nc", "r+b") as file:
+    assert digest(archive / "plain.nc") != digest(archive / "plain.nc", rename={"t2m": "sea_surface_temperature"})
+    with open(tmp_path / "moved" / "south_first.nc", "r+b") as file:
         file.seek(-1, 2)
         file.write(b"\xff")
-    assert digest(archive / "plain.nc") != digest(tmp_path / "moved" / "plain.nc")
+    assert digest(archive / "south_first.nc") != digest(tmp_path / "moved" / "south_first.nc")
+
+
+def test_the_digest_of_a_zarr_store_follows_its_metadata_and_its_chunks(archive, tmp_path):
+    shutil.copytree(archive / "fields.zarr", tmp_path / "fields.zarr")
+
+    def digest():
+        return FileSource(FilesConfig(paths=(str(tmp_path / "fields.zarr"),))).digest()
+
+    digests = [digest()]
+    chunk = max(
+        (p for p in (tmp_path / "fields.zarr" / "t2m").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size
+    )
+    chunk.write_bytes(chunk.read_bytes() + b"\0")
+    digests.append(digest())
+    chunk.unlink()
+    digests.append(digest())
+    metadata = tmp_path / "fields.zarr" / "t2m" / "zarr.json"
+    metadata.write_text(metadata.read_text().replace('"K"', '"k"'))
+    digests.append(digest())
+    assert len(set(digests)) == 4
+
+
+# ---- Groups of files, and files of other times
+
+
+def orography():
+    """As old CDS files have it: the geopotential of the ground under the name of that in the air."""
+    height = TRUTH["2m_temperature"].isel(time=0, drop=True) * 10
+    return xr.Dataset({"z": height.assign_attrs(units="m**2 s**-2")})
+
+
+def test_names_mean_something_else_in_a_group_of_files(archive, tmp_path):
+    orography().to_netcdf(tmp_path / "orography.nc")
+    groups = (
+        str(archive / "plain.nc"),
+        {"paths": (str(tmp_path / "oro*.nc"),), "rename": {"z": "geopotential_at_surface"}},
+    )
+    source = FilesConfig(paths=groups).open(tmp_path)
+    found = source.read(source.times(), ["geopotential", "geopotential_at_surface"])
+    np.testing.assert_array_equal(found["geopotential"].values, TRUTH["geopotential"].values)
+    np.testing.assert_array_equal(found["geopotential_at_surface"].values, orography()["z"].values)
+
+
+def test_of_two_groups_that_hold_a_file_that_with_names_of_its_own_counts(tmp_path):
+    layouts.raw(TRUTH).to_netcdf(tmp_path / "fields.nc")
+    orography().to_netcdf(tmp_path / "orography.nc")
+    named = {"paths": (str(tmp_path / "orography.nc"),), "rename": {"z": "geopotential_at_surface"}}
+    for groups in ((str(tmp_path / "*.nc"), named), (named, str(tmp_path / "*.nc"))):
+        assert "geopotential_at_surface" in FilesConfig(paths=groups).open(tmp_path).variables()
+
+
+def test_a_group_of_files_refuses_urls_and_no_names():
+    with pytest.raises(UserError, match="https"):
+        FilesConfig(paths=({"paths": ("https://example.org/a.nc",), "rename": {}},))
+    with pytest.raises(UserError, match="rename"):
+        FilesConfig(paths=({"paths": ("a.nc",)},))
+
+
+@pytest.fixture
+def hourly_and_daily(tmp_path):
+    """Hourly precipitation, in two files, beside fields every six hours."""
+    hours = np.arange(24) * np.timedelta64(1, "h") + TRUTH["time"].values[0]
+    rain = TRUTH["2m_temperature"].interp(time=hours, kwargs={"fill_value": "extrapolate"}).astype(np.float32) / 1e5
+    raw = xr.Dataset({"tp": rain.assign_attrs(units="m")})
+    raw.isel(time=slice(0, 10)).to_netcdf(tmp_path / "rain_1.nc")
+    raw.isel(time=slice(10, 24)).to_netcdf(tmp_path / "rain_2.nc", encoding={"tp": {"chunksizes": (4, 19, 36)}})
+    layouts.raw(TRUTH).to_netcdf(tmp_path / "fields.nc")
+    return str(tmp_path / "*.nc"), rain
+
+
+def test_files_of_other_times_are_joined_on_the_times_asked_for(hourly_and_daily, tmp_path):
+    pattern, rain = hourly_and_daily
+    source = FilesConfig(paths=(pattern,), every="6h").source(tmp_path)
+    np.testing.assert_array_equal(source.times(), TRUTH["time"].values)
+    found = source.read(source.times(), ["total_precipitation", "temperature"])
+    np.testing.assert_array_equal(found["total_precipitation"].values, rain.values[::6])
+    np.testing.assert_array_equal(found["temperature"].values, TRUTH["temperature"].values)
+
+
+def test_files_of_other_times_are_refused_unless_times_are_chosen_that_all_have(hourly_and_daily, tmp_path):
+    pattern, _ = hourly_and_daily
+    with pytest.raises(UserError, match=r"differ in 20 times.*source.every"):
+        FilesConfig(paths=(pattern,)).source(tmp_path).times()
+    with pytest.raises(UserError, match=r"lacks 4 of the 8 times that are chosen, the first 2017-02-03T03:00"):
+        FilesConfig(paths=(pattern,), every="3h").source(tmp_path).times()
+
+
+def test_a_variable_can_be_read_at_times_that_others_lack(hourly_and_daily, tmp_path):
+    """As sums over several hours need it."""
+    pattern, rain = hourly_and_daily
+    source = FilesConfig(paths=(pattern,), every="6h").open(tmp_path)
+    found = source.read(rain["time"].values[[3, 12]], ["total_precipitation"])
+    np.testing.assert_array_equal(found["total_precipitation"].values, rain.values[[3, 12]])
+    with pytest.raises(UserError, match=r"no time 2017-02-03T03.* of temperature"):
+        source.read(rain["time"].values[[3]], ["temperature"])
+
+
+def test_pieces_begin_where_files_and_their_chunks_do(hourly_and_daily, tmp_path):
+    pattern, _ = hourly_and_daily
+    source = FilesConfig(paths=(pattern,), variables=("tp",)).open(tmp_path)
+    assert source.piece_starts("total_precipitation").tolist() == [*range(10), 10, 14, 18, 22]
+    source = FilesConfig(paths=(pattern,), variables=("tp", "t2m"), every="6h").open(tmp_path)
+    assert source.piece_starts("total_precipitation").tolist() == [0, 1, 2, 3]
+
+
+def test_a_source_of_files_reaches_another_process_without_its_index(archive, tmp_path):
+    source = FilesConfig(paths=(str(archive / "plain.nc"),)).open(tmp_path)
+    source.times()
+    again = pickle.loads(pickle.dumps(source))
+    assert len(pickle.dumps(source)) < 2000
+    np.testing.assert_array_equal(
+        again.read(again.times(), ["t2m"])["2m_temperature"].values, TRUTH["2m_temperature"].values
+    )
 
 
 # ---- Real files

@@ -99,20 +99,25 @@ def open_zarr(path: Path) -> xr.Dataset:
     return _opened(path, "zarr", {}, {"consolidated": is_own or (path / ".zmetadata").exists()})
 
 
-def open_netcdf(path: Path) -> xr.Dataset:
+def open_netcdf(path: Path, chunks: Mapping[str, Any] | None = CHUNKS) -> xr.Dataset:
     """Open a NetCDF file as it is, lazily; leads stay numbers.
+
+    Args:
+        path: The file.
+        chunks: By dimension, as xarray takes them; None for lazy values without dask.
 
     Raises:
         UserError: It is damaged.
     """
     if format_of(path) == "NetCDF classic":
         _require_whole_classic(path)
-    return _opened(path, "netcdf4", CHUNKS, {})
+    return _opened(path, "netcdf4", chunks, {})
 
 
-def _opened(path: Path, engine: str, chunks: Mapping[str, Any], options: dict[str, Any]) -> xr.Dataset:
+def _opened(path: Path, engine: str, chunks: Mapping[str, Any] | None, options: dict[str, Any]) -> xr.Dataset:
+    pieces = None if chunks is None else dict(chunks)
     try:
-        return xr.open_dataset(path, engine=engine, chunks=dict(chunks), decode_timedelta=False, backend_kwargs=options)
+        return xr.open_dataset(path, engine=engine, chunks=pieces, decode_timedelta=False, backend_kwargs=options)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(

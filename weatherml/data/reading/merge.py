@@ -1,6 +1,6 @@
 """Several canonical datasets become one: along time, across levels, variable beside variable."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,24 +24,40 @@ class _Piece(NamedTuple):
     field: xr.DataArray
 
 
-def merge(parts: Sequence[Part]) -> xr.Dataset:
+Equality = Callable[[xr.DataArray, xr.DataArray], bool]
+"""Whether two fields have the same values."""
+
+
+def has_same_values(one: xr.DataArray, two: xr.DataArray) -> bool:
+    """Return whether two fields have the same values, missing ones included."""
+    return np.array_equal(one.values, two.values, equal_nan=True)
+
+
+def merge(parts: Sequence[Part], equal: Equality = has_same_values) -> xr.Dataset:
     """Merge canonical datasets of one grid into one; lazy where they are.
 
     Times of one variable may come in any order and from any number of files; a time that comes twice must come with the
     same values. All varying variables must have the same times. Levels may differ (FourCastNet's do): a variable is NaN
     on the levels that only others have.
 
+    Args:
+        parts: The datasets.
+        equal: How copies are compared.
+
     Raises:
         UserError: Grids, times or members differ, or one time has two different fields.
     """
+    fields = join(parts, equal)
+    require_same_times(fields)
+    return with_metadata(xr.Dataset(fields, attrs=join_notes(part.dataset for part in parts)))
+
+
+def join(parts: Sequence[Part], equal: Equality = has_same_values) -> dict[str, xr.DataArray]:
+    """Return the variables of canonical datasets of one grid, each of its own times; see `merge`."""
     parts = _on_one_grid(parts)
     names = dict.fromkeys(str(name) for part in parts for name in part.dataset.data_vars)
-    fields = {
-        name: _join(name, [_Piece(p.origin, p.dataset[name]) for p in parts if name in p.dataset]) for name in names
-    }
-    _require_same_times(fields)
-    dataset = xr.Dataset(_on_common_levels(fields), attrs=join_notes(part.dataset for part in parts))
-    return with_metadata(dataset)
+    pieces = {name: [_Piece(p.origin, p.dataset[name]) for p in parts if name in p.dataset] for name in names}
+    return _on_common_levels({name: _join(name, own, equal) for name, own in pieces.items()})
 
 
 def _on_one_grid(parts: Sequence[Part]) -> list[Part]:
@@ -57,11 +73,11 @@ def _on_one_grid(parts: Sequence[Part]) -> list[Part]:
     return [Part(origin, dataset.assign_coords(horizontal)) for origin, dataset in parts]
 
 
-def _join(name: str, pieces: list[_Piece]) -> xr.DataArray:
+def _join(name: str, pieces: list[_Piece], equal: Equality) -> xr.DataArray:
     """Join the pieces of one variable."""
     levels = [tuple(p.field["level"].values.tolist()) if "level" in p.field.dims else () for p in pieces]
     if len(set(levels)) == 1:
-        return _along_time(name, pieces)
+        return _along_time(name, pieces, equal)
     if () in levels:
         odd = pieces[levels.index(())].origin
         raise UserError(
@@ -76,6 +92,7 @@ def _join(name: str, pieces: list[_Piece]) -> xr.DataArray:
                 for p, own in zip(pieces, levels, strict=True)
                 if level in own
             ],
+            equal,
         )
         for level in sorted({level for own in levels for level in own})
     }
@@ -87,10 +104,10 @@ def _join(name: str, pieces: list[_Piece]) -> xr.DataArray:
     return xr.concat(list(columns.values()), "level", join="exact", coords="minimal", compat="override")
 
 
-def _along_time(name: str, pieces: list[_Piece]) -> xr.DataArray:
+def _along_time(name: str, pieces: list[_Piece], equal: Equality) -> xr.DataArray:
     """Put pieces of the same levels in order of time, each time once."""
     if "time" not in pieces[0].field.dims:
-        return _one_of_copies(name, pieces)
+        return _one_of_copies(name, pieces, equal)
     times = np.concatenate([p.field["time"].values for p in pieces])
     if len(pieces) == 1 and np.unique(times).size == times.size:
         return pieces[0].field
@@ -111,34 +128,38 @@ def _along_time(name: str, pieces: list[_Piece]) -> xr.DataArray:
     order = np.argsort(times, kind="stable")
     is_copy = times[order][1:] == times[order][:-1]
     for one, two in zip(order[:-1][is_copy], order[1:][is_copy], strict=True):
-        if not _equal(joined.isel(time=one), joined.isel(time=two)):
+        if not equal(joined.isel(time=one), joined.isel(time=two)):
             raise UserError(
                 f"{name} at {times[one]} differs between {origins[one]} and {origins[two]}; leave one of them out"
             )
     return joined.isel(time=order[np.concatenate([[True], ~is_copy])])
 
 
-def _one_of_copies(name: str, pieces: list[_Piece]) -> xr.DataArray:
+def _one_of_copies(name: str, pieces: list[_Piece], equal: Equality) -> xr.DataArray:
     first, *others = pieces
     for other in others:
-        if first.field.dims != other.field.dims or not _equal(first.field, other.field):
+        if first.field.dims != other.field.dims or not equal(first.field, other.field):
             both = f"{first.origin} and {other.origin}"
             raise UserError(f"{name} has no time and differs between {both}; leave one of them out")
     return first.field
 
 
-def _equal(one: xr.DataArray, two: xr.DataArray) -> bool:
-    return np.array_equal(one.values, two.values, equal_nan=True)
+def require_same_times(fields: Mapping[str, xr.DataArray]) -> None:
+    """Require that all variables that vary have the same times.
 
-
-def _require_same_times(fields: Mapping[str, xr.DataArray]) -> None:
+    Raises:
+        UserError: They have not.
+    """
     varying = {name: field for name, field in fields.items() if "time" in field.dims}
     first = next(iter(varying), None)
     for name, field in varying.items():
         if first is not None and not _same_times(varying[first], field):
             odd = np.setxor1d(varying[first]["time"].values, field["time"].values)
             both = f"{first} and {name} differ in {odd.size} times, the first {odd[0]}"
-            raise UserError(f"{both}; give files with the same times, or choose variables")
+            raise UserError(
+                f"{both}; give files with the same times, choose variables, or in a configuration the times that all"
+                " have, with source.every or source.periods"
+            )
 
 
 def _same_times(one: xr.DataArray, two: xr.DataArray) -> bool:

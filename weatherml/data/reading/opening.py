@@ -1,6 +1,6 @@
 """Real files as one canonical dataset, lazily."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
@@ -48,11 +48,10 @@ def open_files(
         parts, passed = _canonical([(path, raw) for path, _, raws in opened for raw in raws], rename or {}, None)
     if not parts:
         raise passed[0]
-    merged = merge(_on_levels(parts, levels))
-    for error in passed:
-        merged = noted(merged, error.note) if error.note not in ("", *notes(merged)) else merged
+    merged = merge(on_levels(parts, levels))
+    merged = tell_what_was_passed_over(merged, (error.note for error in passed))
     merged = merged.assign_attrs({FORMAT: sorted({kind for _, kind, _ in opened})})
-    _require_read(wanted or (), merged)
+    require_read(wanted or (), merged)
     return select(merged, variables, levels)
 
 
@@ -69,15 +68,26 @@ def _canonical(
     return parts, passed
 
 
-def _require_read(wanted: Collection[str], merged: xr.Dataset) -> None:
-    """Say what was passed over where a variable that was asked for may be among it."""
+def tell_what_was_passed_over(dataset: xr.Dataset, told: Iterable[str]) -> xr.Dataset:
+    """Add the sentences to the notes of a dataset, each once."""
+    for note in told:
+        dataset = noted(dataset, note) if note not in ("", *notes(dataset)) else dataset
+    return dataset
+
+
+def require_read(wanted: Collection[str], merged: xr.Dataset) -> None:
+    """Say what was passed over where a variable that was asked for may be among it.
+
+    Raises:
+        UserError: One is not there.
+    """
     told = "; ".join(note for note in notes(merged) if "passed over" in note)
     for name in wanted:
         if name not in merged and told:
             raise UserError(f"the data have no variable {name!r} that is read ({told}); give its name with rename")
 
 
-def _on_levels(parts: Sequence[Part], levels: Sequence[int] | None) -> Sequence[Part]:
+def on_levels(parts: Sequence[Part], levels: Sequence[int] | None) -> Sequence[Part]:
     """Keep those levels that each file has.
 
     Raises:

@@ -1,32 +1,62 @@
 """Real files as a source: GRIB, NetCDF and zarr, whatever layout they came in."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
+from weatherml.config import Config
+from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerprint
 from weatherml.data.reading.formats import expand
-from weatherml.data.reading.opening import open_files, select
+from weatherml.data.reading.merge import require_same_times
 from weatherml.data.sources.config import SourceConfig
+from weatherml.data.sources.times import ChosenTimes
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.locations import local_path
+from weatherml.registry import nearest
 from weatherml.times import parse_times
+from weatherml.variables import find
 
-_SAMPLE = 1 << 16
+
+class PathsConfig(Config):
+    """Files whose names mean something of their own.
+
+    Attributes:
+        paths: Files, zarr stores or glob patterns.
+        rename: As that of all files, and before it.
+    """
+
+    paths: tuple[str, ...] = Field(min_length=1)
+    rename: dict[str, str]
+
+    @field_validator("paths")
+    @classmethod
+    def _on_this_machine(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        _require_local(paths)
+        return paths
+
+
+def _kind(value: Any) -> str:
+    return "file" if isinstance(value, str) else "group"
+
+
+Paths = Annotated[Annotated[str, Tag("file")] | Annotated[PathsConfig, Tag("group")], Discriminator(_kind)]
+"""A path or pattern, or a group of them whose names mean something of their own."""
 
 
 class FilesConfig(SourceConfig):
     """Files to read.
 
     Attributes:
-        paths: Files, zarr stores or glob patterns, absolute or relative to the working directory.
+        paths: Files, zarr stores or glob patterns, absolute or relative to the working directory; or groups of them
+            with names of their own, `{paths: [orography.nc], rename: {z: geopotential_at_surface}}`.
         variables: Names in any vocabulary; all that weatherml knows when None.
         levels: Pressure levels in hPa; all when None.
         latitude: First and last row to keep, degrees north; all when None. `[90, -89.75]` leaves the South Pole out, as
@@ -35,7 +65,7 @@ class FilesConfig(SourceConfig):
     """
 
     name: Literal["files"] = "files"
-    paths: tuple[str, ...] = Field(min_length=1)
+    paths: tuple[Paths, ...] = Field(min_length=1)
     variables: tuple[str, ...] | None = None
     levels: tuple[int, ...] | None = None
     latitude: tuple[float, float] | None = None
@@ -43,90 +73,167 @@ class FilesConfig(SourceConfig):
 
     @field_validator("paths")
     @classmethod
-    def _on_this_machine(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        for path in paths:
-            local_path(path)
+    def _on_this_machine(cls, paths: tuple[Paths, ...]) -> tuple[Paths, ...]:
+        _require_local(path for path in paths if isinstance(path, str))
         return paths
 
     def open(self, folder: Path) -> "FileSource":
-        """Return the files as a source."""
-        return FileSource(self)
+        """Return the files as a source, whose index lies in `folder`."""
+        return FileSource(self, folder)
 
 
 class FileSource:
-    """Files on disk as a `Source`."""
+    """Files on disk as a `Source`: opened by an index of what is in which, and read where they are asked for.
+
+    Variables may have times of their own: `times` are those that are chosen, which every variable has.
+    """
 
     name = "files"
 
-    def __init__(self, config: FilesConfig) -> None:
-        self.config = config
+    def __init__(self, config: FilesConfig, folder: Path | None = None) -> None:
+        """Look at no file yet.
 
-    @cached_property
-    def dataset(self) -> xr.Dataset:
-        """All of it, canonical and lazy."""
-        config = self.config
-        dataset = open_files(config.paths, config.variables, config.rename, config.levels)
-        dataset = _rows(dataset, config.latitude)
-        if "time" not in dataset.dims:
-            named = ", ".join(self.config.paths)
-            raise UserError(f"{named} has no time, so nothing can be ingested; add a time coordinate to the file")
-        return dataset
+        Args:
+            config: The files.
+            folder: Where the index of files is kept; nowhere when None.
+        """
+        self.config, self._folder = config, folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FileSource, (self.config, self._folder)
 
     @cached_property
     def grid(self) -> LatLonGrid:
         """The one horizontal grid."""
-        return LatLonGrid.from_dataset(self.dataset)
+        grid, latitude = self._files.grid, self.config.latitude
+        return grid if latitude is None else _between(grid, latitude)
 
     @property
     def levels(self) -> tuple[int, ...]:
         """Pressure levels in hPa, ascending; empty where all variables are at the surface."""
-        return tuple(self.dataset["level"].values.tolist()) if "level" in self.dataset.dims else ()
+        on_levels = (field for field in self._rows.values() if "level" in field.dims)
+        return next((tuple(field["level"].values.tolist()) for field in on_levels), ())
 
     def digest(self) -> str:
-        """Return a fingerprint of the files (names, sizes, first and last 64 KiB) and of what is read."""
+        """Return a fingerprint of the files and of what is read.
+
+        Of a file its name, size, first and last 64 KiB count, of a zarr store its metadata and the names and sizes of
+        its chunks.
+        """
         result = hashlib.sha256(self.config.origin_json({"paths"}).encode())
-        for path in expand(self.config.paths):
-            for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-                result.update(f"{file.relative_to(path.parent)} {file.stat().st_size}".encode())
-                result.update(_ends(file))
+        for file, entry in zip(self._files.files, self._files.entries, strict=True):
+            result.update(f"{sorted(file.rename.items())} {fingerprint(file.path, entry)}".encode())
         return result.hexdigest()
 
     def times(self) -> npt.NDArray[np.datetime64]:
         """Valid times, `datetime64[ns]` [time], strictly ascending."""
-        return np.asarray(self.dataset["time"].values)
+        return self._times
 
     def variables(self) -> tuple[str, ...]:
         """Canonical variable names."""
-        return tuple(map(str, self.dataset.data_vars))
+        return tuple(self._rows)
+
+    def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
+        """Return the positions in `times()` at which files and their chunks along time begin."""
+        field = self._rows[variable]
+        if "time" not in field.dims:
+            return np.zeros(1, np.int64)
+        numbers = field.sel(time=self._times).values.reshape(self._times.size, -1)
+        pieces = self._files.pieces(np.fmax.reduce(numbers, axis=1).astype(np.int64))  # NaN: a level that it lacks
+        return np.flatnonzero(np.diff(pieces, prepend=-1))
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
-        """Return the named variables at the named times, lazy.
+        """Return the named variables at the named times, lazy; a variable may be read at times that others lack.
 
         Raises:
             UserError: A variable or a time is not there.
         """
-        times = parse_times(times)
-        absent = np.setdiff1d(times, self.times())
-        if absent.size:
-            raise UserError(f"the files have no time {absent[0]}; they have {self.times()[0]} .. {self.times()[-1]}")
-        return select(self.dataset, variables).sel(time=times)
+        times, chosen = parse_times(times), {}
+        for name in (find(v).name for v in variables):
+            _require_variable(name, self._rows)
+            chosen[name] = _at_times(self._rows[name], times)
+        dataset = self._files.read(chosen)
+        return dataset if self.config.latitude is None else dataset.sel(latitude=np.asarray(self.grid.latitude))
+
+    @cached_property
+    def _files(self) -> IndexedFiles:
+        config = self.config
+        wanted = None if config.variables is None else [find(name).name for name in config.variables]
+        return IndexedFiles(_files_to_read(config), wanted, config.levels, self._folder)
+
+    @cached_property
+    def _rows(self) -> dict[str, xr.DataArray]:
+        """Which fields are read, by canonical name."""
+        rows, asked = self._files.rows, self.config.variables
+        names = rows if asked is None else [find(name).name for name in asked]
+        for name in names:
+            _require_variable(name, rows)
+        return {name: rows[name] for name in names}
+
+    @cached_property
+    def _times(self) -> npt.NDArray[np.datetime64]:
+        """The times that are chosen of those that any variable has."""
+        _ = self.grid  # a source without rows is refused with its times
+        chosen = ChosenTimes(self.config.periods, self.config.exclude, self.config.every)
+        own = {name: field["time"].values for name, field in self._rows.items() if "time" in field.dims}
+        if not own:
+            named = ", ".join(str(file.path) for file in self._files.files[:3])
+            raise UserError(f"{named} has no time, so nothing can be ingested; add a time coordinate to the file")
+        if chosen == ChosenTimes():
+            require_same_times(self._rows)
+        times = np.unique(np.concatenate([*own.values()]))
+        times = times[chosen.choose(times, "files")]
+        for name, have in own.items():
+            _require_times(name, have, times)
+        return times
 
 
-def _rows(dataset: xr.Dataset, latitude: tuple[float, float] | None) -> xr.Dataset:
-    """Keep the rows from the first to the last latitude; all when None."""
-    if latitude is None:
-        return dataset
-    kept = dataset.sel(latitude=slice(*latitude))
-    if not kept.sizes["latitude"]:
-        own = dataset["latitude"].values
+def _require_local(paths: Iterable[str]) -> None:
+    for path in paths:
+        local_path(path)
+
+
+def _files_to_read(config: FilesConfig) -> list[FileToRead]:
+    """Return the files, each once; where two groups hold one, that with names of its own counts."""
+    found: dict[Path, FileToRead] = {}
+    for group in config.paths:
+        paths, rename = ((group,), {}) if isinstance(group, str) else (group.paths, group.rename)
+        for path in expand(paths):
+            if path not in found or rename:
+                found[path] = FileToRead(path, {**config.rename, **rename})
+    return list(found.values())
+
+
+def _require_variable(name: str, rows: Mapping[str, xr.DataArray]) -> None:
+    if name not in rows:
+        raise UserError(f"the data have no variable {name!r}{nearest(name, rows)}")
+
+
+def _require_times(name: str, own: npt.NDArray[np.datetime64], chosen: npt.NDArray[np.datetime64]) -> None:
+    missing = np.setdiff1d(chosen, own)
+    if missing.size:
         raise UserError(
-            f"no row lies between latitudes {latitude[0]} and {latitude[1]}; rows run {own[0]} .. {own[-1]}"
+            f"{name} lacks {missing.size} of the {chosen.size} times that are chosen, the first {missing[0]:.16};"
+            " choose times that all variables have (source.every, source.periods), or leave it out"
         )
-    return kept
 
 
-def _ends(path: Path) -> bytes:
-    with path.open("rb") as file:
-        first = file.read(_SAMPLE)
-        file.seek(max(path.stat().st_size - _SAMPLE, 0))
-        return first + file.read()
+def _at_times(field: xr.DataArray, times: npt.NDArray[np.datetime64]) -> xr.DataArray:
+    if "time" not in field.dims:
+        return field
+    own = field["time"].values
+    absent = np.setdiff1d(times, own)
+    if absent.size:
+        raise UserError(f"the files have no time {absent[0]} of {field.name}; they have {own[0]} .. {own[-1]}")
+    return field.sel(time=times)
+
+
+def _between(grid: LatLonGrid, latitude: tuple[float, float]) -> LatLonGrid:
+    """Keep the rows from the first to the last latitude."""
+    rows = np.asarray(grid.latitude)
+    kept = rows[(rows <= latitude[0]) & (rows >= latitude[1])]
+    if not kept.size:
+        raise UserError(
+            f"no row lies between latitudes {latitude[0]} and {latitude[1]}; rows run {rows[0]} .. {rows[-1]}"
+        )
+    return LatLonGrid.from_coordinates(kept, np.asarray(grid.longitude))

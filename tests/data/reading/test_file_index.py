@@ -1,0 +1,214 @@
+"""Many files by their index: the same dataset as by opening them all, and only those are opened that are read."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import source_layouts as layouts
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weatherml.data.reading.file_index import FileToRead, IndexedFiles, cache, index_files, scan
+from weatherml.data.reading.file_index import reader as reader_module
+from weatherml.data.reading.file_index.entry import FileEntry
+from weatherml.data.reading.messages import MessageTable
+from weatherml.data.reading.opening import open_files
+from weatherml.errors import UserError
+
+TRUTH = layouts.truth(n_times=5, n_lat=4, n_lon=6)
+RAW = layouts.raw(TRUTH)
+
+
+def files_in(folder, pattern="*.nc"):
+    return [FileToRead(path, {}) for path in sorted(folder.glob(pattern))]
+
+
+def write(folder, pieces):
+    for number, piece in enumerate(pieces):
+        piece.to_netcdf(folder / f"part_{number:02d}.nc")
+    return files_in(folder)
+
+
+@pytest.fixture
+def hourly(tmp_path):
+    """A file for each time."""
+    return write(tmp_path, [RAW.isel(time=[i]) for i in range(5)])
+
+
+pieces_of_the_truth = st.lists(
+    st.tuples(
+        st.sets(st.sampled_from(range(5)), min_size=1),
+        st.sets(st.sampled_from(range(3)), min_size=1),
+        st.sets(st.sampled_from(sorted(RAW.data_vars)), min_size=1),
+        st.booleans(),
+    ),
+    max_size=2,
+)
+
+
+@settings(max_examples=6, deadline=None)
+@given(extra=pieces_of_the_truth, cuts=st.sets(st.sampled_from(range(1, 5))), by_level=st.booleans())
+def test_files_by_their_index_are_the_dataset_that_merging_them_makes(tmp_path_factory, extra, cuts, by_level):
+    """Whatever the truth is cut into, and whatever parts of it lie beside it once more."""
+    folder = tmp_path_factory.mktemp("cut")
+    pieces = [RAW.isel(time=slice(a, b)) for a, b in zip([0, *sorted(cuts)], [*sorted(cuts), 5], strict=True)]
+    if by_level:
+        pieces = [p for whole in pieces for p in (whole.isel(level=[0, 2]), whole[["z", "t"]].isel(level=[1]))]
+    for times, levels, names, is_turned in extra:
+        copy = RAW[sorted(names)].isel(time=sorted(times))
+        copy = copy.isel(level=sorted(levels)) if "level" in copy.dims else copy
+        pieces.append(layouts.south_first(copy) if is_turned else copy)
+    files = write(folder, pieces)
+    expected = open_files([file.path for file in files])
+    indexed = IndexedFiles(files)
+    found = indexed.read(indexed.rows)
+    xr.testing.assert_identical(found.load(), expected.load())
+
+
+@pytest.mark.parametrize("kind", ["grib", "zarr"])
+def test_other_formats_by_their_index_are_the_same_dataset(tmp_path, kind):
+    for i in range(2):
+        part = RAW.isel(time=slice(2 * i, 2 * i + 2))
+        if kind == "grib":
+            layouts.write_grib(part, tmp_path / f"{i}.grib")
+        else:
+            part.to_zarr(tmp_path / f"{i}.zarr", consolidated=False)
+    files = files_in(tmp_path, f"*.{kind}")
+    indexed = IndexedFiles(files)
+    expected = open_files([file.path for file in files])
+    xr.testing.assert_identical(indexed.read(indexed.rows).load(), expected.load())
+
+
+def test_a_difference_between_two_files_names_them(tmp_path):
+    other = RAW[["t2m"]].isel(time=[2]) + 1
+    other["t2m"].attrs = RAW["t2m"].attrs
+    files = write(tmp_path, [RAW.isel(time=slice(0, 2)), RAW.isel(time=slice(2, 5)), other])
+    with pytest.raises(UserError, match=r"2m_temperature at .* differs between .*part_01.nc and .*part_02.nc"):
+        _ = IndexedFiles(files).rows
+
+
+def test_the_second_opening_looks_at_no_file(hourly, tmp_path, monkeypatch):
+    first = IndexedFiles(hourly, folder=tmp_path / "run")
+    monkeypatch.setattr(FileEntry, "scan", lambda *_: pytest.fail("a file was looked at again"))
+    second = IndexedFiles(hourly, folder=tmp_path / "run")
+    assert second.entries == first.entries
+    xr.testing.assert_identical(second.read(second.rows).load(), first.read(first.rows).load())
+
+
+def test_the_headers_of_a_grib_file_are_read_once(tmp_path, monkeypatch):
+    layouts.write_grib(RAW, tmp_path / "fields.grib")
+    expected = open_files(tmp_path / "fields.grib").load()
+    _ = IndexedFiles(files_in(tmp_path, "*.grib"), folder=tmp_path)
+    monkeypatch.setattr(MessageTable, "scan", lambda *_: pytest.fail("headers were read again"))
+    indexed = IndexedFiles(files_in(tmp_path, "*.grib"), folder=tmp_path)
+    xr.testing.assert_identical(indexed.read(indexed.rows).load(), expected)
+
+
+def test_a_file_that_changed_is_looked_at_again(hourly, tmp_path):
+    before = IndexedFiles(hourly, folder=tmp_path / "run")
+    changed = RAW.isel(time=[1]) * 2
+    for name in changed.data_vars:
+        changed[name].attrs = RAW[name].attrs
+    changed.to_netcdf(hourly[1].path)
+    with pytest.raises(UserError, match=r"part_01.nc has changed since it was looked at"):
+        before.read(before.rows).load()
+    after = IndexedFiles(hourly, folder=tmp_path / "run")
+    found = after.read(after.rows)["2m_temperature"].values
+    np.testing.assert_array_equal(found[1], 2 * TRUTH["2m_temperature"].values[1])
+    np.testing.assert_array_equal(found[2], TRUTH["2m_temperature"].values[2])
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "nonsense"])
+def test_a_damaged_index_is_made_again(hourly, tmp_path, damage):
+    expected = index_files(hourly, folder=tmp_path)
+    path = tmp_path / cache.NAME
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes({"cut": content[:-9], "flipped": content, "empty": b"", "nonsense": b"\xff\n{}"}[damage])
+    assert cache.load(tmp_path) == {}
+    assert index_files(hourly, folder=tmp_path) == expected
+    assert len(cache.load(tmp_path)) == 5
+
+
+def test_processes_that_write_the_index_at_once_leave_a_whole_one(hourly, tmp_path):
+    writers = [threading.Thread(target=index_files, args=([file], None, tmp_path)) for file in hourly]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert cache.load(tmp_path)  # the last may have overtaken the others, whose files are then looked at again
+    assert len(index_files(hourly, folder=tmp_path)) == 5 == len(cache.load(tmp_path))
+
+
+def test_several_processes_find_what_one_finds(hourly, tmp_path, monkeypatch):
+    (tmp_path / "text.nc").write_text("time,lat,lon")
+    files = [*hourly, FileToRead(tmp_path / "text.nc", {})]
+    alone = scan.scan_files(files)
+    monkeypatch.setattr(scan, "_FILES_A_PROCESS", 3)
+    monkeypatch.setattr(scan, "_n_cores", lambda: 2)
+    together = scan.scan_files(files)
+    assert together[:5] == alone[:5] and str(together[5]) == str(alone[5])
+    assert "text.nc is not GRIB, NetCDF or zarr" in str(together[5])
+
+
+def test_what_a_process_did_not_get_to_is_looked_at_here(hourly, monkeypatch):
+    monkeypatch.setattr(scan, "_FILES_A_PROCESS", 2)
+    monkeypatch.setattr(scan, "_n_cores", lambda: 2)
+    monkeypatch.setattr(scan.sys, "executable", "/bin/false")
+    assert scan.scan_files(hourly) == [FileEntry.scan(file) for file in hourly]
+
+
+def test_only_files_that_hold_what_is_read_are_opened(hourly):
+    indexed = IndexedFiles(hourly)
+    rows = indexed.rows
+    for file in (hourly[0], *hourly[2:]):
+        os.unlink(file.path)
+    found = indexed.read({"temperature": rows["temperature"]}).isel(time=1)
+    np.testing.assert_array_equal(found["temperature"].values, TRUTH["temperature"].values[1])
+    with pytest.raises(UserError, match=r"part_00.nc is gone since it was looked at"):
+        indexed.read({"temperature": rows["temperature"]}).isel(time=0).load()
+
+
+def test_a_bounded_number_of_files_is_open_at_once(hourly, monkeypatch):
+    monkeypatch.setattr(reader_module, "_MOST_OPEN", 2)
+    indexed = IndexedFiles(hourly)
+    np.testing.assert_array_equal(indexed.read(indexed.rows)["temperature"].values, TRUTH["temperature"].values)
+    assert len(indexed._reader._open) == 2
+
+
+def test_what_is_selected_decides_what_is_read(hourly):
+    indexed = IndexedFiles(hourly)
+    found = indexed.read(indexed.rows)["temperature"]
+    chosen = {"time": [4, 0], "level": slice(1, None), "latitude": 2, "longitude": [5, 1]}
+    np.testing.assert_array_equal(found.isel(chosen).values, TRUTH["temperature"].isel(chosen).values)
+    np.testing.assert_array_equal(found.isel(time=3, level=0).values, TRUTH["temperature"].values[3, 0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts the bytes that a process reads")
+@pytest.mark.parametrize("chunks", [(1, 64, 128), (4, 64, 128), None])
+def test_bytes_are_read_once(tmp_path, chunks):
+    shape = (24, 64, 128)
+    noise = np.random.default_rng(0).normal(280, 10, shape).astype(np.float32)
+    coords = {
+        "time": np.datetime64("2020-01-01", "ns") + np.arange(24) * np.timedelta64(6, "h"),
+        "latitude": np.linspace(90, -90, 64),
+        "longitude": np.arange(128) * 360 / 128,
+    }
+    field = xr.Dataset({"t2m": (tuple(coords), noise, {"units": "K"})}, coords)
+    field.to_netcdf(tmp_path / "long.nc", encoding={"t2m": {"chunksizes": chunks, "zlib": chunks is not None}})
+    indexed = IndexedFiles(files_in(tmp_path))
+    lazy = indexed.read(indexed.rows)["2m_temperature"]
+    lazy[:1].load()  # opened
+    before = _bytes_read()
+    for start in range(0, 24, 8):
+        np.testing.assert_array_equal(lazy[start : start + 8].values, noise[start : start + 8])
+    assert _bytes_read() - before < 1.1 * (tmp_path / "long.nc").stat().st_size
+
+
+def _bytes_read():
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return json.loads(next(line.split()[1] for line in lines if line.startswith("rchar")))

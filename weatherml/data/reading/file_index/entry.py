@@ -1,0 +1,192 @@
+"""One file of the index: what it is, what it holds, and whether it is still the file that was looked at."""
+
+import hashlib
+import math
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import xarray as xr
+
+from weatherml.data.reading.canonical import PassedOverError, canonicalise
+from weatherml.data.reading.file_index.contents import Contents
+from weatherml.data.reading.formats import format_of, open_netcdf, open_zarr
+from weatherml.data.reading.grib import ANALYSES, open_grib
+from weatherml.data.reading.messages import MessageTable
+
+_SAMPLE = 1 << 16
+_BLOCK_BYTES = 2 * 2**20
+"""What is read at once, at least: chunks of a file that are smaller are read several at a time."""
+_METADATA = ("zarr.json", ".zmetadata", ".zgroup", ".zarray", ".zattrs", "manifest.json")
+
+
+class FileToRead(NamedTuple):
+    """A file and how its names are meant.
+
+    Attributes:
+        path: The file, or the folder of a zarr store.
+        rename: Canonical name by the file's own.
+    """
+
+    path: Path
+    rename: Mapping[str, str]
+
+
+class Opened(NamedTuple):
+    """A file as it is and as it is meant.
+
+    Attributes:
+        kind: Its format.
+        raw: Datasets as the file has them.
+        canonical: The same, canonical; None for one that is passed over.
+        passed: Why it is: the message where nothing else is read, and the note otherwise.
+        messages: The headers, of a GRIB file.
+    """
+
+    kind: str
+    raw: list[xr.Dataset]
+    canonical: list[xr.Dataset | None]
+    passed: list[tuple[str, str]]
+    messages: MessageTable | None
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What the index knows of a file.
+
+    Attributes:
+        kind: Its format.
+        stamp: Changes when the file does: its size and when it was changed.
+        ends: Fingerprint of its first and last 64 KiB; empty for a zarr store.
+        contents: Its canonical datasets; None for one that is passed over.
+        passed: Why it is: the message where nothing else is read, and the note otherwise.
+        messages: A `MessageTable` for JSON, of a GRIB file.
+    """
+
+    kind: str
+    stamp: str
+    ends: str
+    contents: tuple[Contents | None, ...]
+    passed: tuple[tuple[str, str], ...]
+    messages: dict[str, Any] | None
+
+    @classmethod
+    def scan(cls, file: FileToRead, wanted: Collection[str] | None = None) -> Self:
+        """Look at a file.
+
+        Raises:
+            UserError: It cannot be read, or is not made of what weatherml reads.
+        """
+        stamp = stamp_of(file.path)  # before it is read: a file that changes meanwhile is looked at again
+        opened = open_file(file, wanted)
+        pairs = zip(opened.canonical, opened.raw, strict=True)
+        contents = tuple(None if canonical is None else Contents.of(canonical, raw) for canonical, raw in pairs)
+        for raw in opened.raw:
+            raw.close()
+        messages = None if opened.messages is None else opened.messages.to_json()
+        return cls(opened.kind, stamp, ends_of(file.path), contents, tuple(opened.passed), messages)
+
+    def open(self, file: FileToRead, wanted: Collection[str] | None = None) -> Opened:
+        """Open the file again; headers that are known are not read."""
+        messages = None if self.messages is None else MessageTable.from_json(self.messages)
+        return open_file(file, wanted, messages)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Return the entry that `to_json` wrote."""
+        contents = tuple(None if told is None else Contents.from_json(told) for told in content["contents"])
+        return cls(**{**content, "contents": contents, "passed": tuple(map(tuple, content["passed"]))})
+
+
+def open_file(file: FileToRead, wanted: Collection[str] | None = None, messages: MessageTable | None = None) -> Opened:
+    """Open a file as lazy canonical datasets whose chunks are few of its own.
+
+    Args:
+        file: The file.
+        wanted: Canonical names to keep; all when None.
+        messages: The headers of a GRIB file, where they are known.
+
+    Raises:
+        UserError: It cannot be read, or is not made of what weatherml reads.
+    """
+    path, kind = file.path, format_of(file.path)
+    if kind == "GRIB":
+        messages = messages or MessageTable.scan(path, ANALYSES)
+        raws = open_grib(path, _message_chunks(messages), messages=messages)
+    else:
+        raws = [open_zarr(path)] if kind == "zarr" else [_in_pieces(open_netcdf(path, None))]
+    canonical: list[xr.Dataset | None] = []
+    passed: list[tuple[str, str]] = []
+    for raw in raws:
+        try:
+            canonical.append(canonicalise(raw, str(path), file.rename, wanted))
+        except PassedOverError as error:
+            canonical.append(None)
+            passed.append((str(error), error.note))
+    return Opened(kind, raws, canonical, passed, messages)
+
+
+def stamp_of(path: Path) -> str:
+    """Return a text that changes when a file does, or the metadata of a zarr store."""
+    if not path.is_dir():
+        return _stamp(path)
+    found = (place for pattern in ("", "*/") for name in _METADATA for place in path.glob(pattern + name))
+    return hashlib.sha256("".join(f"{p.relative_to(path)} {_stamp(p)}" for p in sorted(found)).encode()).hexdigest()
+
+
+def ends_of(path: Path) -> str:
+    """Return the fingerprint of the first and the last 64 KiB of a file; nothing for a zarr store."""
+    if path.is_dir():
+        return ""
+    with path.open("rb") as file:
+        first = file.read(_SAMPLE)
+        file.seek(max(path.stat().st_size - _SAMPLE, 0))
+        return hashlib.sha256(first + file.read()).hexdigest()
+
+
+def fingerprint(path: Path, entry: FileEntry) -> str:
+    """Return what tells a file from others of its name: size and ends, or metadata and chunks of a zarr store."""
+    if not path.is_dir():
+        return f"{path.name} {entry.stamp.split()[0]} {entry.ends}"
+    result = hashlib.sha256()
+    for folder, _, names in sorted(os.walk(path)):
+        for place in (Path(folder) / name for name in sorted(names)):
+            result.update(f"{place.relative_to(path)} {place.stat().st_size}".encode())
+            result.update(place.read_bytes() if place.name in _METADATA else b"")
+    return f"{path.name} {result.hexdigest()}"
+
+
+def _stamp(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _message_chunks(messages: MessageTable) -> dict[str, int]:
+    """Return how many messages are decoded at once: one of a large field, several of small ones."""
+    points = max(int(header[messages.keys.index("numberOfPoints")]) for header in messages.headers)
+    together = max(1, _BLOCK_BYTES // (4 * points))
+    others = 1 if together == 1 else -1
+    return {"valid_time": together, "isobaricInhPa": others, "number": others, "latitude": -1, "longitude": -1}
+
+
+def _in_pieces(raw: xr.Dataset) -> xr.Dataset:
+    """Return a NetCDF dataset lazy in pieces of whole chunks of the file, and whole fields."""
+    lazy = {name: field.chunk(_piece_sizes(field)) for name, field in raw.data_vars.items() if field.ndim}
+    return raw.assign(lazy)
+
+
+def _piece_sizes(field: xr.DataArray) -> dict[Any, int]:
+    """Return the sizes of pieces: whole fields, and so many along the other dimensions as a block has bytes for."""
+    own = field.encoding.get("chunksizes") or (1,) * field.ndim
+    sizes = dict(zip(field.dims, own, strict=True))
+    sizes.update({dim: field.sizes[dim] for dim in field.dims[-2:]})
+    for dim in reversed(field.dims[:-2]):
+        fitting = max(1, _BLOCK_BYTES // (field.dtype.itemsize * math.prod(sizes.values())))
+        sizes[dim] = min(field.sizes[dim], sizes[dim] * fitting)
+    return sizes

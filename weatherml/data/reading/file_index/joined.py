@@ -1,0 +1,141 @@
+"""Many files as one canonical dataset by their index: joined as `open_files` joins them, and read field by field."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from weatherml.data.reading.canonical import join_notes
+from weatherml.data.reading.file_index.alike import Portion, put_together
+from weatherml.data.reading.file_index.contents import Contents
+from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
+from weatherml.data.reading.file_index.reader import FieldReader, lazy_field
+from weatherml.data.reading.file_index.rows import Place, Rows
+from weatherml.data.reading.file_index.scan import index_files
+from weatherml.data.reading.merge import Part, has_same_values, join
+from weatherml.data.reading.opening import FORMAT, on_levels, require_read, tell_what_was_passed_over
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.state import with_metadata
+
+
+class IndexedFiles:
+    """Files of one grid, joined along time, across levels, variable beside variable.
+
+    A variable is told by its rows: the numbers of its fields, `(time, number, level)` each where it has it.
+
+    Attributes:
+        files: The files.
+        entries: What each of them holds.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[FileToRead],
+        variables: Collection[str] | None = None,
+        levels: Sequence[int] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """Look at the files that have not been looked at before.
+
+        Args:
+            files: The files.
+            variables: Canonical names to keep; all when None. What is left out need not fit the rest.
+            levels: Pressure levels to keep, hPa; all when None.
+            folder: Where the index is kept; nowhere when None.
+
+        Raises:
+            UserError: A file cannot be read, or nothing that is in them.
+        """
+        self.files, self._variables, self._levels = files, variables, levels
+        self.entries = index_files(files, variables, folder)
+        if variables is not None and not _hold_something(self.entries):
+            variables = None  # so that messages can tell what there is
+            self.entries = index_files(files, None, folder)
+        if not _hold_something(self.entries):
+            raise UserError(next(message for entry in self.entries for message, _ in entry.passed))
+        self._numbers = Rows()
+        self._reader = FieldReader(files, self.entries, variables, self._numbers)
+
+    @cached_property
+    def rows(self) -> dict[str, xr.DataArray]:
+        """The variables by name, each of its own times.
+
+        Raises:
+            UserError: The files do not fit together.
+        """
+        parts = [self._part(group) for group in put_together(self._portions)]
+        rows = join(on_levels(parts, self._levels), self._are_same)
+        require_read(self._variables or (), xr.Dataset(dict.fromkeys(rows, 0), attrs=self.attrs))
+        return rows
+
+    @cached_property
+    def attrs(self) -> dict[str, Any]:
+        """What was put right or passed over, and the formats of the files."""
+        told = (xr.Dataset(attrs=self._contents(portion.place).attrs) for portion in self._portions)
+        passed = (note for entry in self.entries for _, note in entry.passed)
+        dataset = tell_what_was_passed_over(xr.Dataset(attrs=join_notes(told)), passed)
+        return {**dataset.attrs, FORMAT: sorted({entry.kind for entry in self.entries})}
+
+    @cached_property
+    def grid(self) -> LatLonGrid:
+        """The one grid of all files."""
+        first = self._portions[0].structure.coordinates
+        return LatLonGrid.from_coordinates(first["latitude"], first["longitude"])
+
+    def read(self, rows: Mapping[str, xr.DataArray]) -> xr.Dataset:
+        """Return the values behind rows of the same times, lazy: what is selected of them decides what is read."""
+        fields = {name: lazy_field(self._reader, field, self.grid.shape) for name, field in rows.items()}
+        horizontal = {"latitude": np.asarray(self.grid.latitude), "longitude": np.asarray(self.grid.longitude)}
+        dataset = xr.Dataset(fields, {**xr.Dataset(rows).coords, **horizontal}, self.attrs)
+        return with_metadata(dataset)
+
+    def pieces(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return which chunk of which file holds each field `[field]`, as numbers that are equal for equal chunks."""
+        found = np.full((numbers.size, 3), -1)
+        for slab in self._numbers.find(numbers):
+            length = self._contents(slab.place).read_structure().fields[slab.variable].piece
+            found[slab.target, :2] = slab.place.file, slab.place.number
+            found[slab.target, 2] = slab.positions[0] // length
+        return np.unique(found, axis=0, return_inverse=True)[1].ravel()
+
+    @cached_property
+    def _portions(self) -> list[Portion]:
+        """The canonical datasets of all files."""
+        return [
+            _portion(file, number, contents)
+            for file, entry in enumerate(self.entries)
+            for number, contents in enumerate(entry.contents)
+            if contents is not None
+        ]
+
+    def _part(self, group: Sequence[Portion]) -> Part:
+        first = min(group, key=lambda portion: portion.place[:2]).place.file
+        dataset = self._numbers.dataset(group[0].structure, [portion.place for portion in group])
+        return Part(str(self.files[first].path), dataset)
+
+    def _are_same(self, one: xr.DataArray, two: xr.DataArray) -> bool:
+        """Return whether two fields have the same values; what is known of them spares reading them."""
+        if not one.dims and not two.dims and (digest := self._reader.digest(int(one))):
+            return digest == self._reader.digest(int(two))
+        return has_same_values(
+            *(xr.DataArray(lazy_field(self._reader, field, self.grid.shape)) for field in (one, two))
+        )
+
+    def _contents(self, place: Place) -> Contents:
+        contents = self.entries[place.file].contents[place.number]
+        assert contents is not None
+        return contents
+
+
+def _hold_something(entries: Sequence[FileEntry]) -> bool:
+    return any(contents is not None for entry in entries for contents in entry.contents)
+
+
+def _portion(file: int, number: int, contents: Contents) -> Portion:
+    times = None if contents.times is None else np.array(contents.times, np.int64)
+    return Portion(Place(file, number, times), contents.structure, contents.read_structure())

@@ -1,0 +1,133 @@
+"""Values of fields: from as few files as hold them, of which a bounded number are open at once."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import dask
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, Opened, stamp_of
+from weatherml.data.reading.file_index.rows import Hyperslab, Rows
+from weatherml.errors import UserError
+
+_MOST_OPEN = 256  # of some 70 kB; the files themselves xarray keeps open, and fewer of them
+
+
+class FieldReader:
+    """Reads fields by number."""
+
+    def __init__(
+        self, files: Sequence[FileToRead], entries: Sequence[FileEntry], wanted: Collection[str] | None, rows: Rows
+    ) -> None:
+        self._files, self._entries, self._wanted, self._rows = files, entries, wanted, rows
+        self._open: OrderedDict[int, Opened] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(
+        self, numbers: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Return fields as float32 `[*numbers, lat, lon]`; NaN for numbers below 0.
+
+        Args:
+            numbers: Of the fields, any shape.
+            rows: Positions of latitudes `[lat]`.
+            columns: Positions of longitudes `[lon]`.
+        """
+        result = np.full((numbers.size, rows.size, columns.size), np.nan, np.float32)
+        for slab in self._rows.find(numbers.ravel()):
+            values, index = self._read_slab(slab, {"latitude": _as_slice(rows), "longitude": _as_slice(columns)})
+            result[slab.target] = values[index]
+        return result.reshape(*numbers.shape, *result.shape[-2:])
+
+    def digest(self, number: int) -> str:
+        """Return the fingerprint of a field that has no time; empty for others."""
+        (slab,) = self._rows.find(np.array([number]))
+        contents = self._entries[slab.place.file].contents[slab.place.number]
+        assert contents is not None
+        return contents.read_structure().fields[slab.variable].digest
+
+    def _read_slab(self, slab: Hyperslab, region: Mapping[str, Any]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Return values `[time, number, level, lat, lon]` that hold a slab, and where in them its fields are."""
+        dataset = self._opened(slab.place.file).canonical[slab.place.number]
+        assert dataset is not None
+        field = dataset[slab.variable]
+        axes = [np.unique(positions, return_inverse=True) for positions in slab.positions]
+        chosen = {
+            dim: _as_slice(needed)
+            for dim, (needed, _) in zip(("time", "number", "level"), axes, strict=True)
+            if dim in field.dims
+        }
+        part = field.isel({**chosen, **region})
+        try:
+            with dask.config.set(scheduler="synchronous"):  # the libraries of files read one thing at a time
+                values = part.values
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"cannot read {slab.variable} in {self._files[slab.place.file].path} ({_first_words(error)}); it may"
+                " be damaged, download it again"
+            ) from None
+        sizes = (len(needed) for needed, _ in axes)
+        return values.reshape(*sizes, *values.shape[-2:]), tuple(inverse for _, inverse in axes)
+
+    def _opened(self, index: int) -> Opened:
+        with self._lock:
+            if index not in self._open:
+                self._require_unchanged(index)
+                self._open[index] = self._entries[index].open(self._files[index], self._wanted)
+            self._open.move_to_end(index)
+            while len(self._open) > _MOST_OPEN:
+                _, oldest = self._open.popitem(last=False)
+                for raw in oldest.raw:
+                    raw.close()
+            return self._open[index]
+
+    def _require_unchanged(self, index: int) -> None:
+        path = self._files[index].path
+        try:
+            is_same = stamp_of(path) == self._entries[index].stamp
+        except OSError:
+            raise UserError(f"{path} is gone since it was looked at; put it back, or start again") from None
+        if not is_same:
+            raise UserError(f"{path} has changed since it was looked at; start again to read it as it is now")
+
+
+class FieldArray(BackendArray):
+    """Values of fields by number, for xarray: lazy, and only what is selected is read."""
+
+    def __init__(self, reader: FieldReader, numbers: npt.NDArray[np.int64], grid_shape: tuple[int, int]) -> None:
+        self._reader, self._numbers = reader, numbers
+        self.shape = (*numbers.shape, *grid_shape)
+        self.dtype = np.dtype(np.float32)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> npt.NDArray[np.float32]:
+        # A whole number stands for a position and takes its dimension away, which is done last.
+        positions = [np.atleast_1d(np.arange(n)[k]) for n, k in zip(self.shape, key, strict=True)]
+        *leading, rows, columns = positions
+        values = self._reader.read(self._numbers[np.ix_(*leading)], rows, columns)
+        return values[tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key)]
+
+
+def lazy_field(reader: FieldReader, rows: xr.DataArray, grid_shape: tuple[int, int]) -> xr.Variable:
+    """Return the values behind rows, lazy, of dimensions `(*rows, latitude, longitude)`."""
+    numbers = np.where(np.isnan(rows.values), -1, rows.values).astype(np.int64)
+    lazy = indexing.LazilyIndexedArray(FieldArray(reader, numbers, grid_shape))
+    return xr.Variable((*rows.dims, "latitude", "longitude"), lazy, rows.attrs)
+
+
+def _as_slice(positions: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
+    """Return consecutive positions as a slice, which is read at one go."""
+    first, last = int(positions[0]), int(positions[-1])
+    return slice(first, last + 1) if last - first == len(positions) - 1 else positions
+
+
+def _first_words(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,123 @@
+"""Looking at many files: in several processes, and only at those that have changed since."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from weatherml.data.reading.file_index import cache
+from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, stamp_of
+from weatherml.errors import UserError
+
+_FILES_A_PROCESS = 100
+"""A process takes as long to begin as this many files."""
+_MOST_PROCESSES = 16
+_FILES_A_SAVE = 2000
+"""What a scan that is interrupted may lose."""
+
+_logger = logging.getLogger(__name__)
+
+
+def index_files(
+    files: Sequence[FileToRead], wanted: Collection[str] | None = None, folder: Path | None = None
+) -> list[FileEntry]:
+    """Return what each file holds.
+
+    Args:
+        files: The files.
+        wanted: Canonical names to keep; all when None.
+        folder: Where the index is kept; nowhere when None.
+
+    Raises:
+        UserError: A file cannot be read; the first of such is told.
+    """
+    known = cache.load(folder) if folder is not None else {}
+    keys = [_key(file, wanted) for file in files]
+    fresh = {
+        key: known[key]
+        for key, file in zip(keys, files, strict=True)
+        if key in known and known[key].stamp == stamp_of(file.path)
+    }
+    missing = {key: file for key, file in zip(keys, files, strict=True) if key not in fresh}
+    for batch in _batches(list(missing.items()), _FILES_A_SAVE):
+        found = scan_files([file for _, file in batch], wanted)
+        new = {key: entry for (key, _), entry in zip(batch, found, strict=True) if isinstance(entry, FileEntry)}
+        if folder is not None and new:
+            cache.save(folder, new)
+        fresh.update(new)
+        for entry in found:
+            if isinstance(entry, UserError):
+                raise entry
+    return [fresh[key] for key in keys]
+
+
+def scan_files(files: Sequence[FileToRead], wanted: Collection[str] | None = None) -> list[FileEntry | UserError]:
+    """Look at files, in this process and as many others as are worth their beginning."""
+    n_processes = max(1, min(len(files) // _FILES_A_PROCESS, _n_cores(), _MOST_PROCESSES))
+    shares = [files[i::n_processes] for i in range(n_processes)]
+    with ThreadPoolExecutor(n_processes) as pool:
+        others = [pool.submit(_scan_apart, share, wanted) for share in shares[1:]]
+        own = _scan_here(shares[0], wanted)
+        found = [own, *(other.result() for other in others)]
+    ordered: list[FileEntry | UserError | None] = [None] * len(files)
+    for i, share in enumerate(found):
+        ordered[i::n_processes] = share
+    # A process that was ended has left a gap, which is filled here.
+    return [scan_file(file, wanted) if entry is None else entry for file, entry in zip(files, ordered, strict=True)]
+
+
+def scan_file(file: FileToRead, wanted: Collection[str] | None) -> FileEntry | UserError:
+    """Look at a file; what is wrong with it is returned."""
+    try:
+        return FileEntry.scan(file, wanted)
+    except UserError as error:
+        return error
+
+
+def _scan_here(files: Sequence[FileToRead], wanted: Collection[str] | None) -> list[FileEntry | UserError | None]:
+    return [scan_file(file, wanted) for file in files]
+
+
+def _scan_apart(files: Sequence[FileToRead], wanted: Collection[str] | None) -> list[FileEntry | UserError | None]:
+    """Look at files in a process of its own; None for what it did not get to."""
+    jobs = {"files": [[str(file.path), dict(file.rename)] for file in files], "wanted": wanted and sorted(wanted)}
+    # Not multiprocessing, which would import the user's program again.
+    program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import answer; answer()"
+    done = subprocess.run([sys.executable, "-c", program], input=json.dumps(jobs).encode(), stdout=subprocess.PIPE)
+    if done.returncode:
+        _logger.warning("a process that looked at files ended with %d; its files are looked at here", done.returncode)
+    found = [_read_answer(json.loads(line)) for line in done.stdout.split(b"\n")[:-1]]
+    return [*found, *[None] * (len(files) - len(found))]
+
+
+def answer() -> None:
+    """Look at the files that standard input names and write a line about each to standard output."""
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # libraries may print
+    jobs = json.load(sys.stdin)
+    for path, rename in jobs["files"]:
+        found = scan_file(FileToRead(Path(path), rename), jobs["wanted"])
+        told = {"refused": str(found)} if isinstance(found, UserError) else {"entry": found.to_json()}
+        output.write(json.dumps(told) + "\n")
+    output.close()
+
+
+def _read_answer(told: dict[str, Any]) -> FileEntry | UserError:
+    return UserError(told["refused"]) if "refused" in told else FileEntry.from_json(told["entry"])
+
+
+def _key(file: FileToRead, wanted: Collection[str] | None) -> str:
+    return json.dumps([str(file.path.absolute()), sorted(file.rename.items()), wanted and sorted(wanted)])
+
+
+def _batches(items: list[Any], size: int) -> Iterable[list[Any]]:
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

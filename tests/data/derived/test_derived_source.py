@@ -120,6 +120,16 @@ def test_a_derived_field_of_files_is_lazy(file, tmp_path):
     assert source.digest() != config.model_copy(update={"derive": ("wind_speed",)}).source(tmp_path).digest()
 
 
+def test_sums_of_many_times_are_made_in_pieces():
+    """However many are asked for at once, memory holds a day of them and their windows."""
+    many = analyses({"total_precipitation": ()}, times=100, step="1h")
+    source = DerivedSource(FakeSource(many.chunk(time=1)), ["total_precipitation_6hr"])
+    found = source.read(source.times(), source.names)["total_precipitation_6hr"]
+    assert max(found.chunks[0]) == 24
+    expected = np.maximum(many["total_precipitation"].rolling(time=6).sum()[5:], 0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_an_unknown_derivation_is_refused_by_the_configuration(file):
     with pytest.raises(UserError, match=r"derive.*no way to derive 'geopotential'"):
         from_mapping(FilesConfig, {"name": "files", "paths": [file], "derive": ["z"]})

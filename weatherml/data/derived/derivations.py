@@ -15,6 +15,8 @@ from weatherml.durations import format_duration
 ACCUMULATIONS = ("total_precipitation", "toa_incident_solar_radiation")
 """Variables that archives accumulate; canonical are the sums over the hour before."""
 
+_PIECE = 24  # times whose sums are made at once
+
 
 @dataclass(frozen=True)
 class Sum(Derivation):
@@ -40,8 +42,13 @@ class Sum(Derivation):
 
     def derive(self, inputs: xr.Dataset, request: Request) -> xr.DataArray:
         """Add up what the archive holds."""
-        terms = terms_of(request.times, self.window, request.accumulated)
-        return sums(inputs[self.inputs[0]], request.times, terms)
+        field = inputs[self.inputs[0]]
+        pieces = []
+        for start in range(0, len(request.times), _PIECE):
+            times = request.times[start : start + _PIECE]
+            terms = terms_of(times, self.window, request.accumulated)
+            pieces.append(sums(field.sel(time=terms.needed()), times, terms))
+        return xr.concat(pieces, "time")
 
     def attributes(self) -> dict[str, str]:
         """Return what the field says of itself, its window among it."""

@@ -27,12 +27,13 @@ CALLS, ROUNDS = 2, 2
 
 
 def fields(n_times=8, n_levels=13):
-    """Waves on a mean, as geopotential has them; every field another."""
+    """Waves on a mean that falls to the poles, as geopotential has them; every field another."""
     rows, columns = np.radians(SOURCE.latitude), np.radians(SOURCE.longitude)
     noise = np.random.default_rng(0).standard_normal(SOURCE.shape, np.float32)
     values = np.empty((n_times, n_levels, *SOURCE.shape), np.float32)
     for number, field in enumerate(values.reshape(-1, *SOURCE.shape)):
-        field[:] = 5e4 + 100 * number + 1e3 * np.outer(np.cos(3 * rows), np.sin(number % 7 * columns)) + 50 * noise
+        mean = 4e4 + 100 * number + 1e4 * np.cos(rows[:, None]) ** 2 + 1e3 * np.sin(rows[:, None])
+        field[:] = mean + 1e3 * np.outer(np.cos(3 * rows), np.sin(number % 7 * columns)) + 50 * noise
     dims = ("time", "level", "latitude", "longitude")
     places = {"latitude": np.array(SOURCE.latitude), "longitude": np.array(SOURCE.longitude)}
     return xr.Dataset({"geopotential": (dims, values)}, places)

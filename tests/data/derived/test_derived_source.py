@@ -133,3 +133,17 @@ def test_sums_of_many_times_are_made_in_pieces():
 def test_an_unknown_derivation_is_refused_by_the_configuration(file):
     with pytest.raises(UserError, match=r"derive.*no way to derive 'geopotential'"):
         from_mapping(FilesConfig, {"name": "files", "paths": [file], "derive": ["z"]})
+
+
+def test_hourly_rain_is_summed_beside_six_hourly_fields(tmp_path):
+    """Rain in the hours between the fields' times is in the sums; the first time has no six hours before it."""
+    HOURLY[["total_precipitation"]].to_netcdf(tmp_path / "rain.nc")
+    HOURLY[["temperature"]].isel(time=slice(5, None, 6)).to_netcdf(tmp_path / "fields.nc")
+    config = FilesConfig(
+        paths=(str(tmp_path / "*.nc"),), variables=("temperature",), derive=("total_precipitation_6hr",), every="6h"
+    )
+    source = config.source(tmp_path)
+    np.testing.assert_array_equal(source.times(), HOURLY["time"][5::6])
+    found = source.read(source.times(), source.variables())
+    np.testing.assert_allclose(found["total_precipitation_6hr"], RAIN[5::6], rtol=1e-5)
+    np.testing.assert_array_equal(found["temperature"], HOURLY["temperature"][5::6])

@@ -42,11 +42,6 @@ class Derivation(ABC):
         del accumulated
         return times
 
-    def can_be_made(self, times: np.ndarray, accumulated: Accumulated) -> np.ndarray:
-        """Return at which of all the inputs' `times` the variable can be made, bool `[time]`."""
-        del accumulated
-        return np.ones(len(times), bool)
-
     def attributes(self) -> dict[str, str]:
         """Return what the field says of itself."""
         return {"derivation": self.how} | ({"derived_from": " ".join(self.inputs)} if self.inputs else {})

@@ -36,9 +36,9 @@ class Sum(Derivation):
         """Return the times of the values that add up to the sums at `times`."""
         return terms_of(times, self.window, accumulated).needed()
 
-    def can_be_made(self, times: np.ndarray, accumulated: Accumulated) -> np.ndarray:
-        """Return where all values that add up are there."""
-        return terms_of(times, self.window, accumulated).are_among(times)
+    def can_be_made(self, times: np.ndarray, known: np.ndarray, accumulated: Accumulated) -> np.ndarray:
+        """Return at which of `times` all values that add up are among those of the `known` times, bool `[time]`."""
+        return terms_of(times, self.window, accumulated).are_among(known)
 
     def derive(self, inputs: xr.Dataset, request: Request) -> xr.DataArray:
         """Add up what the archive holds."""

@@ -11,6 +11,7 @@ import xarray as xr
 from weatherml.data.derived.accumulation import Accumulated
 from weatherml.data.derived.derivation import Derivation, Request
 from weatherml.data.derived.derivations import ACCUMULATIONS, DERIVATIONS, Sum
+from weatherml.data.pieces import read_in_pieces, times_of
 from weatherml.data.source import Source
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -79,7 +80,7 @@ class DerivedSource:
         return names if self._kept is None else tuple(name for name in names if name in self._kept)
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
-        """Return the named variables at the named times, lazy where the source's are.
+        """Return the named variables at the named times, lazily.
 
         Raises:
             UserError: A variable or a time is not there.
@@ -124,7 +125,7 @@ class DerivedSource:
     def _allows(self, way: Derivation, found: dict[str, Derivation], beneath: tuple[str, ...]) -> bool:
         if isinstance(way, Sum):
             is_there = way.inputs[0] in self.source.variables()
-            return is_there and bool(way.can_be_made(self.source.times(), self.accumulated).any())
+            return is_there and bool(self._can_be_made(way).any())
         return all(self._choose(name, found, beneath) for name in way.inputs)
 
     def _why_not(self, name: str) -> str:
@@ -140,11 +141,15 @@ class DerivedSource:
     @cached_property
     def _times(self) -> npt.NDArray[np.datetime64]:
         times = self.source.times()
-        made = [way.can_be_made(times, self.accumulated) for way in self._derivations.values()]
+        made = [self._can_be_made(way) for way in self._derivations.values() if isinstance(way, Sum)]
         kept: npt.NDArray[np.datetime64] = times[np.logical_and.reduce([np.ones(len(times), bool), *made])]
         if not len(kept):
             raise UserError(f"{', '.join(self.names)}: the {self.name} data have no time at which all can be derived")
         return kept
+
+    def _can_be_made(self, way: Sum) -> npt.NDArray[np.bool_]:
+        """Return at which times of the source a sum can be made, bool `[time]`."""
+        return way.can_be_made(self.source.times(), times_of(self.source, way.inputs[0]), self.accumulated)
 
     def _read_inputs(self, variables: Sequence[str], times: np.ndarray) -> xr.Dataset:
         """Read at once what the source itself has at the times asked for."""
@@ -161,14 +166,15 @@ class DerivedSource:
             raise UserError(
                 f"the {self.name} data have no variable {unknown[0]!r}{nearest(unknown[0], self.variables())}"
             )
-        return self.source.read(times, tuple(wanted)) if wanted else xr.Dataset()
+        return read_in_pieces(self.source, times, tuple(wanted)) if wanted else xr.Dataset()
 
     def _field(self, name: str, read: xr.Dataset, request: Request) -> xr.DataArray:
         way = self._derivations.get(name)
         if way is None:
             return read[name]
         if isinstance(way, Sum):
-            inputs = self.source.read(way.times_needed(request.times, self.accumulated), way.inputs)
+            needed = way.times_needed(request.times, self.accumulated)
+            inputs = read_in_pieces(self.source, needed, way.inputs)
         else:
             inputs = xr.Dataset({i: self._field(i, read, request) for i in way.inputs})
         field = way.derive(inputs, request).astype(np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from weatherml.data.pieces import read_in_pieces
 from weatherml.data.regrid.config import RegridConfig
 from weatherml.data.regrid.regridding import regrid
 from weatherml.data.source import Source
@@ -49,6 +50,6 @@ class RegriddedSource:
         return self.source.variables()
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
-        """Return the named variables at the named times on the target grid, lazy where the source's are."""
-        dataset = self.source.read(times, variables)
+        """Return the named variables at the named times on the target grid, lazily."""
+        dataset = read_in_pieces(self.source, times, variables)
         return regrid(dataset, self.grid, self.config.method, self.config.min_valid_fraction)

@@ -142,6 +142,11 @@ class FileSource:
         pieces = self._files.pieces(np.fmax.reduce(numbers, axis=1).astype(np.int64))  # NaN: a level that it lacks
         return np.flatnonzero(np.diff(pieces, prepend=-1))
 
+    def times_of(self, variable: str) -> npt.NDArray[np.datetime64]:
+        """Return all times of a variable, also those that others lack or that were not chosen."""
+        field = self._rows[variable]
+        return np.asarray(field["time"].values) if "time" in field.dims else self._times
+
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times, lazy; a variable may be read at times that others lack.
 

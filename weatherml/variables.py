@@ -1,7 +1,9 @@
 """The vocabulary: every variable once, with the names the field uses for it, its units and its plausible range."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
 
 from weatherml.errors import UserError
 from weatherml.registry import nearest
@@ -146,3 +148,18 @@ def find(name: str) -> Variable:
     if name not in _ALIASES:
         raise UserError(f"unknown variable {name!r}{nearest(name, _ALIASES)}")
     return _ALIASES[name]
+
+
+def _channel_names(value: Any) -> Any:
+    """Put channels in the place of the names of sets, alone or in a list."""
+    if isinstance(value, str):
+        if value not in PRESETS:
+            raise UserError(f"unknown channel set {value!r}{nearest(value, PRESETS)}")
+        return PRESETS[value]
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(one for name in value for one in (PRESETS.get(name, (name,)) if isinstance(name, str) else (name,)))
+
+
+ChannelNames = Annotated[tuple[str, ...], BeforeValidator(_channel_names), Field(min_length=1)]
+"""Channels in a configuration: a list of them, the name of a set such as `pangu`, or both: `[pangu, lsm]`."""

@@ -15,6 +15,7 @@ from tiny_experiment import done, refused, weatherml, write_config, write_files
 
 VERBS = (
     "demo",
+    "download",
     "ingest",
     "statistics",
     "train",

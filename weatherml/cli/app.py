@@ -9,6 +9,7 @@ import typer.core
 
 from weatherml.cli.calibration import calibrate
 from weatherml.cli.conversion import convert
+from weatherml.cli.downloading import download
 from weatherml.cli.exit_codes import in_one_line, noticing_readers_that_leave
 from weatherml.cli.forecasting import forecast
 from weatherml.cli.options import LOCAL, AsJson, DropStopped
@@ -80,6 +81,9 @@ def demo(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
     }
     for name, path in results.items():
         print(f"{name:<15} {path.resolve()}")
+
+
+app.command()(download)
 
 
 @app.command()

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import combinations
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from weatherml.checkpoint import Prediction
 from weatherml.config import Config, apply_overrides, from_mapping
@@ -22,19 +22,10 @@ from weatherml.registry import nearest
 from weatherml.state import Channel, parse_channels
 from weatherml.times import PeriodText
 from weatherml.training import TrainingConfig
-from weatherml.variables import PRESETS
+from weatherml.variables import ChannelNames
 from weatherml.yaml_text import parse_yaml
 
 _MOST_HARMONICS = 100  # beyond, there is a typing error
-
-
-def _channel_set(value: Any) -> Any:
-    """Turn the name of a channel set into its channels."""
-    if not isinstance(value, str):
-        return tuple(value) if isinstance(value, list) else value
-    if value not in PRESETS:
-        raise UserError(f"unknown channel set {value!r}{nearest(value, PRESETS)}")
-    return PRESETS[value]
 
 
 class PeriodsConfig(Config):
@@ -108,7 +99,7 @@ class ExperimentConfig(Config):
 
     title: str = "A weather forecast"
     source: AnySource
-    channels: Annotated[tuple[str, ...], BeforeValidator(_channel_set), Field(min_length=1)]
+    channels: ChannelNames
     periods: PeriodsConfig
     climatology: ClimatologyConfig = ClimatologyConfig()
     time_step: DurationText | None = None

@@ -1,10 +1,22 @@
 """Where data come from: each origin one file behind `Source`, registered by its name."""
 
+from weatherml.data.sources.cds import CdsConfig, CdsSource
 from weatherml.data.sources.config import AnySource, SourceConfig, registry
 from weatherml.data.sources.files import FilesConfig, FileSource
 from weatherml.data.sources.simulated import PlanetConfig, SimulatedSource
 
-__all__ = ["AnySource", "FileSource", "FilesConfig", "PlanetConfig", "SimulatedSource", "SourceConfig", "registry"]
+__all__ = [
+    "AnySource",
+    "CdsConfig",
+    "CdsSource",
+    "FileSource",
+    "FilesConfig",
+    "PlanetConfig",
+    "SimulatedSource",
+    "SourceConfig",
+    "registry",
+]
 
+registry.register("cds")(CdsConfig)
 registry.register("files")(FilesConfig)
 registry.register("simulated")(PlanetConfig)

@@ -1,0 +1,85 @@
+"""ERA5 from the Climate Data Store as a source: fetched where it is read, then read as files are."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from weatherml.data.sources.cds.config import CdsConfig
+from weatherml.data.sources.cds.download import download
+from weatherml.data.sources.cds.ledger import Ledger
+from weatherml.data.sources.cds.units import plan
+from weatherml.data.sources.files import FilesConfig, FileSource
+from weatherml.grid import LatLonGrid
+
+
+class CdsSource:
+    """A part of ERA5 as a `Source`.
+
+    What it holds is known from the configuration; the values are fetched when they, their grid or their digest are
+    first asked for.
+    """
+
+    name = "cds"
+
+    def __init__(self, config: CdsConfig, folder: Path) -> None:
+        """Fetch nothing yet.
+
+        Args:
+            config: Which part.
+            folder: Where the files lie.
+        """
+        self.config, self.folder = config, folder
+
+    @cached_property
+    def files(self) -> FileSource:
+        """The files, all of them fetched and verified."""
+        paths = download(self.config, self.folder).files
+        return FileSource(FilesConfig(paths=tuple(map(str, paths)), variables=self.variables(), levels=self._levels))
+
+    @property
+    def grid(self) -> LatLonGrid:
+        """The one horizontal grid."""
+        return self.files.grid
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Pressure levels in hPa, ascending; empty where all variables are at the surface."""
+        return self._levels or ()
+
+    def digest(self) -> str:
+        """Return a fingerprint of what is asked for and of the bytes that came."""
+        chosen = self.config.origin_json({"folder", "at_once", "fields_per_request"})
+        ledger = (self.files, Ledger(self.folder))[1]
+        came = "".join(ledger.of(unit).md5 for unit in plan(self.config, ledger.units))
+        return hashlib.sha256(f"{chosen} {came}".encode()).hexdigest()
+
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Valid times, `datetime64[ns]` [time], strictly ascending."""
+        return self.config.times()
+
+    def variables(self) -> tuple[str, ...]:
+        """Canonical variable names."""
+        return tuple(dict.fromkeys(channel.variable for channel in self.config.parsed))
+
+    def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
+        """Return the positions in `times()` at which files begin: those of months."""
+        months = self.times().astype("datetime64[M]").astype(np.int64)
+        return np.flatnonzero(np.diff(months, prepend=months[:1] - 1))
+
+    def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
+        """Return the named variables at the named times, lazy.
+
+        Raises:
+            UserError: A variable or a time is not there, or cannot be fetched.
+        """
+        return self.files.read(times, variables)
+
+    @property
+    def _levels(self) -> tuple[int, ...] | None:
+        levels = {channel.level for channel in self.config.parsed if channel.level is not None}
+        return tuple(sorted(levels)) or None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
-from fake_data import analyses, forecasts
+from fake_data import FakeSource, analyses, forecasts
 from tiny_experiment import done, refused
 
 import weatherml as wml
@@ -17,6 +17,7 @@ from weatherml.cli.options import LOCAL
 from weatherml.cli.weights import imports
 from weatherml.data.sources.files import FilesConfig
 from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.experiment import ExperimentConfig
 from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.locations import is_url, local_path
@@ -24,6 +25,7 @@ from weatherml.pretrained.torch_file import open_torch
 from weatherml.products.convert import convert
 from weatherml.products.stations import Stations
 from weatherml.storage.files import write_bytes
+from weatherml.storage.share import Share
 
 URL = "gs://bucket/f.zarr"
 
@@ -133,11 +135,9 @@ def test_verbs_read_stores_behind_a_url_as_those_on_the_disk(tiny_run, serve, tm
     done("forecast", tiny_run.checkpoint, "--analysis", f"{url}/data.zarr", *words)
 
 
-def test_a_store_behind_a_url_that_is_not_whole_or_not_there_is_refused(tiny_run, serve, tmp_path):
-    store = tiny_run.copy_to(tmp_path / "run", ("training", "forecast.zarr")) / "data.zarr"
-    manifest = json.loads((store / "manifest.json").read_text())
-    manifest["checksums"].popitem()
-    (store / "manifest.json").write_text(json.dumps(manifest))
+def test_a_store_behind_a_url_that_is_not_whole_or_not_there_is_refused(serve, tmp_path):
+    half = IngestOptions(share=Share(0, 2))
+    assert not ingest(FakeSource(analyses()), tmp_path / "run/data.zarr", None, 6, half).is_complete
     analyses(times=2).to_netcdf(tmp_path / "a.nc")
     url = serve(tmp_path)
     assert "data.zarr is unfinished; run the ingest that wrote it again" in refused("info", f"{url}/run/data.zarr")

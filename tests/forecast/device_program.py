@@ -16,7 +16,7 @@ from tiny_forecast import TIMES, Advection, make_analysis, make_forecaster, make
 
 from weatherml.forecast import ForecastConfig, Forecaster
 from weatherml.forecast.output.target import OutputTarget
-from weatherml.forecast.workdir import Share
+from weatherml.storage.share import Share
 
 PERTURBATION = {"name": "combined", "parts": ["spherical", {"name": "sppt", "length": 2000}]}
 ASKED = {"lead_time": "18h", "members": 11, "perturbation": PERTURBATION, "batch": 2, "seed": 4}

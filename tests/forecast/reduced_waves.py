@@ -11,9 +11,10 @@ from weatherml.forecast.output.statistics import StatisticsOutput
 from weatherml.forecast.plan.batches import Layout, plan_batches
 from weatherml.forecast.statistics.accumulators import Counted
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.forecast.workdir import WHOLE, Stopped, WorkDir
+from weatherml.forecast.workdir import Stopped, WorkDir
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels
+from weatherml.storage.share import WHOLE
 
 SPEC = StateSpec(parse_channels(["z500", "t850", "sst"]), LatLonGrid.regular(5, 8))
 N_SLOTS = 4

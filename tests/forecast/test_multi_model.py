@@ -15,10 +15,10 @@ from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster, SphericalConfig
 from weatherml.forecast.output.target import OutputTarget
 from weatherml.forecast.rollout.device import DeviceRollout
-from weatherml.forecast.workdir import Share
 from weatherml.grid import LatLonGrid
 from weatherml.products.store import open_forecast
 from weatherml.state import StateSpec
+from weatherml.storage.share import Share
 
 CONFIG = ForecastConfig(lead_time="12h", members=7, batch=2, perturbation=SphericalConfig())
 STATISTICS = device_program.STATISTICS

@@ -16,9 +16,10 @@ from weatherml.forecast.guards.units import Units
 from weatherml.forecast.output.members import MembersOutput
 from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.rollout.step_loop import rounding_quantum, to_physical
-from weatherml.forecast.workdir import WHOLE, Record, Stopped, WorkDir
+from weatherml.forecast.workdir import Record, Stopped, WorkDir
 from weatherml.products.store import open_forecast
 from weatherml.state import spec_of
+from weatherml.storage.share import WHOLE
 
 CONFIG = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
 

@@ -26,8 +26,9 @@ from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics import accumulators
 from weatherml.forecast.statistics.accumulators import Counted, accumulator_bytes
 from weatherml.forecast.statistics.dataset import assemble
-from weatherml.forecast.workdir import Record, Share, WorkDir
+from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.products.store import open_forecast
+from weatherml.storage.share import Share
 
 
 class Killed(BaseException):

@@ -16,8 +16,9 @@ import pytest
 from kills import killed_before_each_change, run_and_kill
 
 from weatherml.errors import UserError
-from weatherml.forecast.workdir import WHOLE, Record, Share, WorkDir
+from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.products.store import attributes_of, token_at
+from weatherml.storage.share import WHOLE, Share
 
 N_MEMBERS = 2
 STEPS = ("begin", "write", "finish")

@@ -16,9 +16,10 @@ from weatherml.forecast.output.statistics import _exactness
 from weatherml.forecast.output.target import OutputTarget
 from weatherml.forecast.plan import batches
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted
-from weatherml.forecast.workdir import Record, Share, WorkDir
+from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.products.store import open_forecast, token_at
 from weatherml.storage import locks
+from weatherml.storage.share import Share
 
 ASKED = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
 

@@ -1,6 +1,5 @@
 """The program: its verbs, and what happens to a user's mistake."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +11,14 @@ from weatherml.cli.conversion import convert
 from weatherml.cli.downloading import download
 from weatherml.cli.exit_codes import in_one_line, noticing_readers_that_leave
 from weatherml.cli.forecasting import forecast
+from weatherml.cli.ingestion import ingest
 from weatherml.cli.options import LOCAL, AsJson, DropStopped
+from weatherml.cli.settings import Folder, Settings, experiment_of
 from weatherml.cli.weights import export, imports
-from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
 if TYPE_CHECKING:
-    from weatherml.experiment import Experiment, Perform
+    pass
 
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 
@@ -48,12 +48,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-Settings = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[CONFIG] [KEY.PATH=VALUE]...", help="A YAML file, and values that win over it."),
-]
-Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", **LOCAL)]
-
 
 def main() -> None:
     """Run the program on the words of its command line."""
@@ -72,7 +66,7 @@ def demo(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
     """
     from weatherml.experiment import perform_apart
 
-    experiment = _experiment(settings, output, perform_apart)
+    experiment = experiment_of(settings, output, perform_apart)
     report = experiment.run()
     results = {
         "report": report,
@@ -86,13 +80,7 @@ def demo(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
 app.command()(download)
 
 
-@app.command()
-def ingest(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
-    """Write the data of an experiment to a checked zarr store; an interrupted ingestion goes on where it stopped.
-
-    Example: `weatherml ingest configs/t2m_erainterim.yaml -o runs/t2m`
-    """
-    print(_experiment(settings, output).run("ingest"))
+app.command()(ingest)
 
 
 @app.command()
@@ -103,7 +91,7 @@ def statistics(settings: Settings = None, output: Folder = Path("runs/demo")) ->
     """
     from weatherml.cli.tables import print_statistics
 
-    experiment = _experiment(settings, output)
+    experiment = experiment_of(settings, output)
     experiment.run("statistics")
     print_statistics(experiment.statistics)
 
@@ -114,7 +102,7 @@ def train(settings: Settings = None, output: Folder = Path("runs/demo")) -> None
 
     Example: `weatherml train configs/t2m_erainterim.yaml training.batch_size=16 -o runs/t2m`
     """
-    experiment = _experiment(settings, output)
+    experiment = experiment_of(settings, output)
     experiment.run("train")
     print(experiment.training.best_checkpoint)
 
@@ -214,17 +202,3 @@ def plot(
 
     save_figure(draw(path, Choice(channel, time, lead, statistic, drop_stopped), coastlines), output)
     print(output)
-
-
-def _experiment(settings: Sequence[str] | None, output: Path, perform: "Perform | None" = None) -> "Experiment":
-    """Build from positional words: those with an equals sign are overrides, the other is a file."""
-    from weatherml.cli.progress import bar
-    from weatherml.config import load_yaml
-    from weatherml.experiment import Experiment, ExperimentConfig, demonstration, perform_here
-
-    words = settings or []
-    files, overrides = [w for w in words if "=" not in w], [w for w in words if "=" in w]
-    if len(files) > 1:
-        raise UserError(f"one configuration file at most, got {' and '.join(files)}; overrides read key.path=value")
-    config = load_yaml(ExperimentConfig, files[0], overrides) if files else demonstration(overrides)
-    return Experiment(config, output, bar, perform or perform_here)

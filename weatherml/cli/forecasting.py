@@ -110,7 +110,7 @@ def forecast(
     from weatherml.data.reading.opening import open_files
     from weatherml.forecast import ForecastConfig
     from weatherml.forecast.output.target import OutputTarget
-    from weatherml.forecast.workdir import Share
+    from weatherml.storage.share import Share
 
     flags = {
         "lead_time": lead,
@@ -167,8 +167,8 @@ def _tell(output: Path, share: str, is_whole: bool) -> None:
 def _require_place(output: Path, target: "OutputTarget", resume: bool) -> None:
     """Require that a forecast can go to `output`, before analyses are opened."""
     from weatherml.cli.outputs import require_begun
-    from weatherml.forecast.workdir import WHOLE
     from weatherml.products.store import require_free
+    from weatherml.storage.share import WHOLE
 
     if resume and target.overwrite:
         raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")

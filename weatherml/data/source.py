@@ -49,3 +49,23 @@ class Source(Protocol):
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times, canonical; the values may still be lazy."""
         ...
+
+
+def piece_starts(source: Source, variable: str) -> npt.NDArray[np.int64]:
+    """Return the positions in `source.times()` at which its own pieces of a variable begin, the first 0.
+
+    What lies between two is fetched and decoded together, such as a chunk or a file, so it should be asked for at once.
+    A source tells so by a method of this name; one without it has no pieces but single times.
+
+    Args:
+        source: Any source.
+        variable: Canonical name.
+    """
+    told = getattr(source, "piece_starts", None)
+    return np.arange(len(source.times())) if told is None else np.asarray(told(variable), np.int64)
+
+
+def piece_starts_among(source: Source, variable: str, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+    """Return the positions among other rising `times` at which pieces of a source begin, the first 0."""
+    found = np.searchsorted(times, source.times()[piece_starts(source, variable)])
+    return np.unique([0, *found[found < len(times)]])

@@ -5,15 +5,17 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import require_pictures
 from weatherml.experiment.ledger import digest_of
 from weatherml.experiment.phases import PHASES
 from weatherml.experiment.results import Results
-from weatherml.experiment.work import Report
+from weatherml.experiment.work import Report, ingest
 from weatherml.experiment.work import perform as perform_here
 from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
+from weatherml.storage.share import WHOLE
 
 
 class Progress(Protocol):
@@ -67,10 +69,23 @@ class Experiment(Results):
         if last == "report":
             require_pictures()
         if not self._is_done(last):  # who only reads is in nobody's way
-            busy = f"another process is at work in {self.folder}; wait for it, or choose another folder"
-            with alone_in(self.folder, "experiment.lock", busy):
+            with self._alone():
                 self._do(last)
         return self.path(last)
+
+    def ingest(self, options: IngestOptions) -> IngestReport:
+        """Write the store, or a share of it, as `options` say; several processes may be at work on shares at once.
+
+        Raises:
+            UserError: As `run`, and as `weatherml.ingest`.
+        """
+        if options.share != WHOLE:  # whoever asks for the whole next finds it done, and enters it into the ledger
+            with self._progress("ingest") as report:
+                return ingest(self, report, options)
+        with self._alone(), self._progress("ingest") as report, self.ledger.timing("ingest", self.inputs("ingest")):
+            done = ingest(self, report, options)
+        self._note_config()
+        return done
 
     def _do(self, last: str) -> None:
         for needed in self._needs(last):
@@ -79,7 +94,14 @@ class Experiment(Results):
         if not (self.ledger.is_done(last, inputs) and self.path(last).exists()):
             with self._progress(last) as report:
                 self._perform(last, inputs, self, report)
-            write_bytes(self.folder / "config.json", self.config.model_dump_json(indent=1).encode())
+            self._note_config()
+
+    def _alone(self) -> AbstractContextManager[None]:
+        busy = f"another process is at work in {self.folder}; wait for it, or choose another folder"
+        return alone_in(self.folder, "experiment.lock", busy)
+
+    def _note_config(self) -> None:
+        write_bytes(self.folder / "config.json", self.config.model_dump_json(indent=1).encode())
 
     def _is_done(self, phase: str) -> bool:
         """Return whether a phase and those that it needs are done."""

@@ -14,6 +14,7 @@ from weatherml.data.statistics.channel_statistics import compute_statistics
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
+from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.data.store.ingest import ingest as write_store
 from weatherml.errors import UserError
 from weatherml.experiment.feasibility import Holdings, require_feasible
@@ -27,11 +28,11 @@ Report = Callable[..., None]
 """Told the number done, the number of all, and perhaps news."""
 
 
-def ingest(results: Results, report: Report) -> None:
-    """Write the data to a checked store."""
+def ingest(results: Results, report: Report, options: IngestOptions = IngestOptions()) -> IngestReport:  # noqa: B008
+    """Write the data to a checked store, or a share of it."""
     source = results.config.source.source(results.folder)
     require_feasible(results.config, Holdings.of_source(source))
-    write_store(source, results.path("ingest"), report)
+    return write_store(source, results.path("ingest"), report, options=options)
 
 
 def look(results: Results, report: Report) -> None:
@@ -126,7 +127,7 @@ def write_page(results: Results, report: Report) -> None:
     write_experiment_report(results.path("report"), results, report)
 
 
-WORK: Mapping[str, Callable[[Results, Report], None]] = MappingProxyType(
+WORK: Mapping[str, Callable[[Results, Report], object]] = MappingProxyType(
     {
         "ingest": ingest,
         "look": look,

@@ -1,11 +1,9 @@
 """A forecast that is being made: a folder beside the output, and records of which batches are whole."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ConfigDict
 
@@ -17,53 +15,9 @@ from weatherml.storage import room
 from weatherml.storage.files import write_bytes
 from weatherml.storage.noted_store import NotedStore
 from weatherml.storage.run_folder import RunFolder
+from weatherml.storage.share import Share
 
 _RESULT = "result"
-_RECORD = "share-{}-of-{}"
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one of several processes does of a forecast: every `count`-th batch from `index` on.
-
-    Raises:
-        UserError: There is no such share.
-    """
-
-    index: int = 0
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        if not self.count:
-            raise UserError(f"share {self.index}/0 is no share; 0/1 is all of a forecast")
-        if not self.index < self.count:
-            last = f"{self.count - 1}/{self.count}"
-            raise UserError(f"share {self.index}/{self.count} must be one of 0/{self.count} to {last}; count from 0")
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `2/8`.
-
-        Raises:
-            UserError: It is none.
-        """
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
-        if match is None:
-            raise UserError(f"share {text!r} must read INDEX/COUNT, for example 0/8 to 7/8 in eight processes")
-        return cls(int(match[1]), int(match[2]))
-
-    @property
-    def name(self) -> str:
-        """What files of this share begin with."""
-        return _RECORD.format(self.index, self.count)
-
-    def of(self, n_batches: int) -> range:
-        """Return the positions of the batches."""
-        return range(self.index, n_batches, self.count)
-
-
-WHOLE = Share()
-"""All of it."""
 
 
 class Stopped(Config):
@@ -211,7 +165,7 @@ class WorkDir(Generic[RecordT]):
 
     def records(self) -> dict[str, RecordT]:
         """Return all records by the name of their share."""
-        files = sorted(self.folder.glob(f"{_RECORD.format('*', '*')}.json"))
+        files = sorted(self.folder.glob("share-*-of-*.json"))
         return {file.stem: self._nothing.model_validate_json(file.read_bytes()) for file in files}
 
     def save(self, share: Share, record: RecordT) -> None:

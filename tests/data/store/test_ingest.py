@@ -12,9 +12,11 @@ import pytest
 import xarray as xr
 from fake_data import FakeSource, analyses
 
-from weatherml.data.store.ingest import ingest
+from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import open_store, verify
+from weatherml.data.store.shard import ShardFile
+from weatherml.data.store.workspace import Recorder, Workspace
 from weatherml.errors import UserError
 
 
@@ -101,8 +103,16 @@ def test_only_damaged_files_are_written_again(tmp_path, whole, damage, file):
     else:
         (store / file).write_bytes(content[:-1] + (bytes([content[-1] ^ 1]) if damage == "flipped" else b""))
     assert verify(store) == [file]
-    assert ingest(FakeSource(dataset()), store).n_written == 1
+    assert ingest(FakeSource(dataset()), store, options=IngestOptions(verify=True)).n_written == 1
     assert contents(store) == contents(whole)
+
+
+def test_files_that_are_there_are_taken_at_their_size_and_not_read_again(tmp_path):
+    store = tmp_path / "store.zarr"
+    ingest(FakeSource(dataset()), store, shard_length=6)
+    for file in store.glob("*/c.*"):
+        file.write_bytes(bytes(file.stat().st_size))
+    assert ingest(FakeSource(dataset()), store).n_written == 0
 
 
 INGEST = """
@@ -110,7 +120,7 @@ import sys
 sys.path[:0] = {paths!r}
 from fake_data import FakeSource
 from test_ingest import dataset
-from weatherml.data.store.ingest import ingest
+from weatherml.data.store.ingest import IngestOptions, ingest
 print("ready", flush=True)
 ingest(FakeSource(dataset(), delay={delay}), {store!r}, shard_length=6)
 """
@@ -171,7 +181,6 @@ def test_a_crash_at_any_write_is_completed_to_the_same_bytes(tmp_path, whole, mo
         patched.setattr(Path, "unlink", lambda self, missing_ok=False: None)
         with pytest.raises(Killed):
             ingest(FakeSource(dataset()), store, shard_length=6)
-    (store / ".ingest.lock").touch()
     ingest(FakeSource(dataset()), store, shard_length=6)
     assert contents(store) == contents(whole)
 
@@ -184,7 +193,7 @@ def test_an_interrupted_ingest_reports_what_it_has_and_goes_on(tmp_path, whole):
     store = tmp_path / "store.zarr"
     with pytest.raises(KeyboardInterrupt):
         ingest(FakeSource(dataset()), store, interrupt, 6)
-    assert len(Manifest.load(store).checksums) == 15
+    assert len(Workspace(store).notes()) == 15
     report = ingest(FakeSource(dataset()), store)
     assert report.n_written == report.n_files - 15
     assert contents(store) == contents(whole)
@@ -202,17 +211,14 @@ def test_two_ingests_into_one_store_do_not_meet(tmp_path):
 
 
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing_that_looks_whole(tmp_path, monkeypatch, whole):
-    def write_bytes(path, content):
-        if path.name.startswith(".c.1"):
-            with open(path, "wb") as file:
-                file.write(content[: len(content) // 2])
+    def write(shard, position, values, original=ShardFile.write):
+        original(shard, position, values)
+        if shard.path.name.startswith("c.1"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        with open(path, "wb") as file:
-            file.write(content)
 
     store = tmp_path / "store.zarr"
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", write_bytes)
+        patched.setattr(ShardFile, "write", write)
         with pytest.raises(UserError, match="No space left on device"):
             ingest(FakeSource(dataset()), store, shard_length=6)
     assert n_shards(store) == 4  # three variables of the first times and the static one
@@ -275,7 +281,7 @@ def test_a_source_that_cannot_be_read_leaves_nothing_behind(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def test_files_and_their_names_are_on_the_disk_before_the_manifest_says_so(tmp_path, monkeypatch):
+def test_files_and_their_names_are_on_the_disk_before_a_record_says_so(tmp_path, monkeypatch):
     store, flushed, named = tmp_path / "store.zarr", set(), set()
 
     def fsync(descriptor):
@@ -283,16 +289,18 @@ def test_files_and_their_names_are_on_the_disk_before_the_manifest_says_so(tmp_p
         flushed.add(place)
         named.update(place.iterdir() if place.is_dir() else ())
 
-    def save(manifest, path, original=Manifest.save):
-        files = {path / file for file in manifest.checksums}
+    def save(recorder, original=Recorder.save):
+        original(recorder)
+        files = {workspace.place(file, ()) for file in workspace.notes()}
         assert files <= flushed and files <= named
-        original(manifest, path)
+        noted.append(len(files))
 
+    workspace, noted = Workspace(store), []
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Manifest, "save", save)
-    monkeypatch.setattr("weatherml.data.store.ingest._SECONDS_BETWEEN_MANIFESTS", 0.01)
+    monkeypatch.setattr(Recorder, "save", save)
+    monkeypatch.setattr("weatherml.data.store.workspace._SECONDS_BETWEEN_RECORDS", 0.001)
     ingest(FakeSource(dataset()), store, shard_length=6)
-    assert Manifest.load(store).is_complete
+    assert noted[-1] == len(Manifest.load(store).files) and len(set(noted)) > 3
 
 
 def test_where_a_file_system_has_no_locks_that_is_said_and_not_that_another_ingestion_is_writing(

@@ -12,7 +12,7 @@ from weatherml.data.derived.accumulation import Accumulated
 from weatherml.data.derived.derivation import Derivation, Request
 from weatherml.data.derived.derivations import ACCUMULATIONS, DERIVATIONS, Sum
 from weatherml.data.pieces import read_in_pieces, times_of
-from weatherml.data.source import Source
+from weatherml.data.source import Source, piece_starts_among
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
@@ -78,6 +78,11 @@ class DerivedSource:
         """Canonical names of the source's variables and of the derived ones."""
         names = tuple(dict.fromkeys([*self._own, *self.names]))
         return names if self._kept is None else tuple(name for name in names if name in self._kept)
+
+    def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
+        """Return where pieces begin of what a variable is made from."""
+        inputs = self._derivations[variable].inputs if variable in self._derivations else (variable,)
+        return piece_starts_among(self.source, next(iter(inputs)), self.times())
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times, lazily.

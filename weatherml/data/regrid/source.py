@@ -11,7 +11,7 @@ import xarray as xr
 from weatherml.data.pieces import read_in_pieces
 from weatherml.data.regrid.config import RegridConfig
 from weatherml.data.regrid.regridding import regrid
-from weatherml.data.source import Source
+from weatherml.data.source import Source, piece_starts
 from weatherml.grid import LatLonGrid
 
 
@@ -48,6 +48,10 @@ class RegriddedSource:
     def variables(self) -> tuple[str, ...]:
         """Variables of the source."""
         return self.source.variables()
+
+    def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
+        """Return where pieces of the origin begin."""
+        return piece_starts(self.source, variable)
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times on the target grid, lazily."""

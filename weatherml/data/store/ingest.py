@@ -1,35 +1,50 @@
 """From any source to a checked zarr store, file by file, so that it can be interrupted at any instant."""
 
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import dask.array
 import numpy as np
-import xarray as xr
-from zarr.storage import MemoryStore
+import numpy.typing as npt
 
 from weatherml.data.source import Source
-from weatherml.data.store.layout import Layout, choose_shard_length
-from weatherml.data.store.manifest import Manifest, checksum_of, is_whole
+from weatherml.data.store.engine import HERE, Engine, Progress, Task
+from weatherml.data.store.growth import GrownSource
+from weatherml.data.store.manifest import FileNote, Manifest
+from weatherml.data.store.opening import open_store
+from weatherml.data.store.plan import StorePlan, plan_store, request_of
+from weatherml.data.store.workspace import FOLDER, Workspace, is_begun
 from weatherml.errors import UserError
 from weatherml.locations import local_path
-from weatherml.state import with_metadata
 from weatherml.storage.files import PARTIAL, write_unflushed
-from weatherml.storage.flush import flush_all
-from weatherml.storage.locks import alone_in
-from weatherml.storage.room import explaining_errors
+from weatherml.storage.locks import alone_at
+from weatherml.storage.share import WHOLE, Share
+from weatherml.times import Period, parse_period
 
-_LOCK = ".ingest.lock"
-_SECONDS_BETWEEN_MANIFESTS = 1.0
+_GIB = 2**30
 
-Progress = Callable[[int, int], None]
-"""Told the number of files done and of all files."""
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How a store is made; what is made is the same.
+
+    Attributes:
+        engine: Who makes it.
+        share: What this process makes of it, where several are started; the last of them completes the store.
+        memory: Bytes that one worker may hold.
+        verify: Read every file that is there, instead of trusting its size and the record of it.
+        grow: Add later times and other variables that the source has to a store that is complete.
+        refresh: Period of a complete store that is replaced by what the source has now; None for none.
+    """
+
+    engine: Engine = HERE
+    share: Share = WHOLE
+    memory: int = 2 * _GIB
+    verify: bool = False
+    grow: bool = False
+    refresh: Period | None = None
 
 
 @dataclass(frozen=True)
@@ -39,197 +54,201 @@ class IngestReport:
     Attributes:
         path: The store.
         n_files: Files of the store.
-        n_written: Those that this run wrote, because they were missing or damaged.
+        n_written: Those that this run wrote, because they were missing, damaged or to be replaced.
+        is_complete: Whether all are there; not, where other shares are not done yet.
     """
 
     path: Path
     n_files: int
     n_written: int
+    is_complete: bool = True
 
 
 def ingest(
-    source: Source, store: str | Path, progress: Progress | None = None, shard_length: int | None = None
+    source: Source,
+    store: str | Path,
+    progress: Progress | None = None,
+    shard_length: int | None = None,
+    options: IngestOptions = IngestOptions(),
 ) -> IngestReport:
     """Write a source to a zarr v3 store, or what is missing or damaged of it.
 
-    Each file is written once, atomically, with its SHA-256 in `manifest.json`. A run that is interrupted, however
-    rudely, is completed by the next one, to the same bytes as if nothing had happened.
+    Each file is written once, atomically, and noted with its size and SHA-256 once the disk holds it. A run that is
+    interrupted, however rudely, is completed by the next one, to the same bytes as if nothing had happened. Nobody
+    reads a store that is not whole, and one that changes is read as it was until all that changes is there.
 
     Args:
         source: Where the data come from.
         store: Folder of the store; made if it does not exist.
-        progress: Called after every file.
+        progress: Called after every part.
         shard_length: Times in one file; chosen by size when None.
+        options: Who makes it, and how.
 
     Raises:
         UserError: The folder holds something else or another source, another ingestion is writing to it, the disk is
             full, or the source has values that are neither finite nor a mask constant in time.
     """
-    path, origin = local_path(store), _origin(source)
-    with _sole_writer(path):
-        begun = Manifest.load(path) if Manifest.exists(path) else None
-        if begun is not None:
-            _require_same(path, begun, {**origin, "shard_length": shard_length or begun.shard_length})
-        whole = {} if begun is None else {f: c for f, c in begun.checksums.items() if is_whole(path / f, c)}
-        if begun is not None and len(whole) == begun.n_files:
-            return IngestReport(path, begun.n_files, 0)
-        plan = _plan(source, origin, shard_length if begun is None else begun.shard_length)
-        n_written = _write_missing(path, plan, whole, progress)
-    return IngestReport(path, plan.manifest.n_files, n_written)
+    path = local_path(store)
+    _require_own_folder(path)
+    workspace = Workspace(path)
+    with workspace.taking_part(options.share):
+        workspace.finish()
+        complete = Manifest.load(path) if Manifest.exists(path) else None
+        told = request_of(source)
+        if complete is not None and _is_done(path, complete, told, shard_length, options):
+            return IngestReport(path, len(complete.files), 0)
+        plan = _plan(path, complete, source, told, shard_length, options)
+        return _Ingestion(workspace, plan, complete, options).run(progress)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """All files of a store and how each is made.
+class _Ingestion:
+    """One plan on its way, as far as this process makes it."""
 
-    Attributes:
-        manifest: Without checksums.
-        makers: Functions that return the content of a file, by its path.
-    """
+    def __init__(
+        self, workspace: Workspace, plan: StorePlan, complete: Manifest | None, options: IngestOptions
+    ) -> None:
+        self._workspace, self._plan, self._options = workspace, plan, options
+        self._before = {} if complete is None else complete.files
+        self._staged = frozenset(file for file in plan.files if file in self._before)
+        if complete is None and workspace.request:
+            _require_same(workspace.store, workspace.request, plan.request)
+        basis = None if complete is None else complete.digest
+        workspace.begin({**plan.request, "refresh": str(options.refresh), "basis": basis}, options.share)
+        if options.share == WHOLE:
+            workspace.tidy()
+        self._kept = {} if complete is None else self._unchanged(complete.n_times)
 
-    manifest: Manifest
-    makers: Mapping[str, Callable[[], bytes]]
+    def run(self, progress: Progress | None) -> IngestReport:
+        """Write what is missing, and complete the store where all is there."""
+        n_written, plan = 0, self._plan
+        notes = self._notes(self._options.verify)
+        missing = [file for file in plan.files if file not in notes]
+        with closing(self._write(set(missing))) as written:  # what is written is noted, also when this is interrupted
+            for number in written:
+                n_written += number
+                if progress is not None:
+                    progress(plan.n_files - len(missing) + n_written, plan.n_files)
+        return IngestReport(self._workspace.store, plan.n_files, n_written, self._complete())
 
-
-def _plan(source: Source, origin: Mapping[str, Any], shard_length: int | None) -> _Plan:
-    times = source.times()
-    first = source.read(times[:1], source.variables()).load().drop_encoding()
-    length = shard_length or choose_shard_length(first, len(times))
-    layouts = [Layout.of(field, len(times), length) for field in first.data_vars.values()]
-    makers: dict[str, Callable[[], bytes]] = {
-        file: partial(bytes, content) for file, content in _skeleton(first, times, layouts, source.name).items()
-    }
-    # All variables of the same times follow one another: a source that computes or decodes them together does so once.
-    for index in range(max(layout.n_files for layout in layouts)):
-        for layout in (one for one in layouts if index < one.n_files):
-            makers[layout.file(index)] = partial(_make_shard, source, layout, index, first[layout.name].values)
-    manifest = Manifest(**origin, shard_length=length, n_files=len(makers), checksums={})
-    return _Plan(manifest, makers)
-
-
-def _origin(source: Source) -> dict[str, Any]:
-    times = source.times()
-    if not len(times):
-        raise UserError(f"source {source.name} has no times; there is nothing to ingest")
-    return {
-        "source": source.name,
-        "source_digest": source.digest(),
-        "variables": tuple(source.variables()),
-        "n_times": len(times),
-        "first_time": str(times[0]),
-        "last_time": str(times[-1]),
-    }
-
-
-def _skeleton(first: xr.Dataset, times: np.ndarray, layouts: list[Layout], origin: str) -> dict[str, bytes]:
-    """Return the files that declare the arrays and hold the coordinates, by path."""
-    fields = {
-        layout.name: (
-            layout.dims,
-            dask.array.zeros(layout.shape, dtype=np.float32, chunks=layout.shape),
-            first[layout.name].attrs,
+    def _write(self, missing: set[str]) -> Generator[int]:
+        """Write this share of the missing files; yield how many each time."""
+        plan, share = self._plan, self._options.share
+        task = Task(
+            self._workspace.store,
+            plan.source,
+            str(plan.request["source_digest"]),
+            self._options.memory,
+            frozenset(file for file in self._staged if file in missing),
         )
-        for layout in layouts
-    }
-    coordinates = {d: first[d].variable for d in first.dims if d != "time"}
-    dataset = xr.Dataset(fields, {"time": times, **coordinates}, {**first.attrs, "source": origin})
-    memory: dict[str, Any] = {}
-    with warnings.catch_warnings():
-        # Consolidated metadata are a convention of zarr-python, not part of zarr v3; readers may pass over them.
-        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
-        with_metadata(dataset).to_zarr(
-            MemoryStore(memory),
-            compute=False,
-            consolidated=True,
-            zarr_format=3,
-            encoding={layout.name: layout.encoding for layout in layouts},
-        )
-    return {file: content.to_bytes() for file, content in memory.items()}
+        with task.recorder() as recorder:
+            for file in (f for f in plan.small if f in missing and not share.index):
+                write_unflushed(self._workspace.place(file, self._staged), plan.small[file])
+                recorder.add({file: FileNote.of(plan.small[file])})
+                yield 1
+        work = [(part, plan.missing[part.layout.name]) for part in plan.parts(missing, share)]
+        yield from self._options.engine.run(task, work) if work else ()
+
+    def _complete(self) -> bool:
+        """Complete the store where all files are there; return whether they are."""
+        with alone_at(self._workspace.folder):
+            if not is_begun(self._workspace.store):
+                return True  # the last of the other shares did
+            notes = self._notes(verify=False)
+            if any(file not in notes for file in self._plan.files):
+                return False
+            self._workspace.commit(self._plan.manifest({file: notes[file] for file in self._plan.files}))
+            return True
+
+    def _notes(self, verify: bool) -> dict[str, FileNote]:
+        """Return notes of all files that are there."""
+        made = self._workspace.notes()
+        place = self._workspace.place
+        return self._kept | {f: note for f, note in made.items() if note.fits(place(f, self._staged), verify)}
+
+    def _unchanged(self, n_before: int) -> dict[str, FileNote]:
+        """Return notes of those files of the complete store that stay as they are."""
+        same = {file: FileNote.of(content) for file, content in self._plan.small.items()}
+        kept = {f: note for f, note in same.items() if f in self._before and self._before[f].checksum == note.checksum}
+        replaced = _within(self._plan.source.times(), self._options.refresh)
+        for layout in self._plan.layouts:
+            for index in range(layout.n_files):
+                times, file = layout.times(index), layout.file(index)
+                if file in self._before and times.stop <= n_before and not replaced[times].any():
+                    kept[file] = self._before[file]
+        return {
+            file: note for file, note in kept.items() if note.fits(self._workspace.store / file, self._options.verify)
+        }
 
 
-def _make_shard(source: Source, layout: Layout, index: int, first: np.ndarray) -> bytes:
-    """Read, check and encode one file; `first` holds the values at the first time, or all where they are static."""
-    if layout.is_static:
-        _require_constant_mask(layout.name, first[None], first)
-        return layout.encode(first)
-    times = source.times()[layout.times(index)]
-    values = source.read(times, [layout.name])[layout.name].transpose(*layout.dims).values.astype(np.float32)
-    if values.shape != (len(times), *layout.shape[1:]):
-        raise UserError(
-            f"{source.name} gives {layout.name} from {times[0]} on as {values.shape}, before as {first.shape};"
-            " ingest them into two stores"
-        )
-    _require_constant_mask(f"{layout.name} from {times[0]} to {times[-1]}", values, first)
-    return layout.encode(values)
+def _is_done(
+    path: Path, complete: Manifest, told: Mapping[str, Any], shard_length: int | None, options: IngestOptions
+) -> bool:
+    """Return whether a complete store holds what is asked for; refuse other data, unless it is to grow."""
+    if options.refresh is not None:
+        return False
+    if not options.grow:
+        now = {**told, "shard_length": shard_length or complete.shard_length}
+        _require_same(path, complete.model_dump(mode="json", exclude={"files"}), now)
+    elif told["source_digest"] != complete.source_digest:
+        return False
+    return all(note.fits(path / file, options.verify) for file, note in complete.files.items())
 
 
-def _require_constant_mask(what: str, values: np.ndarray, first: np.ndarray) -> None:
-    n_odd = int(((np.isnan(values) != np.isnan(first)) | np.isinf(values)).sum())
-    if n_odd:
-        raise UserError(
-            f"{what} is infinite, or missing where the first time is not, at {n_odd} points; only a mask that is"
-            " constant in time can be ingested: leave out the variable or the times, or fill the gaps"
-        )
+def _plan(
+    path: Path,
+    complete: Manifest | None,
+    source: Source,
+    told: Mapping[str, Any],
+    shard_length: int | None,
+    options: IngestOptions,
+) -> StorePlan:
+    """Return the plan of a new store, of one that is to be mended, or of one that grows."""
+    if complete is None:
+        if options.refresh is not None:
+            raise UserError(f"there is no store {path} of which to refresh a period; leave out --refresh to make it")
+        return plan_store(source, shard_length or Workspace(path).request.get("shard_length"))
+    is_whole = (told["n_times"], told["first_time"]) == (complete.n_times, complete.first_time)
+    if options.refresh is None and told["source_digest"] == complete.source_digest and is_whole:
+        return plan_store(source, complete.shard_length)
+    damaged = [file for file, note in complete.files.items() if not note.fits(path / file, options.verify)]
+    if damaged:
+        raise UserError(f"{path}/{damaged[0]} is damaged; mend the store from its own source before it is changed")
+    stored = open_store(path)
+    refreshed = _within(stored["time"].values, options.refresh)
+    if options.refresh is not None and not refreshed.any():
+        has = f"it has {complete.first_time} .. {complete.last_time}"
+        raise UserError(f"{path} has no time within {options.refresh}; {has}")
+    return plan_store(GrownSource(stored, source, refreshed), complete.shard_length)
 
 
-def _write_missing(path: Path, plan: _Plan, whole: Mapping[str, str], progress: Progress | None) -> int:
-    """Write the files that are not whole, and keep the manifest up to date; return how many were written."""
-    checksums, saved_at = dict(whole), time.monotonic()
-    plan.manifest.with_checksums(checksums).save(path)
-    missing, unflushed = [file for file in plan.makers if file not in whole], list[Path]()
-    try:
-        for file in missing:
-            content = plan.makers[file]()
-            write_unflushed(path / file, content)
-            unflushed.append(path / file)
-            checksums[file] = checksum_of(content)
-            if time.monotonic() - saved_at > _SECONDS_BETWEEN_MANIFESTS:
-                _save(path, plan.manifest.with_checksums(checksums), unflushed)
-                saved_at, unflushed = time.monotonic(), []
-            if progress is not None:
-                progress(len(checksums), plan.manifest.n_files)
-    finally:
-        _save(path, plan.manifest.with_checksums(checksums), unflushed)
-    return len(missing)
+def _within(times: npt.NDArray[np.datetime64], period: Period | None) -> npt.NDArray[np.bool_]:
+    """Return which times lie in a period; none where it is None."""
+    if period is None:
+        return np.zeros(len(times), bool)
+    span = parse_period(period)
+    return (times >= span.first) & (times <= span.last)
 
 
-def _save(path: Path, manifest: Manifest, unflushed: Sequence[Path]) -> None:
-    """Save a manifest, once the disk holds what it tells."""
-    with explaining_errors(path):
-        flush_all(unflushed, path)
-    manifest.save(path)
-
-
-def _require_same(path: Path, begun: Manifest, now: Mapping[str, Any]) -> None:
-    changes = [
-        f"{key} {getattr(begun, key)}, now {value}" for key, value in now.items() if getattr(begun, key) != value
-    ]
+def _require_same(path: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    keys = ["shard_length"] if begun["source_digest"] == now["source_digest"] else list(now)
+    changes = [f"{key} {_plain(begun[key])}, now {_plain(now[key])}" for key in keys if begun[key] != now[key]]
     if changes:
         raise UserError(
-            f"{path} was made from other data or settings ({'; '.join(changes)});"
-            " choose another store, or delete this one"
+            f"{path} was made from other data or settings ({'; '.join(changes)}); choose another store, delete this"
+            " one, or let it grow (--grow) where the data are the same and more"
         )
 
 
-@contextmanager
-def _sole_writer(path: Path) -> Iterator[None]:
-    """Hold the store's lock, and clear away what a killed run left half-written."""
-    _require_own_folder(path)
-    try:
-        with alone_in(path, _LOCK, f"another ingestion is writing to {path}; wait for it, or choose another store"):
-            for partial_file in path.rglob(f".*{PARTIAL}"):
-                partial_file.unlink()
-            yield
-    finally:
-        with suppress(OSError):
-            path.rmdir()  # if nothing was written
+def _plain(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _require_own_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; choose a folder for the store")
-    if not path.is_dir() or Manifest.exists(path):
+    if not path.is_dir() or Manifest.exists(path) or is_begun(path):
         return
-    foreign = [p.name for p in path.iterdir() if not p.name.startswith(_LOCK) and not p.name.endswith(PARTIAL)]
+    own = (FOLDER, f".{FOLDER}")
+    foreign = [p.name for p in path.iterdir() if not p.name.startswith(own) and not p.name.endswith(PARTIAL)]
     if foreign:
         raise UserError(f"{path} holds other files, such as {min(foreign)}; choose an empty folder for the store")

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 import zarr
-from zarr.codecs import BloscCodec
+from numcodecs import Blosc
+from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import MemoryStore
 
 # At least 8 times a shard, so that decades of quarter-degree fields make thousands of files, not tens of thousands.
@@ -23,6 +24,9 @@ _CODECS: Mapping[str, Any] = {
     # One folder holds all files of a variable: a tree of folders for each would cost four times the inodes.
     "chunk_key_encoding": {"name": "default", "separator": "."},
 }
+
+_COMPRESSOR = Blosc("zstd", 3, Blosc.SHUFFLE)
+"""The same codec, without zarr around it, which takes as long as a small chunk."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +89,18 @@ class Layout:
         shards = {} if self.is_static else {"shards": self.shard}
         return {"chunks": self.chunk, "_FillValue": np.float32("nan"), **shards, **_CODECS}
 
-    def encode(self, values: np.ndarray) -> bytes:
-        """Return the content of the file that holds `values`, float32, at most one shard of them."""
+    def compress(self, values: np.ndarray) -> bytes:
+        """Return the content of one chunk, float32 `[*chunk]`."""
+        return bytes(_COMPRESSOR.encode(np.ascontiguousarray(values, np.float32)))
+
+    def encode_index(self, index: np.ndarray) -> bytes:
+        """Return what follows the chunks of a shard: their offsets and sizes, uint64 `[..., 2]`, with a checksum."""
         memory: dict[str, Any] = {}
         array = zarr.create_array(
-            MemoryStore(memory),
-            shape=self.shard,
-            chunks=self.chunk,
-            shards=None if self.is_static else self.shard,
-            dtype="float32",
-            fill_value=np.float32("nan"),
-            config={"write_empty_chunks": True},  # otherwise a shard that is all mask would have no file
-            **_CODECS,
+            MemoryStore(memory), shape=index.shape, chunks=index.shape, dtype="<u8", compressors=Crc32cCodec()
         )
-        array[: len(values)] = values
-        return bytes(memory[_key(0, len(self.dims))].to_bytes())
+        array[...] = index
+        return bytes(next(value.to_bytes() for key, value in memory.items() if key.startswith("c/")))
 
 
 def choose_shard_length(fields: xr.Dataset, n_times: int) -> int:

@@ -1,19 +1,48 @@
-"""What a store is made of and how far it has come: `manifest.json` beside the arrays."""
+"""What a store is made of: `manifest.json` beside the arrays, there once all of it is."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import ClassVar, Literal, Self
-
-from pydantic import ValidationError
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from weatherml.config import Config
 from weatherml.errors import UserError
-from weatherml.storage.files import write_bytes
+
+VERSION = 2
+"""Of the layout; in 1 no sizes were noted, and a store had its manifest from the beginning."""
+
+
+class FileNote(NamedTuple):
+    """What is known of a file that is whole.
+
+    Attributes:
+        size: Bytes; -1 where it was not noted.
+        checksum: SHA-256, hexadecimal.
+    """
+
+    size: int
+    checksum: str
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Return the note of a file with this content."""
+        return cls(len(content), hashlib.sha256(content).hexdigest())
+
+    def fits(self, path: Path, verify: bool = True) -> bool:
+        """Return whether a file is there and has the size, and, if that is to be verified, the checksum."""
+        try:
+            if self.size >= 0 and path.stat().st_size != self.size:
+                return False
+            if not verify:
+                return True
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == self.checksum
+        except OSError:
+            return False
 
 
 class Manifest(Config):
-    """The record of one ingestion.
+    """The record of a store that is complete.
 
     Attributes:
         layout: Version of the way stores are laid out.
@@ -24,13 +53,12 @@ class Manifest(Config):
         first_time: ISO 8601.
         last_time: ISO 8601.
         shard_length: Times in one file.
-        n_files: Files of a complete store.
-        checksums: SHA-256 by path, of each file that is written and whole.
+        files: A note of each file, by its path below the store.
     """
 
     NAME: ClassVar = "manifest.json"
 
-    layout: Literal[1] = 1
+    layout: Literal[1, 2] = 2
     source: str
     source_digest: str
     variables: tuple[str, ...]
@@ -38,8 +66,7 @@ class Manifest(Config):
     first_time: str
     last_time: str
     shard_length: int
-    n_files: int
-    checksums: dict[str, str]
+    files: dict[str, FileNote]
 
     @classmethod
     def load(cls, store: Path) -> Self:
@@ -59,48 +86,40 @@ class Manifest(Config):
         """Read the manifest that a store of that name has.
 
         Raises:
-            UserError: It is damaged.
+            UserError: It is damaged, unfinished, or of a version that is not known.
         """
         try:
+            told = json.loads(content)
+            if told["layout"] not in (1, VERSION):
+                known = f"this weatherml reads layouts up to {VERSION}"
+                raise UserError(f"{store} has layout {told['layout']!r}, and {known}; install a newer one")
+            if told["layout"] == 1:
+                content = json.dumps(_with_notes(told, store)).encode()
             return cls.model_validate_json(content)
-        except ValidationError:
+        except UserError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise UserError(f"{store}/{cls.NAME} is damaged; delete the store and ingest it again") from None
 
     @staticmethod
     def exists(store: Path) -> bool:
-        """Return whether a store has been begun."""
+        """Return whether a store has been completed."""
         return (store / Manifest.NAME).exists()
 
-    def save(self, store: Path) -> None:
-        """Write the manifest, whole or not at all."""
-        content = self.model_dump()
-        content["checksums"] = dict(sorted(self.checksums.items()))
-        write_bytes(store / Manifest.NAME, json.dumps(content, indent=1).encode())
-
-    def with_checksums(self, checksums: dict[str, str]) -> Self:
-        """Return the manifest after more files have been written."""
-        return self.model_copy(update={"checksums": checksums})
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every file has been written."""
-        return len(self.checksums) == self.n_files
+    def to_bytes(self) -> bytes:
+        """Return the content of its file."""
+        return json.dumps({**self.model_dump(exclude={"files"}), "files": dict(sorted(self.files.items()))}).encode()
 
     @property
     def digest(self) -> str:
         """A hexadecimal fingerprint of all the data."""
-        return checksum_of(json.dumps(sorted(self.checksums.items())).encode())
+        checksums = [(file, note.checksum) for file, note in sorted(self.files.items())]
+        return hashlib.sha256(json.dumps(checksums).encode()).hexdigest()
 
 
-def checksum_of(content: bytes) -> str:
-    """Return the SHA-256 of bytes, hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def is_whole(path: Path, checksum: str) -> bool:
-    """Return whether a file is there and has the checksum."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == checksum
-    except OSError:
-        return False
+def _with_notes(told: dict[str, Any], store: str) -> dict[str, Any]:
+    """Return what a manifest of version 1 tells in the words of today."""
+    checksums, n_files = told.pop("checksums"), told.pop("n_files")
+    if len(checksums) < n_files:
+        raise UserError(f"{store} was begun by an older weatherml and is unfinished; delete it and ingest it again")
+    return {**told, "files": {file: FileNote(-1, checksum) for file, checksum in checksums.items()}}

@@ -1,14 +1,19 @@
 """Finished stores: opened lazily, checked against their checksums."""
 
 import os
+import time
 from collections import defaultdict
 from pathlib import Path
 
 import xarray as xr
 
-from weatherml.data.store.manifest import Manifest, is_whole
+from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.workspace import Workspace, is_begun, is_changing
 from weatherml.errors import UserError
 from weatherml.locations import local_path
+from weatherml.storage.locks import A_WHILE
+
+_SECONDS_BETWEEN_LOOKS = 0.1
 
 
 def open_store(path: str | Path) -> xr.Dataset:
@@ -34,7 +39,7 @@ def verify(path: str | Path) -> list[str]:
         UserError: There is no store, or it is unfinished.
     """
     path = local_path(path)
-    return [file for file, checksum in _complete(path).checksums.items() if not is_whole(path / file, checksum)]
+    return [file for file, note in _complete(path).files.items() if not note.fits(path / file)]
 
 
 def digest(path: str | Path) -> str:
@@ -47,19 +52,21 @@ def digest(path: str | Path) -> str:
 
 
 def _complete(path: Path) -> Manifest:
-    manifest = Manifest.load(path)
-    if not manifest.is_complete:
-        raise UserError(
-            f"{path} is unfinished ({len(manifest.checksums)} of {manifest.n_files} files written);"
-            " run the same ingest again to complete it"
-        )
-    return manifest
+    deadline = time.monotonic() + A_WHILE
+    while is_changing(path):  # to give new files their names takes moments
+        if time.monotonic() > deadline:
+            raise UserError(f"{path} was interrupted while it was changed; run the same ingest again to complete it")
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    if not Manifest.exists(path) and is_begun(path):
+        n_written = len(Workspace(path).notes())
+        raise UserError(f"{path} is unfinished ({n_written} files written); run the same ingest again to complete it")
+    return Manifest.load(path)
 
 
 def _require_files(path: Path, manifest: Manifest) -> None:
     """Require that all files are there: zarr would read a missing one as missing values, without a word."""
     expected: dict[Path, set[str]] = defaultdict(set)
-    for file in manifest.checksums:
+    for file in manifest.files:
         expected[(path / file).parent].add(Path(file).name)
     for folder, names in expected.items():
         lost = names - set(os.listdir(folder) if folder.is_dir() else [])

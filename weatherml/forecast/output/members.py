@@ -12,9 +12,10 @@ import zarr
 from weatherml.forecast.output.memory import Work
 from weatherml.forecast.output.stopped import coordinates, sentences
 from weatherml.forecast.plan.batches import Layout
-from weatherml.forecast.workdir import WHOLE, Record, Share, Stopped, explaining_errors
+from weatherml.forecast.workdir import Record, Stopped, explaining_errors
 from weatherml.products.store import add_coordinates, create_store, empty_dataset, open_forecast
 from weatherml.state import to_dataset
+from weatherml.storage.share import WHOLE, Share
 
 
 class Output(Protocol):

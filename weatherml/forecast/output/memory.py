@@ -5,7 +5,8 @@ from typing import Any, Generic
 
 from zarr.storage import MemoryStore
 
-from weatherml.forecast.workdir import RecordT, Share, Stopped, WorkDir, in_order
+from weatherml.forecast.workdir import RecordT, Stopped, WorkDir, in_order
+from weatherml.storage.share import Share
 
 
 class InMemory(Generic[RecordT]):

@@ -14,10 +14,11 @@ from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.accumulators import Accumulators, Counted, Place, accumulator_bytes, channel_groups
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.statistics.dataset import assemble, results_of
-from weatherml.forecast.workdir import WHOLE, Share, Stopped, explaining_errors
+from weatherml.forecast.workdir import Stopped, explaining_errors
 from weatherml.moments import Moments
 from weatherml.products.store import create_store, empty_dataset, open_forecast
 from weatherml.sketch import Sketch
+from weatherml.storage.share import WHOLE, Share
 
 
 class StatisticsOutput:

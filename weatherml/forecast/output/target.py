@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from weatherml.forecast.workdir import WHOLE, Share
+from weatherml.storage.share import WHOLE, Share
 
 
 @dataclass(frozen=True)

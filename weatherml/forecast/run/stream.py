@@ -19,9 +19,10 @@ from weatherml.forecast.output.members import Output
 from weatherml.forecast.plan.batches import Batch, Layout, model_of, smaller_batch, split_batch
 from weatherml.forecast.rollout.device import BatchRollout, DeviceRollout
 from weatherml.forecast.rollout.setup import RolloutSetup
-from weatherml.forecast.workdir import WHOLE, Share, Stopped
+from weatherml.forecast.workdir import Stopped
 from weatherml.parallel import local_devices
 from weatherml.state import to_dataset
+from weatherml.storage.share import WHOLE, Share
 
 Item = TypeVar("Item")
 

@@ -1,0 +1,145 @@
+"""Whoever makes a store, it has the same bytes, however often its makers are killed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from fake_data import FakeSource, analyses
+
+from weatherml.data.store.engine import Dask
+from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.opening import open_store, verify
+from weatherml.errors import UserError
+from weatherml.storage.share import Share
+
+TESTS = Path(__file__).parents[2]
+
+
+def dataset(n_times=29):
+    return analyses(times=n_times)
+
+
+def contents(store):
+    return {str(p.relative_to(store)): p.read_bytes() for p in store.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    store = tmp_path_factory.mktemp("whole") / "store.zarr"
+    ingest(FakeSource(dataset()), store, shard_length=3)
+    return store
+
+
+def test_workers_of_dask_make_the_same_bytes(tmp_path, whole):
+    seen = []
+    options = IngestOptions(engine=Dask(workers=2))
+    ingest(FakeSource(dataset()), tmp_path / "store", lambda *numbers: seen.append(numbers), 3, options)
+    assert contents(tmp_path / "store") == contents(whole)
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_shares_in_any_order_make_the_same_bytes_and_the_last_completes_them(tmp_path, whole):
+    reports = [
+        ingest(FakeSource(dataset()), tmp_path / "store", None, 3, IngestOptions(share=Share(index, 3)))
+        for index in (2, 0, 1)
+    ]
+    assert [report.is_complete for report in reports] == [False, False, True]
+    assert contents(tmp_path / "store") == contents(whole)
+
+
+def test_one_process_completes_what_shares_have_left(tmp_path, whole):
+    ingest(FakeSource(dataset()), tmp_path / "store", None, 3, IngestOptions(share=Share(1, 3)))
+    with pytest.raises(UserError, match=r"unfinished \(\d+ files written\)"):
+        open_store(tmp_path / "store")
+    ingest(FakeSource(dataset()), tmp_path / "store")
+    assert contents(tmp_path / "store") == contents(whole)
+
+
+def test_shares_may_work_side_by_side_but_not_beside_who_makes_all_of_it(tmp_path):
+    store = tmp_path / "store"
+
+    def meet(done, total):
+        ingest(FakeSource(dataset()), store, None, 3, IngestOptions(share=Share(1, 2)))
+        for other in (Share(0, 2), Share(0, 3), Share()):
+            with pytest.raises(UserError, match="another ingestion is writing"):
+                ingest(FakeSource(dataset()), store, None, 3, IngestOptions(share=other))
+
+    def once(done, total, met=[]):  # noqa: B006
+        if not met:
+            met.append(meet(done, total))
+
+    report = ingest(FakeSource(dataset()), store, once, 3, IngestOptions(share=Share(0, 2)))
+    assert report.is_complete and verify(store) == []
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"no scheduler answers at tcp://127.0.0.1:1 .*dask scheduler"):
+        ingest(
+            FakeSource(dataset()),
+            tmp_path / "s",
+            options=IngestOptions(engine=Dask(scheduler="tcp://127.0.0.1:1", wait=1)),
+        )
+
+
+def test_what_a_worker_refuses_is_said_as_here(tmp_path):
+    fields = dataset()
+    fields["2m_temperature"][17, 3, 5] = np.nan
+    with pytest.raises(UserError, match=r"2m_temperature from .* at 1 points"):
+        ingest(FakeSource(fields), tmp_path / "store", None, 3, IngestOptions(engine=Dask(workers=1)))
+
+
+PROGRAM = """
+import sys
+sys.path[:0] = {paths!r}
+from fake_data import FakeSource
+from test_engines import dataset
+from weatherml.data.store.engine import Dask
+from weatherml.data.store.ingest import IngestOptions, ingest
+if __name__ == "__main__":
+    ingest(FakeSource(dataset(), delay=0.05), {store!r}, None, 3, IngestOptions(engine=Dask(workers=2)))
+"""
+
+
+def start(folder, store):
+    program = folder / "program.py"
+    program.write_text(PROGRAM.format(paths=[str(Path(__file__).parent), str(TESTS)], store=str(store)))
+    return subprocess.Popen([sys.executable, program], stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills a process group")
+def test_killed_at_random_instants_a_dask_ingestion_is_completed_to_the_same_bytes(tmp_path, whole):
+    store, random_seconds = tmp_path / "store", random.Random(0)
+    for _ in range(3):
+        process = start(tmp_path, store)
+        begun = time.monotonic()
+        while process.poll() is None and not list(store.glob("*/c.*")) and time.monotonic() < begun + 60:
+            time.sleep(0.02)
+        time.sleep(random_seconds.uniform(0, 0.5))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    ingest(FakeSource(dataset()), store, shard_length=3)
+    assert contents(store) == contents(whole)
+
+
+def test_a_worker_that_is_killed_is_replaced(tmp_path, whole):
+    store, killed = tmp_path / "store", []
+
+    def kill_one(done, total):
+        workers = [p for p in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
+        if not killed and workers:
+            killed.append(workers[-1].pid)
+            workers[-1].send_signal(signal.SIGKILL)
+
+    source = FakeSource(dataset(), delay=0.02)
+    ingest(source, store, kill_one, 3, IngestOptions(engine=Dask(workers=2)))
+    assert killed
+    assert contents(store) == contents(whole)

@@ -1,0 +1,167 @@
+"""A complete store changes: later times, other variables, better values. Readers see it before or after."""
+
+import os
+
+import numpy as np
+import pytest
+import xarray as xr
+from fake_data import FakeSource, analyses
+
+from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.opening import open_store, verify
+from weatherml.data.store.workspace import Workspace
+from weatherml.errors import UserError
+
+GROW = IngestOptions(grow=True)
+
+
+def dataset(n_times=29, wind=False, seed=0):
+    fields = analyses(times=40, seed=seed)
+    fields["geopotential_at_surface"] = fields["2m_temperature"][0].drop_vars("time") * 100
+    if wind:
+        fields["10m_u_component_of_wind"] = fields["2m_temperature"] * 2
+    return fields.isel(time=slice(n_times))
+
+
+class CountingSource(FakeSource):
+    """Counts the fields that are read, one at one time."""
+
+    n_read = 0
+
+    def read(self, times, variables):
+        self.n_read += len(times) * len(variables)
+        return super().read(times, variables)
+
+
+def contents(store):
+    return {str(p.relative_to(store)): p.read_bytes() for p in store.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def store(tmp_path):
+    ingest(FakeSource(dataset()), tmp_path / "store.zarr", shard_length=6)
+    return tmp_path / "store.zarr"
+
+
+def fresh(tmp_path, fields):
+    ingest(FakeSource(fields), tmp_path / "fresh.zarr", shard_length=6)
+    return contents(tmp_path / "fresh.zarr")
+
+
+@pytest.mark.parametrize("n_times", [30, 31, 36, 40])
+def test_a_store_with_later_times_is_as_if_made_at_once(store, tmp_path, n_times):
+    before = {file: (store / file).stat().st_mtime_ns for file in contents(store)}
+    ingest(FakeSource(dataset(n_times)), store, options=GROW)
+    assert contents(store) == fresh(tmp_path, dataset(n_times))
+    whole = [
+        f"{name}/c.{i}.0.0{end}" for name, end in (("2m_temperature", ""), ("geopotential", ".0")) for i in range(4)
+    ]
+    assert all((store / file).stat().st_mtime_ns == before[file] for file in whole)
+
+
+def test_a_source_of_the_later_times_alone_is_enough(store, tmp_path):
+    later = CountingSource(dataset(40).isel(time=slice(29, 40)).drop_vars("geopotential_at_surface"))
+    ingest(later, store, options=GROW)
+    grown, wanted = contents(store), fresh(tmp_path, dataset(40))
+    assert {f: c for f, c in grown.items() if f != "manifest.json"} == {
+        f: c for f, c in wanted.items() if f != "manifest.json"
+    }
+    assert later.n_read == 11 * 2  # every field once
+
+
+def test_another_variable_is_added_and_nothing_else_is_written(store, tmp_path):
+    before = {file: (store / file).stat().st_mtime_ns for file in contents(store)}
+    ingest(FakeSource(dataset(wind=True)), store, options=GROW)
+    xr.testing.assert_equal(open_store(store).load(), dataset(wind=True).transpose("time", ...).load())
+    unchanged = [file for file in before if "/c" in file]
+    assert all((store / file).stat().st_mtime_ns == before[file] for file in unchanged)
+
+
+def test_preliminary_times_are_replaced(store):
+    better = dataset()
+    better["2m_temperature"][20:24] += 1
+    report = ingest(FakeSource(better), store, options=IngestOptions(refresh=("2001-01-06", "2001-01-06T18")))
+    xr.testing.assert_equal(open_store(store).load(), better)
+    assert (report.n_written, verify(store)) == (2, [])  # the shard of times 18 .. 23, of two variables
+
+
+def test_growing_twice_writes_nothing(store):
+    ingest(FakeSource(dataset(40)), store, options=GROW)
+    assert ingest(FakeSource(dataset(40)), store, options=GROW).n_written == 0
+    assert ingest(FakeSource(dataset(40)), store).n_written == 0
+
+
+class Killed(BaseException):
+    """As a kill: nothing runs after the fatal write."""
+
+
+def killed_after(n_changes, monkeypatch):
+    changes = []
+
+    def replace(source, target, original=os.replace):
+        if len(changes) == n_changes:
+            raise Killed
+        changes.append(target)
+        original(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+
+@pytest.mark.parametrize("n_changes", range(1, 40, 3))
+def test_killed_at_any_change_a_reader_sees_the_store_before_or_after(store, tmp_path, monkeypatch, n_changes):
+    """Of another time coordinate, more files, and two better days at once; also who knows nothing of weatherml."""
+    better = dataset(40)
+    better["2m_temperature"][20:24] += 1
+    options = IngestOptions(grow=True, refresh=("2001-01-06", "2001-01-06T18"))
+    with monkeypatch.context() as patched, pytest.MonkeyPatch.context() as quick:
+        killed_after(n_changes, patched)
+        quick.setattr("weatherml.data.store.opening.A_WHILE", 0.0)
+        try:
+            ingest(FakeSource(better), store, options=options)
+        except Killed:
+            pass
+        try:
+            seen = open_store(store).load()
+        except UserError as error:
+            assert "interrupted while it was changed" in str(error)
+        else:
+            xr.testing.assert_equal(seen, better if seen.sizes["time"] == 40 else dataset())
+        assert xr.open_zarr(store).load().sizes["time"] in (29, 40)
+    ingest(FakeSource(better), store, options=options)
+    xr.testing.assert_equal(open_store(store).load(), better)
+    assert not Workspace(store).folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (dataset(40, seed=1), r"differs between the store and fake: it is not the same data"),
+        (
+            dataset(40).isel(time=slice(None, None, 2)).isel(time=slice(15, 20)).drop_vars("geopotential"),
+            "has no geopot",
+        ),
+        (dataset(40).isel(latitude=slice(1, None)), "differ in their grid"),
+        (dataset(40).isel(level=[0]), "differ in their levels"),
+        (dataset(40).assign_coords(time=dataset(40).time - np.timedelta64(3, "h")), "grows by later times only"),
+    ],
+)
+def test_what_does_not_continue_the_store_is_refused_and_nothing_changes(store, source, words):
+    before = contents(store)
+    with pytest.raises(UserError, match=words):
+        ingest(FakeSource(source), store, options=GROW)
+    assert contents(store) == before
+
+
+def test_without_being_told_a_store_does_not_grow(store):
+    with pytest.raises(UserError, match=r"n_times 29, now 40.*--grow"):
+        ingest(FakeSource(dataset(40)), store)
+
+
+def test_a_growth_that_was_begun_gives_way_to_another(store, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        killed_after(12, patched)
+        with pytest.raises(Killed):
+            ingest(FakeSource(dataset(40)), store, options=GROW)
+    xr.testing.assert_equal(open_store(store).load(), dataset())
+    ingest(FakeSource(dataset(31)), store, options=GROW)
+    assert contents(store) == fresh(tmp_path, dataset(31))

@@ -1,0 +1,83 @@
+"""The verb that writes a store, by one process, workers, or shares of a job array."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weatherml.cli.settings import Folder, Settings, experiment_of
+from weatherml.errors import UserError
+
+if TYPE_CHECKING:
+    from weatherml.data.store.engine import Engine
+    from weatherml.data.store.ingest import IngestOptions
+    from weatherml.experiment import Experiment
+
+
+def ingest(
+    settings: Settings = None,
+    output: Folder = Path("runs/demo"),
+    workers: Annotated[int, typer.Option(min=0, help="Processes of dask that make it; 0: this one alone.")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of a dask cluster, or `slurm` to start its workers as jobs.")
+    ] = None,
+    share: Annotated[str, typer.Option(metavar="INDEX/COUNT", help="What this process makes, in a job array.")] = "0/1",
+    memory: Annotated[str, typer.Option(metavar="SIZE", help="What one worker may hold.")] = "2GiB",
+    grow: Annotated[
+        bool, typer.Option("--grow", help="Add later times and other variables to a complete store.")
+    ] = False,
+    refresh: Annotated[
+        str | None, typer.Option(metavar="FIRST..LAST", help="Replace these times of a complete store.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Read what is there, instead of trusting its size.")] = False,
+) -> None:
+    """Write the data of an experiment to a checked zarr store; an interrupted ingestion goes on where it stopped.
+
+    Whoever makes it, the store has the same bytes. Shares may run at once or one after the other, the last completes
+    the store.
+
+    Example: `weatherml ingest configs/t2m_erainterim.yaml -o runs/t2m --workers 2`
+    """
+    from weatherml.data.store.ingest import IngestOptions
+    from weatherml.storage.share import Share
+
+    options = IngestOptions(
+        engine=_engine(workers, scheduler),
+        share=Share.parse(share),
+        memory=_bytes(memory),
+        verify=verify,
+        grow=grow,
+        refresh=None if refresh is None else _period(refresh),
+    )
+    _run(experiment_of(settings, output), options, share)
+
+
+def _run(experiment: "Experiment", options: "IngestOptions", share: str) -> None:
+    done = experiment.ingest(options)
+    print(done.path if done.is_complete else f"share {share} is written; {done.path} is complete when all shares are")
+
+
+def _engine(workers: int, scheduler: str | None) -> "Engine":
+    from weatherml.data.store.engine import HERE, Dask
+
+    return HERE if not workers and scheduler is None else Dask(max(1, workers), scheduler)
+
+
+def _bytes(text: str) -> int:
+    from dask.utils import parse_bytes
+
+    try:
+        number = int(parse_bytes(text))
+    except ValueError:
+        raise UserError(f"--memory {text!r} is no size; write it as 2GiB or 800MB") from None
+    if number < _LEAST_MEMORY:
+        raise UserError(f"--memory {text} is less than {_LEAST_MEMORY // 2**20} MiB, which any ingestion needs")
+    return number
+
+
+def _period(text: str) -> tuple[str, str]:
+    first, dots, last = text.partition("..")
+    return (first, last if dots else first)
+
+
+_LEAST_MEMORY = 64 * 2**20

@@ -1,0 +1,200 @@
+"""Who makes the parts of a store: this process, or workers of dask. What they make has the same bytes."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from weatherml.data.source import Source
+from weatherml.data.store.parts import Part, make
+from weatherml.data.store.workspace import Recorder, Workspace
+from weatherml.errors import UserError
+from weatherml.storage.room import explaining_errors
+
+_IN_FLIGHT = 3
+"""Parts for each worker that are handed out: enough that none waits, few enough that an interruption is prompt."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker has to know beside the part.
+
+    Attributes:
+        store: Where the store is made.
+        source: Where the values come from.
+        digest: Of the source; workers keep the one they have opened.
+        memory: Bytes that a worker may hold.
+        staged: Files that are replaced; their new versions wait.
+    """
+
+    store: Path
+    source: Source
+    digest: str
+    memory: int
+    staged: frozenset[str]
+
+    def do(self, part: Part, missing: npt.NDArray[np.bool_] | None, recorder: Recorder) -> int:
+        """Make a part and note its files; return how many there are."""
+        workspace = Workspace(self.store)
+        source = _OPEN.setdefault(self.digest, self.source)
+        with explaining_errors(self.store):
+            notes = make(source, part, missing, self.memory, lambda file: workspace.place(file, self.staged))
+        recorder.add(notes)
+        return len(notes)
+
+    def recorder(self) -> Recorder:
+        """Return a log of this process's own."""
+        return Recorder(Workspace(self.store), self.staged)
+
+
+Work = Sequence[tuple[Part, npt.NDArray[np.bool_] | None]]
+"""Parts, and where their variable has no values."""
+
+_OPEN: dict[str, Source] = {}
+"""Sources that this process has opened, by digest."""
+
+
+class Engine(Protocol):
+    """Does the work of an ingestion."""
+
+    def run(self, task: Task, work: Work) -> Iterator[int]:
+        """Make parts, in any order; yield how many files each has, once they are noted."""
+        ...
+
+
+class InProcess:
+    """This process makes one part after the other."""
+
+    def run(self, task: Task, work: Work) -> Iterator[int]:
+        """Make parts one after the other."""
+        try:
+            with task.recorder() as recorder:
+                for part, missing in work:
+                    yield task.do(part, missing, recorder)
+        finally:
+            _OPEN.pop(task.digest, None)
+
+
+@dataclass(frozen=True)
+class Dask:
+    """Workers of a dask cluster make parts side by side; one that dies is replaced, and its part made again.
+
+    Attributes:
+        workers: How many to start; of a cluster at an address, how many it has is its own business.
+        scheduler: Address of a cluster's scheduler, such as `tcp://10.0.0.1:8786`; `slurm` to start workers as jobs, as
+            dask-jobqueue's own configuration says; None for workers on this machine.
+        wait: How long to wait for the scheduler, seconds.
+    """
+
+    workers: int = 1
+    scheduler: str | None = None
+    wait: float = 30.0
+
+    def run(self, task: Task, work: Work) -> Iterator[int]:
+        """Make parts side by side.
+
+        Raises:
+            UserError: A package is missing, the scheduler does not answer, or a part cannot be made.
+        """
+        with self._client() as client:
+            yield from _gather(client, task, list(work))
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        distributed = _import("distributed")
+        logging.getLogger("distributed").setLevel(logging.ERROR)  # what it tells of its own doings is not news
+        with self._cluster(distributed) as cluster:
+            try:
+                client = distributed.Client(cluster, timeout=self.wait)
+            except (OSError, ValueError, TimeoutError) as error:
+                reason = " ".join(str(error).split())[:200]
+                where = f"no scheduler answers at {self.scheduler} ({reason})"
+                raise UserError(f"{where}; start one with `dask scheduler`, or pass its address") from None
+            with client:
+                yield client
+
+    @contextmanager
+    def _cluster(self, distributed: Any) -> Iterator[Any]:
+        if self.scheduler is not None and self.scheduler != "slurm":
+            yield self.scheduler
+            return
+        with (
+            _slurm()
+            if self.scheduler
+            else distributed.LocalCluster(
+                n_workers=self.workers,
+                threads_per_worker=1,
+                memory_limit=None,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,
+            ) as cluster
+        ):
+            if self.scheduler:
+                cluster.scale(self.workers)
+            yield cluster
+
+
+def _import(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UserError("dask workers need other packages; pip install 'weatherml[cluster]'") from None
+
+
+def _slurm() -> Any:
+    try:
+        return _import("dask_jobqueue").SLURMCluster()
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"dask-jobqueue cannot start SLURM jobs ({reason}); say cores, memory, queue and walltime in"
+            " ~/.config/dask/jobqueue.yaml"
+        ) from None
+
+
+def _gather(client: Any, task: Task, work: list[Any]) -> Iterator[int]:
+    shared = client.scatter(task, broadcast=False, hash=False)
+    waiting = iter(work)
+
+    def hand_out(number: int) -> list[Any]:
+        return [client.submit(_do, shared, *one, pure=False) for one in islice(waiting, number)]
+
+    done = _import("distributed").as_completed(
+        hand_out(_IN_FLIGHT * max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
+    )
+    for future in done:
+        yield _result(future)
+        for more in hand_out(1):
+            done.add(more)
+
+
+def _result(future: Any) -> int:
+    try:
+        number: int = future.result()
+    except UserError:
+        raise
+    except Exception as error:  # whatever a worker died of
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"a worker could not make a part ({type(error).__name__}: {reason}); run it again to go on"
+        ) from error
+    return number
+
+
+def _do(task: Task, part: Part, missing: npt.NDArray[np.bool_] | None) -> int:
+    with task.recorder() as recorder:
+        return task.do(part, missing, recorder)
+
+
+HERE = InProcess()
+"""This process."""
+
+Progress = Callable[[int, int], None]
+"""Told the number of files done and of all files."""

@@ -1,0 +1,224 @@
+"""How a source is cut into parts that are made apart, and how one is made within a stated memory."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from weatherml.data.source import Source, piece_starts
+from weatherml.data.store.layout import Layout
+from weatherml.data.store.manifest import FileNote
+from weatherml.data.store.shard import ShardFile
+from weatherml.errors import UserError
+
+_LONGEST = 64
+"""Shards of a part where the source's pieces never end together with shards: one piece in many is then read twice."""
+_COPIES = 4
+"""How often a block lies in memory while it is read: decoded, as a dataset, as an array, and checked."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Consecutive shards of one variable, which one worker makes.
+
+    Attributes:
+        layout: Of the variable.
+        first: The first shard.
+        end: The one after the last.
+    """
+
+    layout: Layout
+    first: int
+    end: int
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of the shards below the store."""
+        return [self.layout.file(index) for index in range(self.first, self.end)]
+
+    @property
+    def times(self) -> slice:
+        """Positions of the times."""
+        return slice(self.layout.times(self.first).start, self.layout.times(self.end - 1).stop)
+
+
+def cut(layout: Layout, starts: npt.NDArray[np.int64], wanted: Iterable[int]) -> list[Part]:
+    """Return parts that make the wanted shards.
+
+    A part ends where a piece of the source does, so that no piece is read twice.
+
+    Args:
+        layout: Of a variable that varies with time.
+        starts: Positions of the times at which pieces of the source begin, rising.
+        wanted: Numbers of shards, rising.
+    """
+    ends = {int(start) for start in starts} | {layout.shape[0]}
+    parts: list[Part] = []
+    first = end = -1
+    for index in wanted:
+        if index != end or end - first == _LONGEST:
+            parts += [Part(layout, first, end)] if end > first else []
+            first = index
+        end = index + 1
+        if layout.times(index).stop in ends:
+            parts.append(Part(layout, first, end))
+            first = end = -1
+    return parts + ([Part(layout, first, end)] if end > first else [])
+
+
+def make(
+    source: Source, part: Part, missing: npt.NDArray[np.bool_] | None, memory: int, place: Callable[[str], Path]
+) -> dict[str, FileNote]:
+    """Read, check and write a part; return a note of each file, by its path below the store.
+
+    Args:
+        source: Where the data come from.
+        part: What to make.
+        missing: Where the variable has no values at any time `[level, lat, lon]`; None where it has them everywhere.
+        memory: Bytes to be held at most, but for one field at one time.
+        place: Says where to write a file.
+
+    Raises:
+        UserError: Values are infinite or come and go, or the disk is full.
+    """
+    layout = part.layout
+    with ExitStack() as stack:
+        shards = [
+            ShardFile(place(layout.file(index)), layout, layout.times(index)) for index in range(part.first, part.end)
+        ]
+        for shard in shards:
+            stack.callback(shard.abandon)
+        for levels in _levels(layout, source, part, memory):
+            _write_levels(source, part, levels, missing, memory, shards)
+        return {file: shard.finish() for file, shard in zip(part.files, shards, strict=True)}
+
+
+def require_constant_mask(what: str, values: np.ndarray, missing: npt.NDArray[np.bool_] | None) -> None:
+    """Refuse values that are infinite, or missing where others are not.
+
+    Raises:
+        UserError: There are such values.
+    """
+    absent = np.isnan(values)
+    n_odd = int(((absent if missing is None else absent != missing) | np.isinf(values)).sum())
+    if n_odd:
+        raise UserError(
+            f"{what} is infinite, or missing where the first time is not, at {n_odd} points; only a mask that is"
+            " constant in time can be ingested: leave out the variable or the times, or fill the gaps"
+        )
+
+
+def _write_levels(
+    source: Source,
+    part: Part,
+    levels: slice | None,
+    missing: npt.NDArray[np.bool_] | None,
+    memory: int,
+    shards: list[ShardFile],
+) -> None:
+    """Write some levels of a part, block by block of time; what does not fill a chunk waits for the next block."""
+    mask = missing if missing is None or levels is None else missing[levels]
+    rows = _Rows(part.layout, levels, shards)
+    for times in _blocks(part, piece_starts(source, part.layout.name), _most_times(part.layout, levels, memory)):
+        rows.add(_read(source, part.layout, times, levels, mask))
+    rows.end()
+
+
+class _Rows:
+    """Fields at consecutive times on their way into chunks."""
+
+    def __init__(self, layout: Layout, levels: slice | None, shards: list[ShardFile]) -> None:
+        self._layout, self._shards = layout, shards
+        self._first_level = 0 if levels is None else levels.start
+        self._waiting: list[np.ndarray] = []
+        self._row = 0
+
+    def add(self, values: np.ndarray) -> None:
+        self._waiting.append(values)
+        length = self._layout.chunk[0]
+        if sum(map(len, self._waiting)) >= length:
+            values = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
+            n_whole = len(values) // length * length
+            self._write(values[:n_whole])
+            self._waiting = [values[n_whole:].copy()] if n_whole < len(values) else []
+
+    def end(self) -> None:
+        """Write what waits, filled up with NaN."""
+        if self._waiting:
+            self._write(_padded(np.concatenate(self._waiting), self._layout.chunk[0]))
+
+    def _write(self, values: np.ndarray) -> None:
+        chunk, per_shard = self._layout.chunk, self._layout.shard[0] // self._layout.chunk[0]
+        counts = [size // part for size, part in zip(values.shape, chunk, strict=True)]
+        for position in np.ndindex(*counts):
+            row = self._row + position[0]
+            block = tuple(slice(i * size, (i + 1) * size) for i, size in zip(position, chunk, strict=True))
+            inner = (row % per_shard, *self._with_level(position[1:]))
+            self._shards[row // per_shard].write(inner, values[block])
+        self._row += counts[0]
+
+    def _with_level(self, position: tuple[int, ...]) -> tuple[int, ...]:
+        """Return a chunk's place among all levels."""
+        if not self._first_level:
+            return position
+        axis = self._layout.dims.index("level") - 1
+        return (*position[:axis], position[axis] + self._first_level, *position[axis + 1 :])
+
+
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    empty = np.full((length - len(values), *values.shape[1:]), np.nan, np.float32)
+    return np.concatenate([values, empty]) if len(empty) else values
+
+
+def _read(
+    source: Source, layout: Layout, times: slice, levels: slice | None, missing: npt.NDArray[np.bool_] | None
+) -> np.ndarray:
+    """Return float32 `[time, ...]` in the layout's order, checked."""
+    wanted = source.times()[times]
+    field = source.read(wanted, [layout.name])[layout.name].transpose(*layout.dims)
+    shape = (len(wanted), *layout.shape[1:])
+    if field.shape != shape:
+        raise UserError(
+            f"{source.name} gives {layout.name} from {wanted[0]} on as {field.shape}, before as {shape};"
+            " ingest them into two stores"
+        )
+    values = np.asarray((field if levels is None else field.isel(level=levels)).values, np.float32)
+    require_constant_mask(f"{layout.name} from {wanted[0]} to {wanted[-1]}", values, missing)
+    return values
+
+
+def _levels(layout: Layout, source: Source, part: Part, memory: int) -> Iterator[slice | None]:
+    """Yield the levels that are read together: all, unless one piece of the source then takes too much memory."""
+    starts = piece_starts(source, layout.name)
+    within = np.diff(np.concatenate([starts, [layout.shape[0]]]))
+    n_levels = layout.shape[layout.dims.index("level")] if "level" in layout.dims else 1
+    longest = min(int(within.max()), part.times.stop - part.times.start)
+    n_together = memory // _COPIES // max(1, longest * 4 * int(np.prod(layout.shape[-2:])))
+    if n_together >= n_levels or n_levels == 1 or layout.chunk[layout.dims.index("level")] > 1:
+        yield None
+        return
+    n_together = max(1, n_together)
+    for first in range(0, n_levels, n_together):
+        yield slice(first, min(first + n_together, n_levels))
+
+
+def _most_times(layout: Layout, levels: slice | None, memory: int) -> int:
+    sizes = list(layout.shape[1:])
+    if levels is not None:
+        sizes[layout.dims.index("level") - 1] = levels.stop - levels.start
+    return max(1, memory // _COPIES // (4 * int(np.prod(sizes))))
+
+
+def _blocks(part: Part, starts: npt.NDArray[np.int64], most: int) -> Iterator[slice]:
+    """Yield the times of a part in whole pieces of the source, as many as fit; a piece that does not fit is cut."""
+    first, last = part.times.start, part.times.stop
+    edges = [first, *(int(s) for s in starts if first < s < last), last]
+    begin = first
+    for edge, following in zip(edges[1:], [*edges[2:], None], strict=True):
+        if following is None or following - begin > most:
+            for start in range(begin, edge, most):
+                yield slice(start, min(start + most, edge))
+            begin = edge

@@ -126,16 +126,17 @@ class LatLonGrid:
         return float(np.median(-np.diff(self.latitude))) if self.n_lat > 1 else float("nan")
 
     @cached_property
+    def is_cyclic(self) -> bool:
+        """Whether the columns close the circle, equally spaced."""
+        spacing = np.diff([*self.longitude, self.longitude[0] + 360])
+        return bool(self.n_lon > 1 and np.ptp(spacing) < 1e-2 * spacing.mean())
+
+    @cached_property
     def is_global(self) -> bool:
         """Whether the columns close the circle and the rows reach within one spacing of both poles."""
-        if self.n_lat < 2 or self.n_lon < 2:
-            return False
-        spacing = np.diff([*self.longitude, self.longitude[0] + 360])
         reach = 1.01 * self.resolution
         return bool(
-            np.ptp(spacing) < 1e-2 * spacing.mean()
-            and self.latitude[0] >= 90 - reach
-            and self.latitude[-1] <= reach - 90
+            self.n_lat > 1 and self.is_cyclic and self.latitude[0] >= 90 - reach and self.latitude[-1] <= reach - 90
         )
 
     def is_same(self, other: Self) -> bool:
@@ -165,9 +166,9 @@ class LatLonGrid:
 
         Returns:
             Positions of the columns `[lon]`, and longitudes `[lon]` that rise by less than 360: a region over the
-            meridian of Greenwich is in one piece. On a global grid, equally spaced to the last digit.
+            meridian of Greenwich is in one piece. Columns that close the circle are equally spaced to the last digit.
         """
-        if self.is_global:
+        if self.is_cyclic:
             return np.arange(self.n_lon), self.longitude[0] + 360 / self.n_lon * np.arange(self.n_lon)
         longitude = np.asarray(self.longitude)
         first = (int(np.argmax(np.diff([*longitude, longitude[0] + 360]))) + 1) % self.n_lon
@@ -192,7 +193,7 @@ class LatLonGrid:
         return weights[:, None]
 
     def _longitude_spacing(self) -> float:
-        if self.is_global or self.n_lon == 1:
+        if self.is_cyclic or self.n_lon == 1:
             return 360 / self.n_lon
         return float(np.median(np.diff(self.longitude)))
 

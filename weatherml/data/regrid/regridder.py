@@ -80,7 +80,7 @@ def _require_covered(source: LatLonGrid, target: LatLonGrid) -> None:
         return
     north, south = source.latitude_edges()[[0, -1]] + np.array([_SLACK, -_SLACK])
     first, last = target.latitude_edges()[[0, -1]]
-    if first > north or last < south or not _columns_covered(source, target):
+    if first > north or last < south or not (source.is_cyclic or _columns_covered(source, target)):
         raise UserError(
             f"the data cover only {describe_extent(source)}, not all of {describe_extent(target)} that the grid"
             f" of {target.n_lat} x {target.n_lon} needs; name a region inside (region: [north, west, south, east])"

@@ -40,7 +40,7 @@ def bilinear(source: LatLonGrid, target: LatLonGrid) -> Weights:
     south = -np.asarray(source.latitude)
     rows = _linear(south, -np.asarray(target.latitude))
     order, nodes = source.eastward()
-    if source.is_global:
+    if source.is_cyclic:
         order, nodes = np.append(order, order[0]), np.append(nodes, nodes[0] + 360)
     columns = _in_order(_linear(nodes, _turned(_centres(target), nodes)), order, source.n_lon)
     return Weights(csr_array(rows), csr_array(columns))
@@ -85,7 +85,7 @@ def column_edges(grid: LatLonGrid) -> tuple[np.ndarray, np.ndarray]:
     """Return the western and eastern edges of a grid's columns in degrees, float64 `[lon]` each."""
     order, centres = grid.eastward()
     middle = (centres[:-1] + centres[1:]) / 2
-    half = 180 / grid.n_lon if grid.is_global or grid.n_lon == 1 else float(np.median(np.diff(centres))) / 2
+    half = 180 / grid.n_lon if grid.is_cyclic or grid.n_lon == 1 else float(np.median(np.diff(centres))) / 2
     edges = np.concatenate([[centres[0] - half], middle, [centres[-1] + half]])
     place = np.argsort(order)
     return edges[:-1][place], edges[1:][place]

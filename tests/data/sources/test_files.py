@@ -12,6 +12,7 @@ import source_layouts as layouts
 import xarray as xr
 
 from weatherml.data.reading.canonical import PRELIMINARY, notes
+from weatherml.data.reading.file_index import joined
 from weatherml.data.reading.opening import open_files
 from weatherml.data.source import Source
 from weatherml.data.sources.files import FilesConfig, FileSource
@@ -391,6 +392,19 @@ def test_pieces_begin_where_files_and_their_chunks_do(hourly_and_daily, tmp_path
     assert source.piece_starts("total_precipitation").tolist() == [*range(10), 10, 14, 18, 22]
     source = FilesConfig(paths=(pattern,), variables=("tp", "t2m"), every="6h").open(tmp_path)
     assert source.piece_starts("total_precipitation").tolist() == [0, 1, 2, 3]
+
+
+def test_what_a_source_reads_is_lazy_in_blocks_of_whole_chunks(tmp_path, monkeypatch):
+    raw = layouts.raw(layouts.truth(n_times=12))[["t2m"]]
+    raw.to_netcdf(tmp_path / "fields.nc", encoding={"t2m": {"chunksizes": (4, 19, 36)}})
+    source = FilesConfig(paths=(str(tmp_path / "fields.nc"),)).open(tmp_path)
+    assert source.read(source.times(), ["t2m"])["2m_temperature"].chunks[0] == (12,)
+    monkeypatch.setattr(joined, "_BLOCK_BYTES", 5 * raw["t2m"][0].nbytes)
+    found = source.read(source.times(), ["t2m"])["2m_temperature"]
+    assert found.chunks == ((4, 4, 4), (19,), (36,))
+    assert source.read(source.times()[2:9], ["t2m"])["2m_temperature"].chunks[0] == (2, 5)
+    np.testing.assert_array_equal(found.values, raw["t2m"].values)
+    assert pickle.loads(pickle.dumps(found)).equals(found)
 
 
 def test_a_source_of_files_reaches_another_process_without_its_index(archive, tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 import xarray as xr
 
 from weatherml.data.reading.classic import expected_size
+from weatherml.data.reading.references import is_reference_folder
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
@@ -55,15 +56,17 @@ def _matches(path: Path) -> list[Path]:
 
 
 def format_of(path: Path) -> str:
-    """Return the format of a file, by its first bytes and not its name: zarr, GRIB, NetCDF-4 or NetCDF classic.
+    """Return the format of a file, by its first bytes and not its name.
+
+    It is zarr, kerchunk, GRIB, NetCDF-4 or NetCDF classic.
 
     Raises:
         UserError: It cannot be read, or is of none of these.
     """
     if path.is_dir():
-        return "zarr"
+        return "kerchunk" if is_reference_folder(path) else "zarr"
     head = _head(path)
-    known = {b"GRIB": "GRIB", _HDF5: "NetCDF-4", **dict.fromkeys(_CLASSIC, "NetCDF classic")}
+    known = {b"GRIB": "GRIB", b"{": "kerchunk", _HDF5: "NetCDF-4", **dict.fromkeys(_CLASSIC, "NetCDF classic")}
     found = next((kind for magic, kind in known.items() if head.startswith(magic)), None)
     if found is None:
         raise UserError(f"{path} is {_what_else(head)}")

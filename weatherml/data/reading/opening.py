@@ -9,6 +9,7 @@ from weatherml.data.reading.canonical import PassedOverError, canonicalise, note
 from weatherml.data.reading.formats import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr
 from weatherml.data.reading.grib import open_grib
 from weatherml.data.reading.merge import Part, merge
+from weatherml.data.reading.references import open_references
 from weatherml.data.reading.remote import open_remote
 from weatherml.errors import UserError
 from weatherml.locations import as_url, is_url
@@ -32,7 +33,7 @@ def open_files(
     `check_dataset` finds it.
 
     Args:
-        paths: GRIB or NetCDF files, zarr stores, glob patterns of them, or URLs of zarr stores.
+        paths: GRIB or NetCDF files, zarr stores, references of kerchunk, glob patterns of them, or URLs of zarr stores.
         variables: Names to keep, in any vocabulary; all when None. What is left out need not fit the rest.
         rename: Canonical name by the file's own, for names weatherml would not know or would misread.
         levels: Pressure levels to keep, hPa; all when None.
@@ -141,4 +142,5 @@ def _open(path: Path | str) -> tuple[str, list[xr.Dataset]]:
     kind = format_of(path)
     if kind == "GRIB":
         return kind, open_grib(path, CHUNKS)
-    return kind, [open_zarr(path) if kind == "zarr" else open_netcdf(path)]
+    opener = {"zarr": open_zarr, "kerchunk": open_references}.get(kind, open_netcdf)
+    return kind, [opener(path)]

@@ -138,9 +138,7 @@ class FileSource:
         field = self._rows[variable]
         if "time" not in field.dims:
             return np.zeros(1, np.int64)
-        numbers = field.sel(time=self._times).values.reshape(self._times.size, -1)
-        pieces = self._files.pieces(np.fmax.reduce(numbers, axis=1).astype(np.int64))  # NaN: a level that it lacks
-        return np.flatnonzero(np.diff(pieces, prepend=-1))
+        return self._files.piece_starts(field.sel(time=self._times))
 
     def times_of(self, variable: str) -> npt.NDArray[np.datetime64]:
         """Return all times of a variable, also those that others lack or that were not chosen."""
@@ -158,7 +156,9 @@ class FileSource:
             _require_variable(name, self._rows)
             chosen[name] = _at_times(self._rows[name], times)
         dataset = self._files.read(chosen)
-        return dataset if self.config.latitude is None else dataset.sel(latitude=np.asarray(self.grid.latitude))
+        if self.config.latitude is not None:
+            dataset = dataset.sel(latitude=np.asarray(self.grid.latitude))
+        return dataset.chunk(time=self._files.block_lengths(chosen)) if dataset.sizes.get("time") else dataset.chunk()
 
     @cached_property
     def _files(self) -> IndexedFiles:

@@ -15,10 +15,12 @@ from weatherml.data.reading.file_index.contents import Contents
 from weatherml.data.reading.formats import format_of, open_netcdf, open_zarr
 from weatherml.data.reading.grib import ANALYSES, open_grib
 from weatherml.data.reading.messages import MessageTable
+from weatherml.data.reading.references import open_references, targets_of
 
 _SAMPLE = 1 << 16
 _BLOCK_BYTES = 2 * 2**20
 """What is read at once, at least: chunks of a file that are smaller are read several at a time."""
+_STORES = {"zarr": open_zarr, "kerchunk": open_references}
 _METADATA = ("zarr.json", ".zmetadata", ".zgroup", ".zarray", ".zattrs", "manifest.json")
 
 
@@ -79,7 +81,9 @@ class FileEntry:
         Raises:
             UserError: It cannot be read, or is not made of what weatherml reads.
         """
-        stamp = stamp_of(file.path)  # before it is read: a file that changes meanwhile is looked at again
+        stamp = stamp_of(
+            file.path, format_of(file.path)
+        )  # before it is read: a file that changes meanwhile is looked at again
         opened = open_file(file, wanted)
         pairs = zip(opened.canonical, opened.raw, strict=True)
         contents = tuple(None if canonical is None else Contents.of(canonical, raw) for canonical, raw in pairs)
@@ -119,8 +123,10 @@ def open_file(file: FileToRead, wanted: Collection[str] | None = None, messages:
     if kind == "GRIB":
         messages = messages or MessageTable.scan(path, ANALYSES)
         raws = open_grib(path, _message_chunks(messages), messages=messages)
+    elif kind in _STORES:
+        raws = [_STORES[kind](path)]
     else:
-        raws = [open_zarr(path)] if kind == "zarr" else [_in_pieces(open_netcdf(path, None))]
+        raws = [_in_pieces(open_netcdf(path, None))]
     canonical: list[xr.Dataset | None] = []
     passed: list[tuple[str, str]] = []
     for raw in raws:
@@ -132,12 +138,15 @@ def open_file(file: FileToRead, wanted: Collection[str] | None = None, messages:
     return Opened(kind, raws, canonical, passed, messages)
 
 
-def stamp_of(path: Path) -> str:
-    """Return a text that changes when a file does, or the metadata of a zarr store."""
-    if not path.is_dir():
+def stamp_of(path: Path, kind: str) -> str:
+    """Return a text that changes when a file does, the metadata of a zarr store, or what a reference points to."""
+    if kind == "kerchunk":
+        places = [path, *targets_of(path)]
+    elif path.is_dir():
+        places = sorted(p for pattern in ("", "*/") for name in _METADATA for p in path.glob(pattern + name))
+    else:
         return _stamp(path)
-    found = (place for pattern in ("", "*/") for name in _METADATA for place in path.glob(pattern + name))
-    return hashlib.sha256("".join(f"{p.relative_to(path)} {_stamp(p)}" for p in sorted(found)).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{place} {_stamp(place)}" for place in places).encode()).hexdigest()
 
 
 def ends_of(path: Path) -> str:
@@ -151,15 +160,24 @@ def ends_of(path: Path) -> str:
 
 
 def fingerprint(path: Path, entry: FileEntry) -> str:
-    """Return what tells a file from others of its name: size and ends, or metadata and chunks of a zarr store."""
-    if not path.is_dir():
-        return f"{path.name} {entry.stamp.split()[0]} {entry.ends}"
+    """Return what tells a file from others of its name: its size and ends, and those of files that it points to.
+
+    Of a zarr store its metadata count, and the names and sizes of its chunks.
+    """
+    if path.is_dir():
+        return f"{path.name} {_fingerprint_of_folder(path)}"
+    targets = targets_of(path) if entry.kind == "kerchunk" else []
+    told = [f"{file.name} {file.stat().st_size} {ends_of(file)}" for file in targets]
+    return " ".join([path.name, str(path.stat().st_size), entry.ends, *told])
+
+
+def _fingerprint_of_folder(path: Path) -> str:
     result = hashlib.sha256()
     for folder, _, names in sorted(os.walk(path)):
         for place in (Path(folder) / name for name in sorted(names)):
             result.update(f"{place.relative_to(path)} {place.stat().st_size}".encode())
             result.update(place.read_bytes() if place.name in _METADATA else b"")
-    return f"{path.name} {result.hexdigest()}"
+    return result.hexdigest()
 
 
 def _stamp(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Many files as one canonical dataset by their index: joined as `open_files` joins them, and read field by field."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,8 @@ from weatherml.data.reading.opening import FORMAT, on_levels, require_read, tell
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import with_metadata
+
+_BLOCK_BYTES = 16 * 2**20
 
 
 class IndexedFiles:
@@ -88,11 +91,34 @@ class IndexedFiles:
         return LatLonGrid.from_coordinates(first["latitude"], first["longitude"])
 
     def read(self, rows: Mapping[str, xr.DataArray]) -> xr.Dataset:
-        """Return the values behind rows of the same times, lazy: what is selected of them decides what is read."""
+        """Return the values behind rows of the same times, lazy without dask: what is selected of them is read."""
         fields = {name: lazy_field(self._reader, field, self.grid.shape) for name, field in rows.items()}
         horizontal = {"latitude": np.asarray(self.grid.latitude), "longitude": np.asarray(self.grid.longitude)}
         dataset = xr.Dataset(fields, {**xr.Dataset(rows).coords, **horizontal}, self.attrs)
         return with_metadata(dataset)
+
+    def block_lengths(self, rows: Mapping[str, xr.DataArray]) -> tuple[int, ...]:
+        """Return in how many times each to read rows of the same times so that no chunk of a file is read twice.
+
+        Blocks have some 16 MiB of the largest variable, or one chunk of its file where that is larger.
+        """
+        varying = [field for field in rows.values() if "time" in field.dims]
+        starts = [set(self.piece_starts(field).tolist()) for field in varying]
+        common = sorted(set.intersection(*starts))
+        n_times = varying[0].sizes["time"]
+        most = max(field.size for field in varying) // n_times * math.prod(self.grid.shape) * 4
+        length = max(1, _BLOCK_BYTES // most)
+        chosen = [0]
+        for start, following in zip(common, [*common[1:], n_times], strict=True):
+            if following - chosen[-1] > length and start > chosen[-1]:
+                chosen.append(start)
+        return tuple(np.diff([*chosen, n_times]).tolist())
+
+    def piece_starts(self, field: xr.DataArray) -> npt.NDArray[np.int64]:
+        """Return the positions in time at which other files, or other chunks of a file, begin in rows."""
+        numbers = field.transpose("time", ...).values.reshape(field.sizes["time"], -1)
+        pieces = self.pieces(np.fmax.reduce(numbers, axis=1).astype(np.int64))  # NaN: a level that it lacks
+        return np.flatnonzero(np.diff(pieces, prepend=-1))
 
     def pieces(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return which chunk of which file holds each field `[field]`, as numbers that are equal for equal chunks."""

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 import dask
 import numpy as np
@@ -28,6 +29,10 @@ class FieldReader:
         self._files, self._entries, self._wanted, self._rows = files, entries, wanted, rows
         self._open: OrderedDict[int, Opened] = OrderedDict()
         self._lock = threading.Lock()
+        self.token = uuid4().hex
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FieldReader, (self._files, self._entries, self._wanted, self._rows)
 
     def read(
         self, numbers: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
@@ -90,7 +95,7 @@ class FieldReader:
     def _require_unchanged(self, index: int) -> None:
         path = self._files[index].path
         try:
-            is_same = stamp_of(path) == self._entries[index].stamp
+            is_same = stamp_of(path, self._entries[index].kind) == self._entries[index].stamp
         except OSError:
             raise UserError(f"{path} is gone since it was looked at; put it back, or start again") from None
         if not is_same:
@@ -104,6 +109,9 @@ class FieldArray(BackendArray):
         self._reader, self._numbers = reader, numbers
         self.shape = (*numbers.shape, *grid_shape)
         self.dtype = np.dtype(np.float32)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return self._reader.token, self._numbers
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)

@@ -41,7 +41,7 @@ def index_files(
     fresh = {
         key: known[key]
         for key, file in zip(keys, files, strict=True)
-        if key in known and known[key].stamp == stamp_of(file.path)
+        if key in known and known[key].stamp == stamp_of(file.path, known[key].kind)
     }
     missing = {key: file for key, file in zip(keys, files, strict=True) if key not in fresh}
     for batch in _batches(list(missing.items()), _FILES_A_SAVE):

@@ -1,0 +1,97 @@
+"""References of kerchunk: other files' chunks, opened as the store that they make."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import source_layouts as layouts
+
+from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerprint
+from weatherml.data.reading.opening import open_files
+from weatherml.errors import UserError
+
+TRUTH = layouts.truth(n_times=3, n_lat=5, n_lon=8)[["2m_temperature"]]
+
+
+def array(shape, chunks, dtype):
+    common = {"zarr_format": 2, "compressor": None, "filters": None, "fill_value": None, "order": "C"}
+    return json.dumps({**common, "shape": shape, "chunks": chunks, "dtype": dtype})
+
+
+def reference(target, content):
+    """What kerchunk writes of a classic NetCDF file: where its bytes lie, and small arrays as they are."""
+    values = TRUTH["2m_temperature"].values.astype(">f4")
+    start, step = content.index(values.tobytes()), values[0].nbytes
+    refs = {
+        ".zgroup": json.dumps({"zarr_format": 2}),
+        "t2m/.zarray": array([3, 5, 8], [1, 5, 8], ">f4"),
+        "t2m/.zattrs": json.dumps({"_ARRAY_DIMENSIONS": ["time", "latitude", "longitude"], "units": "K"}),
+        **{f"t2m/{i}.0.0": [target, start + i * step, step] for i in range(3)},
+    }
+    coordinates = {"time": [0, 6, 12], **{name: TRUTH[name].values for name in ("latitude", "longitude")}}
+    for name, along in coordinates.items():
+        units = {"units": "hours since 2017-02-03"} if name == "time" else {}
+        refs[f"{name}/.zarray"] = array([len(along)], [len(along)], "<f8")
+        refs[f"{name}/.zattrs"] = json.dumps({"_ARRAY_DIMENSIONS": [name], **units})
+        refs[f"{name}/0"] = "base64:" + base64.b64encode(np.asarray(along, "<f8").tobytes()).decode()
+    return {"version": 1, "refs": refs}
+
+
+@pytest.fixture
+def referred(tmp_path):
+    """A reference beside the file that it points to."""
+    layouts.raw(TRUTH).to_netcdf(tmp_path / "fields.nc", format="NETCDF3_64BIT")
+    told = reference("fields.nc", (tmp_path / "fields.nc").read_bytes())
+    (tmp_path / "fields.json").write_text(json.dumps(told))
+    return tmp_path / "fields.json"
+
+
+def test_a_reference_is_opened_as_what_it_points_to(referred):
+    found = open_files(referred)
+    assert found.attrs["weatherml_source_format"] == ["kerchunk"]
+    np.testing.assert_array_equal(found["2m_temperature"].values, TRUTH["2m_temperature"].values)
+    indexed = IndexedFiles([FileToRead(referred, {})])
+    np.testing.assert_array_equal(indexed.read(indexed.rows)["2m_temperature"].values, TRUTH["2m_temperature"].values)
+
+
+def test_what_a_reference_points_to_is_part_of_its_fingerprint_and_looked_at_again(referred):
+    def told():
+        indexed = IndexedFiles([FileToRead(referred, {})], folder=referred.parent)
+        return fingerprint(referred, indexed.entries[0]), indexed.entries[0].stamp
+
+    before = told()
+    assert told() == before
+    with (referred.parent / "fields.nc").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\xff")
+    after = told()
+    assert after[0] != before[0] and after[1] != before[1]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("gone.nc", r"points to gone.nc, which does not exist"),
+        ("s3://bucket/fields.nc", r"points .*; only references to files on this machine are read"),
+    ],
+)
+def test_chunks_that_are_not_there_are_no_missing_values(referred, target, message):
+    content = (referred.parent / "fields.nc").read_bytes()
+    referred.write_text(json.dumps(reference(target, content)))
+    with pytest.raises(UserError, match=message):
+        open_files(referred)
+
+
+def test_a_target_that_was_cut_off_is_refused(referred):
+    path = referred.parent / "fields.nc"
+    path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(UserError, match=r"points beyond the end of .*fields.nc"):
+        open_files(referred)
+
+
+@pytest.mark.parametrize("content", ["{", '{"a": 1}', '{"version": 1, "refs": {"a": "b"}}'])
+def test_json_that_is_no_reference_says_so(tmp_path, content):
+    (tmp_path / "other.json").write_text(content)
+    with pytest.raises(UserError, match=r"other.json (is JSON, but no reference|as a reference of kerchunk)"):
+        open_files(tmp_path / "other.json")

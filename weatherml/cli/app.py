@@ -145,15 +145,25 @@ def evaluate(
 
 
 @app.command()
-def check(files: Annotated[list[str], typer.Argument(help="Files or stores.")], as_json: AsJson = False) -> None:
+def check(
+    paths: Annotated[list[str], typer.Argument(help="Files or stores.")],
+    files: Annotated[bool, typer.Option("--files", help="Of stores, only whether their files are whole.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Make damaged files of stores again.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Say what is wrong with files: layout, grid, times, gaps, units and implausible values. Exit code 1 for errors.
 
-    Example: `weatherml check era5_2020_*.nc`
+    A store is mended from the source that `config.json` beside it names, as `ingest` has left it there.
+
+    Example: `weatherml check era5_2020_*.nc` or `weatherml check runs/demo/data.zarr --files --repair`
     """
-    from weatherml.cli.paths import check_paths
+    from weatherml.cli.paths import check_files, check_paths
+    from weatherml.cli.repairing import repair_stores
     from weatherml.cli.tables import print_findings
 
-    findings = check_paths(files)
+    if repair:
+        repair_stores(paths)
+    findings = check_files(paths) if files else check_paths(paths)
     print_findings(findings, as_json)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)

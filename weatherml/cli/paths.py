@@ -51,15 +51,27 @@ def check_paths(paths: Sequence[str]) -> list[Finding]:
     for place in map(path_or_url, paths):
         if (isinstance(place, Path) and is_checkpoint(place)) or is_forecast(place):
             raise UserError(f"{place} is a model or a forecast; check analyses, or see what it is with weatherml info")
-    local = [path for path in paths if not is_url(path)]
-    damaged = [
-        Finding("error", str(path / file), "is missing or damaged; run the ingest that wrote it again")
-        for path in (expand(local) if local else [])
-        if Manifest.exists(path)
-        for file in verify(path)
-    ]
     # Values are not worth a look where files are broken, which may not even open.
-    return damaged or [*map(_unread, filter(is_url, paths)), *check_dataset(open_files(paths))]
+    return _damaged(paths) or [*map(_unread, filter(is_url, paths)), *check_dataset(open_files(paths))]
+
+
+def check_files(paths: Sequence[str]) -> list[Finding]:
+    """Check only whether the files of stores are those that were written.
+
+    Raises:
+        UserError: One of the paths is no store.
+    """
+    for place in expand([path for path in paths if not is_url(path)] or paths):
+        if not Manifest.exists(place):
+            raise UserError(f"{place} is no store that ingest has completed; leave out --files to check its values")
+    return [*map(_unread, filter(is_url, paths)), *_damaged(paths)]
+
+
+def _damaged(paths: Sequence[str]) -> list[Finding]:
+    local = [path for path in paths if not is_url(path)]
+    stores = [path for path in (expand(local) if local else []) if Manifest.exists(path)]
+    remedy = "is missing or damaged; make it again with weatherml check --repair"
+    return [Finding("error", str(path / file), remedy) for path in stores for file in verify(path)]
 
 
 def _unread(url: str) -> Finding:

@@ -1,0 +1,87 @@
+"""`weatherml ingest` in every way that a store is made, changed and mended."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+from tiny_experiment import done, refused, weatherml, write_config, write_files
+
+
+def contents(store):
+    return {str(p.relative_to(store)): p.read_bytes() for p in store.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ingest_verb")
+    config = write_files(folder)
+    done("ingest", config, "-o", folder / "run")
+    return config, folder / "run"
+
+
+def test_shares_make_what_one_process_makes(run, tmp_path):
+    config, whole = run
+    assert "share 0/2 is written" in done("ingest", config, "-o", tmp_path / "run", "--share", "0/2")
+    assert done("ingest", config, "-o", tmp_path / "run", "--share", "1/2").strip().endswith("data.zarr")
+    assert contents(tmp_path / "run/data.zarr") == contents(whole / "data.zarr")
+
+
+def test_what_is_damaged_is_found_and_mended(run, tmp_path):
+    shutil.copytree(run[1], tmp_path / "run")
+    store = tmp_path / "run/data.zarr"
+    before = contents(store)
+    shard, lost = store / "geopotential/c.0.0.0.0", store / "temperature/zarr.json"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    lost.unlink()
+    found = weatherml("check", store, "--files")
+    assert (found.exit_code, found.stdout.count("is missing or damaged")) == (1, 2)
+    assert "2 of " in done("check", store, "--files", "--repair")
+    assert contents(store) == before
+
+
+def test_what_cannot_be_mended_says_why(run, tmp_path):
+    shutil.copytree(run[1] / "data.zarr", tmp_path / "alone.zarr")
+    assert "has no config.json" in refused("check", tmp_path / "alone.zarr", "--repair")
+    assert "is no store that ingest has completed" in refused("check", run[0].parent / "weather.nc", "--files")
+    assert "is no store that ingest has completed" in refused("check", run[0].parent / "weather.nc", "--repair")
+
+
+def test_a_store_grows_where_it_is_told_to(tmp_path):
+    config = write_files(tmp_path)
+    done("ingest", config, "-o", tmp_path / "run")
+    with xr.open_dataset(tmp_path / "weather.nc") as first:
+        later = first.load().assign_coords(time=first["time"] + np.timedelta64(16, "D"))
+    later.to_netcdf(tmp_path / "later.nc")
+    source = {"name": "files", "paths": [str(tmp_path / "weather.nc"), str(tmp_path / "later.nc")]}
+    config = write_config(tmp_path / "more.yaml", source=source, channels=["z500", "t850"])
+    assert "n_times 64, now 128" in refused("ingest", config, "-o", tmp_path / "run")
+    done("ingest", config, "-o", tmp_path / "run", "--grow")
+    assert xr.open_zarr(tmp_path / "run/data.zarr").sizes["time"] == 128
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--share", "2/2"), "share 2/2 must be one of 0/2 to 1/2"),
+        (("--memory", "much"), "--memory 'much' is no size; write it as 2GiB or 800MB"),
+        (("--memory", "1MB"), "--memory 1MB is less than 64 MiB"),
+        (("--refresh", "2000-01-05..2000-01-06"), "there is no store .* of which to refresh a period"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(run, tmp_path, words, message):
+
+    assert re.search(message, refused("ingest", run[0], "-o", tmp_path / "run", *words))
+
+
+def test_a_period_is_refreshed(run, tmp_path):
+    shutil.copytree(run[1], tmp_path / "run")
+    better = xr.open_dataset(run[0].parent / "weather.nc").load()
+    better["temperature"][8:12] += 1
+    better.to_netcdf(tmp_path / "better.nc")
+    source = {"name": "files", "paths": [str(tmp_path / "better.nc")]}
+    config = write_config(tmp_path / "better.yaml", source=source, channels=["z500", "t850"])
+    done("ingest", config, "-o", tmp_path / "run", "--refresh", "2000-01-03..2000-01-03")
+    stored = xr.open_zarr(tmp_path / "run/data.zarr")["temperature"].sel(level=850)
+    np.testing.assert_array_equal(stored.values, better["temperature"].sel(level=850).values)

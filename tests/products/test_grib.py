@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import xarray as xr
+from fake_data import forecasts
 from made_forecasts import CHANNELS, made
 
 import weatherml as wml
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.products.grib import grib_bytes, read_grib, write_grib
+from weatherml.products.grib import _NO_PARAMETER, _UNKNOWN_PERIODS, grib_bytes, read_grib, write_grib
 from weatherml.products.selection import Region, select_region
+from weatherml.variables import VARIABLES
 
 eccodes = pytest.importorskip("eccodes")
 
@@ -133,6 +135,20 @@ def test_a_deterministic_forecast_is_no_ensemble(tmp_path):
     messages = listed(path)
     assert {m["productDefinitionTemplateNumber"] for m in messages} == {0, 8}
     assert {m["dataType"] for m in messages} == {"fc"}
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLES))
+def test_every_variable_is_read_back_under_its_name_or_refused(tmp_path, name):
+    """At a lead of a day, so that sums of a day fit in."""
+    levels = (500,) if VARIABLES[name].vertical == "pressure" else ()
+    options = {"n_init": 1, "n_lead": 1, "step": "24h", "grid": LatLonGrid.regular(3, 4)}
+    try:
+        path, _ = written(tmp_path, forecasts({name: levels}, **options))
+    except UserError as error:
+        assert str(error).startswith("GRIB2 ") and name in str(error)
+        assert name in (*_NO_PARAMETER, *_UNKNOWN_PERIODS)
+        return
+    assert list(read_grib(path).data_vars) == [name]
 
 
 def test_some_members_of_a_larger_ensemble_say_how_large_it_is(tmp_path):

@@ -26,14 +26,18 @@ _SAME_PLACE = 2e-4
 _LARGEST_NUMBER = 254
 """One octet holds it; 255 is none."""
 
+_ACCUMULATIONS = {"total_precipitation": 228, "toa_incident_solar_radiation": 212}
+_WINDOWS = (6, 12, 24)  # hours
 # Where ecCodes would take the name for another parameter, or knows none of it.
-_PARAMETERS = {"sea_surface_temperature": 34, "total_precipitation_6hr": 228}
-_PERIODS = {
-    "total_precipitation_6hr": np.timedelta64(6, "h"),
-    "total_precipitation": _HOUR,
-    "toa_incident_solar_radiation": _HOUR,
+_PARAMETERS = {"sea_surface_temperature": 34} | {
+    f"{name}_{hours}hr": number for name, number in _ACCUMULATIONS.items() for hours in _WINDOWS
+}
+_PERIODS = dict.fromkeys(_ACCUMULATIONS, _HOUR) | {
+    f"{name}_{hours}hr": np.timedelta64(hours, "h") for name in _ACCUMULATIONS for hours in _WINDOWS
 }
 """Time over which a variable is accumulated up to its lead, as in ERA5."""
+_NO_PARAMETER = ("integrated_vapor_transport", "geopotential_at_surface")
+"""The second shares its parameter with geopotential on levels, from which readers would not tell it."""
 _UNKNOWN_PERIODS = ("maximum_2m_temperature", "minimum_2m_temperature")
 
 _TEMPLATES = {(False, False): 0, (True, False): 1, (False, True): 8, (True, True): 11}
@@ -180,6 +184,10 @@ def _product_keys(channel: Channel, dataset: xr.Dataset) -> dict[str, Any]:
     name = channel.variable
     if name in _UNKNOWN_PERIODS:
         raise UserError(f"GRIB2 must say over which time {name} is taken, which the forecast does not; leave it out")
+    if name in _NO_PARAMETER:
+        raise UserError(
+            f"GRIB2 has no parameter of its own for {name}; leave it out, or write NetCDF (.nc) or zarr (.zarr)"
+        )
     size = _ensemble_size(dataset)
     template = _TEMPLATES[size > 1, name in _PERIODS]
     keys: dict[str, Any] = {"productDefinitionTemplateNumber": template}

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from weatherml.data.source import Source
+from weatherml.data.source import Source, piece_starts_among
 
 
 def read_in_pieces(source: Source, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
@@ -31,9 +31,4 @@ def times_of(source: Source, variable: str) -> npt.NDArray[np.datetime64]:
 
 
 def _lengths(source: Source, variable: str, times: npt.NDArray[np.datetime64]) -> tuple[int, ...]:
-    told = getattr(source, "piece_starts", None)
-    known = source.times()
-    begins = known if told is None else known[np.asarray(told(variable), np.int64)]
-    # Times that only this variable has lie before, between or after those that all have.
-    starts = np.unique([0, *np.searchsorted(times, begins), len(times)])
-    return tuple(np.diff(starts).tolist())
+    return tuple(np.diff([*piece_starts_among(source, variable, times), len(times)]).tolist())

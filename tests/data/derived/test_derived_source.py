@@ -130,6 +130,21 @@ def test_sums_of_many_times_are_made_in_pieces():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_pieces_are_those_of_the_first_that_a_variable_is_made_from():
+    class InPieces(FakeSource):
+        def piece_starts(self, variable):
+            return np.arange(0, 30, {"total_precipitation": 6, "specific_humidity": 10}.get(variable, 30))
+
+    names = ["tp06", "vertical_integral_of_eastward_water_vapour_flux", "cosine_of_solar_zenith_angle"]
+    source = DerivedSource(InPieces(HOURLY), names)  # begins five hours later
+    assert [source.piece_starts(name).tolist() for name in source.names] == [
+        [0, 1, 7, 13, 19],
+        [0, 5, 15],
+        [*range(25)],
+    ]
+    assert source.piece_starts("temperature").tolist() == [0]
+
+
 def test_an_unknown_derivation_is_refused_by_the_configuration(file):
     with pytest.raises(UserError, match=r"derive.*no way to derive 'geopotential'"):
         from_mapping(FilesConfig, {"name": "files", "paths": [file], "derive": ["z"]})

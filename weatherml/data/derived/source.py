@@ -80,9 +80,13 @@ class DerivedSource:
         return names if self._kept is None else tuple(name for name in names if name in self._kept)
 
     def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
-        """Return where pieces begin of what a variable is made from."""
-        inputs = self._derivations[variable].inputs if variable in self._derivations else (variable,)
-        return piece_starts_among(self.source, next(iter(inputs)), self.times())
+        """Return where pieces begin of the first that a variable is made from."""
+        way = self._derivations.get(variable)
+        if way is not None and not way.inputs:
+            return np.arange(len(self.times()))
+        if way is None or isinstance(way, Sum):
+            return piece_starts_among(self.source, variable if way is None else way.inputs[0], self.times())
+        return self.piece_starts(way.inputs[0])
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times, lazily.

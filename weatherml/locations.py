@@ -5,7 +5,8 @@ from pathlib import Path
 
 from weatherml.errors import UserError
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # one letter is a drive; `Path` makes one slash of two
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # one letter is a drive
+_ONE_SLASH = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")  # what `Path` makes of two or three
 
 
 def is_url(place: str | Path) -> bool:
@@ -33,5 +34,5 @@ def path_or_url(place: str | Path) -> Path | str:
 
 
 def as_url(place: str | Path) -> str:
-    """Return a URL with the two slashes that `Path` makes one of."""
-    return _SCHEME.sub(r"\1://", str(place), count=1)
+    """Return a URL with the slashes that `Path` makes one of; text that has them stays as it is."""
+    return _ONE_SLASH.sub(lambda found: f"{found[1]}:///" if found[1] == "file" else f"{found[1]}://", str(place))

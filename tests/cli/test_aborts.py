@@ -112,7 +112,7 @@ def test_an_output_below_a_file_is_one_line(tiny_run, tmp_path):
         (("plot", "demo"), ["cartopy", "matplotlib"], "plot"),
         (("convert to GRIB",), ["eccodes", "cfgrib", "gribapi"], "grib"),
         (("export",), ["onnx"], "export"),
-        (("info of a URL",), ["aiohttp"], "remote"),
+        (("info of a URL",), ["obstore", "aiohttp"], "remote"),
     ],
 )
 def test_a_missing_extra_is_one_line_that_names_it(tiny_run, tmp_path, verbs, hidden, extra):

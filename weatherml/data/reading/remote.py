@@ -1,45 +1,74 @@
-"""Zarr stores behind a URL, opened lazily by fsspec."""
+"""Zarr stores behind a URL, opened lazily."""
 
-import warnings
-from contextlib import suppress
+import json
 
 import xarray as xr
 import zarr
+from zarr.abc.store import Store
 
 from weatherml.data.store.workspace import BEGUN
 from weatherml.errors import UserError
+from weatherml.storage.cloud import Access, RefusedError, open_url, read_key
 
 _MOST_WORDS = 200
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, zarr.errors.BaseZarrError)
 
 
-def open_remote(url: str) -> xr.Dataset:
+def open_remote(url: str, access: Access | None = None, is_chunked: bool = True) -> xr.Dataset:
     """Open a zarr store as it is, lazily; leads stay numbers.
 
     Web servers must list folders, unless the metadata of the store are consolidated, as those of ingested ones are.
+
+    Args:
+        url: Of the store.
+        access: Credentials.
+        is_chunked: Whether arrays are dask's, in the store's own chunks.
 
     Raises:
         UserError: There is none, `ingest` has not finished it, it cannot be reached, or a package for such URLs is
             missing.
     """
+    store = open_url(url, access)
+    zarr_format, is_consolidated = _format_of(store, url)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Failed to open Zarr store with consolidated metadata")
-            dataset = xr.open_dataset(url, engine="zarr", chunks={}, decode_timedelta=False)
-        return dataset
-    except ImportError as error:
-        raise UserError(f"{url} needs another package ({error}); pip install 'weatherml[remote]'") from None
+        dataset = xr.open_dataset(
+            store,  # type: ignore[arg-type]
+            engine="zarr",
+            chunks={} if is_chunked else None,
+            decode_timedelta=False,
+            backend_kwargs={"zarr_format": zarr_format, "consolidated": is_consolidated},
+        )
     except UserError:
         raise
     except _UNREADABLE as error:
-        _require_none_begun(url)
         reason = " ".join(str(error).split())[:_MOST_WORDS] or type(error).__name__
-        raise UserError(f"cannot read {url} as a zarr store ({reason}); download files of other formats") from None
+        raise UserError(f"{url} is damaged or no zarr store that is known here ({reason}); see what wrote it") from None
+    if not dataset.data_vars:
+        raise UserError(f"{url} has no metadata in one file and its server lists no folders; consolidate them there")
+    return dataset
 
 
-def _require_none_begun(url: str) -> None:
-    """Say so where there is no store because `ingest` has not finished it."""
-    import fsspec
-
-    with suppress(FileNotFoundError), fsspec.open(f"{url.rstrip('/')}/{BEGUN}"):
+def _format_of(store: Store, url: str) -> tuple[int, bool]:
+    """Return the zarr format of a store, and whether its metadata lie in one file."""
+    refused = None
+    for key, zarr_format in (("zarr.json", 3), (".zmetadata", 2), (".zgroup", 2)):
+        try:
+            content = read_key(store, key)
+        except RefusedError as error:  # so does a bucket that may not be listed with what it has not
+            refused = refused or error
+            continue
+        if content is not None:
+            return zarr_format, _is_consolidated(key, content, url)
+    if refused is not None:
+        raise refused
+    if read_key(store, BEGUN) is not None:
         raise UserError(f"{url} is unfinished; run the ingest that wrote it again, where it lies")
+    raise UserError(f"there is no zarr store at {url}; check the address, and download files of other formats")
+
+
+def _is_consolidated(key: str, content: bytes, url: str) -> bool:
+    try:
+        metadata = json.loads(content)
+        return key == ".zmetadata" or "consolidated_metadata" in metadata
+    except ValueError:
+        raise UserError(f"{url}/{key} holds no metadata of zarr but {content[:20]!r}; check the address") from None

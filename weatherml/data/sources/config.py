@@ -57,7 +57,7 @@ class SourceConfig(Config):
     def _with_derived(self, folder: Path) -> Source:
         if not self.derive and self.accumulated == "hourly":
             return self.open(folder)
-        chosen = self.model_dump().get("variables")
+        chosen = self.chosen_variables()
         if chosen is None:
             return DerivedSource(self.open(folder), self.derive, self.accumulated)
         told = tuple(dict.fromkeys([*(find(name).name for name in chosen), *self.derive]))
@@ -65,6 +65,11 @@ class SourceConfig(Config):
         inputs = inputs_of(self.derive, read)
         origin = self.model_copy(update={"variables": tuple(dict.fromkeys([*read, *inputs]))})
         return DerivedSource(origin.open(folder), self.derive, self.accumulated, told)
+
+    def chosen_variables(self) -> tuple[str, ...] | None:
+        """Return the variables that are told, in any vocabulary, for kinds that have `variables`; all when None."""
+        chosen: tuple[str, ...] | None = self.model_dump().get("variables")
+        return chosen
 
     @field_validator("derive")
     @classmethod

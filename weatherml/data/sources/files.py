@@ -16,6 +16,7 @@ from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerpr
 from weatherml.data.reading.formats import expand
 from weatherml.data.reading.merge import require_same_times
 from weatherml.data.sources.config import SourceConfig
+from weatherml.data.sources.rows import rows_between
 from weatherml.data.sources.times import ChosenTimes
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -106,7 +107,7 @@ class FileSource:
     def grid(self) -> LatLonGrid:
         """The one horizontal grid."""
         grid, latitude = self._files.grid, self.config.latitude
-        return grid if latitude is None else _between(grid, latitude)
+        return grid if latitude is None else rows_between(grid, latitude)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -231,14 +232,3 @@ def _at_times(field: xr.DataArray, times: npt.NDArray[np.datetime64]) -> xr.Data
     if absent.size:
         raise UserError(f"the files have no time {absent[0]} of {field.name}; they have {own[0]} .. {own[-1]}")
     return field.sel(time=times)
-
-
-def _between(grid: LatLonGrid, latitude: tuple[float, float]) -> LatLonGrid:
-    """Keep the rows from the first to the last latitude."""
-    rows = np.asarray(grid.latitude)
-    kept = rows[(rows <= latitude[0]) & (rows >= latitude[1])]
-    if not kept.size:
-        raise UserError(
-            f"no row lies between latitudes {latitude[0]} and {latitude[1]}; rows run {rows[0]} .. {rows[-1]}"
-        )
-    return LatLonGrid.from_coordinates(kept, np.asarray(grid.longitude))

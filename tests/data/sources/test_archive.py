@@ -1,0 +1,284 @@
+"""Laws of archives in the cloud: canonical whatever their layout, each chunk fetched once, failures in one line."""
+
+import pickle
+import shutil
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+from fake_data import analyses
+from http_store import serving
+
+from weatherml.config import from_mapping
+from weatherml.data.sources import ArchiveConfig
+from weatherml.data.store.ingest import ingest
+from weatherml.data.store.opening import open_store
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.storage.cloud import opening
+from weatherml.storage.cloud import store as cloud_store
+
+LEVELS = (50, 300, 500, 700, 850)
+KEPT = (500, 850)
+GRID = LatLonGrid.regular(7, 12)
+TRUTH = analyses(
+    {"geopotential": LEVELS, "temperature": LEVELS, "2m_temperature": ()}, times=22, start="2001-01-01", grid=GRID
+)
+TRUTH["geopotential_at_surface"] = TRUTH["2m_temperature"][0].drop_vars("time", errors="ignore").drop_attrs() * 100
+
+
+def like_arco(folder):
+    """Write one time of all levels a chunk, zarr v2; an axis that begins before the data and ends after them."""
+    start, hour = TRUTH["time"].values[0], np.timedelta64(1, "h")
+    held = TRUTH.assign_coords(time=start + np.arange(22) * hour)
+    padded = held.reindex(time=start + np.arange(-2, 30) * hour)
+    padded["total_cloud_cover"] = padded["2m_temperature"].drop_attrs() * 0  # which weatherml does not know
+    padded.attrs = {"valid_time_start": "2001-01-01", "valid_time_stop": "2001-01-01T21"}
+    chunks = {n: {"chunks": (1, *f.shape[1:])} for n, f in padded.data_vars.items() if "time" in f.dims}
+    padded.to_zarr(folder, zarr_format=2, consolidated=True, encoding=chunks, write_empty_chunks=False)
+    return held
+
+
+def like_weatherbench(folder):
+    """Write eight times a chunk, longitude before latitude, south first, zarr v2."""
+    stored = TRUTH.isel(latitude=slice(None, None, -1)).transpose("time", "level", "longitude", "latitude")
+    chunks = {n: {"chunks": (8, *f.shape[1:])} for n, f in stored.data_vars.items() if "time" in f.dims}
+    stored.to_zarr(folder, zarr_format=2, consolidated=True, encoding=chunks)
+    return TRUTH
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archives")
+    truths = {"arco": like_arco(folder / "arco"), "weatherbench": like_weatherbench(folder / "weatherbench")}
+    return folder, truths
+
+
+@pytest.fixture
+def server(archives):
+    with serving(archives[0]) as counting:
+        yield counting
+
+
+@pytest.mark.parametrize("layout", ["arco", "weatherbench"])
+def test_an_archive_is_read_as_what_it_is_whatever_its_layout(server, archives, layout):
+    truth = archives[1][layout]
+    source = ArchiveConfig(url=f"{server.url}/{layout}", levels=KEPT).source(archives[0])
+    times = source.times()[[3, 4, 9, 20]]
+    read = source.read(times, source.variables())
+    xr.testing.assert_identical(read.drop_attrs(), truth.sel(time=times, level=list(KEPT)).drop_attrs())
+    np.testing.assert_array_equal(source.times(), truth["time"])
+    assert (source.grid, source.levels) == (GRID, KEPT)
+
+
+@pytest.mark.parametrize(("layout", "shard"), [("arco", 4), ("weatherbench", 4), ("weatherbench", 3)])
+def test_ingestion_fetches_each_chunk_once(server, archives, tmp_path, layout, shard):
+    source = ArchiveConfig(url=f"{server.url}/{layout}", levels=KEPT, parallel=3).source(archives[0])
+    ingest(source, tmp_path / "store.zarr", shard_length=shard)
+    for name in ("geopotential", "temperature", "2m_temperature"):
+        counts = server.chunks(f"{layout}/{name}")
+        assert set(counts.values()) == {1}
+        assert len(counts) == (22 if layout == "arco" else 3)
+    assert server.most_at_once <= 3
+    truth = archives[1][layout].sel(level=list(KEPT))
+    xr.testing.assert_equal(open_store(tmp_path / "store.zarr").load(), truth)
+
+
+def test_pieces_begin_where_chunks_do(server, archives):
+    config = ArchiveConfig(url=f"{server.url}/weatherbench", exclude=("2001-01-03",))
+    assert list(config.open(archives[0]).piece_starts("geopotential")) == [0, 8, 16]
+    assert list(config.source(archives[0]).piece_starts("geopotential")) == [0, 8, 12]  # the second lost four
+
+
+@pytest.mark.parametrize("n_bytes", [0, 20_000, 2**20])
+def test_what_is_kept_stays_within_its_budget_and_values_are_right_without_it(server, archives, n_bytes):
+    truth, source = archives[1]["weatherbench"], ArchiveConfig(url=f"{server.url}/weatherbench").open(archives[0])
+    source._reader.cache.n_bytes = n_bytes
+    most = 0
+    for first, last in ((0, 1), (0, 3), (5, 12), (3, 5), (12, 22)):
+        times = truth["time"].values[first:last]
+        read = source.read(times, ["temperature", "2m_temperature"])
+        np.testing.assert_array_equal(read["temperature"], truth["temperature"].sel(time=times))
+        most = max(most, source._reader.cache.n_used)
+    assert (most > 0) == (n_bytes > 0) and most <= n_bytes
+    if n_bytes == 2**20:
+        assert source._reader.cache.n_used == 0  # all was read whole
+        assert set(server.chunks("weatherbench/temperature").values()) == {1}
+
+
+def test_only_times_that_are_chosen_are_kept_of_a_piece(server, archives):
+    source = ArchiveConfig(url=f"{server.url}/weatherbench", every="24h").source(archives[0])
+    source.read(source.times()[:1], ["2m_temperature"])
+    assert source.source._reader.cache.n_used == 2 * 7 * 12 * 4  # two of eight
+
+
+FAULTS = [
+    (
+        {f"arco/{name}": 403 for name in ("zarr.json", ".zmetadata", ".zgroup")},
+        r"may not be read \(403\); it does not let in the key of source.header",
+    ),
+    ({"arco/geopotential/5.0.0.0": 403}, r"arco/geopotential/5.0.0.0 may not be read \(403\)"),
+    ({"arco/geopotential/5.0.0.0": 500}, "answers 500 again and again; run the same again later, what is done stays"),
+    ({"arco/geopotential/5.0.0.0": 429}, "answers 429 again and again"),
+    ({"arco/geopotential/5.0.0.0": "cut"}, "was cut off 2 times; check the network"),
+    ({"arco/geopotential/5.0.0.0": "garbage"}, "geopotential from 2001-01-01T01:00 cannot be decoded .*source.exclude"),
+    ({"arco/geopotential/5.0.0.0": 1.0}, "does not answer; check the address and the network"),
+    ({"arco/.zmetadata": "garbage"}, "holds no metadata of zarr"),
+]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Do not wait in vain for long."""
+    for name, value in {"_RETRIES": 1, "_SECONDS_OF_SILENCE": 0.3}.items():
+        monkeypatch.setattr(opening, name, value)
+    for name, value in {"_TRIES": 2, "_SECONDS_BETWEEN": 0.01}.items():
+        monkeypatch.setattr(cloud_store, name, value)
+
+
+@pytest.mark.parametrize(("faults", "words"), FAULTS)
+def test_what_goes_wrong_is_one_line_without_the_key(server, archives, impatient, monkeypatch, faults, words):
+    monkeypatch.setenv("KEY_OF_ARCHIVE", "geheim")
+    server.fault = lambda path, n: faults.get(path)
+    with pytest.raises(UserError, match=words) as refused:
+        source = ArchiveConfig(url=f"{server.url}/arco", header="X-Key: ${KEY_OF_ARCHIVE}").open(archives[0])
+        source.read(source.times()[1:5], ["geopotential"])
+    assert "geheim" not in str(refused.value) and "\n" not in str(refused.value)
+    assert server.headers["X-Key"] == "geheim"
+
+
+@pytest.mark.parametrize("fault", [500, "cut", 429])
+def test_what_goes_wrong_once_is_done_again(server, archives, impatient, fault):
+    server.fault = lambda path, n: fault if path == "arco/geopotential/5.0.0.0" and n == 0 else None
+    source = ArchiveConfig(url=f"{server.url}/arco").open(archives[0])
+    read = source.read(source.times()[1:5], ["geopotential"])
+    np.testing.assert_array_equal(read["geopotential"], archives[1]["arco"]["geopotential"][1:5])
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("{url}/nothing", "there is no zarr store at .*/nothing; check the address"),
+        ("http://127.0.0.1:9/x", "http://127.0.0.1:9/x cannot be reached; check the address and the network"),
+        ("http://me:geheim@127.0.0.1:9/x", "127.0.0.1:9/x: a URL with a password or a query is not read"),
+        ("https://h/x?sig=geheim", "a URL with a password or a query is not read"),
+        ("nowhere://h/x", "nowhere://h/x .*; check the address"),
+    ],
+)
+def test_a_place_without_a_store_is_one_line(server, archives, impatient, place, words):
+    with pytest.raises(UserError, match=words) as refused:
+        ArchiveConfig(url=place.format(url=server.url)).open(archives[0]).times()
+    assert "geheim" not in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"url": "acro"}, "no archive is called 'acro' and no store lies there; did you mean 'arco'?"),
+        ({"url": []}, "url"),
+        ({"channels": "pangoo"}, "unknown channel set 'pangoo'; did you mean 'pangu'?"),
+        ({"channels": ["z500"], "levels": [500]}, "channels say variables and levels already"),
+        ({"channels": ["zz500"]}, "unknown variable 'zz'"),
+        ({"variables": ["temprature"]}, "unknown variable 'temprature'; did you mean 'temperature'?"),
+        ({"header": "Authorization: Bearer geheim"}, r"header must read 'Name: \$\{VARIABLE\}'"),
+        ({"credentials": "geheim"}, "credentials"),
+        ({"parallel": 0}, "parallel"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(keys, words):
+    with pytest.raises(UserError, match=words) as refused:
+        from_mapping(ArchiveConfig, {"url": "arco", **keys})
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"levels": (500, 501)}, "the data have no level 501 hPa; they have"),
+        ({"variables": ("total_column_water_vapour",)}, "there is no variable 'total_column_water_vapour'"),
+        ({"variables": ("relative_humidity",)}, r"it can be made of others: source.derive=\[relative_humidity\]"),
+        ({"periods": (("1939", "1940"),)}, "source.periods: the archive data have no time in 1939-01-01"),
+        ({"header": "Authorization: Bearer ${NOT_SET}"}, "needs the environment variable NOT_SET, which is not set"),
+        ({"latitude": (12, 11)}, "no row lies between latitudes"),
+    ],
+)
+def test_what_an_archive_has_not_is_one_line(server, archives, keys, words):
+    with pytest.raises(UserError, match=words) as refused:
+        ArchiveConfig(url=f"{server.url}/arco", **keys).source(archives[0]).times()
+    assert "\n" not in str(refused.value)
+
+
+def test_a_key_is_kept_nowhere(server, archives, monkeypatch):
+    monkeypatch.setenv("KEY_OF_ARCHIVE", "geheim")
+    source = ArchiveConfig(url=f"{server.url}/arco", header="Authorization: Bearer ${KEY_OF_ARCHIVE}").open(archives[0])
+    read = source.read(source.times()[:1], ["geopotential"])
+    assert server.headers["Authorization"] == "Bearer geheim"
+    assert b"geheim" not in pickle.dumps(source) and b"geheim" not in pickle.dumps(read)
+    assert "geheim" not in source.config.model_dump_json()
+    other = pickle.loads(pickle.dumps(source))
+    np.testing.assert_array_equal(other.read(other.times()[:1], ["geopotential"])["geopotential"], read["geopotential"])
+
+
+def test_the_digest_is_of_what_is_read_and_not_of_how(server, archives):
+    def digest(**keys):
+        return ArchiveConfig(url=f"{server.url}/arco", **keys).open(archives[0]).digest()
+
+    assert digest() == digest(parallel=2, cache=7, credentials="anonymous")
+    assert len({digest(), digest(levels=KEPT), digest(latitude=(90, 0))}) == 3
+
+
+def test_several_stores_are_one_source_at_the_times_they_share(tmp_path):
+    on_levels, flat = ["geopotential", "temperature"], ["2m_temperature", "geopotential_at_surface"]
+    west = TRUTH.roll(longitude=6, roll_coords=True)
+    west = west.assign_coords(longitude=(west["longitude"] + 180) % 360 - 180)  # as ECMWF's own archive has it
+    chunks = {n: {"chunks": (2, 1, 7, 12), "shards": (6, 5, 7, 12)} for n in on_levels}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Consolidated metadata")
+        west[on_levels].isel(time=slice(0, None, 2)).to_zarr(tmp_path / "pl", zarr_format=3, encoding=chunks)
+        west[flat].isel(time=slice(2, None)).to_zarr(tmp_path / "sfc", zarr_format=3)
+        west[on_levels].to_zarr(tmp_path / "pl2", zarr_format=3)
+    with serving(tmp_path) as server:
+        config = ArchiveConfig(url=(f"{server.url}/pl", f"{server.url}/sfc"), levels=(300, 700))
+        source = config.open(tmp_path)
+        read = source.read(source.times(), source.variables())
+        xr.testing.assert_equal(read, TRUTH.sel(time=TRUTH["time"][2::2], level=[300, 700]))
+        assert set(server.ranges.values()) == {1}
+        assert len(server.ranges) == 2 * 2 * (3 * 2 + 1)  # variables, shards, chunks of kept levels and their index
+        with pytest.raises(UserError, match=r"geopotential is in .*/pl and .*/pl2; leave one of them out"):
+            ArchiveConfig(url=(f"{server.url}/pl", f"{server.url}/pl2")).open(tmp_path).times()
+
+
+@pytest.mark.parametrize("as_url", [str, "file://{}".format])
+def test_a_store_on_the_disk_is_an_archive_too(archives, as_url):
+    source = ArchiveConfig(url=as_url(archives[0] / "weatherbench"), levels=KEPT).open(archives[0])
+    read = source.read(source.times()[9:11], ["temperature"])
+    np.testing.assert_array_equal(read["temperature"], TRUTH["temperature"].sel(level=list(KEPT))[9:11])
+
+
+def test_without_obstore_fsspec_reads_the_same(server, archives, monkeypatch):
+    pytest.importorskip("aiohttp", reason="fsspec reads http through aiohttp")
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    source = ArchiveConfig(url=f"{server.url}/arco").open(archives[0])
+    read = source.read(source.times()[1:3], ["geopotential"])
+    np.testing.assert_array_equal(read["geopotential"], archives[1]["arco"]["geopotential"][1:3])
+    server.fault = lambda path, n: 403
+    with pytest.raises(UserError, match=r"may not be read \(403\)"):
+        ArchiveConfig(url=f"{server.url}/weatherbench").open(archives[0]).times()
+
+
+def test_days_that_an_archive_lacks_are_left_out_of_a_store(archives, tmp_path):
+    shutil.copytree(archives[0] / "weatherbench", tmp_path / "holes")
+    for name in ("geopotential", "temperature", "2m_temperature"):
+        for chunk in (tmp_path / "holes" / name).glob("1.*"):
+            chunk.unlink()  # zarr reads what is not there as missing values
+    with serving(tmp_path) as server:
+        url = f"{server.url}/holes"
+        with pytest.raises(UserError, match=r"missing where the first time is not"):
+            ingest(ArchiveConfig(url=url).source(tmp_path), tmp_path / "store.zarr", shard_length=4)
+        without = ArchiveConfig(url=url, exclude=(("2001-01-03", "2001-01-04"),))
+        ingest(without.source(tmp_path), tmp_path / "whole.zarr", shard_length=4)
+    np.testing.assert_array_equal(
+        open_store(tmp_path / "whole.zarr")["temperature"], TRUTH["temperature"].drop_isel(time=range(8, 16))
+    )

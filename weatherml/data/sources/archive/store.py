@@ -1,0 +1,208 @@
+"""One zarr store of an archive: what it holds in canonical terms, and its fields, chunk by chunk."""
+
+import hashlib
+import math
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dask.array
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from weatherml.data.reading.canonical import SOURCE_NAME, PassedOverError, canonicalise
+from weatherml.data.reading.canonical.coordinates import ALIASES
+from weatherml.data.reading.formats import open_zarr
+from weatherml.data.reading.opening import select
+from weatherml.data.reading.remote import open_remote
+from weatherml.data.sources.archive.config import ArchiveConfig
+from weatherml.data.sources.rows import rows_between
+from weatherml.grid import LatLonGrid
+from weatherml.locations import is_url
+from weatherml.times import parse_span, parse_time, parse_times
+from weatherml.variables import VARIABLES
+
+_FIRST, _LAST = "valid_time_start", "valid_time_stop"
+"""Attributes of ARCO-ERA5: its axis runs on to years that are not there yet, and to preliminary data."""
+
+
+class _Dims(NamedTuple):
+    """A store's own names of the dimensions that are chosen from; None where it has none."""
+
+    time: str | None
+    level: str | None
+
+
+class ArchiveStore:
+    """A zarr store of which fields are read as canonical ones; nothing but metadata and coordinates is read before.
+
+    Args:
+        place: Address or path.
+        config: What is kept of it.
+    """
+
+    def __init__(self, place: str, config: ArchiveConfig) -> None:
+        self.place, self.config = place, config
+
+    @cached_property
+    def holdings(self) -> xr.Dataset:
+        """What is kept of the store, canonical, with zeros for values."""
+        try:
+            held = self._canonical(_without_values(self._raw))
+        except PassedOverError:
+            if self.config.kept_variables is None:
+                raise
+            return xr.Dataset()
+        return self._rows(select(held, levels=self.config.kept_levels if "level" in held.dims else None))
+
+    @property
+    def known(self) -> set[str]:
+        """Canonical names that the store has for variables, whether they are kept or not."""
+        return set(VARIABLES) & set(map(str, self._raw.data_vars))
+
+    @cached_property
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Valid times, `datetime64[ns]` [time], rising; empty where all is static."""
+        if "time" not in self.holdings.coords:
+            return np.empty(0, "datetime64[ns]")
+        times = self.holdings["time"].values
+        first, last = (self._raw.attrs.get(key) for key in (_FIRST, _LAST))
+        begins = times[0] if first is None else parse_time(first)
+        ends = times[-1] if last is None else parse_span(last).last
+        kept: npt.NDArray[np.datetime64] = times[(times >= begins) & (times <= ends)]
+        return kept
+
+    def piece_length(self, name: str) -> int:
+        """Return how many of the store's own times are fetched together of a variable."""
+        raw = self._raw[self._own_name(name)]
+        return _chunk_sizes(raw).get(str(self._dims.time), 1)
+
+    def chunk_bytes(self, name: str) -> int:
+        """Return the bytes of one decoded chunk of a variable."""
+        raw = self._raw[self._own_name(name)]
+        return math.prod(_chunk_sizes(raw).values()) * raw.dtype.itemsize
+
+    def positions(self, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+        """Return where times lie on the store's own axis of time."""
+        found = np.searchsorted(self.holdings["time"].values, times)
+        return self._order[found]
+
+    def field(self, name: str, positions: npt.NDArray[np.int64]) -> xr.DataArray:
+        """Return a variable at positions on the store's axis of time, canonical and lazy: a dask chunk a stored chunk.
+
+        Static variables have no time, whatever the positions.
+        """
+        raw = self._raw[[self._own_name(name)]]
+        sizes = _chunk_sizes(raw[self._own_name(name)])
+        chosen = {str(self._dims.time): positions}
+        if self._level_positions is not None:
+            chosen[str(self._dims.level)] = self._level_positions
+        chosen = {dim: where for dim, where in chosen.items() if dim in sizes}
+        chunks: dict[str, Any] = {**sizes, **{dim: _lengths(where // sizes[dim]) for dim, where in chosen.items()}}
+        # A name of its own: dask takes arrays of one name for the same, and these differ in where they begin.
+        token = hashlib.sha256(b"".join(where.tobytes() for where in chosen.values())).hexdigest()
+        lazy = raw.isel({dim: _as_slice(where) for dim, where in chosen.items()})
+        lazy = lazy.chunk(chunks, token=f"{self.place} {token}")
+        canonical = self._canonical(lazy)
+        if "level" in canonical.dims:
+            canonical = select(canonical, levels=self.config.kept_levels)
+        return self._rows(canonical)[name]
+
+    def digest(self) -> str:
+        """Return a fingerprint of where the store lies, what is kept, and how it is laid out and packed."""
+        result = hashlib.sha256(self.place.encode())
+        for name in sorted(map(str, self.holdings.data_vars)):
+            raw = self._raw[self._own_name(name)]
+            others = {dim: size for dim, size in raw.sizes.items() if dim != self._dims.time}  # an archive grows
+            result.update(f"{name} {raw.dtype} {raw.attrs} {others}".encode())
+        for coordinate in ("level", "latitude", "longitude"):
+            if coordinate in self.holdings.coords:
+                result.update(self.holdings[coordinate].values.tobytes())
+        return result.hexdigest()
+
+    @cached_property
+    def _raw(self) -> xr.Dataset:
+        """The store as it is, its values not even dask's."""
+        place = self.place
+        raw = open_remote(place, self.config.access_to(place), is_chunked=False) if is_url(place) else _open_path(place)
+        for name, units in self.config.units_in(place).items():
+            if name in raw.data_vars and not raw[name].attrs.get("units"):
+                raw[name].attrs["units"] = units
+        return raw
+
+    def _canonical(self, raw: xr.Dataset) -> xr.Dataset:
+        rename = {k: v for k, v in self.config.rename.items() if k in raw.variables}
+        return canonicalise(raw, self.place, rename, self.config.kept_variables)
+
+    def _rows(self, dataset: xr.Dataset) -> xr.Dataset:
+        if self.config.latitude is None:
+            return dataset
+        kept = rows_between(LatLonGrid.from_dataset(dataset), self.config.latitude)
+        return dataset.sel(latitude=np.asarray(kept.latitude))
+
+    def _own_name(self, name: str) -> str:
+        return str(self.holdings[name].attrs[SOURCE_NAME])
+
+    @cached_property
+    def _dims(self) -> _Dims:
+        time, level = (next((n for n in ALIASES[t] if n in self._raw.variables), None) for t in ("time", "level"))
+        return _Dims(*(str(self._raw[n].dims[0]) if n and self._raw[n].ndim else None for n in (time, level)))
+
+    @cached_property
+    def _order(self) -> npt.NDArray[np.int64]:
+        """Where each of the rising times lies in the store."""
+        name = next(n for n in ALIASES["time"] if n in self._raw.variables)
+        own = np.atleast_1d(parse_times(self._raw[name].values, f"{self.place}: time"))
+        return np.argsort(own, kind="stable")
+
+    @cached_property
+    def _level_positions(self) -> npt.NDArray[np.int64] | None:
+        """Where the kept levels lie in the store; None where all are kept, or it numbers them in other ways."""
+        if self.config.kept_levels is None or self._dims.level is None:
+            return None
+        own = np.asarray(self._raw[self._dims.level].values, np.float64)
+        for scale in (1.0, 100.0):
+            found = np.flatnonzero(np.isin(np.round(own / scale), self.config.kept_levels))
+            if found.size == len(self.config.kept_levels):
+                return found
+        return None
+
+
+def _open_path(place: str) -> xr.Dataset:
+    raw = open_zarr(Path(place))  # refuses what is no store, and one that is not whole
+    is_consolidated = any((Path(place) / name).exists() for name in (".zmetadata",)) or None
+    return xr.open_dataset(
+        place, engine="zarr", chunks=None, decode_timedelta=False, backend_kwargs={"consolidated": is_consolidated}
+    ).assign_attrs(raw.attrs)
+
+
+def _without_values(raw: xr.Dataset) -> xr.Dataset:
+    """Return a dataset of zeros of the same names, sizes and attributes, which takes no memory."""
+    zeros = {
+        name: (field.dims, dask.array.zeros(field.shape, dtype=field.dtype, chunks=-1), field.attrs)
+        for name, field in raw.data_vars.items()
+        if field.ndim > 1
+    }
+    return raw.assign(zeros)
+
+
+def _chunk_sizes(field: xr.DataArray) -> dict[str, int]:
+    """Return the sizes of what is fetched at once: a shard where there are shards, else a chunk."""
+    sizes = field.encoding.get("shards") or field.encoding.get("chunks") or field.shape
+    return dict(zip(map(str, field.dims), map(int, sizes), strict=True))
+
+
+def _lengths(groups: npt.NDArray[np.int64]) -> tuple[int, ...]:
+    """Return the lengths of runs of the same group."""
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    return tuple(np.diff(starts, append=groups.size).tolist())
+
+
+def _as_slice(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | slice:
+    """Return evenly rising positions as a slice, which zarr reads faster."""
+    steps = np.diff(positions)
+    if positions.size < 2 or (steps[0] > 0 and (steps == steps[0]).all()):
+        step = int(steps[0]) if steps.size else 1
+        return slice(int(positions[0]), int(positions[-1]) + 1, step)
+    return positions

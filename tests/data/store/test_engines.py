@@ -17,6 +17,7 @@ from fake_data import FakeSource, analyses
 from weatherml.data.store.engine import Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store, verify
+from weatherml.data.store.workspace import Workspace
 from weatherml.errors import UserError
 from weatherml.storage.share import Share
 
@@ -53,6 +54,15 @@ def test_shares_in_any_order_make_the_same_bytes_and_the_last_completes_them(tmp
     ]
     assert [report.is_complete for report in reports] == [False, False, True]
     assert contents(tmp_path / "store") == contents(whole)
+
+
+def test_shares_that_start_at_the_same_instant_join_each_other(tmp_path):
+    one, two = (Workspace(tmp_path / "store") for _ in range(2))
+    with one.taking_part(Share(0, 2)), two.taking_part(Share(1, 2)):
+        one.begin({"source": "a"}, Share(0, 2))
+        two.begin({"source": "a"}, Share(1, 2))
+        with pytest.raises(UserError, match="another ingestion is writing"):
+            two.begin({"source": "b"}, Share(1, 2))
 
 
 def test_one_process_completes_what_shares_have_left(tmp_path, whole):

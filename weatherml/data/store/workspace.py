@@ -70,7 +70,7 @@ class Workspace:
                 if self.request == dict(request):
                     return
                 others = [file for file in self.folder.glob("*.lock") if file.stem != share.name]
-                if any(not Lock(file).is_free() for file in others):
+                if self.request and any(not Lock(file).is_free() for file in others):
                     raise UserError(self._busy)
                 self._drop()
                 make_folder(self.folder / _RECORDS)

@@ -15,10 +15,11 @@ hourly: over the hour before (ERA5). since 00 UTC: from midnight on, the value a
 before (ERA5-Land). since 00 and 12 UTC: from the start of a forecast of twelve hours (ERA-Interim).
 """
 
-_RESETS: dict[Accumulated, np.timedelta64] = {
+RESETS: dict[Accumulated, np.timedelta64] = {
     "since 00 UTC": np.timedelta64(24, "h"),
     "since 00 and 12 UTC": np.timedelta64(12, "h"),
 }
+"""After how long sums begin anew, counted from 00 UTC."""
 _EPOCH = np.datetime64("1970-01-01", "ns")
 
 
@@ -48,7 +49,7 @@ def terms_of(times: np.ndarray, window: np.timedelta64, accumulated: Accumulated
     if accumulated == "hourly":
         moments = ends - HOUR * np.arange(int(window / HOUR))
         return Terms(moments, np.ones(moments.shape, int))
-    cycle, starts = _RESETS[accumulated], ends - window
+    cycle, starts = RESETS[accumulated], ends - window
     last_reset = ends - np.timedelta64(1, "ns")
     last_reset = last_reset - (last_reset - _EPOCH) % cycle  # strictly before the end
     resets = last_reset - cycle * np.arange(math.ceil(window / cycle))

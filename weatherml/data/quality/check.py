@@ -6,6 +6,8 @@ import numpy as np
 import xarray as xr
 
 from weatherml.data.blocks import Progress
+from weatherml.data.derived.derivations import ACCUMULATIONS
+from weatherml.data.quality.accumulation import judge_accumulation
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.plausibility import Summary, judge, summarise
 from weatherml.data.reading.canonical import LAYOUT, PRELIMINARY, STATIC, iso, notes
@@ -119,6 +121,8 @@ def _check_values(dataset: xr.Dataset, grid: LatLonGrid, progress: Progress | No
         summaries = summarise(dataset[name])
         yield from _check_missing(summaries, dataset)
         yield from judge(summaries, grid)
+        if name in ACCUMULATIONS and "time" in dataset[name].dims:
+            yield from judge_accumulation(summaries[0], dataset["time"].values)
         if progress is not None:
             progress(position + 1, len(known))
 

@@ -30,6 +30,7 @@ class Summary:
         mean: Mean of the finite values `[lat, lon]`, NaN where there is none.
         presence: Share of times (and members) with a finite value `[lat, lon]`.
         is_empty: Whether a time has no finite value at all `[time]`; one entry for a static field.
+        series: Sum of the finite values `[time]`; one entry for a static field.
     """
 
     channel: Channel
@@ -38,20 +39,24 @@ class Summary:
     mean: np.ndarray
     presence: np.ndarray
     is_empty: np.ndarray
+    series: np.ndarray
 
 
 def summarise(field: xr.DataArray) -> list[Summary]:
     """Read a canonical variable once, chunk by chunk, and return a summary of each of its levels."""
     field = field.transpose(..., "latitude", "longitude")
     over = [d for d in field.dims if d not in ("level", "latitude", "longitude")]
+    within = [d for d in field.dims if d not in ("time", "level")]
     finite = abs(field) < np.inf
+    filled = field.where(finite, 0.0)
     lazy = xr.Dataset(
         {
             "minimum": field.where(finite, np.inf).min([*over, "latitude", "longitude"]),
             "maximum": field.where(finite, -np.inf).max([*over, "latitude", "longitude"]),
-            "total": field.where(finite, 0.0).sum(over, dtype=np.float64),
+            "total": filled.sum(over, dtype=np.float64),
+            "series": filled.sum(within, dtype=np.float64),
             "count": finite.sum(over),
-            "found": finite.sum([d for d in field.dims if d not in ("time", "level")]),
+            "found": finite.sum(within),
         }
     )
     n_samples = int(np.prod([field.sizes[d] for d in over]))
@@ -70,6 +75,7 @@ def _summary(name: str, level: int | None, one: xr.Dataset, n_samples: int) -> S
         mean=np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0),
         presence=count / n_samples,
         is_empty=np.atleast_1d(one["found"].values == 0),
+        series=np.atleast_1d(one["series"].values),
     )
 
 

@@ -1,11 +1,15 @@
 """A source with derived variables is a source."""
 
+import pickle
+
 import numpy as np
 import pytest
+import xarray as xr
 from fake_data import FakeSource, analyses
 
 from weatherml.config import from_mapping
 from weatherml.data.derived import DerivedSource
+from weatherml.data.regrid import RegridConfig
 from weatherml.data.source import Source
 from weatherml.data.sources import FilesConfig
 from weatherml.data.store.ingest import ingest
@@ -128,6 +132,14 @@ def test_sums_of_many_times_are_made_in_pieces():
     assert max(found.chunks[0]) == 24
     expected = np.maximum(many["total_precipitation"].rolling(time=6).sum()[5:], 0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_source_goes_to_other_processes(file, tmp_path):
+    names = ("relative_humidity", "total_precipitation_6hr", "toa_incident_solar_radiation")
+    source = FilesConfig(paths=(file,), derive=names, regrid=RegridConfig(grid="30deg")).source(tmp_path)
+    times = source.times()[:2]  # what was found out goes along
+    there = pickle.loads(pickle.dumps(source))
+    xr.testing.assert_identical(there.read(times, names).compute(), source.read(times, names).compute())
 
 
 def test_pieces_are_those_of_the_first_that_a_variable_is_made_from():

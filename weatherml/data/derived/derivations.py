@@ -9,7 +9,7 @@ import xarray as xr
 from weatherml.data.derived import air
 from weatherml.data.derived.accumulation import Accumulated, sums, terms_of
 from weatherml.data.derived.derivation import Derivation, Pointwise, Request
-from weatherml.data.derived.sunshine import OfTimeAndPlace, cosine_of_zenith_angle, received
+from weatherml.data.derived.sunshine import OfTimeAndPlace, Received, cosine_of_zenith_angle
 from weatherml.durations import format_duration
 
 ACCUMULATIONS = ("total_precipitation", "toa_incident_solar_radiation")
@@ -67,7 +67,7 @@ def _sum(name: str, hours: int) -> Sum:
 
 def _sunlight(hours: int) -> OfTimeAndPlace:
     return OfTimeAndPlace(
-        f"solar constant and the sun's path over {hours} h that end at the time", received(np.timedelta64(hours, "h"))
+        f"solar constant and the sun's path over {hours} h that end at the time", Received(np.timedelta64(hours, "h"))
     )
 
 

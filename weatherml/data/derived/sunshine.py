@@ -45,14 +45,20 @@ class OfTimeAndPlace(Derivation):
         return field.assign_coords(time=times, latitude=latitude, longitude=longitude)
 
 
-def received(window: np.timedelta64) -> Callable[[np.ndarray, LatLonGrid], np.ndarray]:
-    """Return the function that gives what the window before each time receives, J m-2 `[time, lat, lon]`."""
-    seconds = window / np.timedelta64(1, "s")
+@dataclass(frozen=True)
+class Received:
+    """What the window before each time receives, J m-2 `[time, lat, lon]`.
 
-    def energy(times: np.ndarray, grid: LatLonGrid) -> np.ndarray:
-        return np.asarray(SOLAR_CONSTANT * seconds * insolation(times - window, window, grid))
+    Attributes:
+        window: How long.
+    """
 
-    return energy
+    window: np.timedelta64
+
+    def __call__(self, times: np.ndarray, grid: LatLonGrid) -> np.ndarray:
+        """Return the solar constant times the time in the sun."""
+        seconds = self.window / np.timedelta64(1, "s")
+        return np.asarray(SOLAR_CONSTANT * seconds * insolation(times - self.window, self.window, grid))
 
 
 def cosine_of_zenith_angle(times: np.ndarray, grid: LatLonGrid) -> np.ndarray:

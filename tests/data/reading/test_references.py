@@ -1,11 +1,11 @@
 """References of kerchunk: other files' chunks, opened as the store that they make."""
 
-import base64
 import json
 
 import numpy as np
 import pytest
 import source_layouts as layouts
+from made_references import reference
 
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerprint
 from weatherml.data.reading.opening import open_files
@@ -14,35 +14,11 @@ from weatherml.errors import UserError
 TRUTH = layouts.truth(n_times=3, n_lat=5, n_lon=8)[["2m_temperature"]]
 
 
-def array(shape, chunks, dtype):
-    common = {"zarr_format": 2, "compressor": None, "filters": None, "fill_value": None, "order": "C"}
-    return json.dumps({**common, "shape": shape, "chunks": chunks, "dtype": dtype})
-
-
-def reference(target, content):
-    """What kerchunk writes of a classic NetCDF file: where its bytes lie, and small arrays as they are."""
-    values = TRUTH["2m_temperature"].values.astype(">f4")
-    start, step = content.index(values.tobytes()), values[0].nbytes
-    refs = {
-        ".zgroup": json.dumps({"zarr_format": 2}),
-        "t2m/.zarray": array([3, 5, 8], [1, 5, 8], ">f4"),
-        "t2m/.zattrs": json.dumps({"_ARRAY_DIMENSIONS": ["time", "latitude", "longitude"], "units": "K"}),
-        **{f"t2m/{i}.0.0": [target, start + i * step, step] for i in range(3)},
-    }
-    coordinates = {"time": [0, 6, 12], **{name: TRUTH[name].values for name in ("latitude", "longitude")}}
-    for name, along in coordinates.items():
-        units = {"units": "hours since 2017-02-03"} if name == "time" else {}
-        refs[f"{name}/.zarray"] = array([len(along)], [len(along)], "<f8")
-        refs[f"{name}/.zattrs"] = json.dumps({"_ARRAY_DIMENSIONS": [name], **units})
-        refs[f"{name}/0"] = "base64:" + base64.b64encode(np.asarray(along, "<f8").tobytes()).decode()
-    return {"version": 1, "refs": refs}
-
-
 @pytest.fixture
 def referred(tmp_path):
     """A reference beside the file that it points to."""
     layouts.raw(TRUTH).to_netcdf(tmp_path / "fields.nc", format="NETCDF3_64BIT")
-    told = reference("fields.nc", (tmp_path / "fields.nc").read_bytes())
+    told = reference(TRUTH, "fields.nc", (tmp_path / "fields.nc").read_bytes())
     (tmp_path / "fields.json").write_text(json.dumps(told))
     return tmp_path / "fields.json"
 
@@ -78,7 +54,7 @@ def test_what_a_reference_points_to_is_part_of_its_fingerprint_and_looked_at_aga
 )
 def test_chunks_that_are_not_there_are_no_missing_values(referred, target, message):
     content = (referred.parent / "fields.nc").read_bytes()
-    referred.write_text(json.dumps(reference(target, content)))
+    referred.write_text(json.dumps(reference(TRUTH, target, content)))
     with pytest.raises(UserError, match=message):
         open_files(referred)
 

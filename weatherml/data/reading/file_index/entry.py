@@ -195,11 +195,13 @@ def _message_chunks(messages: MessageTable) -> dict[str, int]:
 
 def _in_pieces(raw: xr.Dataset) -> xr.Dataset:
     """Return a NetCDF dataset lazy in pieces of whole chunks of the file, and whole fields."""
-    lazy = {name: field.chunk(_piece_sizes(field)) for name, field in raw.data_vars.items() if field.ndim}
-    return raw.assign(lazy)
+    fields = {name: field.variable for name, field in raw.data_vars.items() if field.ndim}
+    pieces = raw.assign({name: field.chunk(_piece_sizes(field)) for name, field in fields.items()})
+    pieces.set_close(raw.close)
+    return pieces
 
 
-def _piece_sizes(field: xr.DataArray) -> dict[Any, int]:
+def _piece_sizes(field: xr.Variable) -> dict[Any, int]:
     """Return the sizes of pieces: whole fields, and so many along the other dimensions as a block has bytes for."""
     own = field.encoding.get("chunksizes") or (1,) * field.ndim
     sizes = dict(zip(field.dims, own, strict=True))

@@ -94,10 +94,10 @@ def test_no_count_of_any_unit_wraps_round(count, unit):
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("10", "must be a positive whole number with d, h or min: '10d', '10h' or '10min'?"),
-        (10, "must be a positive whole number with d, h or min: '10d', '10h' or '10min'?"),
-        (np.timedelta64(3, "M"), "must be a positive whole number with d, h or min; its unit is M"),
-        ("0h", "must be a positive whole number with d, h or min, for example '10d'"),
+        ("10", "must be a positive number of w, d, h, min or s: '10d', '10h' or '10min'?"),
+        (10, "must be a positive number of w, d, h, min or s: '10d', '10h' or '10min'?"),
+        (np.timedelta64(3, "M"), "must be a positive number of w, d, h, min or s; its unit is M"),
+        ("0h", "must be a positive number of w, d, h, min or s, for example '10d'"),
         ("-6h", "must be a positive"),
         ("PT0H", "must be a positive"),
         (timedelta(), "must be a positive"),

@@ -43,6 +43,14 @@ def test_a_configuration_for_new_data_is_at_most_twelve_lines(configuration):
     assert set(yaml.safe_load(configuration)) == {"source", "channels", "periods", "model", "training"}
 
 
+def test_each_command_of_the_first_page_keeps_what_the_one_before_has_made(configuration, tmp_path):
+    (tmp_path / "my.yaml").write_text(configuration)
+    lines = re.findall(r"^weatherml demo my\.yaml(.*?) -o runs/mine", README, re.MULTILINE)
+    alone, ensemble, verdict = (load_yaml(ExperimentConfig, tmp_path / "my.yaml", line.split()) for line in lines)
+    assert alone.forecast.members == 1 and ensemble.forecast.members > 1
+    assert verdict.forecast == ensemble.forecast and verdict.extremes.channel == "t2m"
+
+
 def test_the_configuration_of_the_first_page_runs_to_its_report(configuration, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_weather(tmp_path / "data" / "era5_2010.nc")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.state import Channel, StateSpec, on_grid, parse_channels, spec_of, to_array, to_dataset
+from weatherml.state import Channel, StateSpec, channels_named, on_grid, parse_channels, spec_of, to_array, to_dataset
 from weatherml.variables import PRESETS, VARIABLES
 
 SURFACE = sorted(v.name for v in VARIABLES.values() if v.vertical == "surface")
@@ -76,7 +76,6 @@ def test_short_names_of_the_field_are_understood(text, channel):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("u100", "ambiguous; write '100m_u_component_of_wind' or 'u_component_of_wind_100'"),
         ("z", "needs a pressure level"),
         ("sst500", "leave the level out"),
         ("geopotentail_500", "did you mean 'geopotential'"),
@@ -85,6 +84,51 @@ def test_short_names_of_the_field_are_understood(text, channel):
 def test_an_unreadable_channel_says_how_to_write_it(text, message):
     with pytest.raises(UserError, match=message):
         Channel.parse(text)
+
+
+@pytest.mark.parametrize("name", ["u10", "v10", "u100", "v100"])
+def test_what_cds_calls_wind_near_the_ground_is_that_unless_there_is_such_a_level(name):
+    height, component = name[1:], name[0]
+    near_ground = Channel(f"{height}m_{component}_component_of_wind")
+    assert Channel.parse(name) == Channel.parse(name, {50, 500}) == near_ground
+    assert parse_channels(["z500", name])[1] == near_ground
+    refusal = f"channel '{name}' is wind at {height} m or at {height} hPa, which is there, too; write '{name}m' or '"
+    for read in (lambda: Channel.parse(name, {int(height)}), lambda: parse_channels([name, f"t{height}"])):
+        with pytest.raises(UserError, match=f"{refusal}{component}_component_of_wind_{height}'"):
+            read()
+
+
+def test_data_tell_what_a_name_means():
+    grid = LatLonGrid.regular(3, 4)
+    low = StateSpec(parse_channels(["u500", "u10m"]), grid)
+    high = StateSpec(parse_channels(["u_component_of_wind_10", "u10m"]), grid)
+    for spec in (low, high):
+        dataset = to_dataset(random_state(spec, coords_of(["time"])), spec, coords_of(["time"]))
+        reads = (
+            lambda spec=spec: spec.channels[spec.index("u10")],
+            lambda dataset=dataset: spec_of(dataset, ["u10"]).channels[0],
+            lambda spec=spec: spec.channels[channels_named("amplitude", "u10", spec)[0]],
+        )
+        for read in reads:
+            if spec is low:
+                assert read() == Channel("10m_u_component_of_wind")
+            else:
+                with pytest.raises(UserError, match="wind at 10 m or at 10 hPa"):
+                    read()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("t2", "no channel 'temperature_2'; it is there at 850 hPa, and 't2m' is that at 2 m"),
+        ("d2", "no channel 'divergence_2'; it is there at 500 hPa$"),
+        ("z2", "no channel 'geopotential_2'; it is there at 500 hPa$"),
+    ],
+)
+def test_a_level_that_was_meant_as_a_height_is_named(name, reason):
+    spec = StateSpec(parse_channels(["t850", "z500", "d500"]), LatLonGrid.regular(3, 4))
+    with pytest.raises(UserError, match=reason):
+        spec.index(name)
 
 
 def test_fields_keep_their_places_whatever_the_order_of_the_channels():
@@ -139,7 +183,7 @@ def test_spec_of_lists_every_time_dependent_field_and_no_static_one():
 @pytest.mark.parametrize(
     ("channels", "message"),
     [
-        (["z700"], r"geopotential has no level 700 hPa; it has \[500, 850\]"),
+        (["z700"], r"geopotential has no level 700 hPa; it is there at 500, 850 hPa"),
         (["q500"], "no variable 'specific_humidity'"),
         (["t2m", "2t"], "named twice"),
         ([], "at least one channel"),

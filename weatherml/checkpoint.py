@@ -22,7 +22,7 @@ from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.locations import local_path
+from weatherml.locations import local_folder, local_path
 from weatherml.models import DiagnosticConfig, NetworkConfig, NoiseMaps, Step, diagnostics
 from weatherml.models import registry as models
 from weatherml.models.weights import Weights, weights_of, with_weights
@@ -162,7 +162,7 @@ class Checkpoint:
         Raises:
             UserError: `path` holds something else, cannot be written, or another process has been writing it for long.
         """
-        path = local_path(path)
+        path = local_folder(path, "a checkpoint, which is a folder,")
         with replacing_folder(path, "checkpoint") as folder:
             _require_replaceable(path)
             self.normalizer.statistics.save(folder / "statistics.nc")

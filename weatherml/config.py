@@ -15,6 +15,7 @@ from weatherml.durations import write_duration
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.registry import Registry, nearest
+from weatherml.wording import listed
 from weatherml.yaml_text import parse_yaml
 
 ConfigT = TypeVar("ConfigT", bound="Config")
@@ -34,7 +35,7 @@ class Config(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UserError(_explain(type(self), error.errors()[0])) from None
+            raise _mistake(type(self), error.errors()[0]) from None
 
     # Groups within a configuration are built without it, so that an error tells the whole path of its key.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -73,7 +74,7 @@ def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = 
         # Strict validation of JSON still takes lists for tuples and strings for dates, as YAML writes them.
         return kind.model_validate_json(json.dumps(_over_defaults(kind, content), default=_plain))
     except ValidationError as error:
-        raise UserError(f"{origin}: {_explain(kind, error.errors()[0])}") from None
+        raise _mistake(kind, error.errors()[0]).within(f"{origin}: ") from None
 
 
 def from_registry(
@@ -95,9 +96,8 @@ def from_registry(
         if not isinstance(content, Mapping):
             return value
         if "name" not in content:
-            raise UserError(
-                f"'name' is missing; say which {registry.kind} it is: {', '.join(sorted({*registry, *presets}))}"
-            )
+            known = listed(sorted({*registry, *presets}))
+            raise UserError(f"'name' is missing; say which {registry.kind} it is: {known}")
         name = str(content["name"])
         return from_mapping(registry[name], content, name)
 
@@ -144,6 +144,15 @@ def _over(default: Any, value: Any) -> Any:
         return value
     changes = {key: _over(getattr(default, key, None), part) for key, part in value.items()}
     return default.model_dump(mode="json") | changes
+
+
+def _mistake(kind: type[BaseModel], error: ErrorDetails) -> UserError:
+    """Return what is wrong with a configuration; what it has raised itself keeps its remedies."""
+    raised = error.get("ctx", {}).get("error")
+    if isinstance(raised, UserError):
+        where = ".".join(_keys(kind, error["loc"]))
+        return raised.within(f"{where}: " if where else "")
+    return UserError(_explain(kind, error))
 
 
 def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:

@@ -29,7 +29,7 @@ _IN_NUMPY = {"W": "w", "D": "d", "h": "h", "m": "min", "s": "s"}
 _FINER = {"ms": 10**6, "us": 10**3, "ns": 1}
 _OF_NO_LENGTH = ("mo", "month", "months", "y", "yr", "yrs", "year", "years")
 
-_WANTED = "must be a positive whole number with d, h or min"
+_WANTED = "must be a positive number of w, d, h, min or s"
 _UNCLEAR = f"{_WANTED}, for example '10d'"
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _WORD = re.compile(rf"({_NUMBER})\s*([a-z]+)[\s,]*", re.ASCII)

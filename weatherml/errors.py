@@ -1,4 +1,36 @@
-"""Mistakes that a user can mend."""
+"""Mistakes that a user can mend, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting that mends a mistake, which Python and each verb of the program write in a way of their own.
+
+    Attributes:
+        key: As a configuration has it, with its groups: `forecast.perturbation`; of a function, its argument.
+        value: What to pass, an example.
+        purpose: What for, such as `to replace it`.
+        python: What to pass in Python, where that is not the key and the `repr` of the value.
+    """
+
+    key: str
+    value: object = True
+    purpose: str = ""
+    python: str = ""
+
+
+REPLACE = Option("overwrite", purpose="to replace it")
+"""Where something is in the way that may be replaced."""
+
+Spelling = Callable[[Option], str]
+"""Writes an option as the one who asked may pass it; empty where there is no such option."""
+
+
+def in_python(option: Option) -> str:
+    """Write an option as an argument of a function."""
+    return option.python or f"{option.key.rpartition('.')[2]}={option.value!r}"
 
 
 class UserError(ValueError):
@@ -6,4 +38,30 @@ class UserError(ValueError):
 
     The message is one line that names the thing, the value and the remedy. The command line prints it and exits with
     code 2; in Python it is an ordinary `ValueError`.
+
+    Args:
+        message: What is wrong; with the remedies, where they are the same for everyone.
+        remedies: In the imperative, or options: these are offered where the verb or function has them.
     """
+
+    def __init__(self, message: str, *remedies: str | Option) -> None:
+        super().__init__(message, *remedies)
+
+    def __str__(self) -> str:
+        """Return the line, as Python writes options."""
+        return self.told(in_python)
+
+    def told(self, spell: Spelling) -> str:
+        """Return the line for one who writes options in a way of their own."""
+        message, *remedies = self.args
+        ways = [way if isinstance(way, str) else _pass(spell(way), way.purpose) for way in remedies]
+        return "; ".join([message, ", or ".join(filter(None, ways))]) if any(ways) else str(message)
+
+    def within(self, place: str) -> "UserError":
+        """Return the mistake with the place where it was made before its message."""
+        message, *remedies = self.args
+        return UserError(f"{place}{message}", *remedies)
+
+
+def _pass(spelt: str, purpose: str) -> str:
+    return f"pass {spelt} {purpose}".rstrip() if spelt else ""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.wording import listed
 
 _Array = npt.NDArray[np.float64]
 
@@ -19,6 +20,10 @@ _PRECISION = 2e-4
 """Degrees; what lies closer to a row or column of a known grid is that row or column."""
 _TOLERANCE = 0.01
 """Of the spacing: rows and columns of two grids that are closer are the same."""
+
+
+REGRID = "bring both to one: weatherml convert --grid, source.regrid at ingestion, or weatherml.regrid in Python"
+"""What to do about two grids."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,12 @@ class LatLonGrid:
         missing = {"latitude", "longitude"} - set(dataset.coords)
         if missing:
             lacking = " and no ".join(sorted(missing))
-            raise UserError(f"dataset has no {lacking} coordinate; it has {sorted(map(str, dataset.coords))}")
+            raise UserError(f"dataset has no {lacking} coordinate; it has {listed(sorted(map(str, dataset.coords)))}")
+        if dataset["latitude"].dims == dataset["longitude"].dims != ():
+            (place, *_) = map(str, dataset["latitude"].dims)
+            raise UserError(
+                f"the data are values at places (dimension {place!r}); pass the fields they were taken from"
+            )
         return cls.from_coordinates(dataset["latitude"].values, dataset["longitude"].values)
 
     @classmethod

@@ -8,6 +8,10 @@ from weatherml.errors import UserError
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # one letter is a drive
 _ONE_SLASH = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")  # what `Path` makes of two or three
 
+_OF_FILES = frozenset(
+    ".nc .nc4 .cdf .netcdf .grib .grib2 .grb .grb2 .h5 .hdf5 .csv .txt .json .yaml .yml .html .png .pdf .svg".split()
+)
+
 
 def is_url(place: str | Path) -> bool:
     """Return whether a place is a URL such as `gs://bucket/data.zarr`, also one that `Path` has been made of."""
@@ -26,6 +30,23 @@ def local_path(place: str | Path) -> Path:
             " copy from there and to there"
         )
     return Path(place)
+
+
+def local_folder(place: str | Path, what: str = "a folder", otherwise: str = "choose another name") -> Path:
+    """Return a path on this machine where a folder may be made.
+
+    Args:
+        place: Its name.
+        what: What is made there, for the message.
+        otherwise: What to do instead.
+
+    Raises:
+        UserError: It is a URL, or it ends as a file of another format does, which others would take it for.
+    """
+    path = local_path(place)
+    if path.suffix.lower() in _OF_FILES:
+        raise UserError(f"{path} ends in {path.suffix} as files do, but {what} is made there; {otherwise}")
+    return path
 
 
 def path_or_url(place: str | Path) -> Path | str:

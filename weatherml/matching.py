@@ -1,6 +1,6 @@
 """Forecasts beside their truth: read block by block and checked, one channel of one init time at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,12 +8,19 @@ import numpy as np
 import xarray as xr
 
 from weatherml import scores
-from weatherml.errors import UserError
-from weatherml.grid import LatLonGrid
+from weatherml.errors import Option, UserError
+from weatherml.grid import REGRID, LatLonGrid
 from weatherml.state import Channel, spec_of
 
 BLOCK_BYTES = 128 << 20
 """Most bytes of forecast read at once, unless one lead time of one variable is larger."""
+
+_DROP_STOPPED = Option(
+    "drop_stopped",
+    purpose="to leave out the members that stopped",
+    python="weatherml.products.without_stopped(forecast)",
+)
+_MOST_NAMED = 3  # channels in a remedy
 
 
 @dataclass(frozen=True)
@@ -162,8 +169,9 @@ class Matched:
         masks = np.isfinite(np.concatenate([_values(first[name], levels) for name, levels in self.levels.items()]))
         for channel in np.flatnonzero(~masks.any(axis=(1, 2))):
             raise UserError(
-                f"the truth of {self.channels[channel]} is NaN everywhere at {_text(self._valid_times[0, 0])}; "
-                "leave the channel out, or mend the truth"
+                f"the truth of {self.channels[channel]} is NaN everywhere at {_text(self._valid_times[0, 0])}",
+                "mend the truth",
+                self._others_than(int(channel)),
             )
         return np.asarray(masks)
 
@@ -171,11 +179,13 @@ class Matched:
         try:
             grid = spec_of(dataset, self.channels).grid
         except UserError as error:
-            raise UserError(f"{owner} lacks what the forecast has: {error}; select what both have") from None
+            raise UserError(
+                f"{owner} lacks what the forecast has: {error}", _keep(self._shared(dataset), "pass one that has it")
+            ) from None
         if not grid.is_same(self.grid):
             raise UserError(
-                f"{owner} lies on another grid than the forecast, {_extent(grid)} instead of {_extent(self.grid)}; "
-                "regrid it first"
+                f"{owner} lies on another grid than the forecast, {_extent(grid)} instead of {_extent(self.grid)};"
+                f" {REGRID}"
             )
 
     def _lead_blocks(self, n_levels: int) -> Iterator[slice]:
@@ -213,9 +223,18 @@ class Matched:
             is_forecast = owner == "the forecast"
             raise UserError(
                 f"{owner} of {self.channels[channel]} valid at {_text(times[wrong][0])} is not finite where the truth "
-                f"is at {_text(self._valid_times[0, 0])}, or the reverse; leave that time or channel out, or mend it"
-                + ("; weatherml.products.without_stopped (--drop-stopped) drops members that stopped" * is_forecast)
+                f"is at {_text(self._valid_times[0, 0])}, or the reverse",
+                *([_DROP_STOPPED] if is_forecast else []),
+                "mend it",
+                self._others_than(channel),
             )
+
+    def _shared(self, dataset: xr.Dataset) -> list[str]:
+        """Return the channels of the forecast that a dataset has, too."""
+        return [name for name in self.channels if _has(dataset, Channel.parse(name))]
+
+    def _others_than(self, channel: int) -> str | Option:
+        return _keep([name for name in self.channels if name != self.channels[channel]], "")
 
 
 def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray:
@@ -229,9 +248,24 @@ def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray
     for missing in times[found < 0]:
         raise UserError(
             f"{owner} has no time {_text(missing)}; it covers {_text(index[0])} .. {_text(index[-1])}: "
-            "choose init and lead times inside"
+            "pass a longer one, or a forecast whose valid times lie inside"
         )
     return found
+
+
+def _has(dataset: xr.Dataset, channel: Channel) -> bool:
+    if channel.variable not in dataset.data_vars:
+        return False
+    return channel.level is None or channel.level in np.atleast_1d(dataset[channel.variable].coords.get("level", ()))
+
+
+def _keep(channels: Sequence[str], otherwise: str) -> str | Option:
+    """Return how to judge these channels alone, the first of them named."""
+    if not channels:
+        return otherwise
+    named = [*channels[:_MOST_NAMED], *(["..."] if len(channels) > _MOST_NAMED else [])]
+    purpose = "to leave the others out"
+    return Option("channels", ",".join(named), purpose, f"products.convert.select(forecast, {named})")
 
 
 def as_slice(index: np.ndarray) -> slice | np.ndarray:

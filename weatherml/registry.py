@@ -1,17 +1,48 @@
 """Names that configurations and command lines use for classes and functions."""
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from weatherml.errors import UserError
+from weatherml.wording import is_short, listed
+
+_NEAR = 0.7  # `sperical` and `spherical` are 0.94 alike, `rsme` and `rmse` 0.75, `tempo` and `temperature` 0.5
+_SHORT, _SHORT_NEAR = 3, 0.85  # of few characters each counts: `slp` is not nearly `sp`, but `men` is `mean`
+_A_PART = 3  # characters that tell which names a part is of
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the known word nearest to `word`, or the list of them where none is near."""
-    names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
+def nearest(word: str, known: Iterable[str], all_of_them: str = "", shown: Iterable[str] | None = None) -> str:
+    """Return `; did you mean 'x'?` for the known word nearest to `word`, or a list of them where none is near.
+
+    Args:
+        word: What was written; capitals make no difference.
+        known: What could have been.
+        all_of_them: Where to see a list that is too long for a message, such as a command.
+        shown: What to list where none is near; what is known when None.
+    """
+    known = tuple(known)
+    if near := _alike(word, sorted(known), _NEAR if len(word) > _SHORT else _SHORT_NEAR):
+        return f"; did you mean {near[0]!r}?"
+    return all_known(word, known if shown is None else shown, all_of_them)
+
+
+def all_known(word: str, names: Iterable[str], all_of_them: str = "") -> str:
+    """Return `; known: ...` with all names, or of many those most like `word`, and where to see all of them."""
+    names = sorted(names)
+    if is_short(names):
+        return f"; known: {listed(names)}"
+    parts = [name for name in names if len(word) >= _A_PART and word.lower() in name.lower()]
+    return f"; known: {listed(parts or _alike(word, names, 0.0), len(names))}" + f", see {all_of_them}" * bool(
+        all_of_them
+    )
+
+
+def _alike(word: str, names: Sequence[str], least: float) -> list[str]:
+    """Return the names that are at least so much alike, from 0 to 1, the best first."""
+    spelt = {name.lower(): name for name in reversed(names)}
+    found = difflib.get_close_matches(word.lower(), spelt, n=len(spelt) or 1, cutoff=least)
+    return [spelt[name] for name in found]
 
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -11,9 +11,13 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.grid import LatLonGrid
-from weatherml.registry import nearest
+from weatherml.grid import REGRID, LatLonGrid
+from weatherml.registry import all_known, nearest
 from weatherml.variables import find
+from weatherml.wording import listed
+
+SEE_DATA = "weatherml info"
+"""Where all names of some data are seen."""
 
 LEADING = ("init_time", "time", "lead_time", "number")
 """Leading dimensions in canonical order."""
@@ -27,17 +31,26 @@ class Channel:
     level: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, levels: Collection[int] = ()) -> Self:
         """Read `geopotential_500`, `z500`, `2m_temperature`, `t2m` or `10u`.
 
+        CDS calls wind at 10 m `u10`, which could be wind at 10 hPa where that is among the levels.
+
+        Args:
+            text: A name in any of the field's vocabularies.
+            levels: Of the data at hand, hPa.
+
         Raises:
-            UserError: No known variable reads so.
+            UserError: No known variable reads so, or two do.
         """
         whole = _try_find(text)
         match = re.fullmatch(r"(.+?)_?(\d+)", text)
         variable = _try_find(match[1]) if match else None
-        if match and variable and variable.vertical == "pressure" and whole:
-            raise UserError(f"channel {text!r} is ambiguous; write {whole.name!r} or '{variable.name}_{match[2]}'")
+        if match and variable and variable.vertical == "pressure" and whole and int(match[2]) in levels:
+            raise UserError(
+                f"channel {text!r} is wind at {match[2]} m or at {match[2]} hPa, which is there, too; write"
+                f" {whole.earth2_name!r} or '{variable.name}_{match[2]}'"
+            )
         if whole and whole.vertical == "surface":
             return cls(whole.name)
         if match and variable and variable.vertical == "pressure":
@@ -70,7 +83,7 @@ class StateSpec:
             raise UserError("a state needs at least one channel, got none")
         repeated = {str(c) for c in self.channels if self.channels.count(c) > 1}
         if repeated:
-            raise UserError(f"channels are named twice: {', '.join(sorted(repeated))}; leave one out")
+            raise UserError(f"channels are named twice: {listed(sorted(repeated))}; leave one out")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,6 +101,11 @@ class StateSpec:
         return (self.n_channels, *self.grid.shape)
 
     @cached_property
+    def levels(self) -> frozenset[int]:
+        """All pressure levels, hPa."""
+        return levels_in(self.channels)
+
+    @cached_property
     def variables(self) -> dict[str, tuple[int, ...]]:
         """Levels of each variable in rising order; an empty tuple where it has none."""
         levels: dict[str, list[int]] = {}
@@ -101,9 +119,9 @@ class StateSpec:
         Raises:
             UserError: The state has no such channel.
         """
-        wanted = Channel.parse(channel) if isinstance(channel, str) else channel
+        wanted = Channel.parse(channel, self.levels) if isinstance(channel, str) else channel
         if wanted not in self.channels:
-            raise UserError(f"the state has no channel {str(wanted)!r}{nearest(str(wanted), self.names)}")
+            raise UserError(f"the state has no channel {str(wanted)!r}{alternatives(wanted, self.channels)}")
         return self.channels.index(wanted)
 
     def is_same(self, other: Self) -> bool:
@@ -133,9 +151,34 @@ class StateSpec:
         return cls(parse_channels(content["channels"]), grid)
 
 
-def parse_channels(names: Iterable[str]) -> tuple[Channel, ...]:
-    """Parse channel names; see `Channel.parse`."""
-    return tuple(map(Channel.parse, names))
+def parse_channels(names: Iterable[str], levels: Collection[int] = ()) -> tuple[Channel, ...]:
+    """Parse channel names; see `Channel.parse`. The levels of those that name one are at hand for the others, too."""
+    names = tuple(names)
+    at_hand = levels_in(map(Channel.parse, names)).union(levels)
+    return tuple(Channel.parse(name, at_hand) for name in names)
+
+
+def levels_in(channels: Iterable[Channel]) -> frozenset[int]:
+    """Return the pressure levels of channels, hPa."""
+    return frozenset(channel.level for channel in channels if channel.level is not None)
+
+
+def levels_of(dataset: xr.Dataset) -> frozenset[int]:
+    """Return the pressure levels of a dataset, hPa; none where it has none."""
+    return frozenset(map(int, np.atleast_1d(dataset["level"].values))) if "level" in dataset.coords else frozenset()
+
+
+def alternatives(channel: Channel, known: Iterable[Channel]) -> str:
+    """Return `; ...` that says what is there instead of a channel: other levels, or a variable with a near name."""
+    known = tuple(known)
+    levels = sorted({other.level for other in known if other.variable == channel.variable and other.level is not None})
+    if channel.level is None or not levels:
+        return all_known(channel.variable, {other.variable for other in known}, SEE_DATA)
+    short = f"{find(channel.variable).short_name}{channel.level}m"
+    near_ground = _try_find(short)
+    is_same = near_ground is not None and near_ground.standard_name == find(channel.variable).standard_name
+    at_height = f", and {short!r} is that at {channel.level} m" if is_same else ""
+    return f"; it is there at {listed(levels)} hPa{at_height}"
 
 
 def spec_of(dataset: xr.Dataset, channels: Sequence[str] | None = None) -> StateSpec:
@@ -149,7 +192,7 @@ def spec_of(dataset: xr.Dataset, channels: Sequence[str] | None = None) -> State
         UserError: A channel is not in the dataset.
     """
     spec = StateSpec(
-        parse_channels(channels) if channels is not None else _all_channels(dataset),
+        parse_channels(channels, levels_of(dataset)) if channels is not None else all_channels(dataset),
         LatLonGrid.from_dataset(dataset),
     )
     for channel in spec.channels:
@@ -188,7 +231,7 @@ def to_array(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
     grid = LatLonGrid.from_dataset(dataset)
     if not grid.is_same(spec.grid):
         raise UserError(
-            f"dataset lies on another grid ({_describe(grid)}) than the state ({_describe(spec.grid)}); regrid it first"
+            f"dataset lies on another grid ({_describe(grid)}) than the state ({_describe(spec.grid)}); {REGRID}"
         )
     fields = [_field(dataset, channel) for channel in spec.channels]
     dims = tuple(d for d in LEADING if any(d in f.dims for f in fields))
@@ -276,19 +319,20 @@ def _as_slice(positions: list[int]) -> list[int] | slice:
 
 def _field(dataset: xr.Dataset, channel: Channel) -> xr.DataArray:
     if channel.variable not in dataset.data_vars:
-        raise UserError(
-            f"the data have no variable {channel.variable!r}{nearest(channel.variable, map(str, dataset.data_vars))}"
-        )
+        known = all_known(channel.variable, map(str, dataset.data_vars), SEE_DATA)
+        raise UserError(f"the data have no variable {channel.variable!r}{known}")
     field = dataset[channel.variable]
     if channel.level is None:
         return field
-    levels = [int(level) for level in np.atleast_1d(dataset["level"].values)] if "level" in field.dims else []
+    levels = field["level"].values.tolist() if "level" in field.dims else []
     if channel.level not in levels:
-        raise UserError(f"{channel.variable} has no level {channel.level} hPa; it has {levels}")
+        own = [Channel(channel.variable, level) for level in levels]
+        raise UserError(f"{channel.variable} has no level {channel.level} hPa{alternatives(channel, own)}")
     return field.isel(level=levels.index(channel.level))
 
 
-def _all_channels(dataset: xr.Dataset) -> tuple[Channel, ...]:
+def all_channels(dataset: xr.Dataset) -> tuple[Channel, ...]:
+    """Return the channels of all time-dependent fields, each with rising level."""
     channels = []
     for name, field in dataset.data_vars.items():
         if not set(LEADING) & set(field.dims):
@@ -322,7 +366,7 @@ def channels_named(key: str, name: str, spec: StateSpec, others: Iterable[str] =
     Raises:
         UserError: The state has neither.
     """
-    wanted = full_name(name)
+    wanted = full_name(name, spec.levels)
     channels = [index for index, channel in enumerate(spec.channels) if wanted in (channel.variable, str(channel))]
     if not channels:
         raise UserError(
@@ -332,11 +376,17 @@ def channels_named(key: str, name: str, spec: StateSpec, others: Iterable[str] =
     return channels
 
 
-def full_name(name: str) -> str:
-    """Return the canonical name of a channel or variable in any vocabulary; what is neither, as it is."""
-    for parse in (lambda text: find(text).name, Channel.parse):
-        try:
-            return str(parse(name))
-        except UserError:
-            continue
-    return name
+def full_name(name: str, levels: Collection[int] = ()) -> str:
+    """Return the canonical name of a channel or variable in any vocabulary; what is neither, as it is.
+
+    Raises:
+        UserError: It is two; see `Channel.parse`.
+    """
+    variable = _try_find(name)
+    if variable and variable.vertical == "pressure":
+        return str(variable.name)
+    try:
+        Channel.parse(name)
+    except UserError:  # nobody knows it
+        return name
+    return str(Channel.parse(name, levels))

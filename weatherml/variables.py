@@ -38,6 +38,11 @@ class Variable:
     standard_name: str = ""
 
     @property
+    def short_names(self) -> frozenset[str]:
+        """What else it is called."""
+        return frozenset({self.short_name, self.ecmwf_name, self.earth2_name} - {self.name})
+
+    @property
     def long_name(self) -> str:
         """The canonical name in words."""
         return self.name.replace("_", " ")
@@ -108,6 +113,9 @@ _ALL = (
     _surface("soil_type", "slt", "slt", "slt", "1", -0.01, 8.01),
 )  # fmt: skip
 
+SEE_NAMES = "weatherml info --names"
+"""Where all names are seen."""
+
 VARIABLES: dict[str, Variable] = {v.name: v for v in _ALL}
 """Every variable by its canonical name."""
 
@@ -146,7 +154,8 @@ def find(name: str) -> Variable:
         UserError: Nobody does; the near name is suggested.
     """
     if name not in _ALIASES:
-        raise UserError(f"unknown variable {name!r}{nearest(name, _ALIASES)}")
+        near = nearest(name, _ALIASES, SEE_NAMES, VARIABLES)
+        raise UserError(f"unknown variable {name!r}{near}")
     return _ALIASES[name]
 
 

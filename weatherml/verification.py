@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.matching import Fields, Matched
 from weatherml.scores import bootstrap_interval
@@ -159,7 +159,10 @@ def block_length(init_times: np.ndarray) -> int:
 
 def _require_inputs(name: str, metric: Metric, forecast: xr.Dataset, reference: xr.Dataset | None) -> None:
     if metric.needs_reference and reference is None:
-        raise UserError(f"metric {name!r} needs a climatology, got none; pass climatology=, or leave {name!r} out")
+        climatology = Option(
+            "climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH).at(VALID_TIMES)"
+        )
+        raise UserError(f"metric {name!r} needs a climatology, got none", climatology, f"leave {name!r} out")
     if metric.needs_members and forecast.sizes.get("number", 1) < 2:
         raise UserError(f"metric {name!r} needs an ensemble of two members or more, got one; leave {name!r} out")
 

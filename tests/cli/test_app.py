@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from tiny_experiment import done, refused, weatherml, write_config, write_files
 
+from weatherml.variables import VARIABLES
+
 VERBS = (
     "demo",
     "download",
@@ -121,6 +123,18 @@ def test_info_as_json_describes_what_lies_there(tiny_run, thing):
     assert done("info", getattr(tiny_run, thing)).startswith("format" if thing == "store" else "kind")
 
 
+def test_info_names_all_variables():
+    assert len(json.loads(done("info", "--names", "--json"))) == len(VARIABLES)
+    shown = done("info", "--names")
+    assert all(name in shown for name in VARIABLES) and re.search(r"10m_u_component_of_wind +10u u10 u10m", shown)
+    assert "info needs a path, or --names alone" in refused("info")
+
+
+def test_info_writes_channels_by_variable(tiny_run):
+    lines = [line.strip() for line in done("info", tiny_run.checkpoint).splitlines()]
+    assert "temperature at 850 hPa" in lines and "u_component_of_wind at 850 hPa" in lines
+
+
 def test_info_and_check_take_several_files(tmp_path):
     write_files(tmp_path)
     file = tmp_path / "weather.nc"
@@ -204,7 +218,9 @@ def test_a_netcdf_file_that_was_cut_off_is_refused(tmp_path, layout):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--channel", "zz500"], "unknown variable 'zz'"),
+        (["--channel", "zz500"], "unknown variable 'zz'; known: "),
+        (["--channel", "quux"], f", ... ({len(VARIABLES)} in all), see weatherml info --names"),
+        (["--channel", "u10"], "no variable '10m_u_component_of_wind'"),
         (["--channel", "q500"], "no variable 'specific_humidity'"),
         (["--channel", "z300"], "no level 300 hPa"),
         (["--channel", "z"], "needs a pressure level"),
@@ -213,7 +229,7 @@ def test_a_netcdf_file_that_was_cut_off_is_refused(tmp_path, layout):
         (["--channel", "z500", "--time", "2020-01-01"], "no init_time 2020-01-01T00:00"),
         (
             ["--channel", "z500", "--lead", "10"],
-            "duration '10' must be a positive whole number with d, h or min: '10d'",
+            "duration '10' must be a positive number of w, d, h, min or s: '10d'",
         ),
         (["--channel", "z500", "--time", "20200101"], "no init_time 2020-01-01T00:00"),
         (["--channel", "z500", "--time", "2020-01-01T02+02:00"], "no init_time 2020-01-01T00:00"),

@@ -47,7 +47,7 @@ def test_what_is_too_large_is_said_and_passed_over(words):
             ("--init", "20000109", "--init", "2000-01-12T02+02:00"),
             "reach into the test period 2000-01-11 .. 2000-01-16",
         ),
-        (("--init", "2000-01-09", "--lead", "2"), "calibrate: lead_time: duration '2' must be a positive whole number"),
+        (("--init", "2000-01-09", "--lead", "2"), "calibrate: lead_time: duration '2' must be a positive number of"),
         (("--init", "2000-01-09", "--lead", "100000d"), "from 2000-01-09T00:00 ends after the year 2261"),
     ],
 )

@@ -72,11 +72,11 @@ def bad_options():
 
     yield ("--lead", "7h"), "lead_time 7h is not a multiple of the spacing of outputs, 6h; the nearest are 6h and 12h"
     yield ("--seed", "1", *setting("seed=2")), "seed is given by an option of its own and by --set seed=2; pass one"
-    yield ("--lead", "0h"), "duration '0h' must be a positive whole number"
-    yield ("--lead", "week"), "duration 'week' must be a positive whole number"
+    yield ("--lead", "0h"), "duration '0h' must be a positive number of"
+    yield ("--lead", "week"), "duration 'week' must be a positive number of"
     yield ("--lead", "1000000d"), "duration '1000000d' is longer than 106751d"
     yield ("--lead", "P1M"), "duration 'P1M' has months or years, whose length varies; write it in days"
-    yield ("--lead", "42"), "duration '42' must be a positive whole number with d, h or min: '42d', '42h' or '42min'?"
+    yield ("--lead", "42"), "duration '42' must be a positive number of w, d, h, min or s: '42d', '42h' or '42min'?"
     yield ("--every", "P1W"), "lead_time 12h is not a multiple of the spacing of outputs, 168h; the nearest is 168h"
     yield setting("rounding=-1e-3"), "rounding: Input should be greater than 0, got -0.001"
     yield ("--lead", "100000d"), "a lead_time of 100000d from 2000-01-12T00:00 ends after the year 2261"
@@ -87,6 +87,12 @@ def bad_options():
     yield setting("members=2.5"), "members: Input should be a valid integer, got 2.5"
     yield setting("members=1000001", SPHERICAL), "members: Input should be less than or equal to 1000000"
     yield setting("members=2"), "2 members without a perturbation would all be the same"
+    yield ("--perturbation", "spherical"), "one member alone is the unperturbed control; pass --members 20 to perturb"
+    yield setting(SPHERICAL), "pass --members 20"
+    yield (
+        setting("members=3", "perturbation.scale=2"),
+        "perturbation: 'name' is missing; say which perturbation it is: ",
+    )
     yield setting("members=3", SPHERICAL, "numbers=[1, 3]"), "numbers must lie in 0 .. 2 of 3 members, got 3"
     yield setting("members=3", SPHERICAL, "numbers=[]"), "numbers must lie in 0 .. 2 of 3 members, got none"
     yield setting("members=3", "perturbation=sperical"), "unknown perturbation 'sperical'; did you mean 'spherical'"
@@ -181,8 +187,15 @@ def test_a_million_members_are_refused_by_their_size_and_soon(words, tmp_path, m
 def test_an_output_where_nothing_can_be_written_is_refused(words, tmp_path):
     (tmp_path / "file").write_text("notes")
     assert "is a file; choose another path" in refused(*words(tmp_path / "file" / "f.zarr"))
-    assert "exists; choose another path" in refused(*words(tmp_path / "file"))
+    assert "exists and is no forecast, so it is not replaced" in refused(*words(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "notes"
+
+
+def test_a_name_of_files_is_refused_with_the_way_to_make_one(words, tmp_path):
+    message = refused(*words(tmp_path / "f.nc"))
+    store = tmp_path / "f.zarr"
+    assert f"write {store}, then: weatherml convert {store} -o {tmp_path / 'f.nc'}" in message
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("options", [(), ("--overwrite",), ("--resume",)], ids=str)
@@ -227,7 +240,7 @@ def test_overwrite_replaces_a_forecast(words, finished):
 
 @pytest.fixture(scope="module")
 def killed(words, tmp_path_factory):
-    """Return a folder with a forecast that was killed after a wave, and the words that made it."""
+    """Return a folder with a forecast that was killed after a batch, and the words that made it."""
     folder = tmp_path_factory.mktemp("killed")
     long = ("--set", "members=120", "--set", SPHERICAL, "--set", "batch=1")
     program = [Path(sys.executable).with_name("weatherml"), *words(folder / "f.zarr", *long)]
@@ -284,7 +297,9 @@ def test_info_describes_a_forecast(words, tmp_path):
     assert described["lead times"] == "2, 6h to 12h"
     assert described["perturbation"]["name"] == "spherical" and described["perturbation"]["scale"] == 500
     assert len(described["first failed"]) == 3 and "number 1 at" in described["first failed"][0]
-    assert described["size"] == open_forecast(tmp_path / "f.zarr").nbytes
+    assert described["unpacked"] == open_forecast(tmp_path / "f.zarr").nbytes
+    assert described["size"] == sum(f.stat().st_size for f in (tmp_path / "f.zarr").rglob("*") if f.is_file())
+    assert described["init times"] == "1, 2000-01-12T00:00"
 
 
 def test_info_tells_how_many_members_statistics_are_of(words, tmp_path):
@@ -330,6 +345,7 @@ def test_members_of_models_in_turn_are_those_of_each(words, tiny_run, other, tmp
 
 def test_the_plan_of_each_model_in_turn_is_shown(words, tiny_run, other, tmp_path):
     shown = done(*words(tmp_path / "f.zarr", "--in-turn", other, "--show-plan"))
+    assert shown.splitlines()[-1] == "6h to 12h  6h x 1 to 2 (2 leads)"
     assert shown.count("2 leads, 2 calls") == 2
     for checkpoint in (tiny_run.checkpoint, other):
         assert f"2 calls of fourcastnet in steps of 6h: {checkpoint}\n" in shown

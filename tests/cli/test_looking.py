@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from fake_data import analyses
 from made_forecasts import made
 from test_reduction import draw, reduce
 from tiny_experiment import done, refused
 
 from weatherml.cli import tables
 from weatherml.products.convert import convert
+from weatherml.products.reading import read_forecast
 
 FORMATS = {"f.nc": "canonical", "f.grib2": "canonical", "f.zarr": "weatherbench2"}
 
@@ -78,6 +80,20 @@ def test_plot_of_members_refuses_a_statistic(tiny_run):
     )
 
 
+def test_plot_draws_analyses_of_several_members(tmp_path):
+    members = [analyses({"2m_temperature": ()}, 2, seed=number) for number in range(3)]
+    xr.concat(members, xr.Variable("number", range(3))).to_netcdf(tmp_path / "members.nc")
+    done("plot", tmp_path / "members.nc", "--channel", "t2m", "--no-coastlines", "-o", tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 10_000
+
+
+def test_what_is_at_stations_is_not_scored(tiny_run, tmp_path):
+    (tmp_path / "s.csv").write_text("name,latitude,longitude\nOslo,59.9,10.75\nBern,46.9,7.4\n")
+    done("convert", tiny_run.forecast, "--stations", tmp_path / "s.csv", "-o", tmp_path / "s.nc")
+    message = refused("evaluate", tmp_path / "s.nc", tiny_run.store)
+    assert "values at places (dimension 'station'); pass the fields they were taken from" in message
+
+
 def test_plot_refuses_stations(tmp_path):
     (tmp_path / "s.csv").write_text("name,latitude,longitude\nOslo,59.9,10.75\n")
     convert(made(("z500",)), tmp_path / "f.zarr")
@@ -97,10 +113,11 @@ def test_scores_are_whole_at_any_width_and_say_which_leads_they_leave_out(capsys
     values = 1234.5 + np.arange(108.0).reshape(3, 2, 18)
     scores = xr.Dataset({name: (tuple(coords), values) for name in ("rmse", "crps_fair")}, coords)
     monkeypatch.setattr(tables._out, "width", width)
-    tables.print_scores(scores, as_json=False)
+    tables.print_scores(scores, 20, as_json=False)
     shown = capsys.readouterr().out
-    assert "6 of 18 lead times are shown; --json has them all" in shown
-    for lead in range(0, 18, 3):
+    assert "8 of 18 lead times are shown; --json has them all" in shown
+    assert "rmse of the mean of 20 members\n" in shown and "crps_fair of 20 members\n" in shown
+    for lead in (0, 2, 5, 7, 10, 12, 15, 17):
         assert f"{0.25 * (lead + 1):g} d" in shown
         for channel in range(2):
             estimate, lower, upper = (f"{values[bound, channel, lead]:.4g}" for bound in range(3))
@@ -108,3 +125,22 @@ def test_scores_are_whole_at_any_width_and_say_which_leads_they_leave_out(capsys
     n_blocks = shown.count("channel")
     assert shown.count("10m_u_component_of_wind  ") == n_blocks
     assert width < 60 or all(len(line) <= width for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("n_leads", "shown"),
+    [(1, [0]), (8, list(range(8))), (9, [0, 1, 2, 3, 5, 6, 7, 8]), (40, [0, 6, 11, 17, 22, 28, 33, 39])],
+)
+def test_the_first_and_the_last_lead_are_among_those_that_are_shown(n_leads, shown):
+    assert tables._evenly(n_leads, 8) == shown
+
+
+def test_a_score_says_what_it_judges(tiny_run, tmp_path):
+    done("convert", tiny_run.forecast, "-o", tmp_path / "f.zarr", "--channels", "t850")
+    words = ("evaluate", tmp_path / "f.zarr", tiny_run.store, "--metric", "rmse", "--metric", "crps_fair")
+    assert done(*words).splitlines()[0] == "rmse of the mean of 3 members"
+    convert(read_forecast(tmp_path / "f.zarr").isel(number=[1]), tmp_path / "one.nc")
+    shown = done(words[0], tmp_path / "one.nc", *words[2:])
+    assert "rmse\n" in shown and "crps_fair of one member, whose mae it is\n" in shown
+    told = json.loads(done(*words, "--json"))
+    assert told["members"] == 3 and told["judged"]["rmse"] == "of the mean of 3 members"

@@ -112,7 +112,7 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "GRIB of a parameter nobody knows alone": refused(
         grib(_each_time((T2M * 0, {"shortName": "tcc"})), edition=1),
-        r"no variable that weatherml knows; it has \['tcc'\]",
+        r"no variable that weatherml knows; it has tcc; ",
     ),
     "GRIB of every kind of level": read(
         grib(_each_time(*_LEVELS, *_GFS)), ("temperature", "2m_temperature", "mean_sea_level_pressure"),

@@ -126,7 +126,7 @@ def _damped_without_fit(truth):
     [
         (lambda t: baselines.persistence(t, INITS + LEADS[-1] * 9, LEADS), "the truth has no time"),
         (lambda t: baselines.climatology(t, INITS, LEADS * 9), r"climatology has no time .* \.\. 2001-01-08T00:00"),
-        (lambda t: baselines.fit_damping(t, t, LEADS // 2), "no two of the 29 times lie"),
+        (lambda t: baselines.fit_damping(t, t, LEADS // 2), "no two of 29 times lie"),
         (_damped_without_fit, "not fitted for lead time"),
     ],
 )

@@ -107,7 +107,7 @@ def test_forecaster_learns_the_errors_of_its_analyses():
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"perturbation": None, "members": 1}, "there is no amplitude to fit; pass a perturbation"),
+        ({"perturbation": None, "members": 1}, "there is no amplitude to fit, which needs a perturbation"),
         ({"perturbation": GaussianConfig(), "members": 1}, "at least 2 members"),
         ({"perturbation": GaussianConfig(scale=0.0)}, "scale 0 is no amplitude to start from"),
     ],

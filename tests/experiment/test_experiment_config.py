@@ -100,7 +100,7 @@ def test_channel_sets_and_networks_have_names():
         ("forecast.perturbation={name: sppt, decorrelation: 6}", "decorrelation: duration '6' must be"),
         ("time_step=6m", "time_step: duration '6m' has the unit m, which may be minutes or months"),
         ("forecast.every=7h", "lead_time 24h is not a multiple"),
-        ("forecast.perturbation=null", "forecast.members: 3 .* would all be the same; add forecast.perturbation=spher"),
+        ("forecast.perturbation=null", "forecast.members: 3 .* would all be the same; pass perturbation='spher"),
         ("forecast.statistics={}", "forecast.statistics keeps no members, and only members can be judged; leave it"),
         ("forecast.numbers=[3]", r"numbers must lie in 0 \.\. 2"),
         ("forecast.numbers=[]", r"numbers must lie in 0 \.\. 2"),

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from reduced_waves import LAYOUT, WAVES, begin, run
+from reduced_batches import BATCHES, LAYOUT, begin, run
 
 from weatherml.forecast import workdir
 from weatherml.forecast.output.members import MembersOutput
@@ -60,12 +60,12 @@ def test_members_are_on_the_disk_before_the_record_and_the_store_before_its_name
     work = WorkDir(tmp_path / "f.zarr", "members", Record(), overwrite=False)
     output = MembersOutput(work, LAYOUT, {"title": "members"})
     run(output)
-    assert checked == ["record"] * len(WAVES) + ["store"]
+    assert checked == ["record"] * len(BATCHES) + ["store"]
 
 
 def test_statistics_are_on_the_disk_before_the_record_and_the_store_before_its_name(tmp_path, checked):
     run(begin(tmp_path / "f.zarr"))
-    assert checked == ["record"] * len(WAVES) + ["store"]
+    assert checked == ["record"] * len(BATCHES) + ["store"]
 
 
 def test_a_finished_store_has_its_name_on_the_disk(tmp_path, disk):

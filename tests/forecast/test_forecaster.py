@@ -149,7 +149,7 @@ def test_progress_counts_fields_up_to_all(forecaster, analysis):
     seen = []
     config = ForecastConfig(lead_time="18h", members=6, perturbation="spherical", batch=3)
     forecaster.run(analysis, TIMES[:2], config, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(9 * wave, 36) for wave in range(1, 5)]
+    assert seen == [(9 * batch, 36) for batch in range(1, 5)]
 
 
 def refusals():

@@ -334,7 +334,7 @@ def test_a_failure_is_told_in_plain_words():
         ({"conserve": ("mslp",)}, "conserve names 'mslp'"),
         ({"conserve": ("sp", "dry_air")}, "would shift surface_pressure twice; leave one out"),
         ({"conserve": ("tcwv",)}, "conserve total_column_water_vapour: a shift can take it below zero"),
-        ({"relaxation": "50"}, "duration '50' must be a positive whole number"),
+        ({"relaxation": "50"}, "duration '50' must be a positive number of"),
     ],
 )
 def test_what_cannot_be_guarded_is_one_line(config, message):

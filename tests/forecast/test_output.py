@@ -50,7 +50,7 @@ def test_store_holds_what_memory_would(forecaster, analysis, path):
     xr.testing.assert_identical(stored.load(), forecaster.run(analysis, TIMES[:2], CONFIG))
 
 
-def test_store_is_chunked_by_initial_time_and_wave(forecaster, analysis, path):
+def test_store_is_chunked_by_initial_time_and_batch(forecaster, analysis, path):
     forecaster.run(analysis, TIMES[:2], CONFIG, path)
     assert zarr.open_group(path, mode="r")["temperature"].chunks == (1, 3, 3, 2, 8, 12)
 

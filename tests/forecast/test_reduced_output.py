@@ -10,11 +10,11 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-import reduced_waves
+import reduced_batches
 import xarray as xr
 import zarr
 from in_memory_statistics import Accumulator
-from reduced_waves import ATTRIBUTES, CONFIG, LAYOUT, N_SLOTS, WAVES, begin, members_of, run, sentence, write
+from reduced_batches import ATTRIBUTES, BATCHES, CONFIG, LAYOUT, N_SLOTS, begin, members_of, run, sentence, write
 from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
@@ -45,9 +45,9 @@ def uninterrupted(tmp_path_factory):
     return run(begin(tmp_path_factory.mktemp("whole") / "statistics.zarr")).load()
 
 
-def test_an_initial_time_comes_twice_in_one_wave():
+def test_an_initial_time_comes_twice_in_one_batch():
     """The hardest case for counting once; the other tests lean on it."""
-    assert any(len({block.init for block in wave}) < len(wave) for wave in WAVES)
+    assert any(len({part.init for part in batch}) < len(batch) for batch in BATCHES)
 
 
 def test_statistics_on_disk_are_those_of_accumulators_in_memory(uninterrupted):
@@ -55,8 +55,8 @@ def test_statistics_on_disk_are_those_of_accumulators_in_memory(uninterrupted):
         results = []
         for position, channel in enumerate(LAYOUT.spec.channels):
             accumulator = Accumulator(CONFIG, channel, (3, *LAYOUT.spec.grid.shape))
-            for block in (block for wave in WAVES for block in wave if block.init == init):
-                members = members_of(init, block.numbers, slice(None))[:, :, position]
+            for part in (part for batch in BATCHES for part in batch if part.init == init):
+                members = members_of(init, part.numbers, slice(None))[:, :, position]
                 accumulator.update(np.moveaxis(members, 1, 0))
             results.append(accumulator.results())
         expected = assemble(results, LAYOUT.spec, CONFIG, LAYOUT.init_times[init], LAYOUT.lead_times)
@@ -72,7 +72,7 @@ def test_store_holds_what_memory_would(uninterrupted):
 
 
 def test_failures_are_listed(uninterrupted):
-    assert uninterrupted.attrs["failed"] == [sentence(position) for position in range(len(WAVES))]
+    assert uninterrupted.attrs["failed"] == [sentence(position) for position in range(len(BATCHES))]
 
 
 def test_attributes_say_how_exact_the_quantiles_are(uninterrupted):
@@ -119,10 +119,10 @@ def test_a_write_that_is_torn_anywhere_leaves_nothing_counted_twice(path, monkey
 
 
 def test_a_process_killed_at_any_instant_ends_with_the_same_bits(path, uninterrupted):
-    """With kill -9, at random instants, until the waves are through."""
+    """With kill -9, at random instants, until the batches are through."""
     rng, n_kills = random.Random(1), 0
     while not path.exists():
-        words = [sys.executable, reduced_waves.__file__, path]
+        words = [sys.executable, reduced_batches.__file__, path]
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "begun\n"
         if n_kills < 2:
@@ -133,7 +133,7 @@ def test_a_process_killed_at_any_instant_ends_with_the_same_bits(path, uninterru
     xr.testing.assert_identical(open_forecast(path).load(), uninterrupted)
 
 
-def test_resuming_counts_only_the_waves_that_are_missing(path):
+def test_resuming_counts_only_the_batches_that_are_missing(path):
     output = begin(path)
     write(output, 1)
     output.end_batches((1,), [])
@@ -148,13 +148,13 @@ def test_what_is_dropped_is_not_counted(path, uninterrupted):
     xr.testing.assert_identical(run(output).load(), uninterrupted)
 
 
-def test_waves_under_way_together_count_as_one_after_the_other(path, uninterrupted):
+def test_batches_under_way_together_count_as_one_after_the_other(path, uninterrupted):
     output = begin(path, most_batches=2)
     assert output.most_batches == 2
     for start, stop in ((0, 2), (2, 3)):
-        for block in (block for wave in WAVES[:2] for block in wave):
-            output.write((block.init, start), block.places, members_of(block.init, block.numbers, slice(start, stop)))
-    output.end_batches((0, 1), [reduced_waves.stopped_in(position) for position in (0, 1)])
+        for part in (part for batch in BATCHES[:2] for part in batch):
+            output.write((part.init, start), part.places, members_of(part.init, part.numbers, slice(start, stop)))
+    output.end_batches((0, 1), [reduced_batches.stopped_in(position) for position in (0, 1)])
     output.close()
     xr.testing.assert_identical(run(begin(path)).load(), uninterrupted)
 
@@ -162,7 +162,7 @@ def test_waves_under_way_together_count_as_one_after_the_other(path, uninterrupt
 def test_shares_add_up_to_the_whole(path, uninterrupted):
     shares = [Share(index, 3) for index in range(3)]
     for share in reversed(shares):
-        run(begin(path, share=share), waves=share.of(len(WAVES)))
+        run(begin(path, share=share), batches=share.of(len(BATCHES)))
     found = begin(path, share=shares[1]).finish().load()
     for name in ("geopotential_minimum", "temperature_count", "temperature_850_exceedance"):
         xr.testing.assert_identical(found[name], uninterrupted[name])
@@ -172,7 +172,7 @@ def test_shares_add_up_to_the_whole(path, uninterrupted):
 
 
 def test_other_shares_go_on_where_some_stopped(path, uninterrupted):
-    run(begin(path, share=Share(0, 2)), waves=(0,))
+    run(begin(path, share=Share(0, 2)), batches=(0,))
     found = run(begin(path)).load()
     xr.testing.assert_identical(found["temperature_count"], uninterrupted["temperature_count"])
 
@@ -217,7 +217,7 @@ def test_statistics_without_room_are_refused_beforehand(path, monkeypatch):
 
 
 def test_the_room_asked_for_is_what_the_accumulators_take(path):
-    run(begin(path), waves=range(len(WAVES)))
+    run(begin(path), batches=range(len(BATCHES)))
     files = (path.parent / f".{path.name}.partial").glob("*/*.accumulators/*/c/**/*")
     taken = sum(file.stat().st_size for file in files if file.is_file())
     # Chunks of two leads where there are three: a third more; slots that no member reached: less.
@@ -225,20 +225,20 @@ def test_the_room_asked_for_is_what_the_accumulators_take(path):
     assert taken > accumulator_bytes(LAYOUT, CONFIG) / 2
 
 
-def test_waves_larger_than_the_sketch_are_counted_once_too(path):
+def test_batches_larger_than_the_sketch_are_counted_once_too(path):
     layout = Layout(LAYOUT.spec, LAYOUT.init_times[:1], LAYOUT.lead_times, np.arange(22), (2, 11))
     config = CONFIG.model_copy(update={"thresholds": {}})
-    for position, wave in enumerate((range(11), range(11, 22))):
+    for position, batch in enumerate((range(11), range(11, 22))):
         for _ in range(2):  # the first is killed at the end
             output = begin(path, config=config, layout=layout)
             for start, stop in ((0, 2), (2, 3)):
-                output.write((0, start), wave, members_of(0, wave, slice(start, stop)))
+                output.write((0, start), batch, members_of(0, batch, slice(start, stop)))
             output.close()
         output.end_batches((position,), [])
     found = output.finish()["temperature_quantile"].values
     sketches = Accumulator(config, LAYOUT.spec.channels[1], (3, *LAYOUT.spec.grid.shape))
-    for wave in (range(11), range(11, 22)):
-        sketches.update(np.moveaxis(members_of(0, wave, slice(None))[:, :, 1], 1, 0))
+    for batch in (range(11), range(11, 22)):
+        sketches.update(np.moveaxis(members_of(0, batch, slice(None))[:, :, 1], 1, 0))
     expected = sketches.results()["quantile"].swapaxes(0, 1)
     np.testing.assert_array_equal(found[0, :, :, 1], expected)
 

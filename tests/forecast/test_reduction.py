@@ -1,4 +1,4 @@
-"""Reduction: statistics of an ensemble are those of its members, whatever the waves."""
+"""Reduction: statistics of an ensemble are those of its members, whatever the batches."""
 
 import numpy as np
 import pytest
@@ -29,12 +29,12 @@ def draw(n_members=7):
     return members
 
 
-def reduce(members, config=CONFIG, waves=(3, 5)):
+def reduce(members, config=CONFIG, batches=(3, 5)):
     results = []
     for position, channel in enumerate(SPEC.channels):
         accumulator = Accumulator(config, channel, members.shape[1:2] + SPEC.grid.shape)
-        for wave in np.split(members[:, :, position], waves):
-            accumulator.update(wave)
+        for batch in np.split(members[:, :, position], batches):
+            accumulator.update(batch)
         results.append(accumulator.results())
     return assemble(results, SPEC, config, TIMES[0], LEADS)
 

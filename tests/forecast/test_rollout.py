@@ -28,8 +28,8 @@ class Discard:
     def write(self, start, places, values):
         pass
 
-    def end_batches(self, waves, failures):
-        self.done = self.done.union(waves)
+    def end_batches(self, batches, failures):
+        self.done = self.done.union(batches)
 
 
 def most_bytes_alive(n_leads, n_members):

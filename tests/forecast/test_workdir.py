@@ -7,7 +7,7 @@ from threading import Event, Timer
 import pytest
 import xarray as xr
 import zarr
-from reduced_waves import CONFIG
+from reduced_batches import CONFIG
 from tiny_forecast import TIMES, make_analysis, make_forecaster
 
 from weatherml.errors import UserError
@@ -82,7 +82,7 @@ def test_who_would_compute_other_batches_is_refused(path):
         late.begin({"batch": 4}, 1)
 
 
-def test_a_chunk_that_was_not_written_leaves_its_wave_to_be_done_again(path, monkeypatch):
+def test_a_chunk_that_was_not_written_leaves_its_batch_to_be_done_again(path, monkeypatch):
     monkeypatch.setattr(batches, "CHUNK_BYTES", 1)  # a lead is a chunk
     write = zarr.Array.__setitem__
 
@@ -108,7 +108,7 @@ def test_leftovers_of_a_replacement_do_not_stop_the_next(path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_share_that_comes_late_finds_the_forecast_made(path, overwrite):
     assert not make(path, "0/9") and not make(path, "1/9") and not make(path, "2/9")
-    assert make(path, "3/9")  # the last of four waves
+    assert make(path, "3/9")  # the last of four batches
     before = path.stat().st_mtime_ns
     assert make(path, "8/9", overwrite=overwrite)
     assert path.stat().st_mtime_ns == before

@@ -51,5 +51,8 @@ def test_values_show_them_where_nothing_else_does(forecast):
 
 
 def test_no_member_left_is_one_line(forecast):
-    with pytest.raises(UserError, match="all 2 members stopped; nothing of the forecast is left without them"):
+    with pytest.raises(
+        UserError,
+        match="all members stopped, 2 in number, so that none is left; train the model longer, or pass lead_time='1d'",
+    ):
         without_stopped(forecast.sel(number=[0, 1]))

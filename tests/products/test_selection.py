@@ -50,7 +50,7 @@ def test_channels_of_statistics_are_those_of_their_variables(forecast):
 
 @pytest.mark.parametrize(
     ("channel", "message"),
-    [("u500", "has no variable 'u_component_of_wind'"), ("z400", "geopotential has no level 400 hPa; it has")],
+    [("u500", "has no variable 'u_component_of_wind'"), ("z400", "geopotential has no level 400 hPa; it is there at")],
 )
 def test_channels_that_are_not_there_are_refused(forecast, channel, message):
     with pytest.raises(UserError, match=message):

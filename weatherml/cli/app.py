@@ -1,20 +1,21 @@
 """The program: its verbs, and what happens to a user's mistake."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import typer.core
 
 from weatherml.cli.calibration import calibrate
 from weatherml.cli.conversion import convert
 from weatherml.cli.downloading import download
-from weatherml.cli.exit_codes import in_one_line, noticing_readers_that_leave
+from weatherml.cli.exit_codes import noticing_readers_that_leave
 from weatherml.cli.forecasting import forecast
 from weatherml.cli.ingestion import ingest
-from weatherml.cli.options import LOCAL, AsJson, DropStopped
+from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, named
+from weatherml.cli.program import Program
 from weatherml.cli.settings import Folder, Settings, experiment_of
 from weatherml.cli.weights import export, imports
+from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -23,22 +24,8 @@ if TYPE_CHECKING:
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 
 
-class _Program(typer.core.TyperGroup):
-    """The verbs; a user's mistake is one line and exit code 2, an interruption one line and 130."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Read the words before a verb."""
-        with in_one_line():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a verb."""
-        with in_one_line():
-            return super().invoke(ctx)
-
-
 app = typer.Typer(
-    cls=_Program,
+    cls=Program,
     help="Data-driven global weather forecasting: from ERA5 to ensemble forecasts, verdicts on extremes, and maps.\n\n"
     "Exit codes: 0 done; 1 `check` found errors; 2 a mistake, in one line; 130 interrupted, run it again to go on;"
     " 141 the reader of the output left.",
@@ -124,6 +111,7 @@ def evaluate(
     climatology: Annotated[
         Path | None, typer.Option(help="climatology.nc of a run, for metrics of anomalies.", **LOCAL)
     ] = None,
+    channels: Channels = None,
     drop_stopped: DropStopped = False,
     as_json: AsJson = False,
 ) -> None:
@@ -136,12 +124,15 @@ def evaluate(
     from weatherml.data.reading.opening import open_files
     from weatherml.evaluation import evaluate
     from weatherml.products import read_forecast, without_stopped
+    from weatherml.products.convert import select
 
+    wanted = named(channels)
     opened = read_forecast(forecast)
+    opened = opened if wanted is None else select(opened, wanted)
     opened = without_stopped(opened) if drop_stopped else opened
     normal = None if climatology is None else normal_of(opened, climatology)
     scores = evaluate(opened, open_files(truth), metric or ["rmse", "bias"], normal)
-    print_scores(scores, as_json)
+    print_scores(scores, opened.sizes.get("number", 1), as_json)
 
 
 @app.command()
@@ -171,17 +162,26 @@ def check(
 
 @app.command()
 def info(
-    paths: Annotated[list[str], typer.Argument(help="Files of one dataset, a store, a forecast or a checkpoint.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files of one dataset, a store, a forecast or a checkpoint.")
+    ] = None,
+    names: Annotated[bool, typer.Option("--names", help="Say what all variables may be called instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what files, a store, a forecast or a checkpoint are.
+    """Say what files, a store, a forecast or a checkpoint are; or what variables are called.
 
     Example: `weatherml info runs/demo/data.zarr`
     """
     from weatherml.cli.descriptions import print_description
     from weatherml.cli.paths import describe_paths
+    from weatherml.cli.tables import print_names
 
-    print_description(describe_paths(paths), as_json)
+    if names == bool(paths):
+        raise UserError("info needs a path, or --names alone; weatherml info --help shows an example")
+    if paths:
+        print_description(describe_paths(paths), as_json)
+    else:
+        print_names(as_json)
 
 
 @app.command()

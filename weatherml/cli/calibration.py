@@ -8,6 +8,7 @@ import typer
 
 from weatherml.cli.options import LOCAL
 from weatherml.errors import UserError
+from weatherml.wording import counted
 
 if TYPE_CHECKING:
     from weatherml.experiment.calibration import Trial
@@ -65,7 +66,7 @@ def calibrate(
 def _print_trial(trial: "Trial") -> None:
     scale = f"scale {trial.perturbation.scale:<8.4g}"
     if math.isinf(trial.error):
-        print(f"{scale} far too large: {trial.n_stopped} members stopped")
+        print(f"{scale} far too large: {counted(trial.n_stopped, 'member')} stopped")
         return
     lowest, highest = (pick(trial.spread_skill, key=trial.spread_skill.__getitem__) for pick in (min, max))
     print(

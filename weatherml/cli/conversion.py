@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from weatherml.cli.options import LOCAL
-from weatherml.errors import UserError
+from weatherml.cli.options import LOCAL, Channels, named
 
 
 def convert(
@@ -15,9 +14,7 @@ def convert(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="What to write: .nc, .grib2 or .zarr.", **LOCAL)],
     layout: Annotated[str, typer.Option(help="canonical, or weatherbench2 for .zarr.")] = "canonical",
-    channels: Annotated[
-        list[str] | None, typer.Option(help="Channels to keep, such as z500,t2m; may be repeated.")
-    ] = None,
+    channels: Channels = None,
     region: Annotated[
         str | None, typer.Option(metavar="N,W,S,E", help="Keep the grid points inside, degrees; also across 0.")
     ] = None,
@@ -40,7 +37,7 @@ def convert(
     from weatherml.products.stations import Stations
     from weatherml.state import Channel
 
-    fields = select(read_forecast(forecast), None if channels is None else _names(channels))
+    fields = select(read_forecast(forecast), named(channels))
     part = select(
         fields if grid is None else regrid(fields, grid),
         None,
@@ -53,11 +50,3 @@ def convert(
         if "comment" in field.attrs:
             print(f"{field.name} is {field.attrs['comment']}")
     print(output)
-
-
-def _names(channels: list[str]) -> list[str]:
-    """Return the channels that are named, with commas between them or one by one."""
-    names = [name.strip() for listed in channels for name in listed.split(",") if name.strip()]
-    if not names:
-        raise UserError("--channels names no channel; name some, such as z500,t2m, or leave it out to keep all")
-    return names

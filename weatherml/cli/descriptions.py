@@ -58,6 +58,16 @@ def _variables(value: Any) -> str:
     return "\n".join(lines)
 
 
+def _channels(value: Any) -> str:
+    """Write the channels of a variable in one line, with their levels."""
+    levels: dict[str, list[str]] = {}
+    for channel in value:
+        variable, _, level = channel.rpartition("_")
+        name, own = (variable, [level]) if variable and level.isdecimal() else (channel, [])
+        levels.setdefault(name, []).extend(own)
+    return "\n".join(f"{name} at {' '.join(own)} hPa" if own else name for name, own in levels.items())
+
+
 def _size(value: Any) -> str:
     amount, unit = float(value), 0
     while amount >= 1000 and unit < len(_UNITS) - 1:
@@ -67,6 +77,8 @@ def _size(value: Any) -> str:
 
 _SHOWN: dict[str, Callable[[Any], str]] = {
     "size": _size,
+    "unpacked": _size,
+    "channels": _channels,
     "variables": _variables,
     "model": _named,
     "perturbation": _named,

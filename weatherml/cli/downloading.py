@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ConfigDict
 
-from weatherml.cli.options import LOCAL, AsJson
+from weatherml.cli.options import FOLDER, AsJson
 from weatherml.config import Config, apply_overrides, from_mapping, load_yaml
 from weatherml.errors import UserError
 
@@ -25,7 +25,7 @@ def download(
         list[str] | None,
         typer.Argument(metavar="CONFIG [KEY.PATH=VALUE]...", help="A YAML file, and values that win over it."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", **LOCAL)] = Path("runs/demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", **FOLDER)] = Path("runs/demo"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say requests, fields and GB; ask for nothing.")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for what was preliminary (ERA5T).")] = False,
     as_json: AsJson = False,

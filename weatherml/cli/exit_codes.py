@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from weatherml.errors import UserError
+from weatherml.errors import Spelling, UserError, in_python
 
 MISTAKE, INTERRUPTED, NO_READER = 2, 130, 141
 
@@ -17,12 +17,16 @@ _Misuse: Any = typer.BadParameter.__bases__[0]  # of click, which typer keeps in
 
 
 @contextmanager
-def in_one_line() -> Iterator[None]:
-    """Turn what a user can mend into one line and an exit code."""
+def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
+    """Turn what a user can mend into one line and an exit code.
+
+    Args:
+        spell: Writes the options that mend it.
+    """
     try:
         yield
     except UserError as error:
-        raise _stop(str(error), MISTAKE) from None
+        raise _stop(error.told(spell), MISTAKE) from None
     except KeyboardInterrupt as interruption:
         words = str(interruption) or "interrupted; run the same command again to go on"
         raise _stop(words, INTERRUPTED) from None

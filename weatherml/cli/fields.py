@@ -17,9 +17,10 @@ from weatherml.errors import UserError
 from weatherml.products import without_stopped
 from weatherml.products.reading import is_forecast, read_forecast
 from weatherml.products.selection import statistic_of, variable_of
-from weatherml.state import Channel, spec_of
+from weatherml.state import Channel, levels_of, spec_of
 from weatherml.storage.files import replacing
 from weatherml.times import parse_time
+from weatherml.wording import listed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,11 +54,9 @@ def draw(path: str, choice: Choice, coastlines: bool) -> "Figure":
     Raises:
         UserError: There is no such field, or an option is not for what lies there.
     """
-    from weatherml import plot
-
     if not is_forecast(path):
         _require_for_analyses(path, choice)
-        return plot.map(_at(open_files(path), choice), coastlines=coastlines)
+        return _draw_members(_at(open_files(path), choice), coastlines)
     forecast = read_forecast(path)
     if "station" in forecast.dims:
         raise UserError(f"{path} holds values at stations, which are no map; plot the forecast they were taken from")
@@ -65,10 +64,16 @@ def draw(path: str, choice: Choice, coastlines: bool) -> "Figure":
         return _draw_statistics(forecast, choice, coastlines)
     if choice.statistic is not None:
         raise UserError(f"{path} holds members, not statistics; leave --statistic out to see their mean and spread")
-    field = _at(without_stopped(forecast) if choice.drop_stopped else forecast, choice)
-    if field.sizes["number"] > 1:
+    return _draw_members(_at(without_stopped(forecast) if choice.drop_stopped else forecast, choice), coastlines)
+
+
+def _draw_members(field: xr.DataArray, coastlines: bool) -> "Figure":
+    """Draw mean and spread of several members, or the one field."""
+    from weatherml import plot
+
+    if field.sizes.get("number", 1) > 1:
         return plot.spread(field, coastlines=coastlines)
-    return plot.map(field.squeeze("number"), coastlines=coastlines)
+    return plot.map(field.squeeze([dim for dim in field.dims if dim == "number"]), coastlines=coastlines)
 
 
 def _require_for_analyses(path: str, choice: Choice) -> None:
@@ -80,8 +85,7 @@ def _require_for_analyses(path: str, choice: Choice) -> None:
 
 def _at(dataset: xr.Dataset, choice: Choice) -> xr.DataArray:
     """Return the chosen variable at its level, time and lead, in memory."""
-    channel = Channel.parse(choice.channel)
-    spec_of(dataset, [choice.channel])
+    (channel,) = spec_of(dataset, [choice.channel]).channels
     return _place(dataset[channel.variable], channel, choice)
 
 
@@ -97,7 +101,7 @@ def _place(field: xr.DataArray, channel: Channel, choice: Choice) -> xr.DataArra
 def _draw_statistics(forecast: xr.Dataset, choice: Choice, coastlines: bool) -> "Figure":
     from weatherml import plot
 
-    channel = Channel.parse(choice.channel)
+    channel = Channel.parse(choice.channel, levels_of(forecast))
     own = _statistics_of(forecast, channel)
     if choice.statistic is None and {"mean", "spread"} <= own.keys():
         mean, spread = (_place(own[name], channel, choice).rename(channel.variable) for name in ("mean", "spread"))
@@ -119,8 +123,9 @@ def _statistics_of(forecast: xr.Dataset, channel: Channel) -> dict[str, xr.DataA
     }
     levels = forecast["level"].values.tolist() if "level" in forecast.dims else []
     if not found or (channel.level is not None and channel.level not in levels):
-        known = ", ".join(sorted({variable_of(str(name)) for name in forecast.data_vars}))
-        raise UserError(f"there are no statistics of {channel}; there are those of {known} at {levels} hPa")
+        known = listed(sorted({variable_of(str(name)) for name in forecast.data_vars}))
+        at_levels = f" at {listed(levels)} hPa" * bool(levels)
+        raise UserError(f"there are no statistics of {channel}; there are those of {known}{at_levels}")
     return {name: found[name] for name in _STATISTICS if name in found}
 
 
@@ -135,7 +140,7 @@ def _statistic(own: Mapping[str, xr.DataArray], words: str) -> xr.DataArray:
         return field
     known = field[dim].values
     if not (value and _is_number(value) and np.isclose(known, float(value)).any()):
-        kept = ", ".join(f"{name}={own_value:g}" for own_value in known)
+        kept = listed(f"{name}={own_value:g}" for own_value in known)
         raise UserError(f"--statistic {words} is not kept; choose one of {kept}")
     return field.isel({dim: int(np.isclose(known, float(value)).argmax())})
 
@@ -165,7 +170,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
     """
     known, wanted = figure.canvas.get_supported_filetypes(), path.suffix.removeprefix(".")
     if wanted not in known:
-        raise UserError(f"{path}: pictures cannot end in {path.suffix!r}; choose one of {', '.join(known)}")
+        raise UserError(f"{path}: pictures cannot end in {path.suffix!r}; choose one of {listed(known)}")
     with replacing(path) as unfinished:
         figure.savefig(unfinished, dpi=_DPI, format=wanted)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weatherml.cli.options import LOCAL
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 
 if TYPE_CHECKING:
     from weatherml.forecast import Forecaster
@@ -120,7 +120,12 @@ def forecast(
         "seed": seed,
         "numbers": only_member,
     }
-    config = from_mapping(ForecastConfig, _over_flags(flags, settings or []), "forecast")
+    asked = _over_flags(flags, settings or [])
+    config = from_mapping(ForecastConfig, asked, "forecast")
+    if config.perturbation is not None and "members" not in asked:
+        raise UserError(
+            "one member alone is the unperturbed control", Option("forecast.members", 20, "to perturb others")
+        )
     suite, others = [*(checkpoints or []), *(models or [])], in_turn or []
     forecaster = _load(suite, others, diagnostic or [])
     if show_plan:
@@ -167,9 +172,10 @@ def _tell(output: Path, share: str, is_whole: bool) -> None:
 def _require_place(output: Path, target: "OutputTarget", resume: bool) -> None:
     """Require that a forecast can go to `output`, before analyses are opened."""
     from weatherml.cli.outputs import require_begun
-    from weatherml.products.store import require_free
+    from weatherml.products.store import forecast_folder, require_free
     from weatherml.storage.share import WHOLE
 
+    forecast_folder(output)
     if resume and target.overwrite:
         raise UserError("--resume goes on with a forecast, --overwrite replaces it; pass one of them")
     if resume:

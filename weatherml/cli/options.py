@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from weatherml.errors import UserError
-from weatherml.locations import local_path
+from weatherml.locations import local_folder, local_path
 
 
 def _local(place: str) -> Path:
@@ -16,8 +16,33 @@ def _local(place: str) -> Path:
         raise typer.BadParameter(str(error)) from None
 
 
+def _folder(place: str) -> Path:
+    try:
+        return local_folder(place)
+    except UserError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+FOLDER: dict[str, Any] = {"parser": _folder, "metavar": "PATH"}
+"""For folders that are made on this machine."""
+
 LOCAL: dict[str, Any] = {"parser": _local, "metavar": "PATH"}
 """For paths on this machine. What may be a URL of a zarr store is a `str`, and whoever opens it tells them apart."""
 
 DropStopped = Annotated[bool, typer.Option("--drop-stopped", help="Leave out the members that guards have stopped.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Channels = Annotated[list[str] | None, typer.Option(help="These channels alone, such as z500,t2m; may be repeated.")]
+
+
+def named(channels: list[str] | None) -> list[str] | None:
+    """Return the channels that are named, with commas between them or one by one; None where the option is not given.
+
+    Raises:
+        UserError: It names none.
+    """
+    if channels is None:
+        return None
+    names = [name.strip() for listed in channels for name in listed.split(",") if name.strip()]
+    if not names:
+        raise UserError("--channels names no channel; name some, such as z500,t2m, or leave it out to keep all")
+    return names

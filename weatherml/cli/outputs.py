@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from weatherml.errors import UserError
+from weatherml.errors import REPLACE, UserError
 from weatherml.products.store import unfinished_beside
 from weatherml.storage.room import explaining_errors
 
@@ -17,7 +17,7 @@ def require_new(path: Path, overwrite: bool) -> None:
         UserError: There is, or the disk refuses.
     """
     if path.exists() and not overwrite:
-        raise UserError(f"output {path} exists; choose another path, or pass --overwrite to replace it")
+        raise UserError(f"output {path} exists", "choose another path", REPLACE)
     require_writable(path)
 
 
@@ -53,6 +53,7 @@ def require_same_forecast(output: Path, request: str) -> None:
 
     if attributes_of(output).get("request") != request:
         raise UserError(
-            f"output {output} exists and is not this very forecast, so it is not resumed; choose another path, or pass"
-            " --overwrite to replace it"
+            f"output {output} exists and is not this very forecast, so it is not resumed",
+            "choose another path",
+            REPLACE,
         )

@@ -39,7 +39,8 @@ def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
         return describe_checkpoint(place)
     if len(paths) == 1 and is_forecast(place):
         return _describe_forecast(place)
-    return describe(open_files(paths))
+    described = describe(open_files(paths))
+    return described | _size([path for path in paths if not is_url(path)])
 
 
 def check_paths(paths: Sequence[str]) -> list[Finding]:
@@ -85,16 +86,27 @@ def _describe_forecast(place: Path | str) -> dict[str, Any]:
         "kind": "forecast",
         "format": _format(place),
         "models": _models(json.loads(forecast.attrs.get("provenance", "[]"))),
-        "init times": f"{len(init)}, {init[0]:.16} to {init[-1]:.16}",
-        "lead times": f"{len(lead)}, {format_duration(lead[0])} to {format_duration(lead[-1])}",
+        "init times": _span(len(init), f"{init[0]:.16}", f"{init[-1]:.16}"),
+        "lead times": _span(len(lead), format_duration(lead[0]), format_duration(lead[-1])),
         "members": forecast.sizes.get("number", 0),
         **_asked(forecast),
         "channels": _channels(forecast),
         **_places(forecast),
-        "size": forecast.nbytes,
+        **_size([place] if isinstance(place, Path) else []),
+        "unpacked": forecast.nbytes,
         **_stopped(forecast.attrs.get("failed", [])),
     }
     return {key: value for key, value in described.items() if value != []}
+
+
+def _span(count: int, first: str, last: str) -> str:
+    return f"{count}, {first}" + f" to {last}" * (count > 1)
+
+
+def _size(paths: Sequence[str | Path]) -> dict[str, int]:
+    """Return the bytes of files, and of all files in folders; nothing where there are none on this machine."""
+    files = [file for path in (expand(paths) if paths else []) for file in (path, *path.rglob("*")) if file.is_file()]
+    return {"size": sum(file.stat().st_size for file in files)} if files else {}
 
 
 def _format(place: Path | str) -> str:

@@ -5,48 +5,58 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
-from rich.tree import Tree
 
+from weatherml.cli.text_table import paragraph
 from weatherml.durations import format_duration
+from weatherml.wording import counted
 
 if TYPE_CHECKING:
     from weatherml.forecast import Suite
     from weatherml.forecast.plan.lead_plan import LeadPlan
+    from weatherml.forecast.plan.ways import Run
 
-_MOST_BRANCHES = 48
 _out = Console(highlight=False)
 
 
 def print_lead_plan(plan: "LeadPlan", suite: "Suite", checkpoints: Sequence[Path]) -> None:
-    """Print how often each model is called, how much must be kept, and what starts from what.
+    """Print how often each model is called, how much must be kept, and by which calls every lead is reached.
 
     Args:
         plan: Of a suite of models.
         suite: The models.
         checkpoints: Where they were read, in their order.
     """
-    longest = max(plan.depths[lead] for lead in plan.leads)
     for step, n_calls in plan.n_calls.items():
         position = suite.models.index(suite.model_of(step * plan.unit))
         network = suite.models[position].provenance.config.get("model", {}).get("name", "network")
-        words = f"{n_calls} calls of {network} in steps of {format_duration(step * plan.unit)}: {checkpoints[position]}"
-        _out.print(escape(words), soft_wrap=True)
-    _out.print(
-        f"{len(plan.leads)} leads, {len(plan.calls)} calls, at most {longest} on the way to a lead;"
-        f" at most {plan.peak_states} states of a member exist at once"
-    )
-    _out.print(_tree(plan))
+        steps = format_duration(step * plan.unit)
+        print(f"{counted(n_calls, 'call')} of {network} in steps of {steps}: {checkpoints[position]}")
+    longest = max(plan.depths[lead] for lead in plan.leads)
+    leads, calls = counted(len(plan.leads), "lead"), counted(len(plan.calls), "call")
+    print(f"{leads}, {calls} in all, at most {longest} on the way to a lead")
+    print(f"at most {counted(plan.peak_states, 'state')} of a member at once")
+    ways = _ways(plan)
+    indent = max(map(len, ways)) + 2
+    for name, told in ways.items():
+        print(paragraph(name, told, indent, _out.width))
 
 
-def _tree(plan: "LeadPlan") -> Tree:
-    """Draw the first states of a plan: what is wanted in bold."""
-    root = Tree("analysis")
-    branches = {0: root}
-    for call in plan.calls[:_MOST_BRANCHES]:
-        name = format_duration(call.end * plan.unit)
-        label = f"[bold]{name}[/]" if call.end in plan.leads else name
-        branches[call.end] = branches[call.start].add(f"{label} [dim]by {format_duration(call.step * plan.unit)}[/]")
-    if len(plan.calls) > _MOST_BRANCHES:
-        root.add(f"[dim]... and {len(plan.calls) - _MOST_BRANCHES} more[/]")
-    return root
+def _ways(plan: "LeadPlan") -> dict[str, str]:
+    """Return by which calls leads are reached, all leads among them."""
+    from weatherml.forecast.plan.ways import ways_of
+
+    def duration(count: int) -> str:
+        return format_duration(count * plan.unit)
+
+    told = {}
+    for way in ways_of(plan):
+        leads = " to ".join(duration(lead) for lead in dict.fromkeys((way.leads[0], way.leads[-1])))
+        calls = ", ".join(f"{duration(run.step)} x {_counts(run)}" for run in way.runs)
+        told[leads] = calls + f" ({counted(len(way.leads), 'lead')})" * (len(way.leads) > 1)
+    return told
+
+
+def _counts(run: "Run") -> str:
+    if run.least == run.most:
+        return str(run.least)
+    return f"{run.least} to {run.most}" + f" by {run.every}" * (run.every > 1)

@@ -3,12 +3,38 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 console = Console(stderr=True, highlight=False)
 """For people; what programs read goes to standard output."""
+
+_WIDE = 110  # characters from which there is room for a long bar beside the news
+
+
+class _Times(ProgressColumn):
+    """The time that has passed, and the time that is left once that can be told."""
+
+    max_refresh = 0.5  # seconds; faster, it would be restless
+
+    def render(self, task: Task) -> Text:
+        """Write both."""
+        words = [_clock(task.elapsed or 0.0)]
+        if task.total is not None and task.time_remaining is not None:
+            words.append(f"{_clock(task.time_remaining)} left")
+        return Text(", ".join(words))
+
+
+class _Counts(MofNCompleteColumn):
+    """How much of all is done, once that can be told."""
+
+    def render(self, task: Task) -> Text:
+        """Write both numbers."""
+        return Text("") if task.total is None else super().render(task)
 
 
 @contextmanager
@@ -19,16 +45,7 @@ def bar(phase: str) -> Iterator[Callable[..., None]]:
         A function of the number done, the number of all, and the latest news.
     """
     start = time.perf_counter()
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[news]}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*_columns(), console=console, transient=True, disable=not console.is_terminal) as progress:
         task, latest = progress.add_task(phase, total=None, news=""), [""]
 
         def update(done: int, total: int, news: str = "") -> None:
@@ -38,3 +55,19 @@ def bar(phase: str) -> Iterator[Callable[..., None]]:
         yield update
     said = f"{phase:<10} done in {time.perf_counter() - start:.0f} s"
     console.print(f"{said:<28}{latest[0]}".rstrip(), soft_wrap=True)
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    """Return the parts of the line: whatever the width, news alone give way, and go on in another line."""
+    whole = Column(no_wrap=True)
+    return (
+        TextColumn("{task.description:<10}", table_column=whole),
+        BarColumn(bar_width=30 if console.width >= _WIDE else 10, table_column=whole),
+        _Counts(table_column=whole),
+        _Times(table_column=whole),
+        TextColumn("[dim]{task.fields[news]}", table_column=Column()),
+    )
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=int(seconds)))

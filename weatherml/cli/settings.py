@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weatherml.cli.options import LOCAL
+from weatherml.cli.options import FOLDER
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ Settings = Annotated[
     list[str] | None,
     typer.Argument(metavar="[CONFIG] [KEY.PATH=VALUE]...", help="A YAML file, and values that win over it."),
 ]
-Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", **LOCAL)]
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", **FOLDER)]
 
 
 def experiment_of(settings: Sequence[str] | None, output: Path, perform: "Perform | None" = None) -> "Experiment":
     """Build from positional words: those with an equals sign are overrides, the other is a file."""
-    from weatherml.cli.progress import bar
+    from weatherml.cli.progress import bar, console
     from weatherml.config import load_yaml
     from weatherml.experiment import Experiment, ExperimentConfig, demonstration, perform_here
 
@@ -30,4 +30,6 @@ def experiment_of(settings: Sequence[str] | None, output: Path, perform: "Perfor
     if len(files) > 1:
         raise UserError(f"one configuration file at most, got {' and '.join(files)}; overrides read key.path=value")
     config = load_yaml(ExperimentConfig, files[0], overrides) if files else demonstration(overrides)
+    if config.forecast.perturbation is not None and config.forecast.members == 1:
+        console.print("forecast.members is 1, the unperturbed control: forecast.perturbation changes nothing")
     return Experiment(config, output, bar, perform or perform_here)

@@ -15,6 +15,9 @@ from weatherml.cli.text_table import blocks
 from weatherml.data.quality.finding import Finding
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import format_duration
+from weatherml.evaluation.metrics import judged
+from weatherml.variables import VARIABLES
+from weatherml.wording import counted
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _DAY = np.timedelta64(1, "D")
@@ -40,7 +43,8 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
 def print_stopped(stories: Sequence[str]) -> None:
     """Say beside the results how many members of a forecast stopped, and when and by what the first ones did."""
     if stories:
-        console.print(f"{len(stories)} members stopped and are missing from then on:")
+        are = "is" if len(stories) == 1 else "are"
+        console.print(f"{counted(len(stories), 'member')} stopped and {are} missing from then on:")
     for story in stories[:_MOST_STORIES]:
         console.print(f"  {escape(story)}", soft_wrap=True)
     if len(stories) > _MOST_STORIES:
@@ -59,22 +63,38 @@ def print_statistics(statistics: Statistics) -> None:
     _print_blocks(rows)
 
 
-def print_scores(scores: xr.Dataset, as_json: bool) -> None:
-    """Print every metric by channel and lead time, with its interval."""
+def print_names(as_json: bool) -> None:
+    """Print what each variable may be called, and its units."""
     if as_json:
-        print(json.dumps(_plain(scores)))
+        print(json.dumps([asdict(variable) for variable in VARIABLES.values()], indent=1))
         return
-    every = -(-scores.sizes["lead_time"] // _MOST_LEADS)
-    shown = scores.isel(lead_time=slice(None, None, every))
+    rows = [
+        [variable.name, " ".join(sorted(variable.short_names)), variable.units, variable.vertical]
+        for variable in VARIABLES.values()
+    ]
+    _print_blocks([["name", "or", "units", "lies on"], *rows])
+
+
+def print_scores(scores: xr.Dataset, n_members: int, as_json: bool) -> None:
+    """Print every metric by channel and lead time, with its interval, and what of the forecast it judges."""
+    if as_json:
+        print(json.dumps(_plain(scores, n_members)))
+        return
+    n_leads = scores.sizes["lead_time"]
+    shown = scores.isel(lead_time=_evenly(n_leads, _MOST_LEADS))
     for metric in map(str, shown.data_vars):
-        _out.print(f"[bold]{escape(metric)}[/]")
+        _out.print(f"[bold]{escape(metric)}[/] {escape(judged(metric, n_members))}".rstrip(), soft_wrap=True)
         field = shown[metric]
         _print_blocks(
             [["channel", *map(_lead, shown["lead_time"].values)], *map(_row, field.transpose("channel", ...))]
         )
-    if every > 1:
-        n_shown, n_all = shown.sizes["lead_time"], scores.sizes["lead_time"]
-        _out.print(f"{n_shown} of {n_all} lead times are shown; --json has them all", soft_wrap=True)
+    if shown.sizes["lead_time"] < n_leads:
+        _out.print(f"{shown.sizes['lead_time']} of {n_leads} lead times are shown; --json has them all", soft_wrap=True)
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """Return at most so many of `count` positions, the first and the last among them."""
+    return sorted({round(float(place)) for place in np.linspace(0, count - 1, min(count, most))})
 
 
 def _print_blocks(rows: list[list[str]]) -> None:
@@ -94,9 +114,11 @@ def _lead(lead: np.timedelta64) -> str:
     return f"{days:g} d" if days * 4 == int(days * 4) else format_duration(lead)
 
 
-def _plain(scores: xr.Dataset) -> dict[str, Any]:
+def _plain(scores: xr.Dataset, n_members: int) -> dict[str, Any]:
     """Return JSON-able values: lead times in hours, None for what is not defined."""
     return {
+        "members": n_members,
+        "judged": {str(name): judged(str(name), n_members) for name in scores.data_vars},
         "dims": list(_DIMS),
         "bound": scores["bound"].values.tolist(),
         "channel": scores["channel"].values.tolist(),

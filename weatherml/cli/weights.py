@@ -5,19 +5,21 @@ from typing import Annotated
 
 import typer
 
-from weatherml.cli.options import LOCAL
+from weatherml.cli.options import FOLDER, LOCAL
+from weatherml.cli.program import Program
 from weatherml.errors import UserError
 
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 
 imports = typer.Typer(
+    cls=Program,
     help="Turn published weights into a checkpoint: a licence and a fingerprint of the file travel with it.\n\n"
     "Example: `weatherml import pangu pangu_weather_24.onnx -o pangu24`",
     no_args_is_help=True,
 )
 
 Weights = Annotated[Path, typer.Argument(help="The published file.", **LOCAL)]
-NewCheckpoint = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write.", **LOCAL)]
+NewCheckpoint = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write, a folder.", **FOLDER)]
 Overwrite = Annotated[bool, typer.Option(help="Replace what is at the output.")]
 
 

@@ -27,7 +27,7 @@ def select(dataset: xr.Dataset, period: Period) -> xr.Dataset:
     if extra or "time" not in dataset.dims:
         raise UserError(
             f"analyses must have the one leading dimension time, got {sorted(map(str, dataset.dims))};"
-            " select along the others, for example dataset.isel(number=0)"
+            " take one of the others, of members for example the first"
         )
     times = dataset["time"].values
     first, last = parse_period(period)

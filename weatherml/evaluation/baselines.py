@@ -12,6 +12,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.matching import as_slice, time_index
 from weatherml.state import on_grid, spec_of, with_metadata
 from weatherml.times import parse_times
+from weatherml.wording import counted
 
 _CELLS = 16
 
@@ -127,7 +128,7 @@ def _pairs(dataset: xr.Dataset, lead: np.timedelta64) -> tuple[slice | np.ndarra
     known = np.flatnonzero(later >= 0)
     if not known.size:
         raise UserError(
-            f"no two of the {len(times)} times lie {lead} apart; "
+            f"no two of {counted(len(times), 'time')} lie {lead} apart; "
             "fit the damping at lead times that are multiples of the time step"
         )
     return as_slice(known), as_slice(later[known])

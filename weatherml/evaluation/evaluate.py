@@ -53,7 +53,10 @@ def accumulate(
     """Take what the metrics need of each init time; parts add up in any order. Arguments as in `evaluate`."""
     counts = [name for name in forecast.data_vars if str(name).endswith("_count")]
     if counts:
-        raise UserError(f"the forecast holds statistics of members ({counts[0]}), which are not scored; keep members")
+        raise UserError(
+            f"the forecast holds statistics of members ({counts[0]}), which are not scored; make a forecast"
+            " without statistics"
+        )
     return verification.accumulate(forecast, truth, _metrics(metrics), climatology, progress)
 
 

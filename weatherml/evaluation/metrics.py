@@ -10,8 +10,10 @@ from weatherml import scores
 from weatherml.matching import Fields
 from weatherml.registry import Registry
 from weatherml.verification import Metric
+from weatherml.wording import counted
 
 registry: Registry[Metric] = Registry("metric")
+_OF_MEMBERS = ("crps", "crps_fair", "spread", "spread_skill")
 
 
 def error(fields: Fields) -> np.ndarray:
@@ -62,6 +64,14 @@ def ensemble_variance(fields: Fields) -> np.ndarray:
 def expected_squared_error(fields: Fields) -> np.ndarray:
     """Mean squared error that the ensemble mean has if the ensemble is reliable."""
     return fields.area_mean(scores.expected_squared_error(fields.ensemble_variance, len(fields.members)))
+
+
+def judged(metric: str, n_members: int) -> str:
+    """Return what of a forecast a metric judges, in words; empty where there is but one field."""
+    if n_members < 2:
+        return "of one member, whose mae it is" if metric in _OF_MEMBERS else ""
+    members = counted(n_members, "member")
+    return f"of {members}" if metric in _OF_MEMBERS else f"of the mean of {members}"
 
 
 def _itself(mean: np.ndarray) -> np.ndarray:

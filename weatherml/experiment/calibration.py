@@ -13,7 +13,7 @@ import xarray as xr
 
 from weatherml import scores, verification
 from weatherml.durations import parse_duration
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.evaluation.metrics import squared_error
 from weatherml.forecast.analyses import InitTimes, to_init_times
 from weatherml.forecast.config import ForecastConfig
@@ -209,7 +209,8 @@ def fit(
     if math.isinf(best.error):
         least = min(trial.perturbation.scale for trial in trials.values())
         raise UserError(
-            f"most members stopped in every ensemble, down to scale {least:g}; start from a smaller perturbation.scale"
+            f"most members stopped in every ensemble, down to scale {least:g}",
+            Option("forecast.perturbation.scale", _brief(least / 2), "to start from"),
         )
     return best
 
@@ -270,9 +271,12 @@ def _brief(value: float) -> float:
 
 def _require_perturbation(config: ForecastConfig) -> PerturbationConfig:
     if config.perturbation is None or config.members < 2:
-        raise UserError("there is no amplitude to fit; pass a perturbation and at least 2 members")
+        raise UserError(
+            "there is no amplitude to fit, which needs a perturbation and at least 2 members",
+            Option("forecast.members", 10) if config.members < 2 else Option("forecast.perturbation", "spherical"),
+        )
     if config.perturbation.scale == 0:
-        raise UserError("scale 0 is no amplitude to start from; pass a larger one")
+        raise UserError("scale 0 is no amplitude to start from", Option("forecast.perturbation.scale", 0.1))
     return config.perturbation
 
 

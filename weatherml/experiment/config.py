@@ -14,12 +14,11 @@ from weatherml.data.period import overlap, stride_of, time_step_of
 from weatherml.data.sources import AnySource
 from weatherml.data.statistics.forcings import FORCINGS
 from weatherml.durations import DurationText, parse_duration
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.forecast import ForecastConfig
 from weatherml.models import AnyNetwork
 from weatherml.models.network import NetworkConfig
-from weatherml.registry import nearest
-from weatherml.state import Channel, parse_channels
+from weatherml.state import Channel, alternatives, levels_in, parse_channels
 from weatherml.times import PeriodText
 from weatherml.training import TrainingConfig
 from weatherml.variables import ChannelNames
@@ -126,7 +125,10 @@ class ExperimentConfig(Config):
     @property
     def kept_channels(self) -> tuple[Channel, ...]:
         """The channels that forecasts hold."""
-        return parse_channels(self.channels if self.forecast.channels is None else self.forecast.channels)
+        channels = parse_channels(self.channels)
+        return (
+            channels if self.forecast.channels is None else parse_channels(self.forecast.channels, levels_in(channels))
+        )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -134,7 +136,7 @@ class ExperimentConfig(Config):
         channels = parse_channels(self.channels)
         _require_among("forecast.channels", self.kept_channels, "channels", channels)
         if self.extremes is not None:
-            judged = parse_channels([self.extremes.channel])
+            judged = parse_channels([self.extremes.channel], levels_in(channels))
             _require_among("extremes.channel", judged, "the channels of the forecast", self.kept_channels)
         for name in self.forcings:
             FORCINGS[name]
@@ -146,7 +148,7 @@ class ExperimentConfig(Config):
 def _require_among(key: str, wanted: tuple[Channel, ...], where: str, known: tuple[Channel, ...]) -> None:
     for channel in wanted:
         if channel not in known:
-            raise UserError(f"{key}: {channel} is not among {where}{nearest(str(channel), map(str, known))}")
+            raise UserError(f"{key}: {channel} is not among {where}{alternatives(channel, known)}")
     twice = [channel for channel in wanted if wanted.count(channel) > 1]
     if twice or not wanted:
         raise UserError(f"{key}: {f'{twice[0]} is there twice' if twice else 'there is none'}; name each channel once")
@@ -161,8 +163,8 @@ def _require_judgeable(forecast: ForecastConfig) -> None:
         )
     if forecast.members > 1 and forecast.perturbation is None:
         raise UserError(
-            f"forecast.members: {forecast.members} without a perturbation would all be the same; add"
-            " forecast.perturbation=spherical"
+            f"forecast.members: {forecast.members} without a perturbation would all be the same",
+            Option("forecast.perturbation", "spherical"),
         )
     if forecast.perturbation is not None and forecast.perturbation.reads_members:
         raise UserError(

@@ -15,7 +15,7 @@ from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import parse_duration
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.forecast import CombinedConfig, LaggedConfig, PerturbationConfig
 from weatherml.forecast.guards.step_modifiers import guard_modifiers
@@ -23,10 +23,10 @@ from weatherml.forecast.guards.units import Units
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.parallel import data_mesh, require_divisible
-from weatherml.registry import nearest
-from weatherml.state import Channel, StateSpec, parse_channels, spec_of
+from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
 from weatherml.times import Period, parse_period
 from weatherml.variables import find
+from weatherml.wording import counted
 
 _SMALL = LatLonGrid.regular(4, 8, poles=False)
 """Where it is tried whether channels suit what names them: the grid does not matter then."""
@@ -86,10 +86,10 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
         UserError: A channel is not in the data, a period holds less than a batch or a forecast, a lead is no multiple
             of the time step, the grid does not suit the model, or forecasts name what the state does not have.
     """
-    spec = StateSpec(parse_channels(config.channels), holdings.grid)
+    spec = StateSpec(parse_channels(config.channels, levels_in(holdings.channels)), holdings.grid)
     for channel in spec.channels:
         if channel not in holdings.channels:
-            raise UserError(f"the data have no {channel}{nearest(str(channel), map(str, holdings.channels))}")
+            raise UserError(f"the data have no {channel}{alternatives(channel, holdings.channels)}")
     _require_times(config, holdings.times)
     _require_network(config, spec, holdings)
     _require_forecast(config, spec.channels, holdings.times)
@@ -103,16 +103,20 @@ def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
     first, last = np.datetime_as_string(times[[0, -1]], unit="m")
     for name, period in config.periods:
         n_times, n_least = within(times, period).size, n_needed[name]
+        n_samples = _count_samples(within(times, period), step, config.training.longest_rollout)
         if n_times < n_least:
             raise UserError(
-                f"the data have {n_times} times in the {name} period {' .. '.join(period)}, which needs {n_least}; they"
-                f" run from {first} to {last}: choose another period or a smaller batch_size"
+                f"the data have {counted(n_times, 'time')} in the {name} period {' .. '.join(period)}, which needs"
+                f" {n_least}; they run from {first} to {last}",
+                f"choose another {name} period",
+                *_smaller_batch(name, n_samples),
             )
-        n_samples = _count_samples(within(times, period), step, config.training.longest_rollout)
         if name != "test" and n_samples < config.training.batch_size:
             raise UserError(
-                f"gaps leave {n_samples} samples in the {name} period {' .. '.join(period)}, fewer than a batch of"
-                f" {config.training.batch_size}; choose another period or a smaller batch_size"
+                f"gaps leave {counted(n_samples, 'sample')} in the {name} period {' .. '.join(period)}, fewer than a"
+                f" batch of {config.training.batch_size}",
+                f"choose another {name} period",
+                *_smaller_batch(name, n_samples),
             )
     training = within(times, config.periods.training)
     longest = config.forecast.lead_times(step)[-1]
@@ -121,6 +125,11 @@ def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
             f"no two times of the training period {' .. '.join(config.periods.training)} lie forecast.lead_time"
             f" {config.forecast.lead_time} apart, as damped persistence needs; choose a longer period or a shorter lead"
         )
+
+
+def _smaller_batch(period: str, n_samples: int) -> list[Option]:
+    """Return the batch that fits, where only its size is in the way."""
+    return [Option("training.batch_size", n_samples)] if period != "test" and n_samples > 0 else []
 
 
 def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdings) -> None:

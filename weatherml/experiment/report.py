@@ -16,6 +16,7 @@ from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill,
 from weatherml.plot import map as draw_map
 from weatherml.plot.style import quantity_of, superscript, with_units, write_lead, write_time
 from weatherml.state import Channel, parse_channels
+from weatherml.wording import counted
 
 _LEADS_SHOWN = ("1D", "3D", "5D", "7D", "10D")
 _MAP_LEADS = ("3D", "7D")
@@ -71,9 +72,10 @@ def _summary(results: Results) -> str:
     n_init, n_members = results.judged.sizes["init_time"], results.judged.sizes["number"]
     network = type(config.model).__name__.removesuffix("Config")
     who = "deterministic forecast" if system == CONTROL else "ensemble mean"
+    channels, (n_lat, n_lon) = counted(results.spec.n_channels, "channel"), results.spec.grid.shape
+    judged = f"judged on {counted(n_init, 'initial time')} with {counted(n_members, 'member')}"
     return (
-        f"{network} on {results.spec.n_channels} channels at {results.spec.grid.n_lat} x {results.spec.grid.n_lon}"
-        f" points, judged on {n_init} initial times with {n_members} members. The {who} of {_words(channel)} beats"
+        f"{network} on {channels} at {n_lat} x {n_lon} points, {judged}. The {who} of {_words(channel)} beats"
         f" climatology {_crossing(scores, channel, system)}."
     )
 
@@ -100,7 +102,7 @@ def _data(results: Results) -> Section:
     figures = {"Climate of the training period": climate(_sample(results))} if has_winds else {}
     times = results.store["time"].values
     text = (
-        f"{len(times)} analyses from {times[0]:.10} to {times[-1]:.10}; learned from"
+        f"{counted(len(times), 'analysis', 'analyses')} from {times[0]:.10} to {times[-1]:.10}; learned from"
         f" {' to '.join(results.config.periods.training)}, judged on {' to '.join(results.config.periods.test)}."
     )
     tables = {"What the check of the data says": [["severity", "subject", "finding"], *findings]} if findings else {}

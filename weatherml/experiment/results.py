@@ -87,9 +87,7 @@ class Results:
         try:
             return without_stopped(self.forecast)
         except UserError as error:
-            raise UserError(
-                f"{self.path('forecast')}: {error}; train the model longer, or forecast a shorter forecast.lead_time"
-            ) from None
+            raise error.within(f"{self.path('forecast')}: ") from None
 
     @property
     def n_stopped(self) -> int:

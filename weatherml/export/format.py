@@ -44,7 +44,7 @@ def need(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError:
-        raise UserError(f"export needs {package}, which is not installed: install the extra 'export'") from None
+        raise UserError(f"export needs {package}, which is not installed; pip install 'weatherml[export]'") from None
 
 
 formats: Registry[Format] = Registry("export format")

@@ -13,6 +13,7 @@ from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.state import to_array
 from weatherml.times import TimeLike, parse_times
+from weatherml.wording import counted
 
 _FEWEST_TIMES, _MOST_BYTES = 16, 4 * 2**30
 """What a fingerprint reads at least, and at most beyond that: beside the forecasts from them it is little."""
@@ -55,7 +56,7 @@ class Analyses:
         if {"time"} != dims - own:
             raise UserError(
                 f"analysis must have the dimensions time, level, latitude, longitude, got {sorted(map(str, dims))};"
-                " select along the others"
+                " take one of the others, of members for example the first"
             )
         absent = init_times[~np.isin(init_times, self.times)]
         if not len(self.times):
@@ -63,8 +64,8 @@ class Analyses:
         if len(absent):
             first, last = self.times.min(), self.times.max()
             raise UserError(
-                f"analysis has no init_time {absent[0]:.16}; choose among its {len(self.times)} times from {first:.16}"
-                f" to {last:.16}"
+                f"analysis has no init_time {absent[0]:.16}; choose among its {counted(len(self.times), 'time')} from"
+                f" {first:.16} to {last:.16}"
             )
         to_array(self.dataset.isel(time=slice(0, 0)), self.normalizer.spec)
 

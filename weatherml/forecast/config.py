@@ -5,10 +5,11 @@ from pydantic import Field, PositiveFloat
 
 from weatherml.config import Config
 from weatherml.durations import DurationText, format_duration, parse_duration, require_multiple
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.perturbation import AnyPerturbation
 from weatherml.forecast.statistics.config import StatisticsConfig
+from weatherml.wording import counted
 
 _MOST_MEMBERS, _LARGEST_BATCH = 1_000_000, 10_000  # beyond, there is a typing error
 
@@ -71,12 +72,15 @@ class ForecastConfig(Config):
         """
         if self.members > 1 and self.perturbation is None:
             raise UserError(
-                f"{self.members} members without a perturbation would all be the same; pass perturbation='spherical'"
+                f"{self.members} members without a perturbation would all be the same",
+                Option("forecast.perturbation", "spherical"),
             )
         if self.numbers is None:
             return np.arange(self.members)
         beyond = [number for number in self.numbers if not 0 <= number < self.members]
         if beyond or not self.numbers:
             got = beyond[0] if beyond else "none"
-            raise UserError(f"numbers must lie in 0 .. {self.members - 1} of {self.members} members, got {got}")
+            more = [Option("forecast.members", max(beyond) + 1)] if max(beyond, default=0) > 0 else []
+            members = counted(self.members, "member")
+            raise UserError(f"numbers must lie in 0 .. {self.members - 1} of {members}, got {got}", *more)
         return np.unique(np.array(self.numbers, np.int64))

@@ -8,9 +8,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import ConfigDict
 
 from weatherml.config import Config
-from weatherml.errors import UserError
-from weatherml.locations import local_path
-from weatherml.products.store import holds, mark_complete, require_free, token_at
+from weatherml.errors import Option, UserError
+from weatherml.products.store import forecast_folder, holds, mark_complete, require_free, token_at
 from weatherml.storage import room
 from weatherml.storage.files import write_bytes
 from weatherml.storage.noted_store import NotedStore
@@ -84,7 +83,7 @@ class WorkDir(Generic[RecordT]):
     """
 
     def __init__(self, path: Path, request: str, nothing: RecordT, overwrite: bool, is_shared: bool = False) -> None:
-        self.path, self._nothing, self._overwrite = local_path(path), nothing, overwrite
+        self.path, self._nothing, self._overwrite = forecast_folder(path), nothing, overwrite
         self._is_shared = is_shared
         with explaining_errors(path):
             self._run = RunFolder(path, request, token_at, "forecast")
@@ -230,8 +229,9 @@ class WorkDir(Generic[RecordT]):
     def _require_no_other(self) -> None:
         if self._run.holds_another and not self._overwrite:
             raise UserError(
-                f"{self._run.place} holds part of another forecast; choose another path, or pass overwrite"
-                " (--overwrite) to drop it"
+                f"{self._run.place} holds part of another forecast",
+                "choose another path",
+                Option("overwrite", purpose="to drop it"),
             )
 
 

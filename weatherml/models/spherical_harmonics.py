@@ -128,7 +128,7 @@ def _quadrature(grid: LatLonGrid) -> _Quadrature:
     rows = ", ".join(f"{latitude:g}" for latitude in grid.latitude[:3])
     raise UserError(
         f"latitudes {rows} .. {grid.latitude[-1]:g} ({grid.n_lat} rows, {grid.n_lon} columns) are no global Gaussian or"
-        " equally spaced grid; regrid the data, or choose a model without spherical harmonics"
+        " equally spaced grid; choose a model without spherical harmonics, such as fourcastnet"
     )
 
 

@@ -11,6 +11,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.plot import style
 from weatherml.plot.style import Quantity
+from weatherml.wording import listed
 
 _EASTWARD, _NORTHWARD, _TEMPERATURE = "u_component_of_wind", "v_component_of_wind", "temperature"
 _YEAR = np.timedelta64(365 * 24 + 6, "h")
@@ -50,10 +51,10 @@ def _require_global_winds(dataset: xr.Dataset) -> None:
     wanted = (_EASTWARD, _NORTHWARD, _TEMPERATURE)
     missing = [name for name in wanted if name not in dataset or not {"time", "level"} <= set(dataset[name].dims)]
     if missing:
-        has = ", ".join(f"{name} {field.dims}" for name, field in dataset.data_vars.items())
+        has = listed(f"{name} {field.dims}" for name, field in dataset.data_vars.items())
         raise UserError(f"a climate needs {', '.join(missing)} by time and level; the data have {has}")
     if dataset.sizes["level"] < 2:
-        raise UserError(f"a climate needs two pressure levels or more, got {dataset['level'].values.tolist()} hPa")
+        raise UserError(f"a climate needs two pressure levels or more, got {dataset['level'].values[0]} hPa alone")
     if not LatLonGrid.from_dataset(dataset).is_global:
         raise UserError("a climate needs a global grid, got a region; zonal means of a region have no meaning")
 

@@ -18,7 +18,7 @@ from scipy.ndimage import map_coordinates
 from shapely import contains_xy
 
 from weatherml.errors import UserError
-from weatherml.grid import LatLonGrid
+from weatherml.grid import REGRID, LatLonGrid
 from weatherml.plot import style
 from weatherml.plot.coastlines import coastlines as earth_coastlines
 from weatherml.plot.style import Quantity, Shading
@@ -161,7 +161,7 @@ def _grid_of(field: xr.DataArray) -> LatLonGrid:
 
 def _require_comparable(forecast: xr.DataArray, truth: xr.DataArray) -> None:
     if not _grid_of(forecast).is_same(_grid_of(truth)):
-        raise UserError(f"forecast {forecast.shape} and truth {truth.shape} lie on different grids; regrid one of them")
+        raise UserError(f"forecast {forecast.shape} and truth {truth.shape} lie on different grids; {REGRID}")
     valid, time = forecast.coords.get("valid_time"), truth.coords.get("time")
     if valid is not None and time is not None and valid.values != time.values:
         found = (

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from weatherml.config import apply_overrides, from_mapping
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, load_published
 from weatherml.models.precipitation import PrecipitationConfig
@@ -22,6 +22,7 @@ from weatherml.pretrained.moments import read_moments
 from weatherml.pretrained.torch_file import StoredTensor, open_torch
 from weatherml.state import Channel, StateSpec, parse_channels
 from weatherml.variables import PRESETS
+from weatherml.wording import counted
 
 LICENCE = "BSD-3-Clause (NVIDIA, FourCastNet)"
 TIME_STEP = np.timedelta64(6 * 3600 * 10**9, "ns")
@@ -94,12 +95,12 @@ def _channels(path: Path, n_channels: int, names: Sequence[str] | None) -> tuple
     published = {len(channels): channels for channels in _PUBLISHED}
     if names is None and n_channels not in published:
         raise UserError(
-            f"{path} has {n_channels} channels where published weights have {' or '.join(map(str, published))}; say"
-            " which they are with --channels t2m,z500,..."
+            f"{path} has {n_channels} channels where published weights have {' or '.join(map(str, published))}",
+            Option("channels", "t2m,z500,...", "to say which they are", "channels=['t2m', 'z500', ...]"),
         )
     channels = published[n_channels] if names is None else parse_channels(names)
     if len(channels) != n_channels:
-        raise UserError(f"--channels names {len(channels)} channels, but {path} has {n_channels}; name each in order")
+        raise UserError(f"{counted(len(channels), 'channel')} named, but {path} has {n_channels}; name each in order")
     return channels
 
 
@@ -113,8 +114,9 @@ def _grid(path: Path, n_points: int, shape: tuple[int, int] | None) -> LatLonGri
     """
     rows, columns = shape or (isqrt(n_points // 2), 2 * isqrt(n_points // 2))
     if rows * columns != n_points:
-        what = "a grid twice as wide as high has not" if shape is None else f"--grid {rows}x{columns} has not"
-        raise UserError(f"{path} has positions for {n_points} points, which {what}; pass --grid ROWSxCOLUMNS")
+        what = "twice as wide as high" if shape is None else f"of {rows} x {columns}"
+        grid = Option("grid", "ROWSxCOLUMNS", python="grid=(rows, columns)")
+        raise UserError(f"{path} has positions for {n_points} points, which a grid {what} has not", grid)
     return LatLonGrid.from_coordinates(90 - 180 / rows * np.arange(rows), 360 / columns * np.arange(columns))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ def read_moments(means: str | Path | None, stds: str | Path | None, n_channels: 
     Raises:
         UserError: A file is missing, holds something else, or another number of channels.
     """
-    mean = _read("--means", means, n_channels, may_hold_more)
-    std = _read("--stds", stds, n_channels, may_hold_more)
+    mean = _read("means", means, n_channels, may_hold_more)
+    std = _read("stds", stds, n_channels, may_hold_more)
     which = f"the first {n_channels}" if len(mean) > n_channels else f"all {n_channels}"
     mean, std = mean[:n_channels], std[:n_channels]
     _require(np.isfinite(mean), mean, f"{means} holds a mean of")
@@ -45,10 +45,11 @@ def read_moments(means: str | Path | None, stds: str | Path | None, n_channels: 
     return Moments(mean, std, f"{which} channels of {means} and {stds}")
 
 
-def _read(option: str, path: str | Path | None, n_channels: int, may_hold_more: bool) -> np.ndarray:
+def _read(name: str, path: str | Path | None, n_channels: int, may_hold_more: bool) -> np.ndarray:
     """Return all that a file holds, float32 `[channel]`."""
     if path is None:
-        raise UserError(f"{option} is missing; pass the .npy file that was published beside the weights")
+        file = Option(name, f"global_{name}.npy", "which was published beside the weights")
+        raise UserError(f"{name} are missing", file)
     values = _load(path)
     if values.ndim != 4 or values.shape != (1, values.shape[1], 1, 1) or not np.issubdtype(values.dtype, np.floating):
         raise UserError(

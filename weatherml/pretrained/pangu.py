@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from weatherml.durations import DurationLike, parse_duration
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models.published_pangu import compact_bias, load_published_pangu
 from weatherml.models.windows import Extent
@@ -132,5 +132,6 @@ def _surface_first(sizes: PanguSizes, found: Sequence[OnnxTensor]) -> bool:
 def _step_in_name(path: Path) -> np.timedelta64:
     match = _PUBLISHED.fullmatch(path.name)
     if not match:
-        raise UserError(f"{path.name} does not say how long a step is, as pangu_weather_24.onnx does; pass --step 24h")
+        step = Option("time_step", "24h")
+        raise UserError(f"{path.name} does not say how long a step is, as pangu_weather_24.onnx does", step)
     return int(match[1]) * _HOUR

@@ -9,7 +9,7 @@ import dask
 import xarray as xr
 from zarr.codecs import BloscCodec
 
-from weatherml.errors import UserError
+from weatherml.errors import REPLACE, UserError
 from weatherml.locations import local_path
 from weatherml.products.grib import grib_bytes, write_grib
 from weatherml.products.layouts import to_cf, to_weatherbench
@@ -165,10 +165,10 @@ def _require_replaceable(path: Path, overwrite: bool) -> None:
     Raises:
         UserError: It holds something else.
     """
-    if path.exists() and not overwrite:
-        raise UserError(f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it")
     if _holds_something(path) and not is_forecast(path):
         raise UserError(f"output {path} exists and is no forecast, so it is not replaced; choose another path")
+    if path.exists() and not overwrite:
+        raise UserError(f"output {path} exists", "choose another path", REPLACE)
     store = next((parent for parent in path.absolute().parents if _is_store(parent)), None)
     if store is not None:
         raise UserError(f"output {path} would lie inside the store {store}; choose another path")

@@ -283,7 +283,7 @@ def _grid_keys(dataset: xr.Dataset) -> dict[str, Any]:
         return {"gridType": "regular_ll", **shape, **across, **_spacing("j", latitude)}
     if _is_even(longitude) and len(latitude) % 2 == 0 and np.array_equal(latitude, gaussian_latitude(len(latitude))):
         return {"gridType": "regular_gg", "N": len(latitude) // 2, **shape, **across}
-    raise UserError("GRIB2 holds regular and whole Gaussian grids; regrid the forecast, or write NetCDF (.nc)")
+    raise UserError("GRIB2 holds regular and whole Gaussian grids; write NetCDF (.nc) or zarr (.zarr)")
 
 
 def _ends(name: str, degrees: np.ndarray) -> dict[str, float]:

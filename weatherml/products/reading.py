@@ -23,6 +23,7 @@ from weatherml.state import LEADING, with_metadata
 from weatherml.storage.files import PARTIAL
 from weatherml.storage.folders import locate
 from weatherml.variables import VARIABLES
+from weatherml.wording import listed
 
 _COMPLETE = "complete"
 """The attribute of a store that a forecast is written to."""
@@ -94,7 +95,9 @@ def _read_remote(url: str) -> xr.Dataset:
 
 
 def _no_forecast(raw: xr.Dataset, place: Path | str) -> UserError:
-    return UserError(f"{place} is no forecast, it has dimensions {sorted(map(str, raw.dims))}; open it as analyses")
+    return UserError(
+        f"{place} is no forecast, it has dimensions {sorted(map(str, raw.dims))}; pass what forecast or convert wrote"
+    )
 
 
 def _is_own(path: Path) -> bool:
@@ -107,7 +110,7 @@ def _finished(dataset: xr.Dataset, path: Path | str) -> xr.Dataset:
     fields = {str(name) for name in dataset.data_vars}
     strange = sorted(name for name in fields if split_field(name)[0] not in VARIABLES)
     if fields == set(strange):
-        raise UserError(f"{path} holds no variable that weatherml knows; it has {strange}")
+        raise UserError(f"{path} holds no variable that weatherml knows; it has {listed(strange)}")
     dataset = _with_times(_on_grid(_oriented(from_0_to_360(dataset.drop_vars(strange))), path))
     if strange:
         dataset.attrs[LAYOUT] = [f"variables passed over: {', '.join(strange)}"]

@@ -10,8 +10,8 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.grid import on_circle
-from weatherml.registry import nearest
-from weatherml.state import Channel, parse_channels
+from weatherml.registry import all_known, nearest
+from weatherml.state import SEE_DATA, Channel, alternatives, levels_of, parse_channels
 from weatherml.variables import VARIABLES
 
 _FIELD = re.compile("(.+?)(|_mean|_spread|_minimum|_maximum|_quantile|_count|(?:_[0-9]+)?_exceedance)")
@@ -74,7 +74,7 @@ def select_channels(dataset: xr.Dataset, channels: Sequence[str]) -> xr.Dataset:
     Raises:
         UserError: A channel is not there.
     """
-    wanted = parse_channels(channels)
+    wanted = parse_channels(channels, levels_of(dataset))
     for channel in wanted:
         _require(dataset, channel)
     levels = sorted({channel.level for channel in wanted if channel.level is not None})
@@ -195,11 +195,12 @@ def fields_alone(dataset: xr.Dataset) -> xr.Dataset:
 def _require(dataset: xr.Dataset, channel: Channel) -> None:
     own = {str(name): field for name, field in dataset.data_vars.items() if variable_of(str(name)) == channel.variable}
     if not own:
-        known = {variable_of(str(name)) for name in dataset.data_vars}
-        raise UserError(f"the forecast has no variable {channel.variable!r}{nearest(channel.variable, known)}")
-    levels = dataset["level"].values.tolist() if "level" in dataset.dims else []
+        known = all_known(channel.variable, {variable_of(str(name)) for name in dataset.data_vars}, SEE_DATA)
+        raise UserError(f"the forecast has no variable {channel.variable!r}{known}")
+    levels = levels_of(dataset)
     if channel.level is not None and channel.level not in levels:
-        raise UserError(f"{channel.variable} has no level {channel.level} hPa; it has {levels}")
+        held = [Channel(channel.variable, level) for level in levels]
+        raise UserError(f"{channel.variable} has no level {channel.level} hPa{alternatives(channel, held)}")
 
 
 def _part(field: xr.DataArray, wanted: Sequence[Channel]) -> xr.DataArray | None:

@@ -13,6 +13,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.products.selection import closes_circle, in_one_piece, require_grid, variable_of
+from weatherml.wording import listed
 
 _COLUMNS = ("name", "latitude", "longitude")
 
@@ -44,7 +45,7 @@ class Stations:
             raise UserError("stations are empty; give at least one line name,latitude,longitude")
         repeated = {name for name in self.names if self.names.count(name) > 1}
         if repeated:
-            raise UserError(f"stations are named twice: {', '.join(sorted(repeated))}; leave one out")
+            raise UserError(f"stations are named twice: {listed(sorted(repeated))}; leave one out")
         for name, latitude, longitude in zip(self.names, self.latitude, self.longitude, strict=True):
             if not (-90 <= latitude <= 90 and -180 <= longitude <= 360):
                 raise UserError(

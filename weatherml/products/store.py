@@ -14,8 +14,8 @@ from zarr.abc.store import Store
 from zarr.codecs import BloscCodec
 
 from weatherml.data.reading.remote import open_remote
-from weatherml.errors import UserError
-from weatherml.locations import as_url, is_url
+from weatherml.errors import REPLACE, Option, UserError
+from weatherml.locations import as_url, is_url, local_folder
 from weatherml.state import with_metadata
 from weatherml.storage.files import PARTIAL, write_bytes
 from weatherml.storage.folders import locate
@@ -155,7 +155,11 @@ def without_stopped(forecast: xr.Dataset) -> xr.Dataset:
     stopped = stopped_numbers(forecast)
     kept = [number for number in forecast["number"].values.tolist() if number not in stopped]
     if not kept:
-        raise UserError(f"all {len(stopped)} members stopped; nothing of the forecast is left without them")
+        raise UserError(
+            f"all members stopped, {len(stopped)} in number, so that none is left",
+            "train the model longer",
+            Option("forecast.lead_time", "1d", "to forecast less far"),
+        )
     return forecast.sel(number=kept)
 
 
@@ -172,6 +176,17 @@ def stopped_numbers(forecast: xr.Dataset) -> frozenset[int]:
     return frozenset(forecast["number"].values[is_missing.values].tolist())
 
 
+def forecast_folder(place: str | Path) -> Path:
+    """Return the path that a forecast may be written to.
+
+    Raises:
+        UserError: It is a URL, or a name of files.
+    """
+    store = Path(place).with_suffix(".zarr")
+    convert = f"write {store}, then: weatherml convert {store} -o {place}"
+    return local_folder(place, "a zarr store, which goes on after an interruption,", convert)
+
+
 def require_free(path: Path, overwrite: bool) -> None:
     """Require that a forecast can be written to `path`: before anything is read, computed or made.
 
@@ -180,13 +195,11 @@ def require_free(path: Path, overwrite: bool) -> None:
     Raises:
         UserError: Something is there that may not be replaced, or the folder cannot be written.
     """
-    if path.exists() and not overwrite:
-        raise UserError(
-            f"output {path} exists; choose another path, or pass overwrite (--overwrite) to replace it, or --resume if"
-            " it is this very forecast"
-        )
     if path.exists() and "forecast_config" not in attributes_of(path) and not _is_empty(path):
         raise UserError(f"output {path} exists and is no forecast, so it is not replaced; choose another path")
+    if path.exists() and not overwrite:
+        resume = Option("resume", purpose="if it is this very forecast")
+        raise UserError(f"output {path} exists", "choose another path", REPLACE, resume)
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         raise UserError(f"output {path} cannot be written: {folder} is a file; choose another path")

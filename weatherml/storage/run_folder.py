@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from weatherml.errors import UserError
+from weatherml.errors import REPLACE, UserError
 from weatherml.storage.files import PARTIAL, write_bytes
 from weatherml.storage.flush import make_folder
 from weatherml.storage.folders import locate, put_in_place
@@ -173,8 +173,9 @@ class RunFolder:
         """
         if self.path.exists() and not overwrite:
             raise UserError(
-                f"output {self.path} was made by another run meanwhile; choose another path, or pass overwrite"
-                " (--overwrite) to replace it: what this one has made is kept"
+                f"output {self.path} was made by another run meanwhile, what this one has made is kept",
+                "choose another path",
+                REPLACE,
             )
         put_in_place(result, self.path)
 

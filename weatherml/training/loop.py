@@ -5,7 +5,7 @@ from pathlib import Path
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.loader import Samples
-from weatherml.locations import local_path
+from weatherml.locations import local_folder
 from weatherml.training.interruption import Interruption
 from weatherml.training.metrics import MetricsLog
 from weatherml.training.run import Run, claimed
@@ -46,7 +46,7 @@ def train(
             finite, or the disk is full.
         KeyboardInterrupt: SIGINT or SIGTERM came; a snapshot has been saved.
     """
-    run, samples = Run(local_path(run_dir)), {"training": training, "validation": validation}
+    run, samples = Run(local_folder(run_dir)), {"training": training, "validation": validation}
     with claimed(run, config, start, samples), Interruption() as interruption, Snapshots(run.snapshots) as snapshots:
         if snapshots.latest_step() == config.n_steps:
             return run

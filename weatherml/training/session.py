@@ -22,6 +22,7 @@ from weatherml.training.optimizer import OptimizerConfig
 from weatherml.training.run import Run
 from weatherml.training.snapshots import Cursor, Snapshots
 from weatherml.training.step import Outcome, build_update, build_validate, initial_state
+from weatherml.wording import counted
 
 
 class TrainingConfig(Config):
@@ -225,7 +226,8 @@ class Session:
         n_batches = min(self._config.n_validation_batches, n_samples // size)
         if n_batches == 0:
             raise UserError(
-                f"the validation period holds {n_samples} samples, fewer than batch_size {size}; choose a longer one"
+                f"the validation period holds {counted(n_samples, 'sample')}, fewer than batch_size {size};"
+                " choose a longer one"
             )
         for indices in np.linspace(0, n_samples - 1, n_batches * size).round().astype(int).reshape(n_batches, size):
             yield self._validation.gather(indices.tolist())

@@ -112,7 +112,7 @@ def test_labels_out_of_order_are_errors():
 
 
 def test_gaps_are_counted():
-    text = "warning: time: 1 gaps in the 6 h step, 2 times missing, the first after 2017-02-03T12"
+    text = "warning: time: 1 gap in the 6 h step, 2 times missing, the first after 2017-02-03T12"
     assert texts(layouts.truth(8).isel(time=[0, 1, 2, 5, 6, 7])) == [text]
 
 

@@ -28,7 +28,7 @@ def test_a_description_names_everything(tmp_path):
     assert found["times"] == {"first": "2017-02-03T00", "last": "2017-02-03T12", "n": 3, "step": "6 h"}
     assert found["levels"] == [300, 500, 850]
     assert found["layout"] == ["levels ran from the ground up: reordered"]
-    assert found["size"] == 4 * 3 * 19 * 36 * (3 + 3 + 1 + 1)
+    assert found["unpacked"] == 4 * 3 * 19 * 36 * (3 + 3 + 1 + 1)
 
 
 def test_a_description_is_json():

@@ -15,6 +15,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import LEADING
 from weatherml.variables import VARIABLES
+from weatherml.wording import counted, listed
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
 
@@ -48,11 +49,11 @@ def _check_layout(dataset: xr.Dataset) -> Iterator[Finding]:
     yield from _check_grid(dataset)
     for name in map(str, dataset.data_vars):
         if name not in VARIABLES:
-            yield Finding("error", name, "is not a canonical variable name; open files with weatherml.open_files")
+            yield Finding("error", name, "is not a canonical variable name; weatherml.open_files gives files theirs")
             continue
         if VARIABLES[name].vertical == "pressure" and "level" not in dataset[name].dims:
             yield Finding(
-                "warning", name, "has no pressure level; add it with dataset.expand_dims(level=[...]), in hPa"
+                "warning", name, "has no pressure level; the file must say it, as a coordinate in hPa of one value"
             )
         expected = tuple(d for d in (*LEADING, "level", "latitude", "longitude") if d in dataset[name].dims)
         if dataset[name].dims != expected:
@@ -60,7 +61,7 @@ def _check_layout(dataset: xr.Dataset) -> Iterator[Finding]:
                 "error", name, f"dimensions {dataset[name].dims} are not in the order {expected}; transpose it"
             )
     if "level" in dataset.dims and np.any(np.diff(dataset["level"].values) <= 0):
-        yield Finding("error", "level", f"must ascend in hPa, got {dataset['level'].values.tolist()}; sort it")
+        yield Finding("error", "level", f"must ascend in hPa, got {listed(dataset['level'].values.tolist())}; sort it")
 
 
 def _check_grid(dataset: xr.Dataset) -> Iterator[Finding]:
@@ -83,7 +84,7 @@ def _check_times(dataset: xr.Dataset) -> Iterator[Finding]:
     if "time" not in dataset.dims:
         if "init_time" not in dataset.dims and not set(map(str, dataset.data_vars)) <= set(STATIC):
             yield Finding(
-                "warning", "time", "there is none; add it with dataset.expand_dims(time=[...]) before ingesting"
+                "warning", "time", "there is none, so nothing can be ingested; the file must say it, as a coordinate"
             )
         return
     times = dataset["time"].values
@@ -107,7 +108,8 @@ def _check_steps(times: np.ndarray, steps: np.ndarray) -> Iterator[Finding]:
     after, hours = times[odd[0]], usual / np.timedelta64(1, "h")
     if np.all(steps[odd] % usual == np.timedelta64(0, "ns")):
         missing = int((steps[odd] // usual - 1).sum())
-        text = f"{odd.size} gaps in the {hours:g} h step, {missing} times missing, the first after {iso(after)}"
+        gaps = f"{counted(odd.size, 'gap')} in the {hours:g} h step, {counted(missing, 'time')} missing"
+        text = f"{gaps}, the first after {iso(after)}"
     else:
         text = (
             f"irregular: {odd.size} of {steps.size} steps are not the usual {hours:g} h, the first after {iso(after)}"

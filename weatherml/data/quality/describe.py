@@ -15,7 +15,7 @@ def describe(dataset: xr.Dataset) -> dict[str, Any]:
     """Describe a canonical dataset without reading its values; the result is JSON-able.
 
     Keys, each only where it applies: format, variables (name, source_name, units, dims), grid, times (first, last, n,
-    step), levels in hPa, members, size (bytes as float32), preliminary, layout.
+    step), levels in hPa, members, unpacked (bytes of the fields in memory), preliminary, layout.
     """
     description = {
         "format": ", ".join(notes(dataset, FORMAT)),
@@ -24,7 +24,7 @@ def describe(dataset: xr.Dataset) -> dict[str, Any]:
         "times": _describe_times(dataset["time"].values) if "time" in dataset.dims else {},
         "levels": dataset["level"].values.tolist() if "level" in dataset.dims else [],
         "members": dataset["number"].values.tolist() if "number" in dataset.dims else [],
-        "size": sum(field.nbytes for field in dataset.data_vars.values()),
+        "unpacked": sum(field.nbytes for field in dataset.data_vars.values()),
         "preliminary": notes(dataset, PRELIMINARY),
         "layout": notes(dataset, LAYOUT),
     }

@@ -10,6 +10,7 @@ from weatherml.data.reading.canonical import join_notes
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import with_metadata
+from weatherml.wording import counted
 
 
 class Part(NamedTuple):
@@ -155,7 +156,7 @@ def require_same_times(fields: Mapping[str, xr.DataArray]) -> None:
     for name, field in varying.items():
         if first is not None and not _same_times(varying[first], field):
             odd = np.setxor1d(varying[first]["time"].values, field["time"].values)
-            both = f"{first} and {name} differ in {odd.size} times, the first {odd[0]}"
+            both = f"{first} and {name} differ in {counted(odd.size, 'time')}, the first {odd[0]}"
             raise UserError(
                 f"{both}; give files with the same times, choose variables, or in a configuration the times that all"
                 " have, with source.every or source.periods"

@@ -15,6 +15,7 @@ from weatherml.errors import UserError
 from weatherml.locations import as_url, is_url
 from weatherml.registry import nearest
 from weatherml.variables import find
+from weatherml.wording import listed
 
 FORMAT = "weatherml_source_format"
 """Dataset attribute: the formats the data were read from."""
@@ -107,7 +108,7 @@ def on_levels(parts: Sequence[Part], levels: Sequence[int] | None) -> Sequence[P
 def _require_levels(levels: Sequence[int], own: Sequence[int]) -> None:
     absent = [level for level in levels if level not in own]
     if absent:
-        raise UserError(f"the data have no level {absent[0]} hPa; they have {list(own)}")
+        raise UserError(f"the data have no level {absent[0]} hPa; they have {listed(own)}")
 
 
 def select(

@@ -83,7 +83,9 @@ class Statistics:
                 spec = StateSpec.from_json(file.attrs["spec"])
                 arrays = {n: file[n].values for n in ("mean", "std", "difference_std", "valid")}
         except (OSError, KeyError) as error:
-            raise UserError(f"{path} holds no statistics ({error}); write them with Statistics.save") from None
+            raise UserError(
+                f"{path} holds no statistics ({error}); pass statistics.nc of a run, which weatherml statistics writes"
+            ) from None
         time_step = np.timedelta64(record["time_step_ns"], "ns")
         return cls(spec, **arrays, time_step=time_step, period=tuple(record["period"]), n_times=record["n_times"])
 

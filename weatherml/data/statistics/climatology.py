@@ -115,7 +115,9 @@ class Climatology:
                 spec = StateSpec.from_json(file.attrs["spec"])
                 coefficients = file["coefficients"].values
         except (OSError, KeyError) as error:
-            raise UserError(f"{path} is no climatology ({error}); write one with Climatology.save") from None
+            raise UserError(
+                f"{path} is no climatology ({error}); pass climatology.nc of a run, which weatherml statistics writes"
+            ) from None
         return cls(spec, coefficients, record["n_annual"], record["n_diurnal"], tuple(record["period"]))
 
 

@@ -9,6 +9,7 @@ from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
 from weatherml.state import StateSpec
 from weatherml.times import parse_times
+from weatherml.wording import listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,8 @@ class Normalizer:
     def __post_init__(self) -> None:
         if self.climatology is not None and not self.climatology.spec.is_same(self.statistics.spec):
             raise UserError(
-                f"climatology has channels {list(self.climatology.spec.names)}, statistics have"
-                f" {list(self.statistics.spec.names)}; compute both from the same channels and grid"
+                f"climatology has channels {listed(self.climatology.spec.names)}, statistics have"
+                f" {listed(self.statistics.spec.names)}; compute both from the same channels and grid"
             )
 
     @property

@@ -12,6 +12,7 @@ from weatherml.data.store.workspace import Workspace, is_begun, is_changing
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.storage.locks import A_WHILE
+from weatherml.wording import counted
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -71,4 +72,6 @@ def _require_files(path: Path, manifest: Manifest) -> None:
     for folder, names in expected.items():
         lost = names - set(os.listdir(folder) if folder.is_dir() else [])
         if lost:
-            raise UserError(f"{folder} has lost {len(lost)} files, such as {min(lost)}; run the same ingest again")
+            raise UserError(
+                f"{folder} has lost {counted(len(lost), 'file')}, such as {min(lost)}; run the same ingest again"
+            )

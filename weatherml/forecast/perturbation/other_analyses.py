@@ -11,6 +11,7 @@ from pydantic import Field
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
 from weatherml.forecast.perturbation.base import Perturbation, PerturbationConfig, PerturbationContext, registry
+from weatherml.wording import counted
 
 
 @registry.register("lagged")
@@ -98,7 +99,7 @@ class AnalysisEnsembleConfig(PerturbationConfig):
         if last >= available:
             raise UserError(
                 f"member {last} has no analysis: there are {available} (numbers 0 .. {available - 1}) of each time;"
-                f" ask for at most {available} members, or open the members of an analysis ensemble"
+                f" ask for at most {counted(available, 'member')}, or open the members of an analysis ensemble"
             )
         return AnalysisMembers(context, jnp.asarray(self.factors(context.statistics)))
 

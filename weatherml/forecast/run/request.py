@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.forecast.analyses import Analyses, InitTimes, to_init_times
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.output.members import MembersOutput, Output
@@ -30,6 +30,7 @@ from weatherml.parallel import device_room, local_devices
 from weatherml.products.rounding import describe_rounding
 from weatherml.state import StateSpec, on_grid, parse_channels
 from weatherml.times import require_valid_times
+from weatherml.wording import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,9 @@ class ForecastRequest:
         """
         if config.members < len(suites):
             n_models = len(suites)
-            raise UserError(f"{config.members} members cannot take turns among {n_models} models; ask for {n_models}")
+            raise UserError(
+                f"{counted(config.members, 'member')} cannot take turns among {n_models} models; ask for {n_models}"
+            )
         init_times = to_init_times(init_time)
         has_members = config.perturbation is not None and config.perturbation.reads_members
         analyses = [Analyses(on_grid(analysis, suite.spec.grid), suite.normalizer) for suite in suites]
@@ -93,7 +96,8 @@ class ForecastRequest:
             if not is_out_of_memory(error):
                 raise
             raise UserError(
-                f"{n_slots} members at once are too many for the memory of the device; pass a smaller batch"
+                f"{counted(n_slots, 'member')} at once: too many for the memory of the device",
+                Option("forecast.batch", max(n_slots // 2, 1)),
             ) from error
 
     @property
@@ -213,7 +217,8 @@ class ForecastRequest:
         available = self.suites[0].output_spec
         lead_times = self.config.lead_times(max(suite.time_step for suite in self.suites))
         require_valid_times(self.init_times, lead_times)
-        channels = parse_channels(available.names if self.config.channels is None else self.config.channels)
+        wanted = self.config.channels
+        channels = available.channels if wanted is None else parse_channels(wanted, available.levels)
         for channel in channels:
             available.index(channel)
         spec = StateSpec(channels, available.grid)

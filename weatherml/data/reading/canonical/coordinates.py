@@ -8,6 +8,7 @@ from weatherml.data.reading.canonical.notes import iso, noted
 from weatherml.data.reading.leads import find_init, find_lead, forecast_story
 from weatherml.data.reading.units import is_pressure
 from weatherml.errors import UserError
+from weatherml.wording import listed
 
 ALIASES = {
     "latitude": ("latitude", "lat", "nav_lat"),
@@ -47,7 +48,7 @@ def _without_leads(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     story = forecast_story(dataset)
     if story is not None:
         held = f"{origin} holds forecasts ({story}), which are not read as analyses"
-        raise UserError(f"{held}: open it with weatherml.products.read_forecast, or pass files of analyses")
+        raise UserError(f"{held}: pass files of analyses, or open it in Python with weatherml.products.read_forecast")
     init, lead = find_init(dataset), find_lead(dataset)
     if lead is not None and lead in dataset.dims:
         dataset = dataset.squeeze(lead, drop=True)
@@ -90,12 +91,14 @@ def _coordinate(dataset: xr.Dataset, target: str) -> str | None:
 def _require_rectangle(dataset: xr.Dataset, names: Mapping[str, str], origin: str) -> None:
     missing = [target for target in ("latitude", "longitude") if target not in names]
     if missing:
-        raise UserError(f"{origin} has no {' and no '.join(missing)}; it has {sorted(map(str, dataset.variables))}")
+        there = listed(sorted(map(str, dataset.variables)))
+        raise UserError(f"{origin} has no {' and no '.join(missing)}; it has {there}")
     latitude, longitude = (dataset[names[target]] for target in ("latitude", "longitude"))
     if latitude.ndim != 1 or longitude.ndim != 1 or latitude.dims == longitude.dims:
         kind = "curvilinear" if latitude.ndim > 1 else "unstructured"
         raise UserError(
-            f"{origin} has a {kind} grid, latitude over {latitude.dims}; regrid it to latitude-longitude first"
+            f"{origin} has a {kind} grid, latitude over {latitude.dims}; bring it to latitude-longitude"
+            " with another tool, such as cdo remapcon"
         )
     deep = [name for name in names.values() if dataset[name].ndim > 1]
     if deep:

@@ -9,7 +9,8 @@ from weatherml.data.reading.canonical.heights import at_height, height_of, names
 from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError, noted
 from weatherml.errors import UserError
 from weatherml.registry import nearest
-from weatherml.variables import VARIABLES, find
+from weatherml.variables import SEE_NAMES, VARIABLES, find
+from weatherml.wording import listed
 
 _OTHER_NAMES = {
     # Heights become geopotential through their units.
@@ -77,12 +78,14 @@ def _nothing_known(names: list[str], origin: str) -> PassedOverError:
     if any("(" in name for name in names):
         hint = "; only pressure levels, the surface, and heights of 2, 10 and 100 m are read"
     else:
-        hint = nearest(names[0], VARIABLES) if names else ""
-    return PassedOverError(f"{origin} holds no variable that weatherml knows; it has {names}{hint}", _passed(names))
+        hint = nearest(names[0], VARIABLES, SEE_NAMES) if names else ""
+    return PassedOverError(
+        f"{origin} holds no variable that weatherml knows; it has {listed(names)}{hint}", _passed(names)
+    )
 
 
 def _nothing_wanted(origin: str, names: list[str]) -> PassedOverError:
-    return PassedOverError(f"{origin} holds none of the variables asked for; it has {names}", "")
+    return PassedOverError(f"{origin} holds none of the variables asked for; it has {listed(names)}", "")
 
 
 def _passed(names: list[str]) -> str:

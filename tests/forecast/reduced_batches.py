@@ -1,4 +1,4 @@
-"""Members that come in waves, without a model; a program that reduces them and can be killed at any instant."""
+"""Members that come in batches, without a model; a program that reduces them and can be killed at any instant."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ from weatherml.storage.share import WHOLE
 
 SPEC = StateSpec(parse_channels(["z500", "t850", "sst"]), LatLonGrid.regular(5, 8))
 N_SLOTS = 4
-# Groups of slots that are not full share waves, so an initial time may come twice in one.
+# Groups of slots that are not full share batches, so an initial time may come twice in one.
 LAYOUT = Layout(
     SPEC, TIMES[:2], np.arange(1, 4) * TIME_STEP, np.array([0, 1, 2, 3, 4, 6, 8, 9, 13, 14, 15, 17]), (2, N_SLOTS)
 )
@@ -29,12 +29,12 @@ CONFIG = StatisticsConfig(
     thresholds={"t850": (250.0, 260.0), "sst": (271.0,)},
     sketch_size=4,
 )
-ATTRIBUTES = {"title": "members that come in waves"}
-WAVES = plan_batches(LAYOUT.init_times, LAYOUT.numbers, N_SLOTS)
+ATTRIBUTES = {"title": "members that come in batches"}
+BATCHES = plan_batches(LAYOUT.init_times, LAYOUT.numbers, N_SLOTS)
 
 
 def stopped_in(position):
-    """Return what is noted of a member at the end of each wave."""
+    """Return what is noted of a member at the end of each batch."""
     return Stopped(init=0, number=position, lead=6 * 3600 * 10**9, channel="temperature_850", value=400.0)
 
 
@@ -55,28 +55,28 @@ def members_of(init, numbers, leads):
     return np.stack(fields, axis=1)[leads]
 
 
-def begin(path, overwrite=False, request="these waves", config=CONFIG, layout=LAYOUT, share=WHOLE, most_batches=1):
+def begin(path, overwrite=False, request="these batches", config=CONFIG, layout=LAYOUT, share=WHOLE, most_batches=1):
     work = WorkDir(path, request, Counted.nothing(len(layout.init_times)), overwrite)
     return StatisticsOutput(work, layout, ATTRIBUTES, config, most_batches, share)
 
 
 def write(output, position, pause=0.0):
-    """Write a wave, which is not ended."""
+    """Write a batch, which is not ended."""
     for start, stop in ((0, 2), (2, 3)):
-        for block in WAVES[position]:
-            values = members_of(block.init, block.numbers, slice(start, stop))
-            output.write((block.init, start), block.places, values)
+        for part in BATCHES[position]:
+            values = members_of(part.init, part.numbers, slice(start, stop))
+            output.write((part.init, start), part.places, values)
             time.sleep(pause)
 
 
-def run(output, pause=0.0, waves=None):
-    """Do what a stream does; finish unless only some waves are asked for."""
-    for position in range(len(WAVES)) if waves is None else waves:
+def run(output, pause=0.0, batches=None):
+    """Do what a stream does; finish unless only some batches are asked for."""
+    for position in range(len(BATCHES)) if batches is None else batches:
         if position not in output.done:
             write(output, position, pause)
             output.end_batches((position,), [stopped_in(position)])
     output.close()
-    return output.finish() if waves is None else None
+    return output.finish() if batches is None else None
 
 
 if __name__ == "__main__":

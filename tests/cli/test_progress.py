@@ -1,0 +1,49 @@
+"""Laws of the bar: what remains is told as soon as it is known, and never cut."""
+
+import re
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from weatherml.cli import progress
+
+NEWS = "stage 1 of 2, best validation loss 0.7662"
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """Return a function from a width to a terminal of that width, to which bars are drawn."""
+
+    def show(width):
+        terminal = Console(file=StringIO(), force_terminal=True, width=width, height=20, color_system=None)
+        monkeypatch.setattr(progress, "console", terminal)
+        return terminal.file
+
+    return show
+
+
+def drawn(screen):
+    """Return the lines of every picture of the bar."""
+    return re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", screen.getvalue())
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_the_time_that_is_left_is_whole_beside_long_news(screen, width):
+    file = screen(width)
+    with progress.bar("train") as update:
+        for done in range(1, 4):
+            update(done * 100, 51_200, NEWS)
+    *_, last = [line for line in drawn(file) if " left" in line]
+    assert re.search(r"\d+/51200\s+\d:\d\d:\d\d, \d+:\d\d:\d\d left", last), last
+    assert all(len(line.rstrip()) <= width for line in drawn(file))
+    shown = " ".join(file.getvalue().split())
+    assert all(word in shown for word in NEWS.split())
+
+
+def test_nothing_is_said_of_the_time_that_is_left_until_it_is_known(screen):
+    file = screen(80)
+    with progress.bar("ingest"):
+        pass
+    assert "left" not in file.getvalue() and "/?" not in file.getvalue()
+    assert "ingest     done in 0 s" in file.getvalue()

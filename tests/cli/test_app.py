@@ -277,7 +277,7 @@ def test_evaluate_refuses_a_truth_without_the_valid_times(tiny_run, tmp_path):
 
 
 def test_evaluate_refuses_what_is_no_forecast(tiny_run):
-    assert "is no finished forecast" in refused("evaluate", tiny_run.store, tiny_run.store)
+    assert "data.zarr is no forecast, it has dimensions" in refused("evaluate", tiny_run.store, tiny_run.store)
     assert "is not GRIB, NetCDF or zarr" in refused("evaluate", tiny_run.config, tiny_run.store)
 
 

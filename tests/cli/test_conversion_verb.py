@@ -12,6 +12,7 @@ from tiny_experiment import done, refused
 import weatherml as wml
 from weatherml.grid import LatLonGrid
 from weatherml.products.convert import convert
+from weatherml.products.reading import read_forecast
 from weatherml.products.store import open_forecast
 
 
@@ -37,7 +38,7 @@ def test_grib_says_how_exact_it_is(store, tmp_path):
     assert len(printed) == len(CHANNELS) + 1
     assert printed[0].split()[:3] == ["geopotential_500", "packed", "within"]
     assert printed[0].endswith(" m2 s-2")
-    assert wml.open_files(tmp_path / "forecast.grib2").sizes["number"] == 3
+    assert read_forecast(tmp_path / "forecast.grib2").sizes["number"] == 3
 
 
 def test_a_forecast_goes_to_another_grid(store, tmp_path):

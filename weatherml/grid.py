@@ -149,6 +149,22 @@ class LatLonGrid:
             self.n_lat > 1 and self.is_cyclic and self.latitude[0] >= 90 - reach and self.latitude[-1] <= reach - 90
         )
 
+    @property
+    def west_east(self) -> tuple[float, float]:
+        """First and last column, degrees east, of a region in one piece: west is negative where it lies across 0."""
+        gaps = np.diff([*self.longitude, self.longitude[0] + 360])
+        last = int(gaps.argmax())
+        if self.is_global or last == self.n_lon - 1:
+            return self.longitude[0], self.longitude[-1]
+        return round(self.longitude[last + 1] - 360, _DECIMALS), self.longitude[last]
+
+    @property
+    def gaps(self) -> tuple[float, ...]:
+        """Longitudes after which a column is missing, not counting what lies outside a region in one piece."""
+        spacing = np.diff([*self.longitude, self.longitude[0] + 360])
+        after = np.flatnonzero(spacing > 1.5 * np.median(spacing))
+        return tuple(self.longitude[i] for i in after if i != spacing.argmax())
+
     def is_same(self, other: Self) -> bool:
         """Return whether two grids have the same rows and columns, as far as rounding lets tell."""
         pairs = ((self.latitude, other.latitude), (self.longitude, other.longitude))

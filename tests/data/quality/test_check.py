@@ -182,9 +182,14 @@ def test_a_region_is_a_note():
     assert texts(TRUTH.sel(latitude=slice(50, 20), longitude=slice(30, 80))) == [text]
 
 
-def test_a_region_across_the_meridian_is_noted_as_not_contiguous():
+def test_a_region_across_the_meridian_is_in_one_piece():
     region = TRUTH.sel(latitude=slice(50, 20)).isel(longitude=[0, 1, 2, 34, 35])
-    assert any("a gap of 320 degrees follows longitude 20" in t for t in texts(region, "note"))
+    assert texts(region, "note") == ["note: grid: regional: latitude 20 .. 50, longitude -20 .. 20"]
+
+
+def test_a_column_that_is_missing_is_noted():
+    region = TRUTH.sel(latitude=slice(50, 20)).isel(longitude=[0, 1, 3, 4, 35])
+    assert any("not contiguous: some are missing after longitude 10" in t for t in texts(region, "note"))
 
 
 # ---- Real files: nothing false, and what can be found is found

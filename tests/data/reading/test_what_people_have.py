@@ -1,6 +1,8 @@
 """Layouts that people have, through every verb that reads: the values are the truth, or one line says why not."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def path_of(tmp_path_factory):
 
     def write(name):
         if name not in written:
-            written[name] = folder / f"{len(written)}{' sums' * ('sums' in name)}.data"
+            written[name] = folder / f"{len(written)} {next((word for word in CHANNELS if word in name), '')}.data"
             LAYOUTS[name].write(written[name])
         return written[name]
 
@@ -37,11 +39,13 @@ def ingest(path):
     return source.read(source.times(), source.variables())
 
 
+# What to draw of a layout with such a word in its name; else 2 m temperature.
+CHANNELS = {"sums": "total_precipitation", "mask": "land_sea_mask"}
 VERBS = {
     "open_files": lambda path: open_files(path).load(),
     "info": lambda path: describe_paths([str(path)]),
     "check": lambda path: check_paths([str(path)]),
-    "plot": lambda path: draw(str(path), Choice("total_precipitation" if "sums" in path.name else "t2m"), False),
+    "plot": lambda path: draw(str(path), Choice(CHANNELS.get(path.stem.split()[-1], "t2m")), False),
     "ingest": lambda path: ingest(path).load(),
 }
 
@@ -74,7 +78,7 @@ def test_check_and_info_tell_what_was_done(path_of, name):
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_is_one_line_that_names_the_file(path_of, name, verb):
     path, layout = path_of(name), LAYOUTS[name]
-    if layout.is_forecast and verb in ("info", "plot"):
+    if (layout.is_forecast and verb in ("info", "plot")) or (layout.is_damaged and verb == "info"):
         assert VERBS[verb](path)
         return
     with pytest.raises(UserError) as caught:
@@ -100,3 +104,15 @@ def test_valid_times_follow_from_whatever_tells_them(path_of, kind):
     assert (found.sizes["init_time"], found.sizes["lead_time"]) == told[:2]
     assert (found["lead_time"].values / np.timedelta64(1, "h")).tolist() == told[2]
     assert found["valid_time"].values[0, 0] == TIMES[0] + np.timedelta64(told[2][0], "h")
+
+
+def test_a_file_that_another_process_writes_is_not_damaged(tmp_path):
+    path = tmp_path / "busy.nc"
+    LAYOUTS["a datetime axis"].write(path)
+    hold = f"import netCDF4; file = netCDF4.Dataset({str(path)!r}, 'a'); print('open', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        with pytest.raises(UserError, match=r"busy.nc .*; another process writes it; wait until that is done"):
+            open_files(path)
+        writer.communicate(b"\n")
+    assert open_files(path)["2m_temperature"].shape == (3, 5, 8)

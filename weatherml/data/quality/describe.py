@@ -44,7 +44,7 @@ def _describe_grid(grid: LatLonGrid) -> Mapping[str, Any]:
     return {
         "summary": f"{'global' if grid.is_global else 'regional'} {_kind(grid)}, {grid.n_lat} x {grid.n_lon}",
         "latitude": [grid.latitude[0], grid.latitude[-1]],
-        "longitude": [grid.longitude[0], grid.longitude[-1]],
+        "longitude": list(grid.west_east),
     }
 
 

@@ -1,5 +1,7 @@
 """Which files are meant and what they are by their first bytes; NetCDF and zarr opened as they are."""
 
+import errno
+import fcntl
 import glob
 import struct
 from collections.abc import Mapping, Sequence
@@ -9,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from weatherml.data.reading.classic import expected_size
+from weatherml.data.reading.decoding import in_words, open_decoded
 from weatherml.data.reading.references import is_reference_folder
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import open_store
@@ -25,6 +28,8 @@ _NOT_DATA = {
     b"BZh": "bzip2-compressed; bunzip2 it first",
     b"<": "an HTML or XML page, probably a failed download; open it to see why, and download again",
 }
+
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL)
 
 # Time splits into chunks of dask's size (128 MiB unless set); a field at one time stays whole.
 _WHOLE = ("latitude", "lat", "longitude", "lon", "level", "pressure_level", "isobaricInhPa", "number")
@@ -99,7 +104,9 @@ def open_zarr(path: Path) -> xr.Dataset:
     if is_own := Manifest.exists(path):
         open_store(path)  # refuses one that is unfinished or has lost files
     # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
-    return _opened(path, "zarr", {}, {"consolidated": is_own or (path / ".zmetadata").exists()})
+    is_consolidated = is_own or (path / ".zmetadata").exists()
+    zarr_format = 3 if (path / "zarr.json").exists() else 2
+    return _opened(path, "zarr", {}, {"consolidated": is_consolidated, "zarr_format": zarr_format})
 
 
 def open_netcdf(path: Path, chunks: Mapping[str, Any] | None = CHUNKS) -> xr.Dataset:
@@ -118,14 +125,28 @@ def open_netcdf(path: Path, chunks: Mapping[str, Any] | None = CHUNKS) -> xr.Dat
 
 
 def _opened(path: Path, engine: str, chunks: Mapping[str, Any] | None, options: dict[str, Any]) -> xr.Dataset:
-    pieces = None if chunks is None else dict(chunks)
     try:
-        return xr.open_dataset(path, engine=engine, chunks=pieces, decode_timedelta=False, backend_kwargs=options)
+        return open_decoded(path, engine, str(path), chunks, options)
+    except UserError:
+        raise
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"cannot read {path} as {engine} ({reason[:200]}); it may be damaged, download it again"
-        ) from None
+        told = f"cannot read {path} as {engine} ({in_words(error)})"
+        raise UserError(f"{told}; {_about_locks(path) or 'it may be damaged, download it again'}") from None
+
+
+def _about_locks(path: Path) -> str | None:
+    """Return what to do about a file that HDF5 would lock and cannot; None where locks are not what is wrong."""
+    if path.is_dir():
+        return None
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "another process writes it; wait until that is done"
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return "its file system has no locks, so set HDF5_USE_FILE_LOCKING=FALSE in the environment"
+    return None
 
 
 def _require_whole_classic(path: Path) -> None:

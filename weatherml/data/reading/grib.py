@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from weatherml.data.reading.decoding import guard
 from weatherml.data.reading.messages import LEAD_KEYS, MessageTable
 from weatherml.errors import UserError
 
@@ -206,7 +207,7 @@ def _open_group(
     store.lock = ECCODES_LOCK
     fields = index.subindex({key: value for key, value in group.items() if value != "undef"})
     store.ds = open_from_index(fields, list(_READ), time_dims, errors="raise", squeeze=False)
-    dataset = xr.open_dataset(store, decode_timedelta=False)
+    dataset = guard(xr.open_dataset(store, decode_timedelta=False), str(path))
     token = f"{path}-{path.stat().st_mtime_ns}-{sorted(group.items())}-{time_dims}"
     return dataset.chunk({d: n for d, n in chunks.items() if d in dataset.dims}, token=token)
 

@@ -111,7 +111,7 @@ def without_bounds(dataset: xr.Dataset) -> xr.Dataset:
         target: dataset[target].attrs.get("bounds", f"{target}_bnds") for target in ALIASES if target in dataset.coords
     }
     present = {target: name for target, name in bounds.items() if name in dataset.variables}
-    if "time" in present and dataset["time"].size:
+    if "time" in present and dataset["time"].size and dataset[present["time"]].dtype.kind == "M":
         first, last = dataset[present["time"]].values.reshape(-1, 2)[0]
         text = f"times carry bounds (the first {iso(first)} .. {iso(last)}): values are means or extremes, not instants"
         dataset = noted(dataset, text)

@@ -94,8 +94,11 @@ def _passed(names: list[str]) -> str:
 
 def _placed(field: xr.DataArray, rename: Mapping[str, str]) -> str:
     """Return what a field is called, and where it lies if that is why it is not read."""
-    place = height_of(field) if _spelled(field, rename) else None
-    return str(field.name) if place is None else f"{field.name} ({_describe(place)})"
+    known = _spelled(field, rename)
+    place = height_of(field) if known else None
+    if place is None:
+        return f"{field.name} (without a level or a height)" if known else str(field.name)
+    return f"{field.name} ({_describe(place)})"
 
 
 def _describe(place: float | str) -> str:
@@ -122,7 +125,9 @@ def _variable_name(field: xr.DataArray, rename: Mapping[str, str]) -> str | None
     )
     if found == "geopotential" and at_surface:
         return "geopotential_at_surface"
-    return at_height(found, height_of(field))
+    height = height_of(field)
+    is_guess = height is None and "level" not in field.coords and _by_name(field) is None
+    return None if is_guess and find(found).vertical == "pressure" else at_height(found, height)
 
 
 def _spelled(field: xr.DataArray, rename: Mapping[str, str]) -> str | None:
@@ -130,10 +135,14 @@ def _spelled(field: xr.DataArray, rename: Mapping[str, str]) -> str | None:
     name, attrs = str(field.name), field.attrs
     if name in rename:
         return find(rename[name]).name
+    return _by_name(field) or _STANDARD_NAMES.get(str(attrs.get("standard_name", "")))
+
+
+def _by_name(field: xr.DataArray) -> str | None:
+    name, attrs = str(field.name), field.attrs
     words = str(attrs.get("long_name", "")).lower().replace(" ", "_")
     spellings = [name, name.lower(), attrs.get("GRIB_cfVarName"), attrs.get("GRIB_shortName"), words]
-    found = next((known for known in map(_known, spellings) if known), None)
-    return found or _STANDARD_NAMES.get(str(attrs.get("standard_name", "")))
+    return next((known for known in map(_known, spellings) if known), None)
 
 
 def _known(spelling: str | None) -> str | None:

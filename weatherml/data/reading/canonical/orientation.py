@@ -16,6 +16,7 @@ def orient(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     eastward = on_circle(longitude)
     _, order = np.unique(eastward, return_index=True)
     if order.size < longitude.size:
+        _require_same_columns(dataset, eastward, origin)
         dataset = noted(dataset, "longitudes came round to the first again: repeated columns dropped")
     if not np.array_equal(order, np.arange(longitude.size)):
         dataset = dataset.isel(longitude=order)
@@ -33,3 +34,21 @@ def ascending(dataset: xr.Dataset, dim: str, text: str) -> xr.Dataset:
     if dim not in dataset.dims or np.all(dataset[dim].values[1:] >= dataset[dim].values[:-1]):
         return dataset
     return noted(dataset.isel({dim: np.argsort(dataset[dim].values, kind="stable")}), f"{text}: reordered")
+
+
+def _require_same_columns(dataset: xr.Dataset, eastward: np.ndarray, origin: str) -> None:
+    """Require that columns of one longitude have the same values, at the first place of every field.
+
+    Raises:
+        UserError: They have not: longitudes were spread over the whole circle, both ends included, by mistake.
+    """
+    values, counts = np.unique(eastward, return_counts=True)
+    columns = np.flatnonzero(eastward == values[counts.argmax()])
+    for name, field in dataset.data_vars.items():
+        corner = field.isel({d: 0 for d in field.dims if d not in ("latitude", "longitude")})
+        first, *others = (corner.isel(longitude=column).values for column in columns)
+        if not all(np.array_equal(first, other, equal_nan=True) for other in others):
+            places = " and ".join(f"{longitude:g}" for longitude in dataset["longitude"].values[columns])
+            held = f"{origin}: longitudes {places} are one place, but {name} differs there"
+            apart = f"{eastward.size} columns around the circle lie {360 / eastward.size:g} degrees apart"
+            raise UserError(f"{held}; correct the longitudes: {apart}")

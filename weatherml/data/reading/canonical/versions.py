@@ -6,6 +6,7 @@ import xarray as xr
 from weatherml.data.reading.canonical.notes import PRELIMINARY, iso, noted
 
 _VERSIONS = ("expver", "experimentVersionNumber")
+_PRELIMINARY = 5
 
 
 def merge_versions(dataset: xr.Dataset) -> xr.Dataset:
@@ -34,7 +35,15 @@ def _fold_versions(dataset: xr.Dataset, name: str) -> xr.Dataset:
 
 
 def _is_preliminary(versions: np.ndarray) -> np.ndarray:
-    return np.isin(versions.astype(str), ("5", "0005"))
+    return np.reshape([_number(version) == _PRELIMINARY for version in versions.flat], versions.shape)
+
+
+def _number(version: object) -> float:
+    """Return 5.0 for 5, 5.0, '5', '0005' and bytes of them; NaN for what is no number."""
+    try:
+        return float(version.decode() if isinstance(version, bytes) else str(version))
+    except ValueError:
+        return np.nan
 
 
 def _note_preliminary(dataset: xr.Dataset, mask: np.ndarray) -> xr.Dataset:

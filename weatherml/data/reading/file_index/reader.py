@@ -72,6 +72,8 @@ class FieldReader:
         try:
             with dask.config.set(scheduler="synchronous"):  # the libraries of files read one thing at a time
                 values = part.values
+        except UserError:
+            raise
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(
                 f"cannot read {slab.variable} in {self._files[slab.place.file].path} ({_first_words(error)}); it may"

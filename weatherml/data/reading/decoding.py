@@ -1,0 +1,176 @@
+"""Files opened lazily by xarray and decoded, with what their storage leaves on values taken off, and errors in a line.
+
+Values are read long after a file is opened, deep inside whatever asked for them. An error that they raise then names
+the file and the variable all the same.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.core import indexing
+
+from weatherml.errors import UserError
+
+_MOST_WORDS = 200
+_SECOND, _MINUTE, _HOUR = (np.timedelta64(n * 10**9, "ns") for n in (1, 60, 3600))
+_UNSTEADY = ("month", "year", "common_year")
+"""Units of time whose length is not always the same."""
+
+
+def open_decoded(
+    source: Any, engine: str, origin: str, chunks: Mapping[str, Any] | None, options: Mapping[str, Any]
+) -> xr.Dataset:
+    """Open what an engine of xarray reads, lazily; leads stay numbers.
+
+    Args:
+        source: What the engine takes: a path, an address or a store.
+        engine: Its name.
+        origin: What the user calls the source, for messages.
+        chunks: By dimension, as xarray takes them; None for lazy values without dask.
+        options: For the engine; of zarr `zarr_format`, too.
+
+    Raises:
+        UserError: Its times cannot be told. Whatever the engine raises it raises, too.
+    """
+    inner = {"engine": engine, "origin": origin, "options": dict(options)}
+    pieces = None if chunks is None else dict(chunks)
+    opened: xr.Dataset = xr.open_dataset(source, engine=_Entrypoint, chunks=pieces, backend_kwargs={"inner": inner})
+    return opened
+
+
+class _Entrypoint(BackendEntrypoint):
+    """What xarray chunks and tokens like any other engine: an engine, its values guarded and decoded here."""
+
+    def open_dataset(  # type: ignore[override]
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: Any = None,
+        inner: Mapping[str, Any],
+    ) -> xr.Dataset:
+        options = inner["options"]
+        raw = xr.open_dataset(
+            filename_or_obj, engine=inner["engine"], decode_cf=False, cache=False, backend_kwargs=options
+        )
+        raw = _without_default_fill(raw) if options.get("zarr_format") == 2 else raw
+        return _decoded(guard(raw, inner["origin"]), inner["origin"])
+
+
+class _Guarded(BackendArray):
+    """A lazy variable of a file whose errors are those of a user.
+
+    Args:
+        variable: As the engine opened it.
+        name: Its name.
+        origin: Its file.
+    """
+
+    def __init__(self, variable: xr.Variable, name: str, origin: str) -> None:
+        self.variable, self.name, self.origin = variable, name, origin
+        self.shape, self.dtype = variable.shape, variable.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        """Return the values at an index."""
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        try:
+            return np.asarray(self.variable[key].values)
+        except (UserError, MemoryError, KeyboardInterrupt):
+            raise
+        except Exception as error:  # engines and codecs have no common base for what damaged values raise
+            raise UserError(
+                f"cannot read {self.name} in {self.origin} ({in_words(error)}); it may be damaged, download it again"
+            ) from None
+
+
+def in_words(error: Exception) -> str:
+    """Return what an error of a library says, in one line of few words."""
+    return " ".join(str(error).split())[:_MOST_WORDS] or type(error).__name__
+
+
+def guard(raw: xr.Dataset, origin: str) -> xr.Dataset:
+    """Return a lazy dataset of a file whose errors, whenever values are read, are those of a user."""
+    lazy = {name: v for name, v in raw.variables.items() if name not in raw.xindexes}
+    wrapped = {
+        name: xr.Variable(v.dims, indexing.LazilyIndexedArray(_Guarded(v, str(name), origin)), v.attrs, v.encoding)
+        for name, v in lazy.items()
+    }
+    guarded = raw.assign({name: v for name, v in wrapped.items() if name in raw.data_vars})
+    guarded = guarded.assign_coords({name: v for name, v in wrapped.items() if name in raw.coords})
+    guarded.set_close(raw.close)
+    return guarded
+
+
+def _without_default_fill(raw: xr.Dataset) -> xr.Dataset:
+    """Keep zeros where zarr 2 writes 0 for what was never set, and xarray would take every 0 for missing.
+
+    Packed values keep theirs: there it was chosen to mark what is missing.
+    """
+    raw = raw.copy()
+    for variable in raw.variables.values():
+        is_packed = bool({"scale_factor", "add_offset"} & set(variable.attrs))
+        if not is_packed and np.all(variable.attrs.get("_FillValue", 1) == 0):
+            del variable.attrs["_FillValue"]
+    return raw
+
+
+def _decoded(raw: xr.Dataset, origin: str) -> xr.Dataset:
+    try:
+        decoded: xr.Dataset = xr.decode_cf(raw, decode_timedelta=False)
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"{origin}: {_why_no_dates(raw, error)}") from None
+    return decoded.assign_coords(
+        {
+            name: (c.dims, whole_times(c.values, _precision(c)), c.attrs, c.encoding)
+            for name, c in decoded.coords.items()
+            if c.dtype.kind == "M" and c.ndim <= 1
+        }
+    )
+
+
+def _why_no_dates(raw: xr.Dataset, error: Exception) -> str:
+    for name, variable in raw.variables.items():
+        units = str(variable.attrs.get("units", ""))
+        if " since " in units and units.split()[0].lower().rstrip("s") in _UNSTEADY:
+            held = f"{name} is in {units!r}, whose length is not always the same"
+            return f"{held}; write it in days or hours since a date"
+    return f"cannot be decoded as CF says ({in_words(error)}); correct its attributes"
+
+
+def _precision(times: xr.DataArray) -> np.timedelta64:
+    """Return by how much a time may be off, as far as numbers of its type and units tell times apart."""
+    dtype, units = np.dtype(times.encoding.get("dtype", "int64")), str(times.encoding.get("units", "")).split(" ")[0]
+    unit = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}.get(units.lower().rstrip("s"), 0)
+    if dtype.kind != "f" or not unit or not times.size:
+        return np.timedelta64(0, "ns")
+    with suppress(ValueError, IndexError):
+        origin = np.datetime64(str(times.encoding["units"]).split("since ")[1][:10], "s")
+        longest = np.abs((times.values.astype("datetime64[s]") - origin) / np.timedelta64(unit, "s"))
+        return np.timedelta64(round(float(np.spacing(dtype.type(np.nanmax(longest)))) * unit * 1e9), "ns")
+    return np.timedelta64(0, "ns")
+
+
+def whole_times(times: np.ndarray, precision: np.timedelta64) -> np.ndarray:
+    """Return times `[time]` without what numbers of days or hours leave on them.
+
+    Full hours, where all are within `precision` or a second of one; else full minutes. Times that this would make equal
+    stay.
+    """
+    if np.isnat(times).any():  # which is refused where it is known that these are the times of fields
+        return times
+    for unit in (_HOUR, _MINUTE):
+        rounded = _nearest(times, unit)
+        is_near = np.abs(rounded - times) <= max(precision, _SECOND)
+        if np.all(is_near) and np.unique(rounded).size == np.unique(times).size:
+            return rounded
+    return times
+
+
+def _nearest(times: np.ndarray, unit: np.timedelta64) -> np.ndarray:
+    midnight = times.astype("datetime64[D]").astype(times.dtype)
+    return np.asarray(midnight + (times - midnight + unit // 2) // unit * unit)

@@ -14,11 +14,35 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from weatherml.errors import UserError
+from weatherml.locations import is_url
 
 _MOST_WORDS = 200
 _SECOND, _MINUTE, _HOUR = (np.timedelta64(n * 10**9, "ns") for n in (1, 60, 3600))
 _UNSTEADY = ("month", "year", "common_year")
 """Units of time whose length is not always the same."""
+
+
+class UnreadableError(UserError):
+    """Values that cannot be read.
+
+    Attributes:
+        reason: What the library says.
+    """
+
+    def __init__(self, name: str, origin: str, reason: str) -> None:
+        """Say which.
+
+        Args:
+            name: Of the variable.
+            origin: Its file.
+            reason: What the library says.
+        """
+        remedy = "see what wrote it" if is_url(origin) else "download it again"
+        super().__init__(f"cannot read {name} in {origin} ({reason}); it may be damaged, {remedy}")
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UserError, self.args  # which crosses to other processes
 
 
 def open_decoded(
@@ -83,9 +107,7 @@ class _Guarded(BackendArray):
         except (UserError, MemoryError, KeyboardInterrupt):
             raise
         except Exception as error:  # engines and codecs have no common base for what damaged values raise
-            raise UserError(
-                f"cannot read {self.name} in {self.origin} ({in_words(error)}); it may be damaged, download it again"
-            ) from None
+            raise UnreadableError(self.name, self.origin, in_words(error)) from None
 
 
 def in_words(error: Exception) -> str:

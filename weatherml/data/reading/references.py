@@ -9,6 +9,7 @@ from typing import Any
 
 import xarray as xr
 
+from weatherml.data.reading.decoding import open_decoded
 from weatherml.errors import UserError
 
 _MOST_WORDS = 200
@@ -36,7 +37,9 @@ def open_references(path: Path) -> xr.Dataset:
     try:
         store: Any = FsspecStore(references, read_only=True, path="")
         options = {"consolidated": False, "zarr_format": 2}
-        return xr.open_dataset(store, engine="zarr", chunks={}, decode_timedelta=False, backend_kwargs=options)
+        return open_decoded(store, "zarr", str(path), {}, options)
+    except UserError:
+        raise
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from None
 

@@ -6,11 +6,11 @@ import xarray as xr
 import zarr
 from zarr.abc.store import Store
 
+from weatherml.data.reading.decoding import in_words, open_decoded
 from weatherml.data.store.workspace import BEGUN
 from weatherml.errors import UserError
 from weatherml.storage.cloud import Access, RefusedError, open_url, read_key
 
-_MOST_WORDS = 200
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, zarr.errors.BaseZarrError)
 
 
@@ -31,18 +31,13 @@ def open_remote(url: str, access: Access | None = None, is_chunked: bool = True)
     store = open_url(url, access)
     zarr_format, is_consolidated = _format_of(store, url)
     try:
-        dataset = xr.open_dataset(
-            store,  # type: ignore[arg-type]
-            engine="zarr",
-            chunks={} if is_chunked else None,
-            decode_timedelta=False,
-            backend_kwargs={"zarr_format": zarr_format, "consolidated": is_consolidated},
-        )
+        options = {"zarr_format": zarr_format, "consolidated": is_consolidated}
+        dataset = open_decoded(store, "zarr", url, {} if is_chunked else None, options)
     except UserError:
         raise
     except _UNREADABLE as error:
-        reason = " ".join(str(error).split())[:_MOST_WORDS] or type(error).__name__
-        raise UserError(f"{url} is damaged or no zarr store that is known here ({reason}); see what wrote it") from None
+        told = f"{url} is damaged or no zarr store that is known here ({in_words(error)})"
+        raise UserError(f"{told}; see what wrote it") from None
     if not dataset.data_vars:
         raise UserError(f"{url} has no metadata in one file and its server lists no folders; consolidate them there")
     return dataset

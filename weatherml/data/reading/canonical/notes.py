@@ -1,6 +1,7 @@
 """What had to be put right in a file, kept as sentences among the attributes."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -50,3 +51,6 @@ class PassedOverError(UserError):
     def __init__(self, message: str, note: str) -> None:
         super().__init__(message)
         self.note = note
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PassedOverError, (str(self), self.note)

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
+from weatherml.data.reading.decoding import UnreadableError, in_words
 from weatherml.data.sources.archive.pieces import PieceCache, PieceKey, Values
 from weatherml.data.sources.archive.store import ArchiveStore
 from weatherml.errors import UserError
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, zarr.errors.BaseZarrError)
-_MOST_WORDS = 160
 _COPIES = 2
 """A chunk that is decoded, and what it is decoded from."""
 
@@ -191,9 +191,9 @@ def _explaining(place: str, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
-        raise
-    except _UNREADABLE as error:
-        reason = " ".join(str(error).split())[:_MOST_WORDS] or type(error).__name__
+    except (UnreadableError, *_UNREADABLE) as error:
+        if isinstance(error, UserError) and not isinstance(error, UnreadableError):
+            raise
+        reason = error.reason if isinstance(error, UnreadableError) else in_words(error)
         damaged = f"{place}: {what} cannot be decoded ({reason})"
         raise UserError(f"{damaged}; the chunk is damaged there: leave its times out with source.exclude") from None

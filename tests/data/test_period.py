@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from fake_data import analyses, forecasts
 
-from weatherml.data.period import overlap, select, time_step_of
+from weatherml.data.period import overlap, select, stride_of, time_step_of
 from weatherml.errors import UserError
 from weatherml.times import parse_period
 
@@ -38,8 +38,31 @@ def test_forecasts_are_not_analyses():
         select(forecasts(), ("2001", "2001"))
 
 
-def test_the_time_step_is_the_smallest_spacing():
+def every(hours, n_times, start="2001-01-01"):
+    return np.datetime64(start, "ns") + np.arange(n_times) * np.timedelta64(hours, "h")
+
+
+def test_the_time_step_is_the_usual_spacing_and_multiples_of_it_are_gaps():
     times = np.array(["2001-01-01", "2001-01-05", "2001-01-06", "2001-01-07"], "datetime64[ns]")
     assert time_step_of(times) == np.timedelta64(1, "D")
+    assert time_step_of(np.concatenate([every(6, 8), every(6, 8, "2001-02-01T03")])) == np.timedelta64(6, "h")
     with pytest.raises(UserError, match="at least two times"):
         time_step_of(times[:1])
+
+
+@pytest.mark.parametrize(
+    ("strays", "message"),
+    [
+        (
+            every(1, 1, "2001-01-20T13"),
+            "1 of 125 times do not fit the usual step of 6 h, the first is 2001-01-20T13:00",
+        ),
+        (every(1, 24, "2001-02-01T01"), "24 of 148 times do not fit the usual step of 6 h, the first is 2001-02-01T01"),
+    ],
+    ids=["one hour", "hours after the month"],
+)
+def test_times_between_those_of_the_usual_step_are_named(strays, message):
+    times = np.union1d(every(6, 124), strays)
+    for ask in (time_step_of, lambda times: stride_of(times, np.timedelta64(6, "h"))):
+        with pytest.raises(UserError, match=message):
+            ask(times)

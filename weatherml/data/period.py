@@ -39,15 +39,34 @@ def select(dataset: xr.Dataset, period: Period) -> xr.Dataset:
     return dataset.isel(time=chosen)
 
 
-def time_step_of(times: np.ndarray) -> np.timedelta64:
-    """Return the smallest spacing of rising `times` [time], `timedelta64[ns]`; wider ones are gaps.
+def usual_step(times: np.ndarray) -> np.timedelta64:
+    """Return the most frequent spacing of rising `times` [time], `timedelta64[ns]`; the smallest of several.
 
     Raises:
         UserError: There are fewer than two times.
     """
     if len(times) < 2:
         raise UserError(f"a time step needs at least two times, got {len(times)}; choose a longer period")
-    return np.timedelta64(np.diff(times).min(), "ns")
+    steps, counts = np.unique(np.diff(times), return_counts=True)
+    return np.timedelta64(steps[counts.argmax()], "ns")
+
+
+def time_step_of(times: np.ndarray) -> np.timedelta64:
+    """Return the usual spacing of rising `times` [time], `timedelta64[ns]`; multiples of it are gaps.
+
+    Raises:
+        UserError: There are fewer than two times, or some lie between those that are a step apart.
+    """
+    step = usual_step(times)
+    is_off = np.diff(times) % step != np.timedelta64(0, "ns")
+    strays = np.flatnonzero(np.concatenate([[True], is_off]) & np.concatenate([is_off, [True]]))
+    if strays.size:
+        hours, first = step / np.timedelta64(1, "h"), times[strays[0]].astype("datetime64[m]")
+        raise UserError(
+            f"{strays.size} of {len(times)} times do not fit the usual step of {hours:g} h, the first is {first}; leave"
+            " them out when data are ingested, with source.exclude or source.every"
+        )
+    return step
 
 
 def stride_of(times: np.ndarray, time_step: np.timedelta64) -> int:

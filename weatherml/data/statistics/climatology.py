@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.data.blocks import Progress, iterate_blocks
-from weatherml.data.period import select, time_step_of
+from weatherml.data.period import select, usual_step
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.state import StateSpec, to_dataset
@@ -143,7 +143,7 @@ def _resolved_diurnal(times: np.ndarray) -> int:
     """Return how many harmonics of the day lie below the Nyquist frequency of the times."""
     if len(times) < 2:
         return 0
-    half_day = np.timedelta64(12, "h") / time_step_of(times)
+    half_day = np.timedelta64(12, "h") / usual_step(times)
     return max(0, int(np.ceil(half_day)) - 1)
 
 

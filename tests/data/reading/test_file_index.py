@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, cache, index_files, scan
 from weatherml.data.reading.file_index import reader as reader_module
 from weatherml.data.reading.file_index.entry import FileEntry
+from weatherml.data.reading.file_index.reader import FieldReader
 from weatherml.data.reading.messages import MessageTable
 from weatherml.data.reading.opening import open_files
 from weatherml.errors import UserError
@@ -120,6 +121,19 @@ def test_a_file_that_changed_is_looked_at_again(hourly, tmp_path):
     found = after.read(after.rows)["2m_temperature"].values
     np.testing.assert_array_equal(found[1], 2 * TRUTH["2m_temperature"].values[1])
     np.testing.assert_array_equal(found[2], TRUTH["2m_temperature"].values[2])
+
+
+def test_copies_are_compared_once(tmp_path, monkeypatch):
+    files = write(tmp_path, [RAW.isel(time=slice(0, 3)), RAW.isel(time=slice(2, 5))])
+    expected = {name: field.values for name, field in IndexedFiles(files, folder=tmp_path).rows.items()}
+    with monkeypatch.context() as unread:
+        unread.setattr(FieldReader, "read", lambda *_: pytest.fail("copies were compared again"))
+        found = IndexedFiles(files, folder=tmp_path).rows
+    assert all(np.array_equal(found[name].values, values) for name, values in expected.items())
+    other = RAW.isel(time=slice(2, 5)).assign(t2m=(RAW["t2m"] * 2).assign_attrs(units="K").isel(time=slice(2, 5)))
+    other.to_netcdf(files[1].path)
+    with pytest.raises(UserError, match=r"2m_temperature at .* differs"):
+        _ = IndexedFiles(files, folder=tmp_path).rows
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "nonsense"])

@@ -40,6 +40,17 @@ def test_a_table_kept_as_json_opens_the_same_dataset(grib, monkeypatch):
         assert one.identical(two)
 
 
+def test_the_messages_of_one_variable_open_it_alone(grib):
+    kept = json.loads(json.dumps(MessageTable.scan(grib, ANALYSES).to_json()))
+    expected = open_grib(grib, CHUNKS)
+    for dataset in expected:
+        (name,) = dataset.data_vars
+        table = MessageTable.from_json(kept, dataset[name].attrs["GRIB_paramId"])
+        (found,) = open_grib(grib, CHUNKS, messages=table)
+        assert found.identical(dataset)
+        assert len(table.offsets) == 3 * dataset.sizes.get("isobaricInhPa", 1)
+
+
 def test_a_message_of_several_fields_gives_them_all(tmp_path):
     """As NCEP packs the components of the wind."""
     layouts.write_grib(layouts.raw(TRUTH)[["t2m", "msl"]].isel(time=[0]), tmp_path / "two.grib", edition=2)

@@ -1,10 +1,15 @@
 """Which messages a GRIB file holds and where each begins, read once from their headers."""
 
+import base64
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
 
 LEAD_KEYS = ("step", "localUsePresent")
 """What tells the lead, and whose accumulations are those of analyses."""
@@ -60,17 +65,33 @@ class MessageTable:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads: each key's distinct values once, and which of them each header has."""
+        """Return what `from_json` reads, a few bytes a message: numbers are packed, and words told once."""
         columns = {key: _encode([h[i] for h in self.headers]) for i, key in enumerate(self.keys)}
-        return {"columns": columns, "offsets": self.offsets}
+        flat = [offset if isinstance(offset, tuple) else (offset, -1) for own in self.offsets for offset in own]
+        return {
+            "columns": columns,
+            "counts": _pack([len(own) for own in self.offsets]),
+            "offsets": _pack([offset for offset, _ in flat]),
+            "fields": _pack([field for _, field in flat]),
+        }
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """Return the table that `to_json` wrote."""
-        n_headers = len(content["offsets"])
-        columns = [_decode(column, n_headers) for column in content["columns"].values()]
-        offsets = tuple(tuple(map(_untouched, offsets)) for offsets in content["offsets"])
-        return cls(tuple(content["columns"]), tuple(zip(*columns, strict=True)), offsets)
+    def from_json(cls, content: dict[str, Any], param: int | None = None) -> Self:
+        """Return the table that `to_json` wrote.
+
+        Args:
+            content: The table.
+            param: ECMWF's number of the one variable whose messages are wanted; all when None.
+        """
+        counts, columns = _unpack(content["counts"]), content["columns"]
+        kept = np.arange(counts.size)
+        if param is not None:
+            kept = np.flatnonzero(np.array(_decode(columns["paramId"], kept)) == param)
+        headers = zip(*(_decode(column, kept) for column in columns.values()), strict=True)
+        ends = np.cumsum(counts)
+        places = zip(_unpack(content["offsets"]).tolist(), _unpack(content["fields"]).tolist(), strict=True)
+        flat = [offset if field < 0 else (offset, field) for offset, field in places]
+        return cls(tuple(columns), tuple(headers), tuple(tuple(flat[ends[i] - counts[i] : ends[i]]) for i in kept))
 
 
 def _headers(path: Path) -> Iterator[tuple[int, Any]]:
@@ -132,15 +153,21 @@ def _encode(values: Sequence[Any]) -> dict[str, Any]:
     codes = {key: code for code, key in enumerate(distinct)}
     column: dict[str, Any] = {"values": [value for _, value in distinct]}
     if len(distinct) > 1:
-        column["codes"] = [codes[type(value), value] for value in values]
+        column["codes"] = _pack([codes[type(value), value] for value in values])
     return column
 
 
-def _decode(column: dict[str, Any], length: int) -> list[Any]:
-    values = [_untouched(value) for value in column["values"]]
-    return [values[code] for code in column.get("codes", [0] * length)]
+def _decode(column: dict[str, Any], kept: npt.NDArray[np.int64]) -> list[Any]:
+    values = [tuple(value) if isinstance(value, list) else value for value in column["values"]]  # JSON has no tuples
+    codes = _unpack(column["codes"])[kept].tolist() if "codes" in column else [0] * kept.size
+    return [values[code] for code in codes]
 
 
-def _untouched(value: Any) -> Any:
-    """Return a tuple where JSON has made a list of it."""
-    return tuple(value) if isinstance(value, list) else value
+def _pack(numbers: Sequence[int]) -> str:
+    """Return whole numbers as text: of messages alike the distances are equal, which compresses well."""
+    distances = np.diff(np.array(numbers, np.int64), prepend=0)
+    return base64.b64encode(zlib.compress(distances.astype("<i8").tobytes())).decode()
+
+
+def _unpack(text: str) -> npt.NDArray[np.int64]:
+    return np.cumsum(np.frombuffer(zlib.decompress(base64.b64decode(text)), "<i8").astype(np.int64))

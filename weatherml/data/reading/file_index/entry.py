@@ -65,6 +65,7 @@ class FileEntry:
         contents: Its canonical datasets; None for one that is passed over.
         passed: Why it is: the message where nothing else is read, and the note otherwise.
         messages: A `MessageTable` for JSON, of a GRIB file.
+        params: ECMWF's number of the variable of each dataset of a GRIB file.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class FileEntry:
     contents: tuple[Contents | None, ...]
     passed: tuple[tuple[str, str], ...]
     messages: dict[str, Any] | None
+    params: tuple[int, ...]
 
     @classmethod
     def scan(cls, file: FileToRead, wanted: Collection[str] | None = None) -> Self:
@@ -90,12 +92,19 @@ class FileEntry:
         for raw in opened.raw:
             raw.close()
         messages = None if opened.messages is None else opened.messages.to_json()
-        return cls(opened.kind, stamp, ends_of(file.path), contents, tuple(opened.passed), messages)
+        params = () if messages is None else tuple(map(_param_of, opened.raw))
+        return cls(opened.kind, stamp, ends_of(file.path), contents, tuple(opened.passed), messages, params)
 
-    def open(self, file: FileToRead, wanted: Collection[str] | None = None) -> Opened:
-        """Open the file again; headers that are known are not read."""
-        messages = None if self.messages is None else MessageTable.from_json(self.messages)
-        return open_file(file, wanted, messages)
+    def open(self, file: FileToRead, number: int, wanted: Collection[str] | None = None) -> xr.Dataset:
+        """Open one canonical dataset of the file again, lazily; of a GRIB file the messages of its variable alone."""
+        if self.messages is None:
+            (dataset,) = open_file(file, wanted).canonical
+            assert dataset is not None
+            return dataset
+        param = self.params[number]
+        table = MessageTable.from_json(self.messages, param)
+        alike = open_grib(file.path, _message_chunks(table), messages=table)
+        return canonicalise(alike[self.params[:number].count(param)], str(file.path), file.rename, wanted)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
@@ -105,23 +114,29 @@ class FileEntry:
     def from_json(cls, content: dict[str, Any]) -> Self:
         """Return the entry that `to_json` wrote."""
         contents = tuple(None if told is None else Contents.from_json(told) for told in content["contents"])
-        return cls(**{**content, "contents": contents, "passed": tuple(map(tuple, content["passed"]))})
+        return cls(
+            **{
+                **content,
+                "contents": contents,
+                "passed": tuple(map(tuple, content["passed"])),
+                "params": tuple(content["params"]),
+            }
+        )
 
 
-def open_file(file: FileToRead, wanted: Collection[str] | None = None, messages: MessageTable | None = None) -> Opened:
+def open_file(file: FileToRead, wanted: Collection[str] | None = None) -> Opened:
     """Open a file as lazy canonical datasets whose chunks are few of its own.
 
     Args:
         file: The file.
         wanted: Canonical names to keep; all when None.
-        messages: The headers of a GRIB file, where they are known.
 
     Raises:
         UserError: It cannot be read, or is not made of what weatherml reads.
     """
-    path, kind = file.path, format_of(file.path)
+    path, kind, messages = file.path, format_of(file.path), None
     if kind == "GRIB":
-        messages = messages or MessageTable.scan(path, ANALYSES)
+        messages = MessageTable.scan(path, ANALYSES)
         raws = open_grib(path, _message_chunks(messages), messages=messages)
     elif kind in _STORES:
         raws = [_STORES[kind](path)]
@@ -183,6 +198,12 @@ def _fingerprint_of_folder(path: Path) -> str:
 def _stamp(path: Path) -> str:
     status = path.stat()
     return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _param_of(raw: xr.Dataset) -> int:
+    """Return ECMWF's number of the one variable of a dataset of like messages."""
+    (field,) = raw.data_vars.values()
+    return int(field.attrs["GRIB_paramId"])
 
 
 def _message_chunks(messages: MessageTable) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Many files as one canonical dataset by their index: joined as `open_files` joins them, and read field by field."""
 
+import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.reading.canonical import join_notes
+from weatherml.data.reading.file_index import cache
 from weatherml.data.reading.file_index.alike import Portion, put_together
 from weatherml.data.reading.file_index.contents import Contents
 from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
@@ -54,14 +56,14 @@ class IndexedFiles:
         Raises:
             UserError: A file cannot be read, or nothing that is in them.
         """
-        self.files, self._variables, self._levels = files, variables, levels
+        self.files, self._variables, self._levels, self._folder = files, variables, levels, folder
         self.entries = index_files(files, variables, folder)
         if variables is not None and not _hold_something(self.entries):
             variables = None  # so that messages can tell what there is
             self.entries = index_files(files, None, folder)
         if not _hold_something(self.entries):
             raise UserError(next(message for entry in self.entries for message, _ in entry.passed))
-        self._numbers = Rows()
+        self._numbers, self._n_compared = Rows(), 0
         self._reader = FieldReader(files, self.entries, variables, self._numbers)
 
     @cached_property
@@ -72,14 +74,15 @@ class IndexedFiles:
             UserError: The files do not fit together.
         """
         parts = [self._part(group) for group in put_together(self._portions)]
-        rows = join(on_levels(parts, self._levels), self._are_same)
+        rows = self._join(on_levels(parts, self._levels))
         require_read(self._variables or (), xr.Dataset(dict.fromkeys(rows, 0), attrs=self.attrs))
         return rows
 
     @cached_property
     def attrs(self) -> dict[str, Any]:
         """What was put right or passed over, and the formats of the files."""
-        told = (xr.Dataset(attrs=self._contents(portion.place).attrs) for portion in self._portions)
+        own = (self._contents(portion.place).attrs for portion in self._portions)
+        told = (xr.Dataset(attrs=attrs) for attrs in {json.dumps(attrs): attrs for attrs in own}.values())
         passed = (note for entry in self.entries for _, note in entry.passed)
         dataset = tell_what_was_passed_over(xr.Dataset(attrs=join_notes(told)), passed)
         return {**dataset.attrs, FORMAT: sorted({entry.kind for entry in self.entries})}
@@ -144,10 +147,22 @@ class IndexedFiles:
         dataset = self._numbers.dataset(group[0].structure, [portion.place for portion in group])
         return Part(str(self.files[first].path), dataset)
 
+    def _join(self, parts: Sequence[Part]) -> dict[str, xr.DataArray]:
+        """Join parts; that copies of fields are equal is remembered as long as no file changes."""
+        stamps = [[str(f.path.absolute()), e.stamp] for f, e in zip(self.files, self.entries, strict=True)]
+        what = json.dumps([stamps, self._variables and sorted(self._variables), self._levels])
+        if self._folder is not None and cache.copies_agree(self._folder, what):
+            return join(parts, lambda one, two: True)
+        rows = join(parts, self._are_same)
+        if self._folder is not None and self._n_compared:
+            cache.keep_that_copies_agree(self._folder, what)
+        return rows
+
     def _are_same(self, one: xr.DataArray, two: xr.DataArray) -> bool:
         """Return whether two fields have the same values; what is known of them spares reading them."""
         if not one.dims and not two.dims and (digest := self._reader.digest(int(one))):
             return digest == self._reader.digest(int(two))
+        self._n_compared += 1
         return has_same_values(
             *(xr.DataArray(lazy_field(self._reader, field, self.grid.shape)) for field in (one, two))
         )

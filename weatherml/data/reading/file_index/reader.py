@@ -13,7 +13,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, Opened, stamp_of
+from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, stamp_of
 from weatherml.data.reading.file_index.rows import Hyperslab, Rows
 from weatherml.errors import UserError
 
@@ -27,7 +27,7 @@ class FieldReader:
         self, files: Sequence[FileToRead], entries: Sequence[FileEntry], wanted: Collection[str] | None, rows: Rows
     ) -> None:
         self._files, self._entries, self._wanted, self._rows = files, entries, wanted, rows
-        self._open: OrderedDict[int, Opened] = OrderedDict()
+        self._open: OrderedDict[tuple[int, int], xr.Dataset] = OrderedDict()
         self._lock = threading.Lock()
         self.token = uuid4().hex
 
@@ -59,9 +59,7 @@ class FieldReader:
 
     def _read_slab(self, slab: Hyperslab, region: Mapping[str, Any]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Return values `[time, number, level, lat, lon]` that hold a slab, and where in them its fields are."""
-        dataset = self._opened(slab.place.file).canonical[slab.place.number]
-        assert dataset is not None
-        field = dataset[slab.variable]
+        field = self._opened(slab.place.file, slab.place.number)[slab.variable]
         axes = [np.unique(positions, return_inverse=True) for positions in slab.positions]
         chosen = {
             dim: _as_slice(needed)
@@ -82,17 +80,15 @@ class FieldReader:
         sizes = (len(needed) for needed, _ in axes)
         return values.reshape(*sizes, *values.shape[-2:]), tuple(inverse for _, inverse in axes)
 
-    def _opened(self, index: int) -> Opened:
+    def _opened(self, file: int, number: int) -> xr.Dataset:
         with self._lock:
-            if index not in self._open:
-                self._require_unchanged(index)
-                self._open[index] = self._entries[index].open(self._files[index], self._wanted)
-            self._open.move_to_end(index)
+            if (file, number) not in self._open:
+                self._require_unchanged(file)
+                self._open[file, number] = self._entries[file].open(self._files[file], number, self._wanted)
+            self._open.move_to_end((file, number))
             while len(self._open) > _MOST_OPEN:
-                _, oldest = self._open.popitem(last=False)
-                for raw in oldest.raw:
-                    raw.close()
-            return self._open[index]
+                self._open.popitem(last=False)  # it is closed once nobody reads from it any more
+            return self._open[file, number]
 
     def _require_unchanged(self, index: int) -> None:
         path = self._files[index].path

@@ -147,7 +147,7 @@ def test_a_time_given_twice_with_other_values_is_an_error(tmp_path):
 def test_variables_of_other_times_are_an_error_unless_left_out(tmp_path):
     raw = layouts.raw(TRUTH)
     pattern = split(tmp_path, [raw[["t2m"]], raw[["msl"]].isel(time=[0, 1, 3])])
-    with pytest.raises(UserError, match=r"2m_temperature and mean_sea_level_pressure differ in 1 times"):
+    with pytest.raises(UserError, match=r"2m_temperature and mean_sea_level_pressure differ in 1 time"):
         open_files(pattern)
     assert_same(open_files(pattern, variables=["t2m"]), TRUTH[["2m_temperature"]])
 
@@ -258,7 +258,7 @@ def test_a_file_source_leaves_out_the_rows_beyond_its_latitudes(archive):
 
 def test_a_file_source_refuses_what_is_not_there(archive):
     paths = (str(archive / "plain.nc"),)
-    with pytest.raises(UserError, match="unknown variable 't3m'; did you mean"):
+    with pytest.raises(UserError, match="unknown variable 't3m'; "):
         FileSource(FilesConfig(paths=paths, variables=("t3m",))).times()
     with pytest.raises(UserError, match="the data have no variable 'surface_pressure'"):
         FileSource(FilesConfig(paths=paths, variables=("sp", "t2m"))).times()

@@ -150,6 +150,21 @@ def test_what_is_there_needs_no_service(store, tmp_path):
     assert not store.seen
 
 
+def test_hours_that_add_up_lie_beside_the_times_of_the_rest(store, tmp_path):
+    chosen = config(channels=["t500", "tp"], derive=["tp06"], periods=[["2020-02-01", "2020-02-01"]])
+    source = chosen.source(tmp_path)
+    assert source.times().tolist() == chosen.times().tolist() and len(source.times()) == 2
+    dataset = source.read(source.times(), ["temperature", "total_precipitation_6hr"])
+    end = np.datetime64("2020-02-01T00", "h")
+    expected = sum(truth("tp", None, end - hour) for hour in range(6))
+    found = dataset["total_precipitation_6hr"].sel(time=end).values
+    np.testing.assert_allclose(found, expected, rtol=0, atol=6 * np.ptp(expected) * 2**-15)
+    hours = {
+        (inputs["month"][0], *inputs["time"]) for inputs in store.inputs if "total_precipitation" in inputs["variable"]
+    }
+    assert hours == {("01", *(f"{h}:00" for h in range(19, 24))), ("02", *(f"{h:02}:00" for h in (0, *range(7, 13))))}
+
+
 def test_what_is_left_out_is_not_asked_for(store, tmp_path):
     source = config(**ONE | {"periods": [["2020-01-30", "2020-03-02"]]}, exclude=["2020-02", "2020-03-01T12"]).source(
         tmp_path
@@ -488,8 +503,8 @@ def test_a_disk_without_room_is_refused_before_anything_is_asked_for(store, tmp_
 
 
 def test_a_damaged_record_is_named(tmp_path):
-    (tmp_path / "x.json").write_text("{")
-    with pytest.raises(UserError, match=r"x\.json is no record of a download"):
+    (tmp_path / "x.request.json").write_text("{")
+    with pytest.raises(UserError, match=r"x\.request\.json is no record of a download"):
         download(config(), tmp_path)
 
 

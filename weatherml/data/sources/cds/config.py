@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
+from weatherml.data.derived.derivations import DERIVATIONS, Sum
 from weatherml.data.sources.cds.catalogue import FIRST_DAY, RESOLUTION, dataset_of
 from weatherml.data.sources.config import SourceConfig
 from weatherml.data.sources.times import ChosenTimes
@@ -31,7 +32,8 @@ class CdsConfig(SourceConfig):
     Attributes:
         channels: Fields, such as `z500` and `t2m`, or the names of sets of them, such as `pangu`.
         periods: First and last time of each period to fetch; all times of them are one source.
-        every: Time between two analyses, of 1, 2, 3, 4, 6, 8, 12 or 24 hours; the first of a day is 00 UTC.
+        every: Time between two analyses, of 1, 2, 3, 4, 6, 8, 12 or 24 hours; the first of a day is 00 UTC. What is
+            summed up for `derive` is fetched every hour.
         grid: Distance between grid points in degrees, to which the service interpolates before anything is sent;
             ERA5's own 0.25 when None.
         area: North, west, south and east in degrees; the whole Earth when None.
@@ -115,6 +117,23 @@ class CdsConfig(SourceConfig):
         midnight = first.astype("datetime64[D]").astype("datetime64[ns]")
         times = np.arange(midnight, last + np.timedelta64(1, "ns"), parse_duration(self.every))
         return times[ChosenTimes(self.periods, self.exclude, self.every).choose(times, "hours of ERA5")]
+
+    def times_of(self, variable: str) -> npt.NDArray[np.datetime64]:
+        """Return the times at which a variable is fetched: of what is summed up, also the hours of each window."""
+        times = self.times()
+        hours = np.arange(self.windows.get(variable, 1)) * _HOUR
+        every = np.unique((times[:, None] - hours).astype("datetime64[h]").astype(np.int64))
+        needed = every.astype("datetime64[h]").astype("datetime64[ns]")
+        return needed[needed >= np.datetime64(FIRST_DAY)]
+
+    @property
+    def windows(self) -> dict[str, int]:
+        """Hours over which variables are summed up for what is derived of them, by canonical name."""
+        sums = [way for name in self.derive for way in DERIVATIONS[name] if isinstance(way, Sum)]
+        return {
+            way.inputs[0]: int(max(other.window for other in sums if other.inputs == way.inputs) / _HOUR)
+            for way in sums
+        }
 
     def require_past(self) -> None:
         """Require that all times have been.

@@ -10,7 +10,7 @@ from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
 from weatherml.storage.room import explaining_errors
 
-_ENDING = ".json"
+_ENDING = ".request.json"
 
 
 class Record(Config):

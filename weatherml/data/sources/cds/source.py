@@ -39,7 +39,9 @@ class CdsSource:
     def files(self) -> FileSource:
         """The files, all of them fetched and verified."""
         paths = download(self.config, self.folder).files
-        return FileSource(FilesConfig(paths=tuple(map(str, paths)), variables=self.variables(), levels=self._levels))
+        chosen = {key: getattr(self.config, key) for key in ("periods", "exclude", "every")}
+        files = FilesConfig(paths=tuple(map(str, paths)), variables=self.variables(), levels=self._levels, **chosen)
+        return FileSource(files, self.folder)
 
     @property
     def grid(self) -> LatLonGrid:
@@ -65,6 +67,10 @@ class CdsSource:
     def variables(self) -> tuple[str, ...]:
         """Canonical variable names."""
         return tuple(dict.fromkeys(channel.variable for channel in self.config.parsed))
+
+    def times_of(self, variable: str) -> npt.NDArray[np.datetime64]:
+        """Return all times at which a variable can be read: every hour of what is summed up."""
+        return self.config.times_of(variable)
 
     def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
         """Return the positions in `times()` at which files begin: those of months."""

@@ -120,16 +120,25 @@ def plan(config: CdsConfig, held: Iterable[Unit] = ()) -> list[Unit]:
     Raises:
         UserError: The service has not all of it.
     """
-    pairs = {(channel.variable, channel.level) for channel in config.parsed}
-    fixed = {(variable, level) for variable, level in pairs if variable in STATIC}
     by_month = defaultdict(list)
     for unit in sorted(held, key=lambda unit: unit.name):
         by_month[unit.month].append(unit)
     return [
-        unit
-        for month, wanted in [(_FIXED, fixed), *((month, pairs - fixed) for month in _months(config))]
-        for unit in _plan_month(config, month, wanted, by_month[month.name])
+        unit for month, wanted in _wanted(config) for unit in _plan_month(config, month, wanted, by_month[month.name])
     ]
+
+
+def _wanted(config: CdsConfig) -> Iterator[tuple[Month, set[Pair]]]:
+    """Yield months with what is to be had of them: fields that do not change, then those with the same times."""
+    pairs = {(channel.variable, channel.level) for channel in config.parsed}
+    fixed = {(variable, level) for variable, level in pairs if variable in STATIC}
+    yield _FIXED, fixed
+    summed = {(variable, level) for variable, level in pairs if variable in config.windows}
+    for month in _months(config.times()):
+        yield month, pairs - fixed - summed
+    for pair in sorted(summed, key=str):
+        for month in _months(config.times_of(pair[0])):
+            yield month, {pair}
 
 
 def _plan_month(config: CdsConfig, month: Month, wanted: set[Pair], held: list[Unit]) -> Iterator[Unit]:
@@ -141,8 +150,7 @@ def _plan_month(config: CdsConfig, month: Month, wanted: set[Pair], held: list[U
     yield from _new_units(config, month, wanted - covered)
 
 
-def _months(config: CdsConfig) -> list[Month]:
-    times = config.times()
+def _months(times: npt.NDArray[np.datetime64]) -> list[Month]:
     names, first = np.unique(times.astype("datetime64[M]"), return_index=True)
     return [_month(str(name), part) for name, part in zip(names, np.split(times, first[1:]), strict=True)]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ConfigDict
 
-from weatherml.cli.options import FOLDER, AsJson
+from weatherml.cli.options import AsJson
+from weatherml.cli.settings import Folder, file_and_overrides
 from weatherml.config import Config, apply_overrides, from_mapping, load_yaml
 from weatherml.errors import UserError
 
@@ -25,7 +26,7 @@ def download(
         list[str] | None,
         typer.Argument(metavar="CONFIG [KEY.PATH=VALUE]...", help="A YAML file, and values that win over it."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", **FOLDER)] = Path("runs/demo"),
+    output: Folder = Path("runs/demo"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say requests, fields and GB; ask for nothing.")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for what was preliminary (ERA5T).")] = False,
     as_json: AsJson = False,
@@ -48,7 +49,7 @@ def download(
 
 
 def _cds_source(words: Sequence[str]) -> "CdsConfig":
-    """Build from positional words: those with an equals sign are overrides, the other is a file."""
+    """Build from positional words, as other verbs build an experiment, what a download needs of it."""
     from weatherml.data.sources import AnySource, CdsConfig
 
     class Settings(Config):
@@ -58,13 +59,11 @@ def _cds_source(words: Sequence[str]) -> "CdsConfig":
 
         source: AnySource
 
-    files, overrides = [w for w in words if "=" not in w], [w for w in words if "=" in w]
-    if len(files) > 1:
-        raise UserError(f"one configuration file at most, got {' and '.join(files)}; overrides read key.path=value")
-    if files:
-        source = load_yaml(Settings, files[0], overrides).source
-    else:
+    file, overrides = file_and_overrides(words)
+    if file is None:
         source = from_mapping(Settings, apply_overrides({}, overrides)).source
+    else:
+        source = load_yaml(Settings, file, overrides).source
     if not isinstance(source, CdsConfig):
         raise UserError(f"source {source.name!r} needs no download; take it to ingest, or set source.name=cds")
     return source
@@ -103,8 +102,12 @@ def _print_delivery(delivery: "Delivery", folder: Path, as_json: bool) -> None:
     if as_json:
         files = [str(path) for path in delivery.files]
         told = {"n_requests": delivery.n_requests, "n_fetched": delivery.n_fetched}
-        print(json.dumps({**told, "files": files, "preliminary": preliminary}, indent=1))
+        replaced = [f"{time:.16}" for time in map(str, delivery.replaced)]
+        print(json.dumps({**told, "files": files, "preliminary": preliminary, "replaced": replaced}, indent=1))
         return
+    if len(delivery.replaced):
+        first, last = delivery.replaced[0], delivery.replaced[-1]
+        print(f"replaced: {len(delivery.replaced)} times; into a store with ingest --refresh {first:.16}..{last:.16}")
     if preliminary:
         print(
             f"{len(preliminary)} of {delivery.n_requests} files hold preliminary values (ERA5T); about three months"

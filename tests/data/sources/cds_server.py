@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 import tempfile
 import threading
 import time
@@ -218,7 +219,7 @@ class DataStore:
 @contextmanager
 def serving(store):
     """Yield the URL of the service while it runs."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"store": store}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"store": store}))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -229,6 +230,14 @@ def serving(store):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    """One thread a connection; those whom it serves may be killed."""
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import count
 from pathlib import Path
 
 import cds_server
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from cds_server import Fault
 from docs_page import DOCS
+from kills import run_and_kill
 from tiny_experiment import done
 
 from weatherml.config import from_mapping
@@ -76,9 +78,9 @@ def assert_true(source):
 
 
 def left_over(folder):
-    """Return files that are neither records nor told by one."""
+    """Return files that are neither records, whole or not, nor told by one."""
     told = {name for record in Ledger(folder).records.values() for name in record.files}
-    return {path.name for path in folder.iterdir() if path.suffix != ".json"} - told
+    return {path.name for path in folder.iterdir() if ".json" not in path.name and path.suffix != ".lock"} - told
 
 
 # What is asked for
@@ -375,6 +377,19 @@ def test_what_a_killed_process_had_fetched_is_not_fetched_again(store, tmp_path)
     assert not left_over(tmp_path / "files")
 
 
+def test_a_download_that_is_killed_at_any_change_of_the_disk_is_completed(store, tmp_path):
+    for n in count(1):
+        folder = tmp_path / str(n)
+        was_killed = run_and_kill(lambda folder=folder: download(config(**ONE), folder), n)
+        (file,) = download(config(**ONE), folder).files
+        assert file.read_bytes() == cds_server.grib(store.inputs[0]) and not left_over(folder)
+        if not was_killed:
+            break
+    assert n > 10
+    # Of a process that dies between the answer and its record, the service keeps a request that nobody collects.
+    assert store.count("submit") <= n + 5
+
+
 def test_what_another_process_asked_for_is_collected(store, tmp_path):
     store.statuses.append(["accepted"])
     process = start(tmp_path)
@@ -409,11 +424,12 @@ def test_preliminary_files_are_known_and_replaced_once_final_ones_exist(store, t
     assert Ledger(tmp_path).of(unit).preliminary == ("2020-01-02T00:00", "2020-01-02T12:00")
 
     (same,) = (again := download(config(**ONE), tmp_path, refresh=True)).files
-    assert same == before and again.preliminary == (unit,)
+    assert same == before and again.preliminary == (unit,) and not len(again.replaced)
 
     store.make = cds_server.grib
     (after,) = (final := download(config(**ONE), tmp_path, refresh=True)).files
     assert not final.preliminary and after != before and not before.exists()
+    assert final.replaced.astype("datetime64[h]").astype(str).tolist() == ["2020-01-02T00", "2020-01-02T12"]
     assert download(config(**ONE), tmp_path, refresh=True).n_fetched == 0
     assert store.count("submit") == 3
 

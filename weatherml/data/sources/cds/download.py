@@ -5,17 +5,20 @@ import logging
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from weatherml.data.reading.grib import import_eccodes
 from weatherml.data.sources.cds.arrival import Arrival, DamagedError, inspect
 from weatherml.data.sources.cds.config import CdsConfig
-from weatherml.data.sources.cds.ledger import Ledger
+from weatherml.data.sources.cds.ledger import Ledger, Record
 from weatherml.data.sources.cds.service import Asset, JobGoneError, RefusedError, Service, StoppedError
 from weatherml.data.sources.cds.transfer import fetch
 from weatherml.data.sources.cds.units import Unit, plan
@@ -45,12 +48,14 @@ class Delivery:
         n_requests: Requests that they answer.
         n_fetched: Of these, those that this run fetched.
         preliminary: Units some of whose values are preliminary (ERA5T).
+        replaced: Times whose preliminary values this run has replaced, rising, `datetime64[ns]` [time].
     """
 
     files: tuple[Path, ...]
     n_requests: int
     n_fetched: int
     preliminary: tuple[Unit, ...]
+    replaced: npt.NDArray[np.datetime64]
 
 
 def download(config: CdsConfig, folder: Path, progress: Progress | None = None, refresh: bool = False) -> Delivery:
@@ -70,7 +75,7 @@ def download(config: CdsConfig, folder: Path, progress: Progress | None = None, 
     ledger = Ledger(folder)
     units = plan(config, ledger.units)
     if not refresh and all(map(ledger.is_there, units)):
-        return _delivery(ledger, units, 0)
+        return _delivery(ledger, units, {})
     import_eccodes(folder)
     with alone_in(
         folder, _LOCK, f"another process is downloading into {folder}; wait for it, or choose another folder"
@@ -79,10 +84,11 @@ def download(config: CdsConfig, folder: Path, progress: Progress | None = None, 
         units = plan(config, ledger.units)
         wanted = preliminary_units(ledger, units) if refresh else []
         wanted += [unit for unit in units if not ledger.is_there(unit)]
+        before = {unit: ledger.of(unit) for unit in wanted}
         _require_room(config, ledger, wanted)
         if wanted:
             _Delivering(config, ledger, wanted, progress).run()
-    return _delivery(ledger, units, len(wanted))
+    return _delivery(ledger, units, before)
 
 
 def preliminary_units(ledger: Ledger, units: Sequence[Unit]) -> list[Unit]:
@@ -90,9 +96,17 @@ def preliminary_units(ledger: Ledger, units: Sequence[Unit]) -> list[Unit]:
     return [unit for unit in units if ledger.of(unit).preliminary and ledger.is_there(unit)]
 
 
-def _delivery(ledger: Ledger, units: list[Unit], n_fetched: int) -> Delivery:
-    preliminary = tuple(preliminary_units(ledger, units))
-    return Delivery(tuple(ledger.paths(units)), len(units), n_fetched, preliminary)
+def _delivery(ledger: Ledger, units: list[Unit], before: Mapping[Unit, Record]) -> Delivery:
+    """Tell what there is now of units, of which some were wanted, with what was known of these before."""
+    changed = [record for unit, record in before.items() if record.md5 != ledger.of(unit).md5]
+    replaced = sorted({time for record in changed for time in record.preliminary})
+    return Delivery(
+        files=tuple(ledger.paths(units)),
+        n_requests=len(units),
+        n_fetched=len(changed),
+        preliminary=tuple(preliminary_units(ledger, units)),
+        replaced=np.array(replaced, "datetime64[ns]"),
+    )
 
 
 def _require_room(config: CdsConfig, ledger: Ledger, units: Sequence[Unit]) -> None:
@@ -260,37 +274,33 @@ class _Delivering:
         folder, record = self._ledger.folder, self._ledger.of(unit)
         preliminary = tuple(f"{time:.16}" for time in map(str, arrival.preliminary))
         if record.is_renewing and len(preliminary) >= len(record.preliminary):
-            self._drop(unit, arrival)
+            self._drop(unit)
             return
         is_confirmed = asset.checksum.lower() == md5 if _may_be_md5(asset.checksum) else None
         files = {f"{unit.name}.{md5[:8]}{ending}": path for ending, path in arrival.files.items()}
-        n_bytes = sum(path.stat().st_size for path in files.values())
-        with explaining_errors(folder):
-            for name, path in files.items():
-                flush(path)
-                put_in_place(path, folder / name)
-            self._ledger.partial(unit).unlink(missing_ok=True)
+        # Noted first, and the job for longer: whoever is killed between has either the partial file or the files.
         self._note(
             unit,
-            job=None,
-            version=None,
             files=tuple(files),
-            n_bytes=n_bytes,
+            n_bytes=sum(path.stat().st_size for path in files.values()),
             md5=md5,
             is_confirmed=is_confirmed,
             preliminary=preliminary,
             is_renewing=False,
         )
+        with explaining_errors(folder):
+            for name, path in files.items():
+                flush(path)
+                put_in_place(path, folder / name)
+        self._note(unit, job=None, version=None)
         self._ledger.tidy(unit)
         if is_confirmed is False:
             self._has_no_md5 = True
 
-    def _drop(self, unit: Unit, arrival: Arrival) -> None:
+    def _drop(self, unit: Unit) -> None:
         """Stay with what is there, since what came is no more final."""
-        for path in arrival.files.values():
-            path.unlink()
-        self._ledger.partial(unit).unlink(missing_ok=True)
         self._note(unit, job=None, version=None, is_renewing=False)
+        self._ledger.tidy(unit)
 
     def _begin(self, unit: Unit, version: str | None) -> None:
         self._note(unit, version=version)

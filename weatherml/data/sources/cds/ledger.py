@@ -87,9 +87,9 @@ class Ledger:
         return record
 
     def tidy(self, unit: Unit) -> None:
-        """Delete files of a unit of which its record does not tell: those that others have replaced."""
+        """Delete files of a unit of which its record does not tell: those that others have replaced, and parts."""
         kept = {*self.of(unit).files, f"{unit.name}{_ENDING}"}
-        for path in self.folder.glob(f"{unit.name}.*"):
+        for path in [*self.folder.glob(f"{unit.name}.*"), *self.folder.glob(f".{unit.name}.*")]:
             if path.name not in kept:
                 path.unlink()
 

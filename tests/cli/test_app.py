@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tiny_experiment import done, refused, weatherml, write_config, write_files
 
+from weatherml.cli.settings import experiment_of
 from weatherml.variables import VARIABLES
 
 VERBS = (
@@ -174,6 +175,14 @@ def test_plot_draws_analyses_and_ensembles(tiny_run, tmp_path):
     done("plot", tiny_run.store, *options, tmp_path / "analysis.png")
     done("plot", tiny_run.forecast, "--lead", "12h", *options, tmp_path / "ensemble.png")
     assert all((tmp_path / name).stat().st_size > 10_000 for name in ("analysis.png", "ensemble.png"))
+
+
+def test_a_perturbation_of_the_control_alone_is_spoken_of(tiny_run, tmp_path, capsys):
+    for members, said in ((1, "forecast.members is 1, the unperturbed control"), (2, "")):
+        experiment_of([str(tiny_run.config), f"forecast.members={members}"], tmp_path / "run")
+        told = capsys.readouterr().err
+        assert told.startswith(said) and bool(told) == bool(said)
+    assert not list(tmp_path.iterdir())
 
 
 def test_statistics_prints_every_channel(tiny_run):

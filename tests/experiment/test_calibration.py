@@ -204,9 +204,7 @@ def test_too_large_after_one_that_was_not_is_half_way_back():
 
 
 def test_ensembles_that_are_all_too_large_are_one_line():
-    with pytest.raises(
-        UserError, match=r"every ensemble, down to scale 0\.4; start from a smaller perturbation\.scale"
-    ):
+    with pytest.raises(UserError, match=r"every ensemble, down to scale 0\.4; pass scale=0\.2 to start from"):
         fit(lambda perturbation: None, GaussianConfig(scale=50.0), SPEC, 2)
 
 

@@ -207,7 +207,7 @@ def test_what_a_library_cannot_do_is_one_line(monkeypatch, tmp_path):
 def test_a_missing_library_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "jax2onnx", None)
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(UserError, match="export needs onnx, which is not installed: install the extra 'export'"):
+    with pytest.raises(UserError, match=r"export needs onnx, which is not installed; pip install 'weatherml.export.'"):
         export_step(make_checkpoint(), tmp_path / "step", "onnx")
 
 

@@ -213,7 +213,9 @@ def test_what_a_run_without_overwrite_finds_at_its_end_stays_and_its_own_is_kept
     late.begin()
     late.write()
     os.mkdir(path)
-    with pytest.raises(UserError, match=r"was made by another run meanwhile; .* \(--overwrite\)"):
+    with pytest.raises(
+        UserError, match=r"was made by another run meanwhile.*; choose another path, or pass overwrite=True"
+    ):
         late.finish()
     late.kill()
     again = Run(path, "a")

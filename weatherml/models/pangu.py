@@ -73,7 +73,7 @@ class PanguConfig(NetworkConfig):
     def _heads_divide_widths(self) -> "PanguConfig":
         for heads, width in zip(self.heads, self.widths, strict=True):
             if width % heads:
-                raise ValueError(f"heads {heads} do not divide the width {width} of their layer")
+                raise ValueError(f"{heads} heads do not divide the width {width} of their layer")
         return self
 
     @property

@@ -27,6 +27,7 @@ class Layout:
         says: What the message, the notes or the findings must say, each a regular expression.
         relative: Largest error, of the range of a field.
         is_forecast: Whether it is one, which `info` and `plot` read.
+        is_found: Whether only ingestion refuses it, and `check` finds what is wrong.
         is_damaged: Whether only its values cannot be read, for which `info` does not ask.
     """
 
@@ -36,12 +37,18 @@ class Layout:
     relative: float = 0.0
     is_forecast: bool = False
     is_damaged: bool = False
+    is_found: bool = False
 
 
 def read(write, names=("2m_temperature",), *says, relative=0.0, expected=None):
     """A layout that is read."""
     expected = TRUTH[list(names)] if expected is None else expected
     return Layout(write, expected, says, relative)
+
+
+def found_by_check(write, *says):
+    """A layout that is read, of which `check` and `ingest` say what is wrong."""
+    return Layout(write, None, says, is_found=True)
 
 
 def refused(write, *says, **kind):
@@ -98,11 +105,16 @@ _GFS = [
 _STEPS = [(T2M.isel(time=0), {"shortName": "2t", "dataType": "fc", "step": step}) for step in (0, 6, 18)]
 
 
-def _era5_rain(local):
-    """Return hourly sums as ERA5 has them: forecasts of twelve hours from 06 and 18 UTC, in sections of its archive."""
-    keys = {**local, "dataType": "fc", "shortName": "tp", "stepType": "accum", "stepRange": "5-6"}
+def _rain(local, windows=("5-6", "5-6", "5-6")):
+    """Return sums as archives have them: forecasts of some hours, each with the steps over which it is taken."""
     fields = [RAIN["total_precipitation"].isel(time=i) for i in range(len(TIMES))]
-    return [(field.assign_coords(time=field["time"] - HOURS_6), keys) for field in fields]
+    keys = [{**local, "dataType": "fc", "shortName": "tp", "stepType": "accum", "stepRange": w} for w in windows]
+    hours = [np.timedelta64(int(window.split("-")[1]), "h") for window in windows]
+    return [(f.assign_coords(time=f["time"] - h), k) for f, h, k in zip(fields, hours, keys, strict=True)]
+
+
+ARCHIVED = {"setLocalDefinition": 1, "marsClass": "ei"}
+ERA5 = {"setLocalDefinition": 1, "marsClass": "ea"}
 
 
 ONE = RAW[["t2m"]]
@@ -117,7 +129,7 @@ FORECASTS = {
     "CF": netcdf(ONE.assign_coords(forecast_reference_time=TIMES[0], forecast_period=("time", TIMES - TIMES[0]))),
     "CF without a lead": netcdf(ONE.assign_coords(forecast_reference_time=TIMES[0])),
     "GRIB": grib(_STEPS),
-    "GRIB of another centre's sums": grib(_era5_rain({})),
+    "GRIB of another centre's sums": grib(_rain({})),
 }
 
 
@@ -204,8 +216,21 @@ LAYOUTS: dict[str, Layout] = {
     **{f"forecast, {kind}": refused(write, "forecasts?", is_forecast=True) for kind, write in FORECASTS.items()},
     "a lead of zero": read(netcdf(ONE.expand_dims(prediction_timedelta=[0 * HOURS_6]))),
     "cfgrib's NetCDF of analyses": read(netcdf(ONE.assign_coords(step=0 * HOURS_6, valid_time=("time", TIMES)))),
-    "GRIB of ERA5's sums": read(
-        grib(_era5_rain({"setLocalDefinition": 1}), edition=1), expected=RAIN, relative=GRIB_STEP
+    "GRIB of ERA5's sums": read(grib(_rain(ERA5), edition=1), expected=RAIN, relative=GRIB_STEP),
+    "GRIB of ERA5's sums, whatever their steps say": read(
+        grib(_rain(ERA5, ("0-1", "0-7", "0-1")), edition=1), expected=RAIN, relative=GRIB_STEP
+    ),
+    "GRIB of sums over six hours": read(
+        grib(_rain(ARCHIVED, ("0-6", "6-12", "0-6")), edition=1), (), "values over 6 h, not instants",
+        expected=RAIN.rename(total_precipitation="total_precipitation_6hr"), relative=GRIB_STEP,
+    ),
+    "GRIB of sums over three hours": refused(
+        grib(_rain(ARCHIVED, ("0-3", "3-6", "0-3")), edition=1),
+        r"it has tp \(sums over 3 h\); sums over 1, 6, 12 and 24 h are read",
+    ),
+    "GRIB of sums since the start": found_by_check(
+        grib(_rain(ARCHIVED, ("0-6", "0-12", "0-6")), edition=1),
+        "total_precipitation is summed over 6, 12 h", "accumulated in source",
     ),
     "float32 days": read(
         timed(_DAYS_SINCE_1900 + np.arange(23) / 24, "days since 1900-01-01", "f4"), expected=at_times(_HOURLY)

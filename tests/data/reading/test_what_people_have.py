@@ -17,7 +17,8 @@ from weatherml.errors import UserError
 from weatherml.products import read_forecast
 
 READ = [name for name, layout in LAYOUTS.items() if layout.expected is not None]
-REFUSED = [name for name, layout in LAYOUTS.items() if layout.expected is None]
+FOUND = [name for name, layout in LAYOUTS.items() if layout.is_found]
+REFUSED = [name for name, layout in LAYOUTS.items() if layout.expected is None and not layout.is_found]
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,17 @@ def test_check_and_info_tell_what_was_done(path_of, name):
     for words in LAYOUTS[name].says:
         assert re.search(words, findings), findings
     assert describe_paths([path]).get("layout", []) == notes(open_files(path))
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_check_finds_is_not_ingested(path_of, name):
+    path = path_of(name)
+    findings = check_paths([str(path)])
+    errors = [f"{finding.subject} {finding.message}" for finding in findings if finding.severity == "error"]
+    with pytest.raises(UserError) as caught:
+        ingest(path)
+    for words in LAYOUTS[name].says:
+        assert re.search(words, " ".join(errors)) and re.search(words, str(caught.value))
 
 
 @pytest.mark.parametrize("verb", VERBS)

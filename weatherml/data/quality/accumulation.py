@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from weatherml.data.derived.accumulation import RESETS
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.plausibility import Summary
+from weatherml.data.reading.windows import HOW_TO_READ_SUMS, windows_of
 
 _FEWEST = 12
 """Pairs of times that must rise: half a day of hours, two days of three-hourly sums. Rain itself does not do so."""
@@ -30,6 +32,14 @@ def judge_accumulation(summary: Summary, times: np.ndarray) -> Iterator[Finding]
             )
             yield Finding("warning", str(summary.channel), text)
             return
+
+
+def judge_windows(field: xr.DataArray) -> Iterator[Finding]:
+    """Yield that the sums of a variable are not of one window, where its file says so."""
+    windows = windows_of(field)
+    if len(windows) > 1:
+        text = f"is summed over {', '.join(windows)} h, from time to time another; {HOW_TO_READ_SUMS}"
+        yield Finding("error", str(field.name), text)
 
 
 def _grows(series: np.ndarray, times: Any, cycle: np.timedelta64) -> bool:

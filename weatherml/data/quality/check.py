@@ -7,7 +7,7 @@ import xarray as xr
 
 from weatherml.data.blocks import Progress
 from weatherml.data.derived.derivations import ACCUMULATIONS
-from weatherml.data.quality.accumulation import judge_accumulation
+from weatherml.data.quality.accumulation import judge_accumulation, judge_windows
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.plausibility import Summary, judge, summarise
 from weatherml.data.reading.canonical import LAYOUT, PRELIMINARY, STATIC, iso, notes
@@ -121,6 +121,7 @@ def _check_values(dataset: xr.Dataset, grid: LatLonGrid, progress: Progress | No
         summaries = summarise(dataset[name])
         yield from _check_missing(summaries, dataset)
         yield from judge(summaries, grid)
+        yield from judge_windows(dataset[name])
         if name in ACCUMULATIONS and "time" in dataset[name].dims:
             yield from judge_accumulation(summaries[0], dataset["time"].values)
         if progress is not None:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from weatherml.data.reading.decoding import guard
 from weatherml.data.reading.messages import LEAD_KEYS, MessageTable
+from weatherml.data.reading.windows import WINDOWS, window_of
 from weatherml.errors import UserError
 
 # What must be one value for messages to form a hypercube, and what tells its messages apart.
@@ -133,16 +134,20 @@ class _Group(NamedTuple):
         keys: What they share, by key.
         lead: The longest, hours; 0 for analyses and for accumulations up to them.
         lacks: What to say of fields that are missing; empty where none is.
+        windows: The hours over which sums are taken, of sums other than ERA5's.
     """
 
     keys: dict[str, Any]
     lead: float
     lacks: str
+    windows: frozenset[float]
 
     def with_story(self, dataset: xr.Dataset) -> xr.Dataset:
         """Return the messages as a dataset that tells a lead, if it is one of forecasts, and what it lacks."""
         if self.lead and "step" not in dataset.dims:
             dataset = dataset.assign_coords(step=((), self.lead, {"units": "hours"}))
+        for field in dataset.data_vars.values() if self.windows else ():
+            field.attrs[WINDOWS] = " ".join(f"{hours:g}" for hours in sorted(self.windows))
         return dataset.assign_attrs({INCOMPLETE: self.lacks}) if self.lacks else dataset
 
 
@@ -152,15 +157,21 @@ def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[_Group]:
     columns = {key: index.index_keys.index(key) for key in (*_GROUP, *place_keys, *LEAD_KEYS)}
     places: dict[tuple[Hashable, ...], dict[tuple[Hashable, ...], list[Any]]] = defaultdict(lambda: defaultdict(list))
     leads: dict[tuple[Hashable, ...], float] = defaultdict(float)
+    windows: dict[tuple[Hashable, ...], set[float]] = defaultdict(set)
     for header, offsets in index.iter_index():
         group, place = (tuple(header[columns[key]] for key in kind) for kind in (_GROUP, place_keys))
         places[group][place] += offsets
-        leads[group] = max(leads[group], _lead({key: header[columns[key]] for key in (*_GROUP, *LEAD_KEYS)}))
+        told = {key: header[columns[key]] for key in (*_GROUP, *LEAD_KEYS)}
+        leads[group] = max(leads[group], _lead(told))
+        windows[group] |= {_window(told)} - {0.0} if time_dims == ANALYSES else set()
     for offsets in (o for own in places.values() for o in own.values() if len(o) > 1):
         _require_copies(index, offsets, path)
     # Leads may differ from one initial time to the next.
     lacks = {group: _lacking(index, own, path) if time_dims == ANALYSES else "" for group, own in places.items()}
-    return [_Group(dict(zip(_GROUP, group, strict=True)), leads[group], lacks[group]) for group in places]
+    return [
+        _Group(dict(zip(_GROUP, group, strict=True)), leads[group], lacks[group], frozenset(windows[group]))
+        for group in places
+    ]
 
 
 def _lead(header: Mapping[str, Any]) -> float:
@@ -168,6 +179,12 @@ def _lead(header: Mapping[str, Any]) -> float:
     is_of_analyses = header["stepType"] != "instant" and str(header["localUsePresent"]) != "0"
     is_forecast = header["dataType"] in ("fc", *_MEMBERS) and not is_of_analyses
     return float(header["step"]) if is_forecast else 0.0
+
+
+def _window(header: Mapping[str, Any]) -> float:
+    """Return the hours of a sum; 0 of what is no sum, and of ERA5's, which are all of an hour."""
+    is_sum = header["stepType"] == "accum" and header["marsClass"] != "ea"
+    return window_of(str(header["stepRange"])) if is_sum else 0.0
 
 
 def _require_copies(index: Any, offsets: list[Any], path: Path) -> None:

@@ -17,6 +17,7 @@ from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerpr
 from weatherml.data.reading.formats import expand
 from weatherml.data.reading.merge import require_same_times
 from weatherml.data.reading.opening import tell_what_was_passed_over
+from weatherml.data.reading.windows import HOW_TO_READ_SUMS, windows_of
 from weatherml.data.sources.config import SourceConfig
 from weatherml.data.sources.rows import rows_between
 from weatherml.data.sources.times import ChosenTimes
@@ -184,6 +185,8 @@ class FileSource:
         names = rows if asked is None else [find(name).name for name in asked]
         for name in names:
             _require_variable(name, rows)
+            if self.config.accumulated == "hourly":
+                _require_one_window(name, rows[name])
         return {name: rows[name] for name in names}
 
     @cached_property
@@ -223,6 +226,12 @@ def _files_to_read(config: FilesConfig) -> list[FileToRead]:
 def _require_variable(name: str, rows: Mapping[str, xr.DataArray]) -> None:
     if name not in rows:
         raise UserError(f"the data have no variable {name!r}{nearest(name, rows)}")
+
+
+def _require_one_window(name: str, field: xr.DataArray) -> None:
+    windows = windows_of(field)
+    if len(windows) > 1:
+        raise UserError(f"{name} is summed over {', '.join(windows)} h in one series; {HOW_TO_READ_SUMS}")
 
 
 def _require_times(name: str, own: npt.NDArray[np.datetime64], chosen: npt.NDArray[np.datetime64]) -> None:

@@ -7,6 +7,7 @@ import xarray as xr
 from weatherml.data.reading.canonical.coordinates import ALIASES
 from weatherml.data.reading.canonical.heights import at_height, height_of, names_of, strange_dims
 from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError, noted
+from weatherml.data.reading.windows import name_of_sum, windows_of
 from weatherml.errors import UserError
 from weatherml.registry import nearest
 from weatherml.variables import SEE_NAMES, VARIABLES, find
@@ -69,13 +70,17 @@ def name_variables(
         dataset[old].attrs[SOURCE_NAME] = old
         period = dataset[old].attrs.get("GRIB_stepType", "instant")
         if period != "instant":
-            dataset = noted(dataset, f"{old} has GRIB stepType {period!r}: values over a period, not instants")
+            windows = ", ".join(windows_of(dataset[old]))
+            over = f"{windows} h" if windows else "a period"
+            dataset = noted(dataset, f"{old} has GRIB stepType {period!r}: values over {over}, not instants")
     dataset = noted(dataset, _passed(unknown)) if unknown else dataset
     return dataset.rename({old: new for old, new in kept.items() if old != new})
 
 
 def _nothing_known(names: list[str], origin: str) -> PassedOverError:
-    if any("(" in name for name in names):
+    if any("(sums" in name for name in names):
+        hint = "; sums over 1, 6, 12 and 24 h are read, for others say what they are with rename"
+    elif any("(" in name for name in names):
         hint = "; only pressure levels, the surface, and heights of 2, 10 and 100 m are read"
     else:
         hint = nearest(names[0], VARIABLES, SEE_NAMES) if names else ""
@@ -94,7 +99,9 @@ def _passed(names: list[str]) -> str:
 
 def _placed(field: xr.DataArray, rename: Mapping[str, str]) -> str:
     """Return what a field is called, and where it lies if that is why it is not read."""
-    known = _spelled(field, rename)
+    known, windows = _spelled(field, rename), windows_of(field)
+    if windows:
+        return f"{field.name} (sums over {' or '.join(windows)} h)"
     place = height_of(field) if known else None
     if place is None:
         return f"{field.name} (without a level or a height)" if known else str(field.name)
@@ -127,7 +134,9 @@ def _variable_name(field: xr.DataArray, rename: Mapping[str, str]) -> str | None
         return "geopotential_at_surface"
     height = height_of(field)
     is_guess = height is None and "level" not in field.coords and _by_name(field) is None
-    return None if is_guess and find(found).vertical == "pressure" else at_height(found, height)
+    if is_guess and find(found).vertical == "pressure":
+        return None
+    return name_of_sum(at_height(found, height) or "", windows_of(field)) or None
 
 
 def _spelled(field: xr.DataArray, rename: Mapping[str, str]) -> str | None:

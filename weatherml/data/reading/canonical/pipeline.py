@@ -13,6 +13,7 @@ from weatherml.data.reading.canonical.times import place_times
 from weatherml.data.reading.canonical.versions import merge_versions
 from weatherml.data.reading.grib import INCOMPLETE
 from weatherml.data.reading.units import convert
+from weatherml.data.reading.windows import WINDOWS
 from weatherml.errors import UserError
 from weatherml.state import LEADING, with_metadata
 
@@ -60,5 +61,5 @@ def _finish(dataset: xr.Dataset, origin: str) -> xr.Dataset:
 def _finish_field(field: xr.DataArray, origin: str) -> xr.DataArray:
     dims = (*LEADING, "level", "latitude", "longitude")
     converted = convert(field, str(field.name), origin).transpose(*(d for d in dims if d in field.dims))
-    converted.attrs = {key: field.attrs[key] for key in (SOURCE_NAME, "cell_methods") if key in field.attrs}
+    converted.attrs = {key: field.attrs[key] for key in (SOURCE_NAME, WINDOWS, "cell_methods") if key in field.attrs}
     return converted

@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-<<<<<<< HEAD
 import numpy as np
 import numpy.typing as npt
 
-LEAD_KEYS = ("step", "localUsePresent")
-"""What tells the lead, and whose accumulations are those of analyses."""
-=======
 LEAD_KEYS = ("step", "localUsePresent", "stepRange", "marsClass")
 """What tells the lead, whose accumulations are those of analyses, and the period of a sum."""
->>>>>>> 5e38db4 (Sums are called by the window that GRIB tells; windows that differ in one series are found by check and not ingested)
 
 Offset = int | tuple[int, int]
 """Where a message begins, in bytes; with the position of the field, where a message holds several."""

@@ -18,4 +18,4 @@ def rows_between(grid: LatLonGrid, latitude: tuple[float, float]) -> LatLonGrid:
         raise UserError(
             f"no row lies between latitudes {latitude[0]} and {latitude[1]}; rows run {rows[0]} .. {rows[-1]}"
         )
-    return LatLonGrid.from_coordinates(kept, np.asarray(grid.longitude))
+    return LatLonGrid(tuple(kept.tolist()), grid.longitude)  # the very values, by which rows are then selected

@@ -83,9 +83,8 @@ class FileEntry:
         Raises:
             UserError: It cannot be read, or is not made of what weatherml reads.
         """
-        stamp = stamp_of(
-            file.path, format_of(file.path)
-        )  # before it is read: a file that changes meanwhile is looked at again
+        # Before it is read: a file that changes meanwhile is looked at again.
+        stamp = stamp_of(file.path, format_of(file.path))
         opened = open_file(file, wanted)
         pairs = zip(opened.canonical, opened.raw, strict=True)
         contents = tuple(None if canonical is None else Contents.of(canonical, raw) for canonical, raw in pairs)

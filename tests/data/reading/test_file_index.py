@@ -123,6 +123,19 @@ def test_a_file_that_changed_is_looked_at_again(hourly, tmp_path):
     np.testing.assert_array_equal(found[2], TRUTH["2m_temperature"].values[2])
 
 
+def test_fields_without_time_that_every_file_has_are_compared_without_reading(tmp_path, monkeypatch):
+    mask = (RAW["t2m"].isel(time=0, drop=True) > 290).astype(np.float32).assign_attrs(units="1")
+    files = write(tmp_path, [RAW[["t2m"]].isel(time=[i]).assign(lsm=mask) for i in range(3)])
+    with monkeypatch.context() as unread:
+        unread.setattr(FieldReader, "read", lambda *_: pytest.fail("a field was read"))
+        indexed = IndexedFiles(files)
+        rows = indexed.rows
+    np.testing.assert_array_equal(indexed.read({"land_sea_mask": rows["land_sea_mask"]})["land_sea_mask"].values, mask)
+    RAW[["t2m"]].isel(time=[2]).assign(lsm=(1 - mask).assign_attrs(units="1")).to_netcdf(files[2].path)
+    with pytest.raises(UserError, match=r"land_sea_mask has no time and differs between .*part_00.nc and .*part_02.nc"):
+        _ = IndexedFiles(files).rows
+
+
 def test_copies_are_compared_once(tmp_path, monkeypatch):
     files = write(tmp_path, [RAW.isel(time=slice(0, 3)), RAW.isel(time=slice(2, 5))])
     expected = {name: field.values for name, field in IndexedFiles(files, folder=tmp_path).rows.items()}

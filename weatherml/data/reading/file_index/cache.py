@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from weatherml.storage.files import write_bytes
 
 NAME, AGREED = "files_index.json", "files_agreed.txt"
 _MOST_CLAIMS = 100
-_LIBRARIES = ("xarray", "numpy", "netCDF4", "zarr")
-_ROOM = Path(__file__).parents[1]
+_LIBRARIES = ("xarray", "numpy", "netCDF4", "zarr", "cfgrib", "eccodes")
+_ROOM, _BELOW = Path(__file__).parents[1], ("variables.py", "grid.py", "state.py", "times.py")
 
 
 def load(folder: Path) -> dict[str, FileEntry]:
@@ -67,9 +67,16 @@ def _head(body: bytes) -> str:
 @cache
 def _maker() -> str:
     """Return the fingerprint of the code whose word the entries are."""
-    code = b"".join(path.read_bytes() for path in sorted(_ROOM.rglob("*.py")))
-    versions = [f"{library} {version(library)}" for library in _LIBRARIES]
-    return hashlib.sha256(code + "\n".join(versions).encode()).hexdigest()
+    package = _ROOM.parents[1]
+    code = b"".join(path.read_bytes() for path in [*sorted(_ROOM.rglob("*.py")), *(package / name for name in _BELOW)])
+    return hashlib.sha256(code + " ".join(map(_version, _LIBRARIES)).encode()).hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"
 
 
 def _pack(entries: Mapping[str, FileEntry]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""Build a store from the same files by weatherml, by xarray's `to_zarr`, and, where it is installed, by anemoi-datasets.
+"""Build a store of the same files by weatherml, by xarray's `to_zarr`, and, where it is installed, by anemoi-datasets.
 
     python benchmarks/building.py FOLDER --days 1 2 4 [--anemoi PYTHON]
 
-Files as the data store delivers them are made first: a day each, 13 levels of 5 variables and 4 fields at the surface, at 0.25 degrees
-unless `--rows` says otherwise, smooth weather with noise. Each system is a process of its own. Printed: seconds, peak memory of one process,
-bytes read from files over bytes stored. `--days` names several lengths, so that memory is seen to grow or not. Results: building.md
+Files as the data store delivers them are made first: a day each, 13 levels of 5 variables and 4 fields at the surface, at
+0.25 degrees unless `--rows` says otherwise, smooth weather with noise. Each system is a process of its own. Printed:
+seconds, peak memory of one process, bytes read (programs and libraries among them) over bytes stored. `--days` names
+several lengths, so that memory is seen to grow or not. Results: building.md
 """
 
 import argparse
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import xarray as xr
@@ -29,24 +31,27 @@ UPPER = {
 UPPER |= {"v": ("v_component_of_wind", "m s**-1", 0), "q": ("specific_humidity", "kg kg**-1", 0.01)}
 SURFACE = {"t2m": ("2 metre temperature", "K", 280), "msl": ("Mean sea level pressure", "Pa", 1e5)}
 SURFACE |= {"u10": ("10 metre U wind component", "m s**-1", 2), "v10": ("10 metre V wind component", "m s**-1", 1)}
+SHORT_NAMES = {"t2m": "2t", "u10": "10u", "v10": "10v"}
 
 WEATHERML = """
 import sys
+from pathlib import Path
 from weatherml.data.sources.files import FilesConfig
 from weatherml.data.store.engine import HERE, Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
 if __name__ == "__main__":
     pattern, target, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
     engine = HERE if workers == 1 else Dask(workers)
-    ingest(FilesConfig(paths=(pattern,)).source(__import__("pathlib").Path(target).parent), target, options=IngestOptions(engine=engine))
+    source = FilesConfig(paths=(pattern,)).source(Path(target).parent)
+    ingest(source, target, options=IngestOptions(engine=engine))
 """
 TO_ZARR = """
 import glob, sys, xarray as xr
 paths = sorted(glob.glob(sys.argv[1]))
 if paths[0].endswith("grib"):
-    kinds = [{"typeOfLevel": "isobaricInhPa"}, {"shortName": ["2t", "msl"]}, {"shortName": ["10u", "10v"]}]
-    opened = [xr.open_mfdataset(paths, engine="cfgrib", backend_kwargs={"filter_by_keys": {"typeOfLevel": kind}, "indexpath": ""},
-              combine="nested", concat_dim="time", chunks={"time": 1}) for kind in ("isobaricInhPa", "surface")]
+    how = {"engine": "cfgrib", "combine": "nested", "concat_dim": "time", "chunks": {"time": 1}}
+    kinds = [{"filter_by_keys": {"typeOfLevel": kind}, "indexpath": ""} for kind in ("isobaricInhPa", "surface")]
+    opened = [xr.open_mfdataset(paths, backend_kwargs=kind, **how) for kind in kinds]
     fields = xr.merge([one.drop_vars(["surface", "step", "valid_time", "number"], errors="ignore") for one in opened])
 else:
     fields = xr.open_mfdataset(paths, chunks={"valid_time": 1})
@@ -99,28 +104,40 @@ def write_netcdf(fields: xr.Dataset, path: Path) -> None:
 
 def write_grib(fields: xr.Dataset, path: Path) -> None:
     """A message a field, 16 bits a value."""
-    import eccodes as codes
-
-    names = {"t2m": "2t", "u10": "10u", "v10": "10v"}
     with path.open("wb") as file:
         for name, field in fields.items():
-            for time_index, stamp in enumerate(fields["valid_time"].values):
-                for level_index, level in enumerate(LEVELS if field.ndim == 4 else [0]):
-                    values = field.values[time_index, level_index] if field.ndim == 4 else field.values[time_index]
-                    message = codes.codes_grib_new_from_samples(
-                        "regular_ll_pl_grib2" if field.ndim == 4 else "regular_ll_sfc_grib2"
-                    )
-                    date = str(stamp.astype("datetime64[m]")).replace("-", "").replace(":", "")
-                    keys = {"Ni": values.shape[1], "Nj": values.shape[0], "latitudeOfFirstGridPointInDegrees": 90,
-                            "latitudeOfLastGridPointInDegrees": -90, "longitudeOfFirstGridPointInDegrees": 0,
-                            "longitudeOfLastGridPointInDegrees": 360 - 360 / values.shape[1], "iDirectionIncrementInDegrees": 360 / values.shape[1],
-                            "jDirectionIncrementInDegrees": 180 / (values.shape[0] - 1), "dataDate": int(date[:8]), "dataTime": int(date[9:]),
-                            "shortName": names.get(str(name), str(name)), "bitsPerValue": 16}  # fmt: skip
-                    for key, value in (keys | ({"level": level} if level else {})).items():
-                        codes.codes_set(message, key, value)
-                    codes.codes_set_values(message, values.ravel().astype(np.float64))
-                    codes.codes_write(message, file)
-                    codes.codes_release(message)
+            for position in np.ndindex(*field.shape[:-2]):
+                level = LEVELS[position[1]] if field.ndim == 4 else None
+                stamp = str(fields["valid_time"].values[position[0]].astype("datetime64[m]"))
+                write_message(file, str(name), stamp, level, field.values[position])
+
+
+def write_message(file: IO[bytes], name: str, stamp: str, level: int | None, values: np.ndarray) -> None:
+    """Append one field."""
+    import eccodes as codes
+
+    message = codes.codes_grib_new_from_samples("regular_ll_sfc_grib2" if level is None else "regular_ll_pl_grib2")
+    rows, columns = values.shape
+    date, clock = stamp.replace("-", "").replace(":", "").split("T")
+    keys = {
+        "Ni": columns,
+        "Nj": rows,
+        "latitudeOfFirstGridPointInDegrees": 90,
+        "latitudeOfLastGridPointInDegrees": -90,
+        "longitudeOfFirstGridPointInDegrees": 0,
+        "longitudeOfLastGridPointInDegrees": 360 - 360 / columns,
+        "iDirectionIncrementInDegrees": 360 / columns,
+        "jDirectionIncrementInDegrees": 180 / (rows - 1),
+        "dataDate": int(date),
+        "dataTime": int(clock),
+        "shortName": SHORT_NAMES.get(name, name),
+        "bitsPerValue": 16,
+    }
+    for key, value in (keys if level is None else {**keys, "level": level}).items():
+        codes.codes_set(message, key, value)
+    codes.codes_set_values(message, values.ravel().astype(np.float64))
+    codes.codes_write(message, file)
+    codes.codes_release(message)
 
 
 def run(words: list[str], target: Path) -> dict[str, float]:
@@ -178,9 +195,7 @@ def main() -> None:
     print(
         f"{os.cpu_count()} cores, {chosen.rows} rows, limit of files {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}\n"
     )
-    print(
-        "| files | days | made by | seconds | peak MiB of one process | bytes read / stored |\n|---|---|---|---|---|---|"
-    )
+    print("| files | days | made by | seconds | peak MiB of one process | read / stored |\n|---|---|---|---|---|---|")
     for name, program in (("own.py", WEATHERML), ("to_zarr.py", TO_ZARR)):
         (chosen.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (chosen.folder / name).write_text(program)

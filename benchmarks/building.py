@@ -2,8 +2,8 @@
 
     python benchmarks/building.py FOLDER --days 1 2 4 [--anemoi PYTHON]
 
-Files as the data store delivers them are made first: a day each, 13 levels of 5 variables and 4 fields at the surface, at
-0.25 degrees unless `--rows` says otherwise, smooth weather with noise. Each system is a process of its own. Printed:
+Files as the data store delivers them are made first: a day each, 13 levels of 5 variables and 4 fields of the surface,
+at 0.25 degrees unless `--rows` says otherwise, smooth weather with noise. Each system is a process of its own. Printed:
 seconds, peak memory of one process, bytes read (programs and libraries among them) over bytes stored. `--days` names
 several lengths, so that memory is seen to grow or not. Results: building.md
 """

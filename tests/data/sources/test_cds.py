@@ -265,6 +265,20 @@ def test_a_job_that_fails_is_submitted_again(store, tmp_path):
     assert store.count("submit") == 2
 
 
+def test_a_full_queue_is_waited_for(store, tmp_path):
+    store.statuses += [["accepted", "rejected"], ["rejected"]]
+    store.reasons += ["Number queued requests for this dataset is temporarily limited."] * 2
+    assert_true(config(**ONE).open(tmp_path))
+    assert store.count("submit") == 3
+
+
+def test_a_request_that_is_too_large_says_which_key_to_lower(store, tmp_path):
+    told = {"title": "cost limits exceeded", "detail": "Your request is too large, please reduce your selection."}
+    store.faults["submit"].append(Fault(403, told))
+    with pytest.raises(UserError, match=r"is too large.*lower source\.fields_per_request"):
+        download(config(**ONE), tmp_path)
+
+
 @pytest.mark.parametrize("statuses", [["rejected"], ["failed"]])
 def test_a_job_that_cannot_succeed_says_why_and_the_others_come(store, tmp_path, statuses):
     reason = (
@@ -454,6 +468,12 @@ def test_a_key_of_the_old_service_is_told_apart(store, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="CDSAPI_KEY has a colon") as caught:
         download(config(**ONE), tmp_path)
     assert "abcdef" not in str(caught.value)
+
+
+def test_the_address_of_the_old_service_is_told_apart(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("CDSAPI_URL", "https://cds.climate.copernicus.eu/api/v2")
+    with pytest.raises(UserError, match="is the service that ended in 2024"):
+        download(config(**ONE), tmp_path)
 
 
 def test_a_wrong_key_is_refused_at_once(store, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from weatherml.data.reading.grib import import_eccodes
 from weatherml.data.sources.cds.arrival import Arrival, DamagedError, inspect
 from weatherml.data.sources.cds.config import CdsConfig
 from weatherml.data.sources.cds.ledger import Ledger, Record
-from weatherml.data.sources.cds.service import Asset, JobGoneError, RefusedError, Service, StoppedError
+from weatherml.data.sources.cds.service import Asset, JobGoneError, QueueFullError, RefusedError, Service, StoppedError
 from weatherml.data.sources.cds.transfer import fetch
 from weatherml.data.sources.cds.units import Unit, plan
 from weatherml.errors import UserError
@@ -33,6 +33,8 @@ _logger = logging.getLogger(__name__)
 _LOCK = ".download.lock"
 _FIRST_POLL, _LONGEST_POLL = 1.0, 120.0  # seconds between two questions for a job
 _TRIES = 3  # of a job that fails, or of a file that comes damaged
+_TRIES_OF_QUEUE = 20
+_LONGEST_TURN = 300.0  # seconds until a full queue is tried again: with as many tries, an hour and a half
 _TRANSFERS = 4
 
 Progress = Callable[..., None]
@@ -210,9 +212,9 @@ class _Delivering:
                 _logger.info("%s: %s", unit.name, error)
                 self._ledger.partial(unit).unlink(missing_ok=True)
                 self._note(unit, job=None, version=None)
-                if trial == _TRIES:
+                if trial == (_TRIES_OF_QUEUE if isinstance(error, QueueFullError) else _TRIES):
                     raise UserError(f"{_named(unit)}: {error}; run again later") from None
-                self._service.pause(2.0 ** (trial - 1))
+                self._service.pause(min(2.0 ** (trial - 1), _LONGEST_TURN))
 
     def _await(self, unit: Unit) -> Asset:
         """Ask for a unit, if nobody has, and wait until its file is ready."""
@@ -229,7 +231,10 @@ class _Delivering:
         if status == "successful":
             return self._service.asset(job)
         reason = self._service.reason(job) if status in ("failed", "rejected") else f"its job was {status}"
-        if status != "rejected" and "no data" not in reason.lower():
+        words = reason.lower().replace(" ", "")
+        if "queuedrequests" in words:  # of this user, or of all: accepted, and rejected a moment later
+            raise QueueFullError(f"{status}: {reason}")
+        if status != "rejected" and "nodata" not in words:
             raise JobGoneError(f"{status}: {reason}")
         self._note(unit, job=None)
         raise UserError(

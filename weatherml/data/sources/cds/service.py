@@ -40,6 +40,10 @@ class JobGoneError(Exception):
     """The service knows the job no longer, or it did not succeed for a reason that may pass."""
 
 
+class QueueFullError(JobGoneError):
+    """The service takes no more requests for now."""
+
+
 class RefusedError(UserError):
     """What the service will say to every other request, too."""
 
@@ -204,7 +208,7 @@ class Service:
             )
         if status == 404 and not dataset:
             return JobGoneError(words)
-        if status in (401, 403, 404):
+        if status in (401, 403, 404) and "too large" not in words:  # which comes as 403, too
             return RefusedError(f"{self.url} refuses {dataset or 'a request'}: {words}")
         return UserError(
             f"{self.url} refuses a request to {dataset}: {words}; if it is too large, lower source.fields_per_request"
@@ -235,6 +239,8 @@ def _credentials() -> tuple[str, str, bool]:
             f"no credentials for the Climate Data Store in {_place_of_key()}; log in at {_HOME}/profile and write the"
             f" two lines 'url: {_HOME}/api' and 'key: ...' there, or set CDSAPI_URL and CDSAPI_KEY"
         ) from None
+    if url.rstrip("/").endswith("/v2"):
+        raise RefusedError(f"{url} is the service that ended in 2024; write 'url: {_HOME}/api' in {_place_of_key()}")
     if ":" in key:
         raise RefusedError(
             f"the key in {_place_of_key()} has a colon, as those of the service that ended in 2024; copy the new one"

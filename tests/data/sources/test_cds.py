@@ -18,7 +18,7 @@ import pytest
 from cds_server import Fault
 from docs_page import DOCS
 from kills import run_and_kill
-from tiny_experiment import done
+from tiny_experiment import done, write_config
 
 from weatherml.config import from_mapping
 from weatherml.data.source import Source
@@ -28,7 +28,6 @@ from weatherml.data.sources.cds.download import download
 from weatherml.data.sources.cds.ledger import Ledger
 from weatherml.data.sources.cds.service import _asked_pause
 from weatherml.data.sources.cds.units import plan
-from weatherml.data.store.ingest import ingest
 from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 from weatherml.state import parse_channels
@@ -180,10 +179,16 @@ def test_what_is_left_out_is_not_asked_for(store, tmp_path):
     assert asked == [("01", "30", "31"), ("03", "01", "02")]
 
 
-def test_a_store_is_ingested_from_the_service(store, tmp_path):
-    source = config().open(tmp_path)
-    ingest(source, tmp_path / "data.zarr")
-    np.testing.assert_array_equal(open_store(tmp_path / "data.zarr")["time"].values, source.times())
+def test_an_experiment_is_ingested_from_the_service(store, tmp_path):
+    chosen = config(channels=["z500", "t850", "u850", "lsm"], periods=[["2000-01-01", "2000-01-16"]])
+    settings = write_config(tmp_path / "cds.yaml", source=chosen.model_dump(mode="json"))
+    done("ingest", settings, "model.patch=[1, 4]", "training.batch_size=3", "-o", tmp_path / "run")
+    written = open_store(tmp_path / "run" / "data.zarr")
+    np.testing.assert_array_equal(written["time"].values, chosen.times())
+    for name, short, level in (("geopotential", "z", 500), ("u_component_of_wind", "u", 850)):
+        expected = truth(short, level, chosen.times()[-1])
+        found = written[name].sel(level=level).values[-1]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=np.ptp(expected) * 2**-15)
 
 
 @pytest.mark.parametrize("make", [cds_server.netcdf, lambda inputs: cds_server.zipped(oper=cds_server.netcdf(inputs))])

@@ -1,6 +1,7 @@
 """Laws of `info`, `plot` and tables: whatever `convert` writes can be looked at, and nothing is cut or ignored."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from made_forecasts import made
 from test_reduction import draw, reduce
 from tiny_experiment import done, refused
 
-from weatherml.cli import tables
+from weatherml.cli import fields, tables
 from weatherml.products.convert import convert
 from weatherml.products.reading import read_forecast
 
@@ -80,18 +81,61 @@ def test_plot_of_members_refuses_a_statistic(tiny_run):
     )
 
 
-def test_plot_draws_analyses_of_several_members(tmp_path):
-    members = [analyses({"2m_temperature": ()}, 2, seed=number) for number in range(3)]
-    xr.concat(members, xr.Variable("number", range(3))).to_netcdf(tmp_path / "members.nc")
-    done("plot", tmp_path / "members.nc", "--channel", "t2m", "--no-coastlines", "-o", tmp_path / "map.png")
-    assert (tmp_path / "map.png").stat().st_size > 10_000
-
-
 def test_what_is_at_stations_is_not_scored(tiny_run, tmp_path):
     (tmp_path / "s.csv").write_text("name,latitude,longitude\nOslo,59.9,10.75\nBern,46.9,7.4\n")
     done("convert", tiny_run.forecast, "--stations", tmp_path / "s.csv", "-o", tmp_path / "s.nc")
     message = refused("evaluate", tmp_path / "s.nc", tiny_run.store)
     assert "values at places (dimension 'station'); pass the fields they were taken from" in message
+
+
+@pytest.fixture(scope="module")
+def members_of_analyses(tmp_path_factory):
+    """Return analyses of an ensemble, as of ERA5's ten members, as NetCDF."""
+    path = tmp_path_factory.mktemp("members") / "eda.nc"
+    parts = [analyses({"geopotential": (500,)}, 2, seed=n).expand_dims(number=[n]) for n in range(3)]
+    (xr.concat(parts, "number") * 100 + 5e4).to_netcdf(path)
+    return path
+
+
+def test_plot_draws_the_members_of_analyses_or_one_that_is_chosen(members_of_analyses):
+    drawn = fields.draw(str(members_of_analyses), fields.Choice("z500"), coastlines=False)
+    assert "3 members" in drawn.axes[0].texts[0].get_text() + drawn.axes[0].texts[-1].get_text()
+    one = fields.draw(str(members_of_analyses), fields.Choice("z500", member=2), coastlines=False)
+    assert "member 2" in one.axes[0].texts[0].get_text()
+
+
+def test_plot_draws_one_member_of_a_forecast(tiny_run):
+    one = fields.draw(str(tiny_run.forecast), fields.Choice("z500", member=1), coastlines=False)
+    assert "member 1" in one.axes[0].texts[0].get_text()
+
+
+def test_plot_refuses_members_that_are_not_there(tiny_run, members_of_analyses, statistics):
+    shown = refused("plot", members_of_analyses, "--channel", "z500", "--member", "12")
+    assert "there is no number 12; the data have 3 from 0 to 2" in shown
+    shown = refused("plot", tiny_run.store, "--channel", "z500", "--member", "1")
+    assert "has no members, got --member 1; leave it out" in shown
+    shown = refused("plot", statistics, "--channel", "z500", "--member", "1")
+    assert "holds statistics, --member is for members; leave it out, --statistic chooses" in shown
+
+
+def test_plot_writes_probabilities_with_the_threshold_as_people_write_it(statistics):
+    drawn = fields.draw(str(statistics), fields.Choice("t850", statistic="exceedance=260"), coastlines=False)
+    assert drawn.axes[0].get_title("left") == "Probability of 850 hPa temperature above -13.15\N{NO-BREAK SPACE}°C"
+    assert "Probability (%)" in (drawn.axes[1].get_xlabel(), drawn.axes[1].get_ylabel())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (".", "is the folder of a run; plot .*data.zarr or .*forecast.zarr"),
+        ("statistics.nc", "holds the statistics of channels, which are no maps; plot data.zarr or forecast.zarr"),
+        ("scores.nc", "holds scores, which are no maps"),
+        ("training/checkpoints/best", "is a model, which has no fields; plot a forecast of it, or see weatherml info"),
+    ],
+)
+def test_plot_says_what_there_is_instead_of_fields(tiny_run, name, words):
+    shown = refused("plot", tiny_run.forecast.parent / name, "--channel", "z500")
+    assert re.search(words, " ".join(shown.split()))
 
 
 def test_plot_refuses_stations(tmp_path):

@@ -1,9 +1,13 @@
+from itertools import combinations
+
 import cartopy
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
 from cartopy.crs import PlateCarree
+from cartopy.mpl.geoaxes import GeoAxes
+from matplotlib.text import Annotation, Text
 
 from weatherml import plot
 from weatherml.errors import UserError
@@ -184,9 +188,12 @@ def test_one_member_has_no_spread(make_field):
         plot.spread(make_field(lambda lat, lon: lat + 0 * lon).expand_dims("number"))
 
 
-def test_a_field_with_more_dimensions_is_refused(make_field):
-    with pytest.raises(UserError, match="needs dimensions"):
-        plot.map(make_field(lambda lat, lon: lat + 0 * lon).expand_dims(time=2))
+def test_a_field_with_more_dimensions_is_refused_with_what_can_be_done(make_field):
+    field = make_field(lambda lat, lon: lat + 0 * lon)
+    with pytest.raises(UserError, match=r"the field has time besides; select one of them, field\.isel\(time=0\)$"):
+        plot.map(field.expand_dims(time=2))
+    with pytest.raises(UserError, match=r"field\.isel\(number=0\), or see all members with plot\.spread\(field\)"):
+        plot.map(field.expand_dims(number=3))
 
 
 def test_a_field_without_any_value_is_refused(make_field):
@@ -194,13 +201,100 @@ def test_a_field_without_any_value_is_refused(make_field):
         plot.map(make_field(lambda lat, lon: np.nan * lat))
 
 
-def test_no_words_are_cut_off_at_the_edge_of_the_picture(make_field, paint):
-    field = make_field(lambda lat, lon: lat + 0 * lon, time=np.datetime64("2021-09-04", "ns"))
-    for figure in (plot.map(field, coastlines=False), plot.forecast_vs_truth(field, field + 1, coastlines=False)):
+REGIONS = {
+    "globe": LatLonGrid.gaussian(14, 24),
+    "tall": LatLonGrid(tuple(np.arange(-18.0, -57, -2)), tuple(np.arange(284.0, 293, 2))),
+    "square": LatLonGrid(tuple(np.arange(60.0, 39, -2)), tuple(np.arange(0.0, 31, 3))),
+    "strip": LatLonGrid((50.0, 49.0, 48.0, 47.0), tuple(np.arange(0.0, 61, 4))),
+    "tiny": LatLonGrid((54.25, 54.0, 53.75), (4.0, 4.25, 4.5)),
+}
+
+
+@pytest.fixture(scope="module")
+def members_of(make_field):
+    """Return a function that makes three members of a region, with all that a heading can tell."""
+    init, lead = np.datetime64("2021-09-01T12", "ns"), np.timedelta64(60, "h").astype("timedelta64[ns]")
+    told = {"init_time": init, "lead_time": lead, "valid_time": init + lead, "level": 500}
+
+    def wave(lat, lon, shift):
+        return 5.5e4 + 900 * np.sin(np.radians(3 * lat + shift)) + 700 * np.cos(np.radians(lon + 2 * shift))
+
+    def make(region):
+        fields = [
+            make_field(lambda lat, lon, n=n: wave(lat, lon, 4 * n), "geopotential", REGIONS[region], number=n, **told)
+            for n in range(3)
+        ]
+        return xr.concat(fields, "number")
+
+    return make
+
+
+@pytest.fixture(scope="module", params=REGIONS)
+def pictures(request, members_of, paint):
+    """Return a spread, a map and a comparison of a region, each painted, with where its axes were meant to be."""
+    members = members_of(request.param)
+    one = members.isel(number=1)
+    figures = (
+        plot.spread(members, coastlines=False),
+        plot.map(one, title="A title of many words, which no picture of a small region has room for", coastlines=False),
+        plot.forecast_vs_truth(one, members.isel(number=2), coastlines=False),
+    )
+    meant = [[ax.get_position(original=True).bounds for ax in figure.axes] for figure in figures]
+    for figure in figures:
         paint(figure)
-        drawn = figure.get_tightbbox()
-        assert drawn.x0 >= 0 and drawn.y0 >= 0
-        assert drawn.x1 <= figure.get_figwidth() and drawn.y1 <= figure.get_figheight()
+    return dict(zip(figures, meant, strict=True))
+
+
+def test_no_words_are_cut_off_nor_hidden_by_others(pictures):
+    for figure in pictures:
+        seen = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        for text in seen:
+            place = text.get_window_extent()
+            assert place.x0 >= 0 and place.y0 >= 0, text
+            assert place.x1 <= figure.bbox.x1 and place.y1 <= figure.bbox.y1, text
+        headings = [text for text in seen if isinstance(text, Annotation) or text.get_fontweight() == "bold"]
+        assert len(headings) == 2 * sum(isinstance(ax, GeoAxes) for ax in figure.axes)
+        for one, another in combinations([text.get_window_extent() for text in headings], 2):
+            assert not one.padded(-1).overlaps(another.padded(-1))
+
+
+def test_a_map_fills_the_room_that_it_is_given(pictures):
+    for figure, meant in pictures.items():
+        maps = [(ax, place) for ax, place in zip(figure.axes, meant, strict=True) if isinstance(ax, GeoAxes)]
+        for ax, place in maps:
+            np.testing.assert_allclose(ax.get_position().bounds, place, atol=5e-3)
+            assert min(ax.bbox.size) / figure.dpi >= 0.3
+
+
+def test_numbers_of_contours_are_whole(pictures):
+    ax = next(iter(pictures)).axes[0]
+    outline = ax.patch.get_path().transformed(ax.patch.get_transform())
+    for number in [text for text in ax.texts if not isinstance(text, Annotation)]:
+        assert outline.contains_points(number.get_window_extent().corners()).all(), number
+
+
+def test_coastlines_are_seen_on_dark_colours_and_on_light_ones(make_field, paint):
+    for level, has_changed in ((-1.0, np.greater), (0.0, np.less)):
+        field = make_field(lambda lat, lon, level=level: level + np.sign(lat) * 1e-3 + 0 * lon, "vertical_velocity")
+        bare, drawn = (paint(plot.map(field, coastlines=coastlines)) for coastlines in (False, True))
+        inner = np.s_[bare.shape[0] // 3 : 2 * bare.shape[0] // 3, bare.shape[1] // 3 : 2 * bare.shape[1] // 3]
+        change = (drawn[inner] - bare[inner]).mean(axis=-1)
+        assert has_changed(change[np.abs(change).argmax() == np.arange(change.size).reshape(change.shape)], 0).all()
+        assert np.abs(change).max() > 60
+
+
+def test_a_probability_is_in_steps_of_ten_per_cent_whatever_its_values(make_field):
+    share = make_field(lambda lat, lon: 0.3 + 0.001 * lat + 0 * lon, "temperature_850_exceedance")
+    figure = plot.probability(share, title="Probability of frost", coastlines=False)
+    np.testing.assert_allclose(figure.axes[0].images[0].norm.boundaries, np.arange(0, 101, 10))
+    assert float(np.ma.median(samples(figure))) == pytest.approx(30, abs=0.5)
+    assert figure.axes[1].get_xlabel() == "Probability (%)"
+
+
+def test_a_deviation_has_no_offset(make_field):
+    figure = plot.deviation(make_field(lambda lat, lon: 2 + 0.01 * lat + 0 * lon, "2m_temperature"), title="Spread")
+    assert float(np.ma.median(samples(figure))) == pytest.approx(2, abs=0.1)
+    assert "spread (K)" in figure.axes[1].get_xlabel()
 
 
 def test_drawing_leaves_no_figure_open(make_field):

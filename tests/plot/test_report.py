@@ -79,6 +79,12 @@ def test_the_page_holds_every_figure_with_its_caption(page, sections):
         assert png.width > 1.5 * int(image["width"])  # sharp on a dense screen
 
 
+def test_pictures_have_the_size_that_they_were_drawn_in(page):
+    """Their type then has one size, too: a small one is not blown up to the width of the page."""
+    rule = re.search(r"^img \{(.*?)\}", page, re.MULTILINE)[1]
+    assert "max-width: 100%" in rule and not re.search(r"(?<!-)width:", rule)
+
+
 def test_the_page_asks_for_nothing_outside_itself(page):
     found = Page(page)
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in found.tags}

@@ -152,3 +152,35 @@ def test_brier_skill_and_roc_area_are_drawn_by_lead(judgement):
     np.testing.assert_allclose(brier.lines[0].get_ydata(), np.linspace(0.6, 0.1, 5))
     np.testing.assert_allclose(roc.lines[0].get_ydata(), np.linspace(0.8, 0.55, 5))
     np.testing.assert_allclose(roc.lines[0].get_xdata(), DAYS)
+
+
+def test_one_lead_is_a_point_with_its_interval(scores):
+    ax = plot.skill(scores.isel(lead_time=[2]), "rmse").axes[0]
+    assert line(ax, "fourcastnet").get_marker() == "o"
+    chosen = scores["rmse"].sel(system="fourcastnet", channel="geopotential_500").isel(lead_time=2) / 98.0665
+    (interval,) = ax.collections[0].get_segments()
+    np.testing.assert_allclose(interval[:, 1], chosen.sel(bound=["lower", "upper"]))
+
+
+def test_two_baselines_that_coincide_are_both_seen(scores):
+    """As the anomaly correlations of persistence and of damped persistence do."""
+    same = scores.sel(system="persistence")
+    both = xr.concat([same.assign_coords(system=name) for name in ("persistence", "damped persistence")], "system")
+    ax = plot.skill(both, "acc").axes[0]
+    dotted, solid = line(ax, "persistence"), line(ax, "damped persistence")
+    assert (dotted.get_linestyle(), solid.get_linestyle()) == (":", "-")
+    assert dotted.get_zorder() > solid.get_zorder() and dotted.get_color() != solid.get_color()
+
+
+def test_the_legend_names_systems_of_any_panel(scores):
+    first_alone = scores.where((scores.system != "persistence") | (scores.channel != CHANNELS[0]))
+    assert [text.get_text() for text in plot.skill(first_alone, "rmse").legends[0].get_texts()] == SYSTEMS
+
+
+def test_no_words_lie_on_the_curves_of_a_verdict(judgement, paint):
+    figure = plot.verdict(judgement, "2m_temperature")
+    paint(figure)
+    for ax in figure.axes:
+        assert ax.get_legend() is None
+        for text in ax.texts:
+            assert text.get_window_extent().y0 >= ax.bbox.y1

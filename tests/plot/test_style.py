@@ -1,6 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weatherml.plot import style
 
@@ -62,3 +66,26 @@ def test_leads_are_written_in_hours_then_days(hours, words):
 def test_times_are_written_with_minutes_only_where_there_are_any():
     assert style.write_time(np.datetime64("2021-09-06T18:00:00", "ns")) == "2021-09-06 18 UTC"
     assert style.write_time(np.datetime64("2021-09-06T18:30:00", "ns")) == "2021-09-06 18:30 UTC"
+
+
+def test_a_field_that_is_the_same_but_for_rounding_has_levels_that_can_be_told_apart():
+    for value in (20.0, 273.15, 0.0, -4.0):
+        levels = style.round_levels(np.float32(value) + np.float32([0, 0, 1e-6]), 10)
+        assert levels[0] <= value <= levels[-1]
+        assert len({f"{level:g}" for level in levels}) == len(levels)
+
+
+@given(st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_size=12), st.floats(0.4, 4), st.booleans())
+def test_a_wrapped_line_has_room_and_no_word_is_lost(words, inches, has_parts):
+    text = (" · " if has_parts else " ").join(words)
+    lines = style.wrap(text, inches, *style.NOTE).split("\n")
+    assert [word for line in lines for word in re.split(r" · | ", line) if word != "·"] == words
+    for line in lines:
+        assert style.text_inches(line, *style.NOTE) <= inches or len(line.replace(" ·", "").split()) == 1
+
+
+@pytest.mark.parametrize("most", [2, 3, 5, 12])
+def test_a_colour_bar_has_no_more_numbers_than_room(most):
+    shading = style.shade(np.linspace(-3, 20, 500), style.quantity_of("10m_u_component_of_wind"))
+    ticks = shading.ticks(most)
+    assert 1 <= len(ticks) <= most and 0 in ticks and set(ticks) <= set(shading.levels)

@@ -199,6 +199,9 @@ def plot(
             help="Of statistics: spread, quantile=0.9, exceedance=288.15, ...; else the mean over the spread."
         ),
     ] = None,
+    member: Annotated[
+        int | None, typer.Option(help="One member of several, by its number; else their mean and spread.")
+    ] = None,
     coastlines: Annotated[bool, typer.Option(help="Draw the Earth's coasts.")] = True,
     drop_stopped: DropStopped = False,
 ) -> None:
@@ -210,5 +213,5 @@ def plot(
     """
     from weatherml.cli.fields import Choice, draw, save_figure
 
-    save_figure(draw(path, Choice(channel, time, lead, statistic, drop_stopped), coastlines), output)
+    save_figure(draw(path, Choice(channel, time, lead, statistic, drop_stopped, member), coastlines), output)
     print(output)

@@ -1,6 +1,6 @@
 """One field of what a user points at, and the picture of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from weatherml.cli.paths import require_fields
 from weatherml.data.reading.opening import open_files
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.durations import format_duration, parse_duration
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 160
+_WRITERS: dict[str, Callable[[Any], str]] = {"lead_time": format_duration, "number": str}
 _STATISTICS = ("mean", "spread", "minimum", "maximum", "quantile", "exceedance", "count")
 
 
@@ -39,6 +41,7 @@ class Choice:
         lead: Lead time of a forecast such as `5d`; the last when None.
         statistic: Of a forecast of statistics, such as `spread` or `quantile=0.9`; mean over spread when None.
         drop_stopped: Leave out the members that guards have stopped.
+        member: One of several, by its number; their mean and spread when None.
     """
 
     channel: str
@@ -46,34 +49,48 @@ class Choice:
     lead: str | None = None
     statistic: str | None = None
     drop_stopped: bool = False
+    member: int | None = None
 
 
 def draw(path: str, choice: Choice, coastlines: bool) -> "Figure":
-    """Draw a field of an analysis, of a forecast of one member, or mean and spread of an ensemble.
+    """Draw a field of an analysis or a forecast: of one member, or mean and spread of several.
 
     Raises:
         UserError: There is no such field, or an option is not for what lies there.
     """
-    if not is_forecast(path):
-        _require_for_analyses(path, choice)
-        return _draw_members(_at(open_files(path), choice), coastlines)
-    forecast = read_forecast(path)
-    if "station" in forecast.dims:
-        raise UserError(f"{path} holds values at stations, which are no map; plot the forecast they were taken from")
-    if "number" not in forecast.dims:
-        return _draw_statistics(forecast, choice, coastlines)
-    if choice.statistic is not None:
-        raise UserError(f"{path} holds members, not statistics; leave --statistic out to see their mean and spread")
-    return _draw_members(_at(without_stopped(forecast) if choice.drop_stopped else forecast, choice), coastlines)
-
-
-def _draw_members(field: xr.DataArray, coastlines: bool) -> "Figure":
-    """Draw mean and spread of several members, or the one field."""
     from weatherml import plot
 
-    if field.sizes.get("number", 1) > 1:
-        return plot.spread(field, coastlines=coastlines)
-    return plot.map(field.squeeze([dim for dim in field.dims if dim == "number"]), coastlines=coastlines)
+    require_fields(path)
+    if not is_forecast(path):
+        _require_for_analyses(path, choice)
+        field = _at(open_files(path), choice)
+    else:
+        forecast = read_forecast(path)
+        _require_for_forecasts(path, forecast, choice)
+        if "number" not in forecast.dims:
+            return _draw_statistics(forecast, choice, coastlines)
+        field = _at(without_stopped(forecast) if choice.drop_stopped else forecast, choice)
+    field = _of_member(field, path, choice.member)
+    return (plot.spread if "number" in field.dims else plot.map)(field, coastlines=coastlines)
+
+
+def _of_member(field: xr.DataArray, path: str, member: int | None) -> xr.DataArray:
+    """Return the field of a member, or of all where none is chosen; without a dimension if it is one."""
+    if "number" not in field.dims:
+        if member is not None:
+            raise UserError(f"{path} has no members, got --member {member}; leave it out")
+        return field
+    field = field if member is None else _pick(field, "number", member, 0).expand_dims("number")
+    return field.squeeze("number") if field.sizes["number"] == 1 else field
+
+
+def _require_for_forecasts(path: str, forecast: xr.Dataset, choice: Choice) -> None:
+    if "station" in forecast.dims:
+        raise UserError(f"{path} holds values at stations, which are no map; plot the forecast they were taken from")
+    if "number" not in forecast.dims and choice.member is not None:
+        raise UserError(f"{path} holds statistics, --member is for members; leave it out, --statistic chooses")
+    if "number" in forecast.dims and choice.statistic is not None:
+        raise UserError(f"{path} holds members, not statistics; leave --statistic out to see their mean and spread")
 
 
 def _require_for_analyses(path: str, choice: Choice) -> None:
@@ -106,11 +123,17 @@ def _draw_statistics(forecast: xr.Dataset, choice: Choice, coastlines: bool) -> 
     if choice.statistic is None and {"mean", "spread"} <= own.keys():
         mean, spread = (_place(own[name], channel, choice).rename(channel.variable) for name in ("mean", "spread"))
         return plot.mean_over_spread(mean, spread, coastlines=coastlines)
-    field = _statistic(own, choice.statistic or next(iter(own)))
-    placed = _place(field, channel, choice)
-    has_units = placed.attrs.get("units") == channel.units and not str(field.name).endswith("_spread")
-    shown = placed.rename(channel.variable) if has_units else placed
-    return plot.map(shown, title=_title(placed, channel), coastlines=coastlines)
+    words = choice.statistic or next(iter(own))
+    placed = _place(_statistic(own, words), channel, choice)
+    name, title = words.partition("=")[0], _title(placed, channel, words)
+    if name == "exceedance":
+        return plot.probability(placed, title=title, coastlines=coastlines)
+    if name == "count":
+        return plot.map(
+            placed.drop_vars("level", errors="ignore").rename("members"), title=title, coastlines=coastlines
+        )
+    drawn = plot.deviation if name == "spread" else plot.map
+    return drawn(placed.rename(channel.variable), title=title, coastlines=coastlines)
 
 
 def _statistics_of(forecast: xr.Dataset, channel: Channel) -> dict[str, xr.DataArray]:
@@ -151,15 +174,21 @@ def _is_number(text: str) -> bool:
     return False
 
 
-def _title(field: xr.DataArray, channel: Channel) -> str:
-    """Return what a statistic is of, with the probability or the threshold that it is for."""
-    words = str(field.attrs.get("long_name", field.name))
-    at_level = "" if channel.level is None or str(field.name).startswith(str(channel)) else f", {channel.level} hPa"
-    if "quantile" in field.coords:
-        words = words.replace("quantile", f"quantile {float(field['quantile']):g}")
-    for name in (str(c) for c in field.coords if str(c).endswith("_threshold")):
-        words = words.replace("a threshold", f"{float(field[name]):g} {channel.units}")
-    return f"{words[:1].upper()}{words[1:]}{at_level}"
+def _title(field: xr.DataArray, channel: Channel, words: str) -> str:
+    """Return what a statistic is of, with the probability or, as the picture shows it, the threshold it is for."""
+    from weatherml.plot.style import quantity_of
+
+    quantity, name = quantity_of(str(channel)), words.partition("=")[0]
+    if name == "exceedance":
+        shown = quantity.shown(field[f"{channel}_threshold"]).item()
+        return f"Probability of {_within(quantity.label)} above {shown:.4g}\N{NO-BREAK SPACE}{quantity.units}"
+    own = f"quantile {float(field['quantile']):g}" if name == "quantile" else name
+    return f"{quantity.label}: {'members counted' if name == 'count' else f'ensemble {own}'}"
+
+
+def _within(label: str) -> str:
+    """Return a label as it stands within a sentence."""
+    return label[:1].lower() + label[1:]
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
@@ -185,7 +214,7 @@ def _pick(field: xr.DataArray, dim: str, value: Any, default: int) -> xr.DataArr
         return field.isel({dim: default})
     values = field[dim].values
     if value not in values:
-        write = format_duration if dim == "lead_time" else partial(np.datetime_as_string, unit="m")
+        write = _WRITERS.get(dim, partial(np.datetime_as_string, unit="m"))
         raise UserError(
             f"there is no {dim} {write(value)}; the data have {len(values)} from {write(values[0])} to"
             f" {write(values[-1])}"

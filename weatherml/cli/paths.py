@@ -13,7 +13,7 @@ from weatherml.checkpoint_folder import is_checkpoint
 from weatherml.data.quality.check import check_dataset
 from weatherml.data.quality.describe import describe
 from weatherml.data.quality.finding import Finding
-from weatherml.data.reading.formats import expand, format_of
+from weatherml.data.reading.formats import expand, format_of, open_netcdf
 from weatherml.data.reading.opening import open_files
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import verify
@@ -26,6 +26,14 @@ from weatherml.state import parse_channels
 
 _DIGEST = 12  # characters that tell one digest from another
 _MOST_STORIES = 3
+_RUN = "phases.json"
+_FILES_OF_A_RUN: dict[str, set[str]] = {
+    "the statistics of channels": {"difference_std", "mean", "std"},
+    "the coefficients of a climatology": {"coefficients"},
+    "scores": {"rmse"},
+    "verdicts on extremes": {"brier_skill", "roc_area"},
+}
+"""What files of a run hold, by variables that are in them."""
 
 
 def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
@@ -41,6 +49,32 @@ def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
         return _describe_forecast(place)
     described = describe(open_files(paths))
     return described | _size([path for path in paths if not is_url(path)])
+
+
+def require_fields(path: str) -> None:
+    """Require that there may be fields at a path: no checkpoint, no folder of a run, and none of the files of a run.
+
+    Raises:
+        UserError: There are none; the message says what there is instead.
+    """
+    place = path_or_url(path)
+    if not isinstance(place, Path):
+        return
+    if is_checkpoint(place):
+        raise UserError(f"{path} is a model, which has no fields; plot a forecast of it, or see weatherml info {path}")
+    if (place / _RUN).is_file() and (place / "data.zarr").exists():
+        raise UserError(f"{path} is the folder of a run; plot {place / 'data.zarr'} or {place / 'forecast.zarr'}")
+    if place.is_file() and place.suffix == ".nc" and (found := _file_of_a_run(place)):
+        raise UserError(f"{path} holds {found}, which are no maps; plot data.zarr or forecast.zarr of the run")
+
+
+def _file_of_a_run(path: Path) -> str:
+    """Return what a file that a run has written holds; empty if it is none."""
+    try:
+        names = set(open_netcdf(path).data_vars)
+    except UserError:
+        return ""  # whoever reads it says why
+    return next((what for what, own in _FILES_OF_A_RUN.items() if own <= names), "")
 
 
 def check_paths(paths: Sequence[str]) -> list[Finding]:

@@ -59,7 +59,8 @@ def skill_table(scores: xr.Dataset, metric: str = "rmse") -> pd.DataFrame:
 
 
 def _three_digits(value: float) -> str:
-    return f"{float(f'{value:.3g}'):g}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:.0f}" if not rounded or abs(rounded) >= 100 else f"{rounded:#.3g}"
 
 
 def _with_units(channel: str) -> str:
@@ -127,7 +128,7 @@ def _forecast(results: Results) -> Section:
     channel = parse_channels([str(results.scores["channel"].values[0])])[0]
     middle = forecast.sizes["init_time"] // 2
     start, init_time = forecast.isel(init_time=middle), forecast.indexes["init_time"][middle]
-    figures, lines = {}, "" if orography is None else "; closed lines are mountains"
+    figures, lines = {}, "" if orography is None else "; dotted lines are mountains"
     for lead in _present(forecast, _MAP_LEADS):
         members = _field(start.sel(lead_time=lead), channel)
         truth = _field(results.store.sel(time=members["valid_time"].values), channel)

@@ -10,17 +10,19 @@ except ImportError as missing:
 
 from weatherml.plot.climate import climate
 from weatherml.plot.learning import learning
-from weatherml.plot.maps import forecast_vs_truth, map, mean_over_spread, spread
+from weatherml.plot.maps import deviation, forecast_vs_truth, map, mean_over_spread, probability, spread
 from weatherml.plot.report import Section, write_report
 from weatherml.plot.skill import skill, verdict
 
 __all__ = [
     "Section",
     "climate",
+    "deviation",
     "forecast_vs_truth",
     "learning",
     "map",
     "mean_over_spread",
+    "probability",
     "skill",
     "spread",
     "verdict",

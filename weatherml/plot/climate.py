@@ -80,7 +80,7 @@ def _draw_section(ax: Axes, zonal: xr.DataArray, quantity: Quantity) -> None:
     where = (mean["latitude"], mean["level"], mean)
     filled = ax.contourf(*where, levels=shading.levels, cmap=shading.colormap, extend=shading.extend)
     ax.contour(*where, levels=shading.levels, colors=style.INK, linewidths=0.4, alpha=0.5)
-    bar = ax.figure.colorbar(filled, ax=ax, pad=0.02, aspect=24, ticks=list(shading.ticks))
+    bar = ax.figure.colorbar(filled, ax=ax, pad=0.02, aspect=24, ticks=list(shading.ticks()))
     bar.set_label(quantity.units)
     ax.set_title(f"Zonal mean {quantity.label[:1].lower()}{quantity.label[1:]}")
     _label_section(ax, mean["latitude"].values, mean["level"].values)

@@ -1,31 +1,20 @@
-"""Maps of one field, of a forecast beside the truth, and of an ensemble.
+"""Maps of one field, of a forecast beside the truth, and of an ensemble."""
 
-A field is first sampled on the plane of the projection and then drawn there as a plain picture. Sampling is cyclic in
-longitude, so there is no seam where the data begin, and the projection never has to cut polygons.
-"""
+from collections.abc import Sequence
 
-import cartopy.crs as ccrs
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
-from cartopy.mpl.geoaxes import GeoAxes
-from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
-from matplotlib.image import AxesImage
-from matplotlib.patheffects import withStroke
-from scipy.ndimage import map_coordinates
-from shapely import contains_xy
 
 from weatherml.errors import UserError
-from weatherml.grid import REGRID, LatLonGrid
+from weatherml.grid import REGRID
 from weatherml.plot import style
-from weatherml.plot.coastlines import coastlines as earth_coastlines
+from weatherml.plot.map_axes import Ground, add_bar, add_map, fill, grid_of, label_contours, ratio_of
+from weatherml.plot.map_layout import Heading, Panel, one_map, three_maps
 from weatherml.plot.style import Quantity, Shading
 
-_Array = npt.NDArray[np.float64]
-_DEGREES = ccrs.PlateCarree()
-_N_ACROSS = 1100  # samples across a map: about one a pixel of the finished picture
+_MOST, _MOST_OF_TWO, _MOST_OF_THREE = (8.6, 5.0), (5.2, 3.4), (5.2, 4.2)
+"""Inches, width and height, of the one map of a picture, of two side by side, and of three."""
 
 
 def map(
@@ -51,14 +40,47 @@ def map(
     quantity = style.quantity_of_field(field)
     values = (quantity.shown_difference(field) if difference else quantity.shown(field)).compute()
     shading = style.shade_difference(values, quantity) if difference else style.shade(values, quantity)
-    with style.new_figure(*_size(_grid_of(field))) as figure:
-        ax = _add_map(figure, 111, field)
-        filled = _fill(ax, values, shading)
-        _draw_surface(ax, coastlines, orography)
-        lines = "closed lines: mountains" * (orography is not None)
-        style.write_title(ax, title or quantity.label, " · ".join(filter(None, (style.write_origin(field), lines))))
-        _add_colorbar(figure, filled, shading, [ax])
-    return figure
+    lines = "dotted lines: mountains" * (orography is not None)
+    note = " · ".join(filter(None, (style.write_origin(field), lines)))
+    return _draw(values, shading, Heading(title or quantity.label, note), Ground(coastlines, orography))
+
+
+def probability(
+    share: xr.DataArray, *, title: str, coastlines: bool = True, orography: xr.DataArray | None = None
+) -> Figure:
+    """Draw a probability, from 0 to 100 % in steps of ten.
+
+    Args:
+        share: `[latitude, longitude]`, 0 to 1, for example of the members above a threshold.
+        title: What it is the probability of.
+        coastlines: As `map`.
+        orography: As `map`.
+
+    Raises:
+        UserError: The field has other dimensions.
+    """
+    heading = Heading(title, style.write_origin(share))
+    return _draw(100 * share.compute(), style.PROBABILITY, heading, Ground(coastlines, orography))
+
+
+def deviation(
+    spread: xr.DataArray, *, title: str, coastlines: bool = True, orography: xr.DataArray | None = None
+) -> Figure:
+    """Draw a standard deviation of members alone, in units without offset.
+
+    Args:
+        spread: `[latitude, longitude]` in SI units, by the name of its variable.
+        title: In place of the variable's name.
+        coastlines: As `map`.
+        orography: As `map`.
+
+    Raises:
+        UserError: The field has other dimensions, or no finite value.
+    """
+    quantity = style.quantity_of_field(spread)
+    values = quantity.shown_difference(spread).compute()
+    heading = Heading(title, style.write_origin(spread))
+    return _draw(values, style.shade_spread(values, quantity), heading, Ground(coastlines, orography))
 
 
 def forecast_vs_truth(
@@ -82,19 +104,13 @@ def forecast_vs_truth(
     error = quantity.shown_difference(forecast.copy(data=forecast.values - truth.values))
     shading = style.shade(np.stack([field.values for field in pair]), quantity)
     error_shading = style.shade_difference(error, quantity)
-    width, height = _size(_grid_of(forecast))
-    with style.new_figure(1.25 * width, 1.42 * height) as figure:
-        places = figure.add_gridspec(2, 4, hspace=0.05)
-        axes = [_add_map(figure, place, forecast) for place in (places[0, :2], places[0, 2:], places[1, 1:3])]
-        filled = [_fill(*drawn) for drawn in zip(axes, [*pair, error], [shading, shading, error_shading], strict=True)]
-        _add_colorbar(figure, filled[0], shading, axes[:2])
-        _add_colorbar(figure, filled[2], error_shading, axes[2:])
-        style.write_title(axes[0], "Forecast", style.write_origin(forecast))
-        style.write_title(axes[1], "Truth", style.write_origin(truth))
-        style.write_title(axes[2], "Forecast minus truth", _rms(error, quantity))
-        for ax in axes:
-            _draw_surface(ax, coastlines, orography)
-    return figure
+    headings = (
+        Heading("Forecast", style.write_origin(forecast)),
+        Heading("Truth", style.write_origin(truth)),
+        Heading("Forecast minus truth", _rms(error, quantity)),
+    )
+    shown = [(pair[0], shading), (pair[1], shading), (error, error_shading)]
+    return _draw_three(shown, headings, Ground(coastlines, orography))
 
 
 def spread(ensemble: xr.DataArray, *, coastlines: bool = True, orography: xr.DataArray | None = None) -> Figure:
@@ -113,7 +129,7 @@ def spread(ensemble: xr.DataArray, *, coastlines: bool = True, orography: xr.Dat
     ensemble = ensemble.compute()
     mean, deviation = ensemble.mean("number", skipna=False), ensemble.std("number", ddof=1, skipna=False)
     note = f"{ensemble.sizes['number']} members, "
-    return _mean_over_spread(mean, deviation.assign_attrs(ensemble.attrs), note, coastlines, orography)
+    return _mean_over_spread(mean, deviation.assign_attrs(ensemble.attrs), note, Ground(coastlines, orography))
 
 
 def mean_over_spread(
@@ -127,40 +143,55 @@ def mean_over_spread(
         coastlines: Whether to draw the Earth's.
         orography: Surface geopotential in m2 s-2 whose heights are drawn as contours.
     """
-    return _mean_over_spread(mean.compute(), deviation.compute(), "", coastlines, orography)
+    return _mean_over_spread(mean.compute(), deviation.compute(), "", Ground(coastlines, orography))
 
 
-def _mean_over_spread(
-    mean: xr.DataArray, deviation: xr.DataArray, note: str, coastlines: bool, orography: xr.DataArray | None
-) -> Figure:
+def _mean_over_spread(mean: xr.DataArray, deviation: xr.DataArray, note: str, ground: Ground) -> Figure:
     quantity = style.quantity_of_field(mean)
     mean, deviation = quantity.shown(mean), quantity.shown_difference(deviation)
-    shading = style.shade_spread(deviation, quantity)
-    with style.new_figure(*_size(_grid_of(mean))) as figure:
-        ax = _add_map(figure, 111, mean)
-        filled = _fill(ax, deviation, shading)
-        _draw_surface(ax, coastlines, orography)
-        lines = _contour(ax, mean, style.round_levels(mean, 12), colors=style.INK, linewidths=0.8)
-        ax.clabel(lines, fontsize=7.5, inline_spacing=3)
-        told = f"{style.write_origin(mean)} · {note}contours: mean in {quantity.units}".lstrip(" ·")
-        style.write_title(ax, f"{quantity.label}: ensemble spread and mean", told)
-        _add_colorbar(figure, filled, shading, [ax])
+    told = f"{style.write_origin(mean)} · {note}contours: mean in {quantity.units}".lstrip(" ·")
+    heading = Heading(f"{quantity.label}: ensemble spread and mean", told)
+    return _draw(deviation, style.shade_spread(deviation, quantity), heading, ground, mean)
+
+
+def _draw(
+    values: xr.DataArray, shading: Shading, heading: Heading, ground: Ground, contours: xr.DataArray | None = None
+) -> Figure:
+    """Draw one map of shown values, and others as contours over them."""
+    panel = Panel.of(ratio_of(values), not grid_of(values).is_global, _MOST)
+    layout = one_map(panel, heading, shading.label)
+    with style.new_figure(*layout.size) as figure:
+        figure.set_layout_engine("none")
+        ax = add_map(figure, layout.maps[0], values)
+        filled = fill(ax, values, shading)
+        ground.draw(ax)
+        if contours is not None:
+            label_contours(ax, contours, style.round_levels(contours, 12))
+        style.write_title(ax, layout.headings[0].title, layout.headings[0].note)
+        add_bar(figure, filled, shading, layout.bars[0])
     return figure
 
 
-def _grid_of(field: xr.DataArray) -> LatLonGrid:
-    if field.dims != ("latitude", "longitude"):
-        raise UserError(
-            f"a map needs dimensions (latitude, longitude), got {field.dims}; select one with .sel or .isel"
-        )
-    grid = LatLonGrid.from_dataset(field)
-    if min(grid.shape) < 2:
-        raise UserError(f"a map needs two rows and two columns or more, got {grid.n_lat} x {grid.n_lon}")
-    return grid
+def _draw_three(shown: Sequence[tuple[xr.DataArray, Shading]], headings: Sequence[Heading], ground: Ground) -> Figure:
+    """Draw three maps of which the first two share their colours."""
+    ratio, has_degrees = ratio_of(shown[0][0]), not grid_of(shown[0][0]).is_global
+    panel = Panel.of(ratio, has_degrees, _MOST_OF_TWO)
+    panel = Panel.of(ratio, has_degrees, _MOST_OF_THREE) if panel.is_tall else panel
+    layout = three_maps(panel, headings, (shown[0][1].label, shown[2][1].label))
+    with style.new_figure(*layout.size) as figure:
+        figure.set_layout_engine("none")
+        axes = [add_map(figure, place, values) for place, (values, _) in zip(layout.maps, shown, strict=True)]
+        filled = [fill(ax, *drawn) for ax, drawn in zip(axes, shown, strict=True)]
+        for ax, heading in zip(axes, layout.headings, strict=True):
+            ground.draw(ax)
+            style.write_title(ax, heading.title, heading.note)
+        for bar, position in zip(layout.bars, (0, 2), strict=True):
+            add_bar(figure, filled[position], shown[position][1], bar)
+    return figure
 
 
 def _require_comparable(forecast: xr.DataArray, truth: xr.DataArray) -> None:
-    if not _grid_of(forecast).is_same(_grid_of(truth)):
+    if not grid_of(forecast).is_same(grid_of(truth)):
         raise UserError(f"forecast {forecast.shape} and truth {truth.shape} lie on different grids; {REGRID}")
     valid, time = forecast.coords.get("valid_time"), truth.coords.get("time")
     if valid is not None and time is not None and valid.values != time.values:
@@ -170,132 +201,7 @@ def _require_comparable(forecast: xr.DataArray, truth: xr.DataArray) -> None:
         raise UserError(f"{found}; select truth.sel(time=forecast.valid_time)")
 
 
-def _unrolled(field: xr.DataArray) -> tuple[_Array, npt.NDArray[np.floating]]:
-    """Return rising longitudes without a gap, and the values `[lat, lon]`; a closed circle overlaps at both ends."""
-    grid = _grid_of(field)
-    longitude = np.asarray(grid.longitude)
-    if grid.is_global:
-        closed = np.pad(field.values, ((0, 0), (1, 1)), mode="wrap")
-        return np.r_[longitude[-1] - 360, longitude, longitude[0] + 360], closed
-    gaps = np.diff(longitude, append=longitude[0] + 360)
-    first = (int(gaps.argmax()) + 1) % grid.n_lon
-    return np.r_[longitude[first:] - 360 * (first > 0), longitude[:first]], np.roll(field.values, -first, axis=1)
-
-
-def _sample(field: xr.DataArray, latitude: _Array, longitude: _Array) -> _Array:
-    """Interpolate bilinearly to points of any shape in degrees; beyond the outermost rows and columns the nearest hold.
-
-    A point whose weights lie mostly on NaN is NaN, so a mask keeps its outline to half a cell.
-    """
-    columns_at, values = _unrolled(field)
-    centre = (columns_at[0] + columns_at[-1]) / 2
-    row = np.interp(-latitude, -field["latitude"].values, np.arange(len(values)))
-    column = np.interp((longitude - centre + 180) % 360 - 180, columns_at - centre, np.arange(len(columns_at)))
-    valid = np.isfinite(values)
-    weight = map_coordinates(valid.astype(np.float64), (row, column), order=1, mode="nearest")
-    total = map_coordinates(np.where(valid, values, 0).astype(np.float64), (row, column), order=1, mode="nearest")
-    return np.where(weight > 0.5, total / np.maximum(weight, 0.5), np.nan)
-
-
-def _sampled(ax: GeoAxes, field: xr.DataArray) -> tuple[_Array, _Array, _Array]:
-    """Return x and y of the samples on the plane of the axes, and the field there `[y, x]`."""
-    (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()
-    n_up = round(_N_ACROSS * (north - south) / (east - west))
-    x, y = np.linspace(west, east, _N_ACROSS), np.linspace(south, north, n_up)
-    degrees = _DEGREES.transform_points(ax.projection, *np.meshgrid(x, y))
-    return x, y, _sample(field, degrees[..., 1], degrees[..., 0])
-
-
-def _region(field: xr.DataArray) -> tuple[float, float, float, float]:
-    """Return west, east, south and north edges of the outermost cells of a regional field, degrees."""
-    longitude, _ = _unrolled(field)
-    half_lon, half_lat = np.diff(longitude[:2])[0] / 2, _grid_of(field).resolution / 2
-    latitude = field["latitude"].values
-    return (
-        float(longitude[0] - half_lon),
-        float(longitude[-1] + half_lon),
-        float(max(latitude[-1] - half_lat, -90)),
-        float(min(latitude[0] + half_lat, 90)),
-    )
-
-
-def _add_map(figure: Figure, place: SubplotSpec | int, field: xr.DataArray) -> GeoAxes:
-    """Add axes for the field: Equal Earth for the globe, else a plate carrée true to scale in the region's middle."""
-    if _grid_of(field).is_global:
-        ax = figure.add_subplot(place, projection=ccrs.EqualEarth())
-        ax.set_global()
-        _draw_graticule(ax)
-    else:
-        west, east, south, north = _region(field)
-        ax = figure.add_subplot(place, projection=ccrs.PlateCarree(central_longitude=(west + east) / 2))
-        ax.set_xlim((west - east) / 2, (east - west) / 2)
-        ax.set_ylim(south, north)
-        ax.set_aspect(1 / np.cos(np.radians((south + north) / 2)))
-        labels = {"bottom": "x", "left": "y"}
-        ax.gridlines(
-            draw_labels=labels, color="k", alpha=0.15, linewidth=0.5, xlabel_style={"size": 8}, ylabel_style={"size": 8}
-        )
-    ax.set_facecolor(style.MISSING)
-    return ax
-
-
-def _draw_graticule(ax: GeoAxes) -> None:
-    """Draw meridians and parallels. `ax.gridlines` does, too, but projects every line point by point, at every draw."""
-    along = np.linspace(0, 1, 91)
-    meridians = [(np.full(91, east), 180 * along - 90) for east in range(-120, 180, 60)]
-    parallels = [(359.98 * along - 179.99, np.full(91, north)) for north in range(-60, 90, 30)]
-    for longitude, latitude in (*meridians, *parallels):
-        points = ax.projection.transform_points(_DEGREES, longitude, latitude)
-        ax.plot(points[:, 0], points[:, 1], color="k", alpha=0.12, linewidth=0.5, scalex=False, scaley=False)
-
-
-def _fill(ax: GeoAxes, values: xr.DataArray, shading: Shading) -> AxesImage:
-    _, _, samples = _sampled(ax, values)
-    where = {"extent": (*ax.get_xlim(), *ax.get_ylim()), "origin": "lower", "aspect": ax.get_aspect()}
-    # Colours are interpolated, not values: the steps stay crisp and their edges smooth at every size of the picture.
-    smooth = {"interpolation": "bilinear", "interpolation_stage": "rgba"}
-    image: AxesImage = ax.imshow(samples, cmap=shading.colormap, norm=shading.norm, **where, **smooth)
-    return image
-
-
-def _contour(ax: GeoAxes, values: xr.DataArray, levels: _Array, **looks: object) -> QuadContourSet:
-    x, y, samples = _sampled(ax, values)
-    # Outside the outline of the globe the samples go on round it, and lines and their labels would too.
-    inside = contains_xy(ax.projection.domain, *np.meshgrid(x, y))
-    lines: QuadContourSet = ax.contour(x, y, np.where(inside, samples, np.nan), levels=levels, **looks)
-    return lines
-
-
-def _draw_surface(ax: GeoAxes, coastlines: bool, orography: xr.DataArray | None) -> None:
-    if coastlines:
-        ax.add_geometries([earth_coastlines()], crs=_DEGREES, facecolor="none", edgecolor=style.INK, linewidth=0.6)
-    if orography is not None:
-        height = style.quantity_of("geopotential_at_surface").shown(orography)
-        levels = style.round_levels(height, 5)
-        lines = _contour(ax, height, levels[levels > 0], colors="#5b3413", linewidths=0.8)
-        lines.set_path_effects([withStroke(linewidth=2, foreground="white", alpha=0.5)])  # read on dark colours too
-
-
-def _add_colorbar(figure: Figure, filled: AxesImage, shading: Shading, axes: list[GeoAxes]) -> None:
-    bar = figure.colorbar(filled, ax=axes, orientation="horizontal", shrink=0.7 / len(axes) ** 0.5, aspect=42, pad=0.04)
-    bar.set_label(shading.label)
-    bar.set_ticks(list(shading.ticks))
-    bar.ax.tick_params(length=2, labelsize=8.5)
-
-
 def _rms(error: xr.DataArray, quantity: Quantity) -> str:
-    weighted = np.square(error.values) * _grid_of(error).area_weights()
-    known = np.broadcast_to(_grid_of(error).area_weights(), weighted.shape)[np.isfinite(weighted)]
+    weighted = np.square(error.values) * grid_of(error).area_weights()
+    known = np.broadcast_to(grid_of(error).area_weights(), weighted.shape)[np.isfinite(weighted)]
     return f"root mean square {np.sqrt(np.nansum(weighted) / known.sum()):.3g} {quantity.difference_units}"
-
-
-def _size(grid: LatLonGrid) -> tuple[float, float]:
-    """Return width and height in inches: a map of at most 8.6 x 5 in its own shape, words, and the colour bar."""
-    ratio = 2.05
-    if not grid.is_global:
-        tall = grid.latitude[0] - grid.latitude[-1]
-        wide = 360 - np.diff([*grid.longitude, grid.longitude[0] + 360]).max()
-        ratio = wide / tall * np.cos(np.radians((grid.latitude[0] + grid.latitude[-1]) / 2))
-    width = float(min(8.6, 5 * ratio))
-    words_beside = 0.5 if grid.is_global else 1.0
-    return max(width, 4.2) + words_beside, width / float(ratio) + 1.4

@@ -59,8 +59,10 @@ def skill(scores: xr.Dataset, metric: str, channels: Sequence[str] | None = None
         for ax in axes.flat[max(0, len(names) - columns) : len(names)]:
             ax.set_xlabel("Lead time (days)")
             ax.tick_params(labelbottom=True)
-        handles, labels = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower left", ncols=min(len(labels), 2 * columns))
+        drawn = {label: line for ax in axes.flat for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        figure.legend(
+            drawn.values(), drawn.keys(), loc="outside lower left", ncols=max(1, min(len(drawn), 2 * columns))
+        )
     return figure
 
 
@@ -76,7 +78,7 @@ def verdict(judgement: xr.Dataset, channel: str) -> Figure:
     """
     _require("channel", channel, judgement["channel"].values)
     chosen = judgement.sel(channel=channel)
-    with style.new_figure(10, 4.8) as figure:
+    with style.new_figure(10, 5.2) as figure:
         label = style.quantity_of(channel).label
         figure.suptitle(f"Exceedance of the threshold: {label}", x=0.01, ha="left", weight="bold", size=12)
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.15))[0]
@@ -128,15 +130,21 @@ def _draw_line(ax: Axes, values: xr.DataArray, label: str, dash: str, colour: st
     if not np.isfinite(estimate).any():
         return
     days = _days(values)
-    ax.fill_between(days, values.sel(bound="lower"), values.sel(bound="upper"), color=colour, alpha=0.16, linewidth=0)
-    ax.plot(days, estimate, dash, color=colour, label=label)
+    lower, upper = values.sel(bound="lower"), values.sel(bound="upper")
+    if len(days) == 1:  # which is no line
+        ax.vlines(days, lower, upper, color=colour, alpha=0.4)
+        ax.plot(days, estimate, "o", color=colour, label=label)
+        return
+    ax.fill_between(days, lower, upper, color=colour, alpha=0.16, linewidth=0)
+    ax.plot(
+        days, estimate, dash, color=colour, label=label, zorder=2.1 if dash == ":" else 2
+    )  # dots let others through
 
 
 def _draw_by_lead(ax: Axes, values: xr.DataArray, title: str, reference: float, meaning: str) -> None:
     _draw_line(ax, values, title, "-", style.CYCLE[0])
     ax.axhline(reference, color=style.QUIET, linewidth=0.9, linestyle="--")
-    _annotate(ax, meaning, reference)
-    ax.set_title(title)
+    style.write_title(ax, title, f"dashed: {meaning}")
     _finish(ax)
 
 
@@ -158,9 +166,13 @@ def _draw_reliability(figure: SubFigure, chosen: xr.Dataset) -> None:
         probability = seen["forecast_probability"]
         ax.plot(probability, seen["observed_frequency"], "o-", ms=4, color=colour, label=style.write_lead(lead))
         sharpness.plot(probability, seen["forecast_share"], "o-", ms=3, lw=1.2, color=colour)
-    ax.set(title="Reliability", ylabel="Observed frequency", xlim=(0, 1), ylim=(0, 1))
-    ax.legend(title="Lead time", loc="upper left")
+    ax.set(ylabel="Observed frequency", xlim=(0, 1), ylim=(0, 1))
+    style.write_title(ax, "Reliability", "dashed: base rate · tinted: better than the base rate")
+    figure.legend(
+        *ax.get_legend_handles_labels(), title="Lead time", loc="outside lower left", ncols=4, alignment="left"
+    )
     sharpness.set(xlabel="Forecast probability", ylabel="Share", yscale="log")
+    sharpness.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
 
 
 def _draw_reference(ax: Axes, base_rate: float) -> None:
@@ -170,10 +182,3 @@ def _draw_reference(ax: Axes, base_rate: float) -> None:
     ax.fill_between([base_rate, 1], half_way[1:], 1, color=style.CYCLE[2], alpha=0.08, linewidth=0)
     ax.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.9)
     ax.axhline(base_rate, color=style.QUIET, linewidth=0.9, linestyle="--")
-    _annotate(ax, "base rate", base_rate)
-
-
-def _annotate(ax: Axes, words: str, height: float) -> None:
-    ax.annotate(
-        words, (1, height), (0, 3), ("axes fraction", "data"), "offset points", ha="right", color=style.QUIET, size=8
-    )

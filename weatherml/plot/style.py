@@ -9,10 +9,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 
 from weatherml.errors import UserError
@@ -27,8 +30,9 @@ INK, QUIET, MISSING = "#1c2733", "#66717d", "#d3d3d3"
 
 # Okabe and Ito's colours keep apart under every common colour blindness; grey is kept for the baselines.
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-BASELINES = {"persistence": (":", QUIET), "climatology": ("--", QUIET), "damped persistence": ("-.", QUIET)}
-"""Line style and colour of the reference forecasts, by the name of the system."""
+BASELINES = {"persistence": (":", QUIET), "climatology": ("--", QUIET), "damped persistence": ("-", "#b7c0c9")}
+"""Line style and colour of the reference forecasts, by the name of the system: two that coincide, as persistence and
+its damped kind do in anomaly correlation, are both seen."""
 
 _TYPE: dict[Any, Any] = {
     "figure.dpi": 120,
@@ -49,6 +53,7 @@ _TYPE: dict[Any, Any] = {
     "grid.linewidth": 0.7,
     "xtick.color": QUIET,
     "ytick.color": QUIET,
+    "axes.prop_cycle": cycler(color=CYCLE),
     "lines.linewidth": 1.8,
     "legend.frameon": False,
 }
@@ -93,6 +98,9 @@ class Quantity:
         """Convert a difference, an error or a spread from SI to shown units."""
         return values * self.factor
 
+
+_FLAT = 1e-5
+"""Of the values: a range below it is rounding."""
 
 # SI units -> (shown units, units of a difference, factor, offset)
 _SHOWN = {
@@ -176,12 +184,15 @@ class Shading:
         """Value -> step."""
         return BoundaryNorm(self.levels, 256, extend=self.extend)
 
-    @property
-    def ticks(self) -> npt.NDArray[np.float64]:
-        """The levels worth a number on the colour bar: at most a dozen, zero among them where it is a level."""
+    def ticks(self, most: int = 12) -> npt.NDArray[np.float64]:
+        """Return the levels worth a number on the colour bar: at most so many, zero among them where it is a level."""
         step = self.levels[1] - self.levels[0]
-        every = 1 + len(self.levels) // 12
-        return np.asarray(self.levels[np.round(self.levels / step) % every == 0])
+        places = np.round(self.levels / step)
+        for every in range(1, len(self.levels) + 1):
+            chosen = self.levels[places % every == 0]
+            if len(chosen) <= max(most, 2):
+                break
+        return np.asarray(chosen)
 
 
 def shade(values: npt.ArrayLike, quantity: Quantity) -> Shading:
@@ -211,6 +222,8 @@ def round_levels(values: npt.ArrayLike, n: int) -> npt.NDArray[np.float64]:
     low, high = np.percentile(finite, (0.5, 99.5))
     if low == high:  # a field that is zero nearly everywhere, such as rain
         low, high = finite.min(), finite.max()
+    if high - low < _FLAT * max(abs(low), abs(high)) or low == high:  # a field that is the same everywhere
+        low, high = low - (0.05 * abs(low) or 1), high + (0.05 * abs(high) or 1)
     return _ticks(float(low), float(high), n)
 
 
@@ -235,10 +248,64 @@ def with_units(label: str, units: str) -> str:
     return f"{label} ({units})" if units else label
 
 
+PROBABILITY = Shading(np.arange(0.0, 101, 10), "GnBu", "neither", "Probability (%)")
+"""From 0 to 100 %, whatever the values are: pictures of several events can be compared."""
+
+TITLE, NOTE, LABEL = (10.5, "bold"), (8.5, "normal"), (9.5, "normal")
+"""Size in points and weight of a title, of the note under it, and of a label."""
+_SPACING = 1.2
+"""Of lines, in sizes of the type."""
+
+
 def write_title(ax: Axes, title: str, note: str) -> None:
-    """Write a title over the axes, and under it a quiet note, which may be empty."""
-    ax.set_title(title, pad=19 if note else 6)
-    ax.annotate(note, (0, 1), (0, 6), "axes fraction", "offset points", color=QUIET, fontsize=8.5)
+    """Write a title over the axes, and under it a quiet note, which may be empty; both may have several lines."""
+    ax.set_title(title, pad=_lift(note))
+    ax.annotate(note, (0, 1), (0, 6), "axes fraction", "offset points", color=QUIET, fontsize=NOTE[0])
+
+
+def heading_height(title: str, note: str) -> float:
+    """Return how many inches over the axes a title and its note take."""
+    return (_lift(note) + (1 + title.count("\n")) * _SPACING * TITLE[0]) / 72
+
+
+def _lift(note: str) -> float:
+    """Return how far above the axes a title stands, points."""
+    return 6 + (2.8 + (1 + note.count("\n")) * _SPACING * NOTE[0] if note else 0)
+
+
+def wrap(text: str, inches: float, size: float, weight: str = "normal") -> str:
+    """Break a text into lines that are no longer: between the parts that dots separate, or else between words.
+
+    Args:
+        text: One line.
+        inches: The most that a line may take; a word that takes more has a line of its own.
+        size: Of the type, points.
+        weight: Of the type.
+    """
+    lines: list[str] = []
+    for separator in (" · ", " "):
+        lines = _broken(text, separator, inches, size, weight)
+        if all(text_inches(line, size, weight) <= inches for line in lines):
+            break
+    return "\n".join(lines)
+
+
+def text_inches(text: str, size: float, weight: str = "normal") -> float:
+    """Return how many inches a line of text takes."""
+    font = FontProperties(family="sans-serif", size=size, weight=weight)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / 72
+
+
+def _broken(text: str, separator: str, inches: float, size: float, weight: str) -> list[str]:
+    lines = [""]
+    for part in text.split(separator):
+        longer = f"{lines[-1]}{separator}{part}" if lines[-1] else part
+        if lines[-1] and text_inches(longer, size, weight) > inches:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def write_time(time: np.datetime64) -> str:

@@ -35,6 +35,8 @@ NAMES = sorted(
         ("men", ["mean", "spread"], "; did you mean 'mean'?"),
         ("slp", ["sp", "msl"], "; known: msl, sp"),
         ("u10m", ["u", "v"], "; known: u, v"),
+        ("sparsity", ["sparsity_threshold", "depth"], "; did you mean 'sparsity_threshold'?"),
+        ("time", ["lead_time", "init_time"], "; known: init_time, lead_time"),
         ("hours", ["lead_time", "every"], "; known: every, lead_time"),
     ],
 )

@@ -22,8 +22,10 @@ def nearest(word: str, known: Iterable[str], all_of_them: str = "", shown: Itera
         shown: What to list where none is near; what is known when None.
     """
     known = tuple(known)
-    if near := _alike(word, sorted(known), _NEAR if len(word) > _SHORT else _SHORT_NEAR):
-        return f"; did you mean {near[0]!r}?"
+    near = _alike(word, sorted(known), _NEAR if len(word) > _SHORT else _SHORT_NEAR)
+    holding = _holding(word, known)
+    if near or len(holding) == 1:
+        return f"; did you mean {(near or holding)[0]!r}?"
     return all_known(word, known if shown is None else shown, all_of_them)
 
 
@@ -32,10 +34,13 @@ def all_known(word: str, names: Iterable[str], all_of_them: str = "") -> str:
     names = sorted(names)
     if is_short(names):
         return f"; known: {listed(names)}"
-    parts = [name for name in names if len(word) >= _A_PART and word.lower() in name.lower()]
-    return f"; known: {listed(parts or _alike(word, names, 0.0), len(names))}" + f", see {all_of_them}" * bool(
-        all_of_them
-    )
+    most_alike = listed(_holding(word, names) or _alike(word, names, 0.0), len(names))
+    return f"; known: {most_alike}" + f", see {all_of_them}" * bool(all_of_them)
+
+
+def _holding(word: str, names: Iterable[str]) -> list[str]:
+    """Return the names that a part is of."""
+    return [name for name in names if len(word) >= _A_PART and word.lower() in name.lower()]
 
 
 def _alike(word: str, names: Sequence[str], least: float) -> list[str]:

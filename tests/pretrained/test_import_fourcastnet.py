@@ -276,13 +276,13 @@ def test_statistics_that_do_not_fit_are_refused(tiny, tmp_path, kind):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ([], "has 6 channels where published weights have 20 or 26; say which they are with --channels"),
-        (["--channels", "t2m,z500"], "--channels names 2 channels, but"),
+        ([], "has 6 channels published weights have 20 or 26; pass --channels t2m,z500,... to say which"),
+        (["--channels", "t2m,z500"], "2 channels named, but"),
         (["--channels", "t2m,z500,msl,t850,u850,zz500"], "unknown variable 'zz'"),
         (["--channels", "t2m,t2m,msl,t850,u850,v850"], "channels are named twice: 2m_temperature"),
-        (["--grid", "4x9"], "--grid 4x9 has not"),
+        (["--grid", "4x9"], "which a grid of 4 x 9 has not; pass --grid ROWSxCOLUMNS"),
         (["--grid", "big"], "--grid 'big' must read ROWSxCOLUMNS"),
-        (["--grid", "0x0"], "--grid 0x0 has not"),
+        (["--grid", "0x0"], "which a grid of 0 x 0 has not; pass --grid"),
         (["--grid", "16x2"], None),
         (["--grid", "32x1"], "patch 2 x 2 does not divide the 32 x 1 grid"),
         (["sparsity=1"], "unknown key 'sparsity'; did you mean 'sparsity_threshold'"),
@@ -306,7 +306,7 @@ def test_statistics_must_be_given(tiny, tmp_path, option):
     path, means, stds = tiny
     given = ("--stds", stds) if option == "--means" else ("--means", means)
     words = ("import", "fourcastnet", path, *given, "--channels", ",".join(CHANNELS), "-o", tmp_path / "out")
-    assert f"{option} is missing" in refused(*words)
+    assert f"pass {option} global_{option[2:]}.npy from beside the weights" in refused(*words)
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,10 @@ def test_files_of_analyses_are_no_forecasts(tmp_path):
     assert not any(is_forecast(path) for path in files.values())
     assert wml.open_files(files["a.grib"]).sizes == {"time": 1, "latitude": 3, "longitude": 4}
     for name, message in (
-        ("a.nc", r"a.nc is no forecast, it has dimensions \['latitude', 'longitude', 'time'\]; open it as analyses"),
+        (
+            "a.nc",
+            r"a.nc is no forecast, it has dimensions \['latitude', 'longitude', 'time'\]; pass what forecast",
+        ),
         ("a.zarr", "a.zarr is no forecast, it has dimensions"),
         ("a.txt", "a.txt is not GRIB, NetCDF or zarr"),
         ("nothing.nc", "nothing.nc does not exist; pass a forecast: a zarr store, NetCDF or GRIB2"),

@@ -48,7 +48,7 @@ def read_moments(means: str | Path | None, stds: str | Path | None, n_channels: 
 def _read(name: str, path: str | Path | None, n_channels: int, may_hold_more: bool) -> np.ndarray:
     """Return all that a file holds, float32 `[channel]`."""
     if path is None:
-        file = Option(name, f"global_{name}.npy", "which was published beside the weights")
+        file = Option(name, f"global_{name}.npy", "from beside the weights")
         raise UserError(f"{name} are missing", file)
     values = _load(path)
     if values.ndim != 4 or values.shape != (1, values.shape[1], 1, 1) or not np.issubdtype(values.dtype, np.floating):

@@ -13,7 +13,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.grid import REGRID, LatLonGrid
 from weatherml.registry import all_known, nearest
-from weatherml.variables import find
+from weatherml.variables import find, look_up
 from weatherml.wording import listed
 
 SEE_DATA = "weatherml info"
@@ -43,9 +43,9 @@ class Channel:
         Raises:
             UserError: No known variable reads so, or two do.
         """
-        whole = _try_find(text)
+        whole = look_up(text)
         match = re.fullmatch(r"(.+?)_?(\d+)", text)
-        variable = _try_find(match[1]) if match else None
+        variable = look_up(match[1]) if match else None
         if match and variable and variable.vertical == "pressure" and whole and int(match[2]) in levels:
             raise UserError(
                 f"channel {text!r} is wind at {match[2]} m or at {match[2]} hPa, which is there, too; write"
@@ -175,7 +175,7 @@ def alternatives(channel: Channel, known: Iterable[Channel]) -> str:
     if channel.level is None or not levels:
         return all_known(channel.variable, {other.variable for other in known}, SEE_DATA)
     short = f"{find(channel.variable).short_name}{channel.level}m"
-    near_ground = _try_find(short)
+    near_ground = look_up(short)
     is_same = near_ground is not None and near_ground.standard_name == find(channel.variable).standard_name
     at_height = f", and {short!r} is that at {channel.level} m" if is_same else ""
     return f"; it is there at {listed(levels)} hPa{at_height}"
@@ -347,13 +347,6 @@ def _describe(grid: LatLonGrid) -> str:
     return f"{grid.n_lat} x {grid.n_lon}, latitude {north} .. {south}, longitude {west} .. {east}"
 
 
-def _try_find(name: str) -> Any:
-    try:
-        return find(name)
-    except UserError:
-        return None
-
-
 def channels_named(key: str, name: str, spec: StateSpec, others: Iterable[str] = ()) -> list[int]:
     """Return the positions of a channel, or of all channels of a variable.
 
@@ -382,7 +375,7 @@ def full_name(name: str, levels: Collection[int] = ()) -> str:
     Raises:
         UserError: It is two; see `Channel.parse`.
     """
-    variable = _try_find(name)
+    variable = look_up(name)
     if variable and variable.vertical == "pressure":
         return str(variable.name)
     try:

@@ -147,6 +147,11 @@ PRESETS: dict[str, tuple[str, ...]] = {
 """Channel sets by the model they belong to, in the order of its arrays."""
 
 
+def look_up(name: str) -> Variable | None:
+    """Return the variable that any of the field's vocabularies calls `name`; None where nobody does."""
+    return _ALIASES.get(name)
+
+
 def find(name: str) -> Variable:
     """Return the variable that any of the field's vocabularies calls `name`.
 

@@ -35,7 +35,7 @@ def is_forecast(path: str | Path) -> bool:
     What has one lead is a forecast, too, unless that is zero.
     """
     if is_url(path):
-        return forecast_story(open_remote(as_url(path))) is not None
+        return forecast_story(open_remote(as_url(path), is_chunked=False)) is not None
     path = locate(Path(path).absolute())
     if path.with_name(f".{path.name}{PARTIAL}").is_dir() and (path.is_dir() or not path.exists()):
         return True

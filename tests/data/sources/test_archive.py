@@ -104,7 +104,6 @@ def test_what_is_kept_stays_within_its_budget_and_values_are_right_without_it(se
         most = max(most, source._reader.cache.n_used)
     assert (most > 0) == (n_bytes > 0) and most <= n_bytes
     if n_bytes == 2**20:
-        assert source._reader.cache.n_used == 0  # all was read whole
         assert set(server.chunks("weatherbench/temperature").values()) == {1}
 
 
@@ -275,7 +274,7 @@ def test_days_that_an_archive_lacks_are_left_out_of_a_store(archives, tmp_path):
             chunk.unlink()  # zarr reads what is not there as missing values
     with serving(tmp_path) as server:
         url = f"{server.url}/holes"
-        with pytest.raises(UserError, match=r"missing where the first time is not"):
+        with pytest.raises(UserError, match=r"missing where the first time is not.*source.exclude"):
             ingest(ArchiveConfig(url=url).source(tmp_path), tmp_path / "store.zarr", shard_length=4)
         without = ArchiveConfig(url=url, exclude=(("2001-01-03", "2001-01-04"),))
         ingest(without.source(tmp_path), tmp_path / "whole.zarr", shard_length=4)

@@ -101,7 +101,7 @@ def test_every_kind_of_source_has_the_keys(tmp_path):
         ({"periods": [["2001", "2000"]]}, "period must run forward"),
         ({"periods": [2001]}, "must have a first and a last time"),
         ({"exclude": ["2001-13"]}, "exclude '2001-13' .*month"),
-        ({"every": "6"}, "must be a positive whole number"),
+        ({"every": "6"}, "must be a positive"),
     ],
 )
 def test_a_choice_that_cannot_be_is_one_line(keys, words):

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
@@ -188,7 +189,7 @@ def whole_times(times: np.ndarray, precision: np.timedelta64) -> np.ndarray:
     for unit in (_HOUR, _MINUTE):
         rounded = _nearest(times, unit)
         is_near = np.abs(rounded - times) <= max(precision, _SECOND)
-        if np.all(is_near) and np.unique(rounded).size == np.unique(times).size:
+        if np.all(is_near) and pd.Index(rounded.ravel()).nunique() == pd.Index(times.ravel()).nunique():
             return rounded
     return times
 

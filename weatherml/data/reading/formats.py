@@ -6,6 +6,7 @@ import glob
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import xarray as xr
@@ -93,8 +94,12 @@ def _head(path: Path) -> bytes:
         raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from None
 
 
-def open_zarr(path: Path) -> xr.Dataset:
+def open_zarr(path: Path, chunks: Mapping[str, Any] | None = MappingProxyType({})) -> xr.Dataset:
     """Open a zarr store as it is, lazily; leads stay numbers.
+
+    Args:
+        path: The store.
+        chunks: By dimension, as xarray takes them, its own where there are none; None for lazy values without dask.
 
     Raises:
         UserError: There is none, or it is damaged.
@@ -106,7 +111,7 @@ def open_zarr(path: Path) -> xr.Dataset:
     # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
     is_consolidated = is_own or (path / ".zmetadata").exists()
     zarr_format = 3 if (path / "zarr.json").exists() else 2
-    return _opened(path, "zarr", {}, {"consolidated": is_consolidated, "zarr_format": zarr_format})
+    return _opened(path, "zarr", chunks, {"consolidated": is_consolidated, "zarr_format": zarr_format})
 
 
 def open_netcdf(path: Path, chunks: Mapping[str, Any] | None = CHUNKS) -> xr.Dataset:

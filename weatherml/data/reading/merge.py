@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from weatherml.data.reading.canonical import join_notes
@@ -110,7 +111,7 @@ def _along_time(name: str, pieces: list[_Piece], equal: Equality) -> xr.DataArra
     if "time" not in pieces[0].field.dims:
         return _one_of_copies(name, pieces, equal)
     times = np.concatenate([p.field["time"].values for p in pieces])
-    if len(pieces) == 1 and np.unique(times).size == times.size:
+    if len(pieces) == 1 and pd.Index(times).is_unique:  # quicker than numpy for a million
         return pieces[0].field
     try:
         joined = xr.concat(

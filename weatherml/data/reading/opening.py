@@ -6,11 +6,12 @@ from pathlib import Path
 import xarray as xr
 
 from weatherml.data.reading.canonical import PassedOverError, canonicalise, noted, notes
+from weatherml.data.reading.canonical.names import has_known_name
 from weatherml.data.reading.formats import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr
 from weatherml.data.reading.grib import open_grib
 from weatherml.data.reading.merge import Part, merge
 from weatherml.data.reading.references import open_references
-from weatherml.data.reading.remote import open_remote
+from weatherml.data.reading.remote import in_own_chunks, open_remote
 from weatherml.errors import UserError
 from weatherml.locations import as_url, is_url
 from weatherml.registry import nearest
@@ -44,7 +45,7 @@ def open_files(
             together.
     """
     wanted = None if variables is None else {find(name).name for name in variables}
-    opened = [(str(place), *_open(place)) for place in _places(paths)]
+    opened = [(str(place), *_open(place, rename or {})) for place in _places(paths)]
     parts, passed = _canonical([(path, raw) for path, _, raws in opened for raw in raws], rename or {}, wanted)
     if not parts and wanted is not None:
         parts, passed = _canonical([(path, raw) for path, _, raws in opened for raw in raws], rename or {}, None)
@@ -136,10 +137,12 @@ def _places(paths: Paths) -> list[Path | str]:
     return [*urls, *expand(local)] if local or not urls else urls
 
 
-def _open(path: Path | str) -> tuple[str, list[xr.Dataset]]:
+def _open(path: Path | str, rename: Mapping[str, str]) -> tuple[str, list[xr.Dataset]]:
     """Return the format of a file, or of a store behind a URL, and its raw lazy datasets."""
     if isinstance(path, str):
-        return "zarr", [open_remote(path)]
+        raw = open_remote(path, is_chunked=False)
+        names = [str(name) for name, field in raw.data_vars.items() if has_known_name(field, rename)]
+        return "zarr", [in_own_chunks(raw, names, path)]
     kind = format_of(path)
     if kind == "GRIB":
         return kind, open_grib(path, CHUNKS)

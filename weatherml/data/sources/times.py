@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 from pydantic import BeforeValidator
 
-from weatherml.data.source import Source
+from weatherml.data.source import Source, piece_starts_among
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -91,7 +92,7 @@ class SourceAtTimes:
 
     def times(self) -> npt.NDArray[np.datetime64]:
         """Valid times, `datetime64[ns]` [time], strictly ascending."""
-        return self.source.times()[self._positions()]
+        return self._times
 
     def variables(self) -> tuple[str, ...]:
         """Canonical variable names."""
@@ -99,11 +100,7 @@ class SourceAtTimes:
 
     def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
         """Return the positions in `times()` at which the source's own pieces of a variable begin."""
-        told = getattr(self.source, "piece_starts", None)
-        if told is None:
-            return np.arange(len(self.times()))
-        piece = np.searchsorted(told(variable), self._positions(), side="right")
-        return np.flatnonzero(np.diff(piece, prepend=-1))
+        return piece_starts_among(self.source, variable, self.times())
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times, lazy where the source is.
@@ -112,13 +109,22 @@ class SourceAtTimes:
             UserError: A variable or a time is not there, or a time was left out.
         """
         times = parse_times(times)
-        absent = np.setdiff1d(times, self.times())
-        if absent.size:
-            raise UserError(f"{self.name} has no time {absent[0]}, or source.periods or source.exclude leave it out")
+        absent = first_absent(times, self.times())
+        if absent is not None:
+            raise UserError(f"{self.name} has no time {absent}, or source.periods or source.exclude leave it out")
         return self.source.read(times, variables)
 
-    def _positions(self) -> npt.NDArray[np.int64]:
-        return self.chosen.choose(self.source.times(), f"{self.name} data")
+    @cached_property
+    def _times(self) -> npt.NDArray[np.datetime64]:
+        times = self.source.times()
+        return times[self.chosen.choose(times, f"{self.name} data")]
+
+
+def first_absent(times: npt.NDArray[np.datetime64], known: npt.NDArray[np.datetime64]) -> np.datetime64 | None:
+    """Return the first time that is not among known ones, which rise and may be a million; None where all are."""
+    found = np.minimum(np.searchsorted(known, times), len(known) - 1) if len(known) else np.zeros(0, np.int64)
+    absent = times[known[found] != times] if len(known) else times
+    return absent[0] if absent.size else None
 
 
 def _within(times: npt.NDArray[np.datetime64], spans: Iterable[Span]) -> npt.NDArray[np.bool_]:

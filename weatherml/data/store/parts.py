@@ -107,7 +107,7 @@ def require_constant_mask(what: str, values: np.ndarray, missing: npt.NDArray[np
     if n_odd:
         raise UserError(
             f"{what} is infinite, or missing where the first time is not, at {n_odd} points; only a mask that is"
-            " constant in time can be ingested: leave out the variable or the times, or fill the gaps"
+            " constant in time can be ingested: leave out the variable, or the times by source.exclude, or fill gaps"
         )
 
 

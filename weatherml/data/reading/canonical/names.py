@@ -10,7 +10,7 @@ from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError,
 from weatherml.data.reading.windows import name_of_sum, windows_of
 from weatherml.errors import UserError
 from weatherml.registry import nearest
-from weatherml.variables import SEE_NAMES, VARIABLES, find
+from weatherml.variables import SEE_NAMES, VARIABLES, find, look_up
 from weatherml.wording import listed
 
 _OTHER_NAMES = {
@@ -31,6 +31,11 @@ _STANDARD_NAMES = {
     "surface_altitude": "geopotential_at_surface",
 }
 """Variables by CF standard name; of several the first of the vocabulary, which `at_height` may put elsewhere."""
+
+
+def has_known_name(field: xr.DataArray, rename: Mapping[str, str]) -> bool:
+    """Return whether weatherml knows what a variable of a file is called."""
+    return _spelled(field, rename) is not None
 
 
 def require_known(dataset: xr.Dataset, origin: str, rename: Mapping[str, str], wanted: Collection[str] | None) -> None:
@@ -155,7 +160,5 @@ def _by_name(field: xr.DataArray) -> str | None:
 
 
 def _known(spelling: str | None) -> str | None:
-    try:
-        return _OTHER_NAMES.get(spelling or "") or find(spelling or "").name
-    except UserError:
-        return None
+    variable = look_up(spelling or "")
+    return _OTHER_NAMES.get(spelling or "") or (None if variable is None else variable.name)

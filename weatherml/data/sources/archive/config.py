@@ -14,7 +14,7 @@ from weatherml.registry import nearest
 from weatherml.state import parse_channels
 from weatherml.storage.cloud import Access, Credentials
 from weatherml.storage.cloud.access import require_template
-from weatherml.variables import PRESETS, find
+from weatherml.variables import ChannelNames, find
 
 if TYPE_CHECKING:
     from weatherml.data.sources.archive.source import ArchiveSource
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 def _addresses(value: Any) -> Any:
     """Return the addresses that a name or one address stands for."""
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
-def _channels(value: Any) -> Any:
-    """Return the channels of a list, or of a set by its name."""
-    if isinstance(value, str) and value not in PRESETS:
-        raise UserError(f"unknown channel set {value!r}{nearest(value, PRESETS)}")
-    return PRESETS[value] if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 class ArchiveConfig(SourceConfig):
@@ -53,7 +46,7 @@ class ArchiveConfig(SourceConfig):
 
     name: Literal["archive"] = "archive"
     url: Annotated[tuple[str, ...], BeforeValidator(_addresses)] = Field(min_length=1)
-    channels: Annotated[tuple[str, ...] | None, BeforeValidator(_channels)] = None
+    channels: ChannelNames | None = None
     variables: tuple[str, ...] | None = None
     levels: tuple[int, ...] | None = None
     latitude: tuple[float, float] | None = None

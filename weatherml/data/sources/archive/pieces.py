@@ -32,7 +32,7 @@ class Piece(NamedTuple):
 
 
 class PieceCache:
-    """The pieces used last, as many as fit; safe for threads.
+    """Pieces that were read, as many as fit: those used last, and rather those not yet read whole. Safe for threads.
 
     Args:
         n_bytes: What they may take together.
@@ -49,19 +49,17 @@ class PieceCache:
         return sum(piece.values.nbytes for piece in self._pieces.values())
 
     def take(self, key: PieceKey, chosen: npt.NDArray[np.int64]) -> Values | None:
-        """Return a piece at some of its times, None where it is not kept; let go of it once all have been taken."""
+        """Return a piece at some of its times, None where it is not kept; once all were taken it is the first to go."""
         with self._lock:
             piece = self._pieces.get(key)
             if piece is None:
                 return None
-            self._pieces.move_to_end(key)
             piece.is_read[chosen] = True
-            if piece.is_read.all():
-                del self._pieces[key]
+            self._pieces.move_to_end(key, last=not piece.is_read.all())
             return piece.values[chosen]
 
     def keep(self, key: PieceKey, values: Values, chosen: npt.NDArray[np.int64]) -> None:
-        """Keep a piece that was read at some of its times, if there is room; let go of those not used for longest."""
+        """Keep a piece that was read at some of its times, if there is room; let go of others for it."""
         if values.nbytes > self.n_bytes:
             return
         is_read = np.isin(np.arange(len(values)), chosen)

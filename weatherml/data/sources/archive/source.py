@@ -13,7 +13,7 @@ from weatherml.data.reading.canonical import join_notes
 from weatherml.data.sources.archive.config import ArchiveConfig
 from weatherml.data.sources.archive.reading import Axis, Reader
 from weatherml.data.sources.archive.store import ArchiveStore
-from weatherml.data.sources.times import ChosenTimes
+from weatherml.data.sources.times import ChosenTimes, first_absent
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
@@ -29,7 +29,7 @@ class ArchiveSource:
 
     `read` fetches the chunks that hold what is asked for, several at once, decodes each of them once, and returns
     values. A piece of which only some times were read, or which was read alone, as the first time is before all
-    others, is kept as long as there is room, and let go once it was read whole.
+    others, is kept as long as there is room.
     """
 
     name = "archive"
@@ -113,9 +113,9 @@ class ArchiveSource:
         for name in variables:
             if name not in self._held_by:
                 raise UserError(f"the archive has no variable {name!r}{nearest(name, self._held_by)}")
-        absent = np.setdiff1d(times, self._times)
-        if absent.size:
-            raise UserError(f"the archive has no time {absent[0]}; it has {self._times[0]} .. {self._times[-1]}")
+        absent = first_absent(times, self._times)
+        if absent is not None:
+            raise UserError(f"the archive has no time {absent}; it has {self._times[0]} .. {self._times[-1]}")
 
     def _is_static(self, name: str) -> bool:
         return "time" not in self._held_by[name].holdings[name].dims

@@ -170,11 +170,8 @@ class ArchiveStore:
 
 
 def _open_path(place: str) -> xr.Dataset:
-    raw = open_zarr(Path(place))  # refuses what is no store, and one that is not whole
-    is_consolidated = any((Path(place) / name).exists() for name in (".zmetadata",)) or None
-    return xr.open_dataset(
-        place, engine="zarr", chunks=None, decode_timedelta=False, backend_kwargs={"consolidated": is_consolidated}
-    ).assign_attrs(raw.attrs)
+    """Open a store on the disk; refuse what is none, and one that is not whole."""
+    return open_zarr(Path(place), chunks=None)
 
 
 def _without_values(raw: xr.Dataset) -> xr.Dataset:

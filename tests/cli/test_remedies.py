@@ -86,6 +86,9 @@ def test_python_is_offered_arguments():
         ("calibrate", "forecast.members", "--set members=4"),
         ("demo", "forecast.members", "forecast.members=4"),
         ("demo", "overwrite", ""),
+        ("ingest", "grow", "--grow"),
+        ("ingest", "refresh", "--refresh 4"),
+        ("demo", "grow", ""),
         ("plot", "forecast.batch", ""),
     ],
 )

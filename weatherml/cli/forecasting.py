@@ -10,7 +10,7 @@ from weatherml.cli.options import LOCAL
 from weatherml.errors import Option, UserError
 
 if TYPE_CHECKING:
-    from weatherml.forecast import Forecaster
+    from weatherml.forecast import ForecastConfig, Forecaster
     from weatherml.forecast.output.target import OutputTarget
 
 # What the verb needs is imported when it runs, so that `weatherml --help` answers at once.
@@ -106,9 +106,7 @@ def forecast(
     from weatherml.cli.outputs import require_same_forecast
     from weatherml.cli.plans import print_lead_plan
     from weatherml.cli.progress import bar
-    from weatherml.config import from_mapping
     from weatherml.data.reading.opening import open_files
-    from weatherml.forecast import ForecastConfig
     from weatherml.forecast.output.target import OutputTarget
     from weatherml.storage.share import Share
 
@@ -120,12 +118,7 @@ def forecast(
         "seed": seed,
         "numbers": only_member,
     }
-    asked = _over_flags(flags, settings or [])
-    config = from_mapping(ForecastConfig, asked, "forecast")
-    if config.perturbation is not None and "members" not in asked:
-        raise UserError(
-            "one member alone is the unperturbed control", Option("forecast.members", 20, "to perturb others")
-        )
+    config = _config(flags, settings or [])
     suite, others = [*(checkpoints or []), *(models or [])], in_turn or []
     forecaster = _load(suite, others, diagnostic or [])
     if show_plan:
@@ -145,6 +138,20 @@ def forecast(
             is_whole = forecaster.run_share(analyses, init, config, target, report)
         _tell(output, share, is_whole)
     print(output)
+
+
+def _config(flags: Mapping[str, Any], settings: Sequence[str]) -> "ForecastConfig":
+    """Build what is asked for; a perturbation of the control alone would change nothing."""
+    from weatherml.config import from_mapping
+    from weatherml.forecast import ForecastConfig
+
+    asked = _over_flags(flags, settings)
+    config = from_mapping(ForecastConfig, asked, "forecast")
+    if config.perturbation is not None and "members" not in asked:
+        raise UserError(
+            "one member alone is the unperturbed control", Option("forecast.members", 20, "to perturb others")
+        )
+    return config
 
 
 def _over_flags(flags: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:

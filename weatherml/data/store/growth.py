@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.source import Source, piece_starts_among
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 
 
@@ -130,8 +130,9 @@ class GrownSource:
             one = one.sel(time=common) if "time" in one.dims else one
             if not np.array_equal(one.values, two.values, equal_nan=True):
                 raise UserError(
-                    f"{name} at {common[0]} differs between the store and {self.name}: it is not the same data;"
-                    " ingest into another store, or pass --refresh with the period that is to be replaced"
+                    f"{name} at {common[0]} differs between the store and {self.name}: it is not the same data",
+                    "ingest into another store",
+                    Option("refresh", "FIRST..LAST", "to replace a period", "refresh=(first, last)"),
                 )
 
 

@@ -16,7 +16,7 @@ from weatherml.data.store.manifest import FileNote, Manifest
 from weatherml.data.store.opening import open_store
 from weatherml.data.store.plan import StorePlan, plan_store, request_of
 from weatherml.data.store.workspace import FOLDER, Workspace, is_begun
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.locations import local_path
 from weatherml.storage.files import PARTIAL, write_unflushed
 from weatherml.storage.locks import alone_at
@@ -205,7 +205,7 @@ def _plan(
     """Return the plan of a new store, of one that is to be mended, or of one that grows."""
     if complete is None:
         if options.refresh is not None:
-            raise UserError(f"there is no store {path} of which to refresh a period; leave out --refresh to make it")
+            raise UserError(f"there is no store {path} of which to refresh a period; leave refresh out to make it")
         return plan_store(source, shard_length or Workspace(path).request.get("shard_length"))
     is_whole = (told["n_times"], told["first_time"]) == (complete.n_times, complete.first_time)
     if options.refresh is None and told["source_digest"] == complete.source_digest and is_whole:
@@ -234,8 +234,10 @@ def _require_same(path: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) 
     changes = [f"{key} {_plain(begun[key])}, now {_plain(now[key])}" for key in keys if begun[key] != now[key]]
     if changes:
         raise UserError(
-            f"{path} was made from other data or settings ({'; '.join(changes)}); choose another store, delete this"
-            " one, or let it grow (--grow) where the data are the same and more"
+            f"{path} was made from other data or settings ({'; '.join(changes)})",
+            "choose another store",
+            "delete this one",
+            Option("grow", purpose="where the data are the same and more"),
         )
 
 

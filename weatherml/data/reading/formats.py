@@ -1,7 +1,6 @@
 """Which files are meant and what they are by their first bytes; NetCDF and zarr opened as they are."""
 
 import errno
-import fcntl
 import glob
 import struct
 from collections.abc import Mapping, Sequence
@@ -141,6 +140,10 @@ def _opened(path: Path, engine: str, chunks: Mapping[str, Any] | None, options: 
 
 def _about_locks(path: Path) -> str | None:
     """Return what to do about a file that HDF5 would lock and cannot; None where locks are not what is wrong."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, whose HDF5 locks in another way
+        return None
     if path.is_dir():
         return None
     try:

@@ -60,7 +60,7 @@ class Fault:
     """An answer in place of the right one."""
 
     status: int
-    content: dict = field(default_factory=dict)
+    content: dict | bytes = field(default_factory=dict)
     headers: dict = field(default_factory=dict)
 
 
@@ -368,7 +368,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(1)
 
     def _json(self, status, content, headers=None):
-        body = json.dumps(content).encode()
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         for key, value in {"Content-Type": "application/json", **(headers or {})}.items():
             self.send_header(key, value)

@@ -264,6 +264,12 @@ def test_a_service_that_fails_for_a_moment_is_asked_again(store, tmp_path, route
     assert_true(config(**ONE).open(tmp_path))
 
 
+@pytest.mark.parametrize("route", ["submit", "job", "results"])
+def test_an_answer_that_is_none_of_the_service_is_asked_for_again(store, tmp_path, route):
+    store.faults[route] += [Fault(200, {}), Fault(200, b"<html>log in to this network</html>")]
+    assert_true(config(**ONE).open(tmp_path))
+
+
 def test_a_job_that_fails_is_submitted_again(store, tmp_path):
     store.statuses += [["running", "failed"], ["successful"]]
     assert_true(config(**ONE).open(tmp_path))
@@ -478,6 +484,12 @@ def test_a_key_of_the_old_service_is_told_apart(store, tmp_path, monkeypatch):
 def test_the_address_of_the_old_service_is_told_apart(store, tmp_path, monkeypatch):
     monkeypatch.setenv("CDSAPI_URL", "https://cds.climate.copernicus.eu/api/v2")
     with pytest.raises(UserError, match="is the service that ended in 2024"):
+        download(config(**ONE), tmp_path)
+
+
+def test_an_address_without_a_scheme_is_told(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("CDSAPI_URL", "cds.climate.copernicus.eu/api")
+    with pytest.raises(UserError, match=r"no connection to cds\.climate\.copernicus\.eu/api: .*scheme"):
         download(config(**ONE), tmp_path)
 
 

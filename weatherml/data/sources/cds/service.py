@@ -108,9 +108,12 @@ class Service:
 
     def asset(self, job: str) -> Asset:
         """Return the file of a job that was successful."""
-        results = self._patiently(lambda: self._client.get_results(job))
-        checksum = str(results.asset.get("file:checksum", ""))
-        return Asset(results.location, results.content_length, checksum)
+
+        def ask() -> Asset:
+            results = self._client.get_results(job)
+            return Asset(results.location, results.content_length, str(results.asset.get("file:checksum", "")))
+
+        return self._patiently(ask)
 
     def reason(self, job: str) -> str:
         """Return in one line why a job did not succeed."""
@@ -165,22 +168,11 @@ class Service:
 
     def _patiently(self, act: Callable[[], T], dataset: str = "") -> T:
         """Do something, and again after a while where the service is busy, or cannot be reached for a moment."""
-        from requests import ConnectionError, HTTPError, Timeout
-        from requests.exceptions import ChunkedEncodingError, SSLError
-
         for trial in count(1):
-            asked = 0.0
             try:
                 result = act()
-            except HTTPError as error:
-                if error.response is None or error.response.status_code not in _PASSING:
-                    raise self._explain(error, dataset) from None
-                self._has_answered, failure = True, self._words(error)
-                asked = _asked_pause(error.response.headers.get("Retry-After"), failure)
-            except SSLError as error:
-                raise RefusedError(f"no trusted connection to {self.url}: {self._plain(str(error))}") from None
-            except (ConnectionError, Timeout, ChunkedEncodingError) as error:
-                failure = self._plain(str(error))
+            except Exception as error:
+                failure, asked = self._passing(error, dataset)
             else:
                 self._has_answered = True
                 return result
@@ -191,6 +183,32 @@ class Service:
                 )
             self.pause(max(asked, min(2.0 ** (trial - 1), _LONGEST_PAUSE)))
         raise AssertionError  # count does not end
+
+    def _passing(self, error: Exception, dataset: str) -> tuple[str, float]:
+        """Return in words what may pass, and for how many seconds the service asks to wait.
+
+        Raises:
+            Exception: What will not pass.
+        """
+        from ecmwf.datastores.processing import LinkError, ProcessingFailedError
+        from requests import ConnectionError, HTTPError, RequestException, Timeout
+        from requests.exceptions import ChunkedEncodingError, InvalidJSONError, SSLError
+
+        match error:
+            case HTTPError(response=answer) if answer is not None and answer.status_code in _PASSING:
+                self._has_answered, words = True, self._words(error)
+                return words, _asked_pause(answer.headers.get("Retry-After"), words)
+            case HTTPError():
+                raise self._explain(error, dataset)
+            case ProcessingFailedError():
+                raise JobGoneError(self._plain(str(error)))
+            case InvalidJSONError() | LinkError() | LookupError() | TypeError() | AttributeError() | AssertionError():
+                return f"its answer is not that of a data store, {type(error).__name__}", 0.0
+            case ConnectionError() | Timeout() | ChunkedEncodingError() if not isinstance(error, SSLError):
+                return self._plain(str(error)), 0.0
+            case RequestException():
+                raise RefusedError(f"no connection to {self.url}: {self._plain(str(error))}; see to {_place_of_key()}")
+        raise error
 
     def _explain(self, error: Any, dataset: str) -> Exception:
         """Return what to raise for an answer that will not change."""

@@ -22,7 +22,7 @@ from tiny_experiment import done, write_config
 
 from weatherml.config import from_mapping
 from weatherml.data.source import Source
-from weatherml.data.sources import CdsConfig
+from weatherml.data.sources import CdsConfig, SourceConfig
 from weatherml.data.sources.cds.catalogue import PRESSURE, SINGLE
 from weatherml.data.sources.cds.download import download
 from weatherml.data.sources.cds.ledger import Ledger
@@ -589,6 +589,15 @@ def test_a_dry_run_says_what_there_is_to_do_without_a_service(tmp_path, monkeypa
 
 
 # The page
+
+
+def test_the_page_tells_every_key_and_its_default():
+    page = (DOCS / "from_cds.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| .* \| ?(.*?) ?\|$", page, re.MULTILINE))
+    fields = CdsConfig.model_fields
+    assert set(told) == (set(fields) - set(SourceConfig.model_fields)) | {"periods", "exclude", "every"}
+    for key in ("every", "at_once", "fields_per_request"):
+        assert told[key].strip("`") == str(fields[key].default)
 
 
 def test_the_page_is_what_happens(store, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from weatherml.cli.downloading import download
 from weatherml.cli.exit_codes import noticing_readers_that_leave
 from weatherml.cli.forecasting import forecast
 from weatherml.cli.ingestion import ingest
-from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, named
+from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, Rename, named, renames
 from weatherml.cli.program import Program
 from weatherml.cli.settings import Folder, Settings, experiment_of
 from weatherml.cli.weights import export, imports
@@ -113,6 +113,7 @@ def evaluate(
     ] = None,
     channels: Channels = None,
     drop_stopped: DropStopped = False,
+    rename: Rename = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a forecast against analyses, with 95 % intervals over initial times.
@@ -131,7 +132,7 @@ def evaluate(
     opened = opened if wanted is None else select(opened, wanted)
     opened = without_stopped(opened) if drop_stopped else opened
     normal = None if climatology is None else normal_of(opened, climatology)
-    scores = evaluate(opened, open_files(truth), metric or ["rmse", "bias"], normal)
+    scores = evaluate(opened, open_files(truth, rename=renames(rename)), metric or ["rmse", "bias"], normal)
     print_scores(scores, opened.sizes.get("number", 1), as_json)
 
 
@@ -140,6 +141,7 @@ def check(
     paths: Annotated[list[str], typer.Argument(help="Files or stores.")],
     files: Annotated[bool, typer.Option("--files", help="Of stores, only whether their files are whole.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Make damaged files of stores again.")] = False,
+    rename: Rename = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with files: layout, grid, times, gaps, units and implausible values. Exit code 1 for errors.
@@ -154,7 +156,7 @@ def check(
 
     if repair:
         repair_stores(paths)
-    findings = check_files(paths) if files else check_paths(paths)
+    findings = check_files(paths) if files else check_paths(paths, renames(rename))
     print_findings(findings, as_json)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
@@ -166,6 +168,7 @@ def info(
         list[str] | None, typer.Argument(help="Files of one dataset, a store, a forecast or a checkpoint.")
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Say what all variables may be called instead.")] = False,
+    rename: Rename = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what files, a store, a forecast or a checkpoint are; or what variables are called.
@@ -179,7 +182,7 @@ def info(
     if names == bool(paths):
         raise UserError("info needs a path, or --names alone; weatherml info --help shows an example")
     if paths:
-        print_description(describe_paths(paths), as_json)
+        print_description(describe_paths(paths, renames(rename)), as_json)
     else:
         print_names(as_json)
 
@@ -204,6 +207,7 @@ def plot(
     ] = None,
     coastlines: Annotated[bool, typer.Option(help="Draw the Earth's coasts.")] = True,
     drop_stopped: DropStopped = False,
+    rename: Rename = None,
 ) -> None:
     """Draw a map: of an analysis, of a forecast, or of an ensemble's mean and spread.
 
@@ -213,5 +217,6 @@ def plot(
     """
     from weatherml.cli.fields import Choice, draw, save_figure
 
-    save_figure(draw(path, Choice(channel, time, lead, statistic, drop_stopped, member), coastlines), output)
+    choice = Choice(channel, time, lead, statistic, drop_stopped, member, renames(rename))
+    save_figure(draw(path, choice, coastlines), output)
     print(output)

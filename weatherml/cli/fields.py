@@ -42,6 +42,7 @@ class Choice:
         statistic: Of a forecast of statistics, such as `spread` or `quantile=0.9`; mean over spread when None.
         drop_stopped: Leave out the members that guards have stopped.
         member: One of several, by its number; their mean and spread when None.
+        rename: Canonical name by the file's own, of analyses.
     """
 
     channel: str
@@ -50,6 +51,7 @@ class Choice:
     statistic: str | None = None
     drop_stopped: bool = False
     member: int | None = None
+    rename: Mapping[str, str] | None = None
 
 
 def draw(path: str, choice: Choice, coastlines: bool) -> "Figure":
@@ -63,7 +65,7 @@ def draw(path: str, choice: Choice, coastlines: bool) -> "Figure":
     require_fields(path)
     if not is_forecast(path):
         _require_for_analyses(path, choice)
-        field = _at(open_files(path), choice)
+        field = _at(open_files(path, rename=choice.rename), choice)
     else:
         forecast = read_forecast(path)
         _require_for_forecasts(path, forecast, choice)

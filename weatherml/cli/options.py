@@ -30,6 +30,10 @@ LOCAL: dict[str, Any] = {"parser": _local, "metavar": "PATH"}
 """For paths on this machine. What may be a URL of a zarr store is a `str`, and whoever opens it tells them apart."""
 
 DropStopped = Annotated[bool, typer.Option("--drop-stopped", help="Leave out the members that guards have stopped.")]
+Rename = Annotated[
+    list[str] | None,
+    typer.Option(metavar="OWN=NAME", help="What a variable is that its file calls otherwise; may be repeated."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Channels = Annotated[list[str] | None, typer.Option(help="These channels alone, such as z500,t2m; may be repeated.")]
 
@@ -46,3 +50,16 @@ def named(channels: list[str] | None) -> list[str] | None:
     if not names:
         raise UserError("--channels names no channel; name some, such as z500,t2m, or leave it out to keep all")
     return names
+
+
+def renames(words: list[str] | None) -> dict[str, str]:
+    """Return the names that `OWN=NAME` gives to variables, by what files call them.
+
+    Raises:
+        UserError: One does not read so.
+    """
+    pairs = [word.partition("=") for word in words or ()]
+    for own, sign, name in pairs:
+        if not (own and sign and name):
+            raise UserError(f"--rename {own}{sign}{name} must read OWN=NAME, such as var167=2m_temperature")
+    return {own: name for own, _, name in pairs}

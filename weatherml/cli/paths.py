@@ -36,8 +36,12 @@ _FILES_OF_A_RUN: dict[str, set[str]] = {
 """What files of a run hold, by variables that are in them."""
 
 
-def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
+def describe_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Describe what is there in JSON-able values.
+
+    Args:
+        paths: Files of one dataset, or one other thing.
+        rename: Canonical name by the file's own, of files.
 
     Raises:
         UserError: It is nothing that weatherml knows.
@@ -47,7 +51,7 @@ def describe_paths(paths: Sequence[str]) -> dict[str, Any]:
         return describe_checkpoint(place)
     if len(paths) == 1 and is_forecast(place):
         return _describe_forecast(place)
-    described = describe(open_files(paths))
+    described = describe(open_files(paths, rename=rename))
     return described | _size([path for path in paths if not is_url(path)])
 
 
@@ -77,8 +81,12 @@ def _file_of_a_run(path: Path) -> str:
     return next((what for what, own in _FILES_OF_A_RUN.items() if own <= names), "")
 
 
-def check_paths(paths: Sequence[str]) -> list[Finding]:
+def check_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None) -> list[Finding]:
     """Check files as one dataset, and the checksums of stores among them.
+
+    Args:
+        paths: The files.
+        rename: Canonical name by the file's own.
 
     Raises:
         UserError: They cannot be opened, or are no analyses.
@@ -87,7 +95,7 @@ def check_paths(paths: Sequence[str]) -> list[Finding]:
         if (isinstance(place, Path) and is_checkpoint(place)) or is_forecast(place):
             raise UserError(f"{place} is a model or a forecast; check analyses, or see what it is with weatherml info")
     # Values are not worth a look where files are broken, which may not even open.
-    return _damaged(paths) or [*map(_unread, filter(is_url, paths)), *check_dataset(open_files(paths))]
+    return _damaged(paths) or [*map(_unread, filter(is_url, paths)), *check_dataset(open_files(paths, rename=rename))]
 
 
 def check_files(paths: Sequence[str]) -> list[Finding]:

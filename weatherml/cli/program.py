@@ -36,7 +36,7 @@ def spelling_of(verb: Any) -> Spelling:
         flag = own.get(_FLAGS.get(name, name)) if not groups or (settings and not groups[1:]) else None
         if flag is not None:
             word = max(flag.opts, key=len)
-            return word if flag.is_flag else f"{word} {option.value}"
+            return word if flag.is_flag else f"{word} {_words(option.value)}"
         if settings is None or not groups:
             return ""
         if settings.param_type_name == "argument":
@@ -44,3 +44,8 @@ def spelling_of(verb: Any) -> Spelling:
         return f"--set {'.'.join([*groups[1:], name])}={option.value}" if groups[0] == _FORECAST else ""
 
     return spell
+
+
+def _words(value: object) -> str:
+    """Write a value as it stands behind a flag: a dictionary as `own=name`."""
+    return " ".join(f"{key}={name}" for key, name in value.items()) if isinstance(value, dict) else str(value)

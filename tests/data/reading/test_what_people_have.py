@@ -6,8 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from people_layouts import FORECASTS, LAYOUTS, TIMES, TRUTH
+from people_layouts import FORECASTS, LAYOUTS, ONE, ONE_LEAD, TIMES, TRUTH, netcdf
+from typer.testing import CliRunner
 
+from weatherml.cli.app import app
 from weatherml.cli.fields import Choice, draw
 from weatherml.cli.paths import check_paths, describe_paths
 from weatherml.data.reading.canonical import notes
@@ -128,3 +130,32 @@ def test_a_file_that_another_process_writes_is_not_damaged(tmp_path):
             open_files(path)
         writer.communicate(b"\n")
     assert open_files(path)["2m_temperature"].shape == (3, 5, 8)
+
+
+def run(*words):
+    """Return exit code and what a verb of the program says."""
+    result = CliRunner().invoke(app, list(map(str, words)))
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("verb", ["info", "check", "plot", "evaluate"])
+@pytest.mark.parametrize("name", ["model_level_number", "damaged NetCDF", "no leap days"])
+def test_verbs_of_the_program_end_with_one_line_and_code_2(path_of, tmp_path, verb, name):
+    if LAYOUTS[name].is_damaged and verb == "info":
+        return
+    netcdf(ONE_LEAD)(tmp_path / "forecast.nc")
+    path, options = path_of(name), {"plot": ("--channel", "t2m", "-o", tmp_path / "map.png")}.get(verb, ())
+    code, said = run(verb, *((tmp_path / "forecast.nc", path) if verb == "evaluate" else (path,)), *options)
+    assert code == 2 and said.count("\n") == 1 and path.name in said, said
+
+
+def test_a_name_that_nobody_knows_is_given_in_every_verb(tmp_path):
+    path = tmp_path / "codes.nc"
+    netcdf(ONE.rename(t2m="var167"))(path)
+    netcdf(ONE_LEAD)(tmp_path / "forecast.nc")
+    named = ("--rename", "var167=2m_temperature")
+    assert "2m_temperature" in run("info", path, *named)[1]
+    assert run("check", path, *named)[0] == 0
+    assert run("plot", path, "--channel", "t2m", "-o", tmp_path / "map.png", "--no-coastlines", *named)[0] == 0
+    assert "2m_temperature" in run("evaluate", tmp_path / "forecast.nc", path, "--metric", "rmse", *named)[1]
+    assert run("info", path, "--rename", "var167")[0] == 2

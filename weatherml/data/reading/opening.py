@@ -12,7 +12,7 @@ from weatherml.data.reading.grib import open_grib
 from weatherml.data.reading.merge import Part, merge
 from weatherml.data.reading.references import open_references
 from weatherml.data.reading.remote import in_own_chunks, open_remote
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.locations import as_url, is_url
 from weatherml.registry import nearest
 from weatherml.variables import find
@@ -87,7 +87,9 @@ def require_read(wanted: Collection[str], merged: xr.Dataset) -> None:
     told = "; ".join(note for note in notes(merged) if "passed over" in note)
     for name in wanted:
         if name not in merged and told:
-            raise UserError(f"the data have no variable {name!r} that is read ({told}); give its name with rename")
+            raise UserError(
+                f"the data have no variable {name!r} that is read ({told})", Option("rename", {"OWN": name})
+            )
 
 
 def on_levels(parts: Sequence[Part], levels: Sequence[int] | None) -> Sequence[Part]:

@@ -8,7 +8,7 @@ from weatherml.data.reading.canonical.coordinates import ALIASES
 from weatherml.data.reading.canonical.heights import at_height, height_of, names_of, strange_dims
 from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError, noted
 from weatherml.data.reading.windows import name_of_sum, windows_of
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.registry import nearest
 from weatherml.variables import SEE_NAMES, VARIABLES, find, look_up
 from weatherml.wording import listed
@@ -121,7 +121,9 @@ def _require_distinct(names: Mapping[str, str], origin: str) -> None:
     for new in names.values():
         if list(names.values()).count(new) > 1:
             both = [old for old, name in names.items() if name == new]
-            raise UserError(f"{origin}: {both} would all be {new!r}; rename one")
+            raise UserError(
+                f"{origin}: {both} would all be {new!r}", Option("rename", {both[0]: "NAME"}, "that it has")
+            )
 
 
 def _variable_name(field: xr.DataArray, rename: Mapping[str, str]) -> str | None:

@@ -1,19 +1,22 @@
 """What it takes to open many small files: by the index for the first and the second time, and by other ways.
 
-    python benchmarks/many_files.py [N_FILES ...]
+    python benchmarks/many_files.py [--repeats N] [--kind NetCDF|GRIB] [N_FILES ...]
+    python benchmarks/many_files.py --look N_FILES      # looking at them in one thread, two threads, two processes
 
 Files of four six-hourly times, two variables on three levels, 19 x 36 points, in NetCDF and in GRIB; made here, so they
 are in the memory of the system. Every opening is a process of its own; its seconds begin after the imports and end when
-times, variables and, of a source, the digest are known. The least of two runs counts. Memory is the peak of
-the process.
+times, variables and, of a source, the digest are known. The least of the repeats (2) counts. Memory is the peak of
+the process. The ratio is of CPU seconds, which others on the machine disturb least.
 """
 
+import argparse
 import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,30 +28,36 @@ N_LAT, N_LON, N_TIMES = 19, 36, 4
 
 
 def main() -> None:
-    counts = [int(n) for n in sys.argv[1:]] or [480, 2000]
-    print("| files | way | seconds | to the second opening | MiB |\n|---|---|---|---|---|")
-    for kind, write in {"NetCDF": write_netcdf, "GRIB": write_grib}.items():
-        for n_files in counts:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("counts", nargs="*", type=int, default=[480, 2000])
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--kind", choices=WRITERS)
+    asked = parser.parse_args()
+    print("| files | way | seconds | CPU seconds | to the second opening | MiB |\n|---|---|---|---|---|---|")
+    for kind in [asked.kind] if asked.kind else WRITERS:
+        for n_files in asked.counts:
             with tempfile.TemporaryDirectory(dir=".") as name:
                 for number in range(n_files):
-                    write(fields(number), Path(name) / f"{number:05d}")
-                report(kind, n_files, Path(name))
+                    WRITERS[kind](fields(number), Path(name) / f"{number:05d}")
+                report(kind, n_files, Path(name), asked.repeats)
 
 
-def report(kind: str, n_files: int, folder: Path) -> None:
-    found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-    for _ in range(2):
+def report(kind: str, n_files: int, folder: Path, repeats: int) -> None:
+    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
+    for _ in range(repeats):
         (folder / "files_index.json").unlink(missing_ok=True)
         for way, runs in found.items():
             command = [sys.executable, __file__, "--open", way, kind, str(folder)]
             runs.append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout.splitlines()[-1]))
-    least = {way: min(seconds for seconds, _ in runs) for way, runs in found.items()}
-    for way, runs in found.items():
-        ratio, memory = least[way] / least["second"], max(mebibytes for _, mebibytes in runs)
-        print(f"| {n_files} {kind} | {way} | {least[way]:.2f} | {ratio:.0f} | {memory:.0f} |", flush=True)
+    least = {way: [min(column) for column in zip(*runs, strict=True)] for way, runs in found.items()}
+    for way, (seconds, cpu_seconds, memory) in least.items():
+        ratio = cpu_seconds / least["second"][1]
+        print(
+            f"| {n_files} {kind} | {way} | {seconds:.2f} | {cpu_seconds:.2f} | {ratio:.0f} | {memory:.0f} |", flush=True
+        )
 
 
-def open_one_way(way: str, kind: str, folder: Path) -> tuple[float, float]:
+def open_one_way(way: str, kind: str, folder: Path) -> tuple[float, float, float]:
     from weatherml.data.reading.opening import open_files
     from weatherml.data.sources.files import FilesConfig
 
@@ -56,7 +65,7 @@ def open_one_way(way: str, kind: str, folder: Path) -> tuple[float, float]:
     options = {"NetCDF": {"engine": "netcdf4"}, "GRIB": {"engine": "cfgrib", "backend_kwargs": {"indexpath": ""}}}
     xr.open_dataset(paths[0], **options[kind]).close()  # what a first opening imports
     open_files(paths[0])
-    begun = time.perf_counter()
+    begun, cpu_begun = time.perf_counter(), cpu_time()
     if way in ("first", "second"):
         source = FilesConfig(paths=tuple(map(str, paths))).source(folder)
         n_times = len(source.times()) if source.variables() and source.digest() else 0
@@ -65,9 +74,45 @@ def open_one_way(way: str, kind: str, folder: Path) -> tuple[float, float]:
     else:
         opened = xr.open_mfdataset(paths, combine="by_coords", parallel=way.endswith("parallel"), **options[kind])
         n_times = opened.sizes["time"]
-    seconds = time.perf_counter() - begun
+    seconds, cpu_seconds = time.perf_counter() - begun, cpu_time() - cpu_begun
     assert n_times == N_TIMES * len(paths)
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds, cpu_seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def cpu_time() -> float:
+    """Return the CPU seconds of this process and of those that it has started."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def look(n_files: int) -> None:
+    """Print how long it takes to look at files in several ways."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from weatherml.data.reading.file_index import FileEntry, FileToRead, scan
+
+    print("| files | in | seconds | to one thread |\n|---|---|---|---|")
+    for kind, write in WRITERS.items():
+        with tempfile.TemporaryDirectory(dir=".") as name:
+            for number in range(n_files):
+                write(fields(number), Path(name) / f"{number:05d}")
+            files = [FileToRead(path, {}) for path in sorted(Path(name).iterdir())]
+            FileEntry.scan(files[0])
+            ways = {
+                "one thread": lambda files=files: [FileEntry.scan(file) for file in files],
+                "two threads": lambda files=files: list(ThreadPoolExecutor(2).map(FileEntry.scan, files)),
+                "two processes": lambda files=files: scan.scan_files(files),
+            }
+            scan._n_cores, scan._FILES_A_PROCESS = (lambda: 2), 1
+            seconds = {way: min(timed(action) for _ in range(2)) for way, action in ways.items()}
+            for way, own in seconds.items():
+                print(f"| {n_files} {kind} | {way} | {own:.2f} | {own / seconds['one thread']:.2f} |", flush=True)
+
+
+def timed(action: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
 
 
 def fields(number: int) -> xr.Dataset:
@@ -126,8 +171,12 @@ def write_grib(dataset: xr.Dataset, path: Path) -> None:
         eccodes.codes_release(handle)
 
 
+WRITERS = {"NetCDF": write_netcdf, "GRIB": write_grib}
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--open"]:
         print(json.dumps(open_one_way(*sys.argv[2:4], Path(sys.argv[4]))))
+    elif sys.argv[1:2] == ["--look"]:
+        look(int(sys.argv[2]))
     else:
         main()

@@ -161,14 +161,27 @@ def test_a_damaged_index_is_made_again(hourly, tmp_path, damage):
     assert len(cache.load(tmp_path)) == 5
 
 
-def test_processes_that_write_the_index_at_once_leave_a_whole_one(hourly, tmp_path):
-    writers = [threading.Thread(target=index_files, args=([file], None, tmp_path)) for file in hourly]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert cache.load(tmp_path)  # the last may have overtaken the others, whose files are then looked at again
-    assert len(index_files(hourly, folder=tmp_path)) == 5 == len(cache.load(tmp_path))
+def test_of_processes_that_begin_at_once_one_looks_and_the_others_find_all_done(hourly, tmp_path, monkeypatch):
+    looked, really = [], FileEntry.scan
+    monkeypatch.setattr(FileEntry, "scan", lambda file, wanted: looked.append(file) or really(file, wanted))
+    found = []
+    openings = [threading.Thread(target=lambda: found.append(index_files(hourly, None, tmp_path))) for _ in range(4)]
+    for opening in openings:
+        opening.start()
+    for opening in openings:
+        opening.join()
+    assert looked == hourly
+    assert len(found) == 4 and all(entries == found[0] for entries in found)
+    assert {p.name for p in tmp_path.iterdir()} == {cache.NAME, *(file.path.name for file in hourly)}
+
+
+def test_entries_of_several_openings_are_kept_together(hourly, tmp_path):
+    openings = [threading.Thread(target=index_files, args=([file], None, tmp_path)) for file in hourly]
+    for opening in openings:
+        opening.start()
+    for opening in openings:
+        opening.join()
+    assert len(cache.load(tmp_path)) == 5
 
 
 def test_several_processes_find_what_one_finds(hourly, tmp_path, monkeypatch):

@@ -5,18 +5,22 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from weatherml.data.reading.file_index import cache
 from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, stamp_of
 from weatherml.errors import UserError
+from weatherml.storage.locks import alone_at
 
 _FILES_A_PROCESS = 100
 """A process takes as long to begin as this many files."""
 _MOST_PROCESSES = 16
+_PATIENCE = 600.0
+"""Seconds to wait for another process that looks at files, before doing the same."""
 _FILES_A_SAVE = 2000
 """What a scan that is interrupted may lose."""
 
@@ -36,24 +40,45 @@ def index_files(
     Raises:
         UserError: A file cannot be read; the first of such is told.
     """
+    jobs = {_key(file, wanted): file for file in files}
+    found = _known(jobs, folder)
+    if len(found) < len(jobs):
+        with _alone(folder):
+            found = _known(jobs, folder)  # others may have looked meanwhile
+            found |= _look({key: file for key, file in jobs.items() if key not in found}, wanted, folder)
+    return [found[_key(file, wanted)] for file in files]
+
+
+def _known(jobs: Mapping[str, FileToRead], folder: Path | None) -> dict[str, FileEntry]:
+    """Return what the index tells of files that have not changed since."""
     known = cache.load(folder) if folder is not None else {}
-    keys = [_key(file, wanted) for file in files]
-    fresh = {
-        key: known[key]
-        for key, file in zip(keys, files, strict=True)
-        if key in known and known[key].stamp == stamp_of(file.path, known[key].kind)
-    }
-    missing = {key: file for key, file in zip(keys, files, strict=True) if key not in fresh}
-    for batch in _batches(list(missing.items()), _FILES_A_SAVE):
-        found = scan_files([file for _, file in batch], wanted)
-        new = {key: entry for (key, _), entry in zip(batch, found, strict=True) if isinstance(entry, FileEntry)}
+    told = {key: (file, known[key]) for key, file in jobs.items() if key in known}
+    return {key: entry for key, (file, entry) in told.items() if entry.stamp == stamp_of(file.path, entry.kind)}
+
+
+def _look(jobs: Mapping[str, FileToRead], wanted: Collection[str] | None, folder: Path | None) -> dict[str, FileEntry]:
+    """Look at files, and keep what they hold."""
+    looked: dict[str, FileEntry] = {}
+    for keys in _batches(list(jobs), _FILES_A_SAVE):
+        found = dict(zip(keys, scan_files([jobs[key] for key in keys], wanted), strict=True))
+        new = {key: entry for key, entry in found.items() if isinstance(entry, FileEntry)}
         if folder is not None and new:
             cache.save(folder, new)
-        fresh.update(new)
-        for entry in found:
+        looked |= new
+        for entry in found.values():
             if isinstance(entry, UserError):
                 raise entry
-    return [fresh[key] for key in keys]
+    return looked
+
+
+@contextmanager
+def _alone(folder: Path | None) -> Iterator[None]:
+    """Let one process look at a time, for whoever comes meanwhile finds all done; nobody waits for ever."""
+    with ExitStack() as stack:
+        if folder is not None:
+            with suppress(UserError):
+                stack.enter_context(alone_at(folder / cache.NAME, _PATIENCE))
+        yield
 
 
 def scan_files(files: Sequence[FileToRead], wanted: Collection[str] | None = None) -> list[FileEntry | UserError]:

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import xarray as xr
+from archive_layouts import like_arco, like_weatherbench
 from fake_data import analyses
 from http_store import serving
 
@@ -29,30 +30,13 @@ TRUTH = analyses(
 TRUTH["geopotential_at_surface"] = TRUTH["2m_temperature"][0].drop_vars("time", errors="ignore").drop_attrs() * 100
 
 
-def like_arco(folder):
-    """Write one time of all levels a chunk, zarr v2; an axis that begins before the data and ends after them."""
-    start, hour = TRUTH["time"].values[0], np.timedelta64(1, "h")
-    held = TRUTH.assign_coords(time=start + np.arange(22) * hour)
-    padded = held.reindex(time=start + np.arange(-2, 30) * hour)
-    padded["total_cloud_cover"] = padded["2m_temperature"].drop_attrs() * 0  # which weatherml does not know
-    padded.attrs = {"valid_time_start": "2001-01-01", "valid_time_stop": "2001-01-01T21"}
-    chunks = {n: {"chunks": (1, *f.shape[1:])} for n, f in padded.data_vars.items() if "time" in f.dims}
-    padded.to_zarr(folder, zarr_format=2, consolidated=True, encoding=chunks, write_empty_chunks=False)
-    return held
-
-
-def like_weatherbench(folder):
-    """Write eight times a chunk, longitude before latitude, south first, zarr v2."""
-    stored = TRUTH.isel(latitude=slice(None, None, -1)).transpose("time", "level", "longitude", "latitude")
-    chunks = {n: {"chunks": (8, *f.shape[1:])} for n, f in stored.data_vars.items() if "time" in f.dims}
-    stored.to_zarr(folder, zarr_format=2, consolidated=True, encoding=chunks)
-    return TRUTH
-
-
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory):
     folder = tmp_path_factory.mktemp("archives")
-    truths = {"arco": like_arco(folder / "arco"), "weatherbench": like_weatherbench(folder / "weatherbench")}
+    truths = {
+        "arco": like_arco(TRUTH, folder / "arco"),
+        "weatherbench": like_weatherbench(TRUTH, folder / "weatherbench"),
+    }
     return folder, truths
 
 

@@ -15,9 +15,10 @@ from weatherml.errors import UserError
 from weatherml.storage.cloud.access import Access, remedy
 
 _MOST_WORDS = 160
-_TRIES = 3
-"""How often a transfer is begun that breaks off: obstore retries requests, not all bodies."""
-_SECONDS_BETWEEN = 0.5
+_TRIES = 6
+"""How often a key is asked for: obstore asks again for seconds, and not for transfers that were cut."""
+_SECONDS_BETWEEN = 1.0
+"""After the first time; twice as long after each other."""
 _STATUS = re.compile(r"status code: (\d{3})")
 _CUT = ("kind: Interrupted", "kind: Body", "body error", "Cannot write to closing", "ContentLength", "payload")
 _UNREACHABLE = ("kind: Connect", "error sending request", "Cannot connect", "Name or service", "dns error")
@@ -42,6 +43,7 @@ class RemoteStore(WrapperStore[Store]):
     def __init__(self, store: Store, url: str, access: Access) -> None:
         super().__init__(store)
         self.url, self.access = url, access
+        self._has_answered = False
 
     def _with_store(self, store: Store) -> Self:
         return type(self)(store, self.url, self.access)
@@ -54,11 +56,13 @@ class RemoteStore(WrapperStore[Store]):
         """
         for attempt in range(_TRIES):
             try:
-                return await self._store.get(key, prototype, byte_range)
+                found = await self._store.get(key, prototype, byte_range)
+                self._has_answered = True
+                return found
             except UserError:
                 raise
             except Exception as error:
-                if attempt + 1 == _TRIES or not _is_cut(error):
+                if attempt + 1 == _TRIES or not self._may_pass(error):
                     raise self._explained(key, error) from None
             await asyncio.sleep(_SECONDS_BETWEEN * 2**attempt)
         return None
@@ -77,6 +81,13 @@ class RemoteStore(WrapperStore[Store]):
             return await self._store.exists(key)
         except Exception as error:
             raise self._explained(key, error) from None
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Return whether it may be otherwise in a while: what was cut, and failures of a server that has answered."""
+        status = _status(error)
+        if status is not None:
+            return self._has_answered and status not in (401, 403)
+        return _says(error, _CUT) or (self._has_answered and _says(error, (*_SLOW, *_UNREACHABLE)))
 
     def _explained(self, key: str, error: Exception) -> UserError:
         """Say in one line why a key cannot be read; no word of the request, whose headers may be secret."""
@@ -113,10 +124,6 @@ def _status(error: Exception) -> int | None:
     if isinstance(own, int) or found is not None:
         return int(found[1]) if found is not None else own
     return _STATUS_OF.get(type(error).__name__)
-
-
-def _is_cut(error: Exception) -> bool:
-    return _status(error) is None and _says(error, _CUT) and not _says(error, _SLOW)
 
 
 def _says(error: Exception, words: tuple[str, ...]) -> bool:

@@ -20,6 +20,11 @@ def samples(figure, panel=0):
     return figure.axes[panel].images[0].get_array()
 
 
+def degrees_of(ax):
+    """Return the words along the edges of a map."""
+    return [text for artist in ax.artists for text in getattr(artist, "label_artists", ())]
+
+
 def place_of_maximum(figure):
     """Return latitude and longitude of the middle of the highest samples of the first map."""
     ax, values = figure.axes[0], samples(figure).filled(-np.inf)
@@ -54,6 +59,22 @@ def test_a_region_across_greenwich_is_drawn_in_one_piece(make_field):
     west, east, south, north = figure.axes[0].get_extent(PlateCarree())
     assert (west, east, south, north) == pytest.approx((-10.5, 7.5, 39, 61))
     assert place_of_maximum(figure)[1] == pytest.approx(354, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("longitude", "degrees"),
+    [
+        (np.arange(140.0, 231, 5), {"150°E", "180°", "150°W"}),
+        (np.r_[0.0:40:5, 320.0:360:5], {"30°W", "0°", "30°E"}),
+        (np.arange(70.0, 110, 5), {"80°E", "100°E"}),
+    ],
+    ids=["across 180", "across 0", "within"],
+)
+def test_degrees_are_written_wherever_a_region_lies(make_field, paint, longitude, degrees):
+    grid = LatLonGrid(tuple(np.arange(10.0, -31, -5)), tuple(longitude))
+    figure = plot.map(make_field(lambda lat, lon: lat + 0 * lon, grid=grid), coastlines=False)
+    paint(figure)
+    assert degrees <= {text.get_text() for text in degrees_of(figure.axes[0]) if text.get_visible()}
 
 
 def test_a_region_is_true_to_scale_in_its_middle(make_field, paint):
@@ -247,7 +268,8 @@ def pictures(request, members_of, paint):
 
 def test_no_words_are_cut_off_nor_hidden_by_others(pictures):
     for figure in pictures:
-        seen = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        degrees = [text for ax in figure.axes for text in degrees_of(ax)]
+        seen = [text for text in (*figure.findobj(Text), *degrees) if text.get_visible() and text.get_text().strip()]
         for text in seen:
             place = text.get_window_extent()
             assert place.x0 >= 0 and place.y0 >= 0, text

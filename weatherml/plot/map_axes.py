@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from cartopy.mpl.geoaxes import GeoAxes
-from cartopy.mpl.ticker import LatitudeLocator, LongitudeLocator
+from cartopy.mpl.ticker import LatitudeLocator
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FixedLocator, MaxNLocator
 from scipy.ndimage import map_coordinates
 from shapely import contains_xy
 from shapely.geometry import box
@@ -109,7 +110,7 @@ def add_map(figure: Figure, place: Box, field: xr.DataArray) -> GeoAxes:
         ax.set_xlim((west - east) / 2, (east - west) / 2)
         ax.set_ylim(south, north)
         ax.set_aspect(1 / _shrinkage(south, north))
-        _draw_degrees(ax, size)
+        _draw_degrees(ax, size, (west, east))
     ax.set_facecolor(style.MISSING)
     return ax
 
@@ -212,15 +213,19 @@ def _region(field: xr.DataArray) -> tuple[float, float, float, float]:
     )
 
 
-def _draw_degrees(ax: GeoAxes, size: tuple[float, float]) -> None:
-    """Draw meridians and parallels with their degrees, as many as have room."""
+def _draw_degrees(ax: GeoAxes, size: tuple[float, float], meridians: tuple[float, float]) -> None:
+    """Draw meridians and parallels with their degrees, as many as have room, also across 180 degrees east."""
     n_meridians, n_parallels = (
-        max(1, int(length / room)) for length, room in zip(size, _INCHES_A_DEGREE_LABEL, strict=True)
+        min(8, max(1, int(length / room))) for length, room in zip(size, _INCHES_A_DEGREE_LABEL, strict=True)
     )
     style_of_labels = {"xlabel_style": {"size": 8}, "ylabel_style": {"size": 8}}
     lines = ax.gridlines(draw_labels={"bottom": "x", "left": "y"}, color="k", alpha=0.15, lw=0.5, **style_of_labels)
-    lines.xlocator = LongitudeLocator(nbins=min(n_meridians, 8))
-    lines.ylocator = LatitudeLocator(nbins=min(n_parallels, 8))
+    # Wide regions have parts of the circle, small ones parts of a degree.
+    steps = [1, 1.5, 3, 4.5, 6, 9, 10] if meridians[1] - meridians[0] > 60 else [1, 2, 5, 10]
+    eastward = np.asarray(MaxNLocator(n_meridians, steps=steps).tick_values(*meridians))
+    inside = eastward[(meridians[0] <= eastward) & (eastward <= meridians[1])]
+    lines.xlocator = FixedLocator(np.unique((inside + 180) % 360 - 180).tolist())
+    lines.ylocator = LatitudeLocator(nbins=n_parallels)
 
 
 def _draw_graticule(ax: GeoAxes) -> None:

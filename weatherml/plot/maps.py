@@ -149,7 +149,7 @@ def mean_over_spread(
 def _mean_over_spread(mean: xr.DataArray, deviation: xr.DataArray, note: str, ground: Ground) -> Figure:
     quantity = style.quantity_of_field(mean)
     mean, deviation = quantity.shown(mean), quantity.shown_difference(deviation)
-    told = f"{style.write_origin(mean)} · {note}contours: mean in {quantity.units}".lstrip(" ·")
+    told = f"{style.write_origin(mean)} · {note}contours: {style.with_units('mean', quantity.units)}".lstrip(" ·")
     heading = Heading(f"{quantity.label}: ensemble spread and mean", told)
     return _draw(deviation, style.shade_spread(deviation, quantity), heading, ground, mean)
 

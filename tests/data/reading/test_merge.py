@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weatherml.data.reading.merge import Part, merge
+from weatherml.data.reading.opening import open_files
 from weatherml.errors import UserError
 
 TRUTH = layouts.truth(n_times=5, n_lat=3, n_lon=4)
@@ -47,5 +48,13 @@ def test_files_whose_coordinates_differ_in_the_last_digits_are_of_one_grid():
 
 def test_static_fields_that_differ_are_refused():
     mask = xr.Dataset({"land_sea_mask": TRUTH["2m_temperature"].isel(time=0, drop=True) * 0})
-    with pytest.raises(UserError, match="no time and differs between a and b"):
+    with pytest.raises(UserError, match="no time and differs by up to 1 between a and b"):
         merge([Part("a", mask), Part("b", mask + 1)])
+
+
+def test_copies_that_were_packed_apart_are_told_from_others(tmp_path):
+    raw = layouts.raw(TRUTH)[["t2m"]]
+    for name, times in {"a.nc": [0, 1], "b.nc": [1, 2]}.items():
+        layouts.write_old_cds(raw.isel(time=times), tmp_path / name)
+    with pytest.raises(UserError, match=r"differs by up to 0.0\d+ K, as packing them apart leaves, between .*a.nc and"):
+        open_files([tmp_path / "a.nc", tmp_path / "b.nc"])

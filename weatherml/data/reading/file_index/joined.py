@@ -19,7 +19,7 @@ from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
 from weatherml.data.reading.file_index.reader import FieldReader, lazy_field
 from weatherml.data.reading.file_index.rows import Place, Rows
 from weatherml.data.reading.file_index.scan import index_files
-from weatherml.data.reading.merge import Part, has_same_values, join
+from weatherml.data.reading.merge import Part, join, largest_difference
 from weatherml.data.reading.opening import FORMAT, on_levels, require_read, tell_what_was_passed_over
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -152,18 +152,19 @@ class IndexedFiles:
         stamps = [[str(f.path.absolute()), e.stamp] for f, e in zip(self.files, self.entries, strict=True)]
         what = json.dumps([stamps, self._variables and sorted(self._variables), self._levels])
         if self._folder is not None and cache.copies_agree(self._folder, what):
-            return join(parts, lambda one, two: True)
-        rows = join(parts, self._are_same)
+            return join(parts, lambda one, two: 0.0)
+        rows = join(parts, self._difference)
         if self._folder is not None and self._n_compared:
             cache.keep_that_copies_agree(self._folder, what)
         return rows
 
-    def _are_same(self, one: xr.DataArray, two: xr.DataArray) -> bool:
-        """Return whether two fields have the same values; what is known of them spares reading them."""
+    def _difference(self, one: xr.DataArray, two: xr.DataArray) -> float:
+        """Return by how much two fields differ at most; what is known of them spares reading them."""
         if not one.dims and not two.dims and (digest := self._reader.digest(int(one))):
-            return digest == self._reader.digest(int(two))
+            if digest == self._reader.digest(int(two)):
+                return 0.0
         self._n_compared += 1
-        return has_same_values(
+        return largest_difference(
             *(xr.DataArray(lazy_field(self._reader, field, self.grid.shape)) for field in (one, two))
         )
 

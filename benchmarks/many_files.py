@@ -1,6 +1,6 @@
 """What it takes to open many small files: by the index for the first and the second time, and by other ways.
 
-    python benchmarks/many_files.py [--repeats N] [--kind NetCDF|GRIB] [N_FILES ...]
+    python benchmarks/many_files.py [--repeats N] [--kind NetCDF|GRIB] [--ways first second] [N_FILES ...]
     python benchmarks/many_files.py --look N_FILES      # looking at them in one thread, two threads, two processes
 
 Files of four six-hourly times, two variables on three levels, 19 x 36 points, in NetCDF and in GRIB; made here, so they
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("counts", nargs="*", type=int, default=[480, 2000])
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--kind", choices=WRITERS)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     asked = parser.parse_args()
     print("| files | way | seconds | CPU seconds | to the second opening | MiB |\n|---|---|---|---|---|---|")
     for kind in [asked.kind] if asked.kind else WRITERS:
@@ -39,22 +40,20 @@ def main() -> None:
             with tempfile.TemporaryDirectory(dir=".") as name:
                 for number in range(n_files):
                     WRITERS[kind](fields(number), Path(name) / f"{number:05d}")
-                report(kind, n_files, Path(name), asked.repeats)
+                report(f"{n_files} {kind}", Path(name), asked.ways, asked.repeats)
 
 
-def report(kind: str, n_files: int, folder: Path, repeats: int) -> None:
-    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
+def report(what: str, folder: Path, ways: Sequence[str], repeats: int) -> None:
+    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in ways}
     for _ in range(repeats):
         (folder / "files_index.json").unlink(missing_ok=True)
         for way, runs in found.items():
-            command = [sys.executable, __file__, "--open", way, kind, str(folder)]
+            command = [sys.executable, __file__, "--open", way, what.split()[1], str(folder)]
             runs.append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout.splitlines()[-1]))
     least = {way: [min(column) for column in zip(*runs, strict=True)] for way, runs in found.items()}
     for way, (seconds, cpu_seconds, memory) in least.items():
         ratio = cpu_seconds / least["second"][1]
-        print(
-            f"| {n_files} {kind} | {way} | {seconds:.2f} | {cpu_seconds:.2f} | {ratio:.0f} | {memory:.0f} |", flush=True
-        )
+        print(f"| {what} | {way} | {seconds:.2f} | {cpu_seconds:.2f} | {ratio:.0f} | {memory:.0f} |", flush=True)
 
 
 def open_one_way(way: str, kind: str, folder: Path) -> tuple[float, float, float]:

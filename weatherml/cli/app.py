@@ -151,10 +151,11 @@ def check(
     Example: `weatherml check era5_2020_*.nc` or `weatherml check runs/demo/data.zarr --files --repair`
     """
     from weatherml.cli.paths import check_files, check_paths
-    from weatherml.cli.repairing import repair_stores
     from weatherml.cli.tables import print_findings
 
     if repair:
+        from weatherml.cli.repairing import repair_stores  # loads jax, which a look does without
+
         repair_stores(paths)
     findings = check_files(paths) if files else check_paths(paths, renames(rename))
     print_findings(findings, as_json)

@@ -132,12 +132,14 @@ def test_what_goes_wrong_is_one_line_without_the_key(server, archives, impatient
     assert server.headers["X-Key"] == "geheim"
 
 
-@pytest.mark.parametrize("fault", [500, "cut", 429])
-def test_what_goes_wrong_once_is_done_again(server, archives, impatient, fault):
-    server.fault = lambda path, n: fault if path == "arco/geopotential/5.0.0.0" and n == 0 else None
+@pytest.mark.parametrize(("fault", "n_faults"), [("cut", 1), (429, 1), (500, 3)])
+def test_what_goes_wrong_for_a_while_is_done_again(server, archives, impatient, fault, n_faults):
+    wrong = "arco/geopotential/5.0.0.0"
+    server.fault = lambda path, n: fault if path == wrong and n < n_faults else None
     source = ArchiveConfig(url=f"{server.url}/arco").open(archives[0])
     read = source.read(source.times()[1:5], ["geopotential"])
     np.testing.assert_array_equal(read["geopotential"], archives[1]["arco"]["geopotential"][1:5])
+    assert server.asked[wrong] == n_faults + 1
 
 
 @pytest.mark.parametrize(

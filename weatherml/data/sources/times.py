@@ -70,6 +70,7 @@ class SourceAtTimes:
 
     def __init__(self, source: Source, chosen: ChosenTimes) -> None:
         self.source, self.chosen = source, chosen
+        self._starts: dict[str, npt.NDArray[np.int64]] = {}
 
     @property
     def name(self) -> str:
@@ -100,7 +101,9 @@ class SourceAtTimes:
 
     def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
         """Return the positions in `times()` at which the source's own pieces of a variable begin."""
-        return piece_starts_among(self.source, variable, self.times())
+        if variable not in self._starts:  # an archive has a million, and every part of a store asks
+            self._starts[variable] = piece_starts_among(self.source, variable, self.times())
+        return self._starts[variable]
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times, lazy where the source is.

@@ -66,17 +66,8 @@ class FieldReader:
             for dim, (needed, _) in zip(("time", "number", "level"), axes, strict=True)
             if dim in field.dims
         }
-        part = field.isel({**chosen, **region})
-        try:
-            with dask.config.set(scheduler="synchronous"):  # the libraries of files read one thing at a time
-                values = part.values
-        except UserError:
-            raise
-        except (OSError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"cannot read {slab.variable} in {self._files[slab.place.file].path} ({_first_words(error)}); it may"
-                " be damaged, download it again"
-            ) from None
+        with dask.config.set(scheduler="synchronous"):  # the libraries of files read one thing at a time
+            values = field.isel({**chosen, **region}).values
         sizes = (len(needed) for needed, _ in axes)
         return values.reshape(*sizes, *values.shape[-2:]), tuple(inverse for _, inverse in axes)
 
@@ -133,7 +124,3 @@ def _as_slice(positions: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]
     """Return consecutive positions as a slice, which is read at one go."""
     first, last = int(positions[0]), int(positions[-1])
     return slice(first, last + 1) if last - first == len(positions) - 1 else positions
-
-
-def _first_words(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

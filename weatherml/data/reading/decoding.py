@@ -4,6 +4,7 @@ Values are read long after a file is opened, deep inside whatever asked for them
 the file and the variable all the same.
 """
 
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -63,7 +64,9 @@ def open_decoded(
     """
     inner = {"engine": engine, "origin": origin, "options": dict(options)}
     pieces = None if chunks is None else dict(chunks)
-    opened: xr.Dataset = xr.open_dataset(source, engine=_Entrypoint, chunks=pieces, backend_kwargs={"inner": inner})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", xr.SerializationWarning)  # what is wrong with times is told in a line
+        opened: xr.Dataset = xr.open_dataset(source, engine=_Entrypoint, chunks=pieces, backend_kwargs={"inner": inner})
     return opened
 
 

@@ -113,6 +113,13 @@ def _rain(local, windows=("5-6", "5-6", "5-6")):
     return [(f.assign_coords(time=f["time"] - h), k) for f, h, k in zip(fields, hours, keys, strict=True)]
 
 
+_KINDS = {"GRIB_stepType": "accum", "GRIB_dataType": "fc", "units": "m"}
+_PLACES = {name: TRUTH[name] for name in ("latitude", "longitude")}
+_SUMS = xr.Dataset(
+    {"tp": (("time", "step", "latitude", "longitude"), RAIN["total_precipitation"].values[None], _KINDS)},
+    {"time": TIMES[:1] - HOURS_6, "step": HOURS_6 * np.arange(1, 4), **_PLACES},
+    {"GRIB_centre": "ecmf"},
+)
 ARCHIVED = {"setLocalDefinition": 1, "marsClass": "ei"}
 ERA5 = {"setLocalDefinition": 1, "marsClass": "ea"}
 
@@ -216,6 +223,11 @@ LAYOUTS: dict[str, Layout] = {
     **{f"forecast, {kind}": refused(write, "forecasts?", is_forecast=True) for kind, write in FORECASTS.items()},
     "a lead of zero": read(netcdf(ONE.expand_dims(prediction_timedelta=[0 * HOURS_6]))),
     "cfgrib's NetCDF of analyses": read(netcdf(ONE.assign_coords(step=0 * HOURS_6, valid_time=("time", TIMES)))),
+    "cfgrib's NetCDF of ERA5's sums": read(netcdf(_SUMS), expected=RAIN),
+    "cfgrib's NetCDF of another centre's sums": refused(
+        netcdf(_SUMS.assign_attrs(GRIB_centre="kwbc")), "forecasts?",
+        is_forecast=True,
+    ),
     "GRIB of ERA5's sums": read(grib(_rain(ERA5), edition=1), expected=RAIN, relative=GRIB_STEP),
     "GRIB of ERA5's sums, whatever their steps say": read(
         grib(_rain(ERA5, ("0-1", "0-7", "0-1")), edition=1), expected=RAIN, relative=GRIB_STEP

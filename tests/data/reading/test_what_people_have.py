@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import source_layouts
 from people_layouts import FORECASTS, LAYOUTS, ONE, ONE_LEAD, TIMES, TRUTH, netcdf
 from typer.testing import CliRunner
 
@@ -37,8 +38,8 @@ def path_of(tmp_path_factory):
     return write
 
 
-def ingest(path):
-    source = FileSource(FilesConfig(paths=(str(path),)))
+def ingest(paths):
+    source = FileSource(FilesConfig(paths=tuple(map(str, paths if isinstance(paths, list) else [paths]))))
     return source.read(source.times(), source.variables())
 
 
@@ -159,3 +160,13 @@ def test_a_name_that_nobody_knows_is_given_in_every_verb(tmp_path):
     assert run("plot", path, "--channel", "t2m", "-o", tmp_path / "map.png", "--no-coastlines", *named)[0] == 0
     assert "2m_temperature" in run("evaluate", tmp_path / "forecast.nc", path, "--metric", "rmse", *named)[1]
     assert run("info", path, "--rename", "var167")[0] == 2
+
+
+def test_thousandths_of_a_degree_are_of_one_grid(tmp_path):
+    truth = source_layouts.truth(n_times=2, n_lat=11, n_lon=14)
+    raw = source_layouts.raw(truth)
+    source_layouts.write_grib(raw[["t2m"]], tmp_path / "thousandths.grib", edition=1)
+    netcdf(raw[["msl"]])(tmp_path / "exact.nc")
+    found = ingest([tmp_path / "exact.nc", tmp_path / "thousandths.grib"])
+    assert found["2m_temperature"].shape == found["mean_sea_level_pressure"].shape == (2, 11, 14)
+    np.testing.assert_allclose(found["2m_temperature"], truth["2m_temperature"], rtol=1e-6)

@@ -8,6 +8,11 @@ LEADS = ("lead_time", "prediction_timedelta", "step", "forecast_period", "leadti
 INITS = ("init_time", "forecast_reference_time", "initial_time", "reference_time", "reftime")
 """What files call the initial time where `time` is not that."""
 
+CENTRE = "GRIB_centre"
+"""Dataset attribute by which cfgrib tells whose messages they were."""
+
+_VALID = "valid_time_of_lead"
+
 _HOURS = {"days": 24.0, "hours": 1.0, "minutes": 1 / 60, "seconds": 1 / 3600, "nanoseconds": 1 / 3.6e12}
 _SPELLINGS = {"d": "days", "day": "days", "h": "hours", "hr": "hours", "hour": "hours", "hrs": "hours"}
 
@@ -19,6 +24,8 @@ def forecast_story(raw: xr.Dataset) -> str | None:
     dimension: what is left where one lead was selected. So is one whose times lie after an initial time.
     """
     lead, init = find_lead(raw), find_init(raw)
+    if lead is not None and holds_sums_of_analyses(raw, lead):
+        return None
     if lead is not None:
         hours = lead_hours(raw, lead)
         is_forecast = (hours.size > 1 and raw.sizes.get(lead, 1) > 1) or bool(np.any(hours != 0))
@@ -29,6 +36,24 @@ def forecast_story(raw: xr.Dataset) -> str | None:
     if valid is None:
         return f"{init} without a lead"
     return None if bool((valid == raw[init]).all()) else f"{valid.name} other than {init}"
+
+
+def holds_sums_of_analyses(raw: xr.Dataset, lead: str) -> bool:
+    """Return whether all that has a lead are sums and extremes over time that ECMWF archives beside its analyses."""
+    fields = [field for field in raw.data_vars.values() if lead in field.dims]
+    is_over_time = all(field.attrs.get("GRIB_stepType", "instant") != "instant" for field in fields)
+    is_archived = raw.attrs.get(CENTRE) == "ecmf" and all(field.attrs.get("GRIB_dataType") == "fc" for field in fields)
+    return bool(fields) and "time" in raw.variables and is_over_time and is_archived
+
+
+def along_valid_times(raw: xr.Dataset, lead: str) -> xr.Dataset:
+    """Return fields of `time` and `lead`, as cfgrib writes them, along their valid times."""
+    raw = raw if "time" in raw.dims else raw.expand_dims("time")
+    stacked = raw.stack({_VALID: ("time", lead)}, create_index=False)
+    leads = np.round(lead_hours(stacked, lead) * 3600).astype("timedelta64[s]")
+    times = stacked["time"].values + leads
+    dropped = [name for name in ("time", "valid_time", lead) if name in stacked.variables]
+    return stacked.drop_vars(dropped).assign_coords(time=(_VALID, times)).swap_dims({_VALID: "time"})
 
 
 def find_lead(raw: xr.Dataset) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import xarray as xr
 
 from weatherml.data.reading.canonical.notes import iso, noted
-from weatherml.data.reading.leads import find_init, find_lead, forecast_story
+from weatherml.data.reading.leads import along_valid_times, find_init, find_lead, forecast_story, holds_sums_of_analyses
 from weatherml.data.reading.units import is_pressure
 from weatherml.errors import UserError
 from weatherml.wording import listed
@@ -50,6 +50,8 @@ def _without_leads(dataset: xr.Dataset, origin: str) -> xr.Dataset:
         held = f"{origin} holds forecasts ({story}), which are not read as analyses"
         raise UserError(f"{held}: pass files of analyses, or open it in Python with weatherml.products.read_forecast")
     init, lead = find_init(dataset), find_lead(dataset)
+    if lead is not None and holds_sums_of_analyses(dataset, lead):
+        return along_valid_times(dataset, lead)
     if lead is not None and lead in dataset.dims:
         dataset = dataset.squeeze(lead, drop=True)
     if init is None or init not in dataset.variables:

@@ -12,6 +12,7 @@ from weatherml.data.reading.canonical.orientation import orient
 from weatherml.data.reading.canonical.times import place_times
 from weatherml.data.reading.canonical.versions import merge_versions
 from weatherml.data.reading.grib import INCOMPLETE
+from weatherml.data.reading.leads import CENTRE
 from weatherml.data.reading.units import convert
 from weatherml.data.reading.windows import WINDOWS
 from weatherml.errors import UserError
@@ -40,11 +41,12 @@ def canonicalise(
     """
     dataset = raw.drop_encoding()
     # What was put right before weatherml wrote the file itself stays known.
-    dataset.attrs = {key: raw.attrs[key] for key in (LAYOUT, PRELIMINARY) if key in raw.attrs}
+    dataset.attrs = {key: raw.attrs[key] for key in (LAYOUT, PRELIMINARY, CENTRE) if key in raw.attrs}
     require_known(dataset, origin, rename or {}, wanted)
     if INCOMPLETE in raw.attrs:
         raise UserError(raw.attrs[INCOMPLETE])
     dataset = without_bounds(name_coordinates(dataset, origin))
+    dataset.attrs.pop(CENTRE, None)
     dataset = name_variables(merge_versions(dataset), origin, rename or {}, wanted)
     dataset = place_times(place_levels(dataset, origin), origin)
     return _finish(orient(dataset, origin), origin)

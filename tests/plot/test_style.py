@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weatherml.plot import style
@@ -75,6 +75,7 @@ def test_a_field_that_is_the_same_but_for_rounding_has_levels_that_can_be_told_a
         assert len({f"{level:g}" for level in levels}) == len(levels)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_size=12), st.floats(0.4, 4), st.booleans())
 def test_a_wrapped_line_has_room_and_no_word_is_lost(words, inches, has_parts):
     text = (" · " if has_parts else " ").join(words)

@@ -159,6 +159,12 @@ def test_what_lacks_something_does_not_count(store, tmp_path, keep, words):
     assert not left_over(tmp_path) and store.count("file") == 2
 
 
+def test_bytes_that_are_of_no_message_do_not_count(store, tmp_path):
+    store.make = lambda inputs: cds_server.grib(inputs) + b"<html>"
+    with pytest.raises(UserError, match="6 of its bytes are of no GRIB message"):
+        download(config(**ONE), tmp_path)
+
+
 @pytest.mark.parametrize("extra", [{"variable": ["temperature", "geopotential"]}, {"day": ["01", "02", "03"]}])
 @pytest.mark.parametrize("make", [cds_server.grib, cds_server.netcdf])
 def test_what_holds_more_does_not_count(store, tmp_path, extra, make):

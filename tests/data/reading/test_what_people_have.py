@@ -170,3 +170,26 @@ def test_thousandths_of_a_degree_are_of_one_grid(tmp_path):
     found = ingest([tmp_path / "exact.nc", tmp_path / "thousandths.grib"])
     assert found["2m_temperature"].shape == found["mean_sea_level_pressure"].shape == (2, 11, 14)
     np.testing.assert_allclose(found["2m_temperature"], truth["2m_temperature"], rtol=1e-6)
+
+
+def test_variables_and_levels_that_are_asked_for_are_read_whatever_else_there_is(path_of):
+    path = path_of("GRIB of every kind of level")
+    found = open_files(path, ["t"], levels=[500, 850]).load()
+    assert list(found.data_vars) == ["temperature"] and found["level"].values.tolist() == [500, 850]
+    with pytest.raises(UserError, match=r"no variable 'u_component_of_wind' that is read .*u \(at 80 m\)"):
+        open_files(path, ["u"])
+    with pytest.raises(UserError, match=r"no level 700 hPa; they have 300, 500, 850"):
+        open_files(path, ["t"], levels=[700])
+
+
+def test_messages_that_are_missing_matter_only_where_they_are_wanted(tmp_path):
+    field = source_layouts.raw(TRUTH)["t"].isel(time=0)
+    levels = [(field.sel(level=hPa), {"typeOfLevel": "isobaricInhPa", "level": hPa}) for hPa in (300, 500)]
+    whole = [(part, {**keys, "shortName": "t"}) for part, keys in levels]
+    ragged = [(part.assign_coords(time=time), {**keys, "shortName": "cc"}) for part, keys in levels for time in TIMES]
+    source_layouts.write_messages(tmp_path / "ragged.grib2", [*whole, *ragged[:-1]])
+    assert open_files(tmp_path / "ragged.grib2")["temperature"].shape == (1, 2, 5, 8)
+    wanted = [(part, {**keys, "shortName": "t"}) for part, keys in ragged[:-1]]
+    source_layouts.write_messages(tmp_path / "wanted.grib2", wanted)
+    with pytest.raises(UserError, match="lacks 1 of 6 fields of Temperature"):
+        open_files(tmp_path / "wanted.grib2")

@@ -1,11 +1,15 @@
 """References of kerchunk: other files' chunks, opened as the store that they make."""
 
+import base64
 import json
+import sys
 
 import numpy as np
 import pytest
 import source_layouts as layouts
-from made_references import reference
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.reference import LazyReferenceMapper
+from made_references import array, reference
 
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerprint
 from weatherml.data.reading.opening import open_files
@@ -71,3 +75,30 @@ def test_json_that_is_no_reference_says_so(tmp_path, content):
     (tmp_path / "other.json").write_text(content)
     with pytest.raises(UserError, match=r"other.json (is JSON, but no reference|as a reference of kerchunk)"):
         open_files(tmp_path / "other.json")
+
+
+def in_parquet(referred):
+    """Write a reference as a folder of Parquet, as virtualizarr and kerchunk do."""
+    folder = referred.with_suffix(".parq")
+    mapper = LazyReferenceMapper.create(str(folder), fs=LocalFileSystem(), record_size=10)
+    for key, value in json.loads(referred.read_text())["refs"].items():
+        is_inline = isinstance(value, str) and value.startswith("base64:")
+        mapper[key] = base64.b64decode(value[7:]) if is_inline else value if isinstance(value, list) else value.encode()
+    mapper.flush()
+    return folder
+
+
+def test_a_reference_in_parquet_is_opened_as_what_it_points_to(referred):
+    pytest.importorskip("fastparquet", reason="references in Parquet need fastparquet")
+    found = open_files(in_parquet(referred))
+    np.testing.assert_array_equal(found["2m_temperature"].values, TRUTH["2m_temperature"].values)
+
+
+def test_a_reference_in_parquet_without_its_library_names_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastparquet", None)
+    (tmp_path / "fields.parq" / "t2m").mkdir(parents=True)
+    (tmp_path / "fields.parq" / "t2m" / "refs.0.parq").touch()
+    metadata = {".zgroup": {"zarr_format": 2}, "t2m/.zarray": json.loads(array([1], [1], "<f4"))}
+    (tmp_path / "fields.parq" / ".zmetadata").write_text(json.dumps({"record_size": 10, "metadata": metadata}))
+    with pytest.raises(UserError, match=r"fields.parq is a reference in Parquet .*; pip install fastparquet"):
+        open_files(tmp_path / "fields.parq")

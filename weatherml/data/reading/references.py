@@ -59,7 +59,8 @@ def _read(path: Path) -> Any:
 
     try:
         found = ReferenceFileSystem(fo=str(path), asynchronous=True, skip_instance_cache=True)
-        references = dict(found.references.items())
+        # Of a reference in Parquet `items` tells nothing of what it has not loaded yet.
+        references = {key: found.references[key] for key in list(found.references)}
     except ImportError as error:
         if path.is_dir():
             raise UserError(f"{path} is a reference in Parquet ({error}); pip install fastparquet") from None

@@ -9,6 +9,7 @@ from fake_data import FakeSource, analyses
 
 from weatherml.config import from_mapping
 from weatherml.data.derived import DerivedSource
+from weatherml.data.reading.canonical import notes
 from weatherml.data.regrid import RegridConfig
 from weatherml.data.source import Source
 from weatherml.data.sources import FilesConfig
@@ -174,3 +175,4 @@ def test_hourly_rain_is_summed_beside_six_hourly_fields(tmp_path):
     found = source.read(source.times(), source.variables())
     np.testing.assert_allclose(found["total_precipitation_6hr"], RAIN[5::6], rtol=1e-5)
     np.testing.assert_array_equal(found["temperature"], HOURLY["temperature"][5::6])
+    assert not any("own hour alone" in text for text in notes(found)), "no hour of the sums is left out"

@@ -1,7 +1,7 @@
 """Real files as a source: GRIB, NetCDF and zarr, whatever layout they came in."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -159,15 +159,15 @@ class FileSource:
         for name in (find(v).name for v in variables):
             _require_variable(name, self._rows)
             chosen[name] = _at_times(self._rows[name], times)
-        dataset = tell_what_was_passed_over(self._files.read(chosen), self._thinned())
+        dataset = tell_what_was_passed_over(self._files.read(chosen), self._thinned(chosen))
         if self.config.latitude is not None:
             dataset = dataset.sel(latitude=np.asarray(self.grid.latitude))
         return dataset.chunk(time=self._files.block_lengths(chosen)) if dataset.sizes.get("time") else dataset.chunk()
 
-    def _thinned(self) -> Iterator[str]:
-        """Say of which sums over a period some are left out by the choice of times."""
-        for name in ACCUMULATIONS:
-            own = self.times_of(name) if name in self._rows else self._times
+    def _thinned(self, read: Collection[str]) -> Iterator[str]:
+        """Say of which sums over a period, of those that are read, some are left out by the choice of times."""
+        for name in (name for name in ACCUMULATIONS if name in read):
+            own = self.times_of(name)
             inside = own[(own >= self._times[0]) & (own <= self._times[-1])]
             if inside.size > self._times.size:
                 yield f"{name}: {self._times.size} of {inside.size} times are read, each the sum of its own hour alone"

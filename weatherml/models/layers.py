@@ -10,7 +10,12 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-small_normal = nnx.initializers.normal(0.02)
+_small_normal = nnx.initializers.normal(0.02)
+
+
+def small_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """Return normal weights of deviation 0.02, drawn in one dimension: see `weatherml.models.draws`."""
+    return _small_normal(key, (math.prod(shape),), dtype).reshape(shape)
 
 
 def patchify(field: Array, patch: tuple[int, int]) -> Array:
@@ -66,7 +71,7 @@ def drop_path(x: Array, rate: float, key: Array | None) -> Array:
     """
     if key is None or rate == 0:
         return x
-    kept = jax.random.bernoulli(key, 1 - rate, (len(x),) + (1,) * (x.ndim - 1))
+    kept = jax.random.bernoulli(key, 1 - rate, (len(x),)).reshape(-1, *(1,) * (x.ndim - 1))
     return jnp.where(kept, x / (1 - rate), 0)
 
 

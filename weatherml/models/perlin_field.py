@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from weatherml.grid import LatLonGrid
+from weatherml.models.draws import uniform
 
 
 @jax.tree_util.register_dataclass
@@ -32,7 +33,7 @@ class Octave:
     def draw(self, key: Array, n_fields: int) -> Array:
         """Return independent fields `[n_fields, lat, lon]`."""
         n_rows, n_columns = self.rows.shape[1], self.columns.shape[1]
-        angle = jax.random.uniform(key, (n_fields, n_rows, n_columns), maxval=2 * math.pi)
+        angle = uniform(key, (n_fields, n_rows, n_columns), 2 * math.pi)
         gradients = jnp.stack([jnp.sin(angle), jnp.cos(angle)])  # along rows and columns
         return jnp.einsum("dfpq,dpy,dqx->fyx", gradients, self.rows[::-1], self.columns)
 

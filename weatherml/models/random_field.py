@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from weatherml.grid import LatLonGrid
+from weatherml.models.draws import normal
 from weatherml.models.spherical_harmonics import legendre_functions
 
 EARTH_RADIUS = 6371.0
@@ -61,7 +62,7 @@ class RandomField:
 
     def draw_coefficients(self, key: Array, n_fields: int) -> Array:
         """Return independent coefficients of variance 1, `[n_fields, 2, order, degree]`."""
-        return jax.random.normal(key, (n_fields, *self.shape))
+        return normal(key, (n_fields, *self.shape))
 
     def evaluate(self, coefficients: Array) -> Array:
         """Return the fields `[field, lat, lon]` of coefficients `[field, 2, order, degree]`."""

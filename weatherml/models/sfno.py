@@ -119,8 +119,9 @@ class SpectralFilter(nnx.Module):
     """
 
     def __init__(self, degree: int, width: int, *, rngs: nnx.Rngs):
-        shape = (2, degree + 1, width, width)
-        self.weight = nnx.Param(keep_variance(0.5, batch_axis=(0, 1))(rngs.params(), shape))
+        # In two dimensions: see `weatherml.models.draws`.
+        weight = keep_variance(0.5)(rngs.params(), (width, 2 * (degree + 1) * width))
+        self.weight = nnx.Param(weight.reshape(2, degree + 1, width, width))
 
     def __call__(self, spectrum: Array) -> Array:
         """Return the filtered `spectrum [part, order, degree, batch, embed]`."""

@@ -153,7 +153,7 @@ def test_what_does_not_continue_the_store_is_refused_and_nothing_changes(store, 
 
 
 def test_without_being_told_a_store_does_not_grow(store):
-    with pytest.raises(UserError, match=r"n_times 29, now 40.*--grow"):
+    with pytest.raises(UserError, match=r"n_times 29, now 40.*grow=True"):
         ingest(FakeSource(dataset(40)), store)
 
 

@@ -43,7 +43,7 @@ def test_verify_finds_one_flipped_bit(store):
 
 def test_a_lost_file_is_not_read_as_missing_values(store):
     (store / "2m_temperature" / "c.1.0.0").unlink()
-    with pytest.raises(UserError, match=r"lost 1 files, such as c\.1\.0\.0"):
+    with pytest.raises(UserError, match=r"lost 1 file, such as c\.1\.0\.0"):
         open_store(store)
 
 

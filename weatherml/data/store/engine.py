@@ -1,9 +1,11 @@
 """Who makes the parts of a store: this process, or workers of dask. What they make has the same bytes."""
 
 import logging
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -29,23 +31,20 @@ class Task:
     Attributes:
         store: Where the store is made.
         source: Where the values come from.
-        digest: Of the source; workers keep the one they have opened.
         memory: Bytes that a worker may hold.
         staged: Files that are replaced; their new versions wait.
     """
 
     store: Path
     source: Source
-    digest: str
     memory: int
     staged: frozenset[str]
 
     def do(self, part: Part, missing: npt.NDArray[np.bool_] | None, recorder: Recorder) -> int:
         """Make a part and note its files; return how many there are."""
         workspace = Workspace(self.store)
-        source = _OPEN.setdefault(self.digest, self.source)
         with explaining_errors(self.store):
-            notes = make(source, part, missing, self.memory, lambda file: workspace.place(file, self.staged))
+            notes = make(self.source, part, missing, self.memory, lambda file: workspace.place(file, self.staged))
         recorder.add(notes)
         return len(notes)
 
@@ -56,9 +55,6 @@ class Task:
 
 Work = Sequence[tuple[Part, npt.NDArray[np.bool_] | None]]
 """Parts, and where their variable has no values."""
-
-_OPEN: dict[str, Source] = {}
-"""Sources that this process has opened, by digest."""
 
 
 class Engine(Protocol):
@@ -74,12 +70,9 @@ class InProcess:
 
     def run(self, task: Task, work: Work) -> Iterator[int]:
         """Make parts one after the other."""
-        try:
-            with task.recorder() as recorder:
-                for part, missing in work:
-                    yield task.do(part, missing, recorder)
-        finally:
-            _OPEN.pop(task.digest, None)
+        with task.recorder() as recorder:
+            for part, missing in work:
+                yield task.do(part, missing, recorder)
 
 
 @dataclass(frozen=True)
@@ -160,11 +153,11 @@ def _slurm() -> Any:
 
 
 def _gather(client: Any, task: Task, work: list[Any]) -> Iterator[int]:
-    shared = client.scatter(task, broadcast=False, hash=False)
+    content = _import("cloudpickle").dumps(task)  # with every part: what one worker holds is lost with it
     waiting = iter(work)
 
     def hand_out(number: int) -> list[Any]:
-        return [client.submit(_do, shared, *one, pure=False) for one in islice(waiting, number)]
+        return [client.submit(_do, content, *one, pure=False) for one in islice(waiting, number)]
 
     done = _import("distributed").as_completed(
         hand_out(_IN_FLIGHT * max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
@@ -188,9 +181,17 @@ def _result(future: Any) -> int:
     return number
 
 
-def _do(task: Task, part: Part, missing: npt.NDArray[np.bool_] | None) -> int:
+def _do(content: bytes, part: Part, missing: npt.NDArray[np.bool_] | None) -> int:
+    task = _unpacked(content)
     with task.recorder() as recorder:
         return task.do(part, missing, recorder)
+
+
+@lru_cache(maxsize=2)
+def _unpacked(content: bytes) -> Task:
+    """Return a task whose source stays open from one part to the next."""
+    task: Task = pickle.loads(content)
+    return task
 
 
 HERE = InProcess()

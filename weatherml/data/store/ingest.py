@@ -136,7 +136,6 @@ class _Ingestion:
         task = Task(
             self._workspace.store,
             plan.source,
-            str(plan.request["source_digest"]),
             self._options.memory,
             frozenset(file for file in self._staged if file in missing),
         )

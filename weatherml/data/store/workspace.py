@@ -124,6 +124,7 @@ class Workspace:
             UserError: The disk refuses.
         """
         with explaining_errors(self.store):
+            self.tidy()  # nobody is at work any more; what killed workers have left is no part of the store
             write_bytes(self.folder / Manifest.NAME, manifest.to_bytes())
         self.finish()
 

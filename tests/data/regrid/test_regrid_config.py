@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from weatherml.config import from_mapping
+from weatherml.config import from_mapping, load_yaml
 from weatherml.data.regrid import RegridConfig
+from weatherml.data.sources import FilesConfig
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 
@@ -64,3 +65,17 @@ def test_a_region_may_lie_over_greenwich_or_the_date_line(region, columns):
 def test_a_region_without_points_is_refused():
     with pytest.raises(UserError, match=r"region \[10.0, 5.0, 5.0, 7.0\] holds no point"):
         RegridConfig(grid="30deg", region=(10.0, 5.0, 5.0, 7.0))
+
+
+@pytest.mark.parametrize(
+    ("keys", "shape"),
+    [
+        ("{grid: 1deg, region: [60, -20, 30, 40]}", (31, 61)),
+        ("{rows: [60, 45.5, 30], columns: [0, 10, 20, 30]}", (3, 4)),
+        ("5deg", (37, 72)),
+    ],
+)
+def test_every_key_can_be_given_as_a_file_gives_it(tmp_path, keys, shape):
+    (tmp_path / "c.yaml").write_text(f"paths: [a.nc]\nregrid: {keys}\n")
+    assert load_yaml(FilesConfig, tmp_path / "c.yaml").regrid.target().shape == shape
+    assert load_yaml(FilesConfig, tmp_path / "c.yaml", [f"regrid={keys}"]).regrid.target().shape == shape

@@ -1,6 +1,6 @@
 """Onto which grid, and how: what a configuration says."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -24,9 +24,10 @@ class RegridConfig(Config):
     """
 
     grid: str | None = None
-    rows: tuple[float, ...] | None = None
-    columns: tuple[float, ...] | None = None
-    region: tuple[float, float, float, float] | None = None
+    # Not strict: what a validator has looked at before is no JSON any more, in which lists stand for tuples.
+    rows: Annotated[tuple[float, ...], Field(strict=False)] | None = None
+    columns: Annotated[tuple[float, ...], Field(strict=False)] | None = None
+    region: Annotated[tuple[float, float, float, float], Field(strict=False)] | None = None
     method: Method = "conservative"
     min_valid_fraction: float = Field(default=0.5, ge=0, le=1)
 

@@ -35,7 +35,7 @@ class Config(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise _mistake(type(self), error.errors()[0]) from None
+            raise _mistake(type(self), error.errors()) from None
 
     # Groups within a configuration are built without it, so that an error tells the whole path of its key.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -52,6 +52,15 @@ def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = 
     Raises:
         UserError: The file is missing, is not YAML, or has an unknown key or a wrong value.
     """
+    return from_mapping(kind, read_mapping(path, overrides), str(local_path(path)))
+
+
+def read_mapping(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read the keys and values of a YAML file, with `key.path=value` assignments applied.
+
+    Raises:
+        UserError: The file cannot be read, or holds something else.
+    """
     path = local_path(path)
     try:
         content = parse_yaml(path.read_bytes(), f"configuration {path}") or {}
@@ -59,7 +68,7 @@ def load_yaml(kind: type[ConfigT], path: str | Path, overrides: Sequence[str] = 
         raise UserError(f"cannot read configuration {path}: {error.strerror}; pass an existing YAML file") from None
     if not isinstance(content, dict):
         raise UserError(f"configuration {path} must hold keys and values, got {type(content).__name__}")
-    return from_mapping(kind, apply_overrides(content, overrides), str(path))
+    return apply_overrides(content, overrides)
 
 
 def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = "configuration") -> ConfigT:
@@ -74,7 +83,7 @@ def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = 
         # Strict validation of JSON still takes lists for tuples and strings for dates, as YAML writes them.
         return kind.model_validate_json(json.dumps(_over_defaults(kind, content), default=_plain))
     except ValidationError as error:
-        raise _mistake(kind, error.errors()[0]).within(f"{origin}: ") from None
+        raise _mistake(kind, error.errors()).within(f"{origin}: ") from None
 
 
 def from_registry(
@@ -146,8 +155,12 @@ def _over(default: Any, value: Any) -> Any:
     return default.model_dump(mode="json") | changes
 
 
-def _mistake(kind: type[BaseModel], error: ErrorDetails) -> UserError:
-    """Return what is wrong with a configuration; what it has raised itself keeps its remedies."""
+def _mistake(kind: type[BaseModel], errors: Sequence[ErrorDetails]) -> UserError:
+    """Return what is wrong with a configuration first; what it has raised itself keeps its remedies."""
+    error, missing = errors[0], [one for one in errors if one["type"] == "missing"]
+    if error["type"] == "missing" and len(missing) > 1:
+        names = [repr(".".join(_keys(kind, one["loc"]))) for one in missing]
+        return UserError(f"{', '.join(names[:-1])} and {names[-1]} are missing; give them values")
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, UserError):
         where = ".".join(_keys(kind, error["loc"]))

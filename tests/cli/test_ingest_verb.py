@@ -85,3 +85,22 @@ def test_a_period_is_refreshed(run, tmp_path):
     done("ingest", config, "-o", tmp_path / "run", "--refresh", "2000-01-03..2000-01-03")
     stored = xr.open_zarr(tmp_path / "run/data.zarr")["temperature"].sel(level=850)
     np.testing.assert_array_equal(stored.values, better["temperature"].sel(level=850).values)
+
+
+def test_a_source_alone_is_enough_and_what_it_made_can_be_mended_and_grown(run, tmp_path):
+    weather = xr.open_dataset(run[0].parent / "weather.nc").load()
+    weather.isel(time=slice(40)).to_netcdf(tmp_path / "a.nc")
+    weather.isel(time=slice(40, 64)).to_netcdf(tmp_path / "b.nc")
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text(f"source: {{name: files, paths: [{tmp_path}/{name}.nc]}}\n")
+    done("ingest", tmp_path / "a.yaml", "-o", tmp_path / "run")
+    store = tmp_path / "run/data.zarr"
+    (store / "temperature/c.0.0.0.0").unlink()
+    done("check", store, "--files", "--repair")
+    done("ingest", tmp_path / "b.yaml", "-o", tmp_path / "run", "--grow")
+    xr.testing.assert_equal(xr.open_zarr(store).load()["time"], weather["time"])
+
+
+def test_all_that_is_missing_is_said_at_once(tmp_path):
+    (tmp_path / "c.yaml").write_text("title: nothing\nchannels: [t2m]\n")
+    assert "'source', 'periods', 'model' and 'training' are missing" in refused("train", tmp_path / "c.yaml")

@@ -1,17 +1,18 @@
 """The verb that writes a store, by one process, workers, or shares of a job array."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weatherml.cli.settings import Folder, Settings, experiment_of
+from weatherml.cli.settings import Folder, Settings, experiment_of, file_and_overrides
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
+    from weatherml.data.sources import DataConfig
     from weatherml.data.store.engine import Engine
-    from weatherml.data.store.ingest import IngestOptions
-    from weatherml.experiment import Experiment
+    from weatherml.data.store.ingest import IngestOptions, IngestReport
 
 
 def ingest(
@@ -33,8 +34,8 @@ def ingest(
 ) -> None:
     """Write the data of an experiment to a checked zarr store; an interrupted ingestion goes on where it stopped.
 
-    Whoever makes it, the store has the same bytes. Shares may run at once or one after the other, the last completes
-    the store.
+    Where CONFIG has nothing but `source`, the data need not suit a training. Whoever makes it, the store has the same
+    bytes. Shares may run at once or one after the other, the last completes the store.
 
     Example: `weatherml ingest configs/t2m_erainterim.yaml -o runs/t2m --workers 2`
     """
@@ -49,12 +50,32 @@ def ingest(
         grow=grow,
         refresh=None if refresh is None else _period(refresh),
     )
-    _run(experiment_of(settings, output), options, share)
-
-
-def _run(experiment: "Experiment", options: "IngestOptions", share: str) -> None:
-    done = experiment.ingest(options)
+    data = _data_alone(settings or [])
+    done = experiment_of(settings, output).ingest(options) if data is None else _ingest(data, output, options)
     print(done.path if done.is_complete else f"share {share} is written; {done.path} is complete when all shares are")
+
+
+def _data_alone(words: Sequence[str]) -> "DataConfig | None":
+    """Return the configuration where it says nothing of a model; None where it is of an experiment."""
+    from weatherml.config import from_mapping, read_mapping
+    from weatherml.data.sources import DataConfig
+
+    file, overrides = file_and_overrides(words)
+    content = {} if file is None else read_mapping(file, overrides)
+    return (
+        from_mapping(DataConfig, content, str(file)) if content and set(content) <= {*DataConfig.model_fields} else None
+    )
+
+
+def _ingest(config: "DataConfig", output: Path, options: "IngestOptions") -> "IngestReport":
+    from weatherml.cli.progress import bar
+    from weatherml.data.store.ingest import ingest
+    from weatherml.storage.files import write_bytes
+
+    with bar("ingest") as report:
+        done = ingest(config.source.source(output), output / "data.zarr", report, options=options)
+    write_bytes(output / "config.json", config.model_dump_json(indent=1).encode())
+    return done
 
 
 def _engine(workers: int, scheduler: str | None) -> "Engine":

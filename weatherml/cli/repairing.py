@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weatherml.cli.progress import bar
-from weatherml.config import load_yaml
+from weatherml.config import from_mapping, read_mapping
 from weatherml.data.reading.formats import expand
+from weatherml.data.sources import DataConfig
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.manifest import Manifest
 from weatherml.errors import UserError
-from weatherml.experiment import ExperimentConfig
 
 _CONFIG = "config.json"
 
@@ -31,7 +31,8 @@ def _repair(store: Path) -> None:
     if not (run / _CONFIG).exists():
         unknown = f"{run} has no {_CONFIG}, so what {store.name} was made from is not known"
         raise UserError(f"{unknown}; run the ingest that wrote it again with --verify")
-    config = load_yaml(ExperimentConfig, run / _CONFIG)
+    content = read_mapping(run / _CONFIG)
+    config = from_mapping(DataConfig, {"source": content.get("source")}, str(run / _CONFIG))
     with bar("repair") as report:
         done = ingest(config.source.source(run), store, report, options=IngestOptions(verify=True))
     print(f"{store}: {done.n_written} of {done.n_files} files made again")

@@ -31,7 +31,8 @@ Report = Callable[..., None]
 def ingest(results: Results, report: Report, options: IngestOptions = IngestOptions()) -> IngestReport:  # noqa: B008
     """Write the data to a checked store, or a share of it."""
     source = results.config.source.source(results.folder)
-    require_feasible(results.config, Holdings.of_source(source))
+    if not options.grow and options.refresh is None:  # what is added need not be all that is trained on
+        require_feasible(results.config, Holdings.of_source(source))
     return write_store(source, results.path("ingest"), report, options=options)
 
 

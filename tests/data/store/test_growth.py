@@ -77,6 +77,14 @@ def test_another_variable_is_added_and_nothing_else_is_written(store, tmp_path):
     assert all((store / file).stat().st_mtime_ns == before[file] for file in unchanged)
 
 
+def test_levels_may_be_added_to_a_store_that_has_none_and_fields_of_the_surface_to_one_that_has(tmp_path):
+    surface, upper = dataset()[["2m_temperature"]].drop_vars("level", errors="ignore"), dataset()[["geopotential"]]
+    for name, first, second in (("a", surface, upper), ("b", upper, surface)):
+        ingest(FakeSource(first), tmp_path / name, shard_length=6)
+        ingest(FakeSource(second), tmp_path / name, options=GROW)
+        xr.testing.assert_equal(open_store(tmp_path / name).load(), xr.merge([first, second]))
+
+
 def test_preliminary_times_are_replaced(store):
     better = dataset()
     better["2m_temperature"][20:24] += 1

@@ -2,7 +2,7 @@
 
 from weatherml.data.sources.archive.config import ArchiveConfig
 from weatherml.data.sources.cds import CdsConfig, CdsSource
-from weatherml.data.sources.config import AnySource, SourceConfig, registry
+from weatherml.data.sources.config import AnySource, DataConfig, SourceConfig, registry
 from weatherml.data.sources.files import FilesConfig, FileSource
 from weatherml.data.sources.simulated import PlanetConfig, SimulatedSource
 
@@ -11,6 +11,7 @@ __all__ = [
     "ArchiveConfig",
     "CdsConfig",
     "CdsSource",
+    "DataConfig",
     "FileSource",
     "FilesConfig",
     "PlanetConfig",

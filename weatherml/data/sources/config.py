@@ -90,3 +90,15 @@ registry: Registry[type[SourceConfig]] = Registry("source")
 
 AnySource = Annotated[SerializeAsAny[SourceConfig], BeforeValidator(from_registry(registry))]
 """A configuration field that takes any registered source."""
+
+
+class DataConfig(Config):
+    """Data alone, of which no model is trained.
+
+    Attributes:
+        title: What people call them.
+        source: What to read, and from where.
+    """
+
+    title: str = ""
+    source: AnySource

@@ -46,7 +46,11 @@ class GrownSource:
     @property
     def levels(self) -> tuple[int, ...]:
         """Pressure levels in hPa, ascending."""
-        return self._source.levels
+        return self._source.levels or self._own_levels
+
+    @property
+    def _own_levels(self) -> tuple[int, ...]:
+        return tuple(self._stored["level"].values.tolist()) if "level" in self._stored.dims else ()
 
     def digest(self) -> str:
         """Return the fingerprint of the source."""
@@ -95,15 +99,11 @@ class GrownSource:
                 f"{self.name} has the time {added[0]}, which the store lacks and which is before its last,"
                 f" {self._own[-1]}; a store grows by later times only: ingest into another store"
             )
-        for what, own, other in (
-            ("grid", LatLonGrid.from_dataset(self._stored), self.grid),
-            (
-                "levels",
-                tuple(self._stored["level"].values.tolist()) if "level" in self._stored.dims else (),
-                self.levels,
-            ),
-        ):
-            if own != other:
+        # Either may have fields of the surface alone.
+        same_levels = self.levels == (self._own_levels or self.levels)
+        same_grid = LatLonGrid.from_dataset(self._stored) == self.grid
+        for what, is_same in (("grid", same_grid), ("levels", same_levels)):
+            if not is_same:
                 raise UserError(f"the store and {self.name} differ in their {what}; ingest into another store")
         varying = {str(name) for name, field in self._stored.data_vars.items() if "time" in field.dims}
         absent = sorted(varying - set(self._source.variables()))

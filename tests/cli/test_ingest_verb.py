@@ -104,3 +104,11 @@ def test_a_source_alone_is_enough_and_what_it_made_can_be_mended_and_grown(run, 
 def test_all_that_is_missing_is_said_at_once(tmp_path):
     (tmp_path / "c.yaml").write_text("title: nothing\nchannels: [t2m]\n")
     assert "'source', 'periods', 'model' and 'training' are missing" in refused("train", tmp_path / "c.yaml")
+
+
+def test_a_source_that_was_cut_off_is_refused_in_one_line(tmp_path):
+    (tmp_path / "cut.grib").write_bytes(b"GRIB" + bytes(200))
+    source = {"name": "files", "paths": [str(tmp_path / "cut.grib")]}
+    config = write_config(tmp_path / "cut.yaml", source=source, channels=["z500", "t850"])
+    message = refused("ingest", config, "-o", tmp_path / "run")
+    assert "cut.grib is cut off in the middle of a GRIB message; download it again" in message

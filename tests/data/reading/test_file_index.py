@@ -268,3 +268,21 @@ def test_bytes_are_read_once(tmp_path, chunks):
 def _bytes_read():
     lines = Path("/proc/self/io").read_text().splitlines()
     return json.loads(next(line.split()[1] for line in lines if line.startswith("rchar")))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda content: content[: content.rindex(b"GRIB") + 40], "is cut off in the middle of a GRIB message"),
+        (lambda content: content[:60] + content[90:], "as GRIB"),
+        (lambda content: content[:8] + bytes(80) + content[88:], "as GRIB"),
+        (lambda content: b"GRIB" + bytes(100) + b"7777", "as GRIB"),
+    ],
+    ids=["cut off", "shorter than it says", "without a header", "one message of nothing"],
+)
+def test_a_damaged_grib_file_is_refused_in_one_line(tmp_path, spoil, reason):
+    layouts.write_grib(RAW[["t2m"]], tmp_path / "fields.grib")
+    (tmp_path / "fields.grib").write_bytes(spoil((tmp_path / "fields.grib").read_bytes()))
+    with pytest.raises(UserError, match=rf"fields\.grib.*{reason}.*; .*again") as caught:
+        index_files(files_in(tmp_path, "*.grib"))
+    assert "\n" not in str(caught.value)

@@ -4,14 +4,14 @@ import importlib
 import itertools
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.decoding import guard
+from weatherml.data.reading.decoding import guard, in_words
 from weatherml.data.reading.messages import LEAD_KEYS, MessageTable
 from weatherml.data.reading.windows import WINDOWS, window_of
 from weatherml.errors import UserError
@@ -52,19 +52,35 @@ def open_grib(
     Raises:
         UserError: cfgrib is not installed, the file is cut off or damaged, or two messages claim the same place.
     """
-    _import_cfgrib(path)
-    _require_whole(path)
-    try:
+    with _refusing_damage(path):
         index = (messages or MessageTable.scan(path, time_dims)).index(path)
         groups = _groups(index, path, time_dims)
         opened = [(g.keys, g.with_story(_open_group(path, index, g.keys, time_dims, chunks))) for g in groups]
         return _join_members(opened)
+
+
+def scan_grib(path: Path) -> MessageTable:
+    """Read the headers of a file for `open_grib`, which then need not.
+
+    Raises:
+        UserError: cfgrib is not installed, or the file is cut off or damaged.
+    """
+    with _refusing_damage(path):
+        return MessageTable.scan(path, ANALYSES)
+
+
+@contextmanager
+def _refusing_damage(path: Path) -> Iterator[None]:
+    """Refuse a file that is not whole, and say in one line what its libraries refuse."""
+    _import_cfgrib(path)
+    _require_whole(path)
+    try:
+        yield
     except UserError:
         raise
     except Exception as error:  # eccodes has no common base for what a damaged message raises
-        raise UserError(
-            f"cannot read {path} as GRIB ({type(error).__name__}: {error}); it may be damaged, download it again"
-        ) from None
+        told = f"cannot read {path} as GRIB ({in_words(error)})"
+        raise UserError(f"{told}; it may be damaged, download it again") from None
 
 
 def holds_forecasts(path: Path) -> bool:

@@ -42,6 +42,9 @@ class MessageTable:
         Args:
             path: The file.
             time_dims: Dimensions of time, as cfgrib names them.
+
+        Raises:
+            Exception: The file is damaged; ecCodes has no common base for what it raises.
         """
         import cfgrib
 
@@ -51,6 +54,8 @@ class MessageTable:
         items = stream.items() if _holds_several_fields(path) else _headers(path)
         index = cfgrib.FieldsetIndex.from_fieldset_and_iteritems(stream, items, keys, cfgrib.COMPUTED_KEYS)
         headers, offsets = zip(*index.field_ids_index, strict=True)
+        if any(header[keys.index("numberOfPoints")] == "undef" for header in headers):
+            raise ValueError("the header of a message tells no grid")
         return cls(tuple(keys), headers, tuple(map(tuple, offsets)))
 
     def index(self, path: Path) -> Any:

@@ -13,7 +13,7 @@ import xarray as xr
 from weatherml.data.reading.canonical import PassedOverError, canonicalise
 from weatherml.data.reading.file_index.contents import Contents
 from weatherml.data.reading.formats import format_of, open_netcdf, open_zarr
-from weatherml.data.reading.grib import ANALYSES, open_grib
+from weatherml.data.reading.grib import open_grib, scan_grib
 from weatherml.data.reading.messages import MessageTable
 from weatherml.data.reading.references import open_references, targets_of
 
@@ -135,7 +135,7 @@ def open_file(file: FileToRead, wanted: Collection[str] | None = None) -> Opened
     """
     path, kind, messages = file.path, format_of(file.path), None
     if kind == "GRIB":
-        messages = MessageTable.scan(path, ANALYSES)
+        messages = scan_grib(path)
         raws = open_grib(path, _message_chunks(messages), messages=messages)
     elif kind in _STORES:
         raws = [_STORES[kind](path)]

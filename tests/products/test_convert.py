@@ -22,6 +22,7 @@ from weatherml.products.stations import Stations
 from weatherml.products.store import open_forecast
 
 STATIONS = Stations(("Oslo", "Suva"), (59.9, -18.1), (10.75, 178.4))
+EVERY_LAYOUT = [("a.nc", "canonical"), ("a.grib2", "canonical"), ("a.zarr", "canonical"), ("b.zarr", "weatherbench2")]
 SHORT = {"geopotential": "z", "2m_temperature": "t2m", "10m_u_component_of_wind": "u10"}
 
 
@@ -107,6 +108,39 @@ def test_stations_are_written_too(tmp_path, forecast, name):
     assert opened.attrs["featureType"] == "timeSeries"
     stored = opened["2m_temperature" if found.suffix == ".zarr" else "t2m"]
     np.testing.assert_array_equal(stored, chosen["2m_temperature"])
+
+
+@pytest.fixture(scope="module")
+def of_every_layout(tmp_path_factory):
+    """Return the paths of an ensemble in every layout, by name."""
+    pytest.importorskip("eccodes")
+    folder = tmp_path_factory.mktemp("layouts")
+    ensemble = made(("z500", "t2m")).chunk(init_time=1, number=2)
+    for name, layout in EVERY_LAYOUT:
+        convert(ensemble, folder / name, layout)
+    return {name: folder / name for name, _ in EVERY_LAYOUT}
+
+
+@pytest.mark.parametrize(("name", "layout"), EVERY_LAYOUT)
+@pytest.mark.parametrize("source", [name for name, _ in EVERY_LAYOUT])
+def test_an_ensemble_in_any_layout_becomes_one_in_any_other(tmp_path, of_every_layout, source, name, layout):
+    given = read_forecast(of_every_layout[source])
+    errors = convert(given, tmp_path / name, layout)
+    found = read_forecast(tmp_path / name)
+    assert found["number"].values.tolist() == [0, 1, 2] and set(found.data_vars) == set(given.data_vars)
+    for channel, field in given.data_vars.items():
+        error = max((e for of, e in errors.items() if of.startswith(channel)), default=0.0)
+        np.testing.assert_allclose(found[channel], field, rtol=1e-6 if error else 0, atol=error)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("source", ["a.nc", "a.zarr", "b.zarr"])
+def test_names_of_stations_are_kept_in_any_layout_by_any_reader(tmp_path, forecast, source):
+    places = Stations(("Oslo", "Malmö"), STATIONS.latitude, STATIONS.longitude)
+    convert(select(forecast, ["t2m"], stations=places), tmp_path / source, dict(EVERY_LAYOUT)[source])
+    for name, layout in (("c.nc", "canonical"), ("c.zarr", "canonical"), ("d.zarr", "weatherbench2")):
+        convert(read_forecast(tmp_path / source), tmp_path / name, layout)
+        assert read_forecast(tmp_path / name)["station"].values.tolist() == ["Oslo", "Malmö"]
 
 
 def test_channels_and_a_region_are_a_part_of_the_forecast(forecast):

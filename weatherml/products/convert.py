@@ -1,6 +1,6 @@
 """From a forecast to a file that others read: NetCDF, GRIB2, zarr, or the layout of WeatherBench 2."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,8 @@ def _write_canonical(path: Path, dataset: xr.Dataset) -> Errors:
     marks = {"variables": list(map(str, dataset.data_vars)), "complete": True}
     compressors = [BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")]
     encoding = {name: {"compressors": compressors} for name in dataset.data_vars}
-    _write_zarr(path, from_0_to_360(dataset).assign_attrs(marks), zarr_format=3, consolidated=False, encoding=encoding)
+    marked = _with_text_of_any_length(from_0_to_360(dataset)).assign_attrs(marks)
+    _write_zarr(path, marked, zarr_format=3, consolidated=False, encoding=encoding)
     return {}
 
 
@@ -133,7 +134,19 @@ def _chunked(dataset: xr.Dataset) -> xr.Dataset:
         dim: -1 for dim in dataset.dims if dim not in ("lead_time", "prediction_timedelta", "number", "realization")
     }
     first = {dim: 1 for dim in ("init_time", "time") if dim in dataset.dims}
-    return dataset.drop_encoding().chunk({**whole, **first})
+    chunked = dataset.drop_encoding().chunk({**whole, **first})
+    return chunked.assign({name: field.chunk(_even(field)) for name, field in chunked.data_vars.items()})
+
+
+def _even(field: xr.DataArray) -> dict[Hashable, int]:
+    """Return the longest chunk along each dimension; zarr has one length, GRIB2 holds the control apart."""
+    return {dim: max(lengths) for dim, lengths in field.variable.chunksizes.items()}
+
+
+def _with_text_of_any_length(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with text, such as names of stations, in the one type that zarr v3 specifies for it."""
+    fixed = [name for name, variable in dataset.variables.items() if variable.dtype.kind == "U"]
+    return dataset.assign({name: dataset[name].astype(object) for name in fixed})
 
 
 _NETCDF = Format(_write_netcdf, lambda dataset: dataset.nbytes)

@@ -112,3 +112,13 @@ def test_a_source_that_was_cut_off_is_refused_in_one_line(tmp_path):
     config = write_config(tmp_path / "cut.yaml", source=source, channels=["z500", "t850"])
     message = refused("ingest", config, "-o", tmp_path / "run")
     assert "cut.grib is cut off in the middle of a GRIB message; download it again" in message
+
+
+def test_nothing_is_computed_from_a_store_that_is_damaged(run, tmp_path):
+    shutil.copytree(run[1], tmp_path / "run")
+    shard = tmp_path / "run/data.zarr/geopotential/c.0.0.0.0"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 3] ^= 1
+    shard.write_bytes(content)
+    said = refused("statistics", run[0], "-o", tmp_path / "run")
+    assert "geopotential/c.0.0.0.0 is missing or damaged" in said and "--files --repair" in said

@@ -16,6 +16,7 @@ from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.data.store.ingest import ingest as write_store
+from weatherml.data.store.opening import verify
 from weatherml.errors import UserError
 from weatherml.experiment.feasibility import Holdings, require_feasible
 from weatherml.experiment.judgement import judge_event, judge_skill
@@ -49,7 +50,14 @@ def look(results: Results, report: Report) -> None:
 
 
 def check(results: Results, report: Report) -> None:
-    """Write what is to be said of the data, and stop where they are wrong."""
+    """Write what is to be said of the data, and stop where they are wrong, or not as they were written."""
+    store = results.path("ingest")
+    damaged = verify(store)
+    if damaged:
+        raise UserError(
+            f"{store}/{damaged[0]} is missing or damaged, as are {len(damaged) - 1} others; mend them with"
+            f" weatherml check {store} --files --repair"
+        )
     findings = check_dataset(results.store, report)
     write_bytes(results.path("check"), "".join(f"{finding}\n" for finding in findings).encode())
     errors = [finding for finding in findings if finding.severity == "error"]

@@ -122,7 +122,7 @@ class GrownSource:
         """Require that the last time which both have, and which is kept, has the same values in both."""
         common = self._kept[np.isin(self._kept, self._source.times())][-1:]
         names = [str(v) for v in self._stored.data_vars if v in self._source.variables()]
-        if not len(common):
+        if not len(common) or not names:
             return
         read = self._source.read(common, names)
         for name in names:

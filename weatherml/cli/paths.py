@@ -16,7 +16,8 @@ from weatherml.data.quality.finding import Finding
 from weatherml.data.reading.formats import expand, format_of, open_netcdf
 from weatherml.data.reading.opening import open_files
 from weatherml.data.store.manifest import Manifest
-from weatherml.data.store.opening import verify
+from weatherml.data.store.opening import open_store, verify
+from weatherml.data.store.workspace import is_begun
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.locations import is_url, path_or_url
@@ -105,6 +106,8 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
         UserError: One of the paths is no store.
     """
     for place in expand([path for path in paths if not is_url(path)] or paths):
+        if is_begun(place) and not Manifest.exists(place):
+            open_store(place)  # says that it is unfinished
         if not Manifest.exists(place):
             raise UserError(f"{place} is no store that ingest has completed; leave out --files to check its values")
     return [*map(_unread, filter(is_url, paths)), *_damaged(paths)]

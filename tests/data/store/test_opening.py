@@ -2,9 +2,13 @@ import numpy as np
 import pytest
 from fake_data import FakeSource, analyses
 
-from weatherml.data.store.ingest import ingest
+from weatherml.cli.paths import check_files
+from weatherml.data.reading.opening import open_files
+from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import digest, open_store, verify
 from weatherml.errors import UserError
+from weatherml.products.reading import read_forecast
+from weatherml.storage.share import Share
 
 
 @pytest.fixture
@@ -50,6 +54,20 @@ def test_a_lost_file_is_not_read_as_missing_values(store):
 def test_what_is_no_store_is_refused(tmp_path):
     with pytest.raises(UserError, match="no weatherml store"):
         open_store(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("read", [open_files, read_forecast, lambda store: check_files([str(store)])])
+def test_who_reads_an_unfinished_store_is_told_to_go_on_with_it(tmp_path, read):
+    half = IngestOptions(share=Share.parse("0/2"))
+    ingest(FakeSource(analyses(times=14)), tmp_path / "store.zarr", shard_length=4, options=half)
+    with pytest.raises(UserError, match=r"store\.zarr is unfinished \(.* files written\); run the same ingest again"):
+        read(tmp_path / "store.zarr")
+
+
+@pytest.mark.parametrize("read", [open_files, read_forecast])
+def test_of_a_folder_with_stores_these_are_named(store, read):
+    with pytest.raises(UserError, match=rf"without a zarr store; pass one that is in it: {store}$"):
+        read(store.parent)
 
 
 def test_a_damaged_manifest_is_refused(store):

@@ -15,8 +15,10 @@ from weatherml.data.reading.decoding import in_words, open_decoded
 from weatherml.data.reading.references import is_reference_folder
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import open_store
+from weatherml.data.store.workspace import is_begun
 from weatherml.errors import UserError
 from weatherml.locations import local_path
+from weatherml.wording import listed
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -28,6 +30,8 @@ _NOT_DATA = {
     b"BZh": "bzip2-compressed; bunzip2 it first",
     b"<": "an HTML or XML page, probably a failed download; open it to see why, and download again",
 }
+
+_ZARR = ("zarr.json", ".zgroup", ".zmetadata")
 
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL)
 
@@ -103,14 +107,24 @@ def open_zarr(path: Path, chunks: Mapping[str, Any] | None = MappingProxyType({}
     Raises:
         UserError: There is none, or it is damaged.
     """
-    if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
-        raise UserError(f"{path} is a directory without a zarr store; pass its files, for example '{path}/*.nc'")
-    if is_own := Manifest.exists(path):
+    if is_own := Manifest.exists(path) or is_begun(path):
         open_store(path)  # refuses one that is unfinished or has lost files
+    if not _is_zarr(path):
+        raise UserError(f"{path} is a directory without a zarr store; {_what_to_pass(path)}")
     # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
     is_consolidated = is_own or (path / ".zmetadata").exists()
     zarr_format = 3 if (path / "zarr.json").exists() else 2
     return _opened(path, "zarr", chunks, {"consolidated": is_consolidated, "zarr_format": zarr_format})
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / name).exists() for name in _ZARR)
+
+
+def _what_to_pass(path: Path) -> str:
+    """Return which of the things in a folder may be read: stores, such as those of a run, or else its files."""
+    stores = sorted(str(place) for place in path.iterdir() if place.is_dir() and (_is_zarr(place) or is_begun(place)))
+    return f"pass one that is in it: {listed(stores)}" if stores else f"pass its files, for example '{path}/*.nc'"
 
 
 def open_netcdf(path: Path, chunks: Mapping[str, Any] | None = CHUNKS) -> xr.Dataset:

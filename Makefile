@@ -16,7 +16,7 @@ demo: $(VENV)/.installed-plot
 	$(BIN)/weatherml demo --output $(DEMO)
 
 test: $(VENV)/.installed-dev layers
-	$(BIN)/python -m pytest tests notebooks --nbmake --nbmake-timeout=300 --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest tests notebooks --nbmake --nbmake-timeout=300 --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed-dev format lint types test
 

@@ -92,12 +92,18 @@ def test_sizes_follow_from_shapes(imported):
     assert "229 tensors by name, 0 by shape and order" in imported.report["matched"]
 
 
-@pytest.mark.parametrize("hours", [1, 3, 6, 24])
-def test_the_name_of_a_published_file_says_the_step(published, tmp_path, hours):
-    path = tmp_path / f"pangu_weather_{hours}.onnx"
+@pytest.mark.parametrize(("name", "hours"), [*((f"pangu_weather_{n}", n) for n in (1, 3, 6, 24)), ("mine_24", 24)])
+def test_the_name_of_a_published_file_says_the_step(published, tmp_path, name, hours):
+    path = tmp_path / f"{name}.onnx"
     path.symlink_to(published)
     assert import_pangu(path).checkpoint.time_step == np.timedelta64(hours, "h")
     assert import_pangu(path, DAY).checkpoint.time_step == DAY
+
+
+@pytest.mark.parametrize("name", ["pangu", "pangu_24"])
+def test_a_file_that_is_not_there_is_said_to_be_missing_whatever_its_name(tmp_path, name):
+    with pytest.raises(UserError, match=rf"cannot read .*{name}\.onnx: No such file"):
+        import_pangu(tmp_path / f"{name}.onnx")
 
 
 def test_statistics_come_from_the_top_down(arrays, imported):

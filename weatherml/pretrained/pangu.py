@@ -32,7 +32,7 @@ _BIAS = ".earth_specific_bias"
 _COMPACT = "compacted to tables, without loss"
 _EXPANDED = "kept for every pair of tokens: it is no function of the difference in longitude alone"
 _HOUR = np.timedelta64(3600 * 10**9, "ns")
-_PUBLISHED = re.compile(r"pangu_weather_(1|3|6|24)\.onnx")
+_PUBLISHED = re.compile(r".*_(1|3|6|24)\.onnx")
 _STATISTICS = ("upper_mean", "upper_std", "surface_mean", "surface_std")
 
 
@@ -41,14 +41,14 @@ def import_pangu(path: str | Path, time_step: DurationLike | None = None) -> Imp
 
     Args:
         path: An ONNX file.
-        time_step: What one step of the network is; None to read it from the name of a published file.
+        time_step: What one step of the network is; None to read it from the end of the name, as `_24.onnx`.
 
     Raises:
         UserError: The file is missing, damaged or something else, or its time step is not known.
     """
     path = Path(path)
-    step = _step_in_name(path) if time_step is None else parse_duration(time_step)
     found = open_onnx(path)
+    step = _step_in_name(path) if time_step is None else parse_duration(time_step)
     sizes = sizes_of(path, found)
     spec = _spec(path, sizes)
     matching = match(path, wanted_tensors(sizes, _surface_first(sizes, found)), found)

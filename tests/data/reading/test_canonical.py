@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weatherml.data.reading.canonical import LAYOUT, PRELIMINARY, canonicalise, notes
+from weatherml.data.reading.canonical import LAYOUT, canonicalise, notes, preliminary
 from weatherml.errors import UserError
 
 SMALL = layouts.truth(n_times=3, n_lat=5, n_lon=8)
@@ -165,21 +165,34 @@ def test_packing_of_the_source_does_not_reach_the_output():
 
 def test_preliminary_times_are_counted():
     raw = layouts.raw(SMALL).assign_coords(expver=("time", ["0001", "0005", "0005"]))
-    assert notes(canonicalise(raw, "x.nc"), PRELIMINARY) == [
-        "preliminary ERA5T (expver 5): 2 of 3 times, 2017-02-03T06 .. 2017-02-03T12"
-    ]
+    found = canonicalise(raw, "x.nc")
+    assert preliminary(found) == ["preliminary ERA5T (expver 5): 2 of 3 times, 2017-02-03T06 .. 2017-02-03T12"]
+
+
+@pytest.mark.parametrize(("chosen", "said"), [([0, 2], "1 of 2 times, 2017-02-03T12 .. 2017-02-03T12"), ([0, 1], "")])
+def test_preliminary_times_are_counted_among_those_that_are_chosen(chosen, said):
+    raw = layouts.raw(SMALL).assign_coords(expver=("time", ["0001", "0001", "0005"]))
+    found = canonicalise(raw, "x.nc").isel(time=chosen)
+    assert preliminary(found) == ([f"preliminary ERA5T (expver 5): {said}"] if said else [])
+
+
+def test_preliminary_times_may_lie_apart():
+    raw = layouts.raw(SMALL).assign_coords(expver=("time", ["0005", "0001", "0005"]))
+    found = canonicalise(raw, "x.nc")
+    assert "2 of 3 times" in preliminary(found)[0]
+    assert preliminary(found.isel(time=[1])) == []
 
 
 def test_expver_dimension_is_folded_final_first():
     raw = layouts.raw(SMALL)
     final = raw.where(raw["time"] < raw["time"][2])
-    preliminary = raw.where(raw["time"] >= raw["time"][2])
-    both = xr.concat([preliminary, final], "expver").assign_coords(expver=[5, 1])
+    latest = raw.where(raw["time"] >= raw["time"][2])
+    both = xr.concat([latest, final], "expver").assign_coords(expver=[5, 1])
     for name, units in layouts.UNITS.items():
         both[name].attrs = {"units": units}
     found = canonicalise(both, "x.nc")
     assert_same(found, SMALL)
-    assert "1 of 3 times" in notes(found, PRELIMINARY)[0]
+    assert "1 of 3 times" in preliminary(found)[0]
 
 
 def test_notes_survive_a_second_opening():

@@ -10,7 +10,7 @@ from weatherml.data.derived.derivations import ACCUMULATIONS
 from weatherml.data.quality.accumulation import judge_accumulation, judge_windows
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.plausibility import Summary, judge, summarise
-from weatherml.data.reading.canonical import LAYOUT, PRELIMINARY, STATIC, iso, notes
+from weatherml.data.reading.canonical import LAYOUT, STATIC, iso, notes, preliminary
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import LEADING
@@ -41,7 +41,7 @@ def check_dataset(dataset: xr.Dataset, progress: Progress | None = None) -> list
 
 
 def _check_origin(dataset: xr.Dataset) -> Iterator[Finding]:
-    yield from (Finding("warning", "time", text) for text in notes(dataset, PRELIMINARY))
+    yield from (Finding("warning", "time", text) for text in preliminary(dataset))
     yield from (Finding("note", "layout", text) for text in notes(dataset, LAYOUT))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.canonical import LAYOUT, PRELIMINARY, SOURCE_NAME, iso, notes
+from weatherml.data.reading.canonical import LAYOUT, SOURCE_NAME, iso, notes, preliminary
 from weatherml.data.reading.opening import FORMAT
 from weatherml.grid import LatLonGrid
 
@@ -25,7 +25,7 @@ def describe(dataset: xr.Dataset) -> dict[str, Any]:
         "levels": dataset["level"].values.tolist() if "level" in dataset.dims else [],
         "members": dataset["number"].values.tolist() if "number" in dataset.dims else [],
         "unpacked": sum(field.nbytes for field in dataset.data_vars.values()),
-        "preliminary": notes(dataset, PRELIMINARY),
+        "preliminary": preliminary(dataset),
         "layout": notes(dataset, LAYOUT),
     }
     return {key: value for key, value in description.items() if value}

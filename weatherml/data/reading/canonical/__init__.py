@@ -9,6 +9,7 @@ from weatherml.data.reading.canonical.notes import (
     join_notes,
     noted,
     notes,
+    preliminary,
 )
 from weatherml.data.reading.canonical.pipeline import canonicalise
 from weatherml.data.reading.canonical.times import STATIC
@@ -24,4 +25,5 @@ __all__ = [
     "join_notes",
     "noted",
     "notes",
+    "preliminary",
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.canonical.notes import PRELIMINARY, iso, noted
+from weatherml.data.reading.canonical.notes import ERA5T, PRELIMINARY, noted, write_span
 
 _VERSIONS = ("expver", "experimentVersionNumber")
 _PRELIMINARY = 5
@@ -50,7 +50,8 @@ def _note_preliminary(dataset: xr.Dataset, mask: np.ndarray) -> xr.Dataset:
     if not mask.any():
         return dataset
     if "time" not in dataset.coords or mask.size != dataset["time"].size:
-        return noted(dataset, "preliminary ERA5T (expver 5)", PRELIMINARY)
-    times = np.atleast_1d(dataset["time"].values)[mask]
-    text = f"preliminary ERA5T (expver 5): {times.size} of {mask.size} times, {iso(times[0])} .. {iso(times[-1])}"
-    return noted(dataset, text, PRELIMINARY)
+        return noted(dataset, ERA5T, PRELIMINARY)
+    times = np.atleast_1d(dataset["time"].values)
+    for run in np.split(np.flatnonzero(mask), np.flatnonzero(np.diff(np.flatnonzero(mask)) > 1) + 1):
+        dataset = noted(dataset, write_span(times[run[0]], times[run[-1]]), PRELIMINARY)
+    return dataset

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weatherml.wording import counted, listed
+from weatherml.wording import counted, listed, size_of
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,13 @@ from weatherml.wording import counted, listed
         (counted(1, "member"), "1 member"),
         (counted(0, "member"), "0 members"),
         (counted(2, "analysis", "analyses"), "2 analyses"),
+        (size_of(0), "0 B"),
+        (size_of(100), "100 B"),
+        (size_of(999_499), "999 kB"),
+        (size_of(999_500), "1 MB"),
+        (size_of(556_789), "557 kB"),
+        (size_of(20 * 10**9), "20 GB"),
+        (size_of(1.0812e14), "108 TB"),
         (listed([]), ""),
         (listed(range(8)), "0, 1, 2, 3, 4, 5, 6, 7"),
         (listed(range(16)), ", ".join(map(str, range(16)))),

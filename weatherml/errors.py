@@ -63,5 +63,17 @@ class UserError(ValueError):
         return UserError(f"{place}{message}", *remedies)
 
 
+def require_kind(value: object, kinds: type | tuple[type, ...], name: str, remedy: str) -> None:
+    """Require that an argument is of a kind, or one of several.
+
+    Raises:
+        UserError: It is something else.
+    """
+    if not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        shown = repr(value) if value is None or isinstance(value, str | int | float) else type(value).__name__
+        raise UserError(f"{name} must be {wanted}, got {shown}; {remedy}")
+
+
 def _pass(spelt: str, purpose: str) -> str:
     return f"pass {spelt} {purpose}".rstrip() if spelt else ""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.errors import UserError, require_kind
 from weatherml.wording import listed
 
 _Array = npt.NDArray[np.float64]
@@ -24,6 +24,8 @@ _TOLERANCE = 0.01
 
 REGRID = "bring both to one: weatherml convert --grid, source.regrid at ingestion, or weatherml.regrid in Python"
 """What to do about two grids."""
+OPEN_FIRST = "open it with weatherml.open_store, open_files or read_forecast, and pass what that returns"
+"""What to do about a path where a dataset is wanted."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class LatLonGrid:
         Raises:
             UserError: The dataset has no `latitude` or no `longitude`, or they are not in canonical order.
         """
+        require_kind(dataset, (xr.Dataset, xr.DataArray), "dataset", OPEN_FIRST)
         missing = {"latitude", "longitude"} - set(dataset.coords)
         if missing:
             lacking = " and no ".join(sorted(missing))
@@ -98,6 +101,7 @@ class LatLonGrid:
         Raises:
             UserError: The name says no grid, or the spacing does not divide 180 degrees.
         """
+        require_kind(name, str, "grid", "pass a name, 1.5deg, 121x240 or gaussian 32x64, or a LatLonGrid")
         text = " ".join(name.lower().split())
         if match := re.fullmatch(r"(gaussian )?(\d+) ?x ?(\d+)", text):
             n_lat, n_lon = int(match[2]), int(match[3])

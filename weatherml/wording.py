@@ -3,12 +3,22 @@
 from collections.abc import Iterable, Sequence
 
 _MOST_NAMES = 8
+_NEXT_UNIT = 999.5  # which three digits would write as 1000
 _MOST_SHORT_NAMES, _SHORT = 16, 160  # so many names in so many characters are read at a glance
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return `1 member`, `3 members`, `1 hypothesis`, `2 hypotheses`."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def size_of(n_bytes: float) -> str:
+    """Return `300 B`, `557 kB`, `1.23 GB`, `108 TB`: three digits in decimal units."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < _NEXT_UNIT:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} TB"
 
 
 def is_short(words: Sequence[str]) -> bool:

@@ -289,3 +289,21 @@ def test_close_init_times_are_resampled_together():
     close, apart = forecasts(n_init=12, init_step="1D"), forecasts(n_init=4, init_step="5D")
     assert [evaluate(f, truth, ["rmse"])["rmse"].notnull().all() for f in (close, apart)] == [True, True]
     assert evaluate(close.isel(init_time=slice(0, 9)), truth, ["rmse"])["rmse"].sel(bound="lower").isnull().all()
+
+
+def test_one_metric_may_be_given_by_its_name_alone(ensemble, truth):
+    xr.testing.assert_identical(evaluate(ensemble, truth, "rmse"), evaluate(ensemble, truth, ["rmse"]))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"metrics": []}, "^metrics are empty; pass at least one of .*rmse"),
+        ({"truth": "data.zarr"}, "^truth must be Dataset, got 'data.zarr'; open it with"),
+        ({"forecast": None}, "^forecast must be Dataset, got None; open it with"),
+        ({"climatology": "c.nc"}, "^climatology must be Dataset, got 'c.nc'; open it with"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused(ensemble, truth, given, message):
+    with pytest.raises(UserError, match=message):
+        evaluate(**{"forecast": ensemble, "truth": truth} | given)

@@ -71,5 +71,9 @@ def test_a_time_that_is_not_there_is_refused_with_the_range(analysis):
     message = "no init_time 2020-03-01T00:00; choose among its 9 times from 2020-02-27T00:00 to 2020-02-29T00:00"
     with pytest.raises(UserError, match=message):
         analyses.require(np.array(["2020-03-01"], "datetime64[ns]"), has_members=False)
+    with pytest.raises(UserError, match=r"nearest 2020-02-28T00:00 and 2020-02-28T06:00$"):
+        analyses.require(np.array(["2020-02-28T03"], "datetime64[ns]"), has_members=False)
+    with pytest.raises(UserError, match=r"nearest 2020-02-28T00:00$"):
+        Analyses(analysis.sel(time=["2020-02-28"]), analyses.normalizer).require(TIMES[:1] - 1, has_members=False)
     with pytest.raises(UserError, match="analysis has no times"):
         Analyses(analysis.isel(time=[]), analyses.normalizer).require(TIMES[:1], has_members=False)

@@ -75,6 +75,25 @@ def test_no_more_than_two_pieces_are_held(monkeypatch):
     assert len(held) == 10 and max(held) == 2
 
 
+@pytest.mark.parametrize("given", [None, {"members": 3}, "5d"], ids=repr)
+@pytest.mark.parametrize("verb", ["run", "iterate", "request"])
+def test_what_is_no_configuration_is_refused(analysis, verb, given):
+    with pytest.raises(UserError, match=r"^config must be ForecastConfig, got (None|dict|'5d'); pass .*Config\("):
+        getattr(make_forecaster(), verb)(analysis, TIMES[0], given)
+
+
+@pytest.mark.parametrize("verb", ["forecast", "ensemble", "run", "iterate"])
+def test_a_path_in_the_place_of_analyses_is_refused(verb):
+    asked = {"config": config()} if verb in ("run", "iterate") else {}
+    with pytest.raises(UserError, match=r"^analysis must be Dataset, got 'data.zarr'; open it with .*open_store"):
+        getattr(make_forecaster(), verb)("data.zarr", TIMES[0], **asked)
+
+
+def test_what_is_no_perturbation_is_refused(analysis):
+    with pytest.raises(UserError, match="ensemble: perturbation"):
+        make_forecaster().ensemble(analysis, TIMES[0], "6h", 2, perturbation=3)
+
+
 def test_what_cannot_be_iterated_is_refused_before_the_first_piece(analysis):
     with pytest.raises(UserError, match="leave statistics out, or call run"):
         make_forecaster().iterate(analysis, TIMES[0], config(statistics={"mean": True}))

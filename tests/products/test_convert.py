@@ -14,12 +14,12 @@ from made_forecasts import made
 from test_reduction import draw, reduce
 
 from weatherml.errors import UserError
-from weatherml.products.convert import convert, select
+from weatherml.products.convert import LAYOUTS, convert, select
 from weatherml.products.reading import read_forecast
 from weatherml.products.rounding import describe_rounding
 from weatherml.products.selection import Region
 from weatherml.products.stations import Stations
-from weatherml.products.store import open_forecast
+from weatherml.products.store import CONVERTED, open_forecast
 
 STATIONS = Stations(("Oslo", "Suva"), (59.9, -18.1), (10.75, 178.4))
 EVERY_LAYOUT = [("a.nc", "canonical"), ("a.grib2", "canonical"), ("a.zarr", "canonical"), ("b.zarr", "weatherbench2")]
@@ -150,6 +150,10 @@ def test_channels_and_a_region_are_a_part_of_the_forecast(forecast):
         part["2m_temperature"].sel(longitude=-60, drop=True),
         forecast["2m_temperature"].sel(longitude=300, latitude=[60, 30, 0], drop=True),
     )
+
+
+def test_forecast_names_the_files_that_convert_can_make_of_a_store():
+    assert {*CONVERTED, ".zarr"} == set(LAYOUTS["canonical"])
 
 
 @pytest.mark.parametrize("name", ["a.nc", "a.zarr", "a.grib2"])

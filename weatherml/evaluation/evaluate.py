@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import xarray as xr
 
 from weatherml import verification
-from weatherml.errors import UserError
+from weatherml.errors import UserError, require_kind
 from weatherml.evaluation.metrics import registry
+from weatherml.grid import OPEN_FIRST
 from weatherml.verification import AreaMeans, Metric, Progress
 
 
 def evaluate(
     forecast: xr.Dataset,
     truth: xr.Dataset,
-    metrics: Sequence[str] = ("rmse", "mae", "bias"),
+    metrics: str | Sequence[str] = ("rmse", "mae", "bias"),
     climatology: xr.Dataset | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -28,7 +29,7 @@ def evaluate(
             metrics of one field, such as rmse, are those of the mean over number.
         truth: Dims (time, level, latitude, longitude), with every valid time. Where it is NaN (a sea surface
             temperature over land) the point does not count; that mask must be the same at all times.
-        metrics: Names in `evaluation.metrics.registry`.
+        metrics: One or more names in `evaluation.metrics.registry`.
         climatology: At the valid times, for the metrics of anomalies: acc and activity.
         progress: Called with the number of init times done and of all.
 
@@ -46,11 +47,14 @@ def evaluate(
 def accumulate(
     forecast: xr.Dataset,
     truth: xr.Dataset,
-    metrics: Sequence[str],
+    metrics: str | Sequence[str],
     climatology: xr.Dataset | None = None,
     progress: Progress | None = None,
 ) -> AreaMeans:
     """Take what the metrics need of each init time; parts add up in any order. Arguments as in `evaluate`."""
+    for name, given in (("forecast", forecast), ("truth", truth), ("climatology", climatology)):
+        if name != "climatology" or given is not None:
+            require_kind(given, xr.Dataset, name, OPEN_FIRST)
     counts = [name for name in forecast.data_vars if str(name).endswith("_count")]
     if counts:
         raise UserError(
@@ -60,10 +64,13 @@ def accumulate(
     return verification.accumulate(forecast, truth, _metrics(metrics), climatology, progress)
 
 
-def summarize(means: AreaMeans, metrics: Sequence[str]) -> xr.Dataset:
+def summarize(means: AreaMeans, metrics: str | Sequence[str]) -> xr.Dataset:
     """Score what `accumulate` has kept; returns as `evaluate`."""
     return verification.summarize(means, _metrics(metrics))
 
 
-def _metrics(names: Sequence[str]) -> dict[str, Metric]:
+def _metrics(names: str | Sequence[str]) -> dict[str, Metric]:
+    names = [names] if isinstance(names, str) else names
+    if not names:
+        raise UserError(f"metrics are empty; pass at least one of {', '.join(registry)}")
     return {name: registry[name] for name in names}

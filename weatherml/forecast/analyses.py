@@ -65,7 +65,7 @@ class Analyses:
             first, last = self.times.min(), self.times.max()
             raise UserError(
                 f"analysis has no init_time {absent[0]:.16}; choose among its {counted(len(self.times), 'time')} from"
-                f" {first:.16} to {last:.16}"
+                f" {first:.16} to {last:.16}, nearest {_nearest(self.times, absent[0])}"
             )
         to_array(self.dataset.isel(time=slice(0, 0)), self.normalizer.spec)
 
@@ -119,6 +119,12 @@ class Analyses:
                 " another init_time or mend the data"
             )
         return state
+
+
+def _nearest(times: np.ndarray, wanted: np.datetime64) -> str:
+    """Return the two times nearest to a time, the earlier first; which also tells how far apart they are there."""
+    by_distance = np.argsort(np.abs(times - wanted), kind="stable")
+    return " and ".join(f"{time:.16}" for time in np.sort(times[by_distance[:2]]))
 
 
 InitTimes = TimeLike | Sequence[TimeLike] | np.ndarray

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.config import from_mapping
+from weatherml.config import Config, from_mapping
 from weatherml.durations import DurationLike
-from weatherml.errors import UserError
+from weatherml.errors import UserError, require_kind
 from weatherml.forecast.analyses import InitTimes
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.output.target import OutputTarget
@@ -96,6 +96,7 @@ class Forecaster:
         Raises:
             UserError: A lead cannot be reached by the steps of a suite.
         """
+        _require_config(config)
         lead_times = config.lead_times(self.time_step)
         return [suite.plan(lead_times) for suite in self.suites]
 
@@ -146,7 +147,7 @@ class Forecaster:
         Raises:
             UserError: As `run`.
         """
-        named = perturbation if isinstance(perturbation, str) else perturbation.model_dump()
+        named = perturbation.model_dump() if isinstance(perturbation, Config) else perturbation
         asked = {"lead_time": lead_time, "members": members, "perturbation": named, "seed": seed}
         return self.run(analysis, init_time, from_mapping(ForecastConfig, asked, "ensemble"), output)
 
@@ -198,6 +199,7 @@ class Forecaster:
         Raises:
             UserError: As `run`, before the first piece; or the device has too little memory for the batch.
         """
+        _require_config(config)
         if config.statistics is not None:
             raise UserError("iterate gives members, from which statistics follow; leave statistics out, or call run")
         return self._request(analysis, init_time, config).iterate()
@@ -239,6 +241,7 @@ class Forecaster:
         return self._request(analysis, init_time, config).identity
 
     def _request(self, analysis: xr.Dataset, init_time: InitTimes, config: ForecastConfig) -> ForecastRequest:
+        _require_config(config)
         return ForecastRequest.of(self.suites, analysis, init_time, config)
 
     def _require_agreement(self, position: int) -> None:
@@ -248,3 +251,7 @@ class Forecaster:
             raise UserError(f"models 0 and {position} differ in channel {differing[0]!r}, which one of them lacks")
         if not spec.grid.is_same(first.grid):
             raise UserError(f"models 0 and {position} lie on different grids, {first.grid.shape} and {spec.grid.shape}")
+
+
+def _require_config(config: ForecastConfig) -> None:
+    require_kind(config, ForecastConfig, "config", "pass weatherml.forecast.ForecastConfig(lead_time='5d', members=20)")

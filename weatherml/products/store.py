@@ -23,6 +23,9 @@ from weatherml.storage.folders import locate
 RUN = "run"
 """The attribute that names the run which has made a forecast: two runs of the same request differ in it alone."""
 
+CONVERTED = (".nc", ".grib2")
+"""Endings of the files that `convert` makes of a forecast store."""
+
 _CHUNK_BYTES = 64 * 2**20
 
 
@@ -183,7 +186,10 @@ def forecast_folder(place: str | Path) -> Path:
         UserError: It is a URL, or a name of files.
     """
     store = Path(place).with_suffix(".zarr")
-    convert = f"write {store}, then: weatherml convert {store} -o {place}"
+    is_convertible = Path(place).suffix in CONVERTED
+    file = place if is_convertible else Path(place).with_suffix(CONVERTED[0])
+    others = "" if is_convertible else f", or {' or '.join(CONVERTED[1:])}, what convert writes"
+    convert = f"write {store}, then: weatherml convert {store} -o {file}{others}"
     return local_folder(place, "a zarr store, which goes on after an interruption,", convert)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from weatherml.errors import UserError
+from weatherml.wording import size_of
 
 _logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def require_space(path: Path, n_bytes: int, least: int | None = None) -> None:
     """
     existing = next(parent for parent in path.absolute().parents if parent.exists())
     free = shutil.disk_usage(existing).free
-    told = f"output {path} needs up to {n_bytes / 1e9:.3g} GB and {existing} has {free / 1e9:.3g} GB free"
+    told = f"output {path} needs up to {size_of(n_bytes)} and {existing} has {size_of(free)} free"
     if (n_bytes * _MOST_COMPRESSED if least is None else least) > free:
         raise UserError(f"{told}; make room, or keep fewer channels, leads or members")
     if n_bytes > free:

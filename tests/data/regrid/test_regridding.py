@@ -209,6 +209,17 @@ def test_an_unknown_method_is_refused():
         regrid(field_on(GRIDS["poles"], noise(GRIDS["poles"], 5)), "9x16", "conservativ")
 
 
+@pytest.mark.parametrize("grid", [None, {"grid": "9x16"}, 1.5], ids=repr)
+def test_what_is_no_grid_is_refused(grid):
+    with pytest.raises(UserError, match=r"^grid must be str, got (None|dict|1.5); pass a name, .* a LatLonGrid$"):
+        regrid(field_on(GRIDS["poles"], noise(GRIDS["poles"], 5)), grid)
+
+
+def test_a_path_in_the_place_of_a_dataset_is_refused():
+    with pytest.raises(UserError, match=r"^dataset must be Dataset or DataArray, got 'data.zarr'; open it with"):
+        regrid("data.zarr", "9x16")
+
+
 def field_on(grid, values):
     coords = {"time": np.arange(len(values)), "latitude": list(grid.latitude), "longitude": list(grid.longitude)}
     return xr.Dataset({"t2m": (tuple(coords), values, {"units": "K"})}, coords)

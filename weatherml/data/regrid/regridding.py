@@ -36,7 +36,7 @@ def regrid(
     Raises:
         UserError: The grid or method is unknown, or the dataset does not cover the grid.
     """
-    target = LatLonGrid.named(grid) if isinstance(grid, str) else grid
+    target = grid if isinstance(grid, LatLonGrid) else LatLonGrid.named(grid)
     if method not in METHODS:
         raise UserError(f"unknown method of regridding {method!r}{nearest(method, METHODS)}")
     source = LatLonGrid.from_dataset(dataset)

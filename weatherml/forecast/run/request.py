@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from weatherml.errors import Option, UserError
+from weatherml.errors import Option, UserError, require_kind
 from weatherml.forecast.analyses import Analyses, InitTimes, to_init_times
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.output.members import MembersOutput, Output
@@ -26,6 +26,7 @@ from weatherml.forecast.rollout.suite import Suite
 from weatherml.forecast.run.stream import OutputStream, Progress, Stream, is_out_of_memory
 from weatherml.forecast.statistics.accumulators import Counted
 from weatherml.forecast.workdir import Record, WorkDir, is_made
+from weatherml.grid import OPEN_FIRST
 from weatherml.parallel import device_room, local_devices
 from weatherml.products.rounding import describe_rounding
 from weatherml.state import StateSpec, on_grid, parse_channels
@@ -56,6 +57,7 @@ class ForecastRequest:
         Raises:
             UserError: They are of another grid, or lack a channel or an initial time.
         """
+        require_kind(analysis, xr.Dataset, "analysis", OPEN_FIRST)
         if config.members < len(suites):
             n_models = len(suites)
             raise UserError(

@@ -95,7 +95,7 @@ def test_times_that_the_service_has_not_are_refused(tmp_path, period, words):
 
 def test_a_disk_without_room_is_refused_before_anything_is_asked_for(store, tmp_path):
     huge = config(channels="pangu", periods=[["1940", "2025"]], every="1h", grid=None, fields_per_request=60_000)
-    with pytest.raises(UserError, match=r"needs 1.08e\+05 GB for 2064 files and has .* GB free"):
+    with pytest.raises(UserError, match=r"needs 108 TB for 2064 files and has .* free"):
         download(huge, tmp_path)
     assert not store.seen
 

@@ -27,6 +27,7 @@ from weatherml.storage.flush import flush
 from weatherml.storage.folders import put_in_place
 from weatherml.storage.locks import alone_in
 from weatherml.storage.room import explaining_errors
+from weatherml.wording import size_of
 
 _logger = logging.getLogger(__name__)
 
@@ -121,8 +122,8 @@ def _require_free(folder: Path, n_bytes: int, n_files: int) -> None:
     free = shutil.disk_usage(folder).free
     if n_bytes > free:
         raise RefusedError(
-            f"{folder} needs {n_bytes / 1e9:.3g} GB for {n_files} files and has {free / 1e9:.3g} GB free; make room, or"
-            " choose another disk: source.folder"
+            f"{folder} needs {size_of(n_bytes)} for {n_files} files and has {size_of(free)} free; make room, or choose"
+            " another disk: source.folder"
         )
 
 

@@ -8,7 +8,7 @@ import typer
 from weatherml.cli.calibration import calibrate
 from weatherml.cli.conversion import convert
 from weatherml.cli.downloading import download
-from weatherml.cli.exit_codes import noticing_readers_that_leave
+from weatherml.cli.exit_codes import leaving_at_once_when_interrupted, noticing_readers_that_leave
 from weatherml.cli.forecasting import forecast
 from weatherml.cli.ingestion import ingest
 from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, Rename, named, renames
@@ -39,7 +39,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the program on the words of its command line."""
     keep_freed_memory()
-    with noticing_readers_that_leave():
+    with noticing_readers_that_leave(), leaving_at_once_when_interrupted():
         app()
 
 

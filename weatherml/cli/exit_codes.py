@@ -4,7 +4,7 @@ import os
 import select
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -50,6 +50,24 @@ def noticing_readers_that_leave() -> Iterator[None]:
         raise
     finally:
         os.close(output)
+
+
+@contextmanager
+def leaving_at_once_when_interrupted() -> Iterator[None]:
+    """End the process there and then where it was interrupted.
+
+    Threads of jax may be amid a computation: to take the interpreter down beneath them has ended in a segmentation
+    fault. What is on the disk is as whole as after a kill, and all that is to be said is said.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):
+                    stream.flush()
+            os._exit(INTERRUPTED)
+        raise
 
 
 def _has_reader(output: int) -> bool:

@@ -34,7 +34,7 @@ def select(dataset: xr.Dataset, period: Period) -> xr.Dataset:
     chosen = slice(np.searchsorted(times, first), np.searchsorted(times, last, side="right"))
     if chosen.start == chosen.stop:
         raise UserError(
-            f"the data have no times in {period[0]} .. {period[1]}; they run from {times[0]} to {times[-1]}"
+            f"the data have no times in {period[0]} .. {period[1]}; they run from {times[0]:.16} to {times[-1]:.16}"
         )
     return dataset.isel(time=chosen)
 

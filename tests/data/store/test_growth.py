@@ -1,6 +1,7 @@
 """A complete store changes: later times, other variables, better values. Readers see it before or after."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store, verify
 from weatherml.data.store.workspace import Workspace
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 
 GROW = IngestOptions(grow=True)
 
@@ -173,3 +175,31 @@ def test_a_growth_that_was_begun_gives_way_to_another(store, tmp_path, monkeypat
     xr.testing.assert_equal(open_store(store).load(), dataset())
     ingest(FakeSource(dataset(31)), store, options=GROW)
     assert contents(store) == fresh(tmp_path, dataset(31))
+
+
+def refusal(store, fields, **options):
+    with pytest.raises(UserError) as caught:
+        ingest(FakeSource(fields), store, options=IngestOptions(**options))
+    return str(caught.value)
+
+
+def test_another_grid_is_told_as_such_and_is_nothing_to_grow_by(store):
+    told = refusal(store, analyses(times=29, grid=LatLonGrid.regular(5, 8)))
+    assert "grid 7 x 12 from 90, 0, now 5 x 8 from 90, 0; source_digest " in told
+    assert not re.search("[0-9a-f]{13}", told) and "grow" not in told
+
+
+def test_other_levels_are_told_as_such(store):
+    told = refusal(store, dataset(40).isel(level=[0]))
+    assert "levels 500, 850, now 500" in told and "grow" not in told
+
+
+@pytest.mark.parametrize(("fields", "may_grow"), [(dataset(20), False), (dataset(40), True), (dataset(29, True), True)])
+def test_to_grow_is_offered_where_there_is_more(store, fields, may_grow):
+    assert ("grow=True" in refusal(store, fields)) == may_grow
+
+
+def test_times_in_refusals_are_written_to_the_minute(store):
+    assert "last_time 2001-01-08T00:00, now 2001-01-10T18:00" in refusal(store, dataset(40))
+    told = refusal(store, dataset(), refresh=("2024-12-03", "2024-12-04"))
+    assert "no time within 2024-12-03T00:00 .. 2024-12-04T23:59; it has 2001-01-01T00:00 .. 2001-01-08T00:00" in told

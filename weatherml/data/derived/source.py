@@ -98,8 +98,8 @@ class DerivedSource:
         absent = np.setdiff1d(times, self.times())
         if absent.size:
             raise UserError(
-                f"{self.name} with derived variables has no time {absent[0]};"
-                f" it has {self.times()[0]} .. {self.times()[-1]}"
+                f"{self.name} with derived variables has no time {absent[0]:.16};"
+                f" it has {self.times()[0]:.16} .. {self.times()[-1]:.16}"
             )
         request = Request(times, self.grid, self.accumulated)
         read = self._read_inputs(variables, times)

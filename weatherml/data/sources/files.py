@@ -249,5 +249,7 @@ def _at_times(field: xr.DataArray, times: npt.NDArray[np.datetime64]) -> xr.Data
     own = field["time"].values
     absent = np.setdiff1d(times, own)
     if absent.size:
-        raise UserError(f"the files have no time {absent[0]} of {field.name}; they have {own[0]} .. {own[-1]}")
+        raise UserError(
+            f"the files have no time {absent[0]:.16} of {field.name}; they have {own[0]:.16} .. {own[-1]:.16}"
+        )
     return field.sel(time=times)

@@ -114,7 +114,7 @@ class SourceAtTimes:
         times = parse_times(times)
         absent = first_absent(times, self.times())
         if absent is not None:
-            raise UserError(f"{self.name} has no time {absent}, or source.periods or source.exclude leave it out")
+            raise UserError(f"{self.name} has no time {absent:.16}, or source.periods or source.exclude leave it out")
         return self.source.read(times, variables)
 
     @cached_property

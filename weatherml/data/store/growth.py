@@ -96,8 +96,8 @@ class GrownSource:
         times, added = self._source.times(), self._times[~np.isin(self._times, self._own)]
         if len(added) and added[0] < self._own[-1]:
             raise UserError(
-                f"{self.name} has the time {added[0]}, which the store lacks and which is before its last,"
-                f" {self._own[-1]}; a store grows by later times only: ingest into another store"
+                f"{self.name} has the time {added[0]:.16}, which the store lacks and which is before its last,"
+                f" {self._own[-1]:.16}; a store grows by later times only: ingest into another store"
             )
         # Either may have fields of the surface alone.
         same_levels = self.levels == (self._own_levels or self.levels)
@@ -114,7 +114,7 @@ class GrownSource:
         gone = self._own[~np.isin(self._own, times)] if fresh else lost
         if len(gone):
             raise UserError(
-                f"{self.name} has no time {gone[0]}, which is to be read from it; name a source that has it"
+                f"{self.name} has no time {gone[0]:.16}, which is to be read from it; name a source that has it"
             )
         self._require_same_values()
 
@@ -130,7 +130,7 @@ class GrownSource:
             one = one.sel(time=common) if "time" in one.dims else one
             if not np.array_equal(one.values, two.values, equal_nan=True):
                 raise UserError(
-                    f"{name} at {common[0]} differs between the store and {self.name}: it is not the same data",
+                    f"{name} at {common[0]:.16} differs between the store and {self.name}: it is not the same data",
                     "ingest into another store",
                     Option("refresh", "FIRST..LAST", "to replace a period", "refresh=(first, last)"),
                 )

@@ -1,5 +1,6 @@
 """From any source to a checked zarr store, file by file, so that it can be interrupted at any instant."""
 
+import re
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from weatherml.data.source import Source
 from weatherml.data.store.engine import HERE, Engine, Progress, Task
@@ -17,13 +19,17 @@ from weatherml.data.store.opening import open_store
 from weatherml.data.store.plan import StorePlan, plan_store, request_of
 from weatherml.data.store.workspace import FOLDER, Workspace, is_begun
 from weatherml.errors import Option, UserError
+from weatherml.grid import LatLonGrid
 from weatherml.locations import local_path
 from weatherml.storage.files import PARTIAL, write_unflushed
 from weatherml.storage.locks import alone_at
 from weatherml.storage.share import WHOLE, Share
 from weatherml.times import Period, parse_period
+from weatherml.wording import listed
 
 _GIB = 2**30
+_DIGEST, _DIGEST_SHOWN = re.compile("[0-9a-f]{64}"), 12
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def ingest(
         workspace.finish()
         complete = Manifest.load(path) if Manifest.exists(path) else None
         told = request_of(source)
-        if complete is not None and _is_done(path, complete, told, shard_length, options):
+        if complete is not None and _is_done(path, complete, source, told, shard_length, options):
             return IngestReport(path, len(complete.files), 0)
         plan = _plan(path, complete, source, told, shard_length, options)
         return _Ingestion(workspace, plan, complete, options).run(progress)
@@ -180,14 +186,19 @@ class _Ingestion:
 
 
 def _is_done(
-    path: Path, complete: Manifest, told: Mapping[str, Any], shard_length: int | None, options: IngestOptions
+    path: Path,
+    complete: Manifest,
+    source: Source,
+    told: Mapping[str, Any],
+    shard_length: int | None,
+    options: IngestOptions,
 ) -> bool:
     """Return whether a complete store holds what is asked for; refuse other data, unless it is to grow."""
     if options.refresh is not None:
         return False
     if not options.grow:
         now = {**told, "shard_length": shard_length or complete.shard_length}
-        _require_same(path, complete.model_dump(mode="json", exclude={"files"}), now)
+        _require_same(path, complete.model_dump(mode="json", exclude={"files"}), now, source)
     elif told["source_digest"] != complete.source_digest:
         return False
     return all(note.fits(path / file, options.verify) for file, note in complete.files.items())
@@ -215,8 +226,8 @@ def _plan(
     stored = open_store(path)
     refreshed = _within(stored["time"].values, options.refresh)
     if options.refresh is not None and not refreshed.any():
-        has = f"it has {complete.first_time} .. {complete.last_time}"
-        raise UserError(f"{path} has no time within {options.refresh}; {has}")
+        asked, has = parse_period(options.refresh), (complete.first_time, complete.last_time)
+        raise UserError(f"{path} has no time within {_between(*asked)}; it has {_between(*has)}")
     return plan_store(GrownSource(stored, source, refreshed), complete.shard_length)
 
 
@@ -228,20 +239,54 @@ def _within(times: npt.NDArray[np.datetime64], period: Period | None) -> npt.NDA
     return (times >= span.first) & (times <= span.last)
 
 
-def _require_same(path: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def _require_same(path: Path, begun: Mapping[str, Any], now: Mapping[str, Any], source: Source | None = None) -> None:
+    """Refuse other data than those of a store; a source that is given is one that a complete store may grow by."""
     keys = ["shard_length"] if begun["source_digest"] == now["source_digest"] else list(now)
     changes = [f"{key} {_plain(begun[key])}, now {_plain(now[key])}" for key in keys if begun[key] != now[key]]
-    if changes:
-        raise UserError(
-            f"{path} was made from other data or settings ({'; '.join(changes)})",
-            "choose another store",
-            "delete this one",
-            Option("grow", purpose="where the data are the same and more"),
-        )
+    if not changes:
+        return
+    shape = [] if source is None else _changes_of_shape(open_store(path), source)
+    may_grow = source is not None and not shape and len(keys) > 1 and _has_more(begun, now)
+    raise UserError(
+        f"{path} was made from other data or settings ({'; '.join([*shape, *changes])})",
+        "choose another store",
+        "delete this one",
+        *([Option("grow", purpose="where the data are the same and more")] if may_grow else []),
+    )
+
+
+def _changes_of_shape(stored: xr.Dataset, source: Source) -> list[str]:
+    """Return what differs in grid and levels, as far as both have them."""
+    own, other = LatLonGrid.from_dataset(stored), source.grid
+    levels = tuple(stored["level"].values.tolist()) if "level" in stored.dims else ()
+    changes = [] if own == other else [f"grid {_size(own)}, now {_size(other)}"]
+    if levels and source.levels and levels != source.levels:
+        changes.append(f"levels {listed(levels)}, now {listed(source.levels)}")
+    return changes
+
+
+def _size(grid: LatLonGrid) -> str:
+    return f"{grid.n_lat} x {grid.n_lon} from {grid.latitude[0]:g}, {grid.longitude[0]:g}"
+
+
+def _has_more(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether there are later times or other variables than a store has."""
+    is_later = np.datetime64(now["last_time"]) > np.datetime64(begun["last_time"])
+    return bool(is_later) or not set(now["variables"]) <= set(begun["variables"])
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    """Write names in a row, times to the minute, and of a digest what tells it from others."""
+    if isinstance(value, list):
+        return listed(value)
+    text = str(value)
+    if _DIGEST.fullmatch(text):
+        return text[:_DIGEST_SHOWN]
+    return f"{text:.16}" if _TIME.fullmatch(text) else text
+
+
+def _between(first: str | np.datetime64, last: str | np.datetime64) -> str:
+    return f"{first:.16} .. {last:.16}"
 
 
 def _require_own_folder(path: Path) -> None:

@@ -115,7 +115,9 @@ class ArchiveSource:
                 raise UserError(f"the archive has no variable {name!r}{nearest(name, self._held_by)}")
         absent = first_absent(times, self._times)
         if absent is not None:
-            raise UserError(f"the archive has no time {absent}; it has {self._times[0]} .. {self._times[-1]}")
+            raise UserError(
+                f"the archive has no time {absent:.16}; it has {self._times[0]:.16} .. {self._times[-1]:.16}"
+            )
 
     def _is_static(self, name: str) -> bool:
         return "time" not in self._held_by[name].holdings[name].dims

@@ -135,5 +135,5 @@ def test_a_channel_without_any_cell_leaves_the_others_their_mean():
 
 
 def test_an_unknown_loss_suggests_the_near_one():
-    with pytest.raises(UserError, match=r"unknown loss 'msa'.*did you mean"):
-        from_mapping(LossConfig, {"name": "msa"})
+    with pytest.raises(UserError, match=r"unknown loss 'hubber'; did you mean 'huber'"):
+        from_mapping(LossConfig, {"name": "hubber"})

@@ -21,7 +21,7 @@ def test_what_exists_stays_unless_it_may_be_replaced(forecaster, analysis, tmp_p
     path = tmp_path / "forecast.zarr"
     forecaster.forecast(analysis, TIMES[0], "6h", output=path)
     message = refusal(path, overwrite=False)
-    assert "--overwrite" in message and "--resume" in message
+    assert "overwrite=True" in message and "resume=True" in message
     require_free(path, overwrite=True)
     assert attributes_of(path)["complete"] is True
 

@@ -276,7 +276,7 @@ def test_statistics_that_do_not_fit_are_refused(tiny, tmp_path, kind):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ([], "has 6 channels published weights have 20 or 26; pass --channels t2m,z500,... to say which"),
+        ([], "has 6 channels where published weights have 20 or 26; pass --channels t2m,z500,... to say which"),
         (["--channels", "t2m,z500"], "2 channels named, but"),
         (["--channels", "t2m,z500,msl,t850,u850,zz500"], "unknown variable 'zz'"),
         (["--channels", "t2m,t2m,msl,t850,u850,v850"], "channels are named twice: 2m_temperature"),

@@ -11,7 +11,7 @@ import pytest
 import source_layouts as layouts
 import xarray as xr
 
-from weatherml.data.reading.canonical import PRELIMINARY, notes
+from weatherml.data.reading.canonical import preliminary
 from weatherml.data.reading.file_index import joined
 from weatherml.data.reading.opening import open_files
 from weatherml.data.source import Source
@@ -477,7 +477,7 @@ def test_south_first_columns_from_180_west_land_where_they_belong(shared):
 
 def test_preliminary_data_say_so(shared):
     dataset = open_files(shared("reanalysis/era5t_u10v10_regional_20251104_new_cds_layout.nc"))
-    assert "24 of 24 times" in notes(dataset, PRELIMINARY)[0]
+    assert "24 of 24 times" in preliminary(dataset)[0]
 
 
 def test_two_years_and_two_variables_merge(shared):

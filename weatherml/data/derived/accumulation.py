@@ -53,7 +53,7 @@ def terms_of(times: np.ndarray, window: np.timedelta64, accumulated: Accumulated
     last_reset = ends - np.timedelta64(1, "ns")
     last_reset = last_reset - (last_reset - _EPOCH) % cycle  # strictly before the end
     resets = last_reset - cycle * np.arange(math.ceil(window / cycle))
-    is_counted = (starts - _EPOCH) % cycle != np.timedelta64(0)  # sums begin anew at a reset
+    is_counted = (starts - _EPOCH) % cycle != np.timedelta64(0, "ns")  # sums begin anew at a reset
     signs = [np.ones(ends.shape, int), -is_counted.astype(int), (resets > starts).astype(int)]
     return Terms(np.concatenate([ends, starts, resets], axis=1), np.concatenate(signs, axis=1))
 

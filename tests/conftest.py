@@ -3,7 +3,6 @@
 import gc
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,8 +25,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 def pytest_collection_modifyitems(items):
     """Begin with tests that fork: a process that has computed takes a hundred times as long to."""
-    fork = {"killed_before_each_change", "run_and_kill"}
-    items.sort(key=lambda item: fork.isdisjoint(dir(getattr(item, "module", None))))
+    items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "killed_before_each_change"))
 
 
 def pytest_collection_finish():
@@ -36,9 +34,6 @@ def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(10_000)
 
-
-# What a shell runs in the background is deaf to Ctrl-C, and so would be the programs that tests start and interrupt.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs that tests start find what these lean on.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])

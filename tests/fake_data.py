@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -80,6 +81,11 @@ class FakeSource:
     def read(self, times: np.ndarray, variables: Sequence[str]) -> xr.Dataset:
         time.sleep(self.delay)
         return self.dataset[list(variables)].sel(time=times)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder by its path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def _noise(coords, variables, grid, seed):

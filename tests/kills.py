@@ -11,6 +11,11 @@ _CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.tru
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
+def mortal() -> dict[str, str]:
+    """Return the environment of a program that will be killed: half of what it compiles might be kept; so none is."""
+    return os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1e9"}
+
+
 def killed_before_each_change(action: Callable[[], object]) -> Iterator[int]:
     """Run an action in processes that are killed before their first change to the disk, their second, and so on.
 

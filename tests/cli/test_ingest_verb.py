@@ -6,11 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import xarray as xr
+from fake_data import contents
 from tiny_experiment import done, refused, weatherml, write_config, write_files
-
-
-def contents(store):
-    return {str(p.relative_to(store)): p.read_bytes() for p in store.rglob("*") if p.is_file()}
 
 
 @pytest.fixture(scope="module")

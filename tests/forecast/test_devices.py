@@ -7,14 +7,15 @@ import sys
 import device_program
 import pytest
 import xarray as xr
+from kills import mortal
 from tiny_forecast import TIMES, make_analysis, make_forecaster
 
 from weatherml.products.store import open_forecast
 
 
-def start(folder, *words, n_devices=1):
+def start(folder, *words, n_devices=1, is_killed=False):
     flags = f"--xla_force_host_platform_device_count={n_devices}"
-    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    environment = {**(mortal() if is_killed else os.environ), "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     program = [sys.executable, device_program.__file__, folder, *words]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stdout.readline() == f"{n_devices}\n"
@@ -67,7 +68,7 @@ def test_a_member_alone_on_several_devices_is_that_of_the_ensemble_on_one(alone,
 
 @pytest.mark.parametrize("name", ["members", "statistics"])
 def test_a_forecast_that_was_killed_on_two_devices_goes_on_with_one(alone, tmp_path, name):
-    kill_after(start(tmp_path, f"{name} 0/1", n_devices=2), 2)
+    kill_after(start(tmp_path, f"{name} 0/1", n_devices=2, is_killed=True), 2)
     assert device_program.run(tmp_path, name)
     xr.testing.assert_identical(
         opened(tmp_path, name).drop_attrs(deep=False), opened(alone, name).drop_attrs(deep=False)
@@ -88,7 +89,7 @@ def test_processes_that_run_at_once_make_a_forecast_together(alone, tmp_path):
 
 def test_a_share_that_was_killed_is_made_by_others(alone, tmp_path):
     assert not device_program.run(tmp_path, "members", "0/2")
-    kill_after(start(tmp_path, "members 1/2"), 1)
+    kill_after(start(tmp_path, "members 1/2", is_killed=True), 1)
     assert not (tmp_path / "members.zarr").exists()
     assert device_program.run(tmp_path, "members")
     xr.testing.assert_identical(opened(tmp_path, "members"), opened(alone, "members"))

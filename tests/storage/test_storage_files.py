@@ -37,3 +37,10 @@ def test_a_netcdf_file_that_does_not_fit_is_a_clear_error_and_not_left(tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_netcdf_file_on_a_full_disk_is_said_to_find_no_room(small_disk):
+    """Not that it may not be written, as the library says."""
+    small_disk.fill(0)
+    with pytest.raises(UserError, match=r"cannot write .*No space left on device; make room"):
+        write_netcdf(small_disk.folder / "file.nc", analyses(times=3))

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
+from kills import mortal
 from tiny_training import (
     TRAINING,
     VALIDATION,
@@ -90,7 +91,7 @@ train(*arguments(), sys.argv[1], progress)
 def test_a_training_killed_at_any_instant_ends_with_the_same_bits(reference, tmp_path):
     moment = random.SystemRandom()
     step, delay = moment.randint(1, 22), moment.uniform(0, 0.2)
-    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    environment = mortal() | {"PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-c", TRAIN_SLOWLY, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         while int(process.stdout.readline()) < step:

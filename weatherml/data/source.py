@@ -51,6 +51,48 @@ class Source(Protocol):
         ...
 
 
+class SourceAround:
+    """A source made of another, which differs from it in what a kind of it says.
+
+    Attributes:
+        source: The other.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @property
+    def name(self) -> str:
+        """What people call the source."""
+        return self.source.name
+
+    @property
+    def grid(self) -> LatLonGrid:
+        """The one horizontal grid."""
+        return self.source.grid
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Pressure levels in hPa, ascending."""
+        return self.source.levels
+
+    def digest(self) -> str:
+        """Return a fingerprint of the data."""
+        return self.source.digest()
+
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Valid times, `datetime64[ns]` [time], strictly ascending."""
+        return self.source.times()
+
+    def variables(self) -> tuple[str, ...]:
+        """Canonical variable names."""
+        return self.source.variables()
+
+    def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
+        """Return the positions in `times()` at which the source's own pieces of a variable begin."""
+        return piece_starts_among(self.source, variable, self.times())
+
+
 def piece_starts(source: Source, variable: str) -> npt.NDArray[np.int64]:
     """Return the positions in `source.times()` at which its own pieces of a variable begin, the first 0.
 

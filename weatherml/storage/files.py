@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PARTIAL = ".partial"
 """Ending of a file that is still being written; one that is left over after a crash may be deleted."""
 
+_HEADER = 2**14
+"""Bytes that a NetCDF file takes at least."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -50,7 +53,8 @@ def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
     with replacing(path) as partial:
         try:
             dataset.to_netcdf(partial, engine="netcdf4")
-        except RuntimeError as error:  # the library does not tell a full disk from other failures
+        except (RuntimeError, PermissionError) as error:  # of both kinds the library makes a full disk
+            partial.write_bytes(bytes(_HEADER))  # which says what is wrong
             raise OSError(f"{error} (is the disk full?)") from error
 
 

@@ -4,6 +4,7 @@ import pickle
 import shutil
 import sys
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -214,6 +215,12 @@ def test_the_digest_is_of_what_is_read_and_not_of_how(server, archives):
     assert len({digest(), digest(levels=KEPT), digest(latitude=(90, 0))}) == 3
 
 
+def overlapping(ranges):
+    """Return the keys of which bytes were asked for twice."""
+    spans = sorted(ranges)
+    return [one[0] for one, two in pairwise(spans) if one[0] == two[0] and two[1] <= one[2]]
+
+
 def test_several_stores_are_one_source_at_the_times_they_share(tmp_path):
     on_levels, flat = ["geopotential", "temperature"], ["2m_temperature", "geopotential_at_surface"]
     west = TRUTH.roll(longitude=6, roll_coords=True)
@@ -230,7 +237,8 @@ def test_several_stores_are_one_source_at_the_times_they_share(tmp_path):
         read = source.read(source.times(), source.variables())
         xr.testing.assert_equal(read, TRUTH.sel(time=TRUTH["time"][2::2], level=[300, 700]))
         assert set(server.ranges.values()) == {1}
-        assert len(server.ranges) == 2 * 2 * (3 * 2 + 1)  # variables, shards, chunks of kept levels and their index
+        assert not overlapping(server.ranges)  # newer versions of zarr ask for neighbouring chunks together
+        assert len(server.ranges) <= 2 * 2 * (3 * 2 + 1)  # variables, shards, chunks of kept levels and their index
         with pytest.raises(UserError, match=r"geopotential is in .*/pl and .*/pl2; leave one of them out"):
             ArchiveConfig(url=(f"{server.url}/pl", f"{server.url}/pl2")).open(tmp_path).times()
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -9,10 +10,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import dask
 import numpy as np
 import psutil
 import pytest
-from fake_data import FakeSource, analyses
+from fake_data import FakeSource, analyses, contents
 
 from weatherml.data.store.engine import Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
@@ -21,15 +23,13 @@ from weatherml.data.store.workspace import Workspace
 from weatherml.errors import UserError
 from weatherml.storage.share import Share
 
+pytest.importorskip("distributed", reason="needs the extra `cluster`")  # now: it adds its own settings to dask's
+
 TESTS = Path(__file__).parents[2]
 
 
 def dataset(n_times=29):
     return analyses(times=n_times)
-
-
-def contents(store):
-    return {str(p.relative_to(store)): p.read_bytes() for p in store.rglob("*") if p.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +91,10 @@ def test_shares_may_work_side_by_side_but_not_beside_who_makes_all_of_it(tmp_pat
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"no scheduler answers at tcp://127.0.0.1:1 .*dask scheduler"):
-        ingest(
-            FakeSource(dataset()),
-            tmp_path / "s",
-            options=IngestOptions(engine=Dask(scheduler="tcp://127.0.0.1:1", wait=1)),
-        )
+    options = IngestOptions(engine=Dask(scheduler="tcp://127.0.0.1:1"))
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(UserError) as refused:
+        ingest(FakeSource(dataset()), tmp_path / "s", options=options)
+    assert re.search(r"no scheduler answers at tcp://127.0.0.1:1 .*dask scheduler", str(refused.value))
 
 
 def test_what_a_worker_refuses_is_said_as_here(tmp_path):
@@ -140,11 +138,17 @@ def test_killed_at_random_instants_a_dask_ingestion_is_completed_to_the_same_byt
     assert contents(store) == contents(whole)
 
 
+def is_worker(process):
+    with suppress(psutil.Error):  # those that have ended
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
+
+
 def test_a_worker_that_is_killed_is_replaced(tmp_path, whole):
     store, killed = tmp_path / "store", []
 
     def kill_one(done, total):
-        workers = [p for p in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
+        workers = [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
         if not killed and workers:
             killed.append(workers[-1].pid)
             workers[-1].send_signal(signal.SIGKILL)

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from fake_data import FakeSource, analyses
+from fake_data import FakeSource, analyses, contents
 
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store, verify
@@ -33,10 +33,6 @@ class CountingSource(FakeSource):
     def read(self, times, variables):
         self.n_read += len(times) * len(variables)
         return super().read(times, variables)
-
-
-def contents(store):
-    return {str(p.relative_to(store)): p.read_bytes() for p in store.rglob("*") if p.is_file()}
 
 
 @pytest.fixture

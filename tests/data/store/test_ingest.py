@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from fake_data import FakeSource, analyses
+from fake_data import FakeSource, analyses, contents
 
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.manifest import Manifest
@@ -26,10 +26,6 @@ def dataset(n_times=29):
     fields["sea_surface_temperature"] = fields["2m_temperature"].where(mask) + 290
     fields["geopotential_at_surface"] = fields["2m_temperature"][0].drop_vars("time") * 100
     return fields
-
-
-def contents(store: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(store)): p.read_bytes() for p in store.rglob("*") if p.is_file()}
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,8 @@ from weatherml.data.derived.accumulation import Accumulated
 from weatherml.data.derived.derivation import Derivation, Request
 from weatherml.data.derived.derivations import ACCUMULATIONS, DERIVATIONS, Sum
 from weatherml.data.pieces import read_in_pieces, times_of
-from weatherml.data.source import Source, piece_starts_among
+from weatherml.data.source import Source, SourceAround, piece_starts_among
 from weatherml.errors import UserError
-from weatherml.grid import LatLonGrid
 from weatherml.registry import nearest
 from weatherml.state import LEADING, with_metadata
 from weatherml.times import parse_times
@@ -23,7 +22,7 @@ from weatherml.variables import find
 _DIMS = (*LEADING, "level", "latitude", "longitude")
 
 
-class DerivedSource:
+class DerivedSource(SourceAround):
     """Another source with variables that it lacks, made when they are read."""
 
     def __init__(
@@ -45,25 +44,10 @@ class DerivedSource:
         Raises:
             UserError: There is no way to derive one of the names.
         """
-        self.source = source
+        super().__init__(source)
         self.names = canonical_names(names)
         self.accumulated: Accumulated = accumulated
         self._kept = None if kept is None else tuple(find(name).name for name in kept)
-
-    @property
-    def name(self) -> str:
-        """What people call the source."""
-        return self.source.name
-
-    @property
-    def grid(self) -> LatLonGrid:
-        """The grid of the source."""
-        return self.source.grid
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Pressure levels in hPa of the source."""
-        return self.source.levels
 
     def digest(self) -> str:
         """Fingerprint of the source and of what is derived from it."""

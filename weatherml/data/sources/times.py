@@ -10,10 +10,9 @@ import numpy.typing as npt
 import xarray as xr
 from pydantic import BeforeValidator
 
-from weatherml.data.source import Source, piece_starts_among
+from weatherml.data.source import Source, SourceAround
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
-from weatherml.grid import LatLonGrid
 from weatherml.times import PeriodText, Span, parse_period, parse_span, parse_times, write_period, write_time
 
 
@@ -65,27 +64,13 @@ class ChosenTimes(NamedTuple):
         return _within(times, spans)
 
 
-class SourceAtTimes:
+class SourceAtTimes(SourceAround):
     """A source that has only some of its times."""
 
     def __init__(self, source: Source, chosen: ChosenTimes) -> None:
-        self.source, self.chosen = source, chosen
+        super().__init__(source)
+        self.chosen = chosen
         self._starts: dict[str, npt.NDArray[np.int64]] = {}
-
-    @property
-    def name(self) -> str:
-        """What people call the source."""
-        return self.source.name
-
-    @property
-    def grid(self) -> LatLonGrid:
-        """The one horizontal grid."""
-        return self.source.grid
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Pressure levels in hPa, ascending."""
-        return self.source.levels
 
     def digest(self) -> str:
         """Return a fingerprint of the source and of which of its times these are."""
@@ -95,14 +80,10 @@ class SourceAtTimes:
         """Valid times, `datetime64[ns]` [time], strictly ascending."""
         return self._times
 
-    def variables(self) -> tuple[str, ...]:
-        """Canonical variable names."""
-        return self.source.variables()
-
     def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
         """Return the positions in `times()` at which the source's own pieces of a variable begin."""
         if variable not in self._starts:  # an archive has a million, and every part of a store asks
-            self._starts[variable] = piece_starts_among(self.source, variable, self.times())
+            self._starts[variable] = super().piece_starts(variable)
         return self._starts[variable]
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:

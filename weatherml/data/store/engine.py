@@ -83,12 +83,10 @@ class Dask:
         workers: How many to start; of a cluster at an address, how many it has is its own business.
         scheduler: Address of a cluster's scheduler, such as `tcp://10.0.0.1:8786`; `slurm` to start workers as jobs, as
             dask-jobqueue's own configuration says; None for workers on this machine.
-        wait: How long to wait for the scheduler, seconds.
     """
 
     workers: int = 1
     scheduler: str | None = None
-    wait: float = 30.0
 
     def run(self, task: Task, work: Work) -> Iterator[int]:
         """Make parts side by side.
@@ -105,7 +103,7 @@ class Dask:
         logging.getLogger("distributed").setLevel(logging.ERROR)  # what it tells of its own doings is not news
         with self._cluster(distributed) as cluster:
             try:
-                client = distributed.Client(cluster, timeout=self.wait)
+                client = distributed.Client(cluster)
             except (OSError, ValueError, TimeoutError) as error:
                 reason = " ".join(str(error).split())[:200]
                 where = f"no scheduler answers at {self.scheduler} ({reason})"

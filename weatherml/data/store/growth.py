@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from weatherml.data.source import Source, piece_starts_among
+from weatherml.data.source import Source, SourceAround
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 
 
-class GrownSource:
+class GrownSource(SourceAround):
     """A finished store and what a source adds to it, as one source.
 
     Args:
@@ -28,33 +28,19 @@ class GrownSource:
     def __init__(self, stored: xr.Dataset, source: Source, refreshed: npt.NDArray[np.bool_]) -> None:
         # What opening a store tells of it is not part of the data.
         self._stored = stored.drop_attrs(deep=False).assign_attrs(_without_digest(stored.attrs))
-        self._source = source
+        super().__init__(source)
         self._own = stored["time"].values
         self._kept = self._own[~refreshed]
         self._require_fitting(self._own[refreshed])
 
     @property
-    def name(self) -> str:
-        """What people call the source."""
-        return self._source.name
-
-    @property
-    def grid(self) -> LatLonGrid:
-        """The one horizontal grid."""
-        return self._source.grid
-
-    @property
     def levels(self) -> tuple[int, ...]:
         """Pressure levels in hPa, ascending."""
-        return self._source.levels or self._own_levels
+        return self.source.levels or self._own_levels
 
     @property
     def _own_levels(self) -> tuple[int, ...]:
         return tuple(self._stored["level"].values.tolist()) if "level" in self._stored.dims else ()
-
-    def digest(self) -> str:
-        """Return the fingerprint of the source."""
-        return self._source.digest()
 
     def times(self) -> npt.NDArray[np.datetime64]:
         """Valid times of the store, and those that the source adds, `datetime64[ns]` [time], ascending."""
@@ -62,17 +48,17 @@ class GrownSource:
 
     @cached_property
     def _times(self) -> npt.NDArray[np.datetime64]:
-        return np.union1d(self._own, self._source.times())
+        return np.union1d(self._own, self.source.times())
 
     def variables(self) -> tuple[str, ...]:
         """Canonical names: those of the store first."""
-        return tuple(dict.fromkeys([*map(str, self._stored.data_vars), *self._source.variables()]))
+        return tuple(dict.fromkeys([*map(str, self._stored.data_vars), *self.source.variables()]))
 
     def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
         """Return where pieces of the source begin, and the part that comes from it."""
-        if variable not in self._source.variables():
+        if variable not in self.source.variables():
             return np.zeros(1, np.int64)
-        starts = piece_starts_among(self._source, variable, self._times)
+        starts = super().piece_starts(variable)
         return starts if len(self._own) == len(self._times) else np.union1d(starts, len(self._own))
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
@@ -80,20 +66,20 @@ class GrownSource:
         old = [name for name in variables if name in self._stored]
         new = [name for name in variables if name not in self._stored]
         parts = [self._read_old(times, old)] if old else []
-        parts += [self._source.read(times, new)] if new else []
+        parts += [self.source.read(times, new)] if new else []
         return parts[0] if len(parts) == 1 else xr.merge(parts, join="exact", compat="override")
 
     def _read_old(self, times: npt.NDArray[np.datetime64], names: list[str]) -> xr.Dataset:
         kept = np.isin(times, self._kept)
         parts = [self._stored[names].sel(time=times[kept])] if kept.any() or not len(times) else []
-        parts += [self._source.read(times[~kept], names)] if not kept.all() else []
+        parts += [self.source.read(times[~kept], names)] if not kept.all() else []
         if len(parts) == 1:
             return parts[0]
         joined = xr.concat(parts, "time", data_vars="minimal", coords="minimal", compat="override", join="exact")
         return joined.sortby("time")
 
     def _require_fitting(self, refreshed: npt.NDArray[np.datetime64]) -> None:
-        times, added = self._source.times(), self._times[~np.isin(self._times, self._own)]
+        times, added = self.source.times(), self._times[~np.isin(self._times, self._own)]
         if len(added) and added[0] < self._own[-1]:
             raise UserError(
                 f"{self.name} has the time {added[0]:.16}, which the store lacks and which is before its last,"
@@ -106,11 +92,11 @@ class GrownSource:
             if not is_same:
                 raise UserError(f"the store and {self.name} differ in their {what}; ingest into another store")
         varying = {str(name) for name, field in self._stored.data_vars.items() if "time" in field.dims}
-        absent = sorted(varying - set(self._source.variables()))
+        absent = sorted(varying - set(self.source.variables()))
         if absent and (len(added) or len(refreshed)):
             raise UserError(f"{self.name} has no {absent[0]}, which the store has; name a source that has it")
         lost = refreshed[~np.isin(refreshed, times)]
-        fresh = set(self._source.variables()) - set(map(str, self._stored.data_vars))
+        fresh = set(self.source.variables()) - set(map(str, self._stored.data_vars))
         gone = self._own[~np.isin(self._own, times)] if fresh else lost
         if len(gone):
             raise UserError(
@@ -120,11 +106,11 @@ class GrownSource:
 
     def _require_same_values(self) -> None:
         """Require that the last time which both have, and which is kept, has the same values in both."""
-        common = self._kept[np.isin(self._kept, self._source.times())][-1:]
-        names = [str(v) for v in self._stored.data_vars if v in self._source.variables()]
+        common = self._kept[np.isin(self._kept, self.source.times())][-1:]
+        names = [str(v) for v in self._stored.data_vars if v in self.source.variables()]
         if not len(common) or not names:
             return
-        read = self._source.read(common, names)
+        read = self.source.read(common, names)
         for name in names:
             one, two = self._stored[name], read[name].transpose(*self._stored[name].dims)
             one = one.sel(time=common) if "time" in one.dims else one

@@ -136,7 +136,9 @@ class Workspace:
         """
         if not is_changing(self.store):
             return
-        with explaining_errors(self.store):
+        with explaining_errors(self.store), alone_at(self.folder):
+            if not is_changing(self.store):
+                return  # another share did
             new = self.folder / _NEW
             waiting = sorted((path for path in new.rglob("*") if path.is_file()), key=lambda path: path == new / ROOT)
             for path in waiting:

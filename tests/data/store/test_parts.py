@@ -1,0 +1,72 @@
+"""How a source is read for a store: each of its pieces once, within the memory that is stated."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from fake_data import FakeSource, analyses, contents
+
+from weatherml.data.store import layout
+from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.opening import open_store
+from weatherml.data.store.parts import cut
+
+MUCH = 2**31
+
+
+class PiecesSource(FakeSource):
+    """Has pieces of so many times; notes the times and levels of every field whose values are read."""
+
+    def __init__(self, dataset, length):
+        super().__init__(dataset)
+        self.length, self.blocks = length, []
+
+    def piece_starts(self, variable):
+        return np.arange(0, len(self.times()), self.length)
+
+    def read(self, times, variables):
+        if len(variables) == 1:  # not the first time of all, which the plan is made by
+            self.blocks.append((variables[0], len(times), tuple(np.searchsorted(self.times(), times) // self.length)))
+        return super().read(times, variables)
+
+
+def dataset(n_times=29):
+    fields = analyses({"geopotential": (300, 500, 700, 850), "2m_temperature": ()}, times=n_times)
+    fields["sea_surface_temperature"] = fields["2m_temperature"].where(np.arange(fields.sizes["longitude"]) < 3)
+    return fields
+
+
+@pytest.fixture
+def levels_apart(monkeypatch):
+    """Lay small fields out as large ones are: a level a chunk."""
+    monkeypatch.setattr(layout, "_MAX_CHUNK_BYTES", 100)
+    monkeypatch.setattr(layout, "_CHUNK_BYTES", 100)
+
+
+@pytest.mark.parametrize("length", [1, 5, 7, 12, 29])
+@pytest.mark.parametrize("shard_length", [4, 6])
+def test_each_piece_is_read_once_whatever_its_length(tmp_path, length, shard_length):
+    source = PiecesSource(dataset(), length)
+    ingest(source, tmp_path / "store", shard_length=shard_length)
+    xr.testing.assert_equal(open_store(tmp_path / "store").load(), dataset())
+    for name in source.variables():
+        pieces = [set(pieces) for variable, _, pieces in source.blocks if variable == name]
+        assert sum(map(len, pieces)) == len(set().union(*pieces))
+
+
+@pytest.mark.parametrize("memory", [1, 4 * 4 * 7 * 12 * 3, 4 * 4 * 7 * 12 * 40])
+def test_however_little_memory_there_is_the_bytes_are_the_same(tmp_path, levels_apart, memory):
+    """Level by level, and time by time where one level of a piece is too much."""
+    ingest(PiecesSource(dataset(), 10), tmp_path / "whole", shard_length=6, options=IngestOptions(memory=MUCH))
+    source = PiecesSource(dataset(), 10)
+    ingest(source, tmp_path / "store", shard_length=6, options=IngestOptions(memory=memory))
+    assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+    xr.testing.assert_equal(open_store(tmp_path / "store").load(), dataset())
+    one_level = 4 * 7 * 12 * 4  # bytes at a time, as often as they lie in memory
+    assert max(n for name, n, _ in source.blocks if name == "geopotential") <= max(2, memory // one_level)
+
+
+def test_parts_end_with_pieces_of_the_source_and_hold_only_what_is_wanted():
+    field = dataset()["2m_temperature"].isel(time=[0])
+    of = layout.Layout.of(field, 60, 6)
+    parts = cut(of, np.arange(0, 60, 15), [0, 1, 2, 3, 4, 5, 8, 9])
+    assert [(part.first, part.end) for part in parts] == [(0, 5), (5, 6), (8, 10)]

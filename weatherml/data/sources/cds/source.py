@@ -56,7 +56,8 @@ class CdsSource:
     def digest(self) -> str:
         """Return a fingerprint of what is asked for and of the bytes that came."""
         chosen = self.config.origin_json({"folder", "at_once", "fields_per_request"})
-        ledger = (self.files, Ledger(self.folder))[1]
+        _ = self.files  # what came is known once it has
+        ledger = Ledger(self.folder)
         came = "".join(ledger.of(unit).md5 for unit in plan(self.config, ledger.units))
         return hashlib.sha256(f"{chosen} {came}".encode()).hexdigest()
 

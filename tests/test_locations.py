@@ -14,7 +14,7 @@ from tiny_experiment import done, refused
 import weatherml as wml
 from weatherml.cli.app import app
 from weatherml.cli.options import FOLDER, LOCAL
-from weatherml.cli.weights import imports
+from weatherml.cli.verbs.weights import imports
 from weatherml.data.sources.files import FilesConfig
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.store.ingest import IngestOptions, ingest

@@ -11,7 +11,7 @@ from made_forecasts import made
 from test_reduction import draw, reduce
 from tiny_experiment import done, refused
 
-from weatherml.cli import fields, tables
+from weatherml.cli.printing import fields, tables
 from weatherml.products.convert import convert
 from weatherml.products.reading import read_forecast
 

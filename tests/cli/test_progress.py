@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from weatherml.cli import progress
+from weatherml.cli.printing import progress
 
 NEWS = "stage 1 of 2, best validation loss 0.7662"
 

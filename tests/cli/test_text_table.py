@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weatherml.cli.text_table import blocks, paragraph
+from weatherml.cli.printing.text_table import blocks, paragraph
 
 cells = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=24)
 tables = st.integers(2, 6).flatmap(lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), min_size=1, max_size=4))

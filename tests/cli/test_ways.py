@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weatherml.cli.ways import Run, Ways, ways_of
+from weatherml.cli.printing.ways import Run, Ways, ways_of
 from weatherml.forecast.plan.lead_plan import fewest_steps, plan
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weatherml.cli.calibration import calibrate
-from weatherml.cli.conversion import convert
-from weatherml.cli.downloading import download
 from weatherml.cli.exit_codes import leaving_at_once_when_interrupted, noticing_readers_that_leave
-from weatherml.cli.forecasting import forecast
-from weatherml.cli.ingestion import ingest
 from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, Rename, named, renames
 from weatherml.cli.program import Program
 from weatherml.cli.settings import Folder, Settings, experiment_of
-from weatherml.cli.weights import export, imports
+from weatherml.cli.verbs.calibration import calibrate
+from weatherml.cli.verbs.conversion import convert
+from weatherml.cli.verbs.downloading import download
+from weatherml.cli.verbs.forecasting import forecast
+from weatherml.cli.verbs.ingestion import ingest
+from weatherml.cli.verbs.weights import export, imports
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 
@@ -76,7 +76,7 @@ def statistics(settings: Settings = None, output: Folder = Path("runs/demo")) ->
 
     Example: `weatherml statistics configs/t2m_erainterim.yaml -o runs/t2m`
     """
-    from weatherml.cli.tables import print_statistics
+    from weatherml.cli.printing.tables import print_statistics
 
     experiment = experiment_of(settings, output)
     experiment.run("statistics")
@@ -120,8 +120,8 @@ def evaluate(
 
     Example: `weatherml evaluate runs/demo/forecast.zarr runs/demo/data.zarr --metric rmse --metric crps_fair`
     """
-    from weatherml.cli.fields import normal_of
-    from weatherml.cli.tables import print_scores
+    from weatherml.cli.printing.fields import normal_of
+    from weatherml.cli.printing.tables import print_scores
     from weatherml.data.reading.opening import open_files
     from weatherml.evaluation import evaluate
     from weatherml.products import read_forecast, without_stopped
@@ -151,7 +151,7 @@ def check(
     Example: `weatherml check era5_2020_*.nc` or `weatherml check runs/demo/data.zarr --files --repair`
     """
     from weatherml.cli.paths import check_files, check_paths
-    from weatherml.cli.tables import print_findings
+    from weatherml.cli.printing.tables import print_findings
 
     if repair:
         from weatherml.cli.repairing import repair_stores  # loads jax, which a look does without
@@ -176,9 +176,9 @@ def info(
 
     Example: `weatherml info runs/demo/data.zarr`
     """
-    from weatherml.cli.descriptions import print_description
     from weatherml.cli.paths import describe_paths
-    from weatherml.cli.tables import print_names
+    from weatherml.cli.printing.descriptions import print_description
+    from weatherml.cli.printing.tables import print_names
 
     if names == bool(paths):
         raise UserError("info needs a path, or --names alone; weatherml info --help shows an example")
@@ -216,7 +216,7 @@ def plot(
 
     Example: `weatherml plot runs/demo/forecast.zarr --channel z500 --lead 5d --no-coastlines -o z500.png`
     """
-    from weatherml.cli.fields import Choice, draw, save_figure
+    from weatherml.cli.printing.fields import Choice, draw, save_figure
 
     choice = Choice(channel, time, lead, statistic, drop_stopped, member, renames(rename))
     save_figure(draw(path, choice, coastlines), output)

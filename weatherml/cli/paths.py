@@ -13,7 +13,7 @@ from weatherml.checkpoint_folder import is_checkpoint
 from weatherml.data.quality.check import check_dataset
 from weatherml.data.quality.describe import describe
 from weatherml.data.quality.finding import Finding
-from weatherml.data.reading.formats import expand, format_of, open_netcdf
+from weatherml.data.reading.formats.local import expand, format_of, open_netcdf
 from weatherml.data.reading.opening import open_files
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import open_store, verify

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from weatherml.cli.progress import bar
+from weatherml.cli.printing.progress import bar
 from weatherml.config import from_mapping, read_mapping
-from weatherml.data.reading.formats import expand
+from weatherml.data.reading.formats.local import expand
 from weatherml.data.sources import DataConfig
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.manifest import Manifest

@@ -21,7 +21,7 @@ Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.
 
 def experiment_of(settings: Sequence[str] | None, output: Path, perform: "Perform | None" = None) -> "Experiment":
     """Build from positional words: those with an equals sign are overrides, the other is a file."""
-    from weatherml.cli.progress import bar, console
+    from weatherml.cli.printing.progress import bar, console
     from weatherml.config import load_yaml
     from weatherml.experiment import Experiment, ExperimentConfig, demonstration, perform_here
 

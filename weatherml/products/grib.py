@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.grib import FORECASTS, import_eccodes, open_grib
+from weatherml.data.reading.formats.grib import FORECASTS, import_eccodes, open_grib
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.grid import exact_latitude, exact_longitude, gaussian_latitude

@@ -6,10 +6,10 @@ import numpy as np
 import xarray as xr
 
 from weatherml.data.reading.canonical import LAYOUT
-from weatherml.data.reading.formats import format_of, open_netcdf, open_zarr
-from weatherml.data.reading.grib import holds_forecasts
+from weatherml.data.reading.formats.grib import holds_forecasts
+from weatherml.data.reading.formats.local import format_of, open_netcdf, open_zarr
+from weatherml.data.reading.formats.remote import open_remote
 from weatherml.data.reading.leads import INITS, LEADS, forecast_story
-from weatherml.data.reading.remote import open_remote
 from weatherml.data.reading.units import convert
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid

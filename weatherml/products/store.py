@@ -13,7 +13,7 @@ import zarr
 from zarr.abc.store import Store
 from zarr.codecs import BloscCodec
 
-from weatherml.data.reading.remote import open_remote
+from weatherml.data.reading.formats.remote import open_remote
 from weatherml.errors import REPLACE, Option, UserError
 from weatherml.locations import as_url, is_url, local_folder
 from weatherml.state import with_metadata

@@ -4,7 +4,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from weatherml.data.reading.classic import expected_size
+from weatherml.data.reading.formats.classic import expected_size
 
 FORMATS = ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA")
 

@@ -16,7 +16,7 @@ from weatherml.data.reading.file_index import FileToRead, IndexedFiles, cache, i
 from weatherml.data.reading.file_index import reader as reader_module
 from weatherml.data.reading.file_index.entry import FileEntry
 from weatherml.data.reading.file_index.reader import FieldReader
-from weatherml.data.reading.messages import MessageTable
+from weatherml.data.reading.formats.messages import MessageTable
 from weatherml.data.reading.opening import open_files
 from weatherml.errors import UserError
 

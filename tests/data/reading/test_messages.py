@@ -7,9 +7,9 @@ import pytest
 import source_layouts as layouts
 import xarray as xr
 
-from weatherml.data.reading.formats import CHUNKS
-from weatherml.data.reading.grib import ANALYSES, open_grib
-from weatherml.data.reading.messages import MessageTable
+from weatherml.data.reading.formats.grib import ANALYSES, open_grib
+from weatherml.data.reading.formats.local import CHUNKS
+from weatherml.data.reading.formats.messages import MessageTable
 from weatherml.data.reading.opening import open_files
 from weatherml.errors import UserError
 

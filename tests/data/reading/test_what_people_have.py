@@ -11,8 +11,8 @@ from people_layouts import FORECASTS, LAYOUTS, ONE, ONE_LEAD, TIMES, TRUTH, netc
 from typer.testing import CliRunner
 
 from weatherml.cli.app import app
-from weatherml.cli.fields import Choice, draw
 from weatherml.cli.paths import check_paths, describe_paths
+from weatherml.cli.printing.fields import Choice, draw
 from weatherml.data.reading.canonical import notes
 from weatherml.data.reading.opening import open_files
 from weatherml.data.sources.files import FilesConfig, FileSource

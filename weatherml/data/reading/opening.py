@@ -7,11 +7,11 @@ import xarray as xr
 
 from weatherml.data.reading.canonical import PassedOverError, canonicalise, noted, notes
 from weatherml.data.reading.canonical.names import has_known_name
-from weatherml.data.reading.formats import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr
-from weatherml.data.reading.grib import open_grib
+from weatherml.data.reading.formats.grib import open_grib
+from weatherml.data.reading.formats.local import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr
+from weatherml.data.reading.formats.references import open_references
+from weatherml.data.reading.formats.remote import in_own_chunks, open_remote
 from weatherml.data.reading.merge import Part, merge
-from weatherml.data.reading.references import open_references
-from weatherml.data.reading.remote import in_own_chunks, open_remote
 from weatherml.errors import Option, UserError
 from weatherml.locations import as_url, is_url
 from weatherml.registry import nearest

@@ -11,7 +11,7 @@ from weatherml.data.reading.canonical.notes import LAYOUT, PRELIMINARY, SOURCE_N
 from weatherml.data.reading.canonical.orientation import orient
 from weatherml.data.reading.canonical.times import place_times
 from weatherml.data.reading.canonical.versions import merge_versions
-from weatherml.data.reading.grib import INCOMPLETE
+from weatherml.data.reading.formats.grib import INCOMPLETE
 from weatherml.data.reading.leads import CENTRE
 from weatherml.data.reading.units import convert
 from weatherml.data.reading.windows import WINDOWS

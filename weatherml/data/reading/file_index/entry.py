@@ -12,10 +12,10 @@ import xarray as xr
 
 from weatherml.data.reading.canonical import PassedOverError, canonicalise
 from weatherml.data.reading.file_index.contents import Contents
-from weatherml.data.reading.formats import format_of, open_netcdf, open_zarr
-from weatherml.data.reading.grib import open_grib, scan_grib
-from weatherml.data.reading.messages import MessageTable
-from weatherml.data.reading.references import open_references, targets_of
+from weatherml.data.reading.formats.grib import open_grib, scan_grib
+from weatherml.data.reading.formats.local import format_of, open_netcdf, open_zarr
+from weatherml.data.reading.formats.messages import MessageTable
+from weatherml.data.reading.formats.references import open_references, targets_of
 
 _SAMPLE = 1 << 16
 _BLOCK_BYTES = 2 * 2**20

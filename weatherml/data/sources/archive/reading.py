@@ -13,7 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
-from weatherml.data.reading.decoding import UnreadableError, in_words
+from weatherml.data.reading.formats.decoding import UnreadableError, in_words
 from weatherml.data.sources.archive.pieces import PieceCache, PieceKey, Values
 from weatherml.data.sources.archive.store import ArchiveStore
 from weatherml.errors import UserError

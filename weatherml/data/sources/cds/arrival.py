@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.formats import format_of, open_netcdf
-from weatherml.data.reading.grib import import_eccodes
+from weatherml.data.reading.formats.grib import import_eccodes
+from weatherml.data.reading.formats.local import format_of, open_netcdf
 from weatherml.data.reading.opening import open_files
 from weatherml.data.sources.cds.catalogue import grib_name
 from weatherml.data.sources.cds.units import Unit

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from weatherml.data.reading.grib import import_eccodes
+from weatherml.data.reading.formats.grib import import_eccodes
 from weatherml.data.sources.cds.arrival import Arrival, DamagedError, inspect
 from weatherml.data.sources.cds.config import CdsConfig
 from weatherml.data.sources.cds.ledger import Ledger, Record

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.decoding import guard, in_words
-from weatherml.data.reading.messages import LEAD_KEYS, MessageTable
+from weatherml.data.reading.formats.decoding import guard, in_words
+from weatherml.data.reading.formats.messages import LEAD_KEYS, MessageTable
 from weatherml.data.reading.windows import WINDOWS, window_of
 from weatherml.errors import UserError
 

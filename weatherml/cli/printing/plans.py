@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from weatherml.cli.text_table import paragraph
+from weatherml.cli.printing.text_table import paragraph
 from weatherml.durations import format_duration
 from weatherml.wording import counted
 
 if TYPE_CHECKING:
-    from weatherml.cli.ways import Run
+    from weatherml.cli.printing.ways import Run
     from weatherml.forecast import Suite
     from weatherml.forecast.plan.lead_plan import LeadPlan
 
@@ -43,7 +43,7 @@ def print_lead_plan(plan: "LeadPlan", suite: "Suite", checkpoints: Sequence[Path
 
 def _ways(plan: "LeadPlan") -> dict[str, str]:
     """Return by which calls leads are reached, all leads among them."""
-    from weatherml.cli.ways import ways_of
+    from weatherml.cli.printing.ways import ways_of
 
     def duration(count: int) -> str:
         return format_duration(count * plan.unit)

@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from weatherml.data.reading.decoding import open_decoded
+from weatherml.data.reading.formats.decoding import open_decoded
 from weatherml.errors import UserError
 
 _MOST_WORDS = 200

@@ -10,9 +10,9 @@ from typing import Any
 
 import xarray as xr
 
-from weatherml.data.reading.classic import expected_size
-from weatherml.data.reading.decoding import in_words, open_decoded
-from weatherml.data.reading.references import is_reference_folder
+from weatherml.data.reading.formats.classic import expected_size
+from weatherml.data.reading.formats.decoding import in_words, open_decoded
+from weatherml.data.reading.formats.references import is_reference_folder
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import open_store
 from weatherml.data.store.workspace import is_begun

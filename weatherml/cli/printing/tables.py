@@ -10,8 +10,8 @@ import xarray as xr
 from rich.console import Console
 from rich.markup import escape
 
-from weatherml.cli.progress import console
-from weatherml.cli.text_table import blocks
+from weatherml.cli.printing.progress import console
+from weatherml.cli.printing.text_table import blocks
 from weatherml.data.quality.finding import Finding
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import format_duration

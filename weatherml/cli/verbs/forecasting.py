@@ -104,8 +104,8 @@ def forecast(
     --lead 10d --members 20 --perturbation spherical --seed 1 -o forecast.zarr`
     """
     from weatherml.cli.outputs import require_same_forecast
-    from weatherml.cli.plans import print_lead_plan
-    from weatherml.cli.progress import bar
+    from weatherml.cli.printing.plans import print_lead_plan
+    from weatherml.cli.printing.progress import bar
     from weatherml.data.reading.opening import open_files
     from weatherml.forecast.output.target import OutputTarget
     from weatherml.storage.share import Share
@@ -167,7 +167,7 @@ def _over_flags(flags: Mapping[str, Any], settings: Sequence[str]) -> dict[str, 
 
 def _tell(output: Path, share: str, is_whole: bool) -> None:
     """Say what came of a share; leave the program where the forecast is not whole yet."""
-    from weatherml.cli.tables import print_stopped
+    from weatherml.cli.printing.tables import print_stopped
     from weatherml.products.store import open_forecast
 
     if not is_whole:

@@ -41,8 +41,8 @@ def import_fourcastnet(
 
     Example: `weatherml import fourcastnet backbone.ckpt --means global_means.npy --stds global_stds.npy -o fourcastnet`
     """
-    from weatherml.cli.descriptions import print_description
     from weatherml.cli.outputs import require_new
+    from weatherml.cli.printing.descriptions import print_description
     from weatherml.pretrained import import_fourcastnet
 
     names = None if channels is None else channels.split(",")
@@ -66,8 +66,8 @@ def import_pangu(
 
     Example: `weatherml import pangu pangu_weather_24.onnx -o pangu24`
     """
-    from weatherml.cli.descriptions import print_description
     from weatherml.cli.outputs import require_new
+    from weatherml.cli.printing.descriptions import print_description
     from weatherml.durations import parse_duration
     from weatherml.pretrained import import_pangu
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from weatherml.cli.text_table import paragraph
+from weatherml.cli.printing.text_table import paragraph
 
 _out = Console(highlight=False)
 _DIGEST = 12  # characters that tell one digest from another

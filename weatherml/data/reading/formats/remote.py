@@ -7,7 +7,7 @@ import xarray as xr
 import zarr
 from zarr.abc.store import Store
 
-from weatherml.data.reading.decoding import in_words, open_decoded
+from weatherml.data.reading.formats.decoding import in_words, open_decoded
 from weatherml.data.store.workspace import BEGUN
 from weatherml.errors import UserError
 from weatherml.storage.cloud import Access, RefusedError, open_url, read_key

@@ -68,7 +68,7 @@ def _data_alone(words: Sequence[str]) -> "DataConfig | None":
 
 
 def _ingest(config: "DataConfig", output: Path, options: "IngestOptions") -> "IngestReport":
-    from weatherml.cli.progress import bar
+    from weatherml.cli.printing.progress import bar
     from weatherml.data.store.ingest import ingest
     from weatherml.storage.files import write_bytes
 

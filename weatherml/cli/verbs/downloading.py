@@ -35,7 +35,7 @@ def download(
 
     Example: `weatherml download era5.yaml --dry-run`
     """
-    from weatherml.cli.progress import bar
+    from weatherml.cli.printing.progress import bar
     from weatherml.data.sources.cds.download import download
 
     config = _cds_source(settings or [])

@@ -1,0 +1,1 @@
+"""The verbs that have a file of their own."""

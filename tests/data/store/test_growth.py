@@ -10,7 +10,7 @@ from fake_data import FakeSource, analyses, contents
 
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store, verify
-from weatherml.data.store.workspace import Workspace
+from weatherml.data.store.workspace import FOLDER
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 
@@ -135,7 +135,7 @@ def test_killed_at_any_change_a_reader_sees_the_store_before_or_after(store, tmp
         assert xr.open_zarr(store).load().sizes["time"] in (29, 40)
     ingest(FakeSource(better), store, options=options)
     xr.testing.assert_equal(open_store(store).load(), better)
-    assert not Workspace(store).folder.exists()
+    assert not (store / FOLDER).exists()
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ def test_files_and_their_names_are_on_the_disk_before_a_record_says_so(tmp_path,
 
     def save(recorder, original=Recorder.save):
         original(recorder)
-        files = {workspace.place(file, ()) for file in workspace.notes()}
+        files = {store / workspace.key(file, ()) for file in workspace.notes()}
         assert files <= flushed and files <= named
         noted.append(len(files))
 

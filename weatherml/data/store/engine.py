@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from itertools import islice
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ from weatherml.data.source import Source
 from weatherml.data.store.parts import Part, make
 from weatherml.data.store.workspace import Recorder, Workspace
 from weatherml.errors import UserError
-from weatherml.storage.room import explaining_errors
+from weatherml.storage.places import Place
 
 _IN_FLIGHT = 3
 """Parts for each worker that are handed out: enough that none waits, few enough that an interruption is prompt."""
@@ -29,28 +28,29 @@ class Task:
     """What a worker has to know beside the part.
 
     Attributes:
-        store: Where the store is made.
+        place: Where the store is made.
         source: Where the values come from.
         memory: Bytes that a worker may hold.
         staged: Files that are replaced; their new versions wait.
     """
 
-    store: Path
+    place: Place
     source: Source
     memory: int
     staged: frozenset[str]
 
     def do(self, part: Part, missing: npt.NDArray[np.bool_] | None, recorder: Recorder) -> int:
         """Make a part and note its files; return how many there are."""
-        workspace = Workspace(self.store)
-        with explaining_errors(self.store):
-            notes = make(self.source, part, missing, self.memory, lambda file: workspace.place(file, self.staged))
+        workspace = Workspace(self.place)
+        with self.place.explaining_errors(), self.place.writing() as path_of:
+            paths = {file: path_of(workspace.key(file, self.staged)) for file in part.files}
+            notes = make(self.source, part, missing, self.memory, paths)
         recorder.add(notes)
         return len(notes)
 
     def recorder(self) -> Recorder:
         """Return a log of this process's own."""
-        return Recorder(Workspace(self.store), self.staged)
+        return Recorder(Workspace(self.place), self.staged)
 
 
 Work = Sequence[tuple[Part, npt.NDArray[np.bool_] | None]]

@@ -14,15 +14,14 @@ import xarray as xr
 from weatherml.data.source import Source
 from weatherml.data.store.engine import HERE, Engine, Progress, Task
 from weatherml.data.store.growth import GrownSource
-from weatherml.data.store.manifest import FileNote, Manifest
+from weatherml.data.store.manifest import FileNote, Manifest, fitting
 from weatherml.data.store.opening import open_store
 from weatherml.data.store.plan import StorePlan, plan_store, request_of
 from weatherml.data.store.workspace import FOLDER, Workspace, is_begun
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
-from weatherml.locations import local_path
-from weatherml.storage.files import PARTIAL, write_unflushed
-from weatherml.storage.locks import alone_at
+from weatherml.storage.files import PARTIAL
+from weatherml.storage.places import Place, Root, place_at
 from weatherml.storage.share import WHOLE, Share
 from weatherml.times import Period, parse_period
 from weatherml.wording import listed
@@ -64,7 +63,7 @@ class IngestReport:
         is_complete: Whether all are there; not, where other shares are not done yet.
     """
 
-    path: Path
+    path: Path | str
     n_files: int
     n_written: int
     is_complete: bool = True
@@ -72,7 +71,7 @@ class IngestReport:
 
 def ingest(
     source: Source,
-    store: str | Path,
+    store: Root,
     progress: Progress | None = None,
     shard_length: int | None = None,
     options: IngestOptions = IngestOptions(),
@@ -94,16 +93,16 @@ def ingest(
         UserError: The folder holds something else or another source, another ingestion is writing to it, the disk is
             full, or the source has values that are neither finite nor a mask constant in time.
     """
-    path = local_path(store)
-    _require_own_folder(path)
-    workspace = Workspace(path)
+    place = place_at(store)
+    _require_own_folder(place)
+    workspace = Workspace(place)
     with workspace.taking_part(options.share):
         workspace.finish()
-        complete = Manifest.load(path) if Manifest.exists(path) else None
+        complete = Manifest.load(place) if Manifest.exists(place) else None
         told = request_of(source)
-        if complete is not None and _is_done(path, complete, source, told, shard_length, options):
-            return IngestReport(path, len(complete.files), 0)
-        plan = _plan(path, complete, source, told, shard_length, options)
+        if complete is not None and _is_done(place, complete, source, told, shard_length, options):
+            return IngestReport(place.root, len(complete.files), 0)
+        plan = _plan(place, complete, source, told, shard_length, options)
         return _Ingestion(workspace, plan, complete, options).run(progress)
 
 
@@ -117,11 +116,11 @@ class _Ingestion:
         self._before = {} if complete is None else complete.files
         self._staged = frozenset(file for file in plan.files if file in self._before)
         if complete is None and workspace.request:
-            _require_same(workspace.store, workspace.request, plan.request)
+            _require_same(workspace.place, workspace.request, plan.request)
         basis = None if complete is None else complete.digest
         workspace.begin({**plan.request, "refresh": str(options.refresh), "basis": basis}, options.share)
         if options.share == WHOLE:
-            workspace.tidy()
+            workspace.place.tidy()
         self._kept = {} if complete is None else self._unchanged(complete.n_times)
 
     def run(self, progress: Progress | None) -> IngestReport:
@@ -134,20 +133,20 @@ class _Ingestion:
                 n_written += number
                 if progress is not None:
                     progress(plan.n_files - len(missing) + n_written, plan.n_files)
-        return IngestReport(self._workspace.store, plan.n_files, n_written, self._complete())
+        return IngestReport(self._workspace.place.root, plan.n_files, n_written, self._complete())
 
     def _write(self, missing: set[str]) -> Generator[int]:
         """Write this share of the missing files; yield how many each time."""
-        plan, share = self._plan, self._options.share
+        plan, share, place = self._plan, self._options.share, self._workspace.place
         task = Task(
-            self._workspace.store,
+            place,
             plan.source,
             self._options.memory,
             frozenset(file for file in self._staged if file in missing),
         )
         with task.recorder() as recorder:
             for file in (f for f in plan.small if f in missing and not share.index):
-                write_unflushed(self._workspace.place(file, self._staged), plan.small[file])
+                place.write_unflushed(self._workspace.key(file, self._staged), plan.small[file])
                 recorder.add({file: FileNote.of(plan.small[file])})
                 yield 1
         work = [(part, plan.missing[part.layout.name]) for part in plan.parts(missing, share)]
@@ -155,8 +154,8 @@ class _Ingestion:
 
     def _complete(self) -> bool:
         """Complete the store where all files are there; return whether they are."""
-        with alone_at(self._workspace.folder):
-            if not is_begun(self._workspace.store):
+        with self._workspace.place.alone_at(FOLDER):
+            if not is_begun(self._workspace.place):
                 return True  # the last of the other shares did
             notes = self._notes(verify=False)
             if any(file not in notes for file in self._plan.files):
@@ -167,8 +166,9 @@ class _Ingestion:
     def _notes(self, verify: bool) -> dict[str, FileNote]:
         """Return notes of all files that are there."""
         made = self._workspace.notes()
-        place = self._workspace.place
-        return self._kept | {f: note for f, note in made.items() if note.fits(place(f, self._staged), verify)}
+        keys = {self._workspace.key(file, self._staged): file for file in made}
+        whole = fitting(self._workspace.place, {key: made[file] for key, file in keys.items()}, verify)
+        return self._kept | {keys[key]: made[keys[key]] for key in whole}
 
     def _unchanged(self, n_before: int) -> dict[str, FileNote]:
         """Return notes of those files of the complete store that stay as they are."""
@@ -180,13 +180,11 @@ class _Ingestion:
                 times, file = layout.times(index), layout.file(index)
                 if file in self._before and times.stop <= n_before and not replaced[times].any():
                     kept[file] = self._before[file]
-        return {
-            file: note for file, note in kept.items() if note.fits(self._workspace.store / file, self._options.verify)
-        }
+        return {file: kept[file] for file in fitting(self._workspace.place, kept, self._options.verify)}
 
 
 def _is_done(
-    path: Path,
+    place: Place,
     complete: Manifest,
     source: Source,
     told: Mapping[str, Any],
@@ -198,14 +196,14 @@ def _is_done(
         return False
     if not options.grow:
         now = {**told, "shard_length": shard_length or complete.shard_length}
-        _require_same(path, complete.model_dump(mode="json", exclude={"files"}), now, source)
+        _require_same(place, complete.model_dump(mode="json", exclude={"files"}), now, source)
     elif told["source_digest"] != complete.source_digest:
         return False
-    return all(note.fits(path / file, options.verify) for file, note in complete.files.items())
+    return len(fitting(place, complete.files, options.verify)) == len(complete.files)
 
 
 def _plan(
-    path: Path,
+    place: Place,
     complete: Manifest | None,
     source: Source,
     told: Mapping[str, Any],
@@ -215,19 +213,19 @@ def _plan(
     """Return the plan of a new store, of one that is to be mended, or of one that grows."""
     if complete is None:
         if options.refresh is not None:
-            raise UserError(f"there is no store {path} of which to refresh a period; leave refresh out to make it")
-        return plan_store(source, shard_length or Workspace(path).request.get("shard_length"))
+            raise UserError(f"there is no store {place} of which to refresh a period; leave refresh out to make it")
+        return plan_store(source, shard_length or Workspace(place).request.get("shard_length"))
     is_whole = (told["n_times"], told["first_time"]) == (complete.n_times, complete.first_time)
     if options.refresh is None and told["source_digest"] == complete.source_digest and is_whole:
         return plan_store(source, complete.shard_length)
-    damaged = [file for file, note in complete.files.items() if not note.fits(path / file, options.verify)]
+    damaged = sorted(set(complete.files) - fitting(place, complete.files, options.verify))
     if damaged:
-        raise UserError(f"{path}/{damaged[0]} is damaged; mend the store from its own source before it is changed")
-    stored = open_store(path)
+        raise UserError(f"{place}/{damaged[0]} is damaged; mend the store from its own source before it is changed")
+    stored = open_store(place)
     refreshed = _within(stored["time"].values, options.refresh)
     if options.refresh is not None and not refreshed.any():
         asked, has = parse_period(options.refresh), (complete.first_time, complete.last_time)
-        raise UserError(f"{path} has no time within {_between(*asked)}; it has {_between(*has)}")
+        raise UserError(f"{place} has no time within {_between(*asked)}; it has {_between(*has)}")
     return plan_store(GrownSource(stored, source, refreshed), complete.shard_length)
 
 
@@ -239,16 +237,16 @@ def _within(times: npt.NDArray[np.datetime64], period: Period | None) -> npt.NDA
     return (times >= span.first) & (times <= span.last)
 
 
-def _require_same(path: Path, begun: Mapping[str, Any], now: Mapping[str, Any], source: Source | None = None) -> None:
+def _require_same(place: Place, begun: Mapping[str, Any], now: Mapping[str, Any], source: Source | None = None) -> None:
     """Refuse other data than those of a store; a source that is given is one that a complete store may grow by."""
     keys = ["shard_length"] if begun["source_digest"] == now["source_digest"] else list(now)
     changes = [f"{key} {_plain(begun[key])}, now {_plain(now[key])}" for key in keys if begun[key] != now[key]]
     if not changes:
         return
-    shape = [] if source is None else _changes_of_shape(open_store(path), source)
+    shape = [] if source is None else _changes_of_shape(open_store(place), source)
     may_grow = source is not None and not shape and len(keys) > 1 and _has_more(begun, now)
     raise UserError(
-        f"{path} was made from other data or settings ({'; '.join([*shape, *changes])})",
+        f"{place} was made from other data or settings ({'; '.join([*shape, *changes])})",
         "choose another store",
         "delete this one",
         *([Option("grow", purpose="where the data are the same and more")] if may_grow else []),
@@ -289,12 +287,11 @@ def _between(first: str | np.datetime64, last: str | np.datetime64) -> str:
     return f"{first:.16} .. {last:.16}"
 
 
-def _require_own_folder(path: Path) -> None:
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; choose a folder for the store")
-    if not path.is_dir() or Manifest.exists(path) or is_begun(path):
+def _require_own_folder(place: Place) -> None:
+    entries = place.entries()
+    if not entries or Manifest.exists(place) or is_begun(place):
         return
     own = (FOLDER, f".{FOLDER}")
-    foreign = [p.name for p in path.iterdir() if not p.name.startswith(own) and not p.name.endswith(PARTIAL)]
+    foreign = [name for name in entries if not name.startswith(own) and not name.endswith(PARTIAL)]
     if foreign:
-        raise UserError(f"{path} holds other files, such as {min(foreign)}; choose an empty folder for the store")
+        raise UserError(f"{place} holds other files, such as {min(foreign)}; choose an empty folder for the store")

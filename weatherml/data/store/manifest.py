@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from weatherml.config import Config
 from weatherml.errors import UserError
+from weatherml.storage.places import Place, Root, place_at
 
 VERSION = 2
 """Of the layout; in 1 no sizes were noted, and a store had its manifest from the beginning."""
@@ -28,17 +29,19 @@ class FileNote(NamedTuple):
         """Return the note of a file with this content."""
         return cls(len(content), hashlib.sha256(content).hexdigest())
 
-    def fits(self, path: Path, verify: bool = True) -> bool:
-        """Return whether a file is there and has the size, and, if that is to be verified, the checksum."""
-        try:
-            if self.size >= 0 and path.stat().st_size != self.size:
-                return False
-            if not verify:
-                return True
-            with open(path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == self.checksum
-        except OSError:
-            return False
+
+def fitting(place: Place, notes: Mapping[str, FileNote], verify: bool = True) -> set[str]:
+    """Return which files are there and have the size, and, if that is to be verified, the checksum.
+
+    Args:
+        place: Where they lie.
+        notes: Of each, by its key.
+        verify: Whether to read them.
+    """
+    sizes = place.sizes(notes)
+    same = {key for key, size in sizes.items() if notes[key].size in (-1, size)}
+    checksums = place.checksums(same) if verify else {}
+    return {key for key, checksum in checksums.items() if checksum == notes[key].checksum} if verify else same
 
 
 class Manifest(Config):
@@ -69,16 +72,15 @@ class Manifest(Config):
     files: dict[str, FileNote]
 
     @classmethod
-    def load(cls, store: Path) -> Self:
+    def load(cls, store: Root) -> Self:
         """Read the manifest of a store.
 
         Raises:
             UserError: There is none, or it is damaged.
         """
-        try:
-            content = (store / cls.NAME).read_bytes()
-        except OSError:
-            raise UserError(f"{store} is no weatherml store (it has no {cls.NAME}); write one with ingest") from None
+        content = place_at(store).read(cls.NAME)
+        if content is None:
+            raise UserError(f"{store} is no weatherml store (it has no {cls.NAME}); write one with ingest")
         return cls.parse(content, str(store))
 
     @classmethod
@@ -102,9 +104,9 @@ class Manifest(Config):
             raise UserError(f"{store}/{cls.NAME} is damaged; delete the store and ingest it again") from None
 
     @staticmethod
-    def exists(store: Path) -> bool:
+    def exists(store: Root) -> bool:
         """Return whether a store has been completed."""
-        return (store / Manifest.NAME).exists()
+        return place_at(store).exists(Manifest.NAME)
 
     def to_bytes(self) -> bytes:
         """Return the content of its file."""

@@ -1,23 +1,20 @@
 """Finished stores: opened lazily, checked against their checksums."""
 
-import os
 import time
-from collections import defaultdict
-from pathlib import Path
 
 import xarray as xr
 
-from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.manifest import Manifest, fitting
 from weatherml.data.store.workspace import Workspace, is_begun, is_changing
 from weatherml.errors import UserError
-from weatherml.locations import local_path
 from weatherml.storage.locks import A_WHILE
+from weatherml.storage.places import Place, Root, place_at
 from weatherml.wording import counted
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 
 
-def open_store(path: str | Path) -> xr.Dataset:
+def open_store(path: Root) -> xr.Dataset:
     """Open a store lazily: nothing but coordinates is read until values are asked for.
 
     Attributes of the dataset name its `source` and its `digest`. For computations larger than memory, chunk it with
@@ -26,52 +23,53 @@ def open_store(path: str | Path) -> xr.Dataset:
     Raises:
         UserError: There is no store, it is unfinished, or files are missing.
     """
-    path = local_path(path)
-    manifest = _complete(path)
-    _require_files(path, manifest)
-    dataset: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=True)
+    place = place_at(path)
+    manifest = _complete(place)
+    _require_files(place, manifest)
+    dataset: xr.Dataset = xr.open_zarr(place.zarr, chunks=None, consolidated=True)
     return dataset[list(manifest.variables)].assign_attrs(digest=manifest.digest)
 
 
-def verify(path: str | Path) -> list[str]:
+def verify(path: Root) -> list[str]:
     """Read every file of a store and return the paths of those that are missing or damaged.
 
     Raises:
         UserError: There is no store, or it is unfinished.
     """
-    path = local_path(path)
-    return [file for file, note in _complete(path).files.items() if not note.fits(path / file)]
+    place = place_at(path)
+    files = _complete(place).files
+    whole = fitting(place, files)
+    return [file for file in files if file not in whole]
 
 
-def digest(path: str | Path) -> str:
+def digest(path: Root) -> str:
     """Return a hexadecimal fingerprint that changes when any value of the store does.
 
     Raises:
         UserError: There is no store, or it is unfinished.
     """
-    return _complete(local_path(path)).digest
+    return _complete(place_at(path)).digest
 
 
-def _complete(path: Path) -> Manifest:
+def _complete(place: Place) -> Manifest:
     deadline = time.monotonic() + A_WHILE
-    while is_changing(path):  # to give new files their names takes moments
+    while is_changing(place):  # to give new files their names takes moments
         if time.monotonic() > deadline:
-            raise UserError(f"{path} was interrupted while it was changed; run the same ingest again to complete it")
+            raise UserError(f"{place} was interrupted while it was changed; run the same ingest again to complete it")
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-    if not Manifest.exists(path) and is_begun(path):
-        n_written = len(Workspace(path).notes())
-        raise UserError(f"{path} is unfinished ({n_written} files written); run the same ingest again to complete it")
-    return Manifest.load(path)
+    if not Manifest.exists(place) and is_begun(place):
+        n_written = len(Workspace(place).notes())
+        raise UserError(f"{place} is unfinished ({n_written} files written); run the same ingest again to complete it")
+    return Manifest.load(place)
 
 
-def _require_files(path: Path, manifest: Manifest) -> None:
+def _require_files(place: Place, manifest: Manifest) -> None:
     """Require that all files are there: zarr would read a missing one as missing values, without a word."""
-    expected: dict[Path, set[str]] = defaultdict(set)
-    for file in manifest.files:
-        expected[(path / file).parent].add(Path(file).name)
-    for folder, names in expected.items():
-        lost = names - set(os.listdir(folder) if folder.is_dir() else [])
-        if lost:
-            raise UserError(
-                f"{folder} has lost {counted(len(lost), 'file')}, such as {min(lost)}; run the same ingest again"
-            )
+    lost = place.absent(manifest.files)
+    if lost:
+        folder = lost[0].rpartition("/")[0]
+        names = [name for own, _, name in (file.rpartition("/") for file in lost) if own == folder]
+        where = f"{place}/{folder}" if folder else str(place)
+        raise UserError(
+            f"{where} has lost {counted(len(names), 'file')}, such as {min(names)}; run the same ingest again"
+        )

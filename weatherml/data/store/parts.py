@@ -1,6 +1,6 @@
 """How a source is cut into parts that are made apart, and how one is made within a stated memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ def cut(layout: Layout, starts: npt.NDArray[np.int64], wanted: Iterable[int]) ->
 
 
 def make(
-    source: Source, part: Part, missing: npt.NDArray[np.bool_] | None, memory: int, place: Callable[[str], Path]
+    source: Source, part: Part, missing: npt.NDArray[np.bool_] | None, memory: int, paths: Mapping[str, Path]
 ) -> dict[str, FileNote]:
     """Read, check and write a part; return a note of each file, by its path below the store.
 
@@ -79,7 +79,7 @@ def make(
         part: What to make.
         missing: Where the variable has no values at any time `[level, lat, lon]`; None where it has them everywhere.
         memory: Bytes to be held at most, but for one field at one time.
-        place: Says where to write a file.
+        paths: Where to write each of its files.
 
     Raises:
         UserError: Values are infinite or come and go, or the disk is full.
@@ -87,7 +87,7 @@ def make(
     layout = part.layout
     with ExitStack() as stack:
         shards = [
-            ShardFile(place(layout.file(index)), layout, layout.times(index)) for index in range(part.first, part.end)
+            ShardFile(paths[layout.file(index)], layout, layout.times(index)) for index in range(part.first, part.end)
         ]
         for shard in shards:
             stack.callback(shard.abandon)

@@ -8,28 +8,24 @@ interrupted, and the manifest last.
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 from weatherml.data.store.manifest import FileNote, Manifest
 from weatherml.errors import UserError
-from weatherml.storage.files import PARTIAL, write_bytes
-from weatherml.storage.flush import flush, flush_all, make_folder
-from weatherml.storage.locks import Lock, alone_at
-from weatherml.storage.room import explaining_errors
+from weatherml.storage.places import Root, place_at
 from weatherml.storage.share import WHOLE, Share
 
 ROOT = "zarr.json"
 """Metadata of the root, which consolidate those of all arrays."""
 FOLDER = ".ingest"
-_REQUEST, _RECORDS, _NEW = "request.json", "records", "new"
-BEGUN = f"{FOLDER}/{_REQUEST}"
+BEGUN = f"{FOLDER}/request.json"
 """What is below a store that is being made or changed."""
+_RECORDS, _NEW, _MANIFEST = f"{FOLDER}/records", f"{FOLDER}/new", f"{FOLDER}/{Manifest.NAME}"
+_LOCK = ".lock"
 _SECONDS_BETWEEN_RECORDS = 1.0
 _PROCESS = uuid4().hex
 """With its number, tells processes of several machines apart."""
@@ -42,15 +38,15 @@ class Workspace:
         store: The store.
     """
 
-    def __init__(self, store: Path) -> None:
-        self.store, self.folder = store, store / FOLDER
+    def __init__(self, store: Root) -> None:
+        self.place = place_at(store)
 
     @property
     def request(self) -> dict[str, Any]:
         """What is being made; empty where nothing is."""
         try:
-            told: dict[str, Any] = json.loads((self.folder / _REQUEST).read_bytes())
-        except (OSError, ValueError):
+            told: dict[str, Any] = json.loads(self.place.read(BEGUN) or b"{}")
+        except ValueError:
             return {}
         return told
 
@@ -64,17 +60,14 @@ class Workspace:
         Raises:
             UserError: Another process is making something else here, or the disk refuses.
         """
-        with explaining_errors(self.store):
-            make_folder(self.store)
-            with alone_at(self.folder):
-                if self.request == dict(request):
-                    return
-                others = [file for file in self.folder.glob("*.lock") if file.stem != share.name]
-                if self.request and any(not Lock(file).is_free() for file in others):
-                    raise UserError(self._busy)
-                self._drop()
-                make_folder(self.folder / _RECORDS)
-                write_bytes(self.folder / _REQUEST, json.dumps(dict(request)).encode())
+        with self.place.explaining_errors(), self.place.alone_at(FOLDER):
+            if self.request == dict(request):
+                return
+            others = [key for key in self._locks() if key != _lock_of(share)]
+            if self.request and any(not self.place.lock(key).is_free() for key in others):
+                raise UserError(self._busy)
+            self._drop()
+            self.place.write(BEGUN, json.dumps(dict(request)).encode())
 
     @contextmanager
     def taking_part(self, share: Share) -> Iterator[None]:
@@ -83,39 +76,34 @@ class Workspace:
         Raises:
             UserError: Another process is at work there.
         """
-        with explaining_errors(self.store):
-            make_folder(self.folder)
-            with alone_at(self.folder):
-                lock = Lock(self.folder / f"{share.name}.lock")
-                lock.acquire(self._busy)
-                if any(not Lock(file).is_free() for file in self.folder.glob("*.lock") if _is_rival(file, share)):
-                    lock.release()
-                    raise UserError(self._busy)
+        with self.place.explaining_errors(), self.place.alone_at(FOLDER):
+            lock = self.place.lock(_lock_of(share))
+            lock.acquire(self._busy)
+            if any(not self.place.lock(key).is_free() for key in self._locks() if _is_rival(key, share)):
+                lock.release()
+                raise UserError(self._busy)
         try:
             yield
         finally:
             lock.release(remove=True)
-            for folder in (self.folder, self.store):
-                with suppress(OSError):
-                    folder.rmdir()  # if nothing was written
+            self.place.prune(FOLDER)  # if nothing was written
 
     def notes(self) -> dict[str, FileNote]:
         """Return notes of the files that processes have told to be whole."""
         found: dict[str, FileNote] = {}
-        for log in sorted((self.folder / _RECORDS).glob("*.jsonl")):
-            for line in log.read_bytes().splitlines():
-                with suppress(ValueError, TypeError):  # the last line of a process that was killed
-                    found |= {file: FileNote(*note) for file, note in json.loads(line).items()}
+        for line in self.place.lines(_RECORDS):
+            with suppress(ValueError, TypeError):  # the last line of a process that was killed
+                found |= {file: FileNote(*note) for file, note in json.loads(line).items()}
         return found
 
-    def place(self, file: str, staged: Container[str]) -> Path:
-        """Return where a file is written.
+    def key(self, file: str, staged: Container[str]) -> str:
+        """Return under which key a file is written.
 
         Args:
             file: Its path below the store.
             staged: Files that the complete store has.
         """
-        return self.folder / _NEW / file if file == ROOT or file in staged else self.store / file
+        return f"{_NEW}/{file}" if file == ROOT or file in staged else file
 
     def commit(self, manifest: Manifest) -> None:
         """Make the store what a manifest says, all of whose files are whole.
@@ -123,9 +111,9 @@ class Workspace:
         Raises:
             UserError: The disk refuses.
         """
-        with explaining_errors(self.store):
-            self.tidy()  # nobody is at work any more; what killed workers have left is no part of the store
-            write_bytes(self.folder / Manifest.NAME, manifest.to_bytes())
+        with self.place.explaining_errors():
+            self.place.tidy()  # nobody is at work any more; what killed workers have left is no part of the store
+            self.place.write(_MANIFEST, manifest.to_bytes())
         self.finish()
 
     def finish(self) -> None:
@@ -134,39 +122,32 @@ class Workspace:
         Raises:
             UserError: The disk refuses.
         """
-        if not is_changing(self.store):
+        if not is_changing(self.place):
             return
-        with explaining_errors(self.store), alone_at(self.folder):
-            if not is_changing(self.store):
+        with self.place.explaining_errors(), self.place.alone_at(FOLDER):
+            if not is_changing(self.place):
                 return  # another share did
-            new = self.folder / _NEW
-            waiting = sorted((path for path in new.rglob("*") if path.is_file()), key=lambda path: path == new / ROOT)
-            for path in waiting:
-                target = self.store / path.relative_to(new)
-                make_folder(target.parent)
-                path.replace(target)
-            flush_all((self.store / path.relative_to(new) for path in waiting), self.store)
-            (self.folder / Manifest.NAME).replace(self.store / Manifest.NAME)
-            flush(self.store)
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def tidy(self) -> None:
-        """Delete what killed processes have left half-written; for who is alone here."""
-        for partial in self.store.rglob(f".*{PARTIAL}"):
-            partial.unlink(missing_ok=True)
+            waiting = {key: key.removeprefix(f"{_NEW}/") for key in self.place.keys(_NEW)}
+            root = {key: waiting.pop(key) for key in [f"{_NEW}/{ROOT}"] if key in waiting}
+            for moves in (waiting, root, {_MANIFEST: Manifest.NAME}):
+                self.place.move(moves)
+            self.place.remove([BEGUN])  # first: what is left of the rest is then nothing that was begun
+            self.place.remove_folder(FOLDER)
 
     @property
     def _busy(self) -> str:
-        return f"another ingestion is writing to {self.store}; wait for it, or choose another store"
+        return f"another ingestion is writing to {self.place}; wait for it, or choose another store"
+
+    def _locks(self) -> list[str]:
+        return [key for key in self.place.keys(FOLDER) if key.endswith(_LOCK)]
 
     def _drop(self) -> None:
         """Delete what was made for another request; the store that is complete has none of it."""
-        complete = Manifest.load(self.store).files if Manifest.exists(self.store) else {}
-        for file in self.notes():
-            self.place(file, complete).unlink(missing_ok=True)
-        (self.folder / _REQUEST).unlink(missing_ok=True)
-        for name in (_RECORDS, _NEW):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        complete = Manifest.load(self.place).files if Manifest.exists(self.place) else {}
+        self.place.remove([self.key(file, complete) for file in self.notes()])
+        self.place.remove([BEGUN])
+        for folder in (_RECORDS, _NEW):
+            self.place.remove_folder(folder)
 
 
 class Recorder:
@@ -179,7 +160,7 @@ class Recorder:
 
     def __init__(self, workspace: Workspace, staged: Container[str]) -> None:
         self._workspace, self._staged = workspace, staged
-        self._log = workspace.folder / _RECORDS / f"{os.getpid()}-{_PROCESS}.jsonl"
+        self._log = f"{_RECORDS}/{os.getpid()}-{_PROCESS}.jsonl"
         self._waiting: dict[str, FileNote] = {}
         self._saved_at = time.monotonic()
 
@@ -209,27 +190,29 @@ class Recorder:
         """
         if not self._waiting:
             return
-        with explaining_errors(self._workspace.store):
-            flush_all((self._workspace.place(file, self._staged) for file in self._waiting), self._workspace.store)
-            is_new = not self._log.exists()
-            with self._log.open("ab") as log:
-                log.write(json.dumps(self._waiting).encode() + b"\n")
-            flush(self._log)
-            if is_new:
-                flush(self._log.parent)
+        place = self._workspace.place
+        with place.explaining_errors():
+            place.flush(self._workspace.key(file, self._staged) for file in self._waiting)
+            place.append(self._log, json.dumps(self._waiting).encode())
         self._waiting, self._saved_at = {}, time.monotonic()
 
 
-def is_changing(store: Path) -> bool:
+def is_changing(store: Root) -> bool:
     """Return whether new files of a store are being given their names."""
-    return (store / FOLDER / Manifest.NAME).exists()
+    return place_at(store).exists(_MANIFEST)
 
 
-def is_begun(store: Path) -> bool:
+def is_begun(store: Root) -> bool:
     """Return whether a store is being made or changed, or that was interrupted."""
-    return (store / BEGUN).exists()
+    return place_at(store).exists(BEGUN)
 
 
-def _is_rival(file: Path, share: Share) -> bool:
+def _lock_of(share: Share) -> str:
+    return f"{FOLDER}/{share.name}{_LOCK}"
+
+
+def _is_rival(key: str, share: Share) -> bool:
     """Return whether a lock is of a process that would do what this one does."""
-    return file.stem != share.name and (share == WHOLE or not file.stem.endswith(f"-of-{share.count}"))
+    if key == _lock_of(share):
+        return False
+    return share == WHOLE or not key.endswith(f"-of-{share.count}{_LOCK}")

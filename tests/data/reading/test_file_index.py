@@ -190,7 +190,8 @@ def test_several_processes_find_what_one_finds(hourly, tmp_path, monkeypatch):
     (tmp_path / "text.nc").write_text("time,lat,lon")
     files = [*hourly, FileToRead(tmp_path / "text.nc", {})]
     alone = scan.scan_files(files)
-    monkeypatch.setattr(scan, "_FILES_A_PROCESS", 3)
+    monkeypatch.setattr(scan, "_TRIAL", 1)
+    monkeypatch.setattr(scan, "_SECONDS_TO_BEGIN", 1e-6)
     monkeypatch.setattr(scan, "_n_cores", lambda: 2)
     together = scan.scan_files(files)
     assert together[:5] == alone[:5] and str(together[5]) == str(alone[5])
@@ -198,7 +199,8 @@ def test_several_processes_find_what_one_finds(hourly, tmp_path, monkeypatch):
 
 
 def test_what_a_process_did_not_get_to_is_looked_at_here(hourly, monkeypatch):
-    monkeypatch.setattr(scan, "_FILES_A_PROCESS", 2)
+    monkeypatch.setattr(scan, "_TRIAL", 1)
+    monkeypatch.setattr(scan, "_SECONDS_TO_BEGIN", 1e-6)
     monkeypatch.setattr(scan, "_n_cores", lambda: 2)
     monkeypatch.setattr(scan.sys, "executable", "/bin/false")
     assert scan.scan_files(hourly) == [FileEntry.scan(file) for file in hourly]

@@ -18,6 +18,9 @@ from weatherml.data.reading.windows import WINDOWS
 from weatherml.errors import UserError
 from weatherml.state import LEADING, with_metadata
 
+KEPT = (LAYOUT, PRELIMINARY, CENTRE)
+"""Which attributes of a file are looked at."""
+
 
 def canonicalise(
     raw: xr.Dataset, origin: str, rename: Mapping[str, str] | None = None, wanted: Collection[str] | None = None
@@ -41,7 +44,7 @@ def canonicalise(
     """
     dataset = raw.drop_encoding()
     # What was put right before weatherml wrote the file itself stays known.
-    dataset.attrs = {key: raw.attrs[key] for key in (LAYOUT, PRELIMINARY, CENTRE) if key in raw.attrs}
+    dataset.attrs = {key: raw.attrs[key] for key in KEPT if key in raw.attrs}
     require_known(dataset, origin, rename or {}, wanted)
     if INCOMPLETE in raw.attrs:
         raise UserError(raw.attrs[INCOMPLETE])

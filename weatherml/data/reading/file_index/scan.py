@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,16 +14,21 @@ from typing import Any
 
 from weatherml.data.reading.file_index import cache
 from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, stamp_of
+from weatherml.data.reading.file_index.scanner import Scanner
 from weatherml.errors import UserError
 from weatherml.storage.locks import alone_at
 
-_FILES_A_PROCESS = 100
-"""A process takes as long to begin as this many files."""
+_TRIAL = 20
+"""Files that are looked at here before it is known how long one takes."""
+_SECONDS_TO_BEGIN = 2.0
+"""What another process takes before it looks at a file."""
 _MOST_PROCESSES = 16
 _PATIENCE = 600.0
 """Seconds to wait for another process that looks at files, before doing the same."""
 _FILES_A_SAVE = 2000
 """What a scan that is interrupted may lose."""
+
+Entries = list[FileEntry | UserError | None]
 
 _logger = logging.getLogger(__name__)
 
@@ -83,32 +89,43 @@ def _alone(folder: Path | None) -> Iterator[None]:
 
 def scan_files(files: Sequence[FileToRead], wanted: Collection[str] | None = None) -> list[FileEntry | UserError]:
     """Look at files, in this process and as many others as are worth their beginning."""
-    n_processes = max(1, min(len(files) // _FILES_A_PROCESS, _n_cores(), _MOST_PROCESSES))
+    scanner, begun = Scanner(wanted), time.perf_counter()
+    trial, others = files[:_TRIAL], files[_TRIAL:]
+    tried = []
+    for number, file in enumerate(trial):
+        if number == len(trial) // 2:
+            begun = time.perf_counter()  # of files alike the first take longer
+        tried.append(scan_file(file, scanner))
+    took = (time.perf_counter() - begun) / max(len(trial) - len(trial) // 2, 1)
+    n_processes = max(1, min(int(took * len(others) / _SECONDS_TO_BEGIN), _n_cores(), _MOST_PROCESSES))
+    return [*tried, *_scan_in_processes(others, scanner, wanted, n_processes)]
+
+
+def _scan_in_processes(
+    files: Sequence[FileToRead], scanner: Scanner, wanted: Collection[str] | None, n_processes: int
+) -> list[FileEntry | UserError]:
+    """Look at files, in this process and others; in order."""
     shares = [files[i::n_processes] for i in range(n_processes)]
     with ThreadPoolExecutor(n_processes) as pool:
         others = [pool.submit(_scan_apart, share, wanted) for share in shares[1:]]
-        own = _scan_here(shares[0], wanted)
-        found = [own, *(other.result() for other in others)]
-    ordered: list[FileEntry | UserError | None] = [None] * len(files)
-    for i, share in enumerate(found):
-        ordered[i::n_processes] = share
+        own: Entries = [scan_file(file, scanner) for file in shares[0]]
+        found: list[Entries] = [own, *(other.result() for other in others)]
+    ordered: Entries = [None] * len(files)
+    for i, entries in enumerate(found):
+        ordered[i::n_processes] = entries
     # A process that was ended has left a gap, which is filled here.
-    return [scan_file(file, wanted) if entry is None else entry for file, entry in zip(files, ordered, strict=True)]
+    return [scan_file(file, scanner) if entry is None else entry for file, entry in zip(files, ordered, strict=True)]
 
 
-def scan_file(file: FileToRead, wanted: Collection[str] | None) -> FileEntry | UserError:
+def scan_file(file: FileToRead, scanner: Scanner) -> FileEntry | UserError:
     """Look at a file; what is wrong with it is returned."""
     try:
-        return FileEntry.scan(file, wanted)
+        return scanner.scan(file)
     except UserError as error:
         return error
 
 
-def _scan_here(files: Sequence[FileToRead], wanted: Collection[str] | None) -> list[FileEntry | UserError | None]:
-    return [scan_file(file, wanted) for file in files]
-
-
-def _scan_apart(files: Sequence[FileToRead], wanted: Collection[str] | None) -> list[FileEntry | UserError | None]:
+def _scan_apart(files: Sequence[FileToRead], wanted: Collection[str] | None) -> Entries:
     """Look at files in a process of its own; None for what it did not get to."""
     jobs = {"files": [[str(file.path), dict(file.rename)] for file in files], "wanted": wanted and sorted(wanted)}
     # Not multiprocessing, which would import the user's program again.
@@ -125,8 +142,9 @@ def answer() -> None:
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries may print
     jobs = json.load(sys.stdin)
+    scanner = Scanner(jobs["wanted"])
     for path, rename in jobs["files"]:
-        found = scan_file(FileToRead(Path(path), rename), jobs["wanted"])
+        found = scan_file(FileToRead(Path(path), rename), scanner)
         told = {"refused": str(found)} if isinstance(found, UserError) else {"entry": found.to_json()}
         output.write(json.dumps(told) + "\n")
     output.close()

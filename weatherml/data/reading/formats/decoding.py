@@ -24,6 +24,20 @@ _UNSTEADY = ("month", "year", "common_year")
 """Units of time whose length is not always the same."""
 
 
+_reads = 0
+
+
+def n_fields_read() -> int:
+    """Return how often values of more than one dimension have been read in this process."""
+    return _reads
+
+
+def tell_that_fields_are_read() -> None:
+    """Count one more reading; where several threads do so at once it may count as one."""
+    global _reads
+    _reads += 1
+
+
 class UnreadableError(UserError):
     """Values that cannot be read.
 
@@ -106,6 +120,8 @@ class _Guarded(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        if self.variable.ndim > 1:
+            tell_that_fields_are_read()
         try:
             return np.asarray(self.variable[key].values)
         except (UserError, MemoryError, KeyboardInterrupt):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.formats.decoding import guard, in_words
+from weatherml.data.reading.formats.decoding import guard, in_words, tell_that_fields_are_read
 from weatherml.data.reading.formats.messages import LEAD_KEYS, MessageTable
 from weatherml.data.reading.windows import WINDOWS, window_of
 from weatherml.errors import UserError
@@ -205,6 +205,7 @@ def _window(header: Mapping[str, Any]) -> float:
 
 def _require_copies(index: Any, offsets: list[Any], path: Path) -> None:
     """Accept a repeated message only where its values repeat too."""
+    tell_that_fields_are_read()
     first, *others = (index.get_field(offset) for offset in offsets)
     if all(np.array_equal(first["values"], other["values"]) for other in others):
         return

@@ -3,13 +3,22 @@
 import base64
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from weatherml.data.reading.formats.headers import (
+    END,
+    UnusualMessageError,
+    next_message,
+    read_headers,
+    read_headers_by_eccodes,
+)
 
 LEAD_KEYS = ("step", "localUsePresent", "stepRange", "marsClass")
 """What tells the lead, whose accumulations are those of analyses, and the period of a sum."""
@@ -18,7 +27,6 @@ Offset = int | tuple[int, int]
 """Where a message begins, in bytes; with the position of the field, where a message holds several."""
 
 _FIELD_ENDS = 7  # the section of GRIB 2 that ends a field: values
-_END = b"7777"
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,10 @@ class MessageTable:
         import cfgrib
 
         keys = sorted({*cfgrib.compute_index_keys(time_dims=time_dims), *LEAD_KEYS})
-        stream = cfgrib.FileStream(str(path), errors="raise")
-        # Only cfgrib's own way knows the fields of a message that holds several; it reads their values, too.
-        items = stream.items() if _holds_several_fields(path) else _headers(path)
-        index = cfgrib.FieldsetIndex.from_fieldset_and_iteritems(stream, items, keys, cfgrib.COMPUTED_KEYS)
-        headers, offsets = zip(*index.field_ids_index, strict=True)
+        found: dict[tuple[Any, ...], list[Offset]] = defaultdict(list)
+        for offset, header in _headers(path, keys):
+            found[header].append(offset)
+        headers, offsets = zip(*found.items(), strict=True)
         if any(header[keys.index("numberOfPoints")] == "undef" for header in headers):
             raise ValueError("the header of a message tells no grid")
         return cls(tuple(keys), headers, tuple(map(tuple, offsets)))
@@ -99,29 +106,29 @@ class MessageTable:
         return cls(tuple(columns), tuple(headers), tuple(tuple(flat[ends[i] - counts[i] : ends[i]]) for i in kept))
 
 
-def _headers(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield the offset and the header of every message."""
+def _headers(path: Path, keys: Sequence[str]) -> list[tuple[Offset, tuple[Any, ...]]]:
+    """Return where each field begins, and its header."""
+    if _holds_several_fields(path):
+        return _headers_of_fields(path, keys)
+    try:
+        return list(read_headers(path, keys))
+    except UnusualMessageError:
+        return list(read_headers_by_eccodes(path, keys))
+
+
+def _headers_of_fields(path: Path, keys: Sequence[str]) -> list[tuple[Offset, tuple[Any, ...]]]:
+    """Read headers in cfgrib's own way, which alone knows the fields of one message; it reads their values, too."""
     import cfgrib
-    import eccodes
 
-    with path.open("rb") as file, path.open("rb") as again:
-        while (handle := eccodes.codes_grib_new_from_file(file, headers_only=True)) is not None:
-            message = cfgrib.Message(codes_id=handle, errors="ignore")  # releases the handle
-            offset = message.message_get("offset", int)
-            _require_end(again, offset, message.message_get("totalLength", int))
-            yield offset, message
-
-
-def _require_end(file: BinaryIO, offset: int, length: int) -> None:
-    file.seek(offset + length - len(_END))
-    if file.read(len(_END)) != _END:
-        raise ValueError(f"the message at byte {offset} does not end where its header says")
+    stream = cfgrib.FileStream(str(path), errors="raise")
+    index = cfgrib.FieldsetIndex.from_fieldset_and_iteritems(stream, stream.items(), keys, cfgrib.COMPUTED_KEYS)
+    return [(offset, tuple(header)) for header, offsets in index.field_ids_index for offset in offsets]
 
 
 def _holds_several_fields(path: Path) -> bool:
     """Return whether a message of GRIB 2 holds more than one field, as those of NCEP may."""
     with path.open("rb") as file:
-        while head := _next_message(file):
+        while head := next_message(file):
             start = file.tell() - len(head)
             end = start + struct.unpack(">Q", head[8:])[0]
             if head[7] != 2:
@@ -132,19 +139,9 @@ def _holds_several_fields(path: Path) -> bool:
     return False
 
 
-def _next_message(file: BinaryIO) -> bytes:
-    """Pass over padding to the next message and return its first 16 bytes; none at the end."""
-    head = file.read(16)
-    while head and not head.startswith(b"GRIB"):
-        found = head.find(b"G", 1)
-        skipped = len(head) if found < 0 else found
-        head = head[skipped:] + file.read(skipped)
-    return head if len(head) == 16 else b""
-
-
 def _count_fields(file: BinaryIO, end: int) -> int:
     n_fields = 0
-    while file.tell() < end - len(_END):
+    while file.tell() < end - len(END):
         length, section = struct.unpack(">IB", file.read(5))
         if length < 5:
             raise ValueError(f"section {section} of a message has a length of {length} bytes")

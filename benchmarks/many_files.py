@@ -1,7 +1,7 @@
 """What it takes to open many small files: by the index for the first and the second time, and by other ways.
 
     python benchmarks/many_files.py [--repeats N] [--kind NetCDF|GRIB] [--ways first second] [N_FILES ...]
-    python benchmarks/many_files.py --look N_FILES      # looking at them one by one, by their likeness, in two processes
+    python benchmarks/many_files.py --look N_FILES      # looking at each alone, told by two, in two processes
 
 Files of four six-hourly times, two variables on three levels, 19 x 36 points, in NetCDF and in GRIB; made here, so they
 are in the memory of the system. Every opening is a process of its own; its seconds begin after the imports and end when

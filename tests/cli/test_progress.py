@@ -1,6 +1,9 @@
 """Laws of the bar: what remains is told as soon as it is known, and never cut."""
 
+import os
 import re
+import subprocess
+import sys
 from io import StringIO
 
 import pytest
@@ -47,3 +50,10 @@ def test_nothing_is_said_of_the_time_that_is_left_until_it_is_known(screen):
         pass
     assert "left" not in file.getvalue() and "/?" not in file.getvalue()
     assert "ingest     done in 0 s" in file.getvalue()
+
+
+def test_logs_in_colour_hold_one_line_of_a_bar():
+    program = "from weatherml.cli.printing.progress import bar\nwith bar('ingest') as update: update(1, 2)"
+    colours = {**os.environ, "FORCE_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=colours, capture_output=True, text=True)
+    assert re.sub(r"\x1b\[[\d;]*m", "", done.stderr) == "ingest     done in 0 s\n"

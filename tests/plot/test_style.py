@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -44,6 +47,32 @@ def test_levels_hold_the_values_and_zero_is_in_the_middle_of_a_wind():
     wind = style.shade(np.linspace(-3, 20, 500), style.quantity_of("10m_u_component_of_wind"))
     assert wind.levels[-1] >= 19.8 and 0 in wind.levels
     np.testing.assert_allclose(wind.levels, -wind.levels[::-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "is_signed"),
+    [
+        ("wind_speed", False),
+        ("10m_wind_speed", False),
+        ("u_component_of_wind", True),
+        ("vertical_integral_of_eastward_water_vapour_flux", True),
+        ("integrated_vapor_transport", False),
+    ],
+)
+def test_what_has_a_direction_has_zero_in_the_middle_and_a_speed_begins_there(name, is_signed):
+    levels = style.shade(np.linspace(0.1, 60, 500), style.quantity_of(name)).levels
+    assert (levels[0] < 0) == is_signed
+
+
+def test_a_picture_leaves_notebooks_as_they_show_the_pictures_of_others():
+    program = (
+        "from IPython.core.interactiveshell import InteractiveShell; InteractiveShell.instance();"
+        "import matplotlib; from weatherml.plot import style\n"
+        "with style.new_figure(3, 2): pass\n"
+        "print(matplotlib.is_interactive())"
+    )
+    environment = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    assert subprocess.check_output([sys.executable, "-c", program], env=environment, text=True).split() == ["True"]
 
 
 def test_values_beyond_the_levels_are_marked_at_the_ends_of_the_bar():

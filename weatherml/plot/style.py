@@ -34,8 +34,8 @@ BASELINES = {"persistence": (":", QUIET), "climatology": ("--", QUIET), "damped 
 """Line style and colour of the reference forecasts, by the name of the system: two that coincide, as persistence and
 its damped kind do in anomaly correlation, are both seen."""
 
+_DOTS_AN_INCH = 120
 _TYPE: dict[Any, Any] = {
-    "figure.dpi": 120,
     "font.family": "sans-serif",
     "font.size": 9.5,
     "text.color": INK,
@@ -62,9 +62,11 @@ _TYPE: dict[Any, Any] = {
 @contextmanager
 def new_figure(width: float, height: float) -> Iterator[Figure]:
     """Give a figure of that size in inches, our type in force; pyplot forgets it, so that notebooks show it once."""
+    layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
+    # Outside the context: a first figure makes notebooks interactive, which must stay when ours is done.
+    figure = plt.figure(figsize=(width, height), dpi=_DOTS_AN_INCH, layout=layout)
+    plt.close(figure)
     with plt.rc_context(_TYPE):
-        figure = plt.figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08))
-        plt.close(figure)
         yield figure
 
 
@@ -117,10 +119,12 @@ _COLORMAPS = {
     "Pa": "RdYlBu_r",
     "kg kg-1": "YlGnBu",
     "kg m-2": "YlGnBu",
+    "kg m-1 s-1": "YlGnBu",
     "m": "YlGnBu",
+    "m s-1": "BuPu",
     "%": "YlGnBu",
 }
-_SIGNED = ("wind", "vorticity", "divergence", "vertical_velocity")
+_SIGNED = ("component_of_wind", "ward_water_vapour_flux", "vorticity", "divergence", "vertical_velocity")
 
 
 def quantity_of(name: str, units: str = "", level: int | None = None) -> Quantity:

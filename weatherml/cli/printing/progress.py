@@ -1,5 +1,6 @@
 """Progress bars with the time that remains."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column
 from rich.text import Text
 
-console = Console(stderr=True, highlight=False)
+# FORCE_COLOR, which notebooks and CI services set, asks for colours: nobody watches their logs for all that.
+console = Console(stderr=True, highlight=False, force_interactive=None if sys.stderr.isatty() else False)
 """For people; what programs read goes to standard output."""
 
 _WIDE = 110  # characters from which there is room for a long bar beside the news
@@ -45,7 +47,7 @@ def bar(phase: str) -> Iterator[Callable[..., None]]:
         A function of the number done, the number of all, and the latest news.
     """
     start = time.perf_counter()
-    with Progress(*_columns(), console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*_columns(), console=console, transient=True, disable=not console.is_interactive) as progress:
         task, latest = progress.add_task(phase, total=None, news=""), [""]
 
         def update(done: int, total: int, news: str = "") -> None:

@@ -1,11 +1,13 @@
 """What every test may lean on."""
 
+import atexit
 import gc
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,10 @@ settings.load_profile("weatherml")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".jax_cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+# What is learnt of files is kept apart from what the user's own programs have learnt.
+os.environ["WEATHERML_CACHE"] = tempfile.mkdtemp(prefix="weatherml-tests-")
+atexit.register(shutil.rmtree, os.environ["WEATHERML_CACHE"], ignore_errors=True)
 
 # What a shell runs in the background is deaf to Ctrl-C, and so would be the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

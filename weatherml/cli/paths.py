@@ -92,11 +92,23 @@ def check_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None) -
     Raises:
         UserError: They cannot be opened, or are no analyses.
     """
-    for place in map(path_or_url, paths):
+    places = list(map(path_or_url, paths))
+    _require_analyses(places if len(places) == 1 else [p for p in places if not isinstance(p, Path) or p.is_dir()])
+    # Values are not worth a look where files are broken, which may not even open.
+    if damaged := _damaged(paths):
+        return damaged
+    try:
+        opened = open_files(paths, rename=rename)
+    except UserError:
+        _require_analyses(places)  # which takes as long as opening each of many files
+        raise
+    return [*map(_unread, filter(is_url, paths)), *check_dataset(opened)]
+
+
+def _require_analyses(places: Sequence[Path | str]) -> None:
+    for place in places:
         if (isinstance(place, Path) and is_checkpoint(place)) or is_forecast(place):
             raise UserError(f"{place} is a model or a forecast; check analyses, or see what it is with weatherml info")
-    # Values are not worth a look where files are broken, which may not even open.
-    return _damaged(paths) or [*map(_unread, filter(is_url, paths)), *check_dataset(open_files(paths, rename=rename))]
 
 
 def check_files(paths: Sequence[str]) -> list[Finding]:

@@ -12,12 +12,15 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weatherml.cli.paths import check_paths, describe_paths
+from weatherml.data.reading import opening as opening_module
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, cache, index_files, scan
 from weatherml.data.reading.file_index import reader as reader_module
 from weatherml.data.reading.file_index.entry import FileEntry
 from weatherml.data.reading.file_index.reader import FieldReader
 from weatherml.data.reading.formats.messages import MessageTable
 from weatherml.data.reading.opening import open_files
+from weatherml.data.sources.files import FilesConfig
 from weatherml.errors import UserError
 
 TRUTH = layouts.truth(n_times=5, n_lat=4, n_lon=6)
@@ -288,3 +291,73 @@ def test_a_damaged_grib_file_is_refused_in_one_line(tmp_path, spoil, reason):
     with pytest.raises(UserError, match=rf"fields\.grib.*{reason}.*; .*again") as caught:
         index_files(files_in(tmp_path, "*.grib"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """More files than are opened one by one, and nothing learnt of them yet."""
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "user"))
+    for number in range(12):
+        later = RAW.assign_coords(time=RAW["time"] + np.timedelta64(5 * number, "D"))
+        later.to_netcdf(tmp_path / f"part_{number:02d}.nc")
+    return [str(path) for path in sorted(tmp_path.glob("*.nc"))]
+
+
+def refuse_to_look(monkeypatch):
+    monkeypatch.setattr(scan, "scan_files", lambda *_: pytest.fail("a file was looked at again"))
+
+
+def as_a_source(paths, folder):
+    source = FilesConfig(paths=tuple(paths)).source(folder)
+    return source.read(source.times(), source.variables())
+
+
+@pytest.mark.parametrize("first", ["open_files", "source"])
+def test_every_way_to_open_many_files_finds_what_another_has_learnt(many, first, tmp_path, monkeypatch):
+    expected = merge_one_by_one(many, monkeypatch).load()
+    if first == "open_files":
+        open_files(many)
+    else:
+        as_a_source(many, tmp_path / "run")
+    refuse_to_look(monkeypatch)
+    assert describe_paths(many)["times"]["n"] == 60
+    assert not [finding for finding in check_paths(many) if finding.severity == "error"]
+    xr.testing.assert_identical(open_files(many).load(), expected)
+    xr.testing.assert_identical(as_a_source(many, tmp_path / "another run").load(), expected)
+
+
+def merge_one_by_one(paths, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(opening_module, "_FEW", len(paths))
+        return open_files(paths)
+
+
+@pytest.mark.parametrize("is_full", [True, False], ids=["full", "read-only"])
+def test_files_are_read_where_nothing_can_be_kept_of_them(many, is_full, small_disk, monkeypatch, caplog):
+    monkeypatch.setenv(cache.FOLDER, str(small_disk.folder / "user"))
+    if is_full:
+        small_disk.fill(0)
+    else:
+        small_disk.protect()
+    expected = merge_one_by_one(many, monkeypatch).load()
+    xr.testing.assert_identical(open_files(many).load(), expected)
+    xr.testing.assert_identical(as_a_source(many, small_disk.folder / "run").load(), expected)
+    assert "what is in which file is not kept" in caplog.text
+
+
+def test_a_forecast_among_many_files_is_said_to_be_one(many, tmp_path):
+    (RAW.isel(time=[0]).assign_coords(step=6).to_netcdf(tmp_path / "part_99.nc"))
+    with pytest.raises(UserError, match=r"part_99.nc is a model or a forecast; check analyses"):
+        check_paths([*many, str(tmp_path / "part_99.nc")])
+
+
+def test_files_that_are_gone_leave_the_index(many, tmp_path):
+    open_files(many)
+    Path(many[0]).unlink()
+    (index,) = (tmp_path / "user").rglob(cache.NAME)
+    RAW.assign_coords(time=RAW["time"] + np.timedelta64(999, "D")).to_netcdf(tmp_path / "part_99.nc")
+    open_files([*many[1:], str(tmp_path / "part_99.nc")])
+    assert {cache.path_of(key).name for key in cache.load(index.parent)} == {
+        *(Path(path).name for path in many[1:]),
+        "part_99.nc",
+    }

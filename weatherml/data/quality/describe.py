@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.data.reading.canonical import LAYOUT, SOURCE_NAME, iso, notes, preliminary
-from weatherml.data.reading.opening import FORMAT
+from weatherml.data.reading.selection import FORMAT
 from weatherml.grid import LatLonGrid
 
 

@@ -1,25 +1,24 @@
 """Real files as one canonical dataset, lazily."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
 
-from weatherml.data.reading.canonical import PassedOverError, canonicalise, noted, notes
+from weatherml.data.reading.canonical import PassedOverError, canonicalise
 from weatherml.data.reading.canonical.names import has_known_name
+from weatherml.data.reading.file_index import FileToRead, IndexedFiles, place_for
 from weatherml.data.reading.formats.grib import open_grib
 from weatherml.data.reading.formats.local import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr
 from weatherml.data.reading.formats.references import open_references
 from weatherml.data.reading.formats.remote import in_own_chunks, open_remote
-from weatherml.data.reading.merge import Part, merge
-from weatherml.errors import Option, UserError
+from weatherml.data.reading.merge import Part, merge, require_same_times
+from weatherml.data.reading.selection import FORMAT, on_levels, require_read, select, tell_what_was_passed_over
 from weatherml.locations import as_url, is_url
-from weatherml.registry import nearest
 from weatherml.variables import find
-from weatherml.wording import listed
 
-FORMAT = "weatherml_source_format"
-"""Dataset attribute: the formats the data were read from."""
+_FEW = 10
+"""Files that are opened one by one: of more an index is kept."""
 
 
 def open_files(
@@ -45,7 +44,10 @@ def open_files(
             together.
     """
     wanted = None if variables is None else {find(name).name for name in variables}
-    opened = [(str(place), *_open(place, rename or {})) for place in _places(paths)]
+    places = _places(paths)
+    if len(places) > _FEW and not any(isinstance(place, str) or place.is_dir() for place in places):
+        return select(_open_many([FileToRead(Path(p), rename or {}) for p in places], wanted, levels), variables)
+    opened = [(str(place), *_open(place, rename or {})) for place in places]
     parts, passed = _canonical([(path, raw) for path, _, raws in opened for raw in raws], rename or {}, wanted)
     if not parts and wanted is not None:
         parts, passed = _canonical([(path, raw) for path, _, raws in opened for raw in raws], rename or {}, None)
@@ -56,6 +58,14 @@ def open_files(
     merged = merged.assign_attrs({FORMAT: sorted({kind for _, kind, _ in opened})})
     require_read(wanted or (), merged)
     return select(merged, variables, levels)
+
+
+def _open_many(files: Sequence[FileToRead], wanted: Collection[str] | None, levels: Sequence[int] | None) -> xr.Dataset:
+    """Open files by an index of what is in which, which the next opening finds."""
+    indexed = IndexedFiles(files, wanted, levels, place_for(file.path for file in files))
+    require_same_times(indexed.rows)
+    dataset = indexed.read(indexed.rows)
+    return dataset.chunk(time=indexed.block_lengths(indexed.rows)) if "time" in dataset.dims else dataset.chunk()
 
 
 def _canonical(
@@ -69,66 +79,6 @@ def _canonical(
         except PassedOverError as error:
             passed.append(error)
     return parts, passed
-
-
-def tell_what_was_passed_over(dataset: xr.Dataset, told: Iterable[str]) -> xr.Dataset:
-    """Add the sentences to the notes of a dataset, each once."""
-    for note in told:
-        dataset = noted(dataset, note) if note not in ("", *notes(dataset)) else dataset
-    return dataset
-
-
-def require_read(wanted: Collection[str], merged: xr.Dataset) -> None:
-    """Say what was passed over where a variable that was asked for may be among it.
-
-    Raises:
-        UserError: One is not there.
-    """
-    told = "; ".join(note for note in notes(merged) if "passed over" in note)
-    for name in wanted:
-        if name not in merged and told:
-            raise UserError(
-                f"the data have no variable {name!r} that is read ({told})", Option("rename", {"OWN": name})
-            )
-
-
-def on_levels(parts: Sequence[Part], levels: Sequence[int] | None) -> Sequence[Part]:
-    """Keep those levels that each file has.
-
-    Raises:
-        UserError: None has one of them.
-    """
-    if levels is None:
-        return parts
-    leveled = [part for part in parts if "level" in part.dataset.dims]
-    own = sorted({level for part in leveled for level in part.dataset["level"].values.tolist()})
-    _require_levels(levels, own)
-    kept = [[level for level in part.dataset["level"].values if level in levels] for part in leveled]
-    chosen = [Part(p.origin, p.dataset.sel(level=k)) for p, k in zip(leveled, kept, strict=True) if k]
-    return [*(part for part in parts if "level" not in part.dataset.dims), *chosen]
-
-
-def _require_levels(levels: Sequence[int], own: Sequence[int]) -> None:
-    absent = [level for level in levels if level not in own]
-    if absent:
-        raise UserError(f"the data have no level {absent[0]} hPa; they have {listed(own)}")
-
-
-def select(
-    dataset: xr.Dataset, variables: Sequence[str] | None = None, levels: Sequence[int] | None = None
-) -> xr.Dataset:
-    """Keep some variables (named in any vocabulary) and pressure levels; all where None.
-
-    Raises:
-        UserError: One is not there; the near one, or those there, are named.
-    """
-    names = [find(v).name for v in variables] if variables is not None else list(dataset.data_vars)
-    for name in names:
-        if name not in dataset.data_vars:
-            raise UserError(f"the data have no variable {name!r}{nearest(str(name), map(str, dataset.data_vars))}")
-    dataset = dataset[names]
-    _require_levels(levels or (), dataset["level"].values.tolist() if "level" in dataset.dims else [])
-    return dataset.sel(level=sorted(levels)) if levels is not None else dataset
 
 
 def _places(paths: Paths) -> list[Path | str]:

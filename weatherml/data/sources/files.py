@@ -16,7 +16,7 @@ from weatherml.data.derived.derivations import ACCUMULATIONS
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerprint
 from weatherml.data.reading.formats.local import expand
 from weatherml.data.reading.merge import require_same_times
-from weatherml.data.reading.opening import tell_what_was_passed_over
+from weatherml.data.reading.selection import tell_what_was_passed_over
 from weatherml.data.reading.windows import HOW_TO_READ_SUMS, windows_of
 from weatherml.data.sources.config import SourceConfig
 from weatherml.data.sources.rows import rows_between

@@ -2,19 +2,30 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+import os
+import time
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from weatherml.data.reading.file_index.entry import FileEntry
+from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
+from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
 
 NAME, AGREED = "files_index.json", "files_agreed.txt"
+FOLDER = "WEATHERML_CACHE"
+"""Environment variable: where the user keeps what may be made again; `~/.cache/weatherml` without it."""
+_LONG = 180 * 86400
+"""Seconds."""
 _MOST_CLAIMS = 100
 _LIBRARIES = ("xarray", "numpy", "netCDF4", "zarr", "cfgrib", "eccodes")
 _ROOM, _BELOW = Path(__file__).parents[1], ("variables.py", "grid.py", "state.py", "times.py")
+
+_logger = logging.getLogger(__name__)
 
 
 def load(folder: Path) -> dict[str, FileEntry]:
@@ -29,9 +40,58 @@ def load(folder: Path) -> dict[str, FileEntry]:
 
 
 def save(folder: Path, entries: Mapping[str, FileEntry]) -> None:
-    """Keep entries beside those that other processes have kept meanwhile."""
-    body = json.dumps(_pack({**load(folder), **entries}), separators=(",", ":")).encode()
-    write_bytes(folder / NAME, f"{_head(body)}\n".encode() + body)
+    """Keep entries beside those that other processes have kept meanwhile, of files that are still there.
+
+    What the disk refuses is not kept, and costs another look.
+    """
+    kept = {key: entry for key, entry in load(folder).items() if key not in entries and path_of(key).exists()}
+    body = json.dumps(_pack({**kept, **entries}), separators=(",", ":")).encode()
+    _write(folder / NAME, f"{_head(body)}\n".encode() + body)
+    if folder.parent == _of_the_user():
+        _drop_old(folder.parent)
+
+
+def place_for(files: Iterable[Path]) -> Path | None:
+    """Return the folder of the user's in which the index of files is kept that belongs to no run; None without a home.
+
+    One for each set of folders: what one verb has learnt of an archive, others find.
+    """
+    place = _of_the_user()
+    folders = sorted({str(file.absolute().parent) for file in files})
+    return None if place is None else place / hashlib.sha256(json.dumps(folders).encode()).hexdigest()[:32]
+
+
+def key_of(file: FileToRead, wanted: Collection[str] | None) -> str:
+    """Return what tells an entry from others: the file, and how it is read."""
+    return json.dumps([str(file.path.absolute()), sorted(file.rename.items()), wanted and sorted(wanted)])
+
+
+def path_of(key: str) -> Path:
+    """Return the file of an entry."""
+    return Path(json.loads(key)[0])
+
+
+def _of_the_user() -> Path | None:
+    """Return the folder for what may be made again."""
+    with suppress(RuntimeError):  # there is no home
+        own = os.environ.get(FOLDER) or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weatherml"
+        return Path(own).absolute() / "files"
+    return None
+
+
+def _drop_old(place: Path) -> None:
+    """Delete indices to which nothing has been added for long."""
+    for index in place.glob(f"*/{NAME}"):
+        with suppress(OSError):
+            if time.time() - index.stat().st_mtime > _LONG:
+                index.unlink()
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_bytes(path, content)
+    except (UserError, OSError) as error:
+        _logger.warning("what is in which file is not kept: %s", error)
 
 
 def copies_agree(folder: Path, what: str) -> bool:
@@ -53,7 +113,7 @@ def keep_that_copies_agree(folder: Path, what: str) -> None:
         known = (folder / AGREED).read_text().splitlines()[-_MOST_CLAIMS:]
     except (OSError, ValueError):
         known = []
-    write_bytes(folder / AGREED, "".join(f"{line}\n" for line in [*known, _claim(what)]).encode())
+    _write(folder / AGREED, "".join(f"{line}\n" for line in [*known, _claim(what)]).encode())
 
 
 def _claim(what: str) -> str:

@@ -20,7 +20,7 @@ from weatherml.data.reading.file_index.reader import FieldReader, lazy_field
 from weatherml.data.reading.file_index.rows import Place, Rows
 from weatherml.data.reading.file_index.scan import index_files
 from weatherml.data.reading.merge import Part, join, largest_difference
-from weatherml.data.reading.opening import FORMAT, on_levels, require_read, tell_what_was_passed_over
+from weatherml.data.reading.selection import FORMAT, on_levels, require_read, tell_what_was_passed_over
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import with_metadata

@@ -20,8 +20,8 @@ from weatherml.storage.locks import alone_at
 
 _TRIAL = 20
 """Files that are looked at here before it is known how long one takes."""
-_SECONDS_TO_BEGIN = 2.0
-"""What another process takes before it looks at a file."""
+_SECONDS_TO_BEGIN = 5.0
+"""What another process takes before it looks at a file, also where others are at work."""
 _MOST_PROCESSES = 16
 _PATIENCE = 600.0
 """Seconds to wait for another process that looks at files, before doing the same."""
@@ -46,13 +46,13 @@ def index_files(
     Raises:
         UserError: A file cannot be read; the first of such is told.
     """
-    jobs = {_key(file, wanted): file for file in files}
+    jobs = {cache.key_of(file, wanted): file for file in files}
     found = _known(jobs, folder)
     if len(found) < len(jobs):
         with _alone(folder):
-            found = _known(jobs, folder)  # others may have looked meanwhile
-            found |= _look({key: file for key, file in jobs.items() if key not in found}, wanted, folder)
-    return [found[_key(file, wanted)] for file in files]
+            found |= _known(_without(jobs, found), folder)  # others may have looked meanwhile
+            found |= _look(_without(jobs, found), wanted, folder)
+    return [found[key] for key in map(cache.key_of, files, [wanted] * len(files))]
 
 
 def _known(jobs: Mapping[str, FileToRead], folder: Path | None) -> dict[str, FileEntry]:
@@ -62,14 +62,22 @@ def _known(jobs: Mapping[str, FileToRead], folder: Path | None) -> dict[str, Fil
     return {key: entry for key, (file, entry) in told.items() if entry.stamp == stamp_of(file.path, entry.kind)}
 
 
+def _without(jobs: Mapping[str, FileToRead], found: Mapping[str, FileEntry]) -> dict[str, FileToRead]:
+    return {key: file for key, file in jobs.items() if key not in found}
+
+
 def _look(jobs: Mapping[str, FileToRead], wanted: Collection[str] | None, folder: Path | None) -> dict[str, FileEntry]:
-    """Look at files, and keep what they hold."""
-    looked: dict[str, FileEntry] = {}
-    for keys in _batches(list(jobs), _FILES_A_SAVE):
+    """Look at files that the user's own index does not know either, and keep what they hold in both."""
+    own = cache.place_for(file.path for file in jobs.values()) if folder is not None else None
+    places = {place for place in (folder, own) if place is not None}
+    looked = _known(jobs, own) if own != folder else {}
+    if folder is not None and looked:
+        cache.save(folder, looked)
+    for keys in _batches(list(_without(jobs, looked)), _FILES_A_SAVE):
         found = dict(zip(keys, scan_files([jobs[key] for key in keys], wanted), strict=True))
         new = {key: entry for key, entry in found.items() if isinstance(entry, FileEntry)}
-        if folder is not None and new:
-            cache.save(folder, new)
+        for place in places if new else ():
+            cache.save(place, new)
         looked |= new
         for entry in found.values():
             if isinstance(entry, UserError):
@@ -82,7 +90,7 @@ def _alone(folder: Path | None) -> Iterator[None]:
     """Let one process look at a time, for whoever comes meanwhile finds all done; nobody waits for ever."""
     with ExitStack() as stack:
         if folder is not None:
-            with suppress(UserError):
+            with suppress(UserError, OSError):
                 stack.enter_context(alone_at(folder / cache.NAME, _PATIENCE))
         yield
 
@@ -152,10 +160,6 @@ def answer() -> None:
 
 def _read_answer(told: dict[str, Any]) -> FileEntry | UserError:
     return UserError(told["refused"]) if "refused" in told else FileEntry.from_json(told["entry"])
-
-
-def _key(file: FileToRead, wanted: Collection[str] | None) -> str:
-    return json.dumps([str(file.path.absolute()), sorted(file.rename.items()), wanted and sorted(wanted)])
 
 
 def _batches(items: list[Any], size: int) -> Iterable[list[Any]]:

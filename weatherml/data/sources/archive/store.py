@@ -15,7 +15,7 @@ from weatherml.data.reading.canonical import SOURCE_NAME, PassedOverError, canon
 from weatherml.data.reading.canonical.coordinates import ALIASES
 from weatherml.data.reading.formats.local import open_zarr
 from weatherml.data.reading.formats.remote import open_remote
-from weatherml.data.reading.opening import select
+from weatherml.data.reading.selection import select
 from weatherml.data.sources.archive.config import ArchiveConfig
 from weatherml.data.sources.rows import rows_between
 from weatherml.grid import LatLonGrid

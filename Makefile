@@ -5,7 +5,7 @@ BIN     := $(VENV)/bin
 DEMO    ?= runs/demo
 WORKERS ?= 2
 
-.PHONY: demo test check format lint types layers clean help
+.PHONY: demo test check format lint types layers notebooks clean help
 
 help:
 	@echo "make demo   simulate a planet, train, forecast, judge, draw; prints where the report is"
@@ -31,6 +31,10 @@ types: $(VENV)/.installed-dev
 
 layers: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
+
+# Runs the notebooks as their scripts have them, and stores them with what they show.
+notebooks: $(VENV)/.installed-dev
+	$(BIN)/python notebooks/execute.py notebooks/*_*.py
 
 # A missing ensurepip (Debian without python3-venv) is mended with virtualenv, so pip alone is enough.
 $(VENV)/pyvenv.cfg:

@@ -27,8 +27,7 @@ import numpy as np
 
 import weatherml as wml
 
-# Light pictures, so that the notebook with them stays small.
-# %config InlineBackend.print_figure_kwargs = {"dpi": 72}
+# %config InlineBackend.print_figure_kwargs = {"dpi": 80}
 
 folder = Path("../runs/notebook")
 
@@ -78,7 +77,7 @@ wml.plot.learning(experiment.training.metrics())
 forecaster = wml.Forecaster.load(experiment.training.best_checkpoint)
 start = experiment.init_times()[2]
 ensemble = forecaster.ensemble(era, start, lead_time="3d", members=8)
-ensemble
+dict(ensemble.sizes)
 
 # %%
 two_days = ensemble["temperature"].sel(level=850, lead_time="2D").squeeze()

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from filelock import FileLock
@@ -107,6 +108,27 @@ def _make_run(folder):
     assert process.returncode == 0, process.stderr
     (folder / "stdout").write_text(process.stdout)
     (folder / "stderr").write_text(process.stderr)
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """Return a server of S3 on this machine, in a process of its own."""
+    pytest.importorskip("moto", reason="needs moto[server], a server of S3")
+    pytest.importorskip("obstore", reason="needs obstore")
+    from s3_server import s3_server
+
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3, monkeypatch):
+    """Return the URL of a bucket of the test's own, which this process and those that it starts have the keys of."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    name = f"test-{uuid4().hex}"
+    s3.make(name)
+    return f"s3://{name}"
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ def local_path(place: str | Path) -> Path:
     """
     if is_url(place):
         raise UserError(
-            f"{as_url(place)} is a URL, which only zarr stores that are read may be; pass a path: mount the bucket, or"
-            " copy from there and to there"
+            f"{as_url(place)} is a URL, which only a zarr store may be that is read, or that ingest writes to a bucket;"
+            " pass a path: mount the bucket, or copy from there and to there"
         )
     return Path(place)
 

@@ -24,6 +24,8 @@ from weatherml.locations import is_url, path_or_url
 from weatherml.products.reading import is_forecast, read_forecast
 from weatherml.products.selection import variable_of
 from weatherml.state import parse_channels
+from weatherml.storage.cloud import RefusedError
+from weatherml.storage.places import Place, is_bucket, place_at
 
 _DIGEST = 12  # characters that tell one digest from another
 _MOST_STORIES = 3
@@ -53,7 +55,7 @@ def describe_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None
     if len(paths) == 1 and is_forecast(place):
         return _describe_forecast(place)
     described = describe(open_files(paths, rename=rename))
-    return described | _size([path for path in paths if not is_url(path)])
+    return described | _size([path for path in paths if not is_url(path)]) | _size_in_bucket(paths)
 
 
 def require_fields(path: str) -> None:
@@ -102,7 +104,7 @@ def check_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None) -
     except UserError:
         _require_analyses(places)  # which takes as long as opening each of many files
         raise
-    return [*map(_unread, filter(is_url, paths)), *check_dataset(opened)]
+    return [*map(_unread, filter(_is_elsewhere, paths)), *check_dataset(opened)]
 
 
 def _require_analyses(places: Sequence[Path | str]) -> None:
@@ -117,23 +119,39 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
     Raises:
         UserError: One of the paths is no store.
     """
-    for place in expand([path for path in paths if not is_url(path)] or paths):
+    for place in stores_at(paths):
         if is_begun(place) and not Manifest.exists(place):
             open_store(place)  # says that it is unfinished
         if not Manifest.exists(place):
             raise UserError(f"{place} is no store that ingest has completed; leave out --files to check its values")
-    return [*map(_unread, filter(is_url, paths)), *_damaged(paths)]
+    return [*map(_unread, filter(_is_elsewhere, paths)), *_damaged(paths)]
+
+
+def stores_at(paths: Sequence[str]) -> list[Place]:
+    """Return the places that paths and patterns mean, and URLs of buckets; others that are URLs are left out."""
+    local = [path for path in paths if not is_url(path)]
+    return [*map(place_at, expand(local) if local else []), *map(place_at, filter(is_bucket, paths))]
+
+
+def _is_elsewhere(path: str) -> bool:
+    return is_url(path) and not is_bucket(path)
 
 
 def _damaged(paths: Sequence[str]) -> list[Finding]:
-    local = [path for path in paths if not is_url(path)]
-    stores = [path for path in (expand(local) if local else []) if Manifest.exists(path)]
     remedy = "is missing or damaged; make it again with weatherml check --repair"
-    return [Finding("error", str(path / file), remedy) for path in stores for file in verify(path)]
+    own = [place for place in stores_at(paths) if _is_own(place)]
+    return [Finding("error", f"{place}/{file}", remedy) for place in own for file in verify(place)]
+
+
+def _is_own(place: Place) -> bool:
+    try:
+        return Manifest.exists(place)
+    except RefusedError:  # so does a bucket that may not be listed with what it has not
+        return False
 
 
 def _unread(url: str) -> Finding:
-    return Finding("note", url, "is behind a URL: checksums of its files are not read, check it where it lies")
+    return Finding("note", url, "is behind a web server: checksums of its files are not read, check it where it lies")
 
 
 def _describe_forecast(place: Path | str) -> dict[str, Any]:
@@ -164,6 +182,12 @@ def _size(paths: Sequence[str | Path]) -> dict[str, int]:
     """Return the bytes of files, and of all files in folders; nothing where there are none on this machine."""
     files = [file for path in (expand(paths) if paths else []) for file in (path, *path.rglob("*")) if file.is_file()]
     return {"size": sum(file.stat().st_size for file in files)} if files else {}
+
+
+def _size_in_bucket(paths: Sequence[str]) -> dict[str, int]:
+    """Return the bytes that the manifests of stores in buckets tell; nothing where there are none."""
+    own = [place for place in map(place_at, filter(is_bucket, paths)) if _is_own(place)]
+    return {"size": sum(n.size for place in own for n in Manifest.load(place).files.values())} if own else {}
 
 
 def _format(place: Path | str) -> str:

@@ -118,7 +118,7 @@ def impatient(monkeypatch):
     """Do not wait in vain for long."""
     for name, value in {"_RETRIES": 1, "_SECONDS_OF_SILENCE": 0.3}.items():
         monkeypatch.setattr(opening, name, value)
-    for name, value in {"_TRIES": 2, "_SECONDS_BETWEEN": 0.01}.items():
+    for name, value in {"TRIES": 2, "SECONDS_BETWEEN": 0.01}.items():
         monkeypatch.setattr(cloud_store, name, value)
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from weatherml.cli.settings import Folder, Settings, experiment_of, file_and_overrides
+from weatherml.cli.settings import Settings, experiment_of, file_and_overrides
 from weatherml.errors import UserError
+from weatherml.locations import is_url, local_folder
 
 if TYPE_CHECKING:
     from weatherml.data.sources import DataConfig
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 def ingest(
     settings: Settings = None,
-    output: Folder = Path("runs/demo"),
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", metavar="PATH", help="Folder of the run; or of a store in a bucket, its URL."),
+    ] = "runs/demo",
     workers: Annotated[int, typer.Option(min=0, help="Processes of dask that make it; 0: this one alone.")] = 0,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Of a dask cluster, or `slurm` to start its workers as jobs.")
@@ -34,8 +39,9 @@ def ingest(
 ) -> None:
     """Write the data of an experiment to a checked zarr store; an interrupted ingestion goes on where it stopped.
 
-    Where CONFIG has nothing but `source`, the data need not suit a training. Whoever makes it, the store has the same
-    bytes. Shares may run at once or one after the other, the last completes the store.
+    Where CONFIG has nothing but `source`, the data need not suit a training; for a bucket nothing else is looked at.
+    Whoever makes it, the store has the same bytes. Shares may run at once or one after the other, the last completes
+    the store.
 
     Example: `weatherml ingest configs/t2m_erainterim.yaml -o runs/t2m --workers 2`
     """
@@ -50,9 +56,35 @@ def ingest(
         grow=grow,
         refresh=None if refresh is None else _period(refresh),
     )
-    data = _data_alone(settings or [])
-    done = experiment_of(settings, output).ingest(options) if data is None else _ingest(data, output, options)
+    done = (_ingest_to_bucket if is_url(output) else _ingest_here)(settings or [], output, options)
     print(done.path if done.is_complete else f"share {share} is written; {done.path} is complete when all shares are")
+
+
+def _ingest_here(settings: Sequence[str], output: str, options: "IngestOptions") -> "IngestReport":
+    folder = local_folder(output)
+    data = _data_alone(settings)
+    return experiment_of(settings, folder).ingest(options) if data is None else _ingest(data, folder, options)
+
+
+def _ingest_to_bucket(settings: Sequence[str], url: str, options: "IngestOptions") -> "IngestReport":
+    from weatherml.cli.made_from import folder_for, note_source
+    from weatherml.cli.printing.progress import bar
+    from weatherml.config import from_mapping, read_mapping
+    from weatherml.data.sources import DataConfig
+    from weatherml.data.store.ingest import ingest
+    from weatherml.storage.places import place_at
+
+    file, overrides = file_and_overrides(settings)
+    if file is None:
+        raise UserError(f"{url} needs a configuration that names the source; weatherml ingest CONFIG -o {url}")
+    if not urlsplit(url).path.strip("/"):
+        raise UserError(f"{url} is all of a bucket; name a place in it, such as {url.rstrip('/')}/era5.zarr")
+    config = from_mapping(DataConfig, {"source": read_mapping(file, overrides).get("source")}, file)
+    store = place_at(url)
+    with bar("ingest") as report:
+        done = ingest(config.source.source(folder_for(store)), store, report, options=options)
+    note_source(store, config)
+    return done
 
 
 def _data_alone(words: Sequence[str]) -> "DataConfig | None":

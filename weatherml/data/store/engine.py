@@ -2,7 +2,7 @@
 
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,12 +30,14 @@ class Task:
     Attributes:
         place: Where the store is made.
         source: Where the values come from.
+        request: What the workspace was begun for.
         memory: Bytes that a worker may hold.
         staged: Files that are replaced; their new versions wait.
     """
 
     place: Place
     source: Source
+    request: Mapping[str, Any]
     memory: int
     staged: frozenset[str]
 
@@ -45,6 +47,7 @@ class Task:
         with self.place.explaining_errors(), self.place.writing() as path_of:
             paths = {file: path_of(workspace.key(file, self.staged)) for file in part.files}
             notes = make(self.source, part, missing, self.memory, paths)
+            workspace.require_request(self.request)
         recorder.add(notes)
         return len(notes)
 

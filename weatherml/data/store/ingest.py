@@ -118,7 +118,8 @@ class _Ingestion:
         if complete is None and workspace.request:
             _require_same(workspace.place, workspace.request, plan.request)
         basis = None if complete is None else complete.digest
-        workspace.begin({**plan.request, "refresh": str(options.refresh), "basis": basis}, options.share)
+        self._request = {**plan.request, "refresh": str(options.refresh), "basis": basis}
+        workspace.begin(self._request, options.share)
         if options.share == WHOLE:
             workspace.place.tidy()
         self._kept = {} if complete is None else self._unchanged(complete.n_times)
@@ -141,6 +142,7 @@ class _Ingestion:
         task = Task(
             place,
             plan.source,
+            self._request,
             self._options.memory,
             frozenset(file for file in self._staged if file in missing),
         )

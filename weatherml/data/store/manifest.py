@@ -78,10 +78,19 @@ class Manifest(Config):
         Raises:
             UserError: There is none, or it is damaged.
         """
+        return cls.parse(cls.read(store), str(store))
+
+    @classmethod
+    def read(cls, store: Root) -> bytes:
+        """Return the content of the manifest of a store.
+
+        Raises:
+            UserError: There is none.
+        """
         content = place_at(store).read(cls.NAME)
         if content is None:
             raise UserError(f"{store} is no weatherml store (it has no {cls.NAME}); write one with ingest")
-        return cls.parse(content, str(store))
+        return content
 
     @classmethod
     def parse(cls, content: bytes, store: str) -> Self:

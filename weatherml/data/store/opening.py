@@ -24,10 +24,13 @@ def open_store(path: Root) -> xr.Dataset:
         UserError: There is no store, it is unfinished, or files are missing.
     """
     place = place_at(path)
-    manifest = _complete(place)
-    _require_files(place, manifest)
-    dataset: xr.Dataset = xr.open_zarr(place.zarr, chunks=None, consolidated=True)
-    return dataset[list(manifest.variables)].assign_attrs(digest=manifest.digest)
+    while True:
+        content = _finished(place)
+        manifest = Manifest.parse(content, str(place))
+        _require_files(place, manifest)
+        dataset: xr.Dataset = xr.open_zarr(place.zarr, chunks=None, consolidated=True)
+        if not is_changing(place) and place.read(Manifest.NAME) == content:  # else it changed in between
+            return dataset[list(manifest.variables)].assign_attrs(digest=manifest.digest)
 
 
 def verify(path: Root) -> list[str]:
@@ -52,6 +55,11 @@ def digest(path: Root) -> str:
 
 
 def _complete(place: Place) -> Manifest:
+    return Manifest.parse(_finished(place), str(place))
+
+
+def _finished(place: Place) -> bytes:
+    """Return the content of a manifest, once no files are being given their names."""
     deadline = time.monotonic() + A_WHILE
     while is_changing(place):  # to give new files their names takes moments
         if time.monotonic() > deadline:
@@ -60,7 +68,7 @@ def _complete(place: Place) -> Manifest:
     if not Manifest.exists(place) and is_begun(place):
         n_written = len(Workspace(place).notes())
         raise UserError(f"{place} is unfinished ({n_written} files written); run the same ingest again to complete it")
-    return Manifest.load(place)
+    return Manifest.read(place)
 
 
 def _require_files(place: Place, manifest: Manifest) -> None:

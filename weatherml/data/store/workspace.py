@@ -69,6 +69,15 @@ class Workspace:
             self._drop()
             self.place.write(BEGUN, json.dumps(dict(request)).encode())
 
+    def require_request(self, request: Mapping[str, Any]) -> None:
+        """Require that what is made here is still what was begun: a worker does not outlive an ingestion for long.
+
+        Raises:
+            UserError: It is another.
+        """
+        if self.request != dict(request):
+            raise UserError(f"another ingestion has taken the place of this one at {self.place}; run it again")
+
     @contextmanager
     def taking_part(self, share: Share) -> Iterator[None]:
         """Keep other processes from a share of the work, and whoever does not share it from all of it.

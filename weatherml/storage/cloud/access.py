@@ -72,14 +72,16 @@ def service_of(scheme: str) -> str:
     return _SERVICES.get(scheme, scheme)
 
 
-def remedy(scheme: str, access: Access) -> str:
-    """Say what to do where a service refuses."""
+def remedy(scheme: str, access: Access, doing: Literal["read", "written"] = "read") -> str:
+    """Say what to do where a service refuses that something is read or written."""
     service = service_of(scheme)
     if service not in _WHERE:
         sent = "it does not let in the key of source.header" if access.header else "it may want a key"
         return f"{sent}: as a source, source.header sends one, such as 'Authorization: Bearer ${{KEY}}'"
     if access.is_anonymous(scheme):
         return f"it was asked without credentials: {_WHERE[service]}"
+    if doing == "written":
+        return "the credentials found may not write it; they must be let read, list, write and delete there"
     return "the credentials found may not read it; public ones are read with source.credentials=anonymous"
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
@@ -32,15 +32,25 @@ def open_url(url: str, access: Access | None = None) -> Store:
     Raises:
         UserError: The URL holds a password or a query, or a package for such URLs is missing.
     """
-    access, parts = access or Access(), urlsplit(url)
+    access, parts = access or Access(), require_plain(url)
+    if parts.scheme == "file":
+        return LocalStore(Path(unquote(parts.path)), read_only=True)
+    return RemoteStore(_fetching(url.rstrip("/"), service_of(parts.scheme), access), url.rstrip("/"), access)
+
+
+def require_plain(url: str) -> SplitResult:
+    """Return the parts of a URL.
+
+    Raises:
+        UserError: It holds a password or a query.
+    """
+    parts = urlsplit(url)
     if "@" in parts.netloc or parts.query or parts.fragment:
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         raise UserError(
             f"{shown}: a URL with a password or a query is not read, it would be kept with the run; {_INSTEAD}"
         )
-    if parts.scheme == "file":
-        return LocalStore(Path(unquote(parts.path)), read_only=True)
-    return RemoteStore(_fetching(url.rstrip("/"), service_of(parts.scheme), access), url.rstrip("/"), access)
+    return parts
 
 
 _INSTEAD = "pass the plain address, and keys by source.header or the environment"
@@ -71,11 +81,22 @@ def _fetching(url: str, service: str, access: Access) -> Store:
 
 
 def _of_obstore(url: str, service: str, access: Access) -> Store:
+    store = client_of(url, access)
+    return WebStore(store, read_only=True) if service in _WEB else ObjectStore(store, read_only=True)
+
+
+def client_of(url: str, access: Access) -> Any:
+    """Return what obstore asks a server by; nothing is asked yet.
+
+    Raises:
+        UserError: The URL is none.
+        ImportError: There is no obstore.
+    """
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 
     try:
-        store = from_url(
+        return from_url(
             url,
             client_options={
                 "allow_http": True,
@@ -85,14 +106,13 @@ def _of_obstore(url: str, service: str, access: Access) -> Store:
                 "default_headers": access.headers(),
             },
             retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_SECONDS_OF_RETRIES)},
-            **access.options(service),
+            **access.options(service_of(urlsplit(url).scheme)),
         )
     except (BaseError, ValueError) as error:
         if isinstance(error, UserError):
             raise
         reason = " ".join(str(error).partition("Debug source")[0].split())
         raise UserError(f"{url} cannot be opened ({reason}); check the address") from None
-    return WebStore(store, read_only=True) if service in _WEB else ObjectStore(store, read_only=True)
 
 
 def _fsspec_options(service: str, access: Access) -> dict[str, Any]:

@@ -12,23 +12,8 @@ from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import ObjectStore, WrapperStore
 
 from weatherml.errors import UserError
-from weatherml.storage.cloud.access import Access, remedy
-
-_MOST_WORDS = 160
-_TRIES = 6
-"""How often a key is asked for: obstore asks again for seconds, and not for transfers that were cut."""
-_SECONDS_BETWEEN = 1.0
-"""After the first time; twice as long after each other."""
-_STATUS = re.compile(r"status code: (\d{3})")
-_CUT = ("kind: Interrupted", "kind: Body", "body error", "Cannot write to closing", "ContentLength", "payload")
-_UNREACHABLE = ("kind: Connect", "error sending request", "Cannot connect", "Name or service", "dns error")
-_STATUS_OF = {"PermissionDeniedError": 403, "UnauthenticatedError": 401, "PermissionError": 403}
-_LATER = "run the same again later, what is done stays"
-_SLOW = ("kind: Timeout", "timed out", "TimeoutError")
-
-
-class RefusedError(UserError):
-    """A key may not be read, or is not there in a bucket that may not be listed."""
+from weatherml.storage.cloud.access import Access
+from weatherml.storage.cloud.failures import SECONDS_BETWEEN, TRIES, explained, may_pass
 
 
 class RemoteStore(WrapperStore[Store]):
@@ -45,6 +30,12 @@ class RemoteStore(WrapperStore[Store]):
         self.url, self.access = url, access
         self._has_answered = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave keys behind: who opens it again takes them from the environment of that process."""
+        from weatherml.storage.cloud.opening import open_url
+
+        return open_url, (self.url, self.access)
+
     def _with_store(self, store: Store) -> Self:
         return type(self)(store, self.url, self.access)
 
@@ -54,7 +45,7 @@ class RemoteStore(WrapperStore[Store]):
         Raises:
             UserError: It cannot be had.
         """
-        for attempt in range(_TRIES):
+        for attempt in range(TRIES):
             try:
                 found = await self._store.get(key, prototype, byte_range)
                 self._has_answered = True
@@ -62,9 +53,9 @@ class RemoteStore(WrapperStore[Store]):
             except UserError:
                 raise
             except Exception as error:
-                if attempt + 1 == _TRIES or not self._may_pass(error):
-                    raise self._explained(key, error) from None
-            await asyncio.sleep(_SECONDS_BETWEEN * 2**attempt)
+                if attempt + 1 == TRIES or not may_pass(error, self._has_answered):
+                    raise explained(self.url, key, error, self.access) from None
+            await asyncio.sleep(SECONDS_BETWEEN * 2**attempt)
         return None
 
     def get_ranges(self, *args: Any, **options: Any) -> Any:
@@ -80,31 +71,7 @@ class RemoteStore(WrapperStore[Store]):
         try:
             return await self._store.exists(key)
         except Exception as error:
-            raise self._explained(key, error) from None
-
-    def _may_pass(self, error: Exception) -> bool:
-        """Return whether it may be otherwise in a while: what was cut, and failures of a server that has answered."""
-        status = _status(error)
-        if status is not None:
-            return self._has_answered and status not in (401, 403)
-        return _says(error, _CUT) or (self._has_answered and _says(error, (*_SLOW, *_UNREACHABLE)))
-
-    def _explained(self, key: str, error: Exception) -> UserError:
-        """Say in one line why a key cannot be read; no word of the request, whose headers may be secret."""
-        place, status = f"{self.url}/{key}", _status(error)
-        if status in (401, 403):
-            scheme = self.url.partition(":")[0]
-            return RefusedError(f"{place} may not be read ({status}); {remedy(scheme, self.access)}")
-        if status is not None:
-            return UserError(f"{place} answers {status} again and again; {_LATER}")
-        if _says(error, _SLOW):
-            return UserError(f"{place} does not answer; check the address and the network; {_LATER}")
-        if _says(error, _UNREACHABLE):
-            return UserError(f"{self.url} cannot be reached; check the address and the network")
-        if _says(error, _CUT):
-            return UserError(f"{place} was cut off {_TRIES} times; check the network; {_LATER}")
-        reason = " ".join(str(error).partition("Debug source")[0].split())[:_MOST_WORDS]
-        return UserError(f"{place} cannot be read ({reason or type(error).__name__}); check the address")
+            raise explained(self.url, key, error, self.access) from None
 
 
 class WebStore(ObjectStore[Any]):
@@ -115,19 +82,6 @@ class WebStore(ObjectStore[Any]):
         page = await self.get(prefix.strip("/"), default_buffer_prototype())
         for name in _links(page.to_bytes().decode(errors="replace")) if page is not None else ():
             yield name
-
-
-def _status(error: Exception) -> int | None:
-    """Return what a server answered."""
-    own = getattr(error, "status", None)  # of aiohttp
-    found = _STATUS.search(str(error))
-    if isinstance(own, int) or found is not None:
-        return int(found[1]) if found is not None else own
-    return _STATUS_OF.get(type(error).__name__)
-
-
-def _says(error: Exception, words: tuple[str, ...]) -> bool:
-    return any(word in f"{type(error).__name__} {error}" for word in words)
 
 
 def _links(page: str) -> list[str]:

@@ -106,7 +106,7 @@ FAULTS = [
     ({"arco/geopotential/5.0.0.0": 403}, r"arco/geopotential/5.0.0.0 may not be read \(403\)"),
     ({"arco/geopotential/5.0.0.0": 500}, "answers 500 again and again; run the same again later, what is done stays"),
     ({"arco/geopotential/5.0.0.0": 429}, "answers 429 again and again"),
-    ({"arco/geopotential/5.0.0.0": "cut"}, "was cut off 2 times; check the network"),
+    ({"arco/geopotential/5.0.0.0": "cut"}, "was cut off again and again; check the network"),
     ({"arco/geopotential/5.0.0.0": "garbage"}, "geopotential from 2001-01-01T01:00 cannot be decoded .*source.exclude"),
     ({"arco/geopotential/5.0.0.0": 1.0}, "does not answer; check the address and the network"),
     ({"arco/.zmetadata": "garbage"}, "holds no metadata of zarr"),

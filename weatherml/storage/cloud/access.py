@@ -62,8 +62,12 @@ class Access:
         service = service_of(scheme)
         if service not in _VARIABLES:
             return {}
+        account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+        named = {"account_name": account} if service == "az" and account else {}
         if self.is_anonymous(scheme):
-            return {"skip_signature": True}
+            return {"skip_signature": True, **named}
+        if service == "az":
+            return named
         return _of_aws_files() if service == "s3" and not _in_environment("s3") else {}
 
 

@@ -44,7 +44,7 @@ def explained(url: str, key: str, error: Exception, access: Access, doing: Doing
     if says(error, _UNREACHABLE):
         return UserError(f"{url} cannot be reached; check the address and the network")
     if says(error, _CUT):
-        return UserError(f"{place} was cut off {TRIES} times; check the network; {_LATER}")
+        return UserError(f"{place} was cut off again and again; check the network; {_LATER}")
     reason = " ".join(str(error).partition("Debug source")[0].split())[:_MOST_WORDS]
     return UserError(f"{place} cannot be {doing} ({reason or type(error).__name__}); check the address")
 

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
@@ -118,11 +119,13 @@ class Objects:
 
         wanted = list(keys)
         try:
-            if wanted:
+            if len(wanted) > 1:
                 self._asked(wanted[0], lambda: obstore.delete(self._client, wanted), "written")
+                return
         except FileNotFoundError:  # some services say so, and have not gone on
-            for key in wanted:
-                self._sought(key, lambda key=key: obstore.delete(self._client, key), "written")  # type: ignore[misc]
+            pass
+        for key in wanted:
+            self._sought(key, partial(obstore.delete, self._client, key), "written")
 
     def create(self, key: str, content: bytes) -> Mapping[str, Any] | None:
         """Write an object where none is; return its version, or None where one is."""

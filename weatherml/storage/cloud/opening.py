@@ -26,7 +26,7 @@ def open_url(url: str, access: Access | None = None) -> Store:
     """Return what lies behind a URL as a zarr store that is only read; nothing is asked yet.
 
     Args:
-        url: `https://`, `s3://`, `gs://`, `az://account/container/...`, `file://`, or what else fsspec reads.
+        url: `https://`, `s3://`, `gs://`, `az://container/...`, `file://`, or what else fsspec reads.
         access: Credentials; those of the environment where there are any when None.
 
     Raises:
@@ -112,7 +112,8 @@ def client_of(url: str, access: Access) -> Any:
         if isinstance(error, UserError):
             raise
         reason = " ".join(str(error).partition("Debug source")[0].split())
-        raise UserError(f"{url} cannot be opened ({reason}); check the address") from None
+        what = "set AZURE_STORAGE_ACCOUNT_NAME" if "Account must be specified" in reason else "check the address"
+        raise UserError(f"{url} cannot be opened ({reason}); {what}") from None
 
 
 def _fsspec_options(service: str, access: Access) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Bucket:
     """A prefix of a bucket; see `Place`. What it refuses is one line.
 
     Args:
-        url: `s3://bucket/prefix`, `gs://`, `az://account/container/prefix`.
+        url: `s3://bucket/prefix`, `gs://`, `az://container/prefix`.
         access: Credentials; those of the environment when None.
     """
 

@@ -27,7 +27,7 @@ def place_at(root: Root, access: Access | None = None) -> Place:
     """Return the place that a path or a URL means.
 
     Args:
-        root: A path, `s3://bucket/prefix`, `gs://...`, `az://account/container/...` or `file:///...`.
+        root: A path, `s3://bucket/prefix`, `gs://...`, `az://container/...` or `file:///...`.
         access: Credentials for a bucket; those of the environment when None.
 
     Raises:

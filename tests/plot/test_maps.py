@@ -64,8 +64,31 @@ def test_a_region_across_greenwich_is_drawn_in_one_piece(make_field):
     grid = LatLonGrid(tuple(np.arange(60.0, 39, -2)), (0.0, 3.0, 6.0, 351.0, 354.0, 357.0))
     figure = plot.map(make_field(lambda lat, lon: 280 + np.where(lon == 354, 9, 0) + 0 * lat, grid=grid))
     west, east, south, north = figure.axes[0].get_extent(PlateCarree())
-    assert (west, east, south, north) == pytest.approx((-10.5, 7.5, 39, 61))
+    assert (west, east, south, north) == pytest.approx((-9, 6, 40, 60))  # the outermost points: nothing is made up
     assert place_of_maximum(figure)[1] == pytest.approx(354, abs=0.3)
+
+
+def test_a_band_around_the_earth_is_drawn_without_a_gap(make_field):
+    grid = LatLonGrid(tuple(np.arange(80.0, 39, -10)), tuple(np.arange(0.0, 360, 20)))
+    wave = make_field(lambda lat, lon: np.cos(np.radians(lon)) + 0 * lat, "10m_u_component_of_wind", grid)
+    figure = plot.map(wave, coastlines=False)
+    west, east, south, north = figure.axes[0].get_extent(PlateCarree())
+    assert (west, east, south, north) == pytest.approx((-180, 180, 40, 80))
+    values = samples(figure)
+    np.testing.assert_allclose(values, values[:, ::-1], atol=1e-3)
+    assert float(values[0, 0]) == pytest.approx(-1, abs=0.01)
+
+
+def test_coasts_of_a_region_lie_where_they_are_on_the_globe(make_field, paint):
+    grid = LatLonGrid(tuple(np.arange(-30.0, -51, -2)), tuple(np.arange(165.0, 196, 3)))
+    field = make_field(lambda lat, lon: 280 + 0 * lat * lon, grid=grid)
+    figure = plot.map(field)
+    bare, drawn = paint(plot.map(field, coastlines=False)), paint(figure)
+    rows, columns = np.nonzero(np.any(bare != drawn, axis=-1))
+    places = figure.axes[0].transData.inverted().transform(np.stack([columns, bare.shape[0] - rows], axis=-1))
+    places[:, 0] += 180  # of the middle of the map
+    assert places.min(axis=0) == pytest.approx((166.4, -47.3), abs=0.5)  # south-west of New Zealand
+    assert places.max(axis=0)[1] == pytest.approx(-34.4, abs=0.5)  # its northern cape
 
 
 @pytest.mark.parametrize(

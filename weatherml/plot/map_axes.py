@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 from cartopy.mpl.geoaxes import GeoAxes
 from cartopy.mpl.ticker import LatitudeLocator
+from matplotlib.collections import LineCollection
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -24,7 +25,7 @@ from shapely.geometry import box
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.plot import style
-from weatherml.plot.coastlines import coastlines as earth_coastlines
+from weatherml.plot.coastlines import coastlines, coastlines_within
 from weatherml.plot.map_layout import Bar, Box
 from weatherml.plot.style import Shading
 
@@ -52,9 +53,7 @@ class Ground:
         """Draw it, to be seen on light colours and on dark ones."""
         if self.coastlines:
             for colour, width in (("#ffffff90", 1.6), (style.INK, 0.65)):
-                ax.add_geometries(
-                    [earth_coastlines()], crs=_DEGREES, facecolor="none", edgecolor=colour, linewidth=width
-                )
+                _draw_coastlines(ax, colour, width)
         if self.orography is not None:
             height = style.quantity_of("geopotential_at_surface").shown(self.orography)
             levels = style.round_levels(height, 5)
@@ -167,7 +166,7 @@ def _unrolled(field: xr.DataArray) -> tuple[_Array, npt.NDArray[np.floating]]:
     """Return rising longitudes without a gap, and the values `[lat, lon]`; a closed circle overlaps at both ends."""
     grid = grid_of(field)
     longitude = np.asarray(grid.longitude)
-    if grid.is_global:
+    if grid.is_cyclic:
         closed = np.pad(field.values, ((0, 0), (1, 1)), mode="wrap")
         return np.r_[longitude[-1] - 360, longitude, longitude[0] + 360], closed
     gaps = np.diff(longitude, append=longitude[0] + 360)
@@ -201,16 +200,10 @@ def _sampled(ax: GeoAxes, field: xr.DataArray) -> tuple[_Array, _Array, _Array]:
 
 
 def _region(field: xr.DataArray) -> tuple[float, float, float, float]:
-    """Return west, east, south and north edges of the outermost cells of a regional field, degrees."""
+    """Return west, east, south and north of a regional field, degrees: its outermost points, or all of a circle."""
     longitude, _ = _unrolled(field)
-    half_lon, half_lat = np.diff(longitude[:2])[0] / 2, grid_of(field).resolution / 2
-    latitude = field["latitude"].values
-    return (
-        float(longitude[0] - half_lon),
-        float(longitude[-1] + half_lon),
-        float(max(latitude[-1] - half_lat, -90)),
-        float(min(latitude[0] + half_lat, 90)),
-    )
+    west, east = (-180.0, 180.0) if grid_of(field).is_cyclic else (float(longitude[0]), float(longitude[-1]))
+    return west, east, float(field["latitude"].values[-1]), float(field["latitude"].values[0])
 
 
 def _draw_degrees(ax: GeoAxes, size: tuple[float, float], meridians: tuple[float, float]) -> None:
@@ -236,6 +229,17 @@ def _draw_graticule(ax: GeoAxes) -> None:
     for longitude, latitude in (*meridians, *parallels):
         points = ax.projection.transform_points(_DEGREES, longitude, latitude)
         ax.plot(points[:, 0], points[:, 1], color="k", alpha=0.12, linewidth=0.5, scalex=False, scaley=False)
+
+
+def _draw_coastlines(ax: GeoAxes, colour: str, width: float) -> None:
+    if ax.projection == _GLOBE:
+        ax.add_geometries([coastlines()], crs=_DEGREES, facecolor="none", edgecolor=colour, linewidth=width)
+        return
+    # On a plate carrée only the middle differs from degrees, so there is nothing to project.
+    middle = _DEGREES.transform_point(0, 0, ax.projection)[0]
+    (west, east), (south, north) = np.add(ax.get_xlim(), middle), ax.get_ylim()
+    lines = [np.asarray(line.coords) - (middle, 0) for line in coastlines_within(west, east, south, north).geoms]
+    ax.add_collection(LineCollection(lines, colors=colour, linewidths=width), autolim=False)
 
 
 def _contour(ax: GeoAxes, values: xr.DataArray, levels: _Array, margin: float = 0.0, **looks: object) -> QuadContourSet:

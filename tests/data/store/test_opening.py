@@ -1,13 +1,19 @@
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
+import xarray as xr
 from fake_data import FakeSource, analyses
 
 from weatherml.cli.paths import check_files
+from weatherml.data.blocks import read_block
 from weatherml.data.reading.opening import open_files
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import digest, open_store, verify
 from weatherml.errors import UserError
 from weatherml.products.reading import read_forecast
+from weatherml.state import spec_of
 from weatherml.storage.share import Share
 
 
@@ -49,6 +55,46 @@ def test_a_lost_file_is_not_read_as_missing_values(store):
     (store / "2m_temperature" / "c.1.0.0").unlink()
     with pytest.raises(UserError, match=r"lost 1 file, such as c\.1\.0\.0"):
         open_store(store)
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[:200] = bytes(255 - byte for byte in content[:200])
+    file.write_bytes(content)
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-40])
+
+
+SPOILT = {"cut": cut, "overwritten": flip, "emptied": lambda file: file.write_bytes(b""), "deleted": Path.unlink}
+READERS = {
+    "open_store": lambda dataset: dataset["2m_temperature"].isel(time=6).load(),
+    "in a worker": lambda dataset: pickle.loads(pickle.dumps(dataset))["2m_temperature"][4:9].values,
+    "by dask": lambda dataset: dataset["2m_temperature"].chunk(time=5).mean().compute(),
+    "by samples": lambda dataset: read_block(dataset, spec_of(dataset), slice(4, 8)),
+}
+
+
+@pytest.mark.parametrize("damage", SPOILT)
+@pytest.mark.parametrize("reader", [*READERS, "open_files"])
+def test_values_of_a_file_that_is_damaged_after_opening_name_it(store, damage, reader):
+    dataset = open_files(store) if reader == "open_files" else open_store(store)
+    SPOILT[damage](store / "2m_temperature" / "c.1.0.0")
+    told = r"2m_temperature/c\.1\.0\.0 is (damaged|gone).*; mend it with weatherml check .*store\.zarr --files --repair"
+    with pytest.raises(UserError, match=told) as error:
+        READERS.get(reader, READERS["open_store"])(dataset)
+    assert "\n" not in str(error.value)
+    np.testing.assert_array_equal(dataset["2m_temperature"][8:12], analyses(times=14)["2m_temperature"][8:12])
+
+
+def test_missing_values_of_whole_files_are_no_damage(tmp_path):
+    """As those of a mask, or of levels that a variable does not have."""
+    fields = analyses(times=14)
+    fields["2m_temperature"][:, -1] = np.nan
+    fields["geopotential"][:, 1] = np.nan
+    ingest(FakeSource(fields), tmp_path / "store.zarr", shard_length=4)
+    xr.testing.assert_equal(open_store(tmp_path / "store.zarr").load().drop_attrs(), fields.drop_attrs())
 
 
 def test_what_is_no_store_is_refused(tmp_path):

@@ -77,7 +77,7 @@ class Layout:
 
     def file(self, index: int) -> str:
         """Return the path of a shard below the store."""
-        return f"{self.name}/{_key(index, len(self.dims))}"
+        return file_of(self.name, index, len(self.dims))
 
     def times(self, index: int) -> slice:
         """Return the positions of the times in a shard."""
@@ -110,8 +110,9 @@ def choose_shard_length(fields: xr.Dataset, n_times: int) -> int:
     return int(min(2 ** math.floor(math.log2(by_size)), 2 ** math.ceil(math.log2(n_times))))
 
 
-def _key(index: int, n_dims: int) -> str:
-    return ".".join(["c", str(index), *["0"] * (n_dims - 1)])
+def file_of(name: str, index: int, n_dims: int) -> str:
+    """Return the path below a store of a shard of a variable."""
+    return f"{name}/{'.'.join(['c', str(index), *['0'] * (n_dims - 1)])}"
 
 
 def _largest_divisor(number: int, limit: int) -> int:

@@ -4,6 +4,7 @@ import time
 
 import xarray as xr
 
+from weatherml.data.store.guard import guard_store
 from weatherml.data.store.manifest import Manifest, fitting
 from weatherml.data.store.workspace import Workspace, is_begun, is_changing
 from weatherml.errors import UserError
@@ -30,7 +31,8 @@ def open_store(path: Root) -> xr.Dataset:
         _require_files(place, manifest)
         dataset: xr.Dataset = xr.open_zarr(place.zarr, chunks=None, consolidated=True)
         if not is_changing(place) and place.read(Manifest.NAME) == content:  # else it changed in between
-            return dataset[list(manifest.variables)].assign_attrs(digest=manifest.digest)
+            dataset = guard_store(dataset[list(manifest.variables)], place, manifest)
+            return dataset.assign_attrs(digest=manifest.digest)
 
 
 def verify(path: Root) -> list[str]:

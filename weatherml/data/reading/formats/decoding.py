@@ -7,16 +7,19 @@ the file and the variable all the same.
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.backends import BackendArray, BackendEntrypoint
-from xarray.core import indexing
+from xarray.backends import BackendEntrypoint
 
+from weatherml.data.store.guard import StoreGuard
+from weatherml.data.store.manifest import Manifest
 from weatherml.errors import UserError
 from weatherml.locations import is_url
+from weatherml.storage.guarded import Guard, Key, guarded
+from weatherml.storage.places import Place, place_at
 
 _MOST_WORDS = 200
 _SECOND, _MINUTE, _HOUR = (np.timedelta64(n * 10**9, "ns") for n in (1, 60, 3600))
@@ -102,32 +105,25 @@ class _Entrypoint(BackendEntrypoint):
         return _decoded(guard(raw, inner["origin"]), inner["origin"])
 
 
-class _Guarded(BackendArray):
-    """A lazy variable of a file whose errors are those of a user.
+class _FileGuard(NamedTuple):
+    """Guards a variable of a file.
 
-    Args:
-        variable: As the engine opened it.
-        name: Its name.
+    Attributes:
+        name: Of the variable.
         origin: Its file.
     """
 
-    def __init__(self, variable: xr.Variable, name: str, origin: str) -> None:
-        self.variable, self.name, self.origin = variable, name, origin
-        self.shape, self.dtype = variable.shape, variable.dtype
+    name: str
+    origin: str
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        """Return the values at an index."""
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
-
-    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        if self.variable.ndim > 1:
+    def accept(self, key: Key, values: np.ndarray) -> None:
+        """Note that a field was read."""
+        if len(key) > 1:
             tell_that_fields_are_read()
-        try:
-            return np.asarray(self.variable[key].values)
-        except (UserError, MemoryError, KeyboardInterrupt):
-            raise
-        except Exception as error:  # engines and codecs have no common base for what damaged values raise
-            raise UnreadableError(self.name, self.origin, in_words(error)) from None
+
+    def explain(self, key: Key, error: Exception) -> UserError:
+        """Say which variable of which file cannot be read."""
+        return UnreadableError(self.name, self.origin, in_words(error))
 
 
 def in_words(error: Exception) -> str:
@@ -137,15 +133,29 @@ def in_words(error: Exception) -> str:
 
 def guard(raw: xr.Dataset, origin: str) -> xr.Dataset:
     """Return a lazy dataset of a file whose errors, whenever values are read, are those of a user."""
-    lazy = {name: v for name, v in raw.variables.items() if name not in raw.xindexes}
+    own = _store_at(origin)
     wrapped = {
-        name: xr.Variable(v.dims, indexing.LazilyIndexedArray(_Guarded(v, str(name), origin)), v.attrs, v.encoding)
-        for name, v in lazy.items()
+        name: guarded(v, _guard_of(str(name), v, origin, own))
+        for name, v in raw.variables.items()
+        if name not in raw.xindexes
     }
-    guarded = raw.assign({name: v for name, v in wrapped.items() if name in raw.data_vars})
-    guarded = guarded.assign_coords({name: v for name, v in wrapped.items() if name in raw.coords})
-    guarded.set_close(raw.close)
-    return guarded
+    dataset = raw.assign({name: v for name, v in wrapped.items() if name in raw.data_vars})
+    dataset = dataset.assign_coords({name: v for name, v in wrapped.items() if name in raw.coords})
+    dataset.set_close(raw.close)
+    return dataset
+
+
+def _store_at(origin: str) -> tuple[Place, Manifest] | None:
+    """Return the store of weatherml's own at a path; None where something else is."""
+    if is_url(origin) or not Manifest.exists(place := place_at(origin)):
+        return None
+    return place, Manifest.load(place)
+
+
+def _guard_of(name: str, variable: xr.Variable, origin: str, own: tuple[Place, Manifest] | None) -> Guard:
+    if own is None or name not in own[1].variables:
+        return _FileGuard(name, origin)
+    return StoreGuard.of(*own, variable, name)
 
 
 def _without_default_fill(raw: xr.Dataset) -> xr.Dataset:

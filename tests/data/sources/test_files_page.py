@@ -13,7 +13,9 @@ from made_references import reference
 
 from weatherml.config import from_mapping
 from weatherml.data.reading.file_index import cache
+from weatherml.data.reading.opening import open_files
 from weatherml.data.sources import FilesConfig
+from weatherml.errors import UserError
 
 PAGE = (DOCS / "from_files.md").read_text()
 BLOCKS = [yaml.safe_load(b)["source"] for b in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)]
@@ -78,3 +80,9 @@ def test_the_keys_of_the_page_are_those_of_the_source():
     told = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     own = set(FilesConfig.model_fields) - set(FilesConfig.__mro__[1].model_fields)
     assert told == own
+
+
+def test_a_ground_called_as_the_air_is_refused_with_the_way_to_name_it(archive):
+    both = [str(archive / "era5/levels/*.nc"), str(archive / "era5/orography.nc")]
+    with pytest.raises(UserError, match=r"none in .*orography\.nc; .* in a configuration .* by rename for its path"):
+        open_files(both)

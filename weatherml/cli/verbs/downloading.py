@@ -72,6 +72,7 @@ def _cds_source(words: Sequence[str]) -> "CdsConfig":
 def _print_plan(config: "CdsConfig", folder: Path, as_json: bool) -> None:
     from weatherml.data.sources.cds.ledger import Ledger
     from weatherml.data.sources.cds.units import plan
+    from weatherml.wording import size_of
 
     ledger = Ledger(folder)
     units = plan(config, ledger.units)
@@ -85,11 +86,11 @@ def _print_plan(config: "CdsConfig", folder: Path, as_json: bool) -> None:
         print(json.dumps({"n_requests": len(units), "left": requests}, indent=1))
         return
     for unit in left[:_SHOWN]:
-        print(f"{unit.month}  {n_bytes[unit.name] / 1e9:8.3f} GB  {unit.n_fields:6} fields  {_words(unit)}")
+        print(f"{unit.month}  {size_of(n_bytes[unit.name]):>8}  {unit.n_fields:6,} fields  {_words(unit)}")
     if len(left) > _SHOWN:
         print(f"... and {len(left) - _SHOWN} more; --json lists them all")
-    total, fields = sum(n_bytes.values()) / 1e9, sum(unit.n_fields for unit in left)
-    print(f"{len(left)} of {len(units)} requests left: {fields} fields, about {total:.3g} GB, into {folder}")
+    size, fields = size_of(sum(n_bytes.values())), sum(unit.n_fields for unit in left)
+    print(f"{len(left)} of {len(units)} requests left: {fields:,} fields, about {size}, into {folder}")
 
 
 def _words(unit: "Unit") -> str:

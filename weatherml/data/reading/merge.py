@@ -90,7 +90,8 @@ def _join(name: str, pieces: list[_Piece], compare: Comparison) -> xr.DataArray:
     if () in levels:
         odd = pieces[levels.index(())].origin
         raise UserError(
-            f"{name} has pressure levels in one file and none in {odd}; add its level or leave the file out"
+            f"{name} has pressure levels in one file and none in {odd}; add its level, leave the file out, or in a"
+            " configuration call it what it is, by rename for its path"
         )
     # Files split the levels differently: take them one by one.
     columns = {
@@ -180,7 +181,7 @@ def require_same_times(fields: Mapping[str, xr.DataArray]) -> None:
     for name, field in varying.items():
         if first is not None and not _same_times(varying[first], field):
             odd = np.setxor1d(varying[first]["time"].values, field["time"].values)
-            both = f"{first} and {name} differ in {counted(odd.size, 'time')}, the first {odd[0]}"
+            both = f"{first} and {name} differ in {counted(odd.size, 'time')}, the first {odd[0]:.16}"
             raise UserError(
                 f"{both}; give files with the same times, choose variables, or in a configuration the times that all"
                 " have, with source.every or source.periods"

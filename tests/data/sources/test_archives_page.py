@@ -62,5 +62,10 @@ def test_the_keys_of_the_page_are_those_of_the_source():
     assert told - {*known.ARCHIVES} == set(ArchiveConfig.model_fields) - common
 
 
+def test_addresses_of_the_page_are_those_of_the_archives():
+    told = re.findall(r"^weatherml \w+ (gs://\S+)", PAGE, re.MULTILINE)
+    assert told == [*known.ARCHIVES["arco"].urls, *known.ARCHIVES["weatherbench2/64x32"].urls]
+
+
 def test_the_names_of_the_page_are_those_of_archives():
     assert all(f"`{name}`" in PAGE for name in known.ARCHIVES)

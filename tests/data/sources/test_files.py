@@ -147,9 +147,7 @@ def test_a_time_given_twice_with_other_values_is_an_error(tmp_path):
 def test_variables_of_other_times_are_an_error_unless_left_out(tmp_path):
     raw = layouts.raw(TRUTH)
     pattern = split(tmp_path, [raw[["t2m"]], raw[["msl"]].isel(time=[0, 1, 3])])
-    with pytest.raises(
-        UserError, match=r"2m_temperature and mean_sea_\S+ differ in 1 time, the first \S{16};"
-    ):
+    with pytest.raises(UserError, match=r"2m_temperature and mean_sea_\S+ differ in 1 time, the first \S{16};"):
         open_files(pattern)
     assert_same(open_files(pattern, variables=["t2m"]), TRUTH[["2m_temperature"]])
 

@@ -2,6 +2,10 @@
 
 import json
 import re
+import shlex
+from glob import glob
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +14,13 @@ import xarray as xr
 import yaml
 from docs_page import DOCS
 from made_references import reference
+from tiny_experiment import done
 
 from weatherml.config import from_mapping
 from weatherml.data.reading.file_index import cache
 from weatherml.data.reading.opening import open_files
 from weatherml.data.sources import FilesConfig
+from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 
 PAGE = (DOCS / "from_files.md").read_text()
@@ -41,6 +47,17 @@ def archive(tmp_path_factory):
     told = reference(TRUTH.isel(time=slice(3)), "fields.nc", (folder / "era5/fields.nc").read_bytes())
     (folder / "era5/levels.json").write_text(json.dumps(told))
     return folder
+
+
+def test_commands_of_the_page_do_what_it_says(archive, monkeypatch):
+    monkeypatch.chdir(archive)
+    (archive / "my.yaml").write_text(yaml.safe_dump({"source": BLOCKS[0]}))
+    blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for command in "".join(blocks).splitlines():
+        words = [sorted(glob(word)) or [word] for word in shlex.split(command)[1:]]  # as a shell has them
+        done(*chain.from_iterable(words))
+    assert Path("t2m.png").stat().st_size > 10_000
+    assert set(open_store("runs/mine/data.zarr").data_vars) == EXPECTED[0][0]
 
 
 EXPECTED = [

@@ -40,4 +40,6 @@ def test_the_page_is_what_happens(store, tmp_path, monkeypatch):
     smaller = ["source.folder=files", "source.grid=30", "source.periods=[[2020-01-01, 2020-01-01]]", "source.every=24h"]
     for command in commands[1:]:
         assert done(*command, *smaller) == "files\n"
+    (made,) = [line.split() for line in re.findall(r"^weatherml (ingest .*)$", page, re.MULTILINE)]
+    assert done(*made, *smaller) == "runs/era5/data.zarr\n"
     assert store.count("submit") == 3 and sum(len(inputs["variable"]) for inputs in store.inputs) == 11

@@ -92,6 +92,19 @@ class SourceAround:
         """Return the positions in `times()` at which the source's own pieces of a variable begin."""
         return piece_starts_among(self.source, variable, self.times())
 
+    def hold_within(self, memory: int) -> int:
+        """Keep the source's own memory within a part of what there is; return what is left, bytes."""
+        return hold_within(self.source, memory)
+
+
+def hold_within(source: Source, memory: int) -> int:
+    """Tell a source how much memory it and its reader have; return what is left for the reader, bytes.
+
+    A source that keeps what it has read has a method of this name.
+    """
+    told = getattr(source, "hold_within", None)
+    return memory if told is None else int(told(memory))
+
 
 def piece_starts(source: Source, variable: str) -> npt.NDArray[np.int64]:
     """Return the positions in `source.times()` at which its own pieces of a variable begin, the first 0.

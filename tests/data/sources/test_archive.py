@@ -14,9 +14,12 @@ from fake_data import analyses
 from http_store import serving
 
 from weatherml.config import from_mapping
+from weatherml.data.source import hold_within
 from weatherml.data.sources import ArchiveConfig
-from weatherml.data.store.ingest import ingest
-from weatherml.data.store.opening import open_store
+from weatherml.data.sources.archive.pieces import PieceCache
+from weatherml.data.sources.archive.reading import Reader
+from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.opening import digest, open_store
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.storage.cloud import opening
@@ -90,6 +93,23 @@ def test_what_is_kept_stays_within_its_budget_and_values_are_right_without_it(se
     assert (most > 0) == (n_bytes > 0) and most <= n_bytes
     if n_bytes == 2**20:
         assert set(server.chunks("weatherbench/temperature").values()) == {1}
+
+
+def test_what_is_kept_counts_in_the_memory_of_an_ingestion(server, archives, tmp_path, monkeypatch):
+    """Half of it at most, and a quarter in flight; the rest is for the part that is made."""
+    config, memory, used = ArchiveConfig(url=f"{server.url}/weatherbench", every="12h"), 2**15, []
+    keep, limit = PieceCache.keep, Reader.limit
+    monkeypatch.setattr(PieceCache, "keep", lambda cache, *told: (keep(cache, *told), used.append(cache.n_used)))
+    ingest(config.source(archives[0]), tmp_path / "unbounded", shard_length=4)
+    assert max(used) > memory // 2
+    used.clear()
+    in_flight = []
+    monkeypatch.setattr(Reader, "limit", lambda reader, *told: (limit(reader, *told), in_flight.append(told[1])))
+    source = config.source(archives[0])
+    ingest(source, tmp_path / "bounded", shard_length=4, options=IngestOptions(memory=memory))
+    assert 0 < max(used) <= memory // 2 and set(in_flight) == {memory // 4}
+    assert hold_within(source, memory) == memory // 4
+    assert digest(tmp_path / "bounded") == digest(tmp_path / "unbounded")
 
 
 def test_only_times_that_are_chosen_are_kept_of_a_piece(server, archives):

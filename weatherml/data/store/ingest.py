@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from weatherml.data.source import Source
+from weatherml.data.source import Source, hold_within
 from weatherml.data.store.engine import HERE, Engine, Progress, Task
 from weatherml.data.store.growth import GrownSource
 from weatherml.data.store.manifest import FileNote, Manifest, fitting
@@ -99,6 +99,7 @@ def ingest(
     with workspace.taking_part(options.share):
         workspace.finish()
         complete = Manifest.load(place) if Manifest.exists(place) else None
+        hold_within(source, options.memory)
         told = request_of(source)
         if complete is not None and _is_done(place, complete, source, told, shard_length, options):
             return IngestReport(place.root, len(complete.files), 0)

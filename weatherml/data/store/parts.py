@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from weatherml.data.source import Source, piece_starts
+from weatherml.data.source import Source, hold_within, piece_starts
 from weatherml.data.store.layout import Layout
 from weatherml.data.store.manifest import FileNote
 from weatherml.data.store.shard import ShardFile
@@ -84,7 +84,7 @@ def make(
     Raises:
         UserError: Values are infinite or come and go, or the disk is full.
     """
-    layout = part.layout
+    layout, memory = part.layout, hold_within(source, memory)
     with ExitStack() as stack:
         shards = [
             ShardFile(paths[layout.file(index)], layout, layout.times(index)) for index in range(part.first, part.end)

@@ -42,6 +42,7 @@ class ArchiveConfig(SourceConfig):
         header: Sent with every request, the secret from an environment variable: `Authorization: Bearer ${KEY}`.
         parallel: Chunks that are fetched at once, as far as the cache has room for them.
         cache: MiB of decoded chunks that are kept because they will be asked for again; as many may be in flight.
+            Where a store is made of them, at most half of the memory that one worker may hold, and a quarter in flight.
     """
 
     name: Literal["archive"] = "archive"

@@ -65,5 +65,14 @@ class PieceCache:
         is_read = np.isin(np.arange(len(values)), chosen)
         with self._lock:
             self._pieces[key] = Piece(values, is_read)
-            while self.n_used > self.n_bytes:
-                self._pieces.popitem(last=False)
+            self._let_go()
+
+    def limit(self, n_bytes: int) -> None:
+        """Keep no more than so many bytes from now on."""
+        with self._lock:
+            self.n_bytes = n_bytes
+            self._let_go()
+
+    def _let_go(self) -> None:
+        while self.n_used > self.n_bytes:
+            self._pieces.popitem(last=False)

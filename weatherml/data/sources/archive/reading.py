@@ -104,8 +104,13 @@ class Reader:
     """
 
     def __init__(self, n_parallel: int, n_bytes: int) -> None:
-        self.n_parallel = n_parallel
+        self.n_parallel, self.n_in_flight = n_parallel, n_bytes
         self.cache = PieceCache(n_bytes)
+
+    def limit(self, n_kept: int, n_in_flight: int) -> None:
+        """Keep pieces of so many bytes at most, and fetch chunks of so many bytes at once, unless one alone has more."""
+        self.n_in_flight = n_in_flight
+        self.cache.limit(n_kept)
 
     def read(self, axes: Sequence[Axis], positions: Positions) -> list[Values]:
         """Return the values of variables, float32 `[time, ...]` each.
@@ -162,7 +167,7 @@ class Reader:
         if not fetches:
             return
         largest = max(fetch.axis.store.chunk_bytes(fetch.axis.name) for fetch in fetches)
-        n_threads = max(1, min(self.n_parallel, self.cache.n_bytes // (_COPIES * largest)))
+        n_threads = max(1, min(self.n_parallel, self.n_in_flight // (_COPIES * largest)))
         sources = [f.axis.store.field(f.axis.name, f.positions_in_store).data for f in fetches]
         names = ", ".join(dict.fromkeys(fetch.axis.name for fetch in fetches))
         first = min(fetch.axis.times[fetch.positions[0]] for fetch in fetches)

@@ -78,6 +78,12 @@ class ArchiveSource:
         """Return the positions in `times()` at which the stored pieces of a variable begin."""
         return np.zeros(1, np.int64) if self._is_static(variable) else self._axis(variable).starts
 
+    def hold_within(self, memory: int) -> int:
+        """Keep pieces within half of the memory, and chunks in flight within a quarter; return what is left."""
+        kept, in_flight = min(self.config.cache * 2**20, memory // 2), min(self.config.cache * 2**20, memory // 4)
+        self._reader.limit(kept, in_flight)
+        return memory - kept - in_flight
+
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times; their values are read.
 

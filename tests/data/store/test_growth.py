@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from fake_data import FakeSource, analyses, contents
+from numcodecs import Blosc
 
+from weatherml.data.store import layout
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store, verify
 from weatherml.data.store.workspace import FOLDER
@@ -199,3 +201,14 @@ def test_times_in_refusals_are_written_to_the_minute(store):
     assert "last_time 2001-01-08T00:00, now 2001-01-10T18:00" in refusal(store, dataset(40))
     told = refusal(store, dataset(), refresh=("2024-12-03", "2024-12-04"))
     assert "no time within 2024-12-03T00:00 .. 2024-12-04T23:59; it has 2001-01-01T00:00 .. 2001-01-08T00:00" in told
+
+
+def test_a_store_of_another_codec_grows_and_what_is_there_is_read(tmp_path, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(layout, "_COMPRESSOR", Blosc("lz4", 1, Blosc.SHUFFLE))
+        ingest(FakeSource(dataset()), tmp_path / "store.zarr", shard_length=6)
+    kept = (tmp_path / "store.zarr/2m_temperature/c.0.0.0").read_bytes()
+    ingest(FakeSource(dataset(40)), tmp_path / "store.zarr", options=GROW)
+    assert (tmp_path / "store.zarr/2m_temperature/c.0.0.0").read_bytes() == kept
+    assert kept != fresh(tmp_path, dataset(40))["2m_temperature/c.0.0.0"]
+    xr.testing.assert_equal(open_store(tmp_path / "store.zarr").load(), dataset(40).transpose("time", ...).load())

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,7 +22,8 @@ class ShardFile:
     """The file of one shard, which appears under its name once it is finished.
 
     Chunks are appended as they come to a file beside it; the index of zarr's sharding format follows in the end. Where
-    they did not come in C order, they are copied into it, so that the bytes do not tell how a shard was made.
+    they did not come in C order, they are copied into it, so that the bytes do not tell how a shard was made. The
+    checksum is taken on the way: what is written is not read again for it.
 
     Args:
         path: The file.
@@ -37,6 +37,9 @@ class ShardFile:
         self._index = np.full((*counts, 2), _ABSENT, np.uint64)
         self._n_rows = -(-(times.stop - times.start) // layout.chunk[0])
         self._end = 0
+        self._last: tuple[int, ...] = (-1,)
+        self._is_in_order = True
+        self._digest = hashlib.sha256()
         make_folder(path.parent)
         self._partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
         self._file: Any = self._partial.open("w+b")
@@ -44,6 +47,10 @@ class ShardFile:
     def write(self, position: tuple[int, ...], values: np.ndarray) -> None:
         """Append one chunk, float32 of the layout's chunk shape; `position` counts chunks within the shard."""
         content = self._layout.compress(values)
+        self._is_in_order &= position > self._last
+        self._last = position
+        if self._is_in_order:
+            self._digest.update(content)
         self._file.write(content)
         self._index[position] = self._end, len(content)
         self._end += len(content)
@@ -56,11 +63,12 @@ class ShardFile:
         """
         if (self._index[: self._n_rows] == _ABSENT).any():
             raise ValueError(f"{self.path} lacks chunks")
-        self._put_in_order()
-        self._file.write(self._layout.encode_index(self._index))
-        self._file.flush()
-        self._file.seek(0)
-        note = FileNote(os.fstat(self._file.fileno()).st_size, hashlib.file_digest(self._file, "sha256").hexdigest())
+        if not self._is_in_order:
+            self._put_in_order()
+        index = self._layout.encode_index(self._index)
+        self._digest.update(index)
+        self._file.write(index)
+        note = FileNote(self._file.tell(), self._digest.hexdigest())
         self._file.close()
         self._partial.replace(self.path)
         return note
@@ -73,8 +81,7 @@ class ShardFile:
 
     def _put_in_order(self) -> None:
         entries = self._index[: self._n_rows].reshape(-1, 2)
-        if all(one < two for one, two in pairwise(entries[:, 0].tolist())):
-            return
+        self._digest = hashlib.sha256()
         ordered = self._partial.with_name(f".{self.path.name}.{uuid4().hex}{PARTIAL}")
         with self._file as source, ordered.open("wb") as target:
             for entry in entries:
@@ -82,7 +89,9 @@ class ShardFile:
                 source.seek(offset)
                 entry[0] = target.tell()
                 for start in range(0, size, _COPIED_AT_ONCE):
-                    target.write(source.read(min(_COPIED_AT_ONCE, size - start)))
+                    content = source.read(min(_COPIED_AT_ONCE, size - start))
+                    self._digest.update(content)
+                    target.write(content)
         ordered.replace(self._partial)
         self._file = self._partial.open("r+b")
         self._file.seek(0, os.SEEK_END)

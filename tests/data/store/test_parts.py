@@ -1,5 +1,9 @@
 """How a source is read for a store: each of its pieces once, within the memory that is stated."""
 
+import time
+import tracemalloc
+
+import dask.array
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,7 +12,11 @@ from fake_data import FakeSource, analyses, contents
 from weatherml.data.store import layout
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store
-from weatherml.data.store.parts import cut
+from weatherml.data.store.parts import cut, read_ahead
+from weatherml.data.store.plan import plan_store
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.variables import VARIABLES
 
 MUCH = 2**31
 
@@ -70,3 +78,55 @@ def test_parts_end_with_pieces_of_the_source_and_hold_only_what_is_wanted():
     of = layout.Layout.of(field, 60, 6)
     parts = cut(of, np.arange(0, 60, 15), [0, 1, 2, 3, 4, 5, 8, 9])
     assert [(part.first, part.end) for part in parts] == [(0, 5), (5, 6), (8, 10)]
+
+
+def test_values_come_in_order_and_one_is_made_ahead():
+    made = []
+
+    def values():
+        for number in range(4):
+            made.append(number)
+            yield number
+
+    for number in read_ahead(values()):
+        time.sleep(0.02)
+        assert made[: number + 1] == list(range(number + 1))
+        assert len(made) <= number + 2
+    assert made == [0, 1, 2, 3]
+
+
+def test_what_goes_wrong_ahead_is_raised_where_it_would_have_come():
+    def values():
+        yield 0
+        raise UserError("no more")
+
+    ahead = read_ahead(values())
+    assert next(ahead) == 0
+    with pytest.raises(UserError, match="no more"):
+        next(ahead)
+
+
+class LargeSource(FakeSource):
+    """Does not hold all of its values at once, not even to tell its digest."""
+
+    def digest(self):
+        return "0" * 64
+
+
+def test_a_plan_holds_the_first_time_of_one_variable_alone():
+    grid, names = LatLonGrid.regular(256, 512), [name for name, v in VARIABLES.items() if v.vertical == "surface"][:12]
+    field = dask.array.zeros((3, 256, 512), dtype=np.float32, chunks=(1, 256, 512))
+    coordinates = {
+        "time": analyses(times=3)["time"],
+        "latitude": list(grid.latitude),
+        "longitude": list(grid.longitude),
+    }
+    fields = {name: (("time", "latitude", "longitude"), field + number) for number, name in enumerate(names)}
+    source = LargeSource(xr.Dataset(fields, coordinates))
+    plan_store(source, 4)  # what is imported on the way is no memory of a plan's
+    tracemalloc.start()
+    try:
+        plan_store(source, 4)
+        assert tracemalloc.get_traced_memory()[1] < 6 * 2**19  # a field is 2**19 bytes
+    finally:
+        tracemalloc.stop()

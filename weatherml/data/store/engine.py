@@ -2,19 +2,20 @@
 
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from weatherml.data.source import Source
-from weatherml.data.store.parts import Part, make
+from weatherml.data.store.parts import Block, Part, read, read_ahead, write
 from weatherml.data.store.workspace import Recorder, Workspace
 from weatherml.errors import UserError
 from weatherml.storage.places import Place
@@ -43,10 +44,19 @@ class Task:
 
     def do(self, part: Part, missing: npt.NDArray[np.bool_] | None, recorder: Recorder) -> int:
         """Make a part and note its files; return how many there are."""
+        return self.write(part, read_ahead(read(self.source, part, missing, self.memory)), recorder)
+
+    def read(self, work: "Work") -> Iterator[tuple[int, Block]]:
+        """Yield the blocks of all parts, with the position of the part."""
+        for position, (part, missing) in enumerate(work):
+            yield from ((position, block) for block in read(self.source, part, missing, self.memory))
+
+    def write(self, part: Part, blocks: Iterable[Block], recorder: Recorder) -> int:
+        """Write a part and note its files; return how many there are."""
         workspace = Workspace(self.place)
         with self.place.explaining_errors(), self.place.writing() as path_of:
             paths = {file: path_of(workspace.key(file, self.staged)) for file in part.files}
-            notes = make(self.source, part, missing, self.memory, paths)
+            notes = write(part, blocks, paths)
             workspace.require_request(self.request)
         recorder.add(notes)
         return len(notes)
@@ -69,13 +79,13 @@ class Engine(Protocol):
 
 
 class InProcess:
-    """This process makes one part after the other."""
+    """This process makes one part after the other, and reads the next block while it writes one."""
 
     def run(self, task: Task, work: Work) -> Iterator[int]:
         """Make parts one after the other."""
-        with task.recorder() as recorder:
-            for part, missing in work:
-                yield task.do(part, missing, recorder)
+        with task.recorder() as recorder, closing(read_ahead(task.read(work))) as blocks:
+            for position, own in groupby(blocks, key=itemgetter(0)):
+                yield task.write(work[position][0], (block for _, block in own), recorder)
 
 
 @dataclass(frozen=True)

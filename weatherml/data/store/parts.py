@@ -1,9 +1,12 @@
 """How a source is cut into parts that are made apart, and how one is made within a stated memory."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +17,14 @@ from weatherml.data.store.manifest import FileNote
 from weatherml.data.store.shard import ShardFile
 from weatherml.errors import UserError
 
+_T = TypeVar("_T")
+
 _LONGEST = 64
 """Shards of a part where the source's pieces never end together with shards: one piece in many is then read twice."""
-_COPIES = 4
-"""How often a block lies in memory while it is read: decoded, as a dataset, as an array, and checked."""
+_COPIES = 5
+"""How often a block lies in memory: decoded, as a dataset, as an array, and checked; and that before it is written."""
+_BLOCK_BYTES = 2**27
+"""Pieces of a source are read together up to here, whatever the memory: longer blocks are no faster."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +76,58 @@ def cut(layout: Layout, starts: npt.NDArray[np.int64], wanted: Iterable[int]) ->
     return parts + ([Part(layout, first, end)] if end > first else [])
 
 
-def make(
-    source: Source, part: Part, missing: npt.NDArray[np.bool_] | None, memory: int, paths: Mapping[str, Path]
-) -> dict[str, FileNote]:
-    """Read, check and write a part; return a note of each file, by its path below the store.
+class Block(NamedTuple):
+    """Values of a part at consecutive times.
+
+    Attributes:
+        levels: Positions of its levels; None for all.
+        values: float32 `[time, ...]` in the layout's order, checked.
+    """
+
+    levels: slice | None
+    values: np.ndarray
+
+
+def read(source: Source, part: Part, missing: npt.NDArray[np.bool_] | None, memory: int) -> Iterator[Block]:
+    """Yield a part block by block: some levels or all, and of these the times one after the other.
 
     Args:
         source: Where the data come from.
-        part: What to make.
+        part: What to read.
         missing: Where the variable has no values at any time `[level, lat, lon]`; None where it has them everywhere.
-        memory: Bytes to be held at most, but for one field at one time.
-        paths: Where to write each of its files.
+        memory: Bytes to be held at most, but for one field at one time; the block before included.
 
     Raises:
-        UserError: Values are infinite or come and go, or the disk is full.
+        UserError: Values are infinite or come and go.
+    """
+    layout, starts = part.layout, piece_starts(source, part.layout.name)
+    for levels in _levels(layout, source, part, memory):
+        mask = missing if missing is None or levels is None else missing[levels]
+        size, most = _bytes_of_a_time(layout, levels), memory // _COPIES
+        for times in _blocks(part, starts, max(1, min(most, _BLOCK_BYTES) // size), max(1, most // size)):
+            yield Block(levels, _read(source, layout, times, levels, mask))
+
+
+def read_ahead(values: Iterator[_T]) -> Generator[_T]:
+    """Yield values, of which a thread makes the next one meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(_next, values)
+        while value := coming.result():
+            coming = pool.submit(_next, values)
+            yield value[0]
+
+
+def _next(values: Iterator[_T]) -> tuple[_T] | None:
+    return next(((value,) for value in values), None)
+
+
+def write(part: Part, blocks: Iterable[Block], paths: Mapping[str, Path]) -> dict[str, FileNote]:
+    """Write a part; return a note of each file, by its path below the store.
+
+    Args:
+        part: What to make.
+        blocks: All of it, as `read` yields it.
+        paths: Where to write each of its files.
     """
     layout, memory = part.layout, hold_within(source, memory)
     with ExitStack() as stack:
@@ -91,8 +136,11 @@ def make(
         ]
         for shard in shards:
             stack.callback(shard.abandon)
-        for levels in _levels(layout, source, part, memory):
-            _write_levels(source, part, levels, missing, memory, shards)
+        for levels, own in groupby(blocks, key=lambda block: block.levels):
+            rows = _Rows(layout, levels, shards)
+            for block in own:
+                rows.add(block.values)
+            rows.end()
         return {file: shard.finish() for file, shard in zip(part.files, shards, strict=True)}
 
 
@@ -109,22 +157,6 @@ def require_constant_mask(what: str, values: np.ndarray, missing: npt.NDArray[np
             f"{what} is infinite, or missing where the first time is not, at {n_odd} points; only a mask that is"
             " constant in time can be ingested: leave out the variable, or the times by source.exclude, or fill gaps"
         )
-
-
-def _write_levels(
-    source: Source,
-    part: Part,
-    levels: slice | None,
-    missing: npt.NDArray[np.bool_] | None,
-    memory: int,
-    shards: list[ShardFile],
-) -> None:
-    """Write some levels of a part, block by block of time; what does not fill a chunk waits for the next block."""
-    mask = missing if missing is None or levels is None else missing[levels]
-    rows = _Rows(part.layout, levels, shards)
-    for times in _blocks(part, piece_starts(source, part.layout.name), _most_times(part.layout, levels, memory)):
-        rows.add(_read(source, part.layout, times, levels, mask))
-    rows.end()
 
 
 class _Rows:
@@ -205,20 +237,20 @@ def _levels(layout: Layout, source: Source, part: Part, memory: int) -> Iterator
         yield slice(first, min(first + n_together, n_levels))
 
 
-def _most_times(layout: Layout, levels: slice | None, memory: int) -> int:
+def _bytes_of_a_time(layout: Layout, levels: slice | None) -> int:
     sizes = list(layout.shape[1:])
     if levels is not None:
         sizes[layout.dims.index("level") - 1] = levels.stop - levels.start
-    return max(1, memory // _COPIES // (4 * int(np.prod(sizes))))
+    return 4 * int(np.prod(sizes))
 
 
-def _blocks(part: Part, starts: npt.NDArray[np.int64], most: int) -> Iterator[slice]:
-    """Yield the times of a part in whole pieces of the source, as many as fit; a piece that does not fit is cut."""
+def _blocks(part: Part, starts: npt.NDArray[np.int64], usual: int, most: int) -> Iterator[slice]:
+    """Yield the times of a part in whole pieces of the source, as many as are usual; one beyond what fits is cut."""
     first, last = part.times.start, part.times.stop
     edges = [first, *(int(s) for s in starts if first < s < last), last]
     begin = first
     for edge, following in zip(edges[1:], [*edges[2:], None], strict=True):
-        if following is None or following - begin > most:
+        if following is None or following - begin > usual:
             for start in range(begin, edge, most):
                 yield slice(start, min(start + most, edge))
             begin = edge

@@ -94,7 +94,7 @@ def plan_store(source: Source, shard_length: int | None) -> StorePlan:
     """
     request = request_of(source)
     times = source.times()
-    first = source.read(times[:1], source.variables()).load().drop_encoding()
+    first = source.read(times[:1], source.variables()).drop_encoding()  # its values one variable after the other
     length = shard_length or choose_shard_length(first, len(times))
     layouts = [Layout.of(field, len(times), length) for field in first.data_vars.values()]
     small = _declarations(first, times, layouts, source.name)

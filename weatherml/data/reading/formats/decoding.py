@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from weatherml.data.reading.formats.frugal import open_frugally
 from weatherml.data.store.guard import StoreGuard
 from weatherml.data.store.manifest import Manifest
 from weatherml.errors import UserError
@@ -97,9 +98,14 @@ class _Entrypoint(BackendEntrypoint):
         drop_variables: Any = None,
         inner: Mapping[str, Any],
     ) -> xr.Dataset:
-        options = inner["options"]
+        options, engine = inner["options"], inner["engine"]
+        source = open_frugally(filename_or_obj) if engine == "netcdf4" else filename_or_obj
         raw = xr.open_dataset(
-            filename_or_obj, engine=inner["engine"], decode_cf=False, cache=False, backend_kwargs=options
+            source,
+            engine="store" if engine == "netcdf4" else engine,
+            decode_cf=False,
+            cache=False,
+            backend_kwargs=options,
         )
         raw = _without_default_fill(raw) if options.get("zarr_format") == 2 else raw
         return _decoded(guard(raw, inner["origin"]), inner["origin"])

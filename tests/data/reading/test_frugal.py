@@ -1,0 +1,21 @@
+"""Open files keep little in memory: what a library keeps for each of their variables grows with the number of files."""
+
+import numpy as np
+import xarray as xr
+from xarray.backends.file_manager import FILE_CACHE
+
+from weatherml.data.reading.formats.local import open_netcdf
+
+MIB = 2**20
+
+
+def test_an_open_file_keeps_at_most_a_megabyte_of_each_variable(tmp_path):
+    values = np.zeros((2, 3, 4, 8), np.float32)
+    fields = xr.Dataset({name: (("time", "level", "latitude", "longitude"), values) for name in ("t", "q")})
+    fields.to_netcdf(tmp_path / "fields.nc", encoding={"t": {"zlib": True, "chunksizes": (1, 3, 4, 8)}})
+    opened = open_netcdf(tmp_path / "fields.nc")
+    np.testing.assert_array_equal(opened["t"].values, values)
+    (file,) = (file for file in FILE_CACHE._cache.values() if file.filepath() == str(tmp_path / "fields.nc"))
+    assert file["t"].chunking() == [1, 3, 4, 8]
+    assert file["t"].get_var_chunk_cache()[0] <= MIB
+    opened.close()

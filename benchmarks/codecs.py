@@ -160,8 +160,11 @@ def round_bits(values: np.ndarray, n_bits: int) -> np.ndarray:
 
 
 def row(*cells: object) -> None:
-    """Print a row of a table."""
-    print("|", " | ".join(f"{c:.3g}" if isinstance(c, float) else str(c) for c in cells), "|", flush=True)
+    """Print a row of a table, numbers in three digits."""
+    texts = [
+        str(cell) if not isinstance(cell, float) else f"{cell:.3g}" if cell < 100 else f"{cell:.0f}" for cell in cells
+    ]
+    print("|", " | ".join(texts), "|", flush=True)
 
 
 def head(*names: str) -> None:

@@ -100,7 +100,7 @@ def read(source: Source, part: Part, missing: npt.NDArray[np.bool_] | None, memo
     Raises:
         UserError: Values are infinite or come and go.
     """
-    layout, starts = part.layout, piece_starts(source, part.layout.name)
+    layout, starts, memory = part.layout, piece_starts(source, part.layout.name), hold_within(source, memory)
     for levels in _levels(layout, source, part, memory):
         mask = missing if missing is None or levels is None else missing[levels]
         size, most = _bytes_of_a_time(layout, levels), memory // _COPIES
@@ -129,7 +129,7 @@ def write(part: Part, blocks: Iterable[Block], paths: Mapping[str, Path]) -> dic
         blocks: All of it, as `read` yields it.
         paths: Where to write each of its files.
     """
-    layout, memory = part.layout, hold_within(source, memory)
+    layout = part.layout
     with ExitStack() as stack:
         shards = [
             ShardFile(paths[layout.file(index)], layout, layout.times(index)) for index in range(part.first, part.end)

@@ -108,7 +108,7 @@ class Reader:
         self.cache = PieceCache(n_bytes)
 
     def limit(self, n_kept: int, n_in_flight: int) -> None:
-        """Keep pieces of so many bytes at most, and fetch chunks of so many bytes at once, unless one alone has more."""
+        """Keep pieces of so many bytes at most, and fetch chunks of so many at once, unless one alone has more."""
         self.n_in_flight = n_in_flight
         self.cache.limit(n_kept)
 

@@ -1,5 +1,6 @@
 """Pieces of one variable fit together in any way files may split them (`test_files.py` has the rest)."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weatherml.data.reading.canonical import notes
+from weatherml.data.reading.file_index import FileToRead, IndexedFiles
 from weatherml.data.reading.merge import Part, merge
 from weatherml.data.reading.opening import open_files
 from weatherml.errors import UserError
@@ -52,9 +55,53 @@ def test_static_fields_that_differ_are_refused():
         merge([Part("a", mask), Part("b", mask + 1)])
 
 
-def test_copies_that_were_packed_apart_are_told_from_others(tmp_path):
-    raw = layouts.raw(TRUTH)[["t2m"]]
+@pytest.fixture
+def packed_apart(tmp_path):
+    """Two files of 1500 points that share a time, each packed by a scale of its own."""
+    raw = layouts.raw(layouts.truth(n_times=3, n_lat=30, n_lon=50))[["t2m"]]
     for name, times in {"a.nc": [0, 1], "b.nc": [1, 2]}.items():
         layouts.write_old_cds(raw.isel(time=times), tmp_path / name)
-    with pytest.raises(UserError, match=r"differs by up to 0.0\d+ K, as packing them apart leaves, between .*a.nc and"):
-        open_files([tmp_path / "a.nc", tmp_path / "b.nc"])
+    return [tmp_path / "a.nc", tmp_path / "b.nc"]
+
+
+def by_index(paths, folder):
+    indexed = IndexedFiles([FileToRead(path, {}) for path in paths], folder=folder)
+    return indexed.read(indexed.rows)
+
+
+def test_copies_that_were_packed_apart_are_one_field_and_a_note_says_so(packed_apart, tmp_path):
+    first, second = (xr.open_dataset(path)["t2m"].values.astype(np.float32) for path in packed_apart)
+    assert not np.array_equal(first[1], second[0])
+    for found in (open_files(packed_apart), *(by_index(packed_apart, tmp_path) for _ in range(2))):
+        np.testing.assert_array_equal(found["2m_temperature"], [*first, second[1]])
+        (note,) = notes(found)
+        assert re.search(r"1 field of .*a\.nc come again, packed apart, and differ by up to 0\.0\d+ K; those of", note)
+
+
+def test_a_grib_file_and_a_netcdf_file_of_the_same_time_are_one_field(packed_apart, tmp_path):
+    raw = layouts.raw(layouts.truth(n_times=3, n_lat=30, n_lon=50))[["t2m"]]
+    layouts.write_grib(raw.isel(time=[0]), tmp_path / "c.grib")
+    found = open_files([tmp_path / "c.grib", packed_apart[0]])
+    assert found.sizes["time"] == 2 and len(notes(found)) == 1
+
+
+@pytest.mark.parametrize("by", [0.003, 1.0])
+def test_copies_that_differ_by_more_are_refused_with_where_and_how_much(packed_apart, by):
+    other = layouts.raw(layouts.truth(n_times=3, n_lat=30, n_lon=50))[["t2m"]].isel(time=[1, 2])
+    other["t2m"][0, 4, 7] += by
+    layouts.write_old_cds(other, packed_apart[1])
+    where = f"most at {np.linspace(90, -90, 30)[4]:g} N, {7 * 360 / 50:g} E"
+    for read in (open_files, lambda paths: by_index(paths, None)):
+        with pytest.raises(UserError, match=rf"T06:00 differs by up to [\d.]+ K between .*, {where}; leave"):
+            read(packed_apart)
+
+
+def test_values_of_one_scale_that_differ_are_different(tmp_path):
+    """As kinds of soil do, or counts, by one."""
+    raw = layouts.raw(layouts.truth(n_times=1, n_lat=30, n_lon=50))[["t2m"]]
+    for number in range(2):
+        raw["t2m"][...] = np.arange(50.0) + 250
+        raw["t2m"][0, 0, 0] += number
+        raw.to_netcdf(tmp_path / f"{number}.nc")
+    with pytest.raises(UserError, match="differs by up to 1 K"):
+        open_files([tmp_path / "0.nc", tmp_path / "1.nc"])

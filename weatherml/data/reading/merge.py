@@ -1,17 +1,17 @@
 """Several canonical datasets become one: along time, across levels, variable beside variable."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from weatherml.data.reading.canonical import join_notes
+from weatherml.data.reading.canonical import join_notes, noted
+from weatherml.data.reading.copies import Copies, Piece
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import with_metadata
-from weatherml.variables import find
 from weatherml.wording import counted
 
 
@@ -22,51 +22,40 @@ class Part(NamedTuple):
     dataset: xr.Dataset
 
 
-class _Piece(NamedTuple):
-    origin: str
-    field: xr.DataArray
-
-
-_PACKING = 1e-4
-"""Of the range of a variable: 16 bits for the range of a file leave less."""
-
-Comparison = Callable[[xr.DataArray, xr.DataArray], float]
-"""By how much two fields differ at most."""
-
-
-def largest_difference(one: xr.DataArray, two: xr.DataArray) -> float:
-    """Return by how much two fields differ at most; infinite where one has values that the other lacks."""
-    first, second = np.asarray(one.values, np.float64), np.asarray(two.values, np.float64)
-    if not np.array_equal(np.isnan(first), np.isnan(second)):
-        return np.inf
-    return float(np.nanmax(np.abs(first - second), initial=0))
-
-
-def merge(parts: Sequence[Part], compare: Comparison = largest_difference) -> xr.Dataset:
+def merge(parts: Sequence[Part]) -> xr.Dataset:
     """Merge canonical datasets of one grid into one; lazy where they are.
 
     Times of one variable may come in any order and from any number of files; a time that comes twice must come with the
-    same values. All varying variables must have the same times. Levels may differ (FourCastNet's do): a variable is NaN
-    on the levels that only others have.
+    same values, but for what packing them apart leaves: then those of the first file are read, and a note says so. All
+    varying variables must have the same times. Levels may differ (FourCastNet's do): a variable is NaN on the levels
+    that only others have.
 
     Args:
         parts: The datasets.
-        compare: How copies are compared.
 
     Raises:
         UserError: Grids, times or members differ, or one time has two different fields.
     """
-    fields = join(parts, compare)
+    copies = Copies()
+    fields = join(parts, copies)
     require_same_times(fields)
-    return with_metadata(xr.Dataset(fields, attrs=join_notes(part.dataset for part in parts)))
+    dataset = xr.Dataset(fields, attrs=join_notes(part.dataset for part in parts))
+    for note in copies.notes:
+        dataset = noted(dataset, note)
+    return with_metadata(dataset)
 
 
-def join(parts: Sequence[Part], compare: Comparison = largest_difference) -> dict[str, xr.DataArray]:
-    """Return the variables of canonical datasets of one grid, each of its own times; see `merge`."""
+def join(parts: Sequence[Part], copies: Copies) -> dict[str, xr.DataArray]:
+    """Return the variables of canonical datasets of one grid, each of its own times; see `merge`.
+
+    Args:
+        parts: The datasets.
+        copies: Compares fields that come twice.
+    """
     parts = _on_one_grid(parts)
     names = dict.fromkeys(str(name) for part in parts for name in part.dataset.data_vars)
-    pieces = {name: [_Piece(p.origin, p.dataset[name]) for p in parts if name in p.dataset] for name in names}
-    return _on_common_levels({name: _join(name, own, compare) for name, own in pieces.items()})
+    pieces = {name: [Piece(p.origin, p.dataset[name]) for p in parts if name in p.dataset] for name in names}
+    return _on_common_levels({name: _join(name, own, copies) for name, own in pieces.items()})
 
 
 def _on_one_grid(parts: Sequence[Part]) -> list[Part]:
@@ -82,11 +71,11 @@ def _on_one_grid(parts: Sequence[Part]) -> list[Part]:
     return [Part(origin, dataset.assign_coords(horizontal)) for origin, dataset in parts]
 
 
-def _join(name: str, pieces: list[_Piece], compare: Comparison) -> xr.DataArray:
+def _join(name: str, pieces: list[Piece], copies: Copies) -> xr.DataArray:
     """Join the pieces of one variable."""
     levels = [tuple(p.field["level"].values.tolist()) if "level" in p.field.dims else () for p in pieces]
     if len(set(levels)) == 1:
-        return _along_time(name, pieces, compare)
+        return _along_time(name, pieces, copies)
     if () in levels:
         odd = pieces[levels.index(())].origin
         raise UserError(
@@ -98,11 +87,11 @@ def _join(name: str, pieces: list[_Piece], compare: Comparison) -> xr.DataArray:
         level: _along_time(
             name,
             [
-                _Piece(p.origin, p.field.sel(level=[level]))
+                Piece(p.origin, p.field.sel(level=[level]))
                 for p, own in zip(pieces, levels, strict=True)
                 if level in own
             ],
-            compare,
+            copies,
         )
         for level in sorted({level for own in levels for level in own})
     }
@@ -114,10 +103,10 @@ def _join(name: str, pieces: list[_Piece], compare: Comparison) -> xr.DataArray:
     return xr.concat(list(columns.values()), "level", join="exact", coords="minimal", compat="override")
 
 
-def _along_time(name: str, pieces: list[_Piece], compare: Comparison) -> xr.DataArray:
+def _along_time(name: str, pieces: list[Piece], copies: Copies) -> xr.DataArray:
     """Put pieces of the same levels in order of time, each time once."""
     if "time" not in pieces[0].field.dims:
-        return _one_of_copies(name, pieces, compare)
+        return _one_of_copies(name, pieces, copies)
     times = np.concatenate([p.field["time"].values for p in pieces])
     if len(pieces) == 1 and pd.Index(times).is_unique:  # quicker than numpy for a million
         return pieces[0].field
@@ -137,37 +126,20 @@ def _along_time(name: str, pieces: list[_Piece], compare: Comparison) -> xr.Data
     origins = np.repeat([p.origin for p in pieces], [p.field.sizes["time"] for p in pieces])
     order = np.argsort(times, kind="stable")
     is_copy = times[order][1:] == times[order][:-1]
-    for one, two in zip(order[:-1][is_copy], order[1:][is_copy], strict=True):
-        difference = compare(joined.isel(time=one), joined.isel(time=two))
-        if difference:
-            both = f"{_by(name, difference)} between {origins[one]} and {origins[two]}"
-            moment = np.datetime_as_string(times[one], unit="m")
-            raise UserError(
-                f"{name} at {moment} differs {both}; leave one of the files out, or the time in one of them"
-            )
+    pairs = zip(order[:-1][is_copy], order[1:][is_copy], strict=True)
+    copies.require_equal(
+        name, ((Piece(origins[i], joined.isel(time=i)), Piece(origins[j], joined.isel(time=j))) for i, j in pairs)
+    )
     return joined.isel(time=order[np.concatenate([[True], ~is_copy])])
 
 
-def _one_of_copies(name: str, pieces: list[_Piece], compare: Comparison) -> xr.DataArray:
+def _one_of_copies(name: str, pieces: list[Piece], copies: Copies) -> xr.DataArray:
     first, *others = pieces
     for other in others:
-        both = f"{first.origin} and {other.origin}"
         if first.field.dims != other.field.dims:
             raise UserError(f"{name} has no time and other dimensions in {first.origin} than in {other.origin}")
-        if difference := compare(first.field, other.field):
-            held = f"{name} has no time and differs {_by(name, difference)} between {both}"
-            raise UserError(f"{held}; leave one of them out")
+    copies.require_equal(name, ((first, other) for other in others))
     return first.field
-
-
-def _by(name: str, difference: float) -> str:
-    """Say by how much copies differ, and whether that is what packing them anew leaves."""
-    variable = find(name)
-    if np.isinf(difference):
-        return "in what is missing"
-    is_small = difference < _PACKING * (variable.maximum - variable.minimum)
-    units = "" if variable.units == "1" else f" {variable.units}"
-    return f"by up to {difference:.3g}{units}{', as packing them apart leaves,' * is_small}"
 
 
 def require_same_times(fields: Mapping[str, xr.DataArray]) -> None:

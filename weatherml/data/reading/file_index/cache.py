@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -94,26 +94,29 @@ def _write(path: Path, content: bytes) -> None:
         _logger.warning("what is in which file is not kept: %s", error)
 
 
-def copies_agree(folder: Path, what: str) -> bool:
-    """Return whether copies in these files have been compared before and found equal."""
+def notes_on_copies(folder: Path, what: str) -> list[str] | None:
+    """Return what is to be said of copies in these files; None where they have not been compared before."""
     try:
-        return _claim(what) in (folder / AGREED).read_text().splitlines()
-    except (OSError, ValueError):
-        return False
+        claims = dict(line.split(" ", 1) for line in (folder / AGREED).read_text().splitlines())
+        return [str(note) for note in json.loads(claims[_claim(what)])]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
-def keep_that_copies_agree(folder: Path, what: str) -> None:
-    """Remember that copies in files are equal, so that they need not be compared again.
+def keep_notes_on_copies(folder: Path, what: str, told: Sequence[str]) -> None:
+    """Remember that copies in files may stand for one another, so that they need not be compared again.
 
     Args:
         folder: Where the index is kept.
         what: The files, as they are now.
+        told: What is to be said of them.
     """
     try:
         known = (folder / AGREED).read_text().splitlines()[-_MOST_CLAIMS:]
     except (OSError, ValueError):
         known = []
-    _write(folder / AGREED, "".join(f"{line}\n" for line in [*known, _claim(what)]).encode())
+    lines = [*known, f"{_claim(what)} {json.dumps(list(told))}"]
+    _write(folder / AGREED, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _claim(what: str) -> str:

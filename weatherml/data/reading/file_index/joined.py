@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.reading.canonical import join_notes
+from weatherml.data.reading.copies import NONE, Copies, Difference, difference
 from weatherml.data.reading.file_index import cache
 from weatherml.data.reading.file_index.alike import Portion, put_together
 from weatherml.data.reading.file_index.contents import Contents
@@ -19,7 +20,7 @@ from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
 from weatherml.data.reading.file_index.reader import FieldReader, lazy_field
 from weatherml.data.reading.file_index.rows import Place, Rows
 from weatherml.data.reading.file_index.scan import index_files
-from weatherml.data.reading.merge import Part, join, largest_difference
+from weatherml.data.reading.merge import Part, join
 from weatherml.data.reading.selection import FORMAT, on_levels, require_read, tell_what_was_passed_over
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -64,6 +65,7 @@ class IndexedFiles:
         if not _hold_something(self.entries):
             raise UserError(next(message for entry in self.entries for message, _ in entry.passed))
         self._numbers, self._n_compared = Rows(), 0
+        self._notes_on_copies: list[str] = []
         self._reader = FieldReader(files, self.entries, variables, self._numbers)
 
     @cached_property
@@ -98,7 +100,7 @@ class IndexedFiles:
         fields = {name: lazy_field(self._reader, field, self.grid.shape) for name, field in rows.items()}
         horizontal = {"latitude": np.asarray(self.grid.latitude), "longitude": np.asarray(self.grid.longitude)}
         dataset = xr.Dataset(fields, {**xr.Dataset(rows).coords, **horizontal}, self.attrs)
-        return with_metadata(dataset)
+        return with_metadata(tell_what_was_passed_over(dataset, self._notes_on_copies))
 
     def block_lengths(self, rows: Mapping[str, xr.DataArray]) -> tuple[int, ...]:
         """Return in how many times each to read rows of the same times so that no chunk of a file is read twice.
@@ -151,22 +153,23 @@ class IndexedFiles:
         """Join parts; that copies of fields are equal is remembered as long as no file changes."""
         stamps = [[str(f.path.absolute()), e.stamp] for f, e in zip(self.files, self.entries, strict=True)]
         what = json.dumps([stamps, self._variables and sorted(self._variables), self._levels])
-        if self._folder is not None and cache.copies_agree(self._folder, what):
-            return join(parts, lambda one, two: 0.0)
-        rows = join(parts, self._difference)
+        known = None if self._folder is None else cache.notes_on_copies(self._folder, what)
+        if known is not None:
+            self._notes_on_copies = known
+            return join(parts, Copies(lambda one, two: NONE))
+        copies = Copies(self._difference)
+        rows, self._notes_on_copies = join(parts, copies), copies.notes
         if self._folder is not None and self._n_compared:
-            cache.keep_that_copies_agree(self._folder, what)
+            cache.keep_notes_on_copies(self._folder, what, copies.notes)
         return rows
 
-    def _difference(self, one: xr.DataArray, two: xr.DataArray) -> float:
-        """Return by how much two fields differ at most; what is known of them spares reading them."""
+    def _difference(self, one: xr.DataArray, two: xr.DataArray) -> Difference:
+        """Return by how much two fields differ; what is known of them spares reading them."""
         if not one.dims and not two.dims and (digest := self._reader.digest(int(one))):
             if digest == self._reader.digest(int(two)):
-                return 0.0
+                return NONE
         self._n_compared += 1
-        return largest_difference(
-            *(xr.DataArray(lazy_field(self._reader, field, self.grid.shape)) for field in (one, two))
-        )
+        return difference(*(self.read({str(rows.name): rows})[str(rows.name)] for rows in (one, two)))
 
     def _contents(self, place: Place) -> Contents:
         contents = self.entries[place.file].contents[place.number]

@@ -1,12 +1,35 @@
 """Open files keep little in memory: what a library keeps for each of their variables grows with the number of files."""
 
+import threading
+
 import numpy as np
+import pytest
 import xarray as xr
 from xarray.backends.file_manager import FILE_CACHE
+from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
 from weatherml.data.reading.formats.local import open_netcdf
 
 MIB = 2**20
+
+
+@pytest.fixture
+def path(tmp_path):
+    fields = xr.Dataset({"t": (("time", "latitude", "longitude"), np.zeros((3, 4, 8), np.float32))})
+    fields.to_netcdf(tmp_path / "fields.nc")
+    return tmp_path / "fields.nc"
+
+
+def test_a_file_is_opened_while_nobody_else_is_in_the_library(path):
+    """HDF5 is not safe in threads: an opening beside a reading failed as if the file were damaged."""
+    opened = []
+    opening = threading.Thread(target=lambda: opened.append(open_netcdf(path)))
+    with NETCDF4_PYTHON_LOCK:
+        opening.start()
+        opening.join(0.3)
+        assert not opened
+    opening.join()
+    assert opened[0]["t"].shape == (3, 4, 8)
 
 
 def test_an_open_file_keeps_at_most_a_megabyte_of_each_variable(tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xarray.backends import CachingFileManager, NetCDF4DataStore
+from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
 _CACHE_BYTES = 2**20
 """Of decompressed chunks, a variable: what HDF5 itself takes. The NetCDF library takes 64 MiB, which a file of many
@@ -16,7 +17,8 @@ def open_frugally(path: str | Path) -> NetCDF4DataStore:
     Raises:
         OSError: It cannot be read.
     """
-    manager = CachingFileManager(_open, str(path), mode="r")
+    # The libraries of NetCDF and HDF5 do one thing at a time, opening included.
+    manager = CachingFileManager(_open, str(path), mode="r", lock=NETCDF4_PYTHON_LOCK)
     return NetCDF4DataStore(manager, mode="r")  # type: ignore[no-untyped-call]
 
 

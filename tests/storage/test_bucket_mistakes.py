@@ -21,6 +21,7 @@ def alone(monkeypatch, tmp_path):
     for name in (*KEYS, "AWS_PROFILE", "AZURE_STORAGE_ACCOUNT_NAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 @contextmanager
@@ -92,6 +93,15 @@ def test_no_keys(s3, monkeypatch):
         wml.UserError, match=r"lease may not be written \(403\); it was asked without .*: set AWS_ACCESS"
     ):
         wml.ingest(SOURCE, "s3://public-to-read/era5.zarr")
+
+
+def test_without_keys_the_role_of_a_machine_in_a_cloud_is_taken(s3, monkeypatch):
+    s3.make("of-the-role")
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    for name in ("AWS_ENDPOINT_URL", "AWS_METADATA_ENDPOINT"):  # which the same server plays
+        monkeypatch.setenv(name, s3.endpoint)
+    wml.ingest(SOURCE, "s3://of-the-role/era5.zarr")
+    assert wml.open_store("s3://of-the-role/era5.zarr").load().sizes["time"] == 2
 
 
 def test_a_server_that_passes_over_conditions(monkeypatch):

@@ -11,7 +11,7 @@ from numcodecs import Blosc
 
 from weatherml.data.store import layout
 from weatherml.data.store.ingest import IngestOptions, ingest
-from weatherml.data.store.opening import open_store, verify
+from weatherml.data.store.opening import digest, open_store, verify
 from weatherml.data.store.workspace import FOLDER
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -212,3 +212,14 @@ def test_a_store_of_another_codec_grows_and_what_is_there_is_read(tmp_path, monk
     assert (tmp_path / "store.zarr/2m_temperature/c.0.0.0").read_bytes() == kept
     assert kept != fresh(tmp_path, dataset(40))["2m_temperature/c.0.0.0"]
     xr.testing.assert_equal(open_store(tmp_path / "store.zarr").load(), dataset(40).transpose("time", ...).load())
+
+
+def test_a_store_that_changes_while_it_is_opened_is_opened_as_it_is_then(store, monkeypatch):
+    def open_zarr(*words, original=xr.open_zarr, **options):
+        monkeypatch.setattr(xr, "open_zarr", original)
+        ingest(FakeSource(dataset(40, wind=True)), store, options=GROW)
+        return original(*words, **options)
+
+    monkeypatch.setattr(xr, "open_zarr", open_zarr)
+    seen = open_store(store)
+    assert (seen.sizes["time"], len(seen.data_vars), seen.attrs["digest"]) == (40, 4, digest(store))

@@ -3,10 +3,12 @@
 import configparser
 import os
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from weatherml.errors import UserError
 
@@ -16,7 +18,12 @@ Credentials = Literal["anonymous", "environment"]
 _ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 
 _VARIABLES = {
-    "s3": ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+    "s3": (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ),
     "gs": ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_KEY"),
     "az": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_KEY", "AZURE_STORAGE_TOKEN", "AZURE_CLIENT_ID"),
 }
@@ -25,6 +32,8 @@ _WHERE = {
     "gs": "run 'gcloud auth application-default login', or set GOOGLE_APPLICATION_CREDENTIALS",
     "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_KEY",
 }
+_MACHINE, _SECONDS_TO_MACHINE = "http://169.254.169.254", 1.0
+"""Where machines in a cloud, of any kind, are told their role; how long one waits there for an answer."""
 _SERVICES = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az", "adl": "az"}
 
 
@@ -69,6 +78,18 @@ class Access:
         if service == "az":
             return named
         return _of_aws_files() if service == "s3" and not _in_environment("s3") else {}
+
+
+def has_role() -> bool:
+    """Return whether this machine may have a role, being one of a cloud: something answers where roles are told."""
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return False
+    parts = urlsplit(os.environ.get("AWS_METADATA_ENDPOINT") or _MACHINE)
+    try:
+        with socket.create_connection((parts.hostname, parts.port or 80), _SECONDS_TO_MACHINE):
+            return True
+    except OSError:
+        return False
 
 
 def service_of(scheme: str) -> str:

@@ -3,14 +3,16 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from weatherml.errors import UserError
-from weatherml.storage.cloud.access import Access
-from weatherml.storage.cloud.failures import SECONDS_BETWEEN, TRIES, Doing, explained, may_pass
+from weatherml.storage.cloud.access import Access, has_role
+from weatherml.storage.cloud.failures import SECONDS_BETWEEN, TRIES, Doing, explained, may_pass, status_of
 from weatherml.storage.cloud.opening import client_of
 
 _PART_BYTES, _PARTS_AT_ONCE = 8 * 2**20, 4
@@ -36,14 +38,14 @@ class Objects:
 
     Args:
         url: The prefix.
-        access: Credentials.
+        access: Credentials; where none are found, and a stranger is refused, those of the machine's role.
 
     Raises:
         UserError: There is no obstore, or the URL is none.
     """
 
     def __init__(self, url: str, access: Access) -> None:
-        self.url, self._access = url, access
+        self.url, self.access = url, access
         self._has_answered = False
         self._is_conditional: bool | None = None
         try:
@@ -59,14 +61,18 @@ class Objects:
         return sorted([*listed["common_prefixes"], *(found["path"] for found in listed["objects"])])
 
     def sizes(self, folder: str) -> dict[str, int]:
-        """Return the bytes of all objects below a folder, by key; of those at the root alone where it is empty."""
+        """Return the bytes of all objects below a folder, by key."""
         import obstore
 
-        if not folder:
-            listed = self._asked("", lambda: obstore.list_with_delimiter(self._client))
-            return {found["path"]: found["size"] for found in listed["objects"]}
-        listing = self._asked(folder, lambda: obstore.list(self._client, prefix=folder).collect())
-        return {found["path"]: found["size"] for found in listing}
+        listed = self._asked(folder, lambda: obstore.list(self._client, prefix=folder or None).collect())
+        return {found["path"]: found["size"] for found in listed}
+
+    def sizes_at_root(self) -> dict[str, int]:
+        """Return the bytes of the objects that are in no folder, by key."""
+        import obstore
+
+        listed = self._asked("", lambda: obstore.list_with_delimiter(self._client))
+        return {found["path"]: found["size"] for found in listed["objects"]}
 
     def read(self, key: str) -> bytes | None:
         """Return the content of an object; None where there is none."""
@@ -198,12 +204,23 @@ class Objects:
                 self._has_answered = True
                 return answer
             except (BaseError, OSError) as error:
+                if self._takes_role(error):
+                    continue
                 self._explain(key, error, doing, attempt + 1 == TRIES)
             time.sleep(SECONDS_BETWEEN * 2**attempt)
         raise AssertionError("the last attempt ends in an answer or an error")
 
+    def _takes_role(self, error: Exception) -> bool:
+        """Return whether one who was refused as a stranger is now known by the machine's own role."""
+        is_stranger = self.access.credentials is None and self.access.is_anonymous(urlsplit(self.url).scheme)
+        if not is_stranger or status_of(error) not in (401, 403) or not has_role():
+            return False
+        self.access = replace(self.access, credentials="environment")
+        self._client = client_of(self.url, self.access)
+        return True
+
     def _explain(self, key: str, error: Exception, doing: Doing, is_last: bool) -> None:
-        told = explained(self.url, key, error, self._access, doing)
+        told = explained(self.url, key, error, self.access, doing)
         if isinstance(error, FileNotFoundError):
             self._has_answered = True
             if "no such bucket" in str(told):

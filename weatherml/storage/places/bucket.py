@@ -55,7 +55,7 @@ class Bucket:
     @property
     def zarr(self) -> Any:
         """What zarr opens."""
-        return open_url(self.root, self._access)
+        return open_url(self.root, self._objects.access)
 
     def entries(self) -> list[str]:
         """Return the first parts of all keys."""
@@ -75,9 +75,9 @@ class Bucket:
 
     def sizes(self, keys: Collection[str]) -> dict[str, int]:
         """Return the bytes of those objects that are there, by listing where they would be."""
-        folders = sorted({key.rpartition("/")[0] for key in keys})
-        wanted = frozenset(keys)
-        listed = _side_by_side(self._objects.sizes, folders)
+        folders, wanted = sorted({key.rpartition("/")[0] for key in keys}), frozenset(keys)
+        list_in = self._objects.sizes
+        listed = _side_by_side(lambda folder: list_in(folder) if folder else self._objects.sizes_at_root(), folders)
         return {key: size for own in listed for key, size in own.items() if key in wanted}
 
     def checksums(self, keys: Collection[str]) -> dict[str, str]:
@@ -103,7 +103,7 @@ class Bucket:
         with outgoing() as folder:
             yield folder.joinpath
             self._require_held()
-            files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+            files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
             _side_by_side(lambda key: self._objects.send(key, files[key]), sorted(files), _UPLOADS_AT_ONCE)
 
     def flush(self, keys: Iterable[str]) -> None:

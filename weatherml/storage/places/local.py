@@ -53,7 +53,8 @@ class LocalPlace:
 
     def keys(self, folder: str) -> list[str]:
         """Return the keys of all files below a folder, sorted."""
-        return sorted(str(path.relative_to(self.root)) for path in (self.root / folder).rglob("*") if path.is_file())
+        files = (path for path in (self.root / folder).rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.root).as_posix() for path in files)
 
     def sizes(self, keys: Collection[str]) -> dict[str, int]:
         """Return the bytes of those files that are there."""
@@ -77,7 +78,7 @@ class LocalPlace:
         for key in keys:
             expected[(self.root / key).parent].add(Path(key).name)
         return sorted(
-            str((folder / name).relative_to(self.root))
+            (folder / name).relative_to(self.root).as_posix()
             for folder, names in expected.items()
             for name in names - set(os.listdir(folder) if folder.is_dir() else [])
         )

@@ -159,6 +159,8 @@ def test_killed_before_any_request_readers_see_the_store_before_or_after(bucket,
         else:
             xr.testing.assert_equal(found, better if found.sizes["time"] == 20 else old)
             seen.add(found.sizes["time"])
+        naive = xr.open_zarr(place_at(store).zarr).load()  # who knows nothing of weatherml
+        assert naive.sizes["time"] in (14, 20) and not np.isnan(naive["2m_temperature"]).any()
         with monkeypatch.context() as patched:
             patched.setattr(lease, "EXPIRY", -1.0)  # what the killed one held
             grow()

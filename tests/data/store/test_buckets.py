@@ -145,7 +145,7 @@ def test_killed_before_any_request_readers_see_the_store_before_or_after(bucket,
     after = contents_of(store)
     seen = set()
     monkeypatch.setattr("weatherml.data.store.opening.A_WHILE", 0.0)
-    for n in range(4, n_changes + 1, 3):
+    for n in range(4, n_changes + 1, 4):
         put_contents(store, before)
         with monkeypatch.context() as patched:
             killed_before(n, patched)

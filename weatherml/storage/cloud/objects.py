@@ -99,6 +99,13 @@ class Objects:
         found = self._sought(key, lambda: obstore.head(self._client, key))
         return None if found is None else Version(_tag(found), found["last_modified"].timestamp())
 
+    def size(self, key: str) -> int | None:
+        """Return the bytes of an object; None where there is none."""
+        import obstore
+
+        found = self._sought(key, lambda: obstore.head(self._client, key))
+        return None if found is None else found["size"]
+
     def write(self, key: str, content: bytes) -> None:
         """Write an object."""
         import obstore

@@ -74,7 +74,10 @@ class Bucket:
         return sorted(self._objects.sizes(folder))
 
     def sizes(self, keys: Collection[str]) -> dict[str, int]:
-        """Return the bytes of those objects that are there, by listing where they would be."""
+        """Return the bytes of those objects that are there: one by one, or by listing where many would be."""
+        if len(keys) <= _AT_ONCE:
+            found = zip(keys, _side_by_side(self._objects.size, keys), strict=True)
+            return {key: size for key, size in found if size is not None}
         folders, wanted = sorted({key.rpartition("/")[0] for key in keys}), frozenset(keys)
         list_in = self._objects.sizes
         listed = _side_by_side(lambda folder: list_in(folder) if folder else self._objects.sizes_at_root(), folders)

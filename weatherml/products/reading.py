@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.canonical import LAYOUT
+from weatherml.data.notes import LAYOUT
 from weatherml.data.reading.formats.grib import holds_forecasts
 from weatherml.data.reading.formats.local import format_of, open_netcdf, open_zarr
 from weatherml.data.reading.formats.remote import open_remote

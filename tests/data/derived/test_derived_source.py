@@ -9,7 +9,7 @@ from fake_data import FakeSource, analyses
 
 from weatherml.config import from_mapping
 from weatherml.data.derived import DerivedSource
-from weatherml.data.reading.canonical import notes
+from weatherml.data.notes import notes
 from weatherml.data.regrid import RegridConfig
 from weatherml.data.source import Source
 from weatherml.data.sources import FilesConfig

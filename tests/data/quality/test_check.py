@@ -5,8 +5,8 @@ import pytest
 import source_layouts as layouts
 import xarray as xr
 
+from weatherml.data.notes import LAYOUT, PRELIMINARY
 from weatherml.data.quality.check import Finding, check_dataset
-from weatherml.data.reading.canonical import LAYOUT, PRELIMINARY
 from weatherml.data.reading.opening import open_files
 from weatherml.grid import LatLonGrid
 

@@ -10,7 +10,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weatherml.data.reading.canonical import LAYOUT, canonicalise, notes, preliminary
+from weatherml.data.notes import LAYOUT, notes, preliminary
+from weatherml.data.reading.canonical import canonicalise
 from weatherml.errors import UserError
 
 SMALL = layouts.truth(n_times=3, n_lat=5, n_lon=8)

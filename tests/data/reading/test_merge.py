@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weatherml.data.reading.canonical import notes
+from weatherml.data.notes import notes
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles
 from weatherml.data.reading.merge import Part, merge
 from weatherml.data.reading.opening import open_files

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from weatherml.cli.app import app
 from weatherml.cli.paths import check_paths, describe_paths
 from weatherml.cli.printing.fields import Choice, draw
-from weatherml.data.reading.canonical import notes
+from weatherml.data.notes import notes
 from weatherml.data.reading.opening import open_files
 from weatherml.data.sources.files import FilesConfig, FileSource
 from weatherml.errors import UserError

@@ -11,7 +11,7 @@ import pytest
 import source_layouts as layouts
 import xarray as xr
 
-from weatherml.data.reading.canonical import preliminary
+from weatherml.data.notes import preliminary
 from weatherml.data.reading.file_index import joined
 from weatherml.data.reading.opening import open_files
 from weatherml.data.source import Source

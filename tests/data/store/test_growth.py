@@ -9,6 +9,8 @@ import xarray as xr
 from fake_data import FakeSource, analyses, contents
 from numcodecs import Blosc
 
+from weatherml.cli.paths import describe_paths
+from weatherml.data.notes import ERA5T, LAYOUT, PRELIMINARY, preliminary
 from weatherml.data.store import layout
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import digest, open_store, verify
@@ -91,6 +93,39 @@ def test_preliminary_times_are_replaced(store):
     report = ingest(FakeSource(better), store, options=IngestOptions(refresh=("2001-01-06", "2001-01-06T18")))
     xr.testing.assert_equal(open_store(store).load(), better)
     assert (report.n_written, verify(store)) == (2, [])  # the shard of times 18 .. 23, of two variables
+
+
+def preliminary_from(fields, *spans):
+    return fields.assign_attrs({PRELIMINARY: [f"{first}/{last}" for first, last in spans], LAYOUT: ["put right"]})
+
+
+@pytest.mark.parametrize(
+    ("still", "told"),
+    [
+        ((), []),
+        (("2001-01-07", "2001-01-07T06"), ["2 of 29 times, 2001-01-07T00 .. 2001-01-07T06"]),
+        (("2000-12-01", "2001-01-07"), ["5 of 29 times, 2001-01-06T00 .. 2001-01-07T00"]),
+    ],
+    ids=["final", "in part", "known of other times, too"],
+)
+def test_what_was_preliminary_and_is_replaced_is_said_to_be_final(tmp_path, still, told):
+    """Of the source counts what is read of it: what the store keeps has been final for long."""
+    store, late = tmp_path / "store.zarr", ("2001-01-06", "2001-01-08")
+    ingest(FakeSource(preliminary_from(dataset(), late)), store, shard_length=6)
+    assert preliminary(open_store(store))[0].endswith("9 of 29 times, 2001-01-06T00 .. 2001-01-08T00")
+    final = preliminary_from(dataset(), *([still] if still else []))
+    final["2m_temperature"][20:29] += 1
+    ingest(FakeSource(final), store, options=IngestOptions(refresh=("2001-01-06", "2001-01-08")))
+    found = describe_paths([str(store)])
+    assert [text.removeprefix(f"{ERA5T}: ") for text in found.get("preliminary", [])] == told
+    assert found["layout"] == ["put right"]
+
+
+def test_times_of_a_period_that_is_refreshed_in_part_stay_preliminary(store):
+    ingest(FakeSource(preliminary_from(dataset(40), ("2001-01-08T06", "2001-01-10T18"))), store, options=GROW)
+    assert "11 of 40 times, 2001-01-08T06 .." in preliminary(open_store(store))[0]
+    ingest(FakeSource(dataset(40)), store, options=IngestOptions(refresh=("2001-01-09", "2001-01-09T18")))
+    assert "7 of 40 times, 2001-01-08T06 .. 2001-01-10T18" in preliminary(open_store(store))[0]
 
 
 def test_growing_twice_writes_nothing(store):

@@ -7,10 +7,11 @@ import xarray as xr
 
 from weatherml.data.blocks import Progress
 from weatherml.data.derived.derivations import ACCUMULATIONS
+from weatherml.data.notes import LAYOUT, iso, notes, preliminary
 from weatherml.data.quality.accumulation import judge_accumulation, judge_windows
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.plausibility import Summary, judge, summarise
-from weatherml.data.reading.canonical import LAYOUT, STATIC, iso, notes, preliminary
+from weatherml.data.reading.canonical import STATIC
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import LEADING

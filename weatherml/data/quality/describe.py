@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.canonical import LAYOUT, SOURCE_NAME, iso, notes, preliminary
+from weatherml.data.notes import LAYOUT, iso, notes, preliminary
+from weatherml.data.reading.canonical import SOURCE_NAME
 from weatherml.data.reading.selection import FORMAT
 from weatherml.grid import LatLonGrid
 

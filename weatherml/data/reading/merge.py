@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from weatherml.data.reading.canonical import join_notes, noted
+from weatherml.data.notes import join_notes, noted
 from weatherml.data.reading.copies import Copies, Piece
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid

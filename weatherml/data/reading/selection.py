@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import xarray as xr
 
-from weatherml.data.reading.canonical import noted, notes
+from weatherml.data.notes import noted, notes
 from weatherml.data.reading.merge import Part
 from weatherml.errors import Option, UserError
 from weatherml.registry import nearest

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from weatherml.data.notes import LAYOUT, PRELIMINARY, join_notes, notes, preliminary_times, spans_of, without_spans
 from weatherml.data.source import Source, SourceAround
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
@@ -67,7 +68,24 @@ class GrownSource(SourceAround):
         new = [name for name in variables if name not in self._stored]
         parts = [self._read_old(times, old)] if old else []
         parts += [self.source.read(times, new)] if new else []
-        return parts[0] if len(parts) == 1 else xr.merge(parts, join="exact", compat="override")
+        joined = parts[0] if len(parts) == 1 else xr.merge(parts, join="exact", compat="override")
+        others = {key: text for key, text in joined.attrs.items() if key not in (LAYOUT, PRELIMINARY)}
+        return joined.drop_attrs(deep=False).assign_attrs({**others, **self._notes})
+
+    @cached_property
+    def _notes(self) -> dict[str, list[str]]:
+        """What was put right in the store and in the source; of each the preliminary times that come from it."""
+        read = self.source.read(self.source.times()[:0], self.source.variables()[:1])  # no values
+        is_fresh = bool(set(self.source.variables()) - set(map(str, self._stored.data_vars)))
+        is_kept = np.isin(self._times, self._kept)
+        told: list[str] = []
+        mask = np.zeros(self._times.shape, bool)
+        for attrs, is_from in ((self._stored.attrs, is_kept), (read.attrs, ~is_kept | is_fresh)):
+            own = xr.Dataset(coords={"time": self._times}, attrs=attrs)
+            mask |= preliminary_times(own) & is_from
+            told += without_spans(notes(own, PRELIMINARY)) if is_from.any() else []
+        joined = {**join_notes([self._stored, read]), PRELIMINARY: [*dict.fromkeys(told), *spans_of(self._times, mask)]}
+        return {key: texts for key, texts in joined.items() if texts}
 
     def _read_old(self, times: npt.NDArray[np.datetime64], names: list[str]) -> xr.Dataset:
         kept = np.isin(times, self._kept)

@@ -8,6 +8,7 @@ import pytest
 from cds_client import ONE, POINTS, assert_true, config, left_over, truth
 from tiny_experiment import done, write_config
 
+from weatherml.data.notes import preliminary as preliminary_in
 from weatherml.data.source import Source
 from weatherml.data.sources.cds.catalogue import PRESSURE, SINGLE
 from weatherml.data.sources.cds.download import download
@@ -205,11 +206,14 @@ def test_final_values_replace_preliminary_ones_in_a_store(store, tmp_path, monke
         store.make = lambda inputs: cds_server.grib(inputs, preliminary=lambda moment: moment >= day)
         ingest(chosen.source(tmp_path), tmp_path / "data.zarr")
     np.testing.assert_allclose(excess(), [0, 0, 1, 1], atol=1e-3)
+    (told,) = preliminary_in(open_store(tmp_path / "data.zarr"))
+    assert "2 of 4 times, 2020-01-02T00" in told
 
     store.make = cds_server.grib
     first, last = map(str, download(chosen, tmp_path / "cds", refresh=True).replaced[[0, -1]])
     ingest(chosen.source(tmp_path), tmp_path / "data.zarr", options=IngestOptions(refresh=(first, last)))
     np.testing.assert_allclose(excess(), [0, 0, 0, 0], atol=1e-3)
+    assert preliminary_in(open_store(tmp_path / "data.zarr")) == []
 
 
 def test_preliminary_values_of_netcdf_are_known(store, tmp_path):

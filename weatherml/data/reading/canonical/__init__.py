@@ -1,29 +1,7 @@
 """Whatever a file calls things, in one vocabulary, order and units."""
 
-from weatherml.data.reading.canonical.notes import (
-    LAYOUT,
-    PRELIMINARY,
-    SOURCE_NAME,
-    PassedOverError,
-    iso,
-    join_notes,
-    noted,
-    notes,
-    preliminary,
-)
+from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError
 from weatherml.data.reading.canonical.pipeline import canonicalise
 from weatherml.data.reading.canonical.times import STATIC
 
-__all__ = [
-    "LAYOUT",
-    "PRELIMINARY",
-    "SOURCE_NAME",
-    "STATIC",
-    "PassedOverError",
-    "canonicalise",
-    "iso",
-    "join_notes",
-    "noted",
-    "notes",
-    "preliminary",
-]
+__all__ = ["SOURCE_NAME", "STATIC", "PassedOverError", "canonicalise"]

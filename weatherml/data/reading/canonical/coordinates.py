@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import xarray as xr
 
-from weatherml.data.reading.canonical.notes import iso, noted
+from weatherml.data.notes import iso, noted
 from weatherml.data.reading.leads import along_valid_times, find_init, find_lead, forecast_story, holds_sums_of_analyses
 from weatherml.data.reading.units import is_pressure
 from weatherml.errors import UserError

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.canonical.notes import PassedOverError, noted
+from weatherml.data.notes import noted
+from weatherml.data.reading.canonical.notes import PassedOverError
 from weatherml.data.reading.canonical.orientation import ascending
 from weatherml.data.reading.units import in_hectopascals
 from weatherml.errors import UserError

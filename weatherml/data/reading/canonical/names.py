@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping
 
 import xarray as xr
 
+from weatherml.data.notes import noted
 from weatherml.data.reading.canonical.coordinates import ALIASES
 from weatherml.data.reading.canonical.heights import at_height, height_of, names_of, strange_dims
-from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError, noted
+from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError
 from weatherml.data.reading.windows import name_of_sum, windows_of
 from weatherml.errors import Option, UserError
 from weatherml.registry import nearest

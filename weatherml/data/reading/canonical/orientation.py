@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.canonical.notes import noted
+from weatherml.data.notes import noted
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid, on_circle
 

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 
 import xarray as xr
 
+from weatherml.data.notes import LAYOUT, PRELIMINARY
 from weatherml.data.reading.canonical.coordinates import name_coordinates, without_bounds
 from weatherml.data.reading.canonical.levels import place_levels
 from weatherml.data.reading.canonical.names import name_variables, require_known
-from weatherml.data.reading.canonical.notes import LAYOUT, PRELIMINARY, SOURCE_NAME
+from weatherml.data.reading.canonical.notes import SOURCE_NAME
 from weatherml.data.reading.canonical.orientation import orient
 from weatherml.data.reading.canonical.times import place_times
 from weatherml.data.reading.canonical.versions import merge_versions

@@ -3,10 +3,9 @@
 import numpy as np
 import xarray as xr
 
-from weatherml.data.reading.canonical.notes import ERA5T, PRELIMINARY, noted, write_span
+from weatherml.data.notes import ERA5T, PRELIMINARY, is_preliminary, noted, spans_of
 
 _VERSIONS = ("expver", "experimentVersionNumber")
-_PRELIMINARY = 5
 
 
 def merge_versions(dataset: xr.Dataset) -> xr.Dataset:
@@ -16,13 +15,13 @@ def merge_versions(dataset: xr.Dataset) -> xr.Dataset:
         return dataset
     if name in dataset.dims:
         return _fold_versions(dataset, name)
-    preliminary = np.atleast_1d(_is_preliminary(dataset[name].values))
+    preliminary = np.atleast_1d(_are_preliminary(dataset[name].values))
     return _note_preliminary(dataset.drop_vars(name), preliminary)
 
 
 def _fold_versions(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    is_preliminary = _is_preliminary(dataset[name].values)
-    order = np.argsort(is_preliminary, kind="stable")
+    mask = _are_preliminary(dataset[name].values)
+    order = np.argsort(mask, kind="stable")
     layers = [dataset.isel({name: i}).drop_vars(name) for i in order]
     fields = [v for v in dataset.data_vars if name in dataset[v].dims]
     folded = layers[0]
@@ -34,16 +33,8 @@ def _fold_versions(dataset: xr.Dataset, name: str) -> xr.Dataset:
     return _note_preliminary(folded, np.isnan(np.atleast_1d(corner.values)))
 
 
-def _is_preliminary(versions: np.ndarray) -> np.ndarray:
-    return np.reshape([_number(version) == _PRELIMINARY for version in versions.flat], versions.shape)
-
-
-def _number(version: object) -> float:
-    """Return 5.0 for 5, 5.0, '5', '0005' and bytes of them; NaN for what is no number."""
-    try:
-        return float(version.decode() if isinstance(version, bytes) else str(version))
-    except ValueError:
-        return np.nan
+def _are_preliminary(versions: np.ndarray) -> np.ndarray:
+    return np.reshape([is_preliminary(version) for version in versions.flat], versions.shape)
 
 
 def _note_preliminary(dataset: xr.Dataset, mask: np.ndarray) -> xr.Dataset:
@@ -52,6 +43,6 @@ def _note_preliminary(dataset: xr.Dataset, mask: np.ndarray) -> xr.Dataset:
     if "time" not in dataset.coords or mask.size != dataset["time"].size:
         return noted(dataset, ERA5T, PRELIMINARY)
     times = np.atleast_1d(dataset["time"].values)
-    for run in np.split(np.flatnonzero(mask), np.flatnonzero(np.diff(np.flatnonzero(mask)) > 1) + 1):
-        dataset = noted(dataset, write_span(times[run[0]], times[run[-1]]), PRELIMINARY)
+    for span in spans_of(times, mask):
+        dataset = noted(dataset, span, PRELIMINARY)
     return dataset

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from weatherml.data.reading.canonical import join_notes
+from weatherml.data.notes import join_notes
 from weatherml.data.reading.copies import NONE, Copies, Difference, difference
 from weatherml.data.reading.file_index import cache
 from weatherml.data.reading.file_index.alike import Portion, put_together

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from weatherml.data.notes import PRELIMINARY, is_preliminary, spans_of
 from weatherml.data.reading.formats.decoding import guard, in_words, tell_that_fields_are_read
-from weatherml.data.reading.formats.messages import LEAD_KEYS, MessageTable
+from weatherml.data.reading.formats.messages import LEAD_KEYS, VERSION_KEY, MessageTable
 from weatherml.data.reading.windows import WINDOWS, window_of
 from weatherml.errors import UserError
 
@@ -151,12 +152,14 @@ class _Group(NamedTuple):
         lead: The longest, hours; 0 for analyses and for accumulations up to them.
         lacks: What to say of fields that are missing; empty where none is.
         windows: The hours over which sums are taken, of sums other than ERA5's.
+        preliminary: Spans of times of which values are preliminary.
     """
 
     keys: dict[str, Any]
     lead: float
     lacks: str
     windows: frozenset[float]
+    preliminary: tuple[str, ...]
 
     def with_story(self, dataset: xr.Dataset) -> xr.Dataset:
         """Return the messages as a dataset that tells a lead, if it is one of forecasts, and what it lacks."""
@@ -164,28 +167,37 @@ class _Group(NamedTuple):
             dataset = dataset.assign_coords(step=((), self.lead, {"units": "hours"}))
         for field in dataset.data_vars.values() if self.windows else ():
             field.attrs[WINDOWS] = " ".join(f"{hours:g}" for hours in sorted(self.windows))
+        dataset = dataset.assign_attrs({PRELIMINARY: list(self.preliminary)}) if self.preliminary else dataset
         return dataset.assign_attrs({INCOMPLETE: self.lacks}) if self.lacks else dataset
 
 
 def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[_Group]:
     """Return the groups of like messages, having refused two messages for one place."""
     place_keys = (*_PLACE, *time_dims)
-    columns = {key: index.index_keys.index(key) for key in (*_GROUP, *place_keys, *LEAD_KEYS)}
+    columns = {key: index.index_keys.index(key) for key in (*_GROUP, *place_keys, *LEAD_KEYS, VERSION_KEY)}
     places: dict[tuple[Hashable, ...], dict[tuple[Hashable, ...], list[Any]]] = defaultdict(lambda: defaultdict(list))
     leads: dict[tuple[Hashable, ...], float] = defaultdict(float)
     windows: dict[tuple[Hashable, ...], set[float]] = defaultdict(set)
+    early: dict[tuple[Hashable, ...], dict[Hashable, bool]] = defaultdict(lambda: defaultdict(bool))
     for header, offsets in index.iter_index():
         group, place = (tuple(header[columns[key]] for key in kind) for kind in (_GROUP, place_keys))
         places[group][place] += offsets
         told = {key: header[columns[key]] for key in (*_GROUP, *LEAD_KEYS)}
         leads[group] = max(leads[group], _lead(told))
+        early[group][place[-1]] |= is_preliminary(header[columns[VERSION_KEY]])
         windows[group] |= {_window(told)} - {0.0} if time_dims == ANALYSES else set()
     for offsets in (o for own in places.values() for o in own.values() if len(o) > 1):
         _require_copies(index, offsets, path)
     # Leads may differ from one initial time to the next.
     lacks = {group: _lacking(index, own, path) if time_dims == ANALYSES else "" for group, own in places.items()}
     return [
-        _Group(dict(zip(_GROUP, group, strict=True)), leads[group], lacks[group], frozenset(windows[group]))
+        _Group(
+            dict(zip(_GROUP, group, strict=True)),
+            leads[group],
+            lacks[group],
+            frozenset(windows[group]),
+            _preliminary(early[group]) if time_dims == ANALYSES else (),
+        )
         for group in places
     ]
 
@@ -213,6 +225,13 @@ def _require_copies(index: Any, offsets: list[Any], path: Path) -> None:
     raise UserError(
         f"{path} holds {len(offsets)} different fields of {what} (forecasts that overlap?); keep one of them"
     )
+
+
+def _preliminary(early: Mapping[Hashable, bool]) -> tuple[str, ...]:
+    """Return spans of the times, in seconds since 1970, that are marked."""
+    seconds = sorted(int(str(second)) for second in early)
+    times = np.array(seconds, "datetime64[s]").astype("datetime64[ns]")
+    return tuple(spans_of(times, np.array([early[second] for second in seconds], bool)))
 
 
 def _lacking(index: Any, places: Mapping[tuple[Hashable, ...], list[Any]], path: Path) -> str:

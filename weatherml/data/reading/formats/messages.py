@@ -22,6 +22,8 @@ from weatherml.data.reading.formats.headers import (
 
 LEAD_KEYS = ("step", "localUsePresent", "stepRange", "marsClass")
 """What tells the lead, whose accumulations are those of analyses, and the period of a sum."""
+VERSION_KEY = "experimentVersionNumber"
+"""What tells preliminary data from final ones."""
 
 Offset = int | tuple[int, int]
 """Where a message begins, in bytes; with the position of the field, where a message holds several."""
@@ -56,7 +58,7 @@ class MessageTable:
         """
         import cfgrib
 
-        keys = sorted({*cfgrib.compute_index_keys(time_dims=time_dims), *LEAD_KEYS})
+        keys = sorted({*cfgrib.compute_index_keys(time_dims=time_dims), *LEAD_KEYS, VERSION_KEY})
         found: dict[tuple[Any, ...], list[Offset]] = defaultdict(list)
         for offset, header in _headers(path, keys):
             found[header].append(offset)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.derived.derivations import DERIVATIONS
-from weatherml.data.reading.canonical import join_notes
+from weatherml.data.notes import join_notes
 from weatherml.data.sources.archive.config import ArchiveConfig
 from weatherml.data.sources.archive.reading import Axis, Reader
 from weatherml.data.sources.archive.store import ArchiveStore

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from weatherml.data.notes import is_preliminary as is_version_preliminary
 from weatherml.data.reading.formats.grib import import_eccodes
 from weatherml.data.reading.formats.local import format_of, open_netcdf
 from weatherml.data.reading.opening import open_files
@@ -130,7 +131,7 @@ def _grib_fields(path: Path, unit: Unit) -> Iterator[tuple[Field, np.ndarray, bo
                 name = codes.codes_get_string(message, "shortName")
                 level = codes.codes_get(message, "level") if unit.levels else None
                 place = (names.get(name, name), level, _valid_time(codes, message))
-                is_preliminary = codes.codes_is_defined(message, "expver") and _is_preliminary(
+                is_preliminary = codes.codes_is_defined(message, "expver") and is_version_preliminary(
                     codes.codes_get_string(message, "expver")
                 )
                 codes.codes_set(message, "missingValue", 1e34)
@@ -184,14 +185,7 @@ def _preliminary_times(raw: xr.Dataset) -> set[np.datetime64]:
     if "expver" not in raw.variables or time not in raw.variables:
         return set()
     versions = np.broadcast_to(raw["expver"].values, raw[time].shape)
-    return {t for t, v in zip(raw[time].values.ravel(), versions.ravel(), strict=True) if _is_preliminary(str(v))}
-
-
-def _is_preliminary(version: str) -> bool:
-    try:
-        return float(version) == 5
-    except ValueError:
-        return False
+    return {t for t, v in zip(raw[time].values.ravel(), versions.ravel(), strict=True) if is_version_preliminary(v)}
 
 
 def _unpack(path: Path) -> dict[str, Path]:

@@ -24,7 +24,6 @@ from weatherml.locations import is_url, path_or_url
 from weatherml.products.reading import is_forecast, read_forecast
 from weatherml.products.selection import variable_of
 from weatherml.state import parse_channels
-from weatherml.storage.cloud import RefusedError
 from weatherml.storage.places import Place, is_bucket, place_at
 
 _DIGEST = 12  # characters that tell one digest from another
@@ -146,7 +145,7 @@ def _damaged(paths: Sequence[str]) -> list[Finding]:
 def _is_own(place: Place) -> bool:
     try:
         return Manifest.exists(place)
-    except RefusedError:  # so does a bucket that may not be listed with what it has not
+    except UserError:  # as of a bucket that may not be listed; whoever reads it next says what is wrong
         return False
 
 

@@ -84,7 +84,7 @@ def ingest(
 
     Args:
         source: Where the data come from.
-        store: Folder of the store; made if it does not exist.
+        store: Folder of the store; or its URL in a bucket, `s3://`, `gs://` or `az://`; made if it does not exist.
         progress: Called after every part.
         shard_length: Times in one file; chosen by size when None.
         options: Who makes it, and how.

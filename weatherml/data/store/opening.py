@@ -21,6 +21,9 @@ def open_store(path: Root) -> xr.Dataset:
     Attributes of the dataset name its `source` and its `digest`. For computations larger than memory, chunk it with
     dask: `dataset.chunk(time=...)`.
 
+    Args:
+        path: A folder, or a URL in a bucket (`s3://`, `gs://`, `az://`).
+
     Raises:
         UserError: There is no store, it is unfinished, or files are missing.
     """

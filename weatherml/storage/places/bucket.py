@@ -20,8 +20,8 @@ _UPLOADS_AT_ONCE = 4
 _LOG_BYTES = 2**16
 """Of one object of a log: it is written again with each line, since nothing can be appended to an object."""
 _ALONE, _LOCK = "alone.lease", ".lock"
-_WAIT = 180.0
-"""Seconds to wait for others who give files their names: for a dead one, and then some who were waiting, too."""
+_WAIT = 900.0
+"""Seconds to wait for one's turn: a minute for one who was killed, half a second for each task of a large job array."""
 
 T = TypeVar("T")
 

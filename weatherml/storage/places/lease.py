@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import platform
+import random
 import threading
 import time
 from collections.abc import Mapping
@@ -25,9 +26,11 @@ EXPIRY = 60.0
 """Seconds of silence after which a holder is taken for dead."""
 BEAT = 15.0
 """Seconds between two signs of life."""
-POLL = 1.0
-"""Seconds between two looks at what another process holds."""
+POLL = 0.5
+"""Seconds between two looks at what another process holds, on average: many that wait do not look all at once."""
 
+_SECONDS_IN_SILENCE = 3.0
+"""For which one waits without a word."""
 _WAITING = "%s may be at work; waiting until it is done, gives a sign of life, or has been silent for %.0f s"
 
 
@@ -65,15 +68,17 @@ class Lease:
         Raises:
             UserError: Another process has it that is alive, or the bucket refuses.
         """
-        deadline, seen = time.monotonic() + wait, None
+        begun, seen, is_told = time.monotonic(), None, False
         while (found := self._taken_from()) is not None:
-            if seen is None:
-                _logger.warning(_WAITING, self._what, EXPIRY)
-            elif found.tag != seen and time.monotonic() >= deadline:
+            waited = time.monotonic() - begun
+            if seen is not None and found.tag != seen and waited >= wait:
                 raise UserError(busy)
-            if seen is None or time.monotonic() < deadline:
+            if waited > _SECONDS_IN_SILENCE and not is_told:
+                _logger.warning(_WAITING, self._what, EXPIRY)
+                is_told = True
+            if seen is None or waited < wait:
                 seen = found.tag
-            time.sleep(POLL)
+            time.sleep(random.uniform(0.5, 1.5) * POLL)
         self._held.append(self)
         self._ended.clear()
         threading.Thread(target=self._keep_alive, daemon=True).start()

@@ -46,6 +46,9 @@ def pytest_collection_finish():
     gc.set_threshold(10_000)
 
 
+# Programs that tests start find what these lean on.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -14,7 +13,6 @@ from weatherml.errors import UserError
 from weatherml.parallel import BATCH, data_mesh, replicate, require_divisible, shard_batch
 from weatherml.training import Stage, train
 
-TESTS = Path(__file__).resolve().parent
 SHORT = {
     "stages": (Stage(rollout=2, n_steps=4, learning_rate=3e-3),),
     "batch_size": 8,
@@ -38,7 +36,7 @@ train(*arguments(**SHORT), sys.argv[1])
 
 
 def test_eight_devices_train_like_one_and_one_reads_what_eight_saved(tmp_path):
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "PYTHONPATH": str(TESTS)}
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     command = [sys.executable, "-c", ON_EIGHT_DEVICES, str(tmp_path / "eight")]
     subprocess.run(command, check=True, env=os.environ | flags)
     one = train(*arguments(**SHORT), tmp_path / "one")

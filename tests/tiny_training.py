@@ -7,8 +7,9 @@ import jax
 import numpy as np
 from fake_data import analyses
 from flax import nnx
+from numpy_weights import drawn_checkpoint
 
-from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.checkpoint import Provenance
 from weatherml.data.loading.loader import Samples
 from weatherml.data.statistics.channel_statistics import compute_statistics
 from weatherml.data.statistics.forcings import Forcings
@@ -66,7 +67,7 @@ def initialize(data, width=5, seed=0, noise=None):
     statistics = compute_statistics(data, spec_of(data), TRAINING)
     forcings = Forcings(("season", "latitude"), statistics.spec.grid, statistics.time_step)
     model, provenance = TinyConfig(width=width, noise=noise), Provenance({"experiment": "tiny"}, "d1")
-    return Checkpoint.initialize(model, forcings, Normalizer(statistics), provenance, seed)
+    return drawn_checkpoint(model, forcings, Normalizer(statistics), provenance, seed, deviation=0.3)
 
 
 def samples(checkpoint, period):

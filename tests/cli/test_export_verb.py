@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import xarray as xr
+from numpy_weights import drawn_checkpoint
 from tiny_experiment import done, refused
 
 from weatherml.checkpoint import Checkpoint
@@ -19,7 +20,7 @@ def rain(tiny_run, tmp_path):
     config = PrecipitationConfig(backbone=FourCastNetConfig(patch=4, width=8, depth=1, n_blocks=2))
     forcings = Forcings((), model.spec.grid, model.time_step)
     normalizer = replace(model.normalizer, climatology=None)
-    checkpoint = Checkpoint.initialize(config, forcings, normalizer, model.provenance, 0, "diagnostic")
+    checkpoint = drawn_checkpoint(config, forcings, normalizer, model.provenance, 0, "diagnostic")
     checkpoint.save(tmp_path / "rain")
     return tmp_path / "rain"
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from numpy_weights import drawn_checkpoint
 from tiny_experiment import done, refused, weatherml
 
 from weatherml.checkpoint import Checkpoint
@@ -60,7 +61,7 @@ def smaller(checkpoint):
     moments = {name: getattr(old, name)[:-1] for name in ("mean", "std", "difference_std", "valid")}
     normalizer = Normalizer(replace(old, spec=spec, time_step=step, **moments))
     forcings = Forcings(checkpoint.forcings.names, spec.grid, step, checkpoint.forcings.dataset)
-    return Checkpoint.initialize(checkpoint.model, forcings, normalizer, checkpoint.provenance, seed=1)
+    return drawn_checkpoint(checkpoint.model, forcings, normalizer, checkpoint.provenance, seed=1)
 
 
 def listing(folder):
@@ -244,7 +245,7 @@ def test_overwrite_replaces_a_forecast(words, finished):
 def killed(words, tmp_path_factory):
     """Return a folder with a forecast that was killed after a batch, and the words that made it."""
     folder = tmp_path_factory.mktemp("killed")
-    long = ("--set", "members=120", "--set", SPHERICAL, "--set", "batch=1")
+    long = ("--set", "members=60", "--set", SPHERICAL, "--set", "batch=1")
     program = [Path(sys.executable).with_name("weatherml"), *words(folder / "f.zarr", *long)]
     process = subprocess.Popen(list(map(str, program)), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     end = time.monotonic() + 120
@@ -329,7 +330,7 @@ def test_shares_make_the_forecast_and_a_member_alone_is_that_of_it(words, tmp_pa
 def other(tiny_run, tmp_path_factory):
     """Return a checkpoint of the tiny run's network with other weights."""
     old, path = Checkpoint.load(tiny_run.checkpoint), tmp_path_factory.mktemp("other") / "checkpoint"
-    Checkpoint.initialize(old.model, old.forcings, old.normalizer, old.provenance, seed=2).save(path)
+    drawn_checkpoint(old.model, old.forcings, old.normalizer, old.provenance, seed=2).save(path)
     return path
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from flax import nnx
+from numpy_weights import drawn_checkpoint
 from small_models import SMALL
 
-from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.checkpoint import Provenance
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.forcings import Forcings
@@ -46,7 +47,7 @@ def make_checkpoint(names=(), climatology=None, **changes):
     static = xr.Dataset({"geopotential_at_surface": (("latitude", "longitude"), np.arange(48.0).reshape(6, 8) * 300)})
     forcings = Forcings(names, SPEC.grid, TIME_STEP, static if "orography" in names else None)
     provenance = Provenance({"title": "a test"}, "d1", licence="CC BY-NC-SA 4.0")
-    return Checkpoint.initialize(
+    return drawn_checkpoint(
         FourCastNetConfig(**SIZES | changes), forcings, make_normalizer(climatology), provenance, seed=2
     )
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
+from numpy_weights import drawn_checkpoint
 from tiny_forecast import (
     SPEC,
     TIME_STEP,
@@ -18,7 +19,7 @@ from tiny_forecast import (
     make_statistics,
 )
 
-from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.checkpoint import Provenance
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
@@ -40,7 +41,7 @@ def checkpoint(hours, statistics=None, seed=0):
     """An untrained network whose step takes so many hours."""
     statistics = replace(statistics or make_statistics(), time_step=hours * HOUR)
     forcings = Forcings(("insolation",), SPEC.grid, hours * HOUR)
-    return Checkpoint.initialize(make_model(), forcings, Normalizer(statistics), Provenance({}, str(hours)), seed)
+    return drawn_checkpoint(make_model(), forcings, Normalizer(statistics), Provenance({}, str(hours)), seed)
 
 
 @pytest.fixture(scope="module")

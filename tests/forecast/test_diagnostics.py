@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from flax import nnx
+from numpy_weights import drawn_checkpoint
 from tiny_forecast import SPEC, TIMES, Explosion, make_climatology, make_forecaster, make_statistics, replaced
 
 from weatherml.checkpoint import Checkpoint, Provenance
@@ -36,7 +37,7 @@ def make_diagnostic(spec=OWN, climatology=None):
     model = PrecipitationConfig(backbone=FourCastNetConfig(patch=4, width=8, depth=1, n_blocks=2))
     forcings = Forcings((), spec.grid, statistics.time_step)
     normalizer = Normalizer(statistics, climatology)
-    return Checkpoint.initialize(model, forcings, normalizer, Provenance({}, "rain"), 6, "diagnostic")
+    return drawn_checkpoint(model, forcings, normalizer, Provenance({}, "rain"), 6, "diagnostic")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,7 @@ def test_a_diagnostic_cannot_step_and_a_step_is_no_diagnostic(diagnostic, tmp_pa
     with pytest.raises(UserError, match=f"precipitation is a diagnostic, which gives {OUTPUT} but no next state"):
         Forecaster.load(tmp_path / "rain")
     forecaster = make_forecaster()
-    step = Checkpoint.initialize(
+    step = drawn_checkpoint(
         FourCastNetConfig(patch=4, width=8, depth=1, n_blocks=2),
         forecaster.suites[0].models[0].forcings,
         forecaster.suites[0].normalizer,

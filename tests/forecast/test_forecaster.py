@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from numpy_weights import drawn_checkpoint
 from tiny_forecast import SPEC, TIME_STEP, TIMES, Echo, make_climatology, make_forecaster, make_model
 
-from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster, SphericalConfig
 from weatherml.state import StateSpec, to_array
@@ -132,7 +133,7 @@ def test_attributes_tell_models_apart(forecaster, analysis):
 
 def test_loaded_checkpoint_forecasts_the_same(analysis, tmp_path):
     forecaster = make_forecaster()
-    checkpoint = Checkpoint.initialize(
+    checkpoint = drawn_checkpoint(
         make_model(),
         forecaster.suites[0].models[0].forcings,
         forecaster.suites[0].normalizer,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from numpy_weights import drawn
 from tiny_forecast import (
     SPEC,
     TIME_STEP,
@@ -36,7 +37,7 @@ def config(perturbation, **changes):
 def forecaster_with(**settings):
     """The same weights whatever the settings."""
     statistics = make_statistics()
-    network = make_model().model_copy(update=settings).build(SPEC, 2, nnx.Rngs(0))
+    network = drawn(lambda: make_model().model_copy(update=settings).build(SPEC, 2, nnx.Rngs(0)))
     return make_forecaster(Step(network, statistics.difference_std / statistics.std, statistics.valid))
 
 
@@ -59,7 +60,8 @@ def test_settings_of_what_is_no_module_are_part_of_it():
     """Weights are the same; the order is that of a dataclass within the network."""
 
     def told(order):
-        network = SFNOConfig(width=4, depth=1, scale_factor=1.0, diffusion_order=order).build(SPEC, 2, nnx.Rngs(0))
+        config = SFNOConfig(width=4, depth=1, scale_factor=1.0, diffusion_order=order)
+        network = drawn(lambda config=config: config.build(SPEC, 2, nnx.Rngs(0)))
         return list(static_settings(network))
 
     assert told(1) != told(2)

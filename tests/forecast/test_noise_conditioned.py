@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpy_weights import drawn_checkpoint
 from tiny_forecast import (
     SPEC,
     TIME_STEP,
@@ -19,7 +20,7 @@ from tiny_forecast import (
     replaced,
 )
 
-from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.checkpoint import Provenance
 from weatherml.config import from_mapping
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
@@ -39,7 +40,7 @@ ASKED = {"lead_time": "18h", "members": 5, "perturbation": "noise_conditioned", 
 def checkpoint():
     model = make_model().model_copy(update={"noise": NoiseMapsConfig(lengths=(2000.0, 500.0))})
     forcings = Forcings(("insolation", "latitude"), SPEC.grid, TIME_STEP)
-    return Checkpoint.initialize(model, forcings, Normalizer(make_statistics()), Provenance({}, "none"), seed=0)
+    return drawn_checkpoint(model, forcings, Normalizer(make_statistics()), Provenance({}, "none"), seed=0)
 
 
 @pytest.fixture(scope="module")

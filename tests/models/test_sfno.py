@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from numpy_weights import drawn
 from test_spherical_harmonics import harmonic, random_spectrum
 
 from weatherml.errors import UserError
@@ -24,10 +25,8 @@ def run(network, x, key=None):
 
 
 def with_random_weights(build):
-    """Draw weights with numpy, biases and scales too: nothing to compile, nothing at zero."""
-    rng = np.random.default_rng(0)
-    graph, abstract = nnx.split(nnx.eval_shape(build))
-    return nnx.merge(graph, jax.tree.map(lambda a: jnp.asarray(rng.normal(0, 0.5, a.shape), jnp.float32), abstract))
+    """Biases and scales are drawn far from zero and one, too."""
+    return drawn(build, deviation=0.5)
 
 
 def build(grid=GRID, **sizes):

@@ -14,7 +14,6 @@ from test_every_model import BATCH, objective_of, relative_error
 from weatherml.models.weights import weights_of, with_weights
 from weatherml.parallel import data_mesh, replicate, shard_batch
 
-TESTS = Path(__file__).resolve().parents[1]
 N_DEVICES = BATCH  # one device is then given the program of test_every_model, which is compiled once for both
 
 
@@ -45,7 +44,7 @@ def together(tmp_path_factory):
     """Return what a process that sees several devices computes, by network."""
     path = tmp_path_factory.mktemp("sharded") / "together.npz"
     flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={N_DEVICES}"}
-    places = {"PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "models")])}
+    places = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]])}
     command = [sys.executable, "-c", f"import test_sharded_models; test_sharded_models.save_sharded({str(path)!r})"]
     process = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | flags | places)
     assert process.returncode == 0, process.stderr

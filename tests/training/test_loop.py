@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -28,7 +27,6 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
 from weatherml.training import LossConfig, Stage, train
 
-TESTS = Path(__file__).resolve().parents[1]
 TIMINGS = {"samples_per_second", "loader_share"}
 
 
@@ -91,9 +89,8 @@ train(*arguments(), sys.argv[1], progress)
 def test_a_training_killed_at_any_instant_ends_with_the_same_bits(reference, tmp_path):
     moment = random.SystemRandom()
     step, delay = moment.randint(1, 22), moment.uniform(0, 0.2)
-    environment = mortal() | {"PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-c", TRAIN_SLOWLY, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=mortal()) as process:
         while int(process.stdout.readline()) < step:
             pass
         time.sleep(delay)

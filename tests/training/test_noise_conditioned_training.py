@@ -23,7 +23,6 @@ from weatherml.training import LossConfig
 from weatherml.training.losses import EnsembleLoss, Loss, registry
 from weatherml.training.step import Noise, build_update, build_validate, initial_state, rollout_loss
 
-TESTS = Path(__file__).resolve().parents[1]
 N_DEVICES = 8
 BATCH, CHANNEL, LAT, LON = 6, 2, 4, 7
 MAPS = NoiseMapsConfig(lengths=(4000, 4000)).build(LatLonGrid.regular(LAT, LON))
@@ -124,7 +123,7 @@ def _error(ours, expected):
 def sharded():
     environment = os.environ | {
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={N_DEVICES}",
-        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "training")]),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]]),
     }
     code = "import test_noise_conditioned_training as own; own.print_sharded()"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)

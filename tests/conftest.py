@@ -36,7 +36,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_collection_modifyitems(items):
     """Begin with tests that fork: a process that has computed takes a hundred times as long to."""
-    items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "killed_before_each_change"))
+    fork = {"killed_before_each_change", "run_and_kill"}
+    items.sort(key=lambda item: fork.isdisjoint(dir(getattr(item, "module", None))))
 
 
 def pytest_collection_finish():
@@ -45,6 +46,9 @@ def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(10_000)
 
+
+# What a shell runs in the background is deaf to Ctrl-C, and so would be the programs that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs that tests start find what these lean on.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])

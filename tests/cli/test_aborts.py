@@ -7,22 +7,67 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
+from kills import mortal
 
 RUN_EACH = """
-import json, sys
+import json, os, sys
 from typer.testing import CliRunner
 from weatherml.cli.app import app
-for name in json.loads(sys.argv[2]):
-    sys.modules[name] = None
-for words in json.loads(sys.argv[1]):
-    result = CliRunner().invoke(app, words)
-    loaded = [name for name in ("jax", "flax", "optax", "grain") if name in sys.modules]
-    print(json.dumps({"code": result.exit_code, "stderr": result.stderr, "loaded": loaded}))
+for name in json.loads(sys.argv[1]):  # once for all that is asked for
+    __import__(name)
+for asked in sys.stdin:
+    hidden, verbs = json.loads(asked)
+    if os.fork() == 0:
+        sys.modules.update(dict.fromkeys(hidden))
+        for words in verbs:
+            result = CliRunner().invoke(app, words)
+            loaded = [name for name in ("jax", "flax", "optax", "grain") if name in sys.modules]
+            print(json.dumps({"code": result.exit_code, "stderr": result.stderr, "loaded": loaded}), flush=True)
+        os._exit(0)
+    print(json.dumps(os.wait()[1]), flush=True)
 """
+HEAVY = ("jax", "flax.nnx", "optax", "grain", "xarray", "zarr", "scipy.stats", "weatherml.data", "weatherml.forecast")
+
+
+class Program:
+    """A process in which verbs run: those that are asked for together in one fork of it, where they end as they end.
+
+    Args:
+        loaded: Modules that it loads beforehand.
+        environment: What differs from that of the tests.
+    """
+
+    def __init__(self, *loaded, **environment):
+        command = [sys.executable, "-c", RUN_EACH, json.dumps(loaded)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        self._process = subprocess.Popen(command, env=os.environ | environment, **pipes)
+
+    def run(self, *verbs, hidden=()):
+        """Return exit code, standard error and heavy modules after each verb; hidden packages are not there."""
+        print(json.dumps([hidden, [list(map(str, words)) for words in verbs]]), file=self._process.stdin, flush=True)
+        lines = [json.loads(self._process.stdout.readline()) for _ in (*verbs, "end")]
+        assert lines.pop() == 0
+        return lines
+
+    def end(self):
+        assert self._process.communicate() == ("", None)
+
+
+@pytest.fixture(scope="module")
+def program():
+    program = Program(*HEAVY)
+    yield program
+    program.end()
+
+
+@pytest.fixture(scope="module")
+def without_devices():
+    program = Program(JAX_PLATFORMS="cuda")
+    yield program
+    program.end()
 
 
 def words_of(verb, run, folder):
@@ -48,34 +93,22 @@ def words_of(verb, run, folder):
     }[verb]
 
 
-def run_each(*verbs, hidden=(), **environment):
-    """Run verbs one after the other in one process; return exit code, standard error and heavy modules after each.
-
-    Packages that are hidden cannot be imported there.
-    """
-    words = json.dumps([list(map(str, words)) for words in verbs])
-    command = [sys.executable, "-c", RUN_EACH, words, json.dumps(hidden)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
-    assert (process.returncode, process.stderr) == (0, "")
-    return [json.loads(line) for line in process.stdout.splitlines()]
+def each(program, verbs, run, folder, **options):
+    return program.run(*(words_of(verb, run, folder) for verb in verbs), **options)
 
 
-def test_verbs_that_compute_no_step_need_no_device_and_no_jax(tiny_run, tmp_path):
+def test_verbs_that_compute_no_step_need_no_device_and_no_jax(without_devices, tiny_run, tmp_path):
     verbs = ("info", "info of a forecast", "check", "evaluate", "plot", "convert")
-    for verb, ended in zip(verbs, each(verbs, tiny_run, tmp_path, JAX_PLATFORMS="cuda"), strict=True):
+    for verb, ended in zip(verbs, each(without_devices, verbs, tiny_run, tmp_path), strict=True):
         assert ended == {"code": 0, "stderr": "", "loaded": []}, verb
 
 
-def test_no_device_is_one_line(tiny_run, tmp_path):
+def test_no_device_is_one_line(without_devices, tiny_run, tmp_path):
     tiny_run.copy_to(tmp_path / "run", without=("training", "forecast.zarr", "report.html"))
     verbs = ("demo", "train", "forecast", "calibrate", "export")
-    for verb, ended in zip(verbs, each(verbs, tiny_run, tmp_path, JAX_PLATFORMS="cuda"), strict=True):
+    for verb, ended in zip(verbs, each(without_devices, verbs, tiny_run, tmp_path), strict=True):
         assert ended["code"] == 2, (verb, ended)
         assert re.fullmatch(r"weatherml: JAX finds no device for JAX_PLATFORMS=cuda .*unset it.*\n", ended["stderr"])
-
-
-def each(verbs, run, folder, **options):
-    return run_each(*(words_of(verb, run, folder) for verb in verbs), **options)
 
 
 def assert_each_is_one_line(verbs, ended, pattern):
@@ -84,25 +117,25 @@ def assert_each_is_one_line(verbs, ended, pattern):
         assert re.fullmatch(rf"weatherml: .*{pattern}.*\n", end["stderr"]), (verb, end)
 
 
-def test_a_full_disk_is_one_line(tiny_run, small_disk):
+def test_a_full_disk_is_one_line(program, tiny_run, small_disk):
     tiny_run.copy_to(small_disk.folder / "run", without=("training", "forecast.zarr", "report.html"))
     small_disk.fill(0)
     verbs = ("ingest", "train", "forecast", "calibrate", "export", "plot", "convert", "convert to GRIB")
-    ended = each(verbs, tiny_run, small_disk.folder)
+    ended = each(program, verbs, tiny_run, small_disk.folder)
     assert_each_is_one_line(verbs, ended, "(No space left|full|free).*; make room")
 
 
-def test_a_read_only_disk_is_one_line(tiny_run, small_disk):
+def test_a_read_only_disk_is_one_line(program, tiny_run, small_disk):
     small_disk.protect()
     verbs = ("ingest", "forecast", "calibrate", "plot", "convert to zarr")
-    ended = each(verbs, tiny_run, small_disk.folder)
+    ended = each(program, verbs, tiny_run, small_disk.folder)
     assert_each_is_one_line(verbs, ended, "(Read-only file system|is not writable).*; .*choose another")
 
 
-def test_an_output_below_a_file_is_one_line(tiny_run, tmp_path):
+def test_an_output_below_a_file_is_one_line(program, tiny_run, tmp_path):
     (tmp_path / "file").write_text("in the way")
     verbs = ("ingest", "forecast", "export", "convert", "convert to GRIB")
-    ended = each(verbs, tiny_run, tmp_path / "file")
+    ended = each(program, verbs, tiny_run, tmp_path / "file")
     assert_each_is_one_line(verbs, ended, "(Not a directory|is a file|File exists).*; .*choose another")
 
 
@@ -115,8 +148,8 @@ def test_an_output_below_a_file_is_one_line(tiny_run, tmp_path):
         (("info of a URL",), ["obstore", "aiohttp"], "remote"),
     ],
 )
-def test_a_missing_extra_is_one_line_that_names_it(tiny_run, tmp_path, verbs, hidden, extra):
-    assert_each_is_one_line(verbs, each(verbs, tiny_run, tmp_path, hidden=hidden), rf"(\[{extra}\]|'{extra}')")
+def test_a_missing_extra_is_one_line_that_names_it(program, tiny_run, tmp_path, verbs, hidden, extra):
+    assert_each_is_one_line(verbs, each(program, verbs, tiny_run, tmp_path, hidden=hidden), rf"(\[{extra}\]|'{extra}')")
     assert not list(tmp_path.iterdir())
 
 
@@ -132,9 +165,8 @@ def test_ctrl_c_in_a_forecast_is_one_line_and_leaves_what_the_same_command_goes_
     ensemble = ("--lead", "6h", "--members", "5000", "--perturbation", "spherical", "--set", "batch=1")  # for minutes
     words = ("forecast", tiny_run.checkpoint, "--analysis", tiny_run.store, "--init", "2000-01-12", *ensemble)
     command = [Path(sys.executable).with_name("weatherml"), *words, "-o", tmp_path / "f.zarr"]
-    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # which a test run in the background ignores
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, preexec_fn=heed, **pipes)
+    process = subprocess.Popen(command, env=mortal(), **pipes)
     begun = tmp_path / ".f.zarr.partial" / "run.json"
     while process.poll() is None and not begun.exists():
         time.sleep(0.01)

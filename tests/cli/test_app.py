@@ -327,7 +327,7 @@ def test_a_full_disk_leaves_no_whole_store_and_the_next_run_completes_it(tmp_pat
 
 
 def test_ctrl_c_in_training_is_one_line_and_the_next_run_finishes(tiny_run, tmp_path):
-    config = write_config(tmp_path / "long.yaml", training=long_training(n_steps=600))
+    config = write_config(tmp_path / "long.yaml", training=long_training(n_steps=300))
     run = tiny_run.copy_to(tmp_path / "run", ("training", "forecast.zarr"))
     words = [Path(sys.executable).with_name("weatherml"), "train", config, "-o", run]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -337,10 +337,10 @@ def test_ctrl_c_in_training_is_one_line_and_the_next_run_finishes(tiny_run, tmp_
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert stdout == ""
-    assert re.fullmatch(r"weatherml: stopped at step \d+ of 600; run it again to go on\n", stderr)
+    assert re.fullmatch(r"weatherml: stopped at step \d+ of 300; run it again to go on\n", stderr)
     assert str(run / "training" / "checkpoints" / "best") in done("train", config, "-o", run)
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
-    assert steps == list(range(20, 601, 20))
+    assert steps == list(range(20, 301, 20))
 
 
 def long_training(n_steps):

@@ -47,9 +47,6 @@ def pytest_collection_finish():
     gc.set_threshold(10_000)
 
 
-# What a shell runs in the background is deaf to Ctrl-C, and so would be the programs that tests start and interrupt.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 # Programs that tests start find what these lean on.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from kills import mortal
+from tiny_fourcastnet import CHANNELS, TINY, state_dict, write_moments
+from torch_writer import write_weights
 
 RUN_EACH = """
 import json, os, sys
@@ -77,9 +79,11 @@ def words_of(verb, run, folder):
     return {
         "demo": ("demo", run.config, *made["output"]),
         "ingest": ("ingest", run.config, "-o", folder / "new"),
+        "statistics": ("statistics", run.config, "-o", folder / "run"),
         "train": ("train", run.config, "-o", folder / "run"),
         "forecast": ("forecast", run.checkpoint, *forecast),
         "calibrate": ("calibrate", run.checkpoint, *forecast[:4], "--lead", "6h", "-o", folder / "made.yaml"),
+        "import": ("import", "fourcastnet", *published(run.config.parent), *made["output"]),
         "export": ("export", run.checkpoint, "-o", folder / "made.onnx"),
         "evaluate": ("evaluate", run.forecast, run.store),
         "check": ("check", run.store),
@@ -91,6 +95,15 @@ def words_of(verb, run, folder):
         "convert to zarr": ("convert", run.forecast, "-o", folder / "made.zarr"),
         "convert": ("convert", run.forecast, "-o", folder / "made.nc"),
     }[verb]
+
+
+def published(folder):
+    """Return what names a file of weights as published, and its statistics."""
+    file = folder / "tiny.ckpt"
+    if not file.exists():
+        write_weights(file, state_dict(TINY, 6, 6, (4, 8)))
+    means, stds = write_moments(folder, 6)
+    return file, "--means", means, "--stds", stds, "--channels", ",".join(CHANNELS)
 
 
 def each(program, verbs, run, folder, **options):
@@ -120,21 +133,21 @@ def assert_each_is_one_line(verbs, ended, pattern):
 def test_a_full_disk_is_one_line(program, tiny_run, small_disk):
     tiny_run.copy_to(small_disk.folder / "run", without=("training", "forecast.zarr", "report.html"))
     small_disk.fill(0)
-    verbs = ("ingest", "train", "forecast", "calibrate", "export", "plot", "convert", "convert to GRIB")
+    verbs = ("ingest", "train", "import", "forecast", "calibrate", "export", "plot", "convert", "convert to GRIB")
     ended = each(program, verbs, tiny_run, small_disk.folder)
     assert_each_is_one_line(verbs, ended, "(No space left|full|free).*; make room")
 
 
 def test_a_read_only_disk_is_one_line(program, tiny_run, small_disk):
     small_disk.protect()
-    verbs = ("ingest", "forecast", "calibrate", "plot", "convert to zarr")
+    verbs = ("ingest", "import", "forecast", "calibrate", "plot", "convert to zarr")
     ended = each(program, verbs, tiny_run, small_disk.folder)
     assert_each_is_one_line(verbs, ended, "(Read-only file system|is not writable).*; .*choose another")
 
 
 def test_an_output_below_a_file_is_one_line(program, tiny_run, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    verbs = ("ingest", "forecast", "export", "convert", "convert to GRIB")
+    verbs = ("ingest", "import", "forecast", "export", "convert", "convert to GRIB")
     ended = each(program, verbs, tiny_run, tmp_path / "file")
     assert_each_is_one_line(verbs, ended, "(Not a directory|is a file|File exists).*; .*choose another")
 

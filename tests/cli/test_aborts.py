@@ -135,6 +135,9 @@ def test_a_full_disk_is_one_line(program, tiny_run, small_disk):
     small_disk.fill(0)
     verbs = ("ingest", "train", "import", "forecast", "calibrate", "export", "plot", "convert", "convert to GRIB")
     ended = each(program, verbs, tiny_run, small_disk.folder)
+    (small_disk.folder / "run" / "statistics.nc").unlink()
+    small_disk.fill(0)
+    verbs, ended = (*verbs, "statistics"), ended + each(program, ["statistics"], tiny_run, small_disk.folder)
     assert_each_is_one_line(verbs, ended, "(No space left|full|free).*; make room")
 
 

@@ -150,13 +150,14 @@ def alone_at(path: Path, wait: float | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def alone_in(folder: Path, name: str, busy: str) -> Iterator[None]:
+def alone_in(folder: Path, name: str, busy: str, wait: float = 0.0) -> Iterator[None]:
     """Keep other processes from working in a folder meanwhile; it is made, and stays where something is written.
 
     Args:
         folder: The folder.
         name: Of the file of the lock, which is deleted in the end.
         busy: What to say where another process is there.
+        wait: How long to wait for that process, seconds.
 
     Raises:
         UserError: Another process is there, or the folder cannot be written.
@@ -164,7 +165,9 @@ def alone_in(folder: Path, name: str, busy: str) -> Iterator[None]:
     lock = Lock(folder / name)
     with explaining_errors(folder):
         make_folder(folder)
-        lock.acquire(busy)
+        if wait and not lock.is_free():
+            _logger.warning("another process is at work in %s; waiting for it", folder)
+        lock.acquire(busy, wait)
     try:
         yield
     finally:

@@ -16,13 +16,15 @@ from kills import run_and_kill
 from weatherml.data.sources.cds.download import download
 from weatherml.data.sources.cds.ledger import Ledger
 from weatherml.data.sources.cds.units import plan
+from weatherml.data.store.ingest import ingest
+from weatherml.data.store.opening import digest
 from weatherml.errors import UserError
 
 PROGRAM = Path(sys.executable).with_name("weatherml")
 
 
-def start(tmp_path):
-    words = [PROGRAM, "download", write_settings(tmp_path)]
+def start(tmp_path, verb="download", *options):
+    words = [PROGRAM, verb, write_settings(tmp_path), *options]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -82,3 +84,27 @@ def test_two_downloads_into_one_folder_at_once_are_refused(store, tmp_path):
         download(config(), tmp_path)
     store.hold.set()
     first.join()
+
+
+def test_shares_that_begin_at_once_wait_for_the_one_that_downloads_and_go_on_where_it_dies(store, tmp_path):
+    def share(index):
+        return start(tmp_path, "ingest", "-o", tmp_path / "run", "--share", f"{index}/3")
+
+    store.hold.clear()
+    first = share(0)
+    wait_until(lambda: store.count("file"))
+    others = [share(1), share(2)]
+    for other in others:
+        while "waiting for it" not in (line := other.stderr.readline()):
+            assert line
+    first.kill()
+    first.communicate()
+    store.hold.set()
+    for other in others:
+        assert not other.communicate()[1].count("error") and other.returncode == 0
+    last = share(0)
+    assert not last.communicate()[1].count("error") and last.returncode == 0
+    assert store.count("submit") == 1
+    chosen = config(**ONE, folder=str(tmp_path / "files"))
+    ingest(chosen.source(tmp_path), tmp_path / "alone.zarr")
+    assert digest(tmp_path / "run/data.zarr") == digest(tmp_path / "alone.zarr")

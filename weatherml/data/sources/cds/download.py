@@ -61,7 +61,9 @@ class Delivery:
     replaced: npt.NDArray[np.datetime64]
 
 
-def download(config: CdsConfig, folder: Path, progress: Progress | None = None, refresh: bool = False) -> Delivery:
+def download(
+    config: CdsConfig, folder: Path, progress: Progress | None = None, refresh: bool = False, patience: float = 0.0
+) -> Delivery:
     """Fetch what is not there yet; a download that was stopped or killed goes on where it was.
 
     Args:
@@ -69,6 +71,7 @@ def download(config: CdsConfig, folder: Path, progress: Progress | None = None, 
         folder: Where the files and their records lie.
         progress: Called whenever something has come.
         refresh: Ask again for what was preliminary when it came, and take what has become final.
+        patience: How long to wait for another process that downloads into the folder, seconds.
 
     Raises:
         UserError: There are no credentials or the service refuses, the disk has no room, another process is at work in
@@ -80,9 +83,8 @@ def download(config: CdsConfig, folder: Path, progress: Progress | None = None, 
     if not refresh and all(map(ledger.is_there, units)):
         return _delivery(ledger, units, {})
     import_eccodes(folder)
-    with alone_in(
-        folder, _LOCK, f"another process is downloading into {folder}; wait for it, or choose another folder"
-    ):
+    busy = f"another process is downloading into {folder}; wait for it, or choose another folder"
+    with alone_in(folder, _LOCK, busy, patience):
         ledger = Ledger(folder)
         units = plan(config, ledger.units)
         wanted = preliminary_units(ledger, units) if refresh else []

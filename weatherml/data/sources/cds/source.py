@@ -16,6 +16,9 @@ from weatherml.data.sources.cds.units import plan
 from weatherml.data.sources.files import FilesConfig, FileSource
 from weatherml.grid import LatLonGrid
 
+_PATIENCE = 30 * 86400.0
+"""Seconds: shares that begin at once wait for the one that downloads, and one of them goes on where it dies."""
+
 
 class CdsSource:
     """A part of ERA5 as a `Source`.
@@ -38,7 +41,7 @@ class CdsSource:
     @cached_property
     def files(self) -> FileSource:
         """The files, all of them fetched and verified."""
-        paths = download(self.config, self.folder).files
+        paths = download(self.config, self.folder, patience=_PATIENCE).files
         chosen = {key: getattr(self.config, key) for key in ("periods", "exclude", "every")}
         files = FilesConfig(paths=tuple(map(str, paths)), variables=self.variables(), levels=self._levels, **chosen)
         return FileSource(files, self.folder)

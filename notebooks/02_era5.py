@@ -151,7 +151,13 @@ print(f"{3 * needed.sizes['time']} chunks, {needed.nbytes / 1e6:.0f} MB before c
 # weatherml ingest $RUN/season.yaml source.url=$URL -o $RUN/season &
 # while kill -0 $! && [ $(ls $RUN/season/data.zarr/*/c.* 2> /dev/null | wc -l) -lt 2 ]; do sleep 0.05; done
 # kill -9 $!
-# weatherml info $RUN/season/data.zarr || echo "exit code $?"
+
+# %%
+store = folder / "season/data.zarr"
+try:
+    wml.open_store(store)
+except wml.UserError as error:
+    print(error)
 
 # %% [markdown]
 # Half a store is not mistaken for a whole one. The same command again goes on with what is not there:
@@ -172,7 +178,6 @@ asked.clear()
 # ## What there is now
 
 # %%
-store = folder / "season/data.zarr"
 manifest = json.loads((store / "manifest.json").read_text())
 print(manifest["n_times"], "times,", manifest["first_time"][:16], "to", manifest["last_time"][:16])
 for name, (size, checksum) in manifest["files"].items():

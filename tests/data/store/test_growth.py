@@ -17,6 +17,7 @@ from weatherml.data.store.opening import digest, open_store, verify
 from weatherml.data.store.workspace import FOLDER
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
+from weatherml.storage.share import Share
 
 GROW = IngestOptions(grow=True)
 
@@ -126,6 +127,23 @@ def test_times_of_a_period_that_is_refreshed_in_part_stay_preliminary(store):
     assert "11 of 40 times, 2001-01-08T06 .." in preliminary(open_store(store))[0]
     ingest(FakeSource(dataset(40)), store, options=IngestOptions(refresh=("2001-01-09", "2001-01-09T18")))
     assert "7 of 40 times, 2001-01-08T06 .. 2001-01-10T18" in preliminary(open_store(store))[0]
+
+
+def test_a_share_of_a_refresh_that_comes_when_it_is_complete_has_nothing_to_do(store):
+    def better(by):
+        fields = dataset()
+        fields["2m_temperature"][4:24] += by
+        return FakeSource(fields)
+
+    shares = [IngestOptions(share=Share(i, 2), refresh=("2001-01-02", "2001-01-06T18")) for i in range(2)]
+    reports = [ingest(better(1), store, options=share) for share in shares]
+    assert [report.is_complete for report in reports] == [False, True] and all(r.n_written for r in reports)
+    before = contents(store)
+    for share in shares:
+        late = ingest(better(1), store, options=share)
+        assert late.is_complete and late.n_written == 0 and contents(store) == before
+    again = ingest(better(2), store, options=IngestOptions(refresh=("2001-01-02", "2001-01-06T18")))
+    assert again.n_written == reports[0].n_written + reports[1].n_written
 
 
 def test_growing_twice_writes_nothing(store):

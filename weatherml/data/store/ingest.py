@@ -115,6 +115,10 @@ class _Ingestion:
     ) -> None:
         self._workspace, self._plan, self._options = workspace, plan, options
         self._before = {} if complete is None else complete.files
+        is_same = complete is not None and complete.source_digest == plan.request["source_digest"]
+        self._refreshed = complete.refreshed if complete is not None and is_same else ()
+        if options.refresh is not None:
+            self._refreshed = tuple(dict.fromkeys([*self._refreshed, _named(options.refresh)]))
         self._staged = frozenset(file for file in plan.files if file in self._before)
         if complete is None and workspace.request:
             _require_same(workspace.place, workspace.request, plan.request)
@@ -163,7 +167,8 @@ class _Ingestion:
             notes = self._notes(verify=False)
             if any(file not in notes for file in self._plan.files):
                 return False
-            self._workspace.commit(self._plan.manifest({file: notes[file] for file in self._plan.files}))
+            manifest = self._plan.manifest({file: notes[file] for file in self._plan.files})
+            self._workspace.commit(manifest.model_copy(update={"refreshed": self._refreshed}))
             return True
 
     def _notes(self, verify: bool) -> dict[str, FileNote]:
@@ -194,10 +199,15 @@ def _is_done(
     shard_length: int | None,
     options: IngestOptions,
 ) -> bool:
-    """Return whether a complete store holds what is asked for; refuse other data, unless it is to grow."""
+    """Return whether a complete store holds what is asked for; refuse other data, unless it is to grow.
+
+    A share of a refresh may come when the others have completed it.
+    """
     if options.refresh is not None:
-        return False
-    if not options.grow:
+        is_same = told["source_digest"] == complete.source_digest
+        if not is_same or _named(options.refresh) not in complete.refreshed:
+            return False
+    elif not options.grow:
         now = {**told, "shard_length": shard_length or complete.shard_length}
         _require_same(place, complete.model_dump(mode="json", exclude={"files"}), now, source)
     elif told["source_digest"] != complete.source_digest:
@@ -238,6 +248,11 @@ def _within(times: npt.NDArray[np.datetime64], period: Period | None) -> npt.NDA
         return np.zeros(len(times), bool)
     span = parse_period(period)
     return (times >= span.first) & (times <= span.last)
+
+
+def _named(period: Period) -> str:
+    """Return a period as it is noted."""
+    return "/".join(map(str, parse_period(period)))
 
 
 def _require_same(place: Place, begun: Mapping[str, Any], now: Mapping[str, Any], source: Source | None = None) -> None:

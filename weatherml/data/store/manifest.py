@@ -56,6 +56,7 @@ class Manifest(Config):
         first_time: ISO 8601.
         last_time: ISO 8601.
         shard_length: Times in one file.
+        refreshed: Periods that were replaced by what this source has, `FIRST/LAST`.
         files: A note of each file, by its path below the store.
     """
 
@@ -69,6 +70,7 @@ class Manifest(Config):
     first_time: str
     last_time: str
     shard_length: int
+    refreshed: tuple[str, ...] = ()
     files: dict[str, FileNote]
 
     @classmethod
@@ -119,7 +121,8 @@ class Manifest(Config):
 
     def to_bytes(self) -> bytes:
         """Return the content of its file."""
-        return json.dumps({**self.model_dump(exclude={"files"}), "files": dict(sorted(self.files.items()))}).encode()
+        told = self.model_dump(exclude={"files"} if self.refreshed else {"files", "refreshed"})
+        return json.dumps({**told, "files": dict(sorted(self.files.items()))}).encode()
 
     @property
     def digest(self) -> str:

@@ -154,7 +154,7 @@ def main() -> None:
 
 def compare(chosen: argparse.Namespace, kind: str, days: int) -> None:
     """Print the rows of the table that one set of files gives."""
-    pattern = make_files(chosen.folder / f"{chosen.rows}_{kind}_{days}", days, chosen.rows, kind)
+    pattern = make_files(chosen.folder, days, chosen.rows, kind)
     found = systems(chosen, pattern, kind, days)
     runs: dict[str, list[Run]] = defaultdict(list)
     for _ in range(chosen.repeats):

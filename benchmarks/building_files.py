@@ -32,14 +32,18 @@ FIRST_DAY = np.datetime64("2020-01-01", "D")
 
 
 def make_files(folder: Path, days: int, rows: int, kind: str) -> str:
-    """Write a file a day where it is missing; return the pattern that matches them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a file a day where it is missing, once for all periods; return the pattern that matches those of one."""
+    whole, part = folder / f"{rows}_{kind}", folder / f"{rows}_{kind}_{days}"
+    for made in (whole, part):
+        made.mkdir(parents=True, exist_ok=True)
     for day in range(days):
-        path = folder / f"{str(FIRST_DAY + day).replace('-', '')}.{kind}"
+        path = whole / f"{str(FIRST_DAY + day).replace('-', '')}.{kind}"
         if not path.exists():
             fields = weather(day, rows)
             write_netcdf(fields, path) if kind == "nc" else write_grib(fields, path)
-    return str(folder / f"*.{kind}")
+        if not (part / path.name).exists():
+            (part / path.name).hardlink_to(path)
+    return str(part / f"*.{kind}")
 
 
 def weather(day: int, rows: int) -> xr.Dataset:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from fake_data import FakeSource, analyses, contents
 
+from weatherml.data.store import engine
 from weatherml.data.store.engine import Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store, verify
@@ -23,7 +24,9 @@ from weatherml.data.store.workspace import Workspace
 from weatherml.errors import UserError
 from weatherml.storage.share import Share
 
-pytest.importorskip("distributed", reason="needs the extra `cluster`")  # now: it adds its own settings to dask's
+distributed = pytest.importorskip(
+    "distributed", reason="needs the extra `cluster`"
+)  # now: it adds its own settings to dask's
 
 TESTS = Path(__file__).parents[2]
 
@@ -157,3 +160,21 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path, whole):
     ingest(source, store, kill_one, 3, IngestOptions(engine=Dask(workers=2)))
     assert killed
     assert contents(store) == contents(whole)
+
+
+def test_a_job_that_is_killed_is_submitted_again(monkeypatch):
+    """As SLURM does at the end of a job's time; dask-jobqueue alone would wait for it for ever."""
+    local = pytest.importorskip("dask_jobqueue.local")
+    monkeypatch.setattr(engine, "_SECONDS_BETWEEN_LOOKS", 0.3)
+    patience = {"distributed.deploy.lost-worker-timeout": "0.3s"}
+    options = {"scheduler_options": {"dashboard_address": None}, "processes": 1}
+    with (
+        dask.config.set(patience),
+        local.LocalCluster(cores=1, memory="1GB", **options) as cluster,
+        engine.keeping_up(cluster, 1),
+        distributed.Client(cluster) as client,
+    ):
+        first = client.submit(os.getpid, pure=False).result(timeout=60)
+        os.kill(psutil.Process(first).ppid(), signal.SIGKILL)  # the job, which would start another worker itself
+        os.kill(first, signal.SIGKILL)
+        assert client.submit(os.getpid, pure=False).result(timeout=60) != first

@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 from itertools import groupby, islice
 from operator import itemgetter
+from threading import Event, Thread
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from weatherml.data.store.workspace import Recorder, Workspace
 from weatherml.errors import UserError
 from weatherml.storage.places import Place
 
+_SECONDS_BETWEEN_LOOKS = 10
 _IN_FLIGHT = 3
 """Parts for each worker that are handed out: enough that none waits, few enough that an interruption is prompt."""
 
@@ -129,19 +131,17 @@ class Dask:
         if self.scheduler is not None and self.scheduler != "slurm":
             yield self.scheduler
             return
-        with (
-            _slurm()
-            if self.scheduler
-            else distributed.LocalCluster(
-                n_workers=self.workers,
-                threads_per_worker=1,
-                memory_limit=None,
-                dashboard_address=None,
-                silence_logs=logging.ERROR,
-            ) as cluster
-        ):
-            if self.scheduler:
-                cluster.scale(self.workers)
+        if self.scheduler:
+            with _slurm() as cluster, keeping_up(cluster, self.workers):
+                yield cluster
+            return
+        with distributed.LocalCluster(
+            n_workers=self.workers,
+            threads_per_worker=1,
+            memory_limit=None,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+        ) as cluster:
             yield cluster
 
 
@@ -150,6 +150,25 @@ def _import(name: str) -> Any:
         return import_module(name)
     except ImportError:
         raise UserError("dask workers need other packages; pip install 'weatherml[cluster]'") from None
+
+
+@contextmanager
+def keeping_up(cluster: Any, workers: int) -> Iterator[None]:
+    """Keep so many workers on a cluster of jobs: those that are killed, or whose time is up, are submitted again."""
+    done = Event()
+
+    def keep() -> None:
+        cluster.scale(workers)
+        while not done.wait(_SECONDS_BETWEEN_LOOKS):
+            cluster.scale(workers)  # dask-jobqueue submits again what it has missed for a while, but only when told
+
+    thread = Thread(target=keep, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _slurm() -> Any:

@@ -96,6 +96,38 @@ class SourceAround:
         """Keep the source's own memory within a part of what there is; return what is left, bytes."""
         return hold_within(self.source, memory)
 
+    def bytes_of_a_time(self, variable: str) -> int:
+        """Return how many bytes are held at once for each time at which a variable is read."""
+        return bytes_of_a_time(self.source, variable)
+
+
+def bytes_of_a_time(source: Source, variable: str) -> int:
+    """Return how many bytes a source holds at once for each time at which a variable is read; 0 of one that is lazy.
+
+    It may read a larger grid, or more variables, than it gives; one that is not lazy has a method of this name.
+    """
+    told = getattr(source, "bytes_of_a_time", None)
+    return 0 if told is None else int(told(variable))
+
+
+def read_levels(source: Source, times: npt.NDArray[np.datetime64], variable: str, levels: slice | None) -> xr.DataArray:
+    """Return a variable at some of its levels, lazy where the source is.
+
+    A source that computes less for fewer levels, though it is lazy, has a method of this name.
+
+    Args:
+        source: Any source.
+        times: Which.
+        variable: Canonical name.
+        levels: Positions among its levels; all when None.
+    """
+    told = getattr(source, "read_levels", None)
+    if levels is not None and told is not None:
+        field: xr.DataArray = told(times, variable, levels)
+        return field
+    field = source.read(times, [variable])[variable]
+    return field if levels is None else field.isel(level=levels)
+
 
 def hold_within(source: Source, memory: int) -> int:
     """Tell a source how much memory it and its reader have; return what is left for the reader, bytes.

@@ -11,8 +11,9 @@ from weatherml.config import from_mapping
 from weatherml.data.derived import DerivedSource
 from weatherml.data.notes import notes
 from weatherml.data.regrid import RegridConfig
-from weatherml.data.source import Source
+from weatherml.data.source import Source, bytes_of_a_time
 from weatherml.data.sources import FilesConfig
+from weatherml.data.sources.times import ChosenTimes, SourceAtTimes
 from weatherml.data.store.ingest import ingest
 from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
@@ -141,6 +142,17 @@ def test_a_source_goes_to_other_processes(file, tmp_path):
     times = source.times()[:2]  # what was found out goes along
     there = pickle.loads(pickle.dumps(source))
     xr.testing.assert_identical(there.read(times, names).compute(), source.read(times, names).compute())
+
+
+def test_what_is_read_for_a_derived_variable_is_told():
+    class Eager(FakeSource):
+        def bytes_of_a_time(self, variable):
+            return self.dataset[variable][0].nbytes
+
+    fields = analyses({"10m_u_component_of_wind": (), "10m_v_component_of_wind": ()}, times=2)
+    source = SourceAtTimes(DerivedSource(Eager(fields), ("10m_wind_speed",)), ChosenTimes(every="12h"))
+    assert bytes_of_a_time(source, "10m_wind_speed") == 2 * bytes_of_a_time(source, "10m_u_component_of_wind") > 0
+    assert bytes_of_a_time(DerivedSource(FakeSource(fields), ("10m_wind_speed",)), "10m_wind_speed") == 0
 
 
 def test_pieces_are_those_of_the_first_that_a_variable_is_made_from():

@@ -14,10 +14,11 @@ from fake_data import analyses
 from http_store import serving
 
 from weatherml.config import from_mapping
-from weatherml.data.source import hold_within
+from weatherml.data.source import bytes_of_a_time, hold_within
 from weatherml.data.sources import ArchiveConfig
 from weatherml.data.sources.archive.pieces import PieceCache
 from weatherml.data.sources.archive.reading import Reader
+from weatherml.data.sources.archive.source import ArchiveSource
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import digest, open_store
 from weatherml.errors import UserError
@@ -110,6 +111,20 @@ def test_what_is_kept_counts_in_the_memory_of_an_ingestion(server, archives, tmp
     assert 0 < max(used) <= memory // 2 and set(in_flight) == {memory // 4}
     assert hold_within(source, memory) == memory // 4
     assert digest(tmp_path / "bounded") == digest(tmp_path / "unbounded")
+
+
+def test_what_is_read_of_a_finer_grid_counts_in_the_memory_of_an_ingestion(server, archives, tmp_path, monkeypatch):
+    memory, read, lengths = 2**15, ArchiveSource.read, []
+    noted = lambda source, times, names: (lengths.append(len(times)), read(source, times, names))[1]  # noqa: E731
+    monkeypatch.setattr(ArchiveSource, "read", noted)
+    keys = {"variables": ("temperature",), "regrid": {"grid": "90deg"}}
+    source = from_mapping(ArchiveConfig, {"url": f"{server.url}/weatherbench", **keys}).source(archives[0])
+    ingest(source, tmp_path / "store.zarr", shard_length=16, options=IngestOptions(memory=memory))
+    of_a_time = len(LEVELS) * GRID.n_lat * GRID.n_lon * 4
+    assert bytes_of_a_time(source, "temperature") == of_a_time
+    assert max(lengths) == memory // 4 // (2 * of_a_time)
+    chunks = server.chunks("weatherbench/temperature")
+    assert chunks and set(chunks.values()) == {1}
 
 
 def test_only_times_that_are_chosen_are_kept_of_a_piece(server, archives):

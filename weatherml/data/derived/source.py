@@ -12,7 +12,7 @@ from weatherml.data.derived.accumulation import Accumulated
 from weatherml.data.derived.derivation import Derivation, Request
 from weatherml.data.derived.derivations import ACCUMULATIONS, DERIVATIONS, Sum
 from weatherml.data.pieces import read_in_pieces, times_of
-from weatherml.data.source import Source, SourceAround, piece_starts_among
+from weatherml.data.source import Source, SourceAround, bytes_of_a_time, piece_starts_among
 from weatherml.errors import UserError
 from weatherml.registry import nearest
 from weatherml.state import LEADING, with_metadata
@@ -102,6 +102,13 @@ class DerivedSource(SourceAround):
         for name in self.names:
             self._choose(name, found, ())
         return found
+
+    def bytes_of_a_time(self, variable: str) -> int:
+        """Return how many bytes are held at once for each time of a variable: those of all that it is made of."""
+        way = self._derivations.get(variable)
+        if way is None:
+            return bytes_of_a_time(self.source, variable)
+        return sum(map(self.bytes_of_a_time, way.inputs))
 
     def _choose(self, name: str, found: dict[str, Derivation], beneath: tuple[str, ...]) -> bool:
         """Find the first way to make a variable that the source allows, those of its inputs too, and enter them."""

@@ -32,5 +32,11 @@ class RegriddedSource(SourceAround):
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times on the target grid, lazily."""
-        dataset = read_in_pieces(self.source, times, variables)
+        return self._regridded(read_in_pieces(self.source, times, variables))
+
+    def read_levels(self, times: npt.NDArray[np.datetime64], variable: str, levels: slice) -> xr.DataArray:
+        """Return a variable at some of its levels: what is chosen of a regridded field is chosen too late."""
+        return self._regridded(read_in_pieces(self.source, times, [variable]).isel(level=levels))[variable]
+
+    def _regridded(self, dataset: xr.Dataset) -> xr.Dataset:
         return regrid(dataset, self.grid, self.config.method, self.config.min_valid_fraction)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 from pydantic import BeforeValidator
 
-from weatherml.data.source import Source, SourceAround
+from weatherml.data.source import Source, SourceAround, read_levels
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.times import PeriodText, Span, parse_period, parse_span, parse_times, write_period, write_time
@@ -92,11 +92,18 @@ class SourceAtTimes(SourceAround):
         Raises:
             UserError: A variable or a time is not there, or a time was left out.
         """
+        return self.source.read(self._require(times), variables)
+
+    def read_levels(self, times: npt.NDArray[np.datetime64], variable: str, levels: slice) -> xr.DataArray:
+        """Return a variable at some of its levels."""
+        return read_levels(self.source, self._require(times), variable, levels)
+
+    def _require(self, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
         times = parse_times(times)
         absent = first_absent(times, self.times())
         if absent is not None:
             raise UserError(f"{self.name} has no time {absent:.16}, or source.periods or source.exclude leave it out")
-        return self.source.read(times, variables)
+        return times
 
     @cached_property
     def _times(self) -> npt.NDArray[np.datetime64]:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from weatherml.data.source import Source, hold_within, piece_starts
+from weatherml.data.source import Source, bytes_of_a_time, hold_within, piece_starts, read_levels
 from weatherml.data.store.layout import Layout
 from weatherml.data.store.manifest import FileNote
 from weatherml.data.store.shard import ShardFile
@@ -23,6 +23,8 @@ _LONGEST = 64
 """Shards of a part where the source's pieces never end together with shards: one piece in many is then read twice."""
 _COPIES = 5
 """How often a block lies in memory: decoded, as a dataset, as an array, and checked; and that before it is written."""
+_COPIES_AT_ORIGIN = 2
+"""How often what a source reads for a block lies in memory, where that is more than the block; and what it came in."""
 _BLOCK_BYTES = 2**27
 """Pieces of a source are read together up to here, whatever the memory: longer blocks are no faster."""
 
@@ -104,6 +106,7 @@ def read(source: Source, part: Part, missing: npt.NDArray[np.bool_] | None, memo
     for levels in _levels(layout, source, part, memory):
         mask = missing if missing is None or levels is None else missing[levels]
         size, most = _bytes_of_a_time(layout, levels), memory // _COPIES
+        size = max(size, _COPIES_AT_ORIGIN * bytes_of_a_time(source, layout.name) // _COPIES)
         for times in _blocks(part, starts, max(1, min(most, _BLOCK_BYTES) // size), max(1, most // size)):
             yield Block(levels, _read(source, layout, times, levels, mask))
 
@@ -210,14 +213,16 @@ def _read(
 ) -> np.ndarray:
     """Return float32 `[time, ...]` in the layout's order, checked."""
     wanted = source.times()[times]
-    field = source.read(wanted, [layout.name])[layout.name].transpose(*layout.dims)
+    field = read_levels(source, wanted, layout.name, levels).transpose(*layout.dims)
     shape = (len(wanted), *layout.shape[1:])
+    if levels is not None and "level" in layout.dims:
+        shape = tuple(len(range(n)[levels]) if dim == "level" else n for dim, n in zip(layout.dims, shape, strict=True))
     if field.shape != shape:
         raise UserError(
             f"{source.name} gives {layout.name} from {wanted[0]} on as {field.shape}, before as {shape};"
             " ingest them into two stores"
         )
-    values = np.asarray((field if levels is None else field.isel(level=levels)).values, np.float32)
+    values = np.asarray(field.values, np.float32)
     require_constant_mask(f"{layout.name} from {wanted[0]} to {wanted[-1]}", values, missing)
     return values
 

@@ -1,6 +1,7 @@
 """Stores of an archive as one source, each of whose chunks is fetched once."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from functools import cached_property, reduce
 
@@ -83,6 +84,11 @@ class ArchiveSource:
         kept, in_flight = min(self.config.cache * 2**20, memory // 2), min(self.config.cache * 2**20, memory // 4)
         self._reader.limit(kept, in_flight)
         return memory - kept - in_flight
+
+    def bytes_of_a_time(self, variable: str) -> int:
+        """Return how many bytes are held for each time of a variable, whose values are read at once."""
+        is_read = variable in self._held_by and not self._is_static(variable)
+        return 4 * math.prod(self._axis(variable).shape) if is_read else 0
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Return the named variables at the named times; their values are read.

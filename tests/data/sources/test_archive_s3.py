@@ -1,7 +1,5 @@
 """Laws of archives in a bucket, tried on a real server of S3 on this machine."""
 
-import urllib.request
-
 import numpy as np
 import pytest
 from fake_data import analyses
@@ -15,20 +13,15 @@ DATASET = analyses(times=5)
 
 
 @pytest.fixture(scope="module")
-def bucket():
+def bucket(s3):
     """Return the address of a server whose bucket `weather` holds a store."""
-    moto = pytest.importorskip("moto.server", reason="needs moto[server], a server of S3")
-    obstore = pytest.importorskip("obstore.store", reason="needs obstore")
-    server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/weather", method="PUT"))
-    keys = {"endpoint": endpoint, "access_key_id": "me", "secret_access_key": "geheim", "region": "us-east-1"}
-    store = obstore.S3Store("weather", prefix="era5.zarr", client_options={"allow_http": True}, **keys)
+    from obstore.store import S3Store
+
+    s3.make("weather")
+    keys = {"endpoint": s3.endpoint, "access_key_id": "me", "secret_access_key": "geheim", "region": "us-east-1"}
+    store = S3Store("weather", prefix="era5.zarr", client_options={"allow_http": True}, **keys)
     DATASET.to_zarr(ObjectStore(store), zarr_format=2, consolidated=True)
-    yield endpoint
-    server.stop()
+    return s3.endpoint
 
 
 @pytest.fixture(params=["nobody", "environment", "profile"])

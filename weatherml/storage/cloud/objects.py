@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -138,7 +137,12 @@ class Objects:
         except FileNotFoundError:  # some services say so, and have not gone on
             pass
         for key in wanted:
-            self._sought(key, partial(obstore.delete, self._client, key), "written")
+            self._remove_one(key)
+
+    def _remove_one(self, key: str) -> None:
+        import obstore
+
+        self._sought(key, lambda: obstore.delete(self._client, key), "written")
 
     def create(self, key: str, content: bytes) -> Mapping[str, Any] | None:
         """Write an object where none is; return its version, or None where one is."""

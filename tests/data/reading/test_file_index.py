@@ -298,7 +298,7 @@ def many(tmp_path, monkeypatch):
     """More files than are opened one by one, and nothing learnt of them yet."""
     monkeypatch.setenv(cache.FOLDER, str(tmp_path / "user"))
     for number in range(12):
-        later = RAW.assign_coords(time=RAW["time"] + np.timedelta64(5 * number, "D"))
+        later = RAW.isel(time=[0]).assign_coords(time=RAW["time"][:1] + np.timedelta64(number, "D"))
         later.to_netcdf(tmp_path / f"part_{number:02d}.nc")
     return [str(path) for path in sorted(tmp_path.glob("*.nc"))]
 
@@ -320,7 +320,7 @@ def test_every_way_to_open_many_files_finds_what_another_has_learnt(many, first,
     else:
         as_a_source(many, tmp_path / "run")
     refuse_to_look(monkeypatch)
-    assert describe_paths(many)["times"]["n"] == 60
+    assert describe_paths(many)["times"]["n"] == 12
     assert not [finding for finding in check_paths(many) if finding.severity == "error"]
     xr.testing.assert_identical(open_files(many).load(), expected)
     xr.testing.assert_identical(as_a_source(many, tmp_path / "another run").load(), expected)

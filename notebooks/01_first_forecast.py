@@ -27,7 +27,7 @@ import numpy as np
 
 import weatherml as wml
 
-# %config InlineBackend.print_figure_kwargs = {"dpi": 80}
+# %config InlineBackend.print_figure_kwargs = {"dpi": 76}
 
 folder = Path("../runs/notebook")
 

@@ -71,7 +71,7 @@ class Bucket(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        time.sleep(0.01)
+        time.sleep(0.02)
         variable, key = self.path.split("/")[-2:]
         asked[variable] += key.count(".") == 3
         super().do_GET()

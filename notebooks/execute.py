@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from PIL import Image
 from scipy.spatial import cKDTree
 
-N_EXACT, N_LIKES = 64, 96
+N_EXACT, N_LIKES = 128, 64
 
 
 def execute(script: Path) -> None:

@@ -17,7 +17,7 @@ from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, stamp
 from weatherml.data.reading.file_index.rows import Hyperslab, Rows
 from weatherml.errors import UserError
 
-_MOST_OPEN = 256  # of some 70 kB; the files themselves xarray keeps open, and fewer of them
+_MOST_OPEN = 1024  # of some 70 kB: who reads one variable after the other of fewer files opens each once
 
 
 class FieldReader:

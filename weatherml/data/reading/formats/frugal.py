@@ -6,9 +6,10 @@ from typing import Any, Literal
 from xarray.backends import CachingFileManager, NetCDF4DataStore
 from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
-_CACHE_BYTES = 2**20
-"""Of decompressed chunks, a variable: what HDF5 itself takes. The NetCDF library takes 64 MiB, which a file of many
-variables fills several times, and so does the next file: pieces are read whole, and nobody asks for them again."""
+_CACHE_BYTES = 2**16
+"""Of decompressed chunks, a variable: of many open files together what is little beside a field. The NetCDF library
+takes 64 MiB, which a file of many variables fills several times, and so does the next one; pieces are read whole, and
+nobody asks for them again."""
 
 
 def open_frugally(path: str | Path) -> NetCDF4DataStore:

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from weatherml.wording import listed
+
 LAYOUT = "weatherml_source_layout"
 """Dataset attribute: what had to be put right, one sentence each."""
 PRELIMINARY = "weatherml_preliminary"
@@ -75,8 +77,9 @@ def preliminary(dataset: xr.Dataset) -> list[str]:
         return sentences
     times, is_within = np.atleast_1d(dataset["time"].values), preliminary_times(dataset)
     if is_within.any():
-        first, last = map(iso, (times[is_within].min(), times[is_within].max()))
-        sentences.append(f"{ERA5T}: {is_within.sum()} of {times.size} times, {first} .. {last}")
+        ends = [[iso(np.datetime64(end)) for end in span.split("/")] for span in spans_of(times, is_within)]
+        told = listed(" .. ".join(dict.fromkeys(span)) for span in ends)
+        sentences.append(f"{ERA5T}: {is_within.sum()} of {times.size} times, {told}")
     return sentences
 
 

@@ -170,7 +170,7 @@ def test_preliminary_times_are_counted():
     assert preliminary(found) == ["preliminary ERA5T (expver 5): 2 of 3 times, 2017-02-03T06 .. 2017-02-03T12"]
 
 
-@pytest.mark.parametrize(("chosen", "said"), [([0, 2], "1 of 2 times, 2017-02-03T12 .. 2017-02-03T12"), ([0, 1], "")])
+@pytest.mark.parametrize(("chosen", "said"), [([0, 2], "1 of 2 times, 2017-02-03T12"), ([0, 1], "")])
 def test_preliminary_times_are_counted_among_those_that_are_chosen(chosen, said):
     raw = layouts.raw(SMALL).assign_coords(expver=("time", ["0001", "0001", "0005"]))
     found = canonicalise(raw, "x.nc").isel(time=chosen)
@@ -180,7 +180,7 @@ def test_preliminary_times_are_counted_among_those_that_are_chosen(chosen, said)
 def test_preliminary_times_may_lie_apart():
     raw = layouts.raw(SMALL).assign_coords(expver=("time", ["0005", "0001", "0005"]))
     found = canonicalise(raw, "x.nc")
-    assert "2 of 3 times" in preliminary(found)[0]
+    assert preliminary(found)[0].endswith("2 of 3 times, 2017-02-03T00, 2017-02-03T12")
     assert preliminary(found.isel(time=[1])) == []
 
 

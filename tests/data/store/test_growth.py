@@ -126,7 +126,8 @@ def test_times_of_a_period_that_is_refreshed_in_part_stay_preliminary(store):
     ingest(FakeSource(preliminary_from(dataset(40), ("2001-01-08T06", "2001-01-10T18"))), store, options=GROW)
     assert "11 of 40 times, 2001-01-08T06 .." in preliminary(open_store(store))[0]
     ingest(FakeSource(dataset(40)), store, options=IngestOptions(refresh=("2001-01-09", "2001-01-09T18")))
-    assert "7 of 40 times, 2001-01-08T06 .. 2001-01-10T18" in preliminary(open_store(store))[0]
+    left = "7 of 40 times, 2001-01-08T06 .. 2001-01-08T18, 2001-01-10T00 .. 2001-01-10T18"
+    assert preliminary(open_store(store))[0].endswith(left)
 
 
 def test_a_share_of_a_refresh_that_comes_when_it_is_complete_has_nothing_to_do(store):

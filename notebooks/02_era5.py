@@ -17,7 +17,7 @@
 # ERA5 lies in buckets, ready to read: ARCO-ERA5 and WeatherBench 2. Here is the way from a first look to a store that
 # training reads: look, count the cost, check, ingest, draw. So that it runs without a network, the archive is one of
 # our own, cut as ARCO-ERA5 is and served by a web server on this machine, and its weather is that of a simulated
-# planet. For the Earth's, write `arco` where `$URL` stands here; nothing else changes.
+# planet. For the Earth's, write `arco` where commands have `$URL` here; nothing else changes.
 
 # %%
 import json

@@ -150,14 +150,14 @@ def check(
 
     Example: `weatherml check era5_2020_*.nc` or `weatherml check runs/demo/data.zarr --files --repair`
     """
-    from weatherml.cli.paths import check_files, check_paths
+    from weatherml.cli.paths import check_files, check_paths, located
     from weatherml.cli.printing.tables import print_findings
 
     if repair:
         from weatherml.cli.repairing import repair_stores  # loads jax, which a look does without
 
         repair_stores(paths)
-    findings = check_files(paths) if files else check_paths(paths, renames(rename))
+    findings = check_files(paths) if files else check_paths(located(paths), renames(rename))
     print_findings(findings, as_json)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
@@ -176,14 +176,14 @@ def info(
 
     Example: `weatherml info runs/demo/data.zarr`
     """
-    from weatherml.cli.paths import describe_paths
+    from weatherml.cli.paths import describe_paths, located
     from weatherml.cli.printing.descriptions import print_description
     from weatherml.cli.printing.tables import print_names
 
     if names == bool(paths):
         raise UserError("info needs a path, or --names alone; weatherml info --help shows an example")
     if paths:
-        print_description(describe_paths(paths, renames(rename)), as_json)
+        print_description(describe_paths(located(paths), renames(rename)), as_json)
     else:
         print_names(as_json)
 
@@ -216,8 +216,9 @@ def plot(
 
     Example: `weatherml plot runs/demo/forecast.zarr --channel z500 --lead 5d --no-coastlines -o z500.png`
     """
+    from weatherml.cli.paths import located
     from weatherml.cli.printing.fields import Choice, draw, save_figure
 
     choice = Choice(channel, time, lead, statistic, drop_stopped, member, renames(rename))
-    save_figure(draw(path, choice, coastlines), output)
+    save_figure(draw(located([path])[0], choice, coastlines), output)
     print(output)

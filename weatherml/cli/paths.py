@@ -1,6 +1,7 @@
 """Whatever lies at a path a user gives: a file, a store, a forecast or a checkpoint."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,23 @@ _FILES_OF_A_RUN: dict[str, set[str]] = {
     "verdicts on extremes": {"brier_skill", "roc_area"},
 }
 """What files of a run hold, by variables that are in them."""
+_NAME = re.compile(r"[a-z\d]+(/[a-z\d]+)?")
+"""What an archive may be called."""
+
+
+def located(paths: Sequence[str]) -> list[str]:
+    """Return paths; for the name of an archive in the cloud, which is no path here, where that lies."""
+    return [
+        _address_of(path) if _NAME.fullmatch(path) and not Path(path).exists() and not is_url(path) else path
+        for path in paths
+    ]
+
+
+def _address_of(name: str) -> str:
+    from weatherml.data.sources.archive.known import ARCHIVES  # rarely asked for, and slow to import
+
+    stores = ARCHIVES[name].urls if name in ARCHIVES else ()
+    return stores[0] if len(stores) == 1 else name
 
 
 def describe_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None) -> dict[str, Any]:

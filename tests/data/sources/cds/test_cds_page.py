@@ -1,6 +1,7 @@
 """The verb that downloads, and the page that shows it."""
 
 import re
+import shlex
 
 from cds_client import write_settings
 from docs_page import DOCS
@@ -36,6 +37,9 @@ def test_the_page_is_what_happens(store, tmp_path, monkeypatch):
     commands = [line.split() for line in re.findall(r"^weatherml (download .*)$", page, re.MULTILINE)]
     told = done(*commands[0], "source.folder=files")
     assert told.splitlines()[-1].replace("into files", "into /data/era5") in page.splitlines()
+
+    (trial,) = re.findall(r"`weatherml (download .* source.folder=try)`", page)
+    assert "about 32.3 MB, into try" in done(*shlex.split(trial), "--dry-run")
 
     smaller = ["source.folder=files", "source.grid=30", "source.periods=[[2020-01-01, 2020-01-01]]", "source.every=24h"]
     for command in commands[1:]:

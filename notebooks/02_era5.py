@@ -173,8 +173,9 @@ asked.clear()
 {variable: n for variable, n in asked.items() if n}
 
 # %% [markdown]
-# What was there and noted is not fetched again, but for the first time, which says what a variable looks like. The
-# components of the wind travel for themselves, and once more for its speed.
+# What was there and noted is not fetched again, but for the first time, which says what a variable looks like. A
+# component of the wind that was there is fetched for the speed, which is made of it; otherwise what is kept and made
+# into others travels once.
 #
 # ## What there is now
 

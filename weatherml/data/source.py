@@ -92,9 +92,13 @@ class SourceAround:
         """Return the positions in `times()` at which the source's own pieces of a variable begin."""
         return piece_starts_among(self.source, variable, self.times())
 
-    def hold_within(self, memory: int) -> int:
+    def hold_within(self, memory: int, shared: frozenset[str] = frozenset()) -> int:
         """Keep the source's own memory within a part of what there is; return what is left, bytes."""
-        return hold_within(self.source, memory)
+        return hold_within(self.source, memory, shared)
+
+    def inputs(self, variable: str) -> frozenset[str]:
+        """Return which variables are read at the origin for one of this source."""
+        return inputs_of(self.source, variable)
 
     def bytes_of_a_time(self, variable: str) -> int:
         """Return how many bytes are held at once for each time at which a variable is read."""
@@ -129,13 +133,27 @@ def read_levels(source: Source, times: npt.NDArray[np.datetime64], variable: str
     return field if levels is None else field.isel(level=levels)
 
 
-def hold_within(source: Source, memory: int) -> int:
+def hold_within(source: Source, memory: int, shared: frozenset[str] = frozenset()) -> int:
     """Tell a source how much memory it and its reader have; return what is left for the reader, bytes.
 
     A source that keeps what it has read has a method of this name.
+
+    Args:
+        source: Any source.
+        memory: Bytes.
+        shared: Variables that are read again for others soon after they were read: what was read is best kept.
     """
     told = getattr(source, "hold_within", None)
-    return memory if told is None else int(told(memory))
+    return memory if told is None else int(told(memory, shared))
+
+
+def inputs_of(source: Source, variable: str) -> frozenset[str]:
+    """Return which variables are read at the origin for one that a source tells: itself, unless it is made of others.
+
+    A source that makes variables of others has a method `inputs`.
+    """
+    told = getattr(source, "inputs", None)
+    return frozenset([variable]) if told is None else frozenset(told(variable))
 
 
 def piece_starts(source: Source, variable: str) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ from weatherml.config import from_mapping
 from weatherml.data.derived import DerivedSource
 from weatherml.data.notes import notes
 from weatherml.data.regrid import RegridConfig
-from weatherml.data.source import Source, bytes_of_a_time
+from weatherml.data.source import Source, bytes_of_a_time, inputs_of
 from weatherml.data.sources import FilesConfig
 from weatherml.data.sources.times import ChosenTimes, SourceAtTimes
 from weatherml.data.store.ingest import ingest
@@ -188,3 +188,10 @@ def test_hourly_rain_is_summed_beside_six_hourly_fields(tmp_path):
     np.testing.assert_allclose(found["total_precipitation_6hr"], RAIN[5::6], rtol=1e-5)
     np.testing.assert_array_equal(found["temperature"], HOURLY["temperature"][5::6])
     assert not any("own hour alone" in text for text in notes(found)), "no hour of the sums is left out"
+
+
+def test_sums_made_of_what_has_their_own_name_are_read_as_that():
+    source = DerivedSource(FakeSource(HOURLY), ["total_precipitation", "wind_speed"], accumulated="since 00 UTC")
+    assert inputs_of(source, "total_precipitation") == {"total_precipitation"}
+    assert inputs_of(source, "wind_speed") == {"u_component_of_wind", "v_component_of_wind"}
+    assert bytes_of_a_time(source, "total_precipitation") == 0

@@ -25,6 +25,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.storage.cloud import opening
 from weatherml.storage.cloud import store as cloud_store
+from weatherml.storage.share import Share
 
 LEVELS = (50, 300, 500, 700, 850)
 KEPT = (500, 850)
@@ -73,6 +74,27 @@ def test_ingestion_fetches_each_chunk_once(server, archives, tmp_path, layout, s
     assert server.most_at_once <= 3
     truth = archives[1][layout].sel(level=list(KEPT))
     xr.testing.assert_equal(open_store(tmp_path / "store.zarr").load(), truth)
+
+
+@pytest.mark.parametrize("n_shares", [1, 2])
+def test_what_is_kept_and_made_into_others_is_fetched_once(tmp_path, n_shares):
+    """Also where variables are made of each other's inputs, and by shares: what reads the same is one's own work."""
+    names = ("u_component_of_wind", "v_component_of_wind", "specific_humidity")
+    winds = analyses({**dict.fromkeys(names, LEVELS), "2m_temperature": ()}, times=22, start="2001-01-01", grid=GRID)
+    like_arco(winds, tmp_path / "arco")
+    made = ("wind_speed", "integrated_vapor_transport")
+    with serving(tmp_path) as server:
+        for index in range(n_shares):
+            source = from_mapping(ArchiveConfig, {"url": f"{server.url}/arco", "derive": made}).source(tmp_path)
+            options = IngestOptions(share=Share(index, n_shares))
+            report = ingest(source, tmp_path / "store.zarr", shard_length=8, options=options)
+        counts = [server.chunks(f"arco/{name}") for name in names]
+    # The first time tells every share what variables look like.
+    assert [set(list(one.values())[1:]) for one in counts] == [{1}] * 3
+    assert [max(one.values()) for one in counts] == [n_shares] * 3 and report.is_complete
+    store = open_store(tmp_path / "store.zarr")
+    u, v = store["u_component_of_wind"], store["v_component_of_wind"]
+    np.testing.assert_allclose(store["wind_speed"], np.hypot(u, v), rtol=1e-6)
 
 
 def test_pieces_begin_where_chunks_do(server, archives):

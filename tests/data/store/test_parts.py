@@ -10,9 +10,10 @@ import xarray as xr
 from fake_data import FakeSource, analyses, contents
 
 from weatherml.data.store import layout
+from weatherml.data.store.cutting import cut
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store
-from weatherml.data.store.parts import cut, read_ahead
+from weatherml.data.store.parts import read_ahead
 from weatherml.data.store.plan import plan_store
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid

@@ -1,6 +1,7 @@
 """A source and what follows from it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from weatherml.data.derived.accumulation import Accumulated
 from weatherml.data.derived.derivation import Derivation, Request
 from weatherml.data.derived.derivations import ACCUMULATIONS, DERIVATIONS, Sum
 from weatherml.data.pieces import read_in_pieces, times_of
-from weatherml.data.source import Source, SourceAround, bytes_of_a_time, piece_starts_among
+from weatherml.data.source import Source, SourceAround, bytes_of_a_time, inputs_of, piece_starts_among
 from weatherml.errors import UserError
 from weatherml.registry import nearest
 from weatherml.state import LEADING, with_metadata
@@ -105,10 +106,24 @@ class DerivedSource(SourceAround):
 
     def bytes_of_a_time(self, variable: str) -> int:
         """Return how many bytes are held at once for each time of a variable: those of all that it is made of."""
+        return sum(bytes_of_a_time(self.source, name) for name in self._made_of(variable))
+
+    def inputs(self, variable: str) -> frozenset[str]:
+        """Return which variables are read at the origin for one."""
+        return frozenset[str]().union(*(inputs_of(self.source, name) for name in self._made_of(variable)))
+
+    def hold_within(self, memory: int, shared: frozenset[str] = frozenset()) -> int:
+        """Keep the source's own memory within a part of what there is; return what is left, bytes."""
+        readers = Counter(name for variable in self.variables() for name in self.inputs(variable))
+        return super().hold_within(memory, shared | {name for name, n in readers.items() if n > 1})
+
+    def _made_of(self, variable: str) -> tuple[str, ...]:
+        """Return variables of the source: the one itself, or what it is made of, be it through others."""
         way = self._derivations.get(variable)
         if way is None:
-            return bytes_of_a_time(self.source, variable)
-        return sum(map(self.bytes_of_a_time, way.inputs))
+            return (variable,)
+        names = way.inputs if isinstance(way, Sum) else [name for one in way.inputs for name in self._made_of(one)]
+        return tuple(dict.fromkeys(names))
 
     def _choose(self, name: str, found: dict[str, Derivation], beneath: tuple[str, ...]) -> bool:
         """Find the first way to make a variable that the source allows, those of its inputs too, and enter them."""

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from weatherml.data.source import Source
-from weatherml.data.store.parts import Block, Part, read, read_ahead, write
+from weatherml.data.store.cutting import Part
+from weatherml.data.store.parts import Block, read, read_ahead, write
 from weatherml.data.store.workspace import Recorder, Workspace
 from weatherml.errors import UserError
 from weatherml.storage.places import Place
@@ -51,16 +52,18 @@ class Task:
     memory: int
     staged: frozenset[str]
 
-    def do(self, part: Part, missing: npt.NDArray[np.bool_] | None, recorder: Recorder) -> int:
-        """Make a part and note its files; return how many there are."""
-        return self.write(part, read_ahead(read(self.source, part, missing, self.memory)), recorder)
+    def make(self, parts: "Group") -> Iterator[int]:
+        """Make parts one after the other, the next block read while one is written; yield how many files each has."""
+        with Recorder(Workspace(self.place), self.staged) as recorder, closing(read_ahead(self._read(parts))) as blocks:
+            for position, own in groupby(blocks, key=itemgetter(0)):
+                yield self._write(parts[position][0], (block for _, block in own), recorder)
 
-    def read(self, work: "Work") -> Iterator[tuple[int, Block]]:
+    def _read(self, parts: "Group") -> Iterator[tuple[int, Block]]:
         """Yield the blocks of all parts, with the position of the part."""
-        for position, (part, missing) in enumerate(work):
+        for position, (part, missing) in enumerate(parts):
             yield from ((position, block) for block in read(self.source, part, missing, self.memory))
 
-    def write(self, part: Part, blocks: Iterable[Block], recorder: Recorder) -> int:
+    def _write(self, part: Part, blocks: Iterable[Block], recorder: Recorder) -> int:
         """Write a part and note its files; return how many there are."""
         workspace = Workspace(self.place)
         with self.place.explaining_errors(), self.place.writing() as path_of:
@@ -70,13 +73,10 @@ class Task:
         recorder.add(notes)
         return len(notes)
 
-    def recorder(self) -> Recorder:
-        """Return a log of this process's own."""
-        return Recorder(Workspace(self.place), self.staged)
 
-
-Work = Sequence[tuple[Part, npt.NDArray[np.bool_] | None]]
-"""Parts, and where their variable has no values."""
+Group = Sequence[tuple[Part, npt.NDArray[np.bool_] | None]]
+"""Parts that one worker makes, and where their variables have no values."""
+Work = Sequence[Group]
 
 
 class Engine(Protocol):
@@ -92,9 +92,7 @@ class InProcess:
 
     def run(self, task: Task, work: Work) -> Iterator[int]:
         """Make parts one after the other."""
-        with task.recorder() as recorder, closing(read_ahead(task.read(work))) as blocks:
-            for position, own in groupby(blocks, key=itemgetter(0)):
-                yield task.write(work[position][0], (block for _, block in own), recorder)
+        yield from task.make([part for group in work for part in group])
 
 
 @dataclass(frozen=True)
@@ -197,7 +195,7 @@ def _gather(client: Any, task: Task, work: list[Any]) -> Iterator[int]:
     waiting = iter(work)
 
     def hand_out(number: int) -> list[Any]:
-        return [client.submit(_do, content, *one, pure=False) for one in islice(waiting, number)]
+        return [client.submit(_do, content, group, pure=False) for group in islice(waiting, number)]
 
     done = _import("distributed").as_completed(
         hand_out(_IN_FLIGHT * max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
@@ -221,10 +219,8 @@ def _result(future: Any) -> int:
     return number
 
 
-def _do(content: bytes, part: Part, missing: npt.NDArray[np.bool_] | None) -> int:
-    task = _unpacked(content)
-    with task.recorder() as recorder:
-        return task.do(part, missing, recorder)
+def _do(content: bytes, group: Group) -> int:
+    return sum(_unpacked(content).make(group))
 
 
 @lru_cache(maxsize=2)

@@ -17,7 +17,7 @@ from weatherml.data.store.growth import GrownSource
 from weatherml.data.store.manifest import FileNote, Manifest, fitting
 from weatherml.data.store.opening import open_store
 from weatherml.data.store.plan import StorePlan, plan_store, request_of
-from weatherml.data.store.workspace import FOLDER, Workspace, is_begun
+from weatherml.data.store.workspace import FOLDER, Recorder, Workspace, is_begun
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.storage.files import PARTIAL
@@ -151,12 +151,13 @@ class _Ingestion:
             self._options.memory,
             frozenset(file for file in self._staged if file in missing),
         )
-        with task.recorder() as recorder:
+        with Recorder(self._workspace, task.staged) as recorder:
             for file in (f for f in plan.small if f in missing and not share.index):
                 place.write_unflushed(self._workspace.key(file, self._staged), plan.small[file])
                 recorder.add({file: FileNote.of(plan.small[file])})
                 yield 1
-        work = [(part, plan.missing[part.layout.name]) for part in plan.parts(missing, share)]
+        groups = plan.parts(missing, share)
+        work = [[(part, plan.missing[part.layout.name]) for part in group] for group in groups]
         yield from self._options.engine.run(task, work) if work else ()
 
     def _complete(self) -> bool:

@@ -1,9 +1,8 @@
-"""How a source is cut into parts that are made apart, and how one is made within a stated memory."""
+"""How a part of a store is made within a stated memory: read block by block, and written chunk by chunk."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weatherml.data.source import Source, bytes_of_a_time, hold_within, piece_starts, read_levels
+from weatherml.data.store.cutting import Part
 from weatherml.data.store.layout import Layout
 from weatherml.data.store.manifest import FileNote
 from weatherml.data.store.shard import ShardFile
@@ -19,63 +19,12 @@ from weatherml.errors import UserError
 
 _T = TypeVar("_T")
 
-_LONGEST = 64
-"""Shards of a part where the source's pieces never end together with shards: one piece in many is then read twice."""
 _COPIES = 5
 """How often a block lies in memory: decoded, as a dataset, as an array, and checked; and that before it is written."""
 _COPIES_AT_ORIGIN = 2
 """How often what a source reads for a block lies in memory, where that is more than the block; and what it came in."""
 _BLOCK_BYTES = 2**27
 """Pieces of a source are read together up to here, whatever the memory: longer blocks are no faster."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Consecutive shards of one variable, which one worker makes.
-
-    Attributes:
-        layout: Of the variable.
-        first: The first shard.
-        end: The one after the last.
-    """
-
-    layout: Layout
-    first: int
-    end: int
-
-    @property
-    def files(self) -> list[str]:
-        """Paths of the shards below the store."""
-        return [self.layout.file(index) for index in range(self.first, self.end)]
-
-    @property
-    def times(self) -> slice:
-        """Positions of the times."""
-        return slice(self.layout.times(self.first).start, self.layout.times(self.end - 1).stop)
-
-
-def cut(layout: Layout, starts: npt.NDArray[np.int64], wanted: Iterable[int]) -> list[Part]:
-    """Return parts that make the wanted shards.
-
-    A part ends where a piece of the source does, so that no piece is read twice.
-
-    Args:
-        layout: Of a variable that varies with time.
-        starts: Positions of the times at which pieces of the source begin, rising.
-        wanted: Numbers of shards, rising.
-    """
-    ends = {int(start) for start in starts} | {layout.shape[0]}
-    parts: list[Part] = []
-    first = end = -1
-    for index in wanted:
-        if index != end or end - first == _LONGEST:
-            parts += [Part(layout, first, end)] if end > first else []
-            first = index
-        end = index + 1
-        if layout.times(index).stop in ends:
-            parts.append(Part(layout, first, end))
-            first = end = -1
-    return parts + ([Part(layout, first, end)] if end > first else [])
 
 
 class Block(NamedTuple):

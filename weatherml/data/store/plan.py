@@ -12,9 +12,10 @@ import xarray as xr
 from zarr.storage import MemoryStore
 
 from weatherml.data.source import Source, piece_starts
+from weatherml.data.store.cutting import Part, cut, together
 from weatherml.data.store.layout import Layout, choose_shard_length
 from weatherml.data.store.manifest import FileNote, Manifest
-from weatherml.data.store.parts import Part, cut, require_constant_mask
+from weatherml.data.store.parts import require_constant_mask
 from weatherml.errors import UserError
 from weatherml.state import with_metadata
 from weatherml.storage.share import Share
@@ -56,25 +57,22 @@ class StorePlan:
         """Number of all files."""
         return len(self.small) + sum(layout.n_files for layout in self.layouts)
 
-    def parts(self, missing: Container[str], share: Share) -> list[Part]:
-        """Return the parts of a share that make missing shards, those of the same times one after the other.
+    def parts(self, missing: Container[str], share: Share) -> list[list[Part]]:
+        """Return the parts of a share that make missing shards, grouped by what they read, the earliest first.
 
-        A source that computes or decodes several variables together then does so once. What a share has to make does
-        not depend on what is missing: processes that start one after the other leave nothing out.
+        What a share has to make does not depend on what is missing: processes that start one after the other leave
+        nothing out.
         """
         starts = {layout.name: piece_starts(self.source, layout.name) for layout in self.layouts}
+
+        def left(part: Part) -> list[Part]:
+            wanted = [i for i in range(part.first, part.end) if part.layout.file(i) in missing]
+            return cut(part.layout, starts[part.layout.name], wanted)
+
         parts = [part for one in self.layouts for part in cut(one, starts[one.name], range(one.n_files))]
-        parts.sort(key=lambda part: part.first)  # stable: variables keep their order
-        own = [parts[position] for position in share.of(len(parts))]
-        return [
-            left
-            for part in own
-            for left in cut(
-                part.layout,
-                starts[part.layout.name],
-                [index for index in range(part.first, part.end) if part.layout.file(index) in missing],
-            )
-        ]
+        groups = together(parts, self.source)
+        own = [[rest for part in groups[position] for rest in left(part)] for position in share.of(len(groups))]
+        return [group for group in own if group]
 
     def manifest(self, files: Mapping[str, FileNote]) -> Manifest:
         """Return the manifest of the store once all files are there."""

@@ -48,14 +48,17 @@ class PieceCache:
         """Bytes of the pieces that are kept."""
         return sum(piece.values.nbytes for piece in self._pieces.values())
 
-    def take(self, key: PieceKey, chosen: npt.NDArray[np.int64]) -> Values | None:
-        """Return a piece at some of its times, None where it is not kept; once all were taken it is the first to go."""
+    def take(self, key: PieceKey, chosen: npt.NDArray[np.int64], is_shared: bool = False) -> Values | None:
+        """Return a piece at some of its times, None where it is not kept.
+
+        Once all were taken it is the first to go, unless it is shared by several readers.
+        """
         with self._lock:
             piece = self._pieces.get(key)
             if piece is None:
                 return None
             piece.is_read[chosen] = True
-            self._pieces.move_to_end(key, last=not piece.is_read.all())
+            self._pieces.move_to_end(key, last=is_shared or not piece.is_read.all())
             return piece.values[chosen]
 
     def keep(self, key: PieceKey, values: Values, chosen: npt.NDArray[np.int64]) -> None:

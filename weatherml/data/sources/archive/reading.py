@@ -106,10 +106,17 @@ class Reader:
     def __init__(self, n_parallel: int, n_bytes: int) -> None:
         self.n_parallel, self.n_in_flight = n_parallel, n_bytes
         self.cache = PieceCache(n_bytes)
+        self.shared = frozenset[str]()
 
-    def limit(self, n_kept: int, n_in_flight: int) -> None:
-        """Keep pieces of so many bytes at most, and fetch chunks of so many at once, unless one alone has more."""
-        self.n_in_flight = n_in_flight
+    def limit(self, n_kept: int, n_in_flight: int, shared: frozenset[str] = frozenset()) -> None:
+        """Keep pieces of so many bytes at most, and fetch chunks of so many at once, unless one alone has more.
+
+        Args:
+            n_kept: Bytes.
+            n_in_flight: Bytes.
+            shared: Variables of which every piece is kept: they are read again for others.
+        """
+        self.n_in_flight, self.shared = n_in_flight, shared
         self.cache.limit(n_kept)
 
     def read(self, axes: Sequence[Axis], positions: Positions) -> list[Values]:
@@ -148,17 +155,18 @@ class Reader:
     def _step(self, part: _Fetch, is_alone: bool) -> _Fetch | _Copy | None:
         """Return what is to be fetched: the times read alone, or their piece and what is copied of it; None if done.
 
-        A piece that will be read again is kept: one of which some times are left, or that was read alone.
+        A piece that will be read again is kept: one of which some times are left, that was read alone, or is shared.
         """
         axis, positions, target = part.axis, part.positions, part.target
+        is_shared = axis.name in self.shared
         of_piece = axis.piece_of(positions)
         key, chosen = PieceKey(axis.name, int(of_piece[0]), of_piece.size), np.searchsorted(of_piece, positions)
-        known, is_whole = self.cache.take(key, chosen), positions.size == of_piece.size
+        known, is_whole = self.cache.take(key, chosen, is_shared), positions.size == of_piece.size
         if known is not None:
             target[...] = known
             return None
         shape = (of_piece.size, *axis.shape)
-        if (is_whole and not is_alone) or 4 * math.prod(shape) > self.cache.n_bytes:
+        if (is_whole and not is_alone and not is_shared) or 4 * math.prod(shape) > self.cache.n_bytes:
             return part
         return _Copy(key, np.empty(shape, np.float32), chosen, target)
 

@@ -79,10 +79,10 @@ class ArchiveSource:
         """Return the positions in `times()` at which the stored pieces of a variable begin."""
         return np.zeros(1, np.int64) if self._is_static(variable) else self._axis(variable).starts
 
-    def hold_within(self, memory: int) -> int:
+    def hold_within(self, memory: int, shared: frozenset[str] = frozenset()) -> int:
         """Keep pieces within half of the memory, and chunks in flight within a quarter; return what is left."""
         kept, in_flight = min(self.config.cache * 2**20, memory // 2), min(self.config.cache * 2**20, memory // 4)
-        self._reader.limit(kept, in_flight)
+        self._reader.limit(kept, in_flight, shared)
         return memory - kept - in_flight
 
     def bytes_of_a_time(self, variable: str) -> int:

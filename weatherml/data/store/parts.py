@@ -24,7 +24,7 @@ _COPIES = 5
 _COPIES_AT_ORIGIN = 2
 """How often what a source reads for a block lies in memory, where that is more than the block; and what it came in."""
 _BLOCK_BYTES = 2**27
-"""Pieces of a source are read together up to here, whatever the memory: longer blocks are no faster."""
+"""Pieces of a source are read together up to here, whatever the memory: one block is read while another is written."""
 
 
 class Block(NamedTuple):

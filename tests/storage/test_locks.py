@@ -114,3 +114,11 @@ def test_a_folder_that_cannot_be_written_is_no_sign_of_another_run(tmp_path, mon
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(PermissionError):
         Lock(tmp_path / "lock").acquire("another run has it")
+
+
+def test_a_lock_whose_folder_was_just_removed_is_taken(tmp_path):
+    lock = Lock(tmp_path / "removed" / "run.lock")
+    assert lock.is_free() and not (tmp_path / "removed").exists()
+    lock.acquire("busy")
+    assert not Lock(tmp_path / "removed" / "run.lock").is_free()
+    lock.release()

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from weatherml.errors import UserError
 from weatherml.storage.places import bucket as bucket_place
 from weatherml.storage.places import place_at
 
@@ -63,3 +64,9 @@ def test_one_at_a_time_may_be_asked_for_again_by_who_is_alone(place):
         place.write("a", b"")
     with place.alone_at(".ingest"):
         assert place.exists("a")
+
+
+def test_what_a_disk_does_not_give_is_not_taken_to_be_absent(tmp_path):
+    (tmp_path / "store" / "request.json").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"cannot read .*request.json: Is a directory; see to it, then run again"):
+        place_at(tmp_path / "store").read("request.json")

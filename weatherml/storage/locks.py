@@ -35,7 +35,7 @@ class Lock:
     it stays, and whoever is refused is told which file that is.
 
     Args:
-        file: Made where it is missing, in a folder that is there.
+        file: Made where it is missing, and its folder.
     """
 
     def __init__(self, file: Path) -> None:
@@ -69,6 +69,8 @@ class Lock:
 
     def is_free(self) -> bool:
         """Return whether no process has the lock."""
+        if not self._file.exists():
+            return True
         try:
             self.acquire("")
         except UserError:
@@ -108,7 +110,11 @@ class Lock:
 
     def _make(self) -> int | None:
         """Make the file, unless it is there; return its inode, or None where it has just been removed."""
-        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666))
+        try:
+            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666))
+        except FileNotFoundError:  # the holder before may have removed the folder, too, if there was nothing else in it
+            make_folder(self._file.parent)
+            return None
         return self._inode()
 
     def _inode(self) -> int | None:

@@ -185,3 +185,17 @@ def test_workers_use_memory_again():
     with Dask(1)._client() as client:
         told = client.submit(lambda: {name: int(os.environ[name]) for name in os.environ if name.startswith("MALLOC_")})
         assert told.result() == {"MALLOC_MMAP_THRESHOLD_": 2**25, "MALLOC_TRIM_THRESHOLD_": 2**28}
+
+
+def test_workers_that_join_late_are_given_work(monkeypatch):
+    monkeypatch.setattr(engine, "_do", lambda content, group: time.sleep(0.2) or len(group))
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        made = engine._gather(client, None, [[None]] * 40)
+        assert next(made) == 1
+        assert len(client.futures) <= 5
+        cluster.scale(4)
+        client.wait_for_workers(4)
+        assert next(made) == 1
+        assert len(client.futures) >= 11
+        made.close()

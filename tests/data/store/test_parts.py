@@ -1,5 +1,6 @@
 """How a source is read for a store: each of its pieces once, within the memory that is stated."""
 
+import threading
 import time
 import tracemalloc
 
@@ -9,7 +10,7 @@ import pytest
 import xarray as xr
 from fake_data import FakeSource, analyses, contents
 
-from weatherml.data.store import layout
+from weatherml.data.store import layout, parts
 from weatherml.data.store.cutting import cut
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store
@@ -105,6 +106,22 @@ def test_what_goes_wrong_ahead_is_raised_where_it_would_have_come():
     assert next(ahead) == 0
     with pytest.raises(UserError, match="no more"):
         next(ahead)
+
+
+def test_who_stops_does_not_wait_for_a_network_that_has_gone(monkeypatch):
+    monkeypatch.setattr(parts, "_PATIENCE", 0.1)
+    gone = threading.Event()
+
+    def values():
+        yield 0
+        gone.wait(60)
+        yield 1
+
+    ahead, before = read_ahead(values()), time.monotonic()
+    assert next(ahead) == 0
+    ahead.close()
+    assert time.monotonic() - before < 30
+    gone.set()
 
 
 class LargeSource(FakeSource):

@@ -194,15 +194,16 @@ def _gather(client: Any, task: Task, work: list[Any]) -> Iterator[int]:
     content = _import("cloudpickle").dumps(task)  # with every part: what one worker holds is lost with it
     waiting = iter(work)
 
-    def hand_out(number: int) -> list[Any]:
-        return [client.submit(_do, content, group, pure=False) for group in islice(waiting, number)]
+    def hand_out(n_in_flight: int) -> list[Any]:
+        """Hand out as many as those workers want that are there by now: others may come later."""
+        wanted = _IN_FLIGHT * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+        groups = islice(waiting, max(0, wanted - n_in_flight))
+        return [client.submit(_do, content, group, pure=False) for group in groups]
 
-    done = _import("distributed").as_completed(
-        hand_out(_IN_FLIGHT * max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
-    )
+    done = _import("distributed").as_completed(hand_out(0))
     for future in done:
         yield _result(future)
-        for more in hand_out(1):
+        for more in hand_out(done.count()):
             done.add(more)
 
 

@@ -1,11 +1,13 @@
 """How a part of a store is made within a stated memory: read block by block, and written chunk by chunk."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,9 @@ from weatherml.data.store.shard import ShardFile
 from weatherml.errors import UserError
 
 _T = TypeVar("_T")
+
+_PATIENCE = 5.0
+"""Seconds that are waited for what is being read, of which nothing is wanted any more."""
 
 _COPIES = 5
 """How often a block lies in memory: decoded, as a dataset, as an array, and checked; and that before it is written."""
@@ -61,16 +66,36 @@ def read(source: Source, part: Part, missing: npt.NDArray[np.bool_] | None, memo
 
 
 def read_ahead(values: Iterator[_T]) -> Generator[_T]:
-    """Yield values, of which a thread makes the next one meanwhile."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(_next, values)
+    """Yield values, of which a thread makes the next one meanwhile.
+
+    Whoever stops waits for the one on its way a few seconds only: a network that has gone would be waited for longer.
+    """
+    asked: SimpleQueue[Future[tuple[_T] | None] | None] = SimpleQueue()
+    thread = Thread(target=_answer, args=(asked, values), daemon=True)
+    thread.start()
+    try:
+        coming = _ask(asked)
         while value := coming.result():
-            coming = pool.submit(_next, values)
+            coming = _ask(asked)
             yield value[0]
+    finally:
+        asked.put(None)
+        thread.join(_PATIENCE)
 
 
-def _next(values: Iterator[_T]) -> tuple[_T] | None:
-    return next(((value,) for value in values), None)
+def _ask(asked: "SimpleQueue[Future[Any] | None]") -> "Future[Any]":
+    coming: Future[Any] = Future()
+    asked.put(coming)
+    return coming
+
+
+def _answer(asked: "SimpleQueue[Future[Any] | None]", values: Iterator[Any]) -> None:
+    """Give one value to each who asks, in a tuple, and None after the last."""
+    while (coming := asked.get()) is not None:
+        try:
+            coming.set_result(next(((value,) for value in values), None))
+        except BaseException as error:  # which whoever asked is told
+            coming.set_exception(error)
 
 
 def write(part: Part, blocks: Iterable[Block], paths: Mapping[str, Path]) -> dict[str, FileNote]:

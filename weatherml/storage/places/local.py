@@ -41,11 +41,18 @@ class LocalPlace:
         return [path.name for path in self.root.iterdir()] if self.root.is_dir() else []
 
     def read(self, key: str) -> bytes | None:
-        """Return the content of a file; None where there is none."""
+        """Return the content of a file; None where there is none.
+
+        Raises:
+            UserError: The disk does not give it, which does not mean that it is not there.
+        """
         try:
             return (self.root / key).read_bytes()
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            reason = f"cannot read {self.root / key}: {error.strerror or error}"
+            raise UserError(f"{reason}; see to it, then run again") from error
 
     def exists(self, key: str) -> bool:
         """Return whether there is a file."""

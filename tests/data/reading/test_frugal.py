@@ -8,7 +8,9 @@ import xarray as xr
 from xarray.backends.file_manager import FILE_CACHE
 from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
+from weatherml.data.reading.file_index.entry import FileEntry
 from weatherml.data.reading.formats.local import open_netcdf
+from weatherml.data.sources.files import FilesConfig
 
 LITTLE = 2**17
 
@@ -42,3 +44,28 @@ def test_an_open_file_keeps_little_of_each_variable(tmp_path):
     assert file["t"].chunking() == [1, 3, 4, 8]
     assert file["t"].get_var_chunk_cache()[0] <= LITTLE
     opened.close()
+
+
+def test_no_file_is_opened_while_another_is_read(path, monkeypatch):
+    fields = xr.open_dataset(path).load()
+    times = np.datetime64("2020-01-01", "ns") + np.arange(3) * np.timedelta64(6, "h")
+    grid = {"latitude": [60.0, 20, -20, -60], "longitude": np.arange(8) * 45.0}
+    for day, name in enumerate(("a.nc", "b.nc")):
+        own = fields.assign_coords(time=times + np.timedelta64(day, "D"), **grid)
+        own.assign(t2m=own["t"].assign_attrs(units="K")).drop_vars("t").to_netcdf(path.with_name(name))
+    source = FilesConfig(paths=(str(path.with_name("[ab].nc")),)).source(path.parent)
+    first, second = np.split(source.times(), 2)
+    opened, original = [], FileEntry.open
+    monkeypatch.setattr(
+        FileEntry, "open", lambda entry, file, *more: (opened.append(file.path.name), original(entry, file, *more))[1]
+    )
+    source.read(first, ["2m_temperature"]).load()
+    readers = [threading.Thread(target=lambda t=t: source.read(t, ["2m_temperature"]).load()) for t in (first, second)]
+    with NETCDF4_PYTHON_LOCK:  # in which the first waits
+        for reader in readers:
+            reader.start()
+            reader.join(0.3)
+        assert opened == ["a.nc"]
+    for reader in readers:
+        reader.join()
+    assert opened == ["a.nc", "b.nc"]

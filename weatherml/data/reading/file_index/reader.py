@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,9 @@ from weatherml.data.reading.file_index.rows import Hyperslab, Rows
 from weatherml.errors import UserError
 
 _MOST_OPEN = 1024  # of some 70 kB: who reads one variable after the other of fewer files opens each once
+
+_HDF5 = threading.RLock()
+"""Its library is safe in one thread; xarray guards the reading of values, not what it looks at as it opens a file."""
 
 
 class FieldReader:
@@ -59,6 +63,11 @@ class FieldReader:
 
     def _read_slab(self, slab: Hyperslab, region: Mapping[str, Any]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Return values `[time, number, level, lat, lon]` that hold a slab, and where in them its fields are."""
+        is_netcdf = self._entries[slab.place.file].kind.startswith("NetCDF")
+        with _HDF5 if is_netcdf else nullcontext():
+            return self._read_alone(slab, region)
+
+    def _read_alone(self, slab: Hyperslab, region: Mapping[str, Any]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         field = self._opened(slab.place.file, slab.place.number)[slab.variable]
         axes = [np.unique(positions, return_inverse=True) for positions in slab.positions]
         chosen = {

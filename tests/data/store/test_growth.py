@@ -214,6 +214,23 @@ def test_what_does_not_continue_the_store_is_refused_and_nothing_changes(store, 
     assert contents(store) == before
 
 
+def test_a_source_that_begins_after_a_hole_is_refused_unless_it_has_times_of_before(store):
+    later = dataset(40).isel(time=slice(30, 40)).drop_vars("geopotential_at_surface")
+    told = refusal(store, later, grow=True)
+    assert "begins at 2001-01-08T12:00, the store ends at 2001-01-08T00:00 and has a time every 6h" in told
+    lacking = dataset(40).isel(time=[*range(26, 29), *range(30, 40)]).drop_vars("geopotential_at_surface")
+    ingest(FakeSource(lacking), store, options=GROW)  # the data themselves have none
+    assert open_store(store).sizes["time"] == 39
+
+
+def test_a_month_follows_a_shorter_one(tmp_path):
+    months = dataset(6).assign_coords(time=np.array([f"2001-0{i}" for i in range(2, 8)], "datetime64[ns]"))
+    ingest(FakeSource(months.isel(time=slice(1))), tmp_path / "store.zarr")
+    for n in range(2, 7):
+        ingest(FakeSource(months.isel(time=slice(n - 1, n))), tmp_path / "store.zarr", options=GROW)
+    assert open_store(tmp_path / "store.zarr").sizes["time"] == 6
+
+
 def test_without_being_told_a_store_does_not_grow(store):
     with pytest.raises(UserError, match=r"n_times 29, now 40.*grow=True"):
         ingest(FakeSource(dataset(40)), store)

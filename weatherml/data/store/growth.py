@@ -10,6 +10,7 @@ import xarray as xr
 
 from weatherml.data.notes import LAYOUT, PRELIMINARY, join_notes, notes, preliminary_times, spans_of, without_spans
 from weatherml.data.source import Source, SourceAround
+from weatherml.durations import format_duration
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 
@@ -120,7 +121,21 @@ class GrownSource(SourceAround):
             raise UserError(
                 f"{self.name} has no time {gone[0]:.16}, which is to be read from it; name a source that has it"
             )
+        self._require_no_hole(added)
         self._require_same_values()
+
+    def _require_no_hole(self, added: npt.NDArray[np.datetime64]) -> None:
+        """Require that later times follow the last one at the usual step; what the source spans it is known to lack."""
+        own = self._own if len(self._own) > 1 else added
+        if not len(added) or len(own) < 2 or self.source.times()[0] <= self._own[-1]:
+            return
+        step, last = np.median(np.diff(own)), self._own[-1]
+        if added[0] - last > 1.5 * step:  # months are not equally long
+            raise UserError(
+                f"{self.name} begins at {added[0]:.16}, the store ends at {last:.16} and has a time every"
+                f" {format_duration(step)}: what is between would be missing; name a source that has the times before,"
+                " too (sums over a window need the hours before their first)"
+            )
 
     def _require_same_values(self) -> None:
         """Require that the last time which both have, and which is kept, has the same values in both."""

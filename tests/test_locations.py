@@ -91,6 +91,12 @@ def test_no_verb_takes_a_path_that_was_not_told_from_a_url():
     assert [words for words, told in found if told.parser not in parsers] == []
 
 
+def test_an_empty_path_is_not_the_current_folder():
+    for read in (local_path, local_folder):
+        with pytest.raises(wml.UserError, match="a path is empty"):
+            read("")
+
+
 def test_a_folder_is_not_made_under_a_name_of_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert local_folder("runs/v1.2") == Path("runs/v1.2") and local_folder("f.zarr") == Path("f.zarr")

@@ -22,6 +22,9 @@ _TOLERANCE = 0.01
 """Of the spacing: rows and columns of two grids that are closer are the same."""
 
 
+_MOST_ROWS = 18_001
+"""Of a grid by its name: a spacing of 0.01 degrees, finer than any global analysis."""
+
 REGRID = "bring both to one: weatherml convert --grid, source.regrid at ingestion, or weatherml.regrid in Python"
 """What to do about two grids."""
 OPEN_FIRST = "open it with weatherml.open_store, open_files or read_forecast, and pass what that returns"
@@ -99,13 +102,14 @@ class LatLonGrid:
                 spacing inside), `gaussian 32x64`, or `0.25deg without south pole` (720 rows, as FourCastNet's).
 
         Raises:
-            UserError: The name says no grid, or the spacing does not divide 180 degrees.
+            UserError: The name says no grid, one finer than 0.01 degrees, or the spacing does not divide 180 degrees.
         """
         require_kind(name, str, "grid", "pass a name, 1.5deg, 121x240 or gaussian 32x64, or a LatLonGrid")
         text = " ".join(name.lower().split())
         if match := re.fullmatch(r"(gaussian )?(\d+) ?x ?(\d+)", text):
             n_lat, n_lon = int(match[2]), int(match[3])
             if min(n_lat, n_lon) >= 2:
+                _require_coarse(name, n_lat, n_lon)
                 return cls.gaussian(n_lat, n_lon) if match[1] else cls.regular(n_lat, n_lon, poles=n_lat % 2 == 1)
         if match := re.fullmatch(r"(\d*\.?\d+) ?(?:deg|degree|degrees|°)( without south pole)?", text):
             return cls._spaced(name, float(match[1]), south_pole=not match[2])
@@ -116,6 +120,7 @@ class LatLonGrid:
         n_rows = round(180 / spacing) if spacing else 0
         if not n_rows or abs(n_rows * spacing - 180) > 1e-9:
             raise UserError(f"grid {name!r}: its spacing does not divide 180 degrees; choose one that does, or 121x240")
+        _require_coarse(name, n_rows, 2 * n_rows)
         latitude = 90 - spacing * np.arange(n_rows + south_pole)
         return cls.from_coordinates(latitude, spacing * np.arange(2 * n_rows))
 
@@ -297,6 +302,11 @@ def _spacing(values: npt.ArrayLike) -> float:
 
 def _rounded(values: np.ndarray) -> tuple[float, ...]:
     return tuple((np.round(np.atleast_1d(values).astype(np.float64), _DECIMALS) + 0.0).tolist())
+
+
+def _require_coarse(name: str, n_lat: int, n_lon: int) -> None:
+    if n_lat > _MOST_ROWS or n_lon > 2 * _MOST_ROWS:
+        raise UserError(f"grid {name!r} is finer than 0.01 degrees; choose a coarser one, such as 0.25deg or 721x1440")
 
 
 def _require_order(name: str, values: tuple[float, ...], sign: int, direction: str) -> None:

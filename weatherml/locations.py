@@ -22,8 +22,10 @@ def local_path(place: str | Path) -> Path:
     """Return a path on this machine.
 
     Raises:
-        UserError: It is a URL.
+        UserError: It is a URL, or empty, which would be taken for the current folder.
     """
+    if not str(place):
+        raise UserError("a path is empty; name a file or a folder, '.' for the current one")
     if is_url(place):
         raise UserError(
             f"{as_url(place)} is a URL, which only a zarr store may be that is read, or that ingest writes to a bucket;"
@@ -41,7 +43,7 @@ def local_folder(place: str | Path, what: str = "a folder", otherwise: str = "ch
         otherwise: What to do instead.
 
     Raises:
-        UserError: It is a URL, or it ends as a file of another format does, which others would take it for.
+        UserError: It is a URL, or empty, or it ends as a file of another format does, which others would take it for.
     """
     path = local_path(place)
     if path.suffix.lower() in _OF_FILES:

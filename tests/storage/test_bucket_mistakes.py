@@ -116,6 +116,9 @@ def test_a_server_that_passes_over_conditions(monkeypatch):
     [
         ("https://host/era5.zarr", r"is a URL of no bucket \(s3://, gs://, az://\)"),
         ("s3://me:geheim@weather/era5.zarr", "s3://weather/era5.zarr: a URL with a password or a query is not read"),
+        ("file://data/era5.zarr", "a file of the machine 'data'; .* three slashes, file:///data/era5.zarr"),
+        ("file://", "file:// names no folder"),
+        ("s3:///era5.zarr", "s3:///era5.zarr names no bucket; .* s3://BUCKET/era5.zarr"),
         ("az://weather/era5.zarr", "set AZURE_STORAGE_ACCOUNT_NAME"),
     ],
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from weatherml.config import from_mapping, load_yaml
+from weatherml.config import apply_overrides, from_mapping, load_yaml
 from weatherml.data.regrid import RegridConfig
 from weatherml.data.sources import FilesConfig
 from weatherml.errors import UserError
@@ -39,10 +39,24 @@ def test_what_is_no_grid_is_refused(name):
         RegridConfig(grid=name)
 
 
-@pytest.mark.parametrize("keys", [{}, {"rows": (1.0, 0.0)}, {"grid": "1deg", "rows": (1.0,), "columns": (2.0,)}])
+@pytest.mark.parametrize("name", ["99999999x99999999", "4x40000", "gaussian 20000x40000", "0.001deg"])
+def test_a_grid_finer_than_any_analysis_is_refused_before_it_is_computed(name):
+    with pytest.raises(UserError, match=r"grid '.*' is finer than 0\.01 degrees.* 721x1440"):
+        RegridConfig(grid=name)
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"rows": (1.0, 0.0)}, {"grid": "1deg", "columns": (1.0,)}, {"grid": "1deg", "rows": (1.0, 0.0)}]
+)
 def test_a_grid_is_named_in_one_way(keys):
     with pytest.raises(UserError, match=r"a name .*or rows and columns, not both"):
         RegridConfig(**keys)
+
+
+@pytest.mark.parametrize("value", ["5", "0x0", "[121, 240]"])
+def test_what_yaml_reads_as_a_number_is_told_how_a_grid_is_written(value):
+    with pytest.raises(UserError, match=r"regrid: .* says no grid; write 1\.5deg, 121x240"):
+        from_mapping(FilesConfig, apply_overrides({"paths": ["a.nc"]}, [f"regrid={value}"]))
 
 
 def test_rows_and_columns_make_a_grid():

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from weatherml.cli.settings import Settings, experiment_of, file_and_overrides
 from weatherml.errors import UserError
 from weatherml.locations import is_url, local_folder
+from weatherml.times import parse_period
 
 if TYPE_CHECKING:
     from weatherml.data.sources import DataConfig
@@ -72,12 +72,13 @@ def _ingest_to_bucket(settings: Sequence[str], url: str, options: "IngestOptions
     from weatherml.config import from_mapping, read_mapping
     from weatherml.data.sources import DataConfig
     from weatherml.data.store.ingest import ingest
+    from weatherml.storage.cloud.opening import require_plain
     from weatherml.storage.places import place_at
 
     file, overrides = file_and_overrides(settings)
     if file is None:
         raise UserError(f"{url} needs a configuration that names the source; weatherml ingest CONFIG -o {url}")
-    if not urlsplit(url).path.strip("/"):
+    if not require_plain(url).path.strip("/"):
         raise UserError(f"{url} is all of a bucket; name a place in it, such as {url.rstrip('/')}/era5.zarr")
     config = from_mapping(DataConfig, {"source": read_mapping(file, overrides).get("source")}, file)
     store = place_at(url)
@@ -120,7 +121,7 @@ def _bytes(text: str) -> int:
     from dask.utils import parse_bytes
 
     try:
-        number = int(parse_bytes(text))
+        number = int(parse_bytes(text if text.strip() else "none"))  # of an empty one dask makes a byte
     except ValueError:
         raise UserError(f"--memory {text!r} is no size; write it as 2GiB or 800MB") from None
     if number < _LEAST_MEMORY:
@@ -130,7 +131,9 @@ def _bytes(text: str) -> int:
 
 def _period(text: str) -> tuple[str, str]:
     first, dots, last = text.partition("..")
-    return (first, last if dots else first)
+    period = (first, last if dots else first)
+    parse_period(period, "--refresh")
+    return period
 
 
 _LEAST_MEMORY = 64 * 2**20

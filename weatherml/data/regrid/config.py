@@ -34,6 +34,8 @@ class RegridConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float | list | tuple):  # YAML reads 0x4 as 4
+            raise UserError(f"{value!r} says no grid; write 1.5deg, 121x240 or gaussian 32x64")
         return {"grid": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -43,7 +45,8 @@ class RegridConfig(Config):
 
     def target(self) -> LatLonGrid:
         """Return the grid."""
-        if (self.grid is None) != (self.rows is not None and self.columns is not None):
+        given = [self.rows is not None, self.columns is not None]
+        if any(given) if self.grid is not None else not all(given):
             raise UserError("say which grid to regrid to: a name (grid: 1.5deg), or rows and columns, not both")
         if self.grid is not None:
             return _within(LatLonGrid.named(self.grid), self.region)

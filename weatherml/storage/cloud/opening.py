@@ -42,7 +42,7 @@ def require_plain(url: str) -> SplitResult:
     """Return the parts of a URL.
 
     Raises:
-        UserError: It holds a password or a query.
+        UserError: It holds a password or a query, names no bucket, or of files another machine.
     """
     parts = urlsplit(url)
     if "@" in parts.netloc or parts.query or parts.fragment:
@@ -50,9 +50,19 @@ def require_plain(url: str) -> SplitResult:
         raise UserError(
             f"{shown}: a URL with a password or a query is not read, it would be kept with the run; {_INSTEAD}"
         )
+    if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+        raise UserError(
+            f"{url} names a file of the machine {parts.netloc!r}; write a path on this one with three slashes,"
+            f" file:///{parts.netloc}{parts.path}"
+        )
+    if parts.scheme == "file" and not parts.path.strip("/"):
+        raise UserError(f"{url} names no folder; write a path, such as file:///data/era5.zarr")
+    if not parts.netloc and service_of(parts.scheme) in _OF_BUCKETS:
+        raise UserError(f"{url} names no bucket; write it before the place, such as {parts.scheme}://BUCKET/era5.zarr")
     return parts
 
 
+_OF_BUCKETS = ("s3", "gs", "az")
 _INSTEAD = "pass the plain address, and keys by source.header or the environment"
 
 

@@ -71,11 +71,10 @@ def _cds_source(words: Sequence[str]) -> "CdsConfig":
 
 def _print_plan(config: "CdsConfig", folder: Path, as_json: bool) -> None:
     from weatherml.data.sources.cds.ledger import Ledger
-    from weatherml.data.sources.cds.units import plan
     from weatherml.wording import size_of
 
     ledger = Ledger(folder)
-    units = plan(config, ledger.units)
+    units = ledger.plan(config)
     config.require_past()
     left = [unit for unit in units if not ledger.is_there(unit)]
     n_bytes = {unit.name: unit.n_bytes(config.n_points) for unit in left}

@@ -13,6 +13,7 @@ from weatherml.data.source import Source
 from weatherml.data.sources.cds.catalogue import PRESSURE, SINGLE
 from weatherml.data.sources.cds.download import download
 from weatherml.data.sources.cds.ledger import Ledger
+from weatherml.data.sources.cds.source import CdsSource
 from weatherml.data.sources.cds.units import plan
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store
@@ -181,12 +182,15 @@ def test_preliminary_files_are_known_and_replaced_once_final_ones_exist(store, t
     (unit,) = delivery.preliminary
     assert Ledger(tmp_path).of(unit).preliminary == ("2020-01-02T00:00", "2020-01-02T12:00")
 
+    digest = CdsSource(config(**ONE), tmp_path).digest()
     (same,) = (again := download(config(**ONE), tmp_path, refresh=True)).files
     assert same == before and again.preliminary == (unit,) and not len(again.replaced)
+    assert CdsSource(config(**ONE), tmp_path).digest() == digest
 
     store.make = cds_server.grib
     (after,) = (final := download(config(**ONE), tmp_path, refresh=True)).files
     assert not final.preliminary and after != before and not before.exists()
+    assert CdsSource(config(**ONE), tmp_path).digest() != digest
     assert final.replaced.astype("datetime64[h]").astype(str).tolist() == ["2020-01-02T00", "2020-01-02T12"]
     assert download(config(**ONE), tmp_path, refresh=True).n_fetched == 0
     assert store.count("submit") == 3

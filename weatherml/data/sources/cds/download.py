@@ -21,7 +21,7 @@ from weatherml.data.sources.cds.config import CdsConfig
 from weatherml.data.sources.cds.ledger import Ledger, Record
 from weatherml.data.sources.cds.service import Asset, JobGoneError, QueueFullError, RefusedError, Service, StoppedError
 from weatherml.data.sources.cds.transfer import fetch
-from weatherml.data.sources.cds.units import Unit, plan
+from weatherml.data.sources.cds.units import Unit
 from weatherml.errors import UserError
 from weatherml.storage.flush import flush
 from weatherml.storage.folders import put_in_place
@@ -79,14 +79,14 @@ def download(
     """
     config.require_past()
     ledger = Ledger(folder)
-    units = plan(config, ledger.units)
+    units = ledger.plan(config)
     if not refresh and all(map(ledger.is_there, units)):
         return _delivery(ledger, units, {})
     import_eccodes(folder)
     busy = f"another process is downloading into {folder}; wait for it, or choose another folder"
     with alone_in(folder, _LOCK, busy, patience):
         ledger = Ledger(folder)
-        units = plan(config, ledger.units)
+        units = ledger.plan(config)
         wanted = preliminary_units(ledger, units) if refresh else []
         wanted += [unit for unit in units if not ledger.is_there(unit)]
         before = {unit: ledger.of(unit) for unit in wanted}

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from weatherml.config import Config, from_mapping
-from weatherml.data.sources.cds.units import Unit
+from weatherml.data.sources.cds.config import CdsConfig
+from weatherml.data.sources.cds.units import Unit, plan
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
 from weatherml.storage.room import explaining_errors
@@ -26,6 +27,7 @@ class Record(Config):
         is_confirmed: Whether a checksum that the service tells is the md5; None where it tells none.
         preliminary: Times of which the values are preliminary (ERA5T), ISO 8601.
         is_renewing: Whether `job` is to replace the files.
+        order: Rises from one unit of the folder to the next as they come, before that as they are asked for.
     """
 
     unit: Unit
@@ -37,6 +39,7 @@ class Record(Config):
     is_confirmed: bool | None = None
     preliminary: tuple[str, ...] = ()
     is_renewing: bool = False
+    order: int = 0
 
 
 class Ledger:
@@ -52,8 +55,31 @@ class Ledger:
 
     @property
     def units(self) -> list[Unit]:
-        """Units that are there or were asked for."""
-        return [record.unit for record in self.records.values() if record.job or record.files]
+        """Units that are there, the first that came first, then those that were only asked for."""
+        return [*self.there, *self.asked]
+
+    @property
+    def there(self) -> list[Unit]:
+        """Units whose files are there, the first that came first, so that later ones displace none."""
+        return [unit for unit in self._in_order if self.is_there(unit)]
+
+    @property
+    def asked(self) -> list[Unit]:
+        """Units that somebody has asked for and that are not there, the first first."""
+        return [unit for unit in self._in_order if not self.is_there(unit)]
+
+    @property
+    def _in_order(self) -> list[Unit]:
+        known = (record for record in self.records.values() if record.job or record.files)
+        return [record.unit for record in sorted(known, key=lambda record: (record.order, record.unit.name))]
+
+    def plan(self, config: CdsConfig) -> list[Unit]:
+        """Return the units that hold all that a configuration asks for: what is there before what is to come.
+
+        Raises:
+            UserError: The service has not all of it.
+        """
+        return plan(config, self.there, self.asked)
 
     def of(self, unit: Unit) -> Record:
         """Return what is known of a unit."""
@@ -79,7 +105,11 @@ class Ledger:
         Raises:
             UserError: The disk refuses.
         """
-        record = self.of(unit).model_copy(update=changes)
+        before = self.of(unit)
+        record = before.model_copy(update=changes)
+        if unit.name not in self.records or (record.files and not before.files):
+            last = max((record.order for record in self.records.values()), default=0)
+            record = record.model_copy(update={"order": last + 1})
         path = self.folder / f"{unit.name}{_ENDING}"
         with explaining_errors(path):
             write_bytes(path, record.model_dump_json(indent=1).encode())

@@ -1,6 +1,7 @@
 """ERA5 from the Climate Data Store as a source: fetched where it is read, then read as files are."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,6 @@ import xarray as xr
 from weatherml.data.sources.cds.config import CdsConfig
 from weatherml.data.sources.cds.download import download
 from weatherml.data.sources.cds.ledger import Ledger
-from weatherml.data.sources.cds.units import plan
 from weatherml.data.sources.files import FilesConfig, FileSource
 from weatherml.grid import LatLonGrid
 
@@ -57,12 +57,27 @@ class CdsSource:
         return self._levels or ()
 
     def digest(self) -> str:
-        """Return a fingerprint of what is asked for and of the bytes that came."""
-        chosen = self.config.origin_json({"folder", "at_once", "fields_per_request"})
+        """Return a fingerprint of the fields: which were asked for, and which times of them are preliminary (ERA5T).
+
+        Not of the files: a field is the same in whatever request it came.
+        """
+        result = hashlib.sha256(self.config.origin_json({"folder", "at_once", "fields_per_request"}).encode())
         _ = self.files  # what came is known once it has
+        preliminary = self._preliminary()
+        for variable in self.variables():
+            times = self.times_of(variable)
+            early = np.isin(times, np.array(preliminary.get(variable, []), "datetime64[ns]"))
+            result.update(variable.encode() + times.tobytes() + early.tobytes())
+        return result.hexdigest()
+
+    def _preliminary(self) -> dict[str, list[np.datetime64]]:
+        """Return times of which values are preliminary, by variable; of what is summed up, of all its hours."""
         ledger = Ledger(self.folder)
-        came = "".join(ledger.of(unit).md5 for unit in plan(self.config, ledger.units))
-        return hashlib.sha256(f"{chosen} {came}".encode()).hexdigest()
+        times: dict[str, list[np.datetime64]] = defaultdict(list)
+        for unit in ledger.plan(self.config):
+            for variable in unit.variables:
+                times[variable] += [np.datetime64(time, "ns") for time in ledger.of(unit).preliminary]
+        return times
 
     def times(self) -> npt.NDArray[np.datetime64]:
         """Valid times, `datetime64[ns]` [time], strictly ascending."""

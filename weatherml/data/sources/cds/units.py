@@ -110,22 +110,28 @@ class Unit(Config):
         return same and set(month.days) <= set(self.days) and set(month.hours) <= set(self.hours)
 
 
-def plan(config: CdsConfig, held: Iterable[Unit] = ()) -> list[Unit]:
+def plan(config: CdsConfig, *held: Iterable[Unit]) -> list[Unit]:
     """Return the units that hold all that a configuration asks for, and no field twice.
 
     Args:
         config: What is asked for.
-        held: Units that are there or were asked for; what they hold is not asked for again.
+        held: Units that are there, then those that were only asked for; of each, those that are preferred first. What
+            they hold is not asked for again.
 
     Raises:
         UserError: The service has not all of it.
     """
+    by_month = [_by_month(units) for units in held]
+    months = ((month, wanted, [units[month.name] for units in by_month]) for month, wanted in _wanted(config))
+    planned = (unit for month, wanted, units in months for unit in _plan_month(config, month, wanted, units))
+    return list(dict.fromkeys(planned))  # one may hold hours that are summed up and fields that are not
+
+
+def _by_month(units: Iterable[Unit]) -> dict[str, list[Unit]]:
     by_month = defaultdict(list)
-    for unit in sorted(held, key=lambda unit: unit.name):
+    for unit in units:
         by_month[unit.month].append(unit)
-    return [
-        unit for month, wanted in _wanted(config) for unit in _plan_month(config, month, wanted, by_month[month.name])
-    ]
+    return by_month
 
 
 def _wanted(config: CdsConfig) -> Iterator[tuple[Month, set[Pair]]]:
@@ -141,13 +147,30 @@ def _wanted(config: CdsConfig) -> Iterator[tuple[Month, set[Pair]]]:
             yield month, {pair}
 
 
-def _plan_month(config: CdsConfig, month: Month, wanted: set[Pair], held: list[Unit]) -> Iterator[Unit]:
+def _plan_month(config: CdsConfig, month: Month, wanted: set[Pair], held: Iterable[list[Unit]]) -> Iterator[Unit]:
     covered: set[Pair] = set()
-    for unit in held:
-        if unit.serves(config, month) and unit.pairs & wanted and not unit.pairs & covered:
+    for units in held:
+        serving = [unit for unit in units if unit.serves(config, month) and unit.pairs & wanted]
+        for unit in _chosen(serving, wanted, covered):
             covered |= unit.pairs
             yield unit
     yield from _new_units(config, month, wanted - covered)
+
+
+def _chosen(units: list[Unit], wanted: set[Pair], covered: set[Pair]) -> list[Unit]:
+    """Return units that hold no field twice: the preferred ones, unless the largest hold more of what is wanted."""
+    orders = units, sorted(units, key=lambda unit: -len(unit.pairs & wanted))
+    return max((_apart(order, covered) for order in orders), key=lambda some: sum(len(u.pairs & wanted) for u in some))
+
+
+def _apart(units: Iterable[Unit], covered: set[Pair]) -> list[Unit]:
+    """Return units, each unless one before it, or what is covered already, has a field of it."""
+    apart, taken = [], set(covered)
+    for unit in units:
+        if not unit.pairs & taken:
+            taken |= unit.pairs
+            apart.append(unit)
+    return apart
 
 
 def _months(times: npt.NDArray[np.datetime64]) -> list[Month]:

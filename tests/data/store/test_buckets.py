@@ -15,6 +15,7 @@ import xarray as xr
 from fake_data import FakeSource, analyses, contents
 from s3_server import contents_of, keys_of, put_contents
 
+from weatherml.data.reading.opening import open_files
 from weatherml.data.sources import ArchiveConfig
 from weatherml.data.store.engine import Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
@@ -88,6 +89,18 @@ def test_what_workers_are_told_of_a_bucket_holds_no_key(store):
     assert b"geheim" not in told
     assert pickle.loads(told)[0].exists("manifest.json")
     xr.testing.assert_equal(pickle.loads(told)[1].load(), open_store(store).load())
+
+
+@pytest.mark.parametrize("opener", [open_store, open_files])
+def test_who_reads_a_store_in_a_bucket_that_loses_files_is_told_which_and_what_to_do(store, opener):
+    field, place = opener(store)["2m_temperature"], place_at(store)
+    told = rf"2m_temperature/c\.1\.0\.0 is {{}}.*; mend it with weatherml check {store} --files --repair"
+    place.write("2m_temperature/c.1.0.0", b"?")
+    with pytest.raises(UserError, match=told.format("damaged")):
+        field.isel(latitude=3, longitude=4).load()
+    place.remove(["2m_temperature/c.1.0.0"])
+    with pytest.raises(UserError, match=told.format("gone")):
+        field.isel(latitude=3, longitude=4).load()
 
 
 def test_damage_in_a_bucket_is_found_and_mended(store, whole):

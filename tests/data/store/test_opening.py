@@ -9,6 +9,7 @@ from fake_data import FakeSource, analyses
 from weatherml.cli.paths import check_files
 from weatherml.data.blocks import read_block
 from weatherml.data.reading.opening import open_files
+from weatherml.data.store import opening
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import digest, open_store, verify
 from weatherml.errors import UserError
@@ -25,7 +26,7 @@ def store(tmp_path):
 
 def test_opening_reads_no_values(store):
     for file in store.glob("*/c.*"):
-        file.write_bytes(b"unreadable")
+        file.write_bytes(bytes(file.stat().st_size))
     assert open_store(store).sizes["time"] == 14
 
 
@@ -57,6 +58,32 @@ def test_a_lost_file_is_not_read_as_missing_values(store):
         open_store(store)
 
 
+@pytest.mark.parametrize("file", ["2m_temperature/c.1.0.0", "latitude/c/0"])
+@pytest.mark.parametrize("opener", [open_store, open_files])
+def test_a_file_without_its_bytes_is_not_read_as_missing_values(store, opener, file):
+    for content in (b"", (store / file).read_bytes()[:-1]):
+        (store / file).write_bytes(content)
+        told = rf"{file} has {len(content)} bytes?, not as many as were written; mend it with weatherml check {store} "
+        with pytest.raises(UserError, match=told):
+            opener(store)
+
+
+def test_a_store_that_changes_while_it_is_opened_is_opened_as_it_is_then(tmp_path, monkeypatch):
+    store, later = tmp_path / "store.zarr", analyses(times=20)
+    ingest(FakeSource(later.isel(time=slice(14))), store, shard_length=4)
+    really, looked = opening._require_files, []
+
+    def look(place, manifest):
+        looked.append(manifest.n_times)
+        if len(looked) == 1:
+            ingest(FakeSource(later), store, options=IngestOptions(grow=True))
+        really(place, manifest)
+
+    monkeypatch.setattr(opening, "_require_files", look)
+    assert open_store(store).sizes["time"] == 20
+    assert looked[0] == 14 and looked[-1] == 20
+
+
 def flip(file):
     content = bytearray(file.read_bytes())
     content[:200] = bytes(255 - byte for byte in content[:200])
@@ -72,6 +99,10 @@ READERS = {
     "open_store": lambda dataset: dataset["2m_temperature"].isel(time=6).load(),
     "in a worker": lambda dataset: pickle.loads(pickle.dumps(dataset))["2m_temperature"][4:9].values,
     "by dask": lambda dataset: dataset["2m_temperature"].chunk(time=5).mean().compute(),
+    "at a point": lambda dataset: dataset["2m_temperature"][4:9, 3, 4].values,
+    "at a point of one time": lambda dataset: dataset["2m_temperature"][6, 3, 4].values,
+    "along a parallel": lambda dataset: dataset["2m_temperature"].isel(latitude=3).values,
+    "along a meridian": lambda dataset: dataset["2m_temperature"].isel(longitude=[3])[::-1].mean("time"),
     "by samples": lambda dataset: read_block(dataset, spec_of(dataset), slice(4, 8)),
 }
 
@@ -95,6 +126,18 @@ def test_missing_values_of_whole_files_are_no_damage(tmp_path):
     fields["geopotential"][:, 1] = np.nan
     ingest(FakeSource(fields), tmp_path / "store.zarr", shard_length=4)
     xr.testing.assert_equal(open_store(tmp_path / "store.zarr").load().drop_attrs(), fields.drop_attrs())
+
+
+def test_a_point_over_land_is_no_damage_and_a_file_that_is_lost_afterwards_is(tmp_path):
+    fields = analyses(times=14)
+    fields["2m_temperature"][:, 3, 4] = np.nan
+    ingest(FakeSource(fields), tmp_path / "store.zarr", shard_length=4)
+    field = open_store(tmp_path / "store.zarr")["2m_temperature"]
+    assert np.isnan(field[:, 3, 4]).all() and not np.isnan(field[:, 3, 3]).any()
+    (tmp_path / "store.zarr" / "2m_temperature" / "c.1.0.0").unlink()
+    for index in (4, 3):
+        with pytest.raises(UserError, match=r"2m_temperature/c\.1\.0\.0 is gone since"):
+            _ = field[:, 3, index].values
 
 
 def test_what_is_no_store_is_refused(tmp_path):

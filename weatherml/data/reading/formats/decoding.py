@@ -15,12 +15,10 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from weatherml.data.reading.formats.frugal import open_frugally
-from weatherml.data.store.guard import StoreGuard
-from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.guard import OwnStore
 from weatherml.errors import UserError
 from weatherml.locations import is_url
 from weatherml.storage.guarded import Guard, Key, guarded
-from weatherml.storage.places import Place, place_at
 
 _MOST_WORDS = 200
 _SECOND, _MINUTE, _HOUR = (np.timedelta64(n * 10**9, "ns") for n in (1, 60, 3600))
@@ -66,7 +64,12 @@ class UnreadableError(UserError):
 
 
 def open_decoded(
-    source: Any, engine: str, origin: str, chunks: Mapping[str, Any] | None, options: Mapping[str, Any]
+    source: Any,
+    engine: str,
+    origin: str,
+    chunks: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+    own: OwnStore | None = None,
 ) -> xr.Dataset:
     """Open what an engine of xarray reads, lazily; leads stay numbers.
 
@@ -76,11 +79,12 @@ def open_decoded(
         origin: What the user calls the source, for messages.
         chunks: By dimension, as xarray takes them; None for lazy values without dask.
         options: For the engine; of zarr `zarr_format`, too.
+        own: What weatherml knows of it, of a store of its own.
 
     Raises:
         UserError: Its times cannot be told. Whatever the engine raises it raises, too.
     """
-    inner = {"engine": engine, "origin": origin, "options": dict(options)}
+    inner = {"engine": engine, "origin": origin, "options": dict(options), "own": own}
     pieces = None if chunks is None else dict(chunks)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", xr.SerializationWarning)  # what is wrong with times is told in a line
@@ -108,7 +112,7 @@ class _Entrypoint(BackendEntrypoint):
             backend_kwargs=options,
         )
         raw = _without_default_fill(raw) if options.get("zarr_format") == 2 else raw
-        return _decoded(guard(raw, inner["origin"]), inner["origin"])
+        return _decoded(guard(raw, inner["origin"], inner["own"]), inner["origin"])
 
 
 class _FileGuard(NamedTuple):
@@ -137,9 +141,8 @@ def in_words(error: Exception) -> str:
     return " ".join(str(error).split())[:_MOST_WORDS] or type(error).__name__
 
 
-def guard(raw: xr.Dataset, origin: str) -> xr.Dataset:
-    """Return a lazy dataset of a file whose errors, whenever values are read, are those of a user."""
-    own = _store_at(origin)
+def guard(raw: xr.Dataset, origin: str, own: OwnStore | None = None) -> xr.Dataset:
+    """Return a lazy dataset of a file, or of a store of weatherml's own, whose errors are those of a user."""
     wrapped = {
         name: guarded(v, _guard_of(str(name), v, origin, own))
         for name, v in raw.variables.items()
@@ -151,17 +154,8 @@ def guard(raw: xr.Dataset, origin: str) -> xr.Dataset:
     return dataset
 
 
-def _store_at(origin: str) -> tuple[Place, Manifest] | None:
-    """Return the store of weatherml's own at a path; None where something else is."""
-    if is_url(origin) or not Manifest.exists(place := place_at(origin)):
-        return None
-    return place, Manifest.load(place)
-
-
-def _guard_of(name: str, variable: xr.Variable, origin: str, own: tuple[Place, Manifest] | None) -> Guard:
-    if own is None or name not in own[1].variables:
-        return _FileGuard(name, origin)
-    return StoreGuard.of(*own, variable, name)
+def _guard_of(name: str, variable: xr.Variable, origin: str, own: OwnStore | None) -> Guard:
+    return (own and own.guard_of(variable, name)) or _FileGuard(name, origin)
 
 
 def _without_default_fill(raw: xr.Dataset) -> xr.Dataset:

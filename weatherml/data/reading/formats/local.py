@@ -15,8 +15,9 @@ from xarray.backends import NetCDF4DataStore
 from weatherml.data.reading.formats.classic import expected_size
 from weatherml.data.reading.formats.decoding import in_words, open_decoded
 from weatherml.data.reading.formats.references import is_reference_folder
+from weatherml.data.store.guard import OwnStore
 from weatherml.data.store.manifest import Manifest
-from weatherml.data.store.opening import open_store
+from weatherml.data.store.opening import whole_store
 from weatherml.data.store.workspace import is_begun
 from weatherml.errors import UserError
 from weatherml.locations import local_path
@@ -109,14 +110,13 @@ def open_zarr(path: Path, chunks: Mapping[str, Any] | None = MappingProxyType({}
     Raises:
         UserError: There is none, or it is damaged.
     """
-    if is_own := Manifest.exists(path) or is_begun(path):
-        open_store(path)  # refuses one that is unfinished or has lost files
+    own = whole_store(path) if Manifest.exists(path) or is_begun(path) else None
     if not _is_zarr(path):
         raise UserError(f"{path} is a directory without a zarr store; {_what_to_pass(path)}")
     # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
-    is_consolidated = is_own or (path / ".zmetadata").exists()
+    is_consolidated = own is not None or (path / ".zmetadata").exists()
     zarr_format = 3 if (path / "zarr.json").exists() else 2
-    return _opened(path, "zarr", chunks, {"consolidated": is_consolidated, "zarr_format": zarr_format})
+    return _opened(path, "zarr", chunks, {"consolidated": is_consolidated, "zarr_format": zarr_format}, own)
 
 
 def _is_zarr(path: Path) -> bool:
@@ -160,9 +160,15 @@ def netcdf_variables(path: Path) -> Iterator[tuple[dict[str, xr.Variable], dict[
         yield dict(variables), dict(attributes)
 
 
-def _opened(path: Path, engine: str, chunks: Mapping[str, Any] | None, options: dict[str, Any]) -> xr.Dataset:
+def _opened(
+    path: Path,
+    engine: str,
+    chunks: Mapping[str, Any] | None,
+    options: dict[str, Any],
+    own: OwnStore | None = None,
+) -> xr.Dataset:
     with _refusing_damage(path, engine):
-        return open_decoded(path, engine, str(path), chunks, options)
+        return open_decoded(path, engine, str(path), chunks, options, own)
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import zarr
 from zarr.abc.store import Store
 
 from weatherml.data.reading.formats.decoding import in_words, open_decoded
+from weatherml.data.store.guard import OwnStore
 from weatherml.data.store.manifest import Manifest
-from weatherml.data.store.opening import open_store
+from weatherml.data.store.opening import whole_store
 from weatherml.data.store.workspace import BEGUN
 from weatherml.errors import UserError
 from weatherml.storage.cloud import Access, RefusedError, open_url, read_key
@@ -34,10 +35,10 @@ def open_remote(url: str, access: Access | None = None, is_chunked: bool = True)
     """
     store = open_url(url, access)
     zarr_format, is_consolidated = _format_of(store, url)
-    _require_whole(url, access)
+    own = _whole(url, access)
     try:
         options = {"zarr_format": zarr_format, "consolidated": is_consolidated}
-        dataset = open_decoded(store, "zarr", url, {} if is_chunked else None, options)
+        dataset = open_decoded(store, "zarr", url, {} if is_chunked else None, options, own)
     except UserError:
         raise
     except _UNREADABLE as error:
@@ -60,17 +61,16 @@ def in_own_chunks(dataset: xr.Dataset, names: Iterable[str], url: str) -> xr.Dat
     return dataset.assign(chunked)
 
 
-def _require_whole(url: str, access: Access | None) -> None:
-    """Require that a store that `ingest` has written to a bucket is whole, as of one on this machine."""
+def _whole(url: str, access: Access | None) -> OwnStore | None:
+    """Return a store that `ingest` has written to a bucket, whole, as one on this machine; None of others."""
     if not is_bucket(url):
-        return
+        return None
     try:
         place = place_at(url, access)
         is_own = Manifest.exists(place)
     except UserError:  # without obstore, or a bucket that tells of nothing that it has not
-        return
-    if is_own:
-        open_store(place)
+        return None
+    return whole_store(place) if is_own else None
 
 
 def _format_of(store: Store, url: str) -> tuple[int, bool]:

@@ -8,6 +8,7 @@ from weatherml.errors import UserError
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # one letter is a drive
 _ONE_SLASH = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")  # what `Path` makes of two or three
 
+_ZARR = ("zarr.json", ".zgroup")
 _OF_FILES = frozenset(
     ".nc .nc4 .cdf .netcdf .grib .grib2 .grb .grb2 .h5 .hdf5 .csv .txt .json .yaml .yml .html .png .pdf .svg".split()
 )
@@ -43,9 +44,13 @@ def local_folder(place: str | Path, what: str = "a folder", otherwise: str = "ch
         otherwise: What to do instead.
 
     Raises:
-        UserError: It is a URL, or empty, or it ends as a file of another format does, which others would take it for.
+        UserError: It is a URL, or empty, it lies in a zarr store, whose readers would find it there, or it ends as a file of
+            another format does, which others would take it for.
     """
     path = local_path(place)
+    for folder in path.absolute().parents:
+        if any((folder / file).exists() for file in _ZARR):
+            raise UserError(f"{path} lies in the zarr store {folder}; choose a place outside of it")
     if path.suffix.lower() in _OF_FILES:
         raise UserError(f"{path} ends in {path.suffix} as files do, but {what} is made there; {otherwise}")
     return path

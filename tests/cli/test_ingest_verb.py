@@ -123,3 +123,10 @@ def test_nothing_is_computed_from_a_store_that_is_damaged(run, tmp_path):
     shard.write_bytes(content)
     said = refused("statistics", run[0], "-o", tmp_path / "run")
     assert "geopotential/c.0.0.0.0 is missing or damaged" in said and "--files --repair" in said
+
+
+def test_no_store_is_made_within_another(run):
+    before = sorted(run[1].rglob("*"))
+    for place in (run[1] / "data.zarr", run[1] / "data.zarr" / "deep" / "er"):
+        assert "lies in the zarr store" in refused("ingest", run[0], "-o", place)
+        assert sorted(run[1].rglob("*")) == before

@@ -231,6 +231,17 @@ def test_a_month_follows_a_shorter_one(tmp_path):
     assert open_store(tmp_path / "store.zarr").sizes["time"] == 6
 
 
+@pytest.mark.parametrize("file", ["geopotential/c.4.0.0.0", "geopotential_at_surface/c.0.0", "latitude/c/0"])
+@pytest.mark.parametrize("options", [GROW, IngestOptions(refresh=("2001-01-07T06", "2001-01-07T18"))])
+def test_what_is_damaged_is_not_written_again_as_whole(store, file, options):
+    content = bytearray((store / file).read_bytes())
+    content[-20] ^= 1
+    (store / file).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{file} is damaged.*weatherml check .* --files --repair"):
+        ingest(FakeSource(dataset(40)), store, options=options)
+    assert verify(store) == [file]
+
+
 def test_without_being_told_a_store_does_not_grow(store):
     with pytest.raises(UserError, match=r"n_times 29, now 40.*grow=True"):
         ingest(FakeSource(dataset(40)), store)

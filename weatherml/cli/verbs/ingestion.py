@@ -62,6 +62,7 @@ def ingest(
 
 def _ingest_here(settings: Sequence[str], output: str, options: "IngestOptions") -> "IngestReport":
     folder = local_folder(output)
+    local_folder(folder / "data.zarr")
     data = _data_alone(settings)
     return experiment_of(settings, folder).ingest(options) if data is None else _ingest(data, folder, options)
 

@@ -1,7 +1,7 @@
 """From any source to a checked zarr store, file by file, so that it can be interrupted at any instant."""
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,7 +240,27 @@ def _plan(
     if options.refresh is not None and not refreshed.any():
         asked, has = parse_period(options.refresh), (complete.first_time, complete.last_time)
         raise UserError(f"{place} has no time within {_between(*asked)}; it has {_between(*has)}")
+    _require_whole(place, {file: complete.files[file] for file in _read_again(stored, complete, refreshed)})
     return plan_store(GrownSource(stored, source, refreshed), complete.shard_length)
+
+
+def _read_again(stored: xr.Dataset, complete: Manifest, refreshed: npt.NDArray[np.bool_]) -> Iterator[str]:
+    """Yield the files of a store that are read when it changes: of some, new versions have part of their values."""
+    varying = {str(name) for name, field in stored.data_vars.items() if "time" in field.dims}
+    for file in complete.files:
+        name, _, key = file.partition("/c.")
+        first = int(key.split(".")[0]) * complete.shard_length if name in varying and key else complete.n_times
+        end = first + complete.shard_length
+        if end > complete.n_times or refreshed[first:end].any():
+            yield file
+
+
+def _require_whole(place: Place, notes: Mapping[str, FileNote]) -> None:
+    """Refuse files that are not as they were written: a new version of one would be taken for whole."""
+    damaged = sorted(set(notes) - fitting(place, notes))
+    if damaged:
+        mend = f"mend it first, with weatherml check {place} --files --repair"
+        raise UserError(f"{place}/{damaged[0]} is damaged, and values of it are to be written again; {mend}")
 
 
 def _within(times: npt.NDArray[np.datetime64], period: Period | None) -> npt.NDArray[np.bool_]:

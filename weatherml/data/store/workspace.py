@@ -44,8 +44,9 @@ class Workspace:
     @property
     def request(self) -> dict[str, Any]:
         """What is being made; empty where nothing is."""
+        content = self.place.read(BEGUN)
         try:
-            told: dict[str, Any] = json.loads(self.place.read(BEGUN) or b"{}")
+            told: dict[str, Any] = json.loads(content or b"{}")
         except ValueError:
             return {}
         return told

@@ -47,5 +47,6 @@ def test_only_what_is_near_is_suggested(word, known, hint):
 def test_a_long_list_is_eight_names_and_where_to_see_all():
     told = nearest("xyz", iter(NAMES), "weatherml info")
     assert told.endswith(", ... (24 in all), see weatherml info") and told.count("_") == 8
+    assert told.startswith("; known: geopotential_100, geopotential_200, ")  # not in the order of chance
     assert nearest("humid", NAMES, "x").startswith("; known: humidity_100, humidity_200, ")
     assert nearest("xyz", NAMES[:8]) == f"; known: {', '.join(NAMES[:8])}"

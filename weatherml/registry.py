@@ -8,6 +8,7 @@ from weatherml.errors import UserError
 from weatherml.wording import is_short, listed
 
 _NEAR = 0.7  # `sperical` and `spherical` are 0.94 alike, `rsme` and `rmse` 0.75, `tempo` and `temperature` 0.5
+_ALIKE = 0.5  # what is less alike is chance, and names in the order of chance are hard to read
 _SHORT, _SHORT_NEAR = 3, 0.85  # of few characters each counts: `slp` is not nearly `sp`, but `men` is `mean`
 _A_PART = 3  # characters that tell which names a part is of
 
@@ -34,7 +35,7 @@ def all_known(word: str, names: Iterable[str], all_of_them: str = "") -> str:
     names = sorted(names)
     if is_short(names):
         return f"; known: {listed(names)}"
-    most_alike = listed(_holding(word, names) or _alike(word, names, 0.0), len(names))
+    most_alike = listed(_holding(word, names) or _alike(word, names, _ALIKE) or names, len(names))
     return f"; known: {most_alike}" + f", see {all_of_them}" * bool(all_of_them)
 
 

@@ -205,11 +205,21 @@ def test_notes_survive_being_one_string():
     assert notes(xr.Dataset(attrs={LAYOUT: "one"})) == ["one"]
 
 
+def of_wrf(raw):
+    """Return one field on a grid whose latitudes vary along a row and with time, without units."""
+    field = raw[["t2m"]].rename(latitude="y", longitude="x").drop_vars(["x", "y"])
+    return field.assign(XLAT=field["t2m"].drop_attrs(), XLONG=field["t2m"].drop_attrs())
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda d: d.drop_vars("latitude"), "no latitude"),
         (lambda d: d.rename(t="qa", z="qb", t2m="qc", msl="qd"), "no variable that weatherml knows"),
+        (lambda d: d[["z"]].rename(z="Geopotential_height_isobaric"), "by rename .*, such as Geopotential_height_iso"),
+        (lambda d: d.rename(time="initial_time0_hours"), r"by rename, such as initial_time0_hours=time"),
+        (lambda d: of_wrf(d), r"a grid that is not read: it is curvilinear, XLAT over \('time', 'y', 'x'\)"),
+        (lambda d: of_wrf(d).rename(t2m="T2"), "no variable .*; nor would its grid be read: it is curvilinear, XLAT"),
         (lambda d: d.assign_coords(latitude=("latitude", [90, 45, 0, -45, -100.0])), "latitude must lie within"),
         (lambda d: d.assign_coords(latitude=("latitude", [90, 0, 45, -45, -90.0])), "north to south"),
         (lambda d: d[["t"]].assign_coords(level=[300.5, 501.5, 850.25]), "whole hPa"),
@@ -254,6 +264,20 @@ def test_times_of_cftime_in_the_standard_calendar_are_read():
     times = [cftime.DatetimeGregorian(*(first + day * timedelta(days=1)).timetuple()[:6]) for day in range(3)]
     found = canonicalise(layouts.raw(SMALL).assign_coords(time=times), "x.nc")["time"].values
     np.testing.assert_array_equal(found, SMALL["time"].values[0] + np.arange(3) * np.timedelta64(1, "D"))
+
+
+def test_dimensions_are_called_by_rename_what_they_are():
+    raw = layouts.raw(SMALL).rename(time="initial_time0_hours", latitude="g0_lat_2")
+    found = canonicalise(raw, "x.nc", {"initial_time0_hours": "time", "g0_lat_2": "latitude"})
+    assert_same(found, SMALL)
+    with pytest.raises(UserError, match="'g0_lat_2' cannot be called 'time' by rename, which something else is called"):
+        canonicalise(raw.rename(initial_time0_hours="time"), "x.nc", {"g0_lat_2": "time"})
+
+
+def test_merras_sea_level_pressure_is_known():
+    raw = layouts.raw(SMALL)[["msl"]].rename(msl="SLP")
+    raw["SLP"].attrs = {"units": "Pa", "standard_name": "sea_level_pressure"}
+    assert_same(canonicalise(raw, "x.nc"), SMALL[["mean_sea_level_pressure"]])
 
 
 def test_curvilinear_grids_are_refused():

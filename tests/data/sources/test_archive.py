@@ -244,6 +244,7 @@ def test_a_wrong_configuration_is_one_line(keys, words):
         ({"variables": ("relative_humidity",)}, r"it can be made of others: source.derive=\[relative_humidity\]"),
         ({"periods": (("1939", "1940"),)}, "source.periods: the archive data have no time in 1939-01-01"),
         ({"header": "Authorization: Bearer ${NOT_SET}"}, "needs the environment variable NOT_SET, which is not set"),
+        ({"rename": {"nothere": "2t"}}, "source.rename says what 'nothere' is, but no store has it"),
         ({"latitude": (12, 11)}, "no row lies between latitudes"),
     ],
 )

@@ -93,6 +93,25 @@ def test_reading_grib_leaves_no_index_behind(archive, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["fields.grib"]
 
 
+@pytest.mark.parametrize("name", ["plain.nc", "fields.grib", "fields.zarr"])
+def test_what_no_file_has_is_not_renamed(archive, name):
+    rename, words = {"nothere": "2m_dewpoint_temperature"}, "rename says what 'nothere' is, but no file has such a var"
+    with pytest.raises(UserError, match=words):
+        open_files(archive / name, rename=rename)
+    for config in ({"rename": rename}, {"variables": ("2m_dewpoint_temperature", "2t"), "rename": rename}):
+        with pytest.raises(UserError, match=f"{words}|no variable '2m_dewpoint_temperature'"):
+            FilesConfig(paths=(str(archive / name),), **config).open(archive).variables()
+
+
+def test_a_rename_may_be_for_some_files_only_or_for_what_is_passed_over(archive, tmp_path):
+    raw = layouts.raw(TRUTH)
+    pattern = split(tmp_path, [raw[["t2m"]].rename(t2m="var167"), raw[["z"]], raw[["t"]].rename(t="var130")])
+    rename = {"var167": "2t", "var130": "t"}
+    assert set(open_files(pattern, rename=rename)) == {"2m_temperature", "geopotential", "temperature"}
+    assert set(open_files(pattern, ["t"], rename=rename)) == {"temperature"}
+    assert FilesConfig(paths=(str(pattern),), rename=rename).open(tmp_path).variables() != ()
+
+
 def test_grib_without_cfgrib_names_the_extra(archive, monkeypatch):
     monkeypatch.setitem(sys.modules, "cfgrib", None)
     with pytest.raises(UserError, match=r"pip install 'weatherml\[grib\]'"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from weatherml.data.notes import notes
 from weatherml.data.reading.canonical import PassedOverError, canonicalise
 from weatherml.data.reading.canonical.names import has_known_name
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, place_for
@@ -13,7 +14,14 @@ from weatherml.data.reading.formats.local import CHUNKS, Paths, expand, format_o
 from weatherml.data.reading.formats.references import open_references
 from weatherml.data.reading.formats.remote import in_own_chunks, open_remote
 from weatherml.data.reading.merge import Part, merge, require_same_times
-from weatherml.data.reading.selection import FORMAT, on_levels, require_read, select, tell_what_was_passed_over
+from weatherml.data.reading.selection import (
+    FORMAT,
+    on_levels,
+    require_read,
+    require_renamed,
+    select,
+    tell_what_was_passed_over,
+)
 from weatherml.locations import as_url, is_url
 from weatherml.variables import find
 
@@ -53,6 +61,9 @@ def open_files(
         parts, passed = _canonical([(path, raw) for path, _, raws in opened for raw in raws], rename or {}, None)
     if not parts:
         raise passed[0]
+    fields = [field.attrs for part in parts for field in part.dataset.data_vars.values()]
+    told = [note for part in parts for note in notes(part.dataset)] + [error.note for error in passed]
+    require_renamed((rename or {}).items(), fields, told, wanted or ())
     merged = merge(on_levels(parts, levels))
     merged = tell_what_was_passed_over(merged, (error.note for error in passed))
     merged = merged.assign_attrs({FORMAT: sorted({kind for _, kind, _ in opened})})

@@ -1,10 +1,14 @@
 """What is kept of files that are put together, and what is said of the rest."""
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import xarray as xr
 
 from weatherml.data.notes import noted, notes
+from weatherml.data.reading.canonical import SOURCE_NAME
+from weatherml.data.reading.canonical.coordinates import ALIASES
 from weatherml.data.reading.merge import Part
 from weatherml.errors import Option, UserError
 from weatherml.registry import nearest
@@ -33,6 +37,31 @@ def require_read(wanted: Collection[str], merged: xr.Dataset) -> None:
         if name not in merged and told:
             raise UserError(
                 f"the data have no variable {name!r} that is read ({told})", Option("rename", {"OWN": name})
+            )
+
+
+def require_renamed(
+    rename: Iterable[tuple[str, str]], found: Iterable[Mapping[str, Any]], told: Iterable[str], wanted: Collection[str]
+) -> None:
+    """Require that whatever is to be renamed is in some file.
+
+    Args:
+        rename: The files' own names, and those that they are given.
+        found: Attributes of each variable that is read.
+        told: Notes on what was passed over, which may be among it.
+        wanted: Canonical names that are kept; all when empty.
+
+    Raises:
+        UserError: No file has one.
+    """
+    own = {str(attrs.get(SOURCE_NAME)) for attrs in found}
+    passed = {word for note in told for word in re.findall(r"[^\s,;()]+", note)}
+    for name, canonical in rename:
+        is_asked = canonical not in ALIASES and (not wanted or find(canonical).name in wanted)
+        if is_asked and name not in own | passed:
+            raise UserError(
+                f"rename says what {name!r} is, but no file has such a variable; those read are called"
+                f" {listed(sorted(own))}"
             )
 
 

@@ -65,7 +65,8 @@ class FilesConfig(SourceConfig):
         levels: Pressure levels in hPa; all when None.
         latitude: First and last row to keep, degrees north; all when None. `[90, -89.75]` leaves the South Pole out, as
             FourCastNet does.
-        rename: Canonical name by the file's own, where the file's name is unknown or says less than it should.
+        rename: Canonical name by the file's own, where the file's name is unknown or says less than it should; `time`,
+            `level`, `latitude`, `longitude` or `number` by what files call such a dimension.
     """
 
     name: Literal["files"] = "files"

@@ -27,6 +27,8 @@ _STANDARD_NAMES = {
     "number": "realization",
 }
 
+_BRING = "bring it to latitude-longitude with another tool, such as cdo remapcon"
+
 
 def name_coordinates(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     """Give the coordinates and their dimensions the canonical names; drop other dimensions of one.
@@ -41,6 +43,31 @@ def name_coordinates(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     for target, name in names.items():
         dataset = _make_dimension(dataset, target, name)
     return dataset
+
+
+def rename_coordinates(dataset: xr.Dataset, origin: str, rename: Mapping[str, str]) -> xr.Dataset:
+    """Give coordinates and dimensions the names that `rename` says they have, such as `time`.
+
+    Raises:
+        UserError: The file calls something else so.
+    """
+    here = {*map(str, dataset.variables), *map(str, dataset.dims)}
+    told = {own: name for own, name in rename.items() if name in ALIASES and own in here and own != name}
+    for own, name in told.items():
+        if name in here:
+            raise UserError(f"{origin}: {own!r} cannot be called {name!r} by rename, which something else is called")
+    return dataset.rename(told)
+
+
+def curvilinear(dataset: xr.Dataset) -> str:
+    """Say what is wrong with a grid whose latitude varies along a row; nothing where there is none."""
+    found = [name for name, field in dataset.variables.items() if field.ndim > 1 and _is_latitude(str(name), field)]
+    return f"it is curvilinear, {found[0]} over {dataset[found[0]].dims}; {_BRING}" if found else ""
+
+
+def _is_latitude(name: str, field: xr.Variable) -> bool:
+    told = field.attrs.get("standard_name") == "latitude" or str(field.attrs.get("units", "")).startswith("degree")
+    return name.upper() in ("XLAT", "XLAT_M", "NAV_LAT", "LAT2D") or ("lat" in name.lower() and told)
 
 
 def _without_leads(dataset: xr.Dataset, origin: str) -> xr.Dataset:
@@ -92,16 +119,15 @@ def _coordinate(dataset: xr.Dataset, target: str) -> str | None:
 
 def _require_rectangle(dataset: xr.Dataset, names: Mapping[str, str], origin: str) -> None:
     missing = [target for target in ("latitude", "longitude") if target not in names]
+    if missing and (grid := curvilinear(dataset)):
+        raise UserError(f"{origin} has a grid that is not read: {grid}")
     if missing:
         there = listed(sorted(map(str, dataset.variables)))
         raise UserError(f"{origin} has no {' and no '.join(missing)}; it has {there}")
     latitude, longitude = (dataset[names[target]] for target in ("latitude", "longitude"))
     if latitude.ndim != 1 or longitude.ndim != 1 or latitude.dims == longitude.dims:
         kind = "curvilinear" if latitude.ndim > 1 else "unstructured"
-        raise UserError(
-            f"{origin} has a {kind} grid, latitude over {latitude.dims}; bring it to latitude-longitude"
-            " with another tool, such as cdo remapcon"
-        )
+        raise UserError(f"{origin} has a {kind} grid, latitude over {latitude.dims}; {_BRING}")
     deep = [name for name in names.values() if dataset[name].ndim > 1]
     if deep:
         raise UserError(f"{origin}: coordinate {deep[0]!r} has dimensions {dataset[deep[0]].dims}, expected one")

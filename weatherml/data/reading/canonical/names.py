@@ -5,12 +5,11 @@ from collections.abc import Collection, Mapping
 import xarray as xr
 
 from weatherml.data.notes import noted
-from weatherml.data.reading.canonical.coordinates import ALIASES
+from weatherml.data.reading.canonical.coordinates import ALIASES, curvilinear
 from weatherml.data.reading.canonical.heights import at_height, height_of, names_of, strange_dims
 from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError
 from weatherml.data.reading.windows import name_of_sum, windows_of
 from weatherml.errors import Option, UserError
-from weatherml.registry import nearest
 from weatherml.variables import SEE_NAMES, VARIABLES, find, look_up
 from weatherml.wording import listed
 
@@ -20,6 +19,7 @@ _OTHER_NAMES = {
     "geopotential_height": "geopotential",
     "orog": "geopotential_at_surface",
     "prmsl": "mean_sea_level_pressure",
+    "sea_level_pressure": "mean_sea_level_pressure",
     "pwat": "total_column_water_vapour",
 }
 """What others call a variable, beside the vocabulary."""
@@ -27,6 +27,7 @@ _OTHER_NAMES = {
 _STANDARD_NAMES = {
     **{v.standard_name: v.name for v in reversed(VARIABLES.values()) if v.standard_name},
     "air_pressure_at_sea_level": "mean_sea_level_pressure",
+    "sea_level_pressure": "mean_sea_level_pressure",  # MERRA-2's, not CF's
     "land_area_fraction": "land_sea_mask",
     "geopotential_height": "geopotential",
     "surface_altitude": "geopotential_at_surface",
@@ -48,7 +49,7 @@ def require_known(dataset: xr.Dataset, origin: str, rename: Mapping[str, str], w
     names = sorted(map(str, dataset.data_vars))
     known = {_spelled(field, rename) for field in dataset.data_vars.values()} - {None}
     if not known:
-        raise _nothing_known(names, origin)
+        raise _nothing_known(names, origin, curvilinear(dataset))
     if wanted is not None and not any(set(wanted) & names_of(str(name)) for name in known):
         raise _nothing_wanted(origin, names)
 
@@ -83,13 +84,18 @@ def name_variables(
     return dataset.rename({old: new for old, new in kept.items() if old != new})
 
 
-def _nothing_known(names: list[str], origin: str) -> PassedOverError:
-    if any("(sums" in name for name in names):
+def _nothing_known(names: list[str], origin: str, grid: str = "") -> PassedOverError:
+    if grid:
+        hint = f"; nor would its grid be read: {grid}"
+    elif any("(sums" in name for name in names):
         hint = "; sums over 1, 6, 12 and 24 h are read, for others say what they are with rename"
     elif any("(" in name for name in names):
-        hint = "; only pressure levels, the surface, and heights of 2, 10 and 100 m are read"
-    else:
-        hint = nearest(names[0], VARIABLES, SEE_NAMES) if names else ""
+        hint = (
+            "; only pressure levels, the surface, and heights of 2, 10 and 100 m are read; times or levels that are"
+            " called otherwise are told by rename, such as initial_time0_hours=time"
+        )
+    else:  # a file's names are no slips of the pen, so none is suggested that is spelt alike
+        hint = f"; say by rename which of them is what, such as {names[0]}=NAME; names: {SEE_NAMES}" if names else ""
     return PassedOverError(
         f"{origin} holds no variable that weatherml knows; it has {listed(names)}{hint}", _passed(names)
     )
@@ -150,7 +156,7 @@ def _variable_name(field: xr.DataArray, rename: Mapping[str, str]) -> str | None
 def _spelled(field: xr.DataArray, rename: Mapping[str, str]) -> str | None:
     """Return the canonical name by the file's name, GRIB's names, the long name, and last CF's standard name."""
     name, attrs = str(field.name), field.attrs
-    if name in rename:
+    if rename.get(name, name) not in (name, *ALIASES):
         return find(rename[name]).name
     return _by_name(field) or _STANDARD_NAMES.get(str(attrs.get("standard_name", "")))
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import xarray as xr
 
 from weatherml.data.notes import LAYOUT, PRELIMINARY
-from weatherml.data.reading.canonical.coordinates import name_coordinates, without_bounds
+from weatherml.data.reading.canonical.coordinates import name_coordinates, rename_coordinates, without_bounds
 from weatherml.data.reading.canonical.levels import place_levels
 from weatherml.data.reading.canonical.names import name_variables, require_known
 from weatherml.data.reading.canonical.notes import SOURCE_NAME
@@ -36,7 +36,8 @@ def canonicalise(
     Args:
         raw: One file as xarray decodes it.
         origin: Its name, for messages.
-        rename: Canonical (or alias) name by the file's own, for names that weatherml would not know or would misread.
+        rename: Canonical (or alias) name by the file's own, for names that weatherml would not know or would misread;
+            also `time`, `level`, `latitude`, `longitude` or `number` by that of a coordinate or a dimension.
         wanted: Canonical names to keep, so that nothing is asked of the others; all when None.
 
     Raises:
@@ -46,6 +47,7 @@ def canonicalise(
     dataset = raw.drop_encoding()
     # What was put right before weatherml wrote the file itself stays known.
     dataset.attrs = {key: raw.attrs[key] for key in KEPT if key in raw.attrs}
+    dataset = rename_coordinates(dataset, origin, rename or {})
     require_known(dataset, origin, rename or {}, wanted)
     if INCOMPLETE in raw.attrs:
         raise UserError(raw.attrs[INCOMPLETE])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from weatherml.data.notes import join_notes
+from weatherml.data.notes import join_notes, notes
 from weatherml.data.reading.copies import NONE, Copies, Difference, difference
 from weatherml.data.reading.file_index import cache
 from weatherml.data.reading.file_index.alike import Portion, put_together
@@ -21,7 +21,7 @@ from weatherml.data.reading.file_index.reader import FieldReader, lazy_field
 from weatherml.data.reading.file_index.rows import Place, Rows
 from weatherml.data.reading.file_index.scan import index_files
 from weatherml.data.reading.merge import Part, join
-from weatherml.data.reading.selection import FORMAT, on_levels, require_read, tell_what_was_passed_over
+from weatherml.data.reading.selection import FORMAT, on_levels, require_read, require_renamed, tell_what_was_passed_over
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import with_metadata
@@ -78,7 +78,15 @@ class IndexedFiles:
         parts = [self._part(group) for group in put_together(self._portions)]
         rows = self._join(on_levels(parts, self._levels))
         require_read(self._variables or (), xr.Dataset(dict.fromkeys(rows, 0), attrs=self.attrs))
+        self._require_renamed()
         return rows
+
+    def _require_renamed(self) -> None:
+        renamed = {item: None for file in self.files for item in file.rename.items()}
+        if renamed:
+            fields = (field.attrs for portion in self._portions for field in portion.structure.fields.values())
+            told = notes(xr.Dataset(attrs=self.attrs))
+            require_renamed(renamed, fields, told, self._variables or ())
 
     @cached_property
     def attrs(self) -> dict[str, Any]:

@@ -177,6 +177,10 @@ class ArchiveSource:
                     both = f"{held[name].place} and {store.place}"
                     raise UserError(f"{name} is in {both}; leave one of them out, or choose variables")
                 held[name] = store
+        for own in self.config.rename:
+            if not any(own in store.own_names for store in stores):
+                there = set[str]().union(*(store.own_names for store in stores))
+                raise UserError(f"source.rename says what {own!r} is, but no store has it{nearest(own, there)}")
         wanted = self.config.kept_variables or tuple(held)
         for name in wanted:
             if name not in held:

@@ -131,6 +131,11 @@ class ArchiveStore:
                 raw[name].attrs["units"] = units
         return raw
 
+    @property
+    def own_names(self) -> set[str]:
+        """What the store calls its variables."""
+        return set(map(str, self._raw.variables))
+
     def _canonical(self, raw: xr.Dataset) -> xr.Dataset:
         rename = {k: v for k, v in self.config.rename.items() if k in raw.variables}
         return canonicalise(raw, self.place, rename, self.config.kept_variables)

@@ -44,8 +44,8 @@ def local_folder(place: str | Path, what: str = "a folder", otherwise: str = "ch
         otherwise: What to do instead.
 
     Raises:
-        UserError: It is a URL, or empty, it lies in a zarr store, whose readers would find it there, or it ends as a file of
-            another format does, which others would take it for.
+        UserError: It is a URL or empty, it lies in a zarr store, whose readers would find it there, or it ends as a
+            file of another format does, which others would take it for.
     """
     path = local_path(place)
     for folder in path.absolute().parents:

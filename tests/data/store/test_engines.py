@@ -103,7 +103,7 @@ def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
 def test_what_a_worker_refuses_is_said_as_here(tmp_path):
     fields = dataset()
     fields["2m_temperature"][17, 3, 5] = np.nan
-    with pytest.raises(UserError, match=r"2m_temperature from .* at 1 points"):
+    with pytest.raises(UserError, match=r"2m_temperature at .* at 1 point;"):
         ingest(FakeSource(fields), tmp_path / "store", None, 3, IngestOptions(engine=Dask(workers=1)))
 
 

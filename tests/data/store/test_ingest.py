@@ -236,11 +236,26 @@ def test_a_file_size_limit_of_the_system_is_a_clear_error(tmp_path):
         open_store(tmp_path / "store.zarr")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_come_and_go_are_refused_at_the_door(tmp_path, value):
+@pytest.mark.parametrize(
+    ("times", "value", "words"),
+    [
+        (
+            slice(17, 21, 2),
+            np.nan,
+            "at 2001-01-05T06:00 is missing where the first time 2001-01-01T00:00 is not, at 1 po",
+        ),
+        (slice(17, 18), np.inf, "at 2001-01-05T06:00 is infinite, .*, at 1 point; .*or delete what is unfinished here"),
+        (
+            slice(0, 1),
+            np.nan,
+            "at 2001-01-01T06:00 has values where the first time 2001-01-01T00:00 has none, at 1 poi",
+        ),
+    ],
+)
+def test_values_that_come_and_go_are_refused_at_the_door_with_their_time(tmp_path, times, value, words):
     fields = dataset()
-    fields["2m_temperature"][17, 3, 5] = value
-    with pytest.raises(UserError, match=r"2m_temperature from 2001-01-04.* at 1 points"):
+    fields["2m_temperature"][times, 3, 5] = value
+    with pytest.raises(UserError, match=f"2m_temperature {words}"):
         ingest(FakeSource(fields), tmp_path / "store", shard_length=6)
 
 

@@ -18,6 +18,7 @@ from weatherml.data.store.layout import Layout
 from weatherml.data.store.manifest import FileNote
 from weatherml.data.store.shard import ShardFile
 from weatherml.errors import UserError
+from weatherml.wording import counted
 
 _T = TypeVar("_T")
 
@@ -121,19 +122,49 @@ def write(part: Part, blocks: Iterable[Block], paths: Mapping[str, Path]) -> dic
         return {file: shard.finish() for file, shard in zip(part.files, shards, strict=True)}
 
 
-def require_constant_mask(what: str, values: np.ndarray, missing: npt.NDArray[np.bool_] | None) -> None:
+def require_constant_mask(
+    name: str,
+    values: np.ndarray,
+    missing: npt.NDArray[np.bool_] | None,
+    times: npt.NDArray[np.datetime64] | None = None,
+    first: np.datetime64 | None = None,
+) -> None:
     """Refuse values that are infinite, or missing where others are not.
 
+    Args:
+        name: The variable.
+        values: `[time, ...]`, or without time.
+        missing: Where it has no values at the first time of all; None where it has them everywhere.
+        times: Of the values.
+        first: The first time of all.
+
     Raises:
-        UserError: There are such values.
+        UserError: There are such values; the first time of these that has any is named.
     """
     absent = np.isnan(values)
-    n_odd = int(((absent if missing is None else absent != missing) | np.isinf(values)).sum())
-    if n_odd:
-        raise UserError(
-            f"{what} is infinite, or missing where the first time is not, at {n_odd} points; only a mask that is"
-            " constant in time can be ingested: leave out the variable, or the times by source.exclude, or fill gaps"
-        )
+    odd = (absent if missing is None else absent != missing) | np.isinf(values)
+    if not odd.any():
+        return
+    if times is not None:
+        position = int(odd.reshape(len(times), -1).any(axis=1).argmax())
+        name, values, odd = f"{name} at {times[position]:.16}", values[position], odd[position]
+    raise UserError(
+        f"{name} {_what_is_odd(values[odd], first)}; only a mask that is constant in time can be ingested: leave out"
+        " the variable, or such times by source.exclude, or fill gaps, and choose another folder or delete what is"
+        " unfinished here"
+    )
+
+
+def _what_is_odd(values: np.ndarray, first: np.datetime64 | None) -> str:
+    """Say what is wrong with values, none of which is what those of the first time are."""
+    the_first, n = ("the first time" if first is None else f"the first time {first:.16}"), counted(values.size, "point")
+    if np.isinf(values).any():
+        return f"is infinite, or missing where {the_first} is not, at {n}"
+    if np.isnan(values).all():
+        return f"is missing where {the_first} is not, at {n}"
+    if np.isnan(values).any():
+        return f"is missing at other places than {the_first}, at {n}"
+    return f"has values where {the_first} has none, at {n}, so that may be the one to leave out"
 
 
 class _Rows:
@@ -197,7 +228,7 @@ def _read(
             " ingest them into two stores"
         )
     values = np.asarray(field.values, np.float32)
-    require_constant_mask(f"{layout.name} from {wanted[0]} to {wanted[-1]}", values, missing)
+    require_constant_mask(layout.name, values, missing, wanted, source.times()[0])
     return values
 
 

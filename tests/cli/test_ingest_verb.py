@@ -86,6 +86,8 @@ def test_a_period_is_refreshed(run, tmp_path):
     done("ingest", config, "-o", tmp_path / "run", "--refresh", "2000-01-03..2000-01-03")
     stored = xr.open_zarr(tmp_path / "run/data.zarr")["temperature"].sel(level=850)
     np.testing.assert_array_equal(stored.values, better["temperature"].sel(level=850).values)
+    late = done("ingest", config, "-o", tmp_path / "run", "--refresh", "2000-01-03..2000-01-03", "--share", "1/2")
+    assert "nothing was left to share 1/2, the refresh is complete; to replace the period once more, leave" in late
 
 
 def test_a_source_alone_is_enough_and_what_it_made_can_be_mended_and_grown(run, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,6 +146,75 @@ def test_a_share_of_a_refresh_that_comes_when_it_is_complete_has_nothing_to_do(s
         assert late.is_complete and late.n_written == 0 and contents(store) == before
     again = ingest(better(2), store, options=IngestOptions(refresh=("2001-01-02", "2001-01-06T18")))
     assert again.n_written == reports[0].n_written + reports[1].n_written
+
+
+class ArchiveLikeSource(FakeSource):
+    """Its digest is of neither values nor times."""
+
+    def digest(self):
+        return "a" * 64
+
+
+def warmer(by, n_times=29):
+    fields = dataset(n_times)
+    fields["2m_temperature"][20:24] += by
+    return ArchiveLikeSource(fields)
+
+
+@pytest.fixture
+def of_archive(tmp_path):
+    ingest(warmer(0), tmp_path / "archive.zarr", shard_length=6)
+    return tmp_path / "archive.zarr"
+
+
+@pytest.mark.parametrize("shares", [(Share(),), (Share(0, 2), Share(1, 2))], ids=["alone", "after one by shares"])
+def test_a_period_is_replaced_as_often_as_that_is_asked_for(of_archive, shares):
+    for by, parts in ((1, shares), (2, (Share(),)), (3, (Share(),))):
+        for share in parts:
+            options = IngestOptions(share=share, refresh=("2001-01-06", "2001-01-06T18"))
+            ingest(warmer(by), of_archive, options=options)
+        xr.testing.assert_equal(open_store(of_archive).load(), warmer(by).dataset)
+
+
+def test_shares_of_another_refresh_are_not_taken_for_those_of_the_last(of_archive):
+    periods = [("2001-01-06", "2001-01-06T18"), ("2001-01-06", "2001-01-06T12"), ("2001-01-06", "2001-01-06T18")]
+    for by, period in enumerate(periods, 1):
+        for index in range(2):
+            ingest(warmer(by), of_archive, options=IngestOptions(share=Share(index, 2), refresh=period))
+    xr.testing.assert_equal(open_store(of_archive).load(), warmer(3).dataset)
+
+
+def test_to_replace_a_period_adds_nothing(store):
+    more = dataset(40, wind=True)
+    more["2m_temperature"][20:24] += 1
+    options = IngestOptions(refresh=("2001-01-06", "2001-01-06T18"))
+    ingest(FakeSource(more), store, options=options)
+    xr.testing.assert_equal(open_store(store).load(), more.isel(time=slice(29)).drop_vars("10m_u_component_of_wind"))
+    ingest(FakeSource(more), store, options=replace(options, grow=True))
+    xr.testing.assert_equal(open_store(store).load(), more.transpose("time", ...))
+
+
+def test_a_source_that_grows_under_one_digest_is_grown_by(of_archive):
+    with pytest.raises(UserError, match=r"n_times 29, now 40; last_time .*grow=True"):
+        ingest(warmer(0, 40), of_archive)
+    assert ingest(warmer(0, 40), of_archive, options=GROW).n_written
+    assert ingest(warmer(0, 40), of_archive, options=GROW).n_written == 0
+    assert ingest(warmer(0, 31), of_archive).n_written == 0  # the store has them all
+    xr.testing.assert_equal(open_store(of_archive).load(), warmer(0, 40).dataset)
+
+
+@pytest.mark.parametrize("n_before", [None, 18])
+def test_a_share_of_other_times_drops_nothing_that_another_has_made(tmp_path, n_before):
+    place = tmp_path / "store.zarr"
+    if n_before is not None:
+        ingest(warmer(0, n_before), place, shard_length=6)
+    ingest(warmer(0), place, shard_length=6, options=IngestOptions(share=Share(0, 2), grow=True))
+    before = contents(place)
+    with pytest.raises(UserError, match="n_times 29, now 40; last_time"):
+        ingest(warmer(0, 40), place, options=IngestOptions(share=Share(1, 2), grow=True))
+    assert contents(place) == before
+    ingest(warmer(0), place, options=IngestOptions(share=Share(1, 2), grow=True))
+    xr.testing.assert_equal(open_store(place).load(), warmer(0).dataset)
 
 
 def test_growing_twice_writes_nothing(store):

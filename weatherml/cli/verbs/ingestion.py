@@ -33,7 +33,7 @@ def ingest(
         bool, typer.Option("--grow", help="Add later times and other variables to a complete store.")
     ] = False,
     refresh: Annotated[
-        str | None, typer.Option(metavar="FIRST..LAST", help="Replace these times of a complete store.")
+        str | None, typer.Option(metavar="FIRST..LAST", help="Replace these times of a complete store; adds none.")
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Read what is there, instead of trusting its size.")] = False,
 ) -> None:
@@ -57,7 +57,17 @@ def ingest(
         refresh=None if refresh is None else _period(refresh),
     )
     done = (_ingest_to_bucket if is_url(output) else _ingest_here)(settings or [], output, options)
-    print(done.path if done.is_complete else f"share {share} is written; {done.path} is complete when all shares are")
+    print(_outcome(done, options))
+
+
+def _outcome(done: "IngestReport", options: "IngestOptions") -> str:
+    share = f"{options.share.index}/{options.share.count}"
+    if not done.is_complete:
+        return f"share {share} is written; {done.path} is complete when all shares are"
+    if options.refresh is not None and options.share.count > 1 and not done.n_written:
+        again = "to replace the period once more, leave --share out"
+        return f"{done.path}: nothing was left to share {share}, the refresh is complete; {again}"
+    return str(done.path)
 
 
 def _ingest_here(settings: Sequence[str], output: str, options: "IngestOptions") -> "IngestReport":

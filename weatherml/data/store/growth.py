@@ -22,15 +22,19 @@ class GrownSource(SourceAround):
         stored: The store, lazy.
         source: Has later times, other variables, or better values.
         refreshed: Which of the stored times are read from the source again `[time]`.
+        grows: Whether the source's later times and other variables are added.
 
     Raises:
         UserError: The source does not fit the store.
     """
 
-    def __init__(self, stored: xr.Dataset, source: Source, refreshed: npt.NDArray[np.bool_]) -> None:
+    def __init__(
+        self, stored: xr.Dataset, source: Source, refreshed: npt.NDArray[np.bool_], grows: bool = True
+    ) -> None:
         # What opening a store tells of it is not part of the data.
         self._stored = stored.drop_attrs(deep=False).assign_attrs(_without_digest(stored.attrs))
         super().__init__(source)
+        self._grows = grows
         self._own = stored["time"].values
         self._kept = self._own[~refreshed]
         self._require_fitting(self._own[refreshed])
@@ -38,7 +42,7 @@ class GrownSource(SourceAround):
     @property
     def levels(self) -> tuple[int, ...]:
         """Pressure levels in hPa, ascending."""
-        return self.source.levels or self._own_levels
+        return (self.source.levels if self._grows else ()) or self._own_levels
 
     @property
     def _own_levels(self) -> tuple[int, ...]:
@@ -50,11 +54,16 @@ class GrownSource(SourceAround):
 
     @cached_property
     def _times(self) -> npt.NDArray[np.datetime64]:
-        return np.union1d(self._own, self.source.times())
+        return np.union1d(self._own, self.source.times()) if self._grows else self._own
 
     def variables(self) -> tuple[str, ...]:
         """Canonical names: those of the store first."""
-        return tuple(dict.fromkeys([*map(str, self._stored.data_vars), *self.source.variables()]))
+        return (*map(str, self._stored.data_vars), *self._fresh)
+
+    @property
+    def _fresh(self) -> tuple[str, ...]:
+        """Variables that the source adds."""
+        return tuple(name for name in self.source.variables() if self._grows and name not in self._stored)
 
     def piece_starts(self, variable: str) -> npt.NDArray[np.int64]:
         """Return where pieces of the source begin, and the part that comes from it."""
@@ -77,7 +86,7 @@ class GrownSource(SourceAround):
     def _notes(self) -> dict[str, list[str]]:
         """What was put right in the store and in the source; of each the preliminary times that come from it."""
         read = self.source.read(self.source.times()[:0], self.source.variables()[:1])  # no values
-        is_fresh = bool(set(self.source.variables()) - set(map(str, self._stored.data_vars)))
+        is_fresh = bool(self._fresh)
         is_kept = np.isin(self._times, self._kept)
         told: list[str] = []
         mask = np.zeros(self._times.shape, bool)
@@ -105,7 +114,7 @@ class GrownSource(SourceAround):
                 f" {self._own[-1]:.16}; a store grows by later times only: ingest into another store"
             )
         # Either may have fields of the surface alone.
-        same_levels = self.levels == (self._own_levels or self.levels)
+        same_levels = (self.source.levels or self._own_levels) == (self._own_levels or self.source.levels)
         same_grid = LatLonGrid.from_dataset(self._stored) == self.grid
         for what, is_same in (("grid", same_grid), ("levels", same_levels)):
             if not is_same:
@@ -115,8 +124,7 @@ class GrownSource(SourceAround):
         if absent and (len(added) or len(refreshed)):
             raise UserError(f"{self.name} has no {absent[0]}, which the store has; name a source that has it")
         lost = refreshed[~np.isin(refreshed, times)]
-        fresh = set(self.source.variables()) - set(map(str, self._stored.data_vars))
-        gone = self._own[~np.isin(self._own, times)] if fresh else lost
+        gone = self._own[~np.isin(self._own, times)] if self._fresh else lost
         if len(gone):
             raise UserError(
                 f"{self.name} has no time {gone[0]:.16}, which is to be read from it; name a source that has it"

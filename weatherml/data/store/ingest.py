@@ -1,7 +1,7 @@
 """From any source to a checked zarr store, file by file, so that it can be interrupted at any instant."""
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ from weatherml.wording import listed
 _GIB = 2**30
 _DIGEST, _DIGEST_SHOWN = re.compile("[0-9a-f]{64}"), 12
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
+_AXIS = ("n_times", "first_time", "last_time")
+"""What is noted of the times: an archive grows, and its digest stays the same."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class IngestOptions:
         memory: Bytes that one worker may hold.
         verify: Read every file that is there, instead of trusting its size and the record of it.
         grow: Add later times and other variables that the source has to a store that is complete.
-        refresh: Period of a complete store that is replaced by what the source has now; None for none.
+        refresh: Period of a complete store that is replaced by what the source has now; None for none. Nothing is added
+            unless it grows, too.
     """
 
     engine: Engine = HERE
@@ -115,15 +118,16 @@ class _Ingestion:
     ) -> None:
         self._workspace, self._plan, self._options = workspace, plan, options
         self._before = {} if complete is None else complete.files
-        is_same = complete is not None and complete.source_digest == plan.request["source_digest"]
-        self._refreshed = complete.refreshed if complete is not None and is_same else ()
-        if options.refresh is not None:
-            self._refreshed = tuple(dict.fromkeys([*self._refreshed, _named(options.refresh)]))
+        self._refreshed: tuple[str, ...] = () if options.refresh is None else (_named(options.refresh),)
+        if complete is not None and options.refresh is None and _is_same(complete.told, plan.request):
+            self._refreshed = complete.refreshed  # what is mended is not changed
         self._staged = frozenset(file for file in plan.files if file in self._before)
         if complete is None and workspace.request:
             _require_same(workspace.place, workspace.request, plan.request)
         basis = None if complete is None else complete.digest
         self._request = {**plan.request, "refresh": str(options.refresh), "basis": basis}
+        if complete is not None and options.share != WHOLE:
+            _require_joining(workspace, self._request)
         workspace.begin(self._request, options.share)
         if options.share == WHOLE:
             workspace.place.tidy()
@@ -202,16 +206,17 @@ def _is_done(
 ) -> bool:
     """Return whether a complete store holds what is asked for; refuse other data, unless it is to grow.
 
-    A share of a refresh may come when the others have completed it.
+    A period is replaced as often as that is asked for: an archive's digest is not of its values. But a share of the
+    refresh that was the last change may come when the others have completed it.
     """
     if options.refresh is not None:
-        is_same = told["source_digest"] == complete.source_digest
-        if not is_same or _named(options.refresh) not in complete.refreshed:
+        is_of_the_last = options.share != WHOLE and _named(options.refresh) in complete.refreshed
+        if not is_of_the_last or told["source_digest"] != complete.source_digest:
             return False
     elif not options.grow:
         now = {**told, "shard_length": shard_length or complete.shard_length}
-        _require_same(place, complete.model_dump(mode="json", exclude={"files"}), now, source)
-    elif told["source_digest"] != complete.source_digest:
+        _require_same(place, complete.told, now, source)
+    if options.grow and not _is_same(complete.told, told):
         return False
     return len(fitting(place, complete.files, options.verify)) == len(complete.files)
 
@@ -229,8 +234,7 @@ def _plan(
         if options.refresh is not None:
             raise UserError(f"there is no store {place} of which to refresh a period; leave refresh out to make it")
         return plan_store(source, shard_length or Workspace(place).request.get("shard_length"))
-    is_whole = (told["n_times"], told["first_time"]) == (complete.n_times, complete.first_time)
-    if options.refresh is None and told["source_digest"] == complete.source_digest and is_whole:
+    if options.refresh is None and _is_same(complete.told, told):
         return plan_store(source, complete.shard_length)
     damaged = sorted(set(complete.files) - fitting(place, complete.files, options.verify))
     if damaged:
@@ -241,7 +245,7 @@ def _plan(
         asked, has = parse_period(options.refresh), (complete.first_time, complete.last_time)
         raise UserError(f"{place} has no time within {_between(*asked)}; it has {_between(*has)}")
     _require_whole(place, {file: complete.files[file] for file in _read_again(stored, complete, refreshed)})
-    return plan_store(GrownSource(stored, source, refreshed), complete.shard_length)
+    return plan_store(GrownSource(stored, source, refreshed, options.grow), complete.shard_length)
 
 
 def _read_again(stored: xr.Dataset, complete: Manifest, refreshed: npt.NDArray[np.bool_]) -> Iterator[str]:
@@ -276,10 +280,27 @@ def _named(period: Period) -> str:
     return "/".join(map(str, parse_period(period)))
 
 
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether source and times are the same."""
+    return all(one[key] == other[key] for key in ("source_digest", *_AXIS))
+
+
+def _require_joining(workspace: Workspace, now: Mapping[str, Any]) -> None:
+    """Refuse a share that would make another change of a store than the other shares, whose files it would drop."""
+    begun = workspace.request
+    if not begun or begun["basis"] != now["basis"]:
+        return
+    if changes := _changes(begun, now, now):
+        told = f"{workspace.place} is being changed in another way ({'; '.join(changes)})"
+        raise UserError(told, "make all shares of the same", "begin anew by one process, which may have workers")
+
+
 def _require_same(place: Place, begun: Mapping[str, Any], now: Mapping[str, Any], source: Source | None = None) -> None:
     """Refuse other data than those of a store; a source that is given is one that a complete store may grow by."""
-    keys = ["shard_length"] if begun["source_digest"] == now["source_digest"] else list(now)
-    changes = [f"{key} {_plain(begun[key])}, now {_plain(now[key])}" for key in keys if begun[key] != now[key]]
+    is_same_source = begun["source_digest"] == now["source_digest"]
+    has_times = _is_same(begun, now) if source is None else _holds_times(begun, now)
+    keys = ["shard_length", *(() if has_times else _AXIS)] if is_same_source else list(now)
+    changes = _changes(begun, now, keys)
     if not changes:
         return
     shape = [] if source is None else _changes_of_shape(open_store(place), source)
@@ -290,6 +311,10 @@ def _require_same(place: Place, begun: Mapping[str, Any], now: Mapping[str, Any]
         "delete this one",
         *([Option("grow", purpose="where the data are the same and more")] if may_grow else []),
     )
+
+
+def _changes(begun: Mapping[str, Any], now: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
+    return [f"{key} {_plain(begun[key])}, now {_plain(now[key])}" for key in keys if begun[key] != now[key]]
 
 
 def _changes_of_shape(stored: xr.Dataset, source: Source) -> list[str]:
@@ -304,6 +329,13 @@ def _changes_of_shape(stored: xr.Dataset, source: Source) -> list[str]:
 
 def _size(grid: LatLonGrid) -> str:
     return f"{grid.n_lat} x {grid.n_lon} from {grid.latitude[0]:g}, {grid.longitude[0]:g}"
+
+
+def _holds_times(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether a store may have all times of its source, which may be of the last alone that it grew by."""
+    first, last = (np.datetime64(now[key]) for key in ("first_time", "last_time"))
+    is_within = np.datetime64(begun["first_time"]) <= first and last <= np.datetime64(begun["last_time"])
+    return bool(is_within) and int(now["n_times"]) <= int(begun["n_times"])
 
 
 def _has_more(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -56,7 +56,7 @@ class Manifest(Config):
         first_time: ISO 8601.
         last_time: ISO 8601.
         shard_length: Times in one file.
-        refreshed: Periods that were replaced by what this source has, `FIRST/LAST`.
+        refreshed: The period that was replaced, `FIRST/LAST`, where that was the last change.
         files: A note of each file, by its path below the store.
     """
 
@@ -123,6 +123,11 @@ class Manifest(Config):
         """Return the content of its file."""
         told = self.model_dump(exclude={"files"} if self.refreshed else {"files", "refreshed"})
         return json.dumps({**told, "files": dict(sorted(self.files.items()))}).encode()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What it was made of, JSON values: all but the files."""
+        return self.model_dump(mode="json", exclude={"files"})
 
     @property
     def digest(self) -> str:

@@ -13,6 +13,7 @@ from archive_layouts import like_arco, like_weatherbench
 from fake_data import analyses
 from http_store import serving
 
+import weatherml as wml
 from weatherml.config import from_mapping
 from weatherml.data.source import bytes_of_a_time, hold_within
 from weatherml.data.sources import ArchiveConfig
@@ -326,10 +327,46 @@ def test_days_that_an_archive_lacks_are_left_out_of_a_store(archives, tmp_path):
             chunk.unlink()  # zarr reads what is not there as missing values
     with serving(tmp_path) as server:
         url = f"{server.url}/holes"
-        with pytest.raises(UserError, match=r"missing where the first time is not.*source.exclude"):
+        with pytest.raises(UserError, match=r"(missing where the first time is not|no value of).*source.exclude"):
             ingest(ArchiveConfig(url=url).source(tmp_path), tmp_path / "store.zarr", shard_length=4)
         without = ArchiveConfig(url=url, exclude=(("2001-01-03", "2001-01-04"),))
         ingest(without.source(tmp_path), tmp_path / "whole.zarr", shard_length=4)
     np.testing.assert_array_equal(
         open_store(tmp_path / "whole.zarr")["temperature"], TRUTH["temperature"].drop_isel(time=range(8, 16))
     )
+
+
+@pytest.mark.parametrize("layout", ["arco", "weatherbench"])
+@pytest.mark.parametrize("name", ["time", "level", "latitude", "longitude"])
+def test_coordinates_that_have_lost_their_chunks_are_refused_wherever_they_are_read(archives, tmp_path, layout, name):
+    """Zarr reads them as so many equal values: of 24 times one would be left."""
+    shutil.copytree(archives[0] / layout, tmp_path / "lost")
+    (tmp_path / "lost" / name / "0").unlink()
+    told = rf"lost has lost {name}/0, and with it values of its coordinate {name}; "
+    with serving(tmp_path) as server:
+        for place in (tmp_path / "lost", f"{server.url}/lost"):
+            for read in (lambda place: ArchiveConfig(url=str(place)).source(tmp_path).times(), wml.open_files):
+                with pytest.raises(UserError, match=told):
+                    read(place)
+
+
+def test_a_coordinate_whose_writer_left_out_a_chunk_of_its_fill_value_is_whole(tmp_path):
+    place, fields = tmp_path / "a.zarr", TRUTH[["2m_temperature"]]
+    encoding = {"time": {"chunks": (1,), "units": "hours since 2001-01-01", "dtype": "int64"}}
+    fields.isel(time=[0]).to_zarr(place, zarr_format=2, encoding=encoding)
+    for index in (1, 2):
+        fields.isel(time=[index]).to_zarr(place, append_dim="time")
+    assert not (place / "time" / "0").exists()
+    np.testing.assert_array_equal(wml.open_files(place)["time"], TRUTH["time"][:3])
+    (place / "time" / "1").unlink()
+    with pytest.raises(UserError, match="has lost time/1"):
+        wml.open_files(place)
+
+
+@pytest.mark.parametrize("name", ["2m_temperature", "geopotential_at_surface"])
+def test_a_variable_that_has_lost_all_its_chunks_is_not_stored_as_missing_values(archives, tmp_path, name):
+    shutil.copytree(archives[0] / "weatherbench", tmp_path / "lost")
+    for chunk in (tmp_path / "lost" / name).glob("[0-9]*"):
+        chunk.unlink()
+    with pytest.raises(UserError, match=rf"lost has no value of {name}.*; leave out the variable"):
+        ingest(ArchiveConfig(url=str(tmp_path / "lost")).source(tmp_path), tmp_path / "store.zarr", shard_length=4)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.backends import BackendEntrypoint
+from xarray.backends import BackendEntrypoint, ZarrStore
 
+from weatherml.data.reading.formats.chunks import open_group, require_coordinates
 from weatherml.data.reading.formats.frugal import open_frugally
 from weatherml.data.store.guard import OwnStore
 from weatherml.errors import UserError
@@ -75,7 +76,7 @@ def open_decoded(
 
     Args:
         source: What the engine takes: a path, an address or a store.
-        engine: Its name.
+        engine: `zarr` or `netcdf4`.
         origin: What the user calls the source, for messages.
         chunks: By dimension, as xarray takes them; None for lazy values without dask.
         options: For the engine; of zarr `zarr_format`, too.
@@ -102,17 +103,13 @@ class _Entrypoint(BackendEntrypoint):
         drop_variables: Any = None,
         inner: Mapping[str, Any],
     ) -> xr.Dataset:
-        options, engine = inner["options"], inner["engine"]
-        source = open_frugally(filename_or_obj) if engine == "netcdf4" else filename_or_obj
-        raw = xr.open_dataset(
-            source,
-            engine="store" if engine == "netcdf4" else engine,
-            decode_cf=False,
-            cache=False,
-            backend_kwargs=options,
-        )
+        options, origin, is_zarr = inner["options"], inner["origin"], inner["engine"] == "zarr"
+        store = open_group(filename_or_obj, **options) if is_zarr else open_frugally(filename_or_obj)
+        raw = xr.open_dataset(store, engine="store", decode_cf=False, cache=False)
+        if isinstance(store, ZarrStore):
+            require_coordinates(raw, store, origin)
         raw = _without_default_fill(raw) if options.get("zarr_format") == 2 else raw
-        return _decoded(guard(raw, inner["origin"], inner["own"]), inner["origin"])
+        return _decoded(guard(raw, origin, inner["own"]), origin)
 
 
 class _FileGuard(NamedTuple):

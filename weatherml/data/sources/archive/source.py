@@ -94,7 +94,8 @@ class ArchiveSource:
         """Return the named variables at the named times; their values are read.
 
         Raises:
-            UserError: A variable or a time is not there, or the archive cannot be read.
+            UserError: A variable or a time is not there, a variable has no value at all of these times, or the archive
+                cannot be read.
         """
         times = parse_times(times)
         self._require(times, variables)
@@ -103,8 +104,19 @@ class ArchiveSource:
         values = self._reader.read([self._axis(name) for name in varying], positions)
         fields = {name: self._labelled(name, times, read) for name, read in zip(varying, values, strict=True)}
         fields |= {name: self._unvarying(name) for name in variables if name not in fields}
+        for name, field in fields.items():
+            self._require_values(name, field.values, times)
         notes = join_notes(store.holdings for store in self._stores)
         return with_metadata(xr.Dataset({name: fields[name] for name in variables}, attrs=notes))
+
+    def _require_values(self, name: str, values: npt.NDArray[np.float32], times: npt.NDArray[np.datetime64]) -> None:
+        """Refuse a variable of which there is nothing: chunks that have gone are read as missing values."""
+        if values.size and np.isnan(values[..., -1, -1]).all() and np.isnan(values).all():
+            when = "" if self._is_static(name) else f" from {times[0]:.16} to {times[-1]:.16}"
+            raise UserError(
+                f"{self._held_by[name].place} has no value of {name}{when}, as where its chunks are lost; "
+                "leave out the variable, or the times by source.exclude"
+            )
 
     def _labelled(self, name: str, times: npt.NDArray[np.datetime64], values: npt.NDArray[np.float32]) -> xr.DataArray:
         """Return values as a field on all levels of the source, NaN on those that only other stores have."""

@@ -98,6 +98,31 @@ def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(UserError) as refused:
         ingest(FakeSource(dataset()), tmp_path / "s", options=options)
     assert re.search(r"no scheduler answers at tcp://127.0.0.1:1 .*dask scheduler", str(refused.value))
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "http://127.0.0.1:1", "tcp://127.0.0.1"])
+def test_what_is_no_address_is_refused_at_once(address):
+    with pytest.raises(UserError, match=f"scheduler '{address}' is no address; .* tcp://10.0.0.1:8786, or slurm"):
+        Dask(scheduler=address)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a script that is a program")
+def test_what_slurm_says_where_it_takes_no_job_is_one_line(tmp_path, monkeypatch, capfd):
+    pytest.importorskip("dask_jobqueue")
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text("#!/bin/sh\necho 'sbatch: fatal: no controller' >&2\nexit 1\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    job = {f"jobqueue.slurm.{key}": value for key, value in {"cores": 1, "processes": 1, "memory": "1GB"}.items()}
+    with dask.config.set(job), pytest.raises(UserError, match=r"SLURM jobs \(sbatch: fatal: no controller\); see"):
+        ingest(FakeSource(dataset()), tmp_path / "s", options=IngestOptions(engine=Dask(scheduler="slurm")))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_workers_here_leave_the_port_of_a_dashboard_alone():
+    with Dask(1)._client() as client:
+        assert client.scheduler_info()["services"].get("dashboard") != 8787
 
 
 def test_what_a_worker_refuses_is_said_as_here(tmp_path):

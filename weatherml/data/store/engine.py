@@ -2,8 +2,10 @@
 
 import logging
 import pickle
+import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -30,6 +32,10 @@ _HEAP = {
 }
 """Of workers on this machine: they use the memory of a field again, as a process does by default. dask has it given
 back to the kernel, which maps and clears every page anew, two fifths of a worker's CPU time."""
+_ANY_PORT = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+"""A scheduler listens for HTTP also without a dashboard: on port 8787 of all networks, and warns where it is taken."""
+_SLURM = "slurm"
+_ADDRESS = re.compile(r"(?:(?:tcp|tls|ucx|wss?)://)?(?:\[[\da-fA-F:]+\]|[^\s/:\[\]]+):\d+|inproc://\S+")
 _IN_FLIGHT = 3
 """Parts for each worker that are handed out: enough that none waits, few enough that an interruption is prompt."""
 
@@ -82,6 +88,14 @@ Work = Sequence[Group]
 class Engine(Protocol):
     """Does the work of an ingestion."""
 
+    def require_there(self) -> None:
+        """Require, before anything is begun, that whoever does the work answers.
+
+        Raises:
+            UserError: They do not.
+        """
+        ...
+
     def run(self, task: Task, work: Work) -> Iterator[int]:
         """Make parts, in any order; yield how many files each has, once they are noted."""
         ...
@@ -89,6 +103,9 @@ class Engine(Protocol):
 
 class InProcess:
     """This process makes one part after the other, and reads the next block while it writes one."""
+
+    def require_there(self) -> None:
+        """Do nothing: it is there."""
 
     def run(self, task: Task, work: Work) -> Iterator[int]:
         """Make parts one after the other."""
@@ -107,6 +124,19 @@ class Dask:
 
     workers: int = 1
     scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.scheduler not in (None, _SLURM) and not _ADDRESS.fullmatch(str(self.scheduler)):
+            raise UserError(
+                f"scheduler {self.scheduler!r} is no address; write that of a dask scheduler, such as"
+                " tcp://10.0.0.1:8786, or slurm"
+            )
+
+    def require_there(self) -> None:
+        """Require that the scheduler at an address answers; what is started here is started later."""
+        if self.scheduler not in (None, _SLURM):
+            with self._client():
+                pass
 
     def run(self, task: Task, work: Work) -> Iterator[int]:
         """Make parts side by side.
@@ -133,7 +163,7 @@ class Dask:
 
     @contextmanager
     def _cluster(self, distributed: Any) -> Iterator[Any]:
-        if self.scheduler is not None and self.scheduler != "slurm":
+        if self.scheduler not in (None, _SLURM):
             yield self.scheduler
             return
         if self.scheduler:
@@ -147,6 +177,7 @@ class Dask:
                 threads_per_worker=1,
                 memory_limit=None,
                 dashboard_address=None,
+                scheduler_kwargs=_ANY_PORT,
                 silence_logs=logging.ERROR,
             ) as cluster,
         ):
@@ -180,14 +211,29 @@ def keeping_up(cluster: Any, workers: int) -> Iterator[None]:
 
 
 def _slurm() -> Any:
+    """Return a cluster whose first job SLURM has taken.
+
+    Raises:
+        UserError: It takes none, or what dask-jobqueue has to know of jobs is not said.
+    """
+    jobqueue, cluster = _import("dask_jobqueue"), None
     try:
-        return _import("dask_jobqueue").SLURMCluster()
-    except (ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Port .* is already in use", UserWarning)  # of the dashboard
+            cluster = jobqueue.SLURMCluster()
+        cluster.worker_spec.update(cluster.new_worker_spec())
+        # `scale` leaves this to the cluster's own thread, which logs what SLURM says, and waits.
+        cluster.sync(cluster._correct_state)
+    except (ValueError, OSError, RuntimeError) as error:
+        if cluster is not None:
+            with suppress(AssertionError):  # it takes a job that never began to be none that is closed
+                cluster.close()
+        reason = " ".join(str(error).rpartition("stderr:")[2].split())[:200]
         raise UserError(
-            f"dask-jobqueue cannot start SLURM jobs ({reason}); say cores, memory, queue and walltime in"
-            " ~/.config/dask/jobqueue.yaml"
+            f"dask-jobqueue cannot start SLURM jobs ({reason}); see that sbatch works on this machine, and say cores,"
+            " memory, queue and walltime in ~/.config/dask/jobqueue.yaml"
         ) from None
+    return cluster
 
 
 def _gather(client: Any, task: Task, work: list[Any]) -> Iterator[int]:

@@ -98,6 +98,7 @@ def ingest(
     """
     place = place_at(store)
     _require_own_folder(place)
+    options.engine.require_there()
     workspace = Workspace(place)
     with workspace.taking_part(options.share):
         workspace.finish()

@@ -127,6 +127,23 @@ def test_nothing_is_computed_from_a_store_that_is_damaged(run, tmp_path):
     assert "geopotential/c.0.0.0.0 is missing or damaged" in said and "--files --repair" in said
 
 
+def test_a_store_that_grew_by_files_of_later_times_alone_is_mended_from_all(tmp_path):
+    config = write_files(tmp_path)
+    done("ingest", config, "-o", tmp_path / "run")
+    with xr.open_dataset(tmp_path / "weather.nc") as first:
+        later = first.load().assign_coords(time=first["time"] + np.timedelta64(16, "D"))
+    later.to_netcdf(tmp_path / "later.nc")
+    for _ in range(2):  # the second time there is nothing to grow by
+        done("ingest", config, f"source.paths=[{tmp_path}/later.nc]", "-o", tmp_path / "run", "--grow")
+    store = tmp_path / "run" / "data.zarr"
+    before = contents(store)
+    for file in before:
+        if "/c.0." in file:
+            (store / file).unlink()
+    assert re.search("[1-9] of .* files made again", done("check", store, "--files", "--repair"))
+    assert contents(store) == before
+
+
 def test_no_store_is_made_within_another(run):
     before = sorted(run[1].rglob("*"))
     for place in (run[1] / "data.zarr", run[1] / "data.zarr" / "deep" / "er"):

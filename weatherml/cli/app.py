@@ -146,7 +146,8 @@ def check(
 ) -> None:
     """Say what is wrong with files: layout, grid, times, gaps, units and implausible values. Exit code 1 for errors.
 
-    A store is mended from the source that `config.json` beside it names, as `ingest` has left it there.
+    A store is mended from the source that `config.json` beside it names, as `ingest` has left it there, and from those
+    before it where it has grown.
 
     Example: `weatherml check era5_2020_*.nc` or `weatherml check runs/demo/data.zarr --files --repair`
     """

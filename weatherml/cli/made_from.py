@@ -10,10 +10,12 @@ from weatherml.errors import UserError
 from weatherml.storage.places import Place, place_at
 
 _CONFIG = "config.json"
+_EARLIER = "earlier."
+"""What the name of a file begins with that lists the sources before the one that the configuration names."""
 
 
-def made_from(store: Place) -> tuple[DataConfig, Path]:
-    """Return the source of a store, and the folder of the run that made it.
+def made_from(store: Place) -> tuple[list[DataConfig], Path]:
+    """Return the sources of a store, the latest first, and the folder of the run that made it.
 
     Raises:
         UserError: There is no configuration beside the store.
@@ -23,8 +25,25 @@ def made_from(store: Place) -> tuple[DataConfig, Path]:
     if content is None:
         unknown = f"{folder} has no {name}, so what {PurePosixPath(str(store)).name} was made from is not known"
         raise UserError(f"{unknown}; run the ingest that wrote it again with --verify")
-    config = from_mapping(DataConfig, {"source": _mapping(content).get("source")}, f"{folder}/{name}")
-    return config, folder.root if isinstance(folder.root, Path) else folder_for(store)
+    told = [_mapping(content).get("source"), *reversed(_earlier(folder, name))]
+    configs = [from_mapping(DataConfig, {"source": source}, f"{folder}/{name}") for source in told]
+    return configs, folder.root if isinstance(folder.root, Path) else folder_for(store)
+
+
+def keep_earlier(store: Place) -> None:
+    """Keep what a store was made from before it changes, beside it: values of its own come from there.
+
+    Raises:
+        UserError: The place refuses.
+    """
+    folder, name = _beside(store)
+    source, earlier = _mapping(folder.read(name) or b"").get("source"), _earlier(folder, name)
+    if source is not None and source not in earlier:
+        folder.write(_EARLIER + name, json.dumps([*earlier, source], indent=1).encode())
+
+
+def _earlier(folder: Place, name: str) -> list[Any]:
+    return list(json.loads(folder.read(_EARLIER + name) or b"[]"))
 
 
 def note_source(store: Place, config: DataConfig) -> None:

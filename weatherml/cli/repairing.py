@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from weatherml.cli.made_from import made_from
 from weatherml.cli.paths import stores_at
 from weatherml.cli.printing.progress import bar
-from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.source import Source
+from weatherml.data.store.engine import Progress
+from weatherml.data.store.ingest import IngestOptions, ingest, made_all
 from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.mending import mend
 from weatherml.errors import UserError
+from weatherml.storage.places import Place
 
 
 def repair_stores(paths: Sequence[str]) -> None:
@@ -19,7 +23,16 @@ def repair_stores(paths: Sequence[str]) -> None:
     for store in stores_at(paths):
         if not Manifest.exists(store):
             raise UserError(f"{store} is no store that ingest has completed; --repair makes only those whole again")
-        config, folder = made_from(store)
+        configs, folder = made_from(store)
         with bar("repair") as report:
-            done = ingest(config.source.source(folder), store, report, options=IngestOptions(verify=True))
-        print(f"{store}: {done.n_written} of {done.n_files} files made again")
+            n_mended, n_files = _repair(store, [config.source.source(folder) for config in configs], report)
+        print(f"{store}: {n_mended} of {n_files} files made again")
+
+
+def _repair(store: Place, sources: Sequence[Source], report: Progress) -> tuple[int, int]:
+    """Return how many files were made again, and how many there are."""
+    manifest, (latest, *_) = Manifest.load(store), sources
+    if made_all(latest, manifest):
+        done = ingest(latest, store, report, options=IngestOptions(verify=True))
+        return done.n_written, done.n_files
+    return mend(store, sources, IngestOptions().memory, report), len(manifest.files)

@@ -71,14 +71,19 @@ def _outcome(done: "IngestReport", options: "IngestOptions") -> str:
 
 
 def _ingest_here(settings: Sequence[str], output: str, options: "IngestOptions") -> "IngestReport":
+    from weatherml.cli.made_from import keep_earlier
+    from weatherml.storage.places import place_at
+
     folder = local_folder(output)
     local_folder(folder / "data.zarr")
     data = _data_alone(settings)
+    if options.grow or options.refresh is not None:
+        keep_earlier(place_at(folder / "data.zarr"))
     return experiment_of(settings, folder).ingest(options) if data is None else _ingest(data, folder, options)
 
 
 def _ingest_to_bucket(settings: Sequence[str], url: str, options: "IngestOptions") -> "IngestReport":
-    from weatherml.cli.made_from import folder_for, note_source
+    from weatherml.cli.made_from import folder_for, keep_earlier, note_source
     from weatherml.cli.printing.progress import bar
     from weatherml.config import from_mapping, read_mapping
     from weatherml.data.sources import DataConfig
@@ -93,6 +98,8 @@ def _ingest_to_bucket(settings: Sequence[str], url: str, options: "IngestOptions
         raise UserError(f"{url} is all of a bucket; name a place in it, such as {url.rstrip('/')}/era5.zarr")
     config = from_mapping(DataConfig, {"source": read_mapping(file, overrides).get("source")}, file)
     store = place_at(url)
+    if options.grow or options.refresh is not None:
+        keep_earlier(store)
     with bar("ingest") as report:
         done = ingest(config.source.source(folder_for(store)), store, report, options=options)
     note_source(store, config)

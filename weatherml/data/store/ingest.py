@@ -268,6 +268,11 @@ def _require_whole(place: Place, notes: Mapping[str, FileNote]) -> None:
         raise UserError(f"{place}/{damaged[0]} is damaged, and values of it are to be written again; {mend}")
 
 
+def made_all(source: Source, manifest: Manifest) -> bool:
+    """Return whether a source gives all that a store holds, as far as its digest, times and variables tell."""
+    return _is_same(manifest.told, request_of(source))
+
+
 def _within(times: npt.NDArray[np.datetime64], period: Period | None) -> npt.NDArray[np.bool_]:
     """Return which times lie in a period; none where it is None."""
     if period is None:
@@ -282,8 +287,8 @@ def _named(period: Period) -> str:
 
 
 def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether source and times are the same."""
-    return all(one[key] == other[key] for key in ("source_digest", *_AXIS))
+    """Return whether source, times and variables are the same."""
+    return all(one[key] == other[key] for key in ("source_digest", "variables", *_AXIS))
 
 
 def _require_joining(workspace: Workspace, now: Mapping[str, Any]) -> None:

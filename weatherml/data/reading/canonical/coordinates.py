@@ -89,7 +89,7 @@ def _without_leads(dataset: xr.Dataset, origin: str) -> xr.Dataset:
 
 def _find_coordinates(dataset: xr.Dataset, origin: str) -> dict[str, str]:
     """Return the file's name of each canonical coordinate it has; latitude and longitude must span a rectangle."""
-    found = {target: _coordinate(dataset, target) for target in ALIASES}
+    found = {target: coordinate_of(dataset, target) for target in ALIASES}
     names = {target: name for target, name in found.items() if name}
     _require_rectangle(dataset, names, origin)
     return names
@@ -105,7 +105,7 @@ def _make_dimension(dataset: xr.Dataset, target: str, name: str) -> xr.Dataset:
     return dataset.drop_vars([n for n in others if n in dataset.variables]).rename({name: target})
 
 
-def _coordinate(dataset: xr.Dataset, target: str) -> str | None:
+def coordinate_of(dataset: xr.Dataset, target: str) -> str | None:
     """Return the variable that is coordinate `target`: by name, else by CF standard name, else levels by units."""
     for alias in ALIASES[target]:
         if alias in dataset.variables:

@@ -40,6 +40,17 @@ def place_levels(dataset: xr.Dataset, origin: str) -> xr.Dataset:
     return ascending(dataset, "level", "levels ran from the ground up")
 
 
+def tell_levels(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    """Give pressure levels in hPa, and units that say so, to a dataset whose coordinate of levels has another name.
+
+    Whether levels without units are of hPa, of Pa, or of the model, all of them together tell, and some of them do not.
+    """
+    level = dataset[name]
+    if _why_no_pressure(level):
+        return dataset
+    return dataset.assign_coords({name: (level.dims, _hectopascals(level), {**level.attrs, "units": "hPa"})})
+
+
 def _on_or_off_levels(field: xr.DataArray, origin: str) -> xr.DataArray:
     on_levels = _lies_on_levels(field)
     if on_levels and "level" in field.coords and "level" not in field.dims:

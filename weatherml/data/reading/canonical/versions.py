@@ -5,12 +5,13 @@ import xarray as xr
 
 from weatherml.data.notes import ERA5T, PRELIMINARY, is_preliminary, noted, spans_of
 
-_VERSIONS = ("expver", "experimentVersionNumber")
+VERSIONS = ("expver", "experimentVersionNumber")
+"""What files call the dimension or coordinate that tells final data from preliminary ones."""
 
 
 def merge_versions(dataset: xr.Dataset) -> xr.Dataset:
     """Fold the `expver` dimension of old CDS files (1 final, 5 preliminary) and note which times are preliminary."""
-    name = next((v for v in _VERSIONS if v in dataset.variables), None)
+    name = next((v for v in VERSIONS if v in dataset.variables), None)
     if name is None:
         return dataset
     if name in dataset.dims:

@@ -17,9 +17,11 @@ from weatherml.data.sources.archive.store import ArchiveStore
 from weatherml.data.sources.times import ChosenTimes, first_absent
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
+from weatherml.locations import is_url
 from weatherml.registry import nearest
 from weatherml.state import with_metadata
 from weatherml.times import parse_times
+from weatherml.wording import counted
 
 _UNUSED = {"parallel", "cache", "credentials", "header"}
 """Keys that change no value."""
@@ -130,7 +132,8 @@ class ArchiveSource:
     def _unvarying(self, name: str) -> xr.DataArray:
         if name not in self._static:
             store = self._held_by[name]
-            self._static[name] = self._reader.load(store.field(name, store.positions(self._times[:1])), store.place)
+            looks = store.looks(name, self._times[self._is_wanted])
+            self._static[name] = self._reader.load(store.field(name, store.positions(looks)), store.place)
         return self._static[name]
 
     def _require(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> None:
@@ -142,6 +145,18 @@ class ArchiveSource:
             raise UserError(
                 f"the archive has no time {absent:.16}; it has {self._times[0]:.16} .. {self._times[-1]:.16}"
             )
+        self._require_once(times)
+
+    def _require_once(self, times: npt.NDArray[np.datetime64]) -> None:
+        """Refuse times that a store has more than once: which of two fields is meant is not known."""
+        for store in self._stores:
+            several = np.intersect1d(store.repeated, times)
+            if several.size:
+                has = f"{store.place} has {counted(several.size, 'time')} more than once, the first {several[0]:.16}"
+                ways = ["leave them out with source.exclude"]
+                if not is_url(store.place):
+                    ways.append(f"read it with source.name=files and source.paths=[{store.place}], which compares them")
+                raise UserError(has, *ways)
 
     def _is_static(self, name: str) -> bool:
         return "time" not in self._held_by[name].holdings[name].dims
@@ -158,10 +173,13 @@ class ArchiveSource:
     @cached_property
     def _is_wanted(self) -> npt.NDArray[np.bool_]:
         """Which of all times are chosen by the configuration: the others of a piece need not be kept."""
-        chosen = ChosenTimes(self.config.periods, self.config.exclude, self.config.every)
         wanted = np.zeros(self._times.shape, bool)
-        wanted[chosen.choose(self._times, "archive's data")] = True
+        wanted[self._choose(self._times)] = True
         return wanted
+
+    def _choose(self, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+        chosen = ChosenTimes(self.config.periods, self.config.exclude, self.config.every)
+        return chosen.choose(times, f"{self.name} data")
 
     @cached_property
     def _times(self) -> npt.NDArray[np.datetime64]:
@@ -171,6 +189,8 @@ class ArchiveSource:
         times = reduce(np.intersect1d, own)
         if not times.size:
             raise UserError(f"{', '.join(self.config.stores)} have no time in common; read them as two sources")
+        if any(store.repeated.size for store in self._stores):
+            self._require_once(times[self._choose(times)])
         return times
 
     @cached_property

@@ -12,7 +12,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.reading.canonical import SOURCE_NAME, PassedOverError, canonicalise
-from weatherml.data.reading.canonical.coordinates import ALIASES
+from weatherml.data.reading.canonical.coordinates import coordinate_of
+from weatherml.data.reading.canonical.levels import tell_levels
+from weatherml.data.reading.canonical.versions import VERSIONS
 from weatherml.data.reading.formats.local import open_zarr
 from weatherml.data.reading.formats.remote import open_remote
 from weatherml.data.reading.selection import select
@@ -27,8 +29,12 @@ _FIRST, _LAST = "valid_time_start", "valid_time_stop"
 """Attributes of ARCO-ERA5: its axis runs on to years that are not there yet, and to preliminary data."""
 
 
-class _Dims(NamedTuple):
-    """A store's own names of the dimensions that are chosen from; None where it has none."""
+_FEWEST_LOOKS, _BYTES_OF_LOOKS = 8, 2**26
+"""Of a static field that is stored at every time: the pieces that are compared are so many, or take so much."""
+
+
+class _Names(NamedTuple):
+    """A store's own names of the coordinates that are chosen from; None where it has none."""
 
     time: str | None
     level: str | None
@@ -63,7 +69,17 @@ class ArchiveStore:
 
     @cached_property
     def times(self) -> npt.NDArray[np.datetime64]:
-        """Valid times, `datetime64[ns]` [time], rising; empty where all is static."""
+        """Valid times, `datetime64[ns]` [time], rising, each once; empty where all is static."""
+        return np.unique(self._kept_times)
+
+    @cached_property
+    def repeated(self) -> npt.NDArray[np.datetime64]:
+        """Times that are there more than once, `datetime64[ns]` [time]."""
+        times = self._kept_times
+        return np.unique(times[1:][times[1:] == times[:-1]])
+
+    @cached_property
+    def _kept_times(self) -> npt.NDArray[np.datetime64]:
         if "time" not in self.holdings.coords:
             return np.empty(0, "datetime64[ns]")
         times = self.holdings["time"].values
@@ -76,12 +92,23 @@ class ArchiveStore:
     def piece_length(self, name: str) -> int:
         """Return how many of the store's own times are fetched together of a variable."""
         raw = self._raw[self._own_name(name)]
-        return _chunk_sizes(raw).get(str(self._dims.time), 1)
+        return _chunk_sizes(raw).get(self._dim(self._names.time), 1)
 
     def chunk_bytes(self, name: str) -> int:
         """Return the bytes of one decoded chunk of a variable."""
         raw = self._raw[self._own_name(name)]
         return math.prod(_chunk_sizes(raw).values()) * raw.dtype.itemsize
+
+    def looks(self, name: str, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+        """Return those of some times at which a static field is compared with itself: all where that is little to read.
+
+        Else some from the first to the last; where it is stored without times the first alone.
+        """
+        if self._dim(self._names.time) not in self._raw[self._own_name(name)].dims:
+            return times[:1]
+        n_pieces = np.unique(self.positions(times) // self.piece_length(name)).size
+        n_looks = max(_FEWEST_LOOKS, _BYTES_OF_LOOKS // self.chunk_bytes(name))
+        return times if n_pieces <= n_looks else times[np.linspace(0, times.size - 1, n_looks).astype(np.int64)]
 
     def positions(self, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
         """Return where times lie on the store's own axis of time."""
@@ -95,9 +122,9 @@ class ArchiveStore:
         """
         raw = self._raw[[self._own_name(name)]]
         sizes = _chunk_sizes(raw[self._own_name(name)])
-        chosen = {str(self._dims.time): positions}
+        chosen = {self._dim(self._names.time): positions}
         if self._level_positions is not None:
-            chosen[str(self._dims.level)] = self._level_positions
+            chosen[self._dim(self._names.level)] = self._level_positions
         chosen = {dim: where for dim, where in chosen.items() if dim in sizes}
         chunks: dict[str, Any] = {**sizes, **{dim: _lengths(where // sizes[dim]) for dim, where in chosen.items()}}
         # A name of its own: dask takes arrays of one name for the same, and these differ in where they begin.
@@ -114,7 +141,7 @@ class ArchiveStore:
         result = hashlib.sha256(self.place.encode())
         for name in sorted(map(str, self.holdings.data_vars)):
             raw = self._raw[self._own_name(name)]
-            others = {dim: size for dim, size in raw.sizes.items() if dim != self._dims.time}  # an archive grows
+            others = {dim: size for dim, size in raw.sizes.items() if dim != self._dim(self._names.time)}  # it grows
             result.update(f"{name} {raw.dtype} {raw.attrs} {others}".encode())
         for coordinate in ("level", "latitude", "longitude"):
             if coordinate in self.holdings.coords:
@@ -123,13 +150,14 @@ class ArchiveStore:
 
     @cached_property
     def _raw(self) -> xr.Dataset:
-        """The store as it is, its values not even dask's."""
+        """The store as it is, its values not even dask's, but with levels in hPa."""
         place = self.place
         raw = open_remote(place, self.config.access_to(place), is_chunked=False) if is_url(place) else _open_path(place)
         for name, units in self.config.units_in(place).items():
             if name in raw.data_vars and not raw[name].attrs.get("units"):
                 raw[name].attrs["units"] = units
-        return raw
+        level = coordinate_of(raw, "level")
+        return raw if level is None or raw[level].ndim > 1 else tell_levels(raw, level)
 
     @property
     def own_names(self) -> set[str]:
@@ -150,28 +178,26 @@ class ArchiveStore:
         return str(self.holdings[name].attrs[SOURCE_NAME])
 
     @cached_property
-    def _dims(self) -> _Dims:
-        time, level = (next((n for n in ALIASES[t] if n in self._raw.variables), None) for t in ("time", "level"))
-        return _Dims(*(str(self._raw[n].dims[0]) if n and self._raw[n].ndim else None for n in (time, level)))
+    def _names(self) -> _Names:
+        return _Names(coordinate_of(self._raw, "time"), coordinate_of(self._raw, "level"))
+
+    def _dim(self, coordinate: str | None) -> str:
+        """Return the dimension along which a coordinate lies; no dimension's name where there is none."""
+        return str(self._raw[coordinate].dims[0]) if coordinate and self._raw[coordinate].ndim else ""
 
     @cached_property
     def _order(self) -> npt.NDArray[np.int64]:
         """Where each of the rising times lies in the store."""
-        name = next(n for n in ALIASES["time"] if n in self._raw.variables)
-        own = np.atleast_1d(parse_times(self._raw[name].values, f"{self.place}: time"))
+        own = np.atleast_1d(parse_times(self._raw[str(self._names.time)].values, f"{self.place}: time"))
         return np.argsort(own, kind="stable")
 
     @cached_property
     def _level_positions(self) -> npt.NDArray[np.int64] | None:
         """Where the kept levels lie in the store; None where all are kept, or it numbers them in other ways."""
-        if self.config.kept_levels is None or self._dims.level is None:
+        if self.config.kept_levels is None or not self._dim(self._names.level):
             return None
-        own = np.asarray(self._raw[self._dims.level].values, np.float64)
-        for scale in (1.0, 100.0):
-            found = np.flatnonzero(np.isin(np.round(own / scale), self.config.kept_levels))
-            if found.size == len(self.config.kept_levels):
-                return found
-        return None
+        found = np.flatnonzero(np.isin(self._raw[self._names.level].values, self.config.kept_levels))
+        return found if found.size == len(self.config.kept_levels) else None
 
 
 def _open_path(place: str) -> xr.Dataset:
@@ -180,13 +206,19 @@ def _open_path(place: str) -> xr.Dataset:
 
 
 def _without_values(raw: xr.Dataset) -> xr.Dataset:
-    """Return a dataset of zeros of the same names, sizes and attributes, which takes no memory."""
+    """Return a dataset of zeros of the same names, sizes and attributes, which takes no memory.
+
+    Of fields in a final and a preliminary version the first stays as it is: which times are preliminary, its values
+    tell, of one point at every time.
+    """
+    versioned = [name for name, field in raw.data_vars.items() if not {*VERSIONS}.isdisjoint(field.dims)]
+    lazy = {name: raw[name].chunk(_chunk_sizes(raw[name])) for name in versioned[:1]}
     zeros = {
         name: (field.dims, dask.array.zeros(field.shape, dtype=field.dtype, chunks=-1), field.attrs)
         for name, field in raw.data_vars.items()
-        if field.ndim > 1
+        if field.ndim > 1 and name not in lazy
     }
-    return raw.assign(zeros)
+    return raw.assign({**zeros, **lazy})
 
 
 def _chunk_sizes(field: xr.DataArray) -> dict[str, int]:

@@ -117,7 +117,7 @@ def test_a_choice_that_cannot_be_is_one_line(keys, words):
 def test_a_source_with_holes_is_ingested_without_them_and_no_sample_spans_one(tmp_path):
     dataset = analyses(times=16, start="2001-01-01")
     dataset["2m_temperature"][6:9] = np.nan
-    with pytest.raises(UserError, match="missing where the first time is not"):
+    with pytest.raises(UserError, match=r"missing where the first time .* is not"):
         ingest(FakeSource(dataset), tmp_path / "holes.zarr")
     exclude = (("2001-01-02T12", "2001-01-03T00"),)
     ingest(SourceAtTimes(FakeSource(dataset), ChosenTimes(exclude=exclude)), tmp_path / "whole.zarr")

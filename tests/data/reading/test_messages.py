@@ -1,6 +1,7 @@
 """The headers of GRIB files: read once, kept, and enough to know that messages are missing."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -49,6 +50,17 @@ def test_the_messages_of_one_variable_open_it_alone(grib):
         (found,) = open_grib(grib, CHUNKS, messages=table)
         assert found.identical(dataset)
         assert len(table.offsets) == 3 * dataset.sizes.get("isobaricInhPa", 1)
+
+
+def test_a_damaged_header_is_refused_and_eccodes_prints_nothing(tmp_path, capfd):
+    layouts.write_grib(layouts.raw(TRUTH)[["t2m", "msl"]].isel(time=[0]), tmp_path / "damaged.grib", edition=1)
+    content = bytearray((tmp_path / "damaged.grib").read_bytes())
+    content[8 + 12 : 8 + 20] = b"\x10\x39\xb5\x00\xb4\x32\xd2\x9f"  # year, month, day, hour, minute, unit and periods
+    (tmp_path / "damaged.grib").write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged\.grib as GRIB .*; it may be damaged, download it again"):
+        open_files(tmp_path / "damaged.grib")
+    os.write(2, b"still here")
+    assert capfd.readouterr().err == "still here"
 
 
 def test_a_message_of_several_fields_gives_them_all(tmp_path):

@@ -1,12 +1,15 @@
 """Which messages a GRIB file holds and where each begins, read once from their headers."""
 
 import base64
+import os
 import struct
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, Self
 
 import numpy as np
@@ -28,6 +31,7 @@ VERSION_KEY = "experimentVersionNumber"
 Offset = int | tuple[int, int]
 """Where a message begins, in bytes; with the position of the field, where a message holds several."""
 
+_STANDARD_ERROR = 2
 _FIELD_ENDS = 7  # the section of GRIB 2 that ends a field: values
 
 
@@ -115,7 +119,28 @@ def _headers(path: Path, keys: Sequence[str]) -> list[tuple[Offset, tuple[Any, .
     try:
         return list(read_headers(path, keys))
     except UnusualMessageError:
-        return list(read_headers_by_eccodes(path, keys))
+        with _printing_nothing():
+            return list(read_headers_by_eccodes(path, keys))
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+@contextmanager
+def _printing_nothing() -> Iterator[None]:
+    """Let nothing be printed to standard error: ecCodes, in C, does so of a damaged header, which is refused anyway."""
+    with _ONE_AT_A_TIME, open(os.devnull, "w") as nowhere:  # or the second would put back what the first has put there
+        try:
+            before = os.dup(_STANDARD_ERROR)
+        except OSError:  # it is closed
+            yield
+            return
+        try:
+            os.dup2(nowhere.fileno(), _STANDARD_ERROR)
+            yield
+        finally:
+            os.dup2(before, _STANDARD_ERROR)
+            os.close(before)
 
 
 def _headers_of_fields(path: Path, keys: Sequence[str]) -> list[tuple[Offset, tuple[Any, ...]]]:

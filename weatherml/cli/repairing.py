@@ -9,7 +9,7 @@ from weatherml.data.source import Source
 from weatherml.data.store.engine import Progress
 from weatherml.data.store.ingest import IngestOptions, ingest, made_all
 from weatherml.data.store.manifest import Manifest
-from weatherml.data.store.mending import mend
+from weatherml.data.store.mending import NoFieldError, mend
 from weatherml.errors import UserError
 from weatherml.storage.places import Place
 
@@ -32,7 +32,10 @@ def repair_stores(paths: Sequence[str]) -> None:
 def _repair(store: Place, sources: Sequence[Source], report: Progress) -> tuple[int, int]:
     """Return how many files were made again, and how many there are."""
     manifest, (latest, *_) = Manifest.load(store), sources
-    if made_all(latest, manifest):
-        done = ingest(latest, store, report, options=IngestOptions(verify=True))
-        return done.n_written, done.n_files
-    return mend(store, sources, IngestOptions().memory, report), len(manifest.files)
+    try:
+        return mend(store, sources, IngestOptions().memory, report), len(manifest.files)
+    except NoFieldError:
+        if not made_all(latest, manifest):
+            raise
+    done = ingest(latest, store, report, options=IngestOptions(verify=True))
+    return done.n_written, done.n_files

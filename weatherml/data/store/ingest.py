@@ -1,4 +1,4 @@
-"""From any source to a checked zarr store, file by file, so that it can be interrupted at any instant."""
+"""From any source to a zarr store with checksums, file by file, so that it can be interrupted at any instant."""
 
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping

@@ -30,7 +30,8 @@ def mend(store: Root, sources: Sequence[Source], memory: int, progress: Progress
         progress: Told how many files are done, and how many there are.
 
     Raises:
-        UserError: Files cannot be made again as they were; those that could be are.
+        NoFieldError: A file tells what the store is.
+        UserError: Files cannot be made again as they were; those before them are.
     """
     workspace = Workspace(place_at(store))
     place = workspace.place
@@ -38,13 +39,18 @@ def mend(store: Root, sources: Sequence[Source], memory: int, progress: Progress
         workspace.finish()
         manifest = Manifest.load(place)
         damaged = sorted(set(manifest.files) - fitting(place, manifest.files))
-        mender = _Mender(place, manifest, sources, memory) if damaged else None
-        for number, file in enumerate(damaged):
-            assert mender is not None
-            mender.mend(file)
-            if progress is not None:
-                progress(number + 1, len(damaged))
+        if damaged:
+            mender = _Mender(place, manifest, sources, memory)
+            mender.require_fields(damaged)
+            for number, file in enumerate(damaged):
+                mender.mend(file)
+                if progress is not None:
+                    progress(number + 1, len(damaged))
     return len(damaged)
+
+
+class NoFieldError(UserError):
+    """A damaged file does not hold values of a field: it tells what the store is."""
 
 
 class _Mender:
@@ -56,21 +62,25 @@ class _Mender:
             stored = xr.open_zarr(place.zarr, chunks=None, consolidated=True)
             self._source = _Origins(sources, stored)
         except Exception as error:  # whatever its libraries make of damaged metadata
-            raise self._beyond("what declares it", error) from error
+            raise self._beyond(NoFieldError, "what declares it", error) from error
         layouts = [Layout.of(stored[name], manifest.n_times, manifest.shard_length) for name in manifest.variables]
         self._layouts = {layout.file(index): (layout, index) for layout in layouts for index in range(layout.n_files)}
 
+    def require_fields(self, files: Sequence[str]) -> None:
+        """Require that files hold values of fields."""
+        for file in files:
+            if file not in self._layouts:
+                raise self._beyond(NoFieldError, file, "the store has changed since it was made")
+
     def mend(self, file: str) -> None:
         """Make a file again, to the bytes that were noted."""
-        if file not in self._layouts:
-            raise self._beyond(file, "it has changed since it was made")
         layout, index = self._layouts[file]
         key = f"{FOLDER}/mended/{file}"
         try:
             with self._place.explaining_errors():
                 note = self._write_static(layout, key) if layout.is_static else self._write(layout, index, key)
             if note.checksum != self._manifest.files[file].checksum:
-                raise self._beyond(file, "what it was made from gives other values now")
+                raise self._beyond(UserError, file, "what it was made from gives other values now")
             with self._place.explaining_errors():
                 self._place.move({key: file})
         finally:
@@ -89,9 +99,9 @@ class _Mender:
         self._place.write(key, content)
         return FileNote.of(content)
 
-    def _beyond(self, what: str, reason: object) -> UserError:
+    def _beyond(self, kind: type[UserError], what: str, reason: object) -> UserError:
         told = " ".join(str(reason).split())[:_MOST_WORDS]
-        return UserError(f"{self._place}: {what} cannot be made again as it was: {told}; ingest into another store")
+        return kind(f"{self._place}: {what} cannot be made again as it was: {told}; ingest into another store")
 
 
 class _Origins(SourceAround):

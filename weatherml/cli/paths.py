@@ -16,7 +16,7 @@ from weatherml.data.quality.describe import describe
 from weatherml.data.quality.finding import Finding
 from weatherml.data.reading.formats.local import expand, format_of, open_netcdf
 from weatherml.data.reading.opening import open_files
-from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.opening import open_store, verify
 from weatherml.data.store.workspace import is_begun
 from weatherml.durations import format_duration
@@ -140,6 +140,7 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
         if is_begun(place) and not Manifest.exists(place):
             open_store(place)  # says that it is unfinished
         if not Manifest.exists(place):
+            require_not_lost(place)
             raise UserError(f"{place} is no store that ingest has completed; leave out --files to check its values")
     return [*map(_unread, filter(_is_elsewhere, paths)), *_damaged(paths)]
 

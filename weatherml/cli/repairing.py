@@ -8,7 +8,7 @@ from weatherml.cli.printing.progress import bar
 from weatherml.data.source import Source
 from weatherml.data.store.engine import Progress
 from weatherml.data.store.ingest import IngestOptions, ingest, made_all
-from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.mending import NoFieldError, mend
 from weatherml.errors import UserError
 from weatherml.storage.places import Place
@@ -22,6 +22,7 @@ def repair_stores(paths: Sequence[str]) -> None:
     """
     for store in stores_at(paths):
         if not Manifest.exists(store):
+            require_not_lost(store)
             raise UserError(f"{store} is no store that ingest has completed; --repair makes only those whole again")
         configs, folder = made_from(store)
         with bar("repair") as report:

@@ -1,4 +1,7 @@
+import json
 import pickle
+import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ import xarray as xr
 from fake_data import FakeSource, analyses
 
 from weatherml.cli.paths import check_files
+from weatherml.cli.repairing import repair_stores
 from weatherml.data.blocks import read_block
 from weatherml.data.reading.opening import open_files
 from weatherml.data.store import opening
@@ -54,7 +58,7 @@ def test_verify_finds_one_flipped_bit(store):
 
 def test_a_lost_file_is_not_read_as_missing_values(store):
     (store / "2m_temperature" / "c.1.0.0").unlink()
-    with pytest.raises(UserError, match=r"lost 1 file, such as c\.1\.0\.0"):
+    with pytest.raises(UserError, match=r"lost 1 file, such as c\.1\.0\.0; mend it with weatherml check"):
         open_store(store)
 
 
@@ -82,6 +86,48 @@ def test_a_store_that_changes_while_it_is_opened_is_opened_as_it_is_then(tmp_pat
     monkeypatch.setattr(opening, "_require_files", look)
     assert open_store(store).sizes["time"] == 20
     assert looked[0] == 14 and looked[-1] == 20
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("time/c/0", None),
+        ("level/c/0", None),
+        ("latitude/c/0", None),
+        ("zarr.json", b"{}"),
+        ("zarr.json", b'{"zarr_format": 3, "node_type": "group", "attributes": {}}'),
+        ("zarr.json", b"<html>"),
+    ],
+)
+@pytest.mark.parametrize("opener", [open_store, open_files])
+def test_damaged_coordinates_and_metadata_are_named_when_a_store_is_opened(store, opener, file, content):
+    """Times of which bytes were turned would be other times, or what their codec says in a hundred lines."""
+    if content is None:
+        flip(store / file)
+    else:
+        (store / file).write_bytes(content)
+    told = f"{store}/{file} is damaged; mend it with weatherml check {store} --files --repair"
+    with pytest.raises(UserError, match=f"^{re.escape(told)}$"):
+        opener(store)
+
+
+def test_people_may_add_words_to_the_metadata_of_a_store(store):
+    metadata = json.loads((store / "zarr.json").read_text())
+    metadata["attributes"]["title"] = "ours"
+    (store / "zarr.json").write_text(json.dumps(metadata))
+    assert open_store(store).attrs["title"] == "ours"
+    assert open_files(store).sizes == open_store(store).sizes
+
+
+def test_a_store_that_has_lost_its_manifest_is_taken_for_nothing_else(store, tmp_path):
+    (store / "manifest.json").unlink()
+    again = partial(ingest, FakeSource(analyses(times=14)))
+    verbs = (open_store, open_files, again, lambda place: check_files([str(place)]), lambda p: repair_stores([str(p)]))
+    for read in verbs:
+        with pytest.raises(UserError, match=r"store\.zarr has lost its manifest\.json; delete it and ingest it again"):
+            read(store)
+    xr.open_zarr(store).to_zarr(tmp_path / "copy.zarr", consolidated=False)
+    assert open_files(tmp_path / "copy.zarr").sizes["time"] == 14
 
 
 def flip(file):

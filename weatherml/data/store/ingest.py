@@ -14,7 +14,7 @@ import xarray as xr
 from weatherml.data.source import Source, hold_within
 from weatherml.data.store.engine import HERE, Engine, Progress, Task
 from weatherml.data.store.growth import GrownSource
-from weatherml.data.store.manifest import FileNote, Manifest, fitting
+from weatherml.data.store.manifest import FileNote, Manifest, fitting, require_not_lost
 from weatherml.data.store.opening import open_store
 from weatherml.data.store.plan import StorePlan, plan_store, request_of
 from weatherml.data.store.workspace import FOLDER, Recorder, Workspace, is_begun
@@ -371,4 +371,5 @@ def _require_own_folder(place: Place) -> None:
     own = (FOLDER, f".{FOLDER}")
     foreign = [name for name in entries if not name.startswith(own) and not name.endswith(PARTIAL)]
     if foreign:
+        require_not_lost(place)
         raise UserError(f"{place} holds other files, such as {min(foreign)}; choose an empty folder for the store")

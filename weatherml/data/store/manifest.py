@@ -9,6 +9,8 @@ from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.storage.places import Place, Root, place_at
 
+ROOT = "zarr.json"
+"""Metadata of the root, which consolidate those of all arrays."""
 VERSION = 2
 """Of the layout; in 1 no sizes were noted, and a store had its manifest from the beginning."""
 
@@ -91,6 +93,7 @@ class Manifest(Config):
         """
         content = place_at(store).read(cls.NAME)
         if content is None:
+            require_not_lost(store)
             raise UserError(f"{store} is no weatherml store (it has no {cls.NAME}); write one with ingest")
         return content
 
@@ -134,6 +137,30 @@ class Manifest(Config):
         """A hexadecimal fingerprint of all the data."""
         checksums = [(file, note.checksum) for file, note in sorted(self.files.items())]
         return hashlib.sha256(json.dumps(checksums).encode()).hexdigest()
+
+
+def require_not_lost(store: Root) -> None:
+    """Refuse what `ingest` has completed and has no manifest any more: which of its files are whole is not known.
+
+    A copy that zarr or xarray has made of a store has names of its own for files.
+
+    Raises:
+        UserError: It is such.
+    """
+    place = place_at(store)
+    if not place.exists(Manifest.NAME) and _is_of_ingest(place.read(ROOT)):
+        raise UserError(f"{place} has lost its {Manifest.NAME}; delete it and ingest it again, or copy the file to it")
+
+
+def _is_of_ingest(metadata: bytes | None) -> bool:
+    """Return whether metadata of a root are such as `ingest` writes."""
+    try:
+        told = json.loads(metadata or b"{}")
+        arrays = told["consolidated_metadata"]["metadata"].values()
+        separators = {array["chunk_key_encoding"]["configuration"]["separator"] for array in arrays}
+        return "source" in told["attributes"] and "." in separators
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _with_notes(told: dict[str, Any], store: str) -> dict[str, Any]:

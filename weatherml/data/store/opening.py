@@ -1,5 +1,6 @@
 """Finished stores: opened lazily, checked against their checksums."""
 
+import json
 import time
 from collections.abc import Callable, Collection
 from typing import TypeVar
@@ -7,7 +8,7 @@ from typing import TypeVar
 import xarray as xr
 
 from weatherml.data.store.guard import OwnStore, guard_store
-from weatherml.data.store.manifest import FileNote, Manifest, fitting
+from weatherml.data.store.manifest import ROOT, FileNote, Manifest, fitting
 from weatherml.data.store.workspace import Workspace, is_begun, is_changing
 from weatherml.errors import UserError
 from weatherml.storage.locks import A_WHILE
@@ -15,7 +16,6 @@ from weatherml.storage.places import Place, Root, place_at
 from weatherml.wording import counted
 
 _SECONDS_BETWEEN_LOOKS = 0.1
-_METADATA = "zarr.json"
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def open_store(path: Root) -> xr.Dataset:
         path: A folder, or a URL in a bucket (`s3://`, `gs://`, `az://`).
 
     Raises:
-        UserError: There is no store, it is unfinished, or files are missing or have lost bytes.
+        UserError: There is no store, it is unfinished, files are missing or cut off, or coordinates are damaged.
     """
     place = place_at(path)
     return _while_it_stays(place, lambda manifest: _opened(place, manifest))
@@ -40,7 +40,7 @@ def whole_store(path: Root) -> OwnStore:
     """Return a store of which every file is there and has its size.
 
     Raises:
-        UserError: There is no store, it is unfinished, or files are missing or have lost bytes.
+        UserError: There is no store, it is unfinished, files are missing or cut off, or coordinates are damaged.
     """
     place = place_at(path)
     return _while_it_stays(place, lambda manifest: OwnStore(place, manifest))
@@ -74,6 +74,7 @@ def _while_it_stays(place: Place, use: Callable[[Manifest], T]) -> T:
         manifest = Manifest.parse(content, str(place))
         try:
             _require_files(place, manifest)
+            _require_coordinates(place, manifest)
             result = use(manifest)
         except Exception:  # whatever a library makes of files of two versions
             if _is_still(place, content):
@@ -122,16 +123,45 @@ def _require_files(place: Place, manifest: Manifest) -> None:
     if cut := sorted(file for file, note in manifest.files.items() if _is_cut(file, sizes[file], note)):
         others = f", nor {counted(len(cut) - 1, 'other file')} theirs" if len(cut) > 1 else ""
         told = f"has {counted(sizes[cut[0]], 'byte')}, not as many as were written{others}"
-        raise UserError(f"{place}/{cut[0]} {told}; mend it with weatherml check {place} --files --repair")
+        raise UserError(f"{place}/{cut[0]} {told}; {_remedy(place)}")
 
 
 def _has_lost(place: Place, files: Collection[str]) -> UserError:
     folder = min(files).rpartition("/")[0]
     names = [name for own, _, name in (file.rpartition("/") for file in files) if own == folder]
     where = f"{place}/{folder}" if folder else str(place)
-    return UserError(f"{where} has lost {counted(len(names), 'file')}, such as {min(names)}; run the same ingest again")
+    return UserError(f"{where} has lost {counted(len(names), 'file')}, such as {min(names)}; {_remedy(place)}")
+
+
+def _require_coordinates(place: Place, manifest: Manifest) -> None:
+    """Require that what is read to open a store is what was written: a few files of a few KB."""
+    files = [file for file in manifest.files if _is_of_a_coordinate(file, manifest)]
+    found = place.checksums([*files, ROOT])
+    for file in files:
+        if found.get(file) != manifest.files[file].checksum:
+            raise UserError(f"{place}/{file} is damaged; {_remedy(place)}")
+    if found.get(ROOT) != manifest.files[ROOT].checksum and not _tells_arrays(place.read(ROOT), manifest):
+        raise UserError(f"{place}/{ROOT} is damaged; {_remedy(place)}")
+
+
+def _is_of_a_coordinate(file: str, manifest: Manifest) -> bool:
+    return file.partition("/")[0] not in manifest.variables and not file.endswith(ROOT)
+
+
+def _tells_arrays(metadata: bytes | None, manifest: Manifest) -> bool:
+    """Return whether metadata of the root, to which people may have added words, tell of all arrays."""
+    try:
+        arrays = json.loads(metadata or b"")["consolidated_metadata"]["metadata"]
+        wanted = {file.partition("/")[0] for file in manifest.files if file != ROOT}
+        return all("shape" in arrays[name] for name in wanted)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _remedy(place: Place) -> str:
+    return f"mend it with weatherml check {place} --files --repair"
 
 
 def _is_cut(file: str, size: int, note: FileNote) -> bool:
     """Return whether a file has not the bytes that were written; people may give metadata other words."""
-    return not size or (note.size not in (-1, size) and not file.endswith(_METADATA))
+    return not size or (note.size not in (-1, size) and not file.endswith(ROOT))

@@ -14,13 +14,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, Self
 from uuid import uuid4
 
-from weatherml.data.store.manifest import FileNote, Manifest
+from weatherml.data.store.manifest import ROOT, FileNote, Manifest
 from weatherml.errors import UserError
 from weatherml.storage.places import Root, place_at
 from weatherml.storage.share import WHOLE, Share
 
-ROOT = "zarr.json"
-"""Metadata of the root, which consolidate those of all arrays."""
 FOLDER = ".ingest"
 BEGUN = f"{FOLDER}/request.json"
 """What is below a store that is being made or changed."""

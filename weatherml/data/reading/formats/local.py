@@ -16,7 +16,7 @@ from weatherml.data.reading.formats.classic import expected_size
 from weatherml.data.reading.formats.decoding import in_words, open_decoded
 from weatherml.data.reading.formats.references import is_reference_folder
 from weatherml.data.store.guard import OwnStore
-from weatherml.data.store.manifest import Manifest
+from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.opening import whole_store
 from weatherml.data.store.workspace import is_begun
 from weatherml.errors import UserError
@@ -113,6 +113,7 @@ def open_zarr(path: Path, chunks: Mapping[str, Any] | None = MappingProxyType({}
     own = whole_store(path) if Manifest.exists(path) or is_begun(path) else None
     if not _is_zarr(path):
         raise UserError(f"{path} is a directory without a zarr store; {_what_to_pass(path)}")
+    require_not_lost(path)
     # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
     is_consolidated = own is not None or (path / ".zmetadata").exists()
     zarr_format = 3 if (path / "zarr.json").exists() else 2

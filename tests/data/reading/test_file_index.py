@@ -241,6 +241,14 @@ def test_a_damaged_chunk_names_its_file(hourly):
         found[0].load()
 
 
+@pytest.mark.parametrize("chosen", [[0, 1, 1, 3], [0, 2, 1, 3], [3, 2, 1, 0], [2, 2], [1], []])
+@pytest.mark.parametrize("dim", ["latitude", "longitude", "time"])
+def test_rows_are_read_in_the_order_and_as_often_as_they_are_asked_for(hourly, dim, chosen):
+    indexed = IndexedFiles(hourly)
+    found = indexed.read(indexed.rows)["2m_temperature"].isel({dim: chosen})
+    np.testing.assert_array_equal(found.values, TRUTH["2m_temperature"].isel({dim: chosen}).values)
+
+
 def test_what_is_selected_decides_what_is_read(hourly):
     indexed = IndexedFiles(hourly)
     found = indexed.read(indexed.rows)["temperature"]

@@ -9,6 +9,7 @@ import source_layouts as layouts
 import xarray as xr
 
 from weatherml.data.reading.formats.grib import ANALYSES, open_grib
+from weatherml.data.reading.formats.headers import length_of_grib_1
 from weatherml.data.reading.formats.local import CHUNKS
 from weatherml.data.reading.formats.messages import MessageTable
 from weatherml.data.reading.opening import open_files
@@ -63,10 +64,8 @@ def test_a_damaged_header_is_refused_and_eccodes_prints_nothing(tmp_path, capfd)
     assert capfd.readouterr().err == "still here"
 
 
-def test_a_message_of_several_fields_gives_them_all(tmp_path):
-    """As NCEP packs the components of the wind."""
-    layouts.write_grib(layouts.raw(TRUTH)[["t2m", "msl"]].isel(time=[0]), tmp_path / "two.grib", edition=2)
-    content = (tmp_path / "two.grib").read_bytes()
+def in_one_message(content):
+    """Return two messages as one of two fields, as NCEP packs the components of the wind."""
     second = content.index(b"GRIB", 4)
     # The second field's product, packing, bitmap and values (sections 4 to 7) follow the first's.
     fields, section = content[second + 16 : -4], 1
@@ -75,7 +74,12 @@ def test_a_message_of_several_fields_gives_them_all(tmp_path):
         section = fields[4]
     joined = bytearray(content[: second - 4] + fields + b"7777")
     joined[8:16] = len(joined).to_bytes(8, "big")
-    (tmp_path / "one.grib").write_bytes(joined)
+    return bytes(joined)
+
+
+def test_a_message_of_several_fields_gives_them_all(tmp_path):
+    layouts.write_grib(layouts.raw(TRUTH)[["t2m", "msl"]].isel(time=[0]), tmp_path / "two.grib", edition=2)
+    (tmp_path / "one.grib").write_bytes(in_one_message((tmp_path / "two.grib").read_bytes()))
     table = MessageTable.scan(tmp_path / "one.grib", ANALYSES)
     assert set(table.offsets) == {(0,), ((0, 1),)}
     kept = MessageTable.from_json(json.loads(json.dumps(table.to_json())))
@@ -83,6 +87,35 @@ def test_a_message_of_several_fields_gives_them_all(tmp_path):
     for dataset in open_grib(tmp_path / "two.grib", CHUNKS):
         for name, field in dataset.items():
             np.testing.assert_array_equal(found[name].values, field.values)
+
+
+def test_a_message_of_several_fields_gives_them_all_behind_one_of_the_other_edition(tmp_path):
+    raw = layouts.raw(TRUTH)
+    layouts.write_grib(raw[["t2m", "msl"]].isel(time=[0]), tmp_path / "two.grib", edition=2)
+    layouts.write_grib(raw[["z"]].isel(time=[0]), tmp_path / "mixed.grib", edition=1)
+    with (tmp_path / "mixed.grib").open("ab") as file:
+        file.write(b"padding" + in_one_message((tmp_path / "two.grib").read_bytes()))
+    names = {"geopotential", "2m_temperature", "mean_sea_level_pressure"}
+    assert set(open_files(tmp_path / "mixed.grib")) == names
+
+
+@pytest.mark.parametrize("n_lat", [5, 1500, 2400])
+def test_the_length_of_a_message_of_grib_1_is_told_however_long_it_is(n_lat, tmp_path):
+    """Of three bytes a value: short, of a length that has the highest bit, and too long for three bytes."""
+    grid = {"latitude": np.linspace(80, -80, n_lat), "longitude": np.arange(2400) * 0.15}
+    values = np.linspace(270, 300, n_lat * 2400).reshape(n_lat, 2400)
+    field = xr.DataArray(values, {"time": TRUTH["time"][0].drop_attrs(), **grid}, ("latitude", "longitude"))
+    layouts.write_messages(tmp_path / "long.grib", [(field, {})], edition=1)
+    with (tmp_path / "long.grib").open("rb") as file:
+        assert length_of_grib_1(file, 0) == (tmp_path / "long.grib").stat().st_size > n_lat * 2400 * 3
+
+
+def test_a_message_whose_header_tells_no_length_is_damage(grib, tmp_path):
+    content = bytearray(grib.read_bytes())
+    content[4 if content[7] == 1 else 8 : 7 if content[7] == 1 else 16] = bytes(3 if content[7] == 1 else 8)
+    (tmp_path / "damaged.grib").write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged.grib as GRIB .*it may be damaged"):
+        open_grib(tmp_path / "damaged.grib", CHUNKS)
 
 
 def test_a_file_cut_between_two_messages_says_what_is_missing(tmp_path):

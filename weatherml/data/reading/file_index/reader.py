@@ -131,5 +131,6 @@ def lazy_field(reader: FieldReader, rows: xr.DataArray, grid_shape: tuple[int, i
 
 def _as_slice(positions: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
     """Return consecutive positions as a slice, which is read at one go."""
-    first, last = int(positions[0]), int(positions[-1])
-    return slice(first, last + 1) if last - first == len(positions) - 1 else positions
+    if not positions.size or np.any(np.diff(positions) != 1):
+        return positions
+    return slice(int(positions[0]), int(positions[-1]) + 1)

@@ -17,6 +17,7 @@ END = b"7777"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_OF_GRIB_1 = 1 << 23
 """Bytes: the lengths of longer messages are told in another way."""
+_UNIT_OF_LONG = 120
 _END_OF_PERIOD = {8: 34, 11: 37}
 """Where in the product section of GRIB 2 the end of a period lies, by template."""
 _OF_TIMES = ("time", "valid_time")
@@ -91,6 +92,24 @@ def next_message(file: BinaryIO) -> bytes:
         skipped = len(head) if found < 0 else found
         head = head[skipped:] + file.read(skipped)
     return head if len(head) == 16 else b""
+
+
+def length_of_grib_1(file: BinaryIO, start: int) -> int:
+    """Return the length of a message of GRIB 1 in bytes; that of a long one is told in units of 120, as by ECMWF."""
+    file.seek(start + 4)
+    length = int.from_bytes(file.read(3), "big")
+    if length < _LONGEST_OF_GRIB_1:
+        return length
+    place = start + 8
+    file.seek(place)
+    product = file.read(8)
+    for is_there in (True, product[7] & 0x80, product[7] & 0x40):  # product, grid, bitmap
+        if is_there:
+            file.seek(place)
+            place += int.from_bytes(file.read(3), "big")
+    file.seek(place)
+    too_much = int.from_bytes(file.read(3), "big")  # where the length of the values would be
+    return (length - _LONGEST_OF_GRIB_1) * _UNIT_OF_LONG + 4 - too_much if too_much < _UNIT_OF_LONG else length
 
 
 def _header(path: Path, offset: int, keys: tuple[str, ...], sections: bytes, date: datetime) -> Header:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from weatherml.data.reading.formats.headers import (
     END,
     UnusualMessageError,
+    length_of_grib_1,
     next_message,
     read_headers,
     read_headers_by_eccodes,
@@ -153,16 +154,19 @@ def _headers_of_fields(path: Path, keys: Sequence[str]) -> list[tuple[Offset, tu
 
 
 def _holds_several_fields(path: Path) -> bool:
-    """Return whether a message of GRIB 2 holds more than one field, as those of NCEP may."""
+    """Return whether a message of GRIB 2 holds more than one field, as those of NCEP may; of GRIB 1 none does."""
     with path.open("rb") as file:
         while head := next_message(file):
             start = file.tell() - len(head)
-            end = start + struct.unpack(">Q", head[8:])[0]
-            if head[7] != 2:
-                return False  # nobody mixes editions, and GRIB 1 has one field a message
-            if _count_fields(file, end) > 1:
-                return True
-            file.seek(end)
+            if head[7] == 1:
+                length = length_of_grib_1(file, start)
+            elif head[7] == 2:
+                length = int.from_bytes(head[8:], "big")
+                if _count_fields(file, start + length) > 1:
+                    return True
+            else:
+                return False  # only ecCodes may know it
+            file.seek(start + max(length, len(head)))
     return False
 
 

@@ -12,6 +12,7 @@ from fsspec.implementations.reference import LazyReferenceMapper
 from made_references import array, reference
 
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerprint
+from weatherml.data.reading.file_index.stamps import stamp_of
 from weatherml.data.reading.opening import open_files
 from weatherml.errors import UserError
 
@@ -92,6 +93,18 @@ def test_a_reference_in_parquet_is_opened_as_what_it_points_to(referred):
     pytest.importorskip("fastparquet", reason="references in Parquet need fastparquet")
     found = open_files(in_parquet(referred))
     np.testing.assert_array_equal(found["2m_temperature"].values, TRUTH["2m_temperature"].values)
+
+
+def test_a_reference_in_parquet_that_changes_where_it_lies_is_looked_at_again(referred):
+    pytest.importorskip("fastparquet", reason="references in Parquet need fastparquet")
+    folder = in_parquet(referred)
+    before = stamp_of(folder, "kerchunk")
+    assert stamp_of(folder, "kerchunk") == before
+    with next(folder.rglob("*.parq")).open("r+b") as file:
+        content = file.read()
+        file.seek(0)
+        file.write(content)
+    assert stamp_of(folder, "kerchunk") != before
 
 
 def test_a_reference_in_parquet_without_its_library_names_it(tmp_path, monkeypatch):

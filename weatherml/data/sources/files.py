@@ -122,8 +122,8 @@ class FileSource:
     def digest(self) -> str:
         """Return a fingerprint of the files and of what is read.
 
-        Of a file its name, size, first and last 64 KiB count, of a zarr store its metadata and the names and sizes of
-        its chunks.
+        Of a file its name, size, first and last 64 KiB count, of a zarr store its metadata, coordinates and fields
+        without time, and the names and sizes of its chunks.
         """
         result = hashlib.sha256(self.config.origin_json({"paths"}).encode())
         for file, entry in zip(self._files.files, self._files.entries, strict=True):

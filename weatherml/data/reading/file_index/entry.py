@@ -1,8 +1,6 @@
 """One file of the index: what it is, what it holds, and whether it is still the file that was looked at."""
 
-import hashlib
 import math
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,18 +8,18 @@ from typing import Any, NamedTuple, Self
 
 import xarray as xr
 
-from weatherml.data.reading.canonical import PassedOverError, canonicalise
+from weatherml.data.reading.canonical import SOURCE_NAME, PassedOverError, canonicalise
 from weatherml.data.reading.file_index.contents import Contents
+from weatherml.data.reading.file_index.stamps import ends_of, fingerprint_of_folder, stamp_of
+from weatherml.data.reading.formats.decoding import n_fields_read
 from weatherml.data.reading.formats.grib import open_grib, scan_grib
 from weatherml.data.reading.formats.local import format_of, open_netcdf, open_zarr
 from weatherml.data.reading.formats.messages import MessageTable
 from weatherml.data.reading.formats.references import open_references, targets_of
 
-_SAMPLE = 1 << 16
 _BLOCK_BYTES = 2 * 2**20
 """What is read at once, at least: chunks of a file that are smaller are read several at a time."""
 _STORES = {"zarr": open_zarr, "kerchunk": open_references}
-_METADATA = ("zarr.json", ".zmetadata", ".zgroup", ".zarray", ".zattrs", "manifest.json")
 
 
 class FileToRead(NamedTuple):
@@ -60,12 +58,13 @@ class FileEntry:
 
     Attributes:
         kind: Its format.
-        stamp: Changes when the file does: its size and when it was changed.
+        stamp: Changes when the file does; see `stamp_of`.
         ends: Fingerprint of its first and last 64 KiB; empty for a zarr store.
         contents: Its canonical datasets; None for one that is passed over.
         passed: Why it is: the message where nothing else is read, and the note otherwise.
         messages: A `MessageTable` for JSON, of a GRIB file.
         params: ECMWF's number of the variable of each dataset of a GRIB file.
+        is_by_values: Whether it is told by values of fields at many times, which then count in the stamp.
     """
 
     kind: str
@@ -75,24 +74,34 @@ class FileEntry:
     passed: tuple[tuple[str, str], ...]
     messages: dict[str, Any] | None
     params: tuple[int, ...]
+    is_by_values: bool = False
 
     @classmethod
-    def scan(cls, file: FileToRead, wanted: Collection[str] | None = None) -> Self:
+    def scan(cls, file: FileToRead, wanted: Collection[str] | None = None, is_by_values: bool = False) -> Self:
         """Look at a file.
+
+        Args:
+            file: The file.
+            wanted: Canonical names to keep; all when None.
+            is_by_values: Whether all values of a zarr store count in its stamp; they do where they tell what it is.
 
         Raises:
             UserError: It cannot be read, or is not made of what weatherml reads.
         """
         # Before it is read: a file that changes meanwhile is looked at again.
-        stamp = stamp_of(file.path, format_of(file.path))
+        stamp, n_before = stamp_of(file.path, format_of(file.path), is_by_values), n_fields_read()
         opened = open_file(file, wanted)
+        if opened.kind == "zarr" and not is_by_values and (n_fields_read() > n_before or _leaves_out_times(opened)):
+            return cls.scan(file, wanted, is_by_values=True)
         pairs = zip(opened.canonical, opened.raw, strict=True)
         contents = tuple(None if canonical is None else Contents.of(canonical, raw) for canonical, raw in pairs)
         for raw in opened.raw:
             raw.close()
         messages = None if opened.messages is None else opened.messages.to_json()
         params = () if messages is None else tuple(map(_param_of, opened.raw))
-        return cls(opened.kind, stamp, ends_of(file.path), contents, tuple(opened.passed), messages, params)
+        return cls(
+            opened.kind, stamp, ends_of(file.path), contents, tuple(opened.passed), messages, params, is_by_values
+        )
 
     def open(self, file: FileToRead, number: int, wanted: Collection[str] | None = None) -> xr.Dataset:
         """Open one canonical dataset of the file again, lazily; of a GRIB file the messages of its variable alone."""
@@ -152,51 +161,26 @@ def open_file(file: FileToRead, wanted: Collection[str] | None = None) -> Opened
     return Opened(kind, raws, canonical, passed, messages)
 
 
-def stamp_of(path: Path, kind: str) -> str:
-    """Return a text that changes when a file does, the metadata of a zarr store, or what a reference points to."""
-    if kind == "kerchunk":
-        places = [path, *targets_of(path)]
-    elif path.is_dir():
-        places = sorted(p for pattern in ("", "*/") for name in _METADATA for p in path.glob(pattern + name))
-    else:
-        return _stamp(path)
-    return hashlib.sha256("".join(f"{place} {_stamp(place)}" for place in places).encode()).hexdigest()
-
-
-def ends_of(path: Path) -> str:
-    """Return the fingerprint of the first and the last 64 KiB of a file; nothing for a zarr store."""
-    if path.is_dir():
-        return ""
-    with path.open("rb") as file:
-        first = file.read(_SAMPLE)
-        file.seek(max(path.stat().st_size - _SAMPLE, 0))
-        return hashlib.sha256(first + file.read()).hexdigest()
-
-
 def fingerprint(path: Path, entry: FileEntry) -> str:
     """Return what tells a file from others of its name: its size and ends, and those of files that it points to.
 
-    Of a zarr store its metadata count, and the names and sizes of its chunks.
+    Of a zarr store its metadata count, its coordinates and fields without time, and the names and sizes of its chunks.
     """
     if path.is_dir():
-        return f"{path.name} {_fingerprint_of_folder(path)}"
+        return f"{path.name} {fingerprint_of_folder(path)}"
     targets = targets_of(path) if entry.kind == "kerchunk" else []
     told = [f"{file.name} {file.stat().st_size} {ends_of(file)}" for file in targets]
     return " ".join([path.name, str(path.stat().st_size), entry.ends, *told])
 
 
-def _fingerprint_of_folder(path: Path) -> str:
-    result = hashlib.sha256()
-    for folder, _, names in sorted(os.walk(path)):
-        for place in (Path(folder) / name for name in sorted(names)):
-            result.update(f"{place.relative_to(path)} {place.stat().st_size}".encode())
-            result.update(place.read_bytes() if place.name in _METADATA else b"")
-    return result.hexdigest()
-
-
-def _stamp(path: Path) -> str:
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+def _leaves_out_times(opened: Opened) -> bool:
+    """Return whether a field that has no time had one in its file, as masks do that are the same at all times."""
+    return any(
+        "time" not in field.dims and raw[name].ndim != field.ndim
+        for canonical, raw in zip(opened.canonical, opened.raw, strict=True)
+        for field in (canonical.data_vars.values() if canonical is not None else ())
+        if (name := field.attrs.get(SOURCE_NAME)) in raw
+    )
 
 
 def _param_of(raw: xr.Dataset) -> int:

@@ -20,6 +20,7 @@ from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
 from weatherml.data.reading.file_index.reader import FieldReader, lazy_field
 from weatherml.data.reading.file_index.rows import Place, Rows
 from weatherml.data.reading.file_index.scan import index_files
+from weatherml.data.reading.file_index.stamps import stamp_of_all
 from weatherml.data.reading.merge import Part, join
 from weatherml.data.reading.selection import FORMAT, on_levels, require_read, require_renamed, tell_what_was_passed_over
 from weatherml.errors import UserError
@@ -159,17 +160,28 @@ class IndexedFiles:
 
     def _join(self, parts: Sequence[Part]) -> dict[str, xr.DataArray]:
         """Join parts; that copies of fields are equal is remembered as long as no file changes."""
-        stamps = [[str(f.path.absolute()), e.stamp] for f, e in zip(self.files, self.entries, strict=True)]
-        what = json.dumps([stamps, self._variables and sorted(self._variables), self._levels])
-        known = None if self._folder is None else cache.notes_on_copies(self._folder, what)
-        if known is not None:
-            self._notes_on_copies = known
-            return join(parts, Copies(lambda one, two: NONE))
         copies = Copies(self._difference)
         rows, self._notes_on_copies = join(parts, copies), copies.notes
-        if self._folder is not None and self._n_compared:
-            cache.keep_notes_on_copies(self._folder, what, copies.notes)
+        if self._n_compared and self._folder is not None:
+            if self._known_notes is None:
+                cache.keep_notes_on_copies(self._folder, self._claim, copies.notes)
+            else:
+                self._notes_on_copies = self._known_notes
         return rows
+
+    @cached_property
+    def _known_notes(self) -> list[str] | None:
+        """What was said of copies in these files; None where they have not been compared before."""
+        return None if self._folder is None else cache.notes_on_copies(self._folder, self._claim)
+
+    @cached_property
+    def _claim(self) -> str:
+        """The files as they are now, any value of theirs; asked for where there are copies alone."""
+        stamps = [
+            [str(file.path.absolute()), entry.stamp, stamp_of_all(file.path)]
+            for file, entry in zip(self.files, self.entries, strict=True)
+        ]
+        return json.dumps([stamps, self._variables and sorted(self._variables), self._levels])
 
     def _difference(self, one: xr.DataArray, two: xr.DataArray) -> Difference:
         """Return by how much two fields differ; what is known of them spares reading them."""
@@ -177,6 +189,8 @@ class IndexedFiles:
             if digest == self._reader.digest(int(two)):
                 return NONE
         self._n_compared += 1
+        if self._known_notes is not None:
+            return NONE
         return difference(*(self.read({str(rows.name): rows})[str(rows.name)] for rows in (one, two)))
 
     def _contents(self, place: Place) -> Contents:

@@ -14,8 +14,9 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, stamp_of
+from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
 from weatherml.data.reading.file_index.rows import Hyperslab, Rows
+from weatherml.data.reading.file_index.stamps import stamp_of, without_numbers
 from weatherml.errors import UserError
 
 _MOST_OPEN = 1024  # of some 70 kB: who reads one variable after the other of fewer files opens each once
@@ -91,12 +92,12 @@ class FieldReader:
             return self._open[file, number]
 
     def _require_unchanged(self, index: int) -> None:
-        path = self._files[index].path
+        path, entry = self._files[index].path, self._entries[index]
         try:
-            is_same = stamp_of(path, self._entries[index].kind) == self._entries[index].stamp
+            stamp = stamp_of(path, entry.kind, entry.is_by_values)
         except OSError:
             raise UserError(f"{path} is gone since it was looked at; put it back, or start again") from None
-        if not is_same:
+        if without_numbers(stamp) != without_numbers(entry.stamp):
             raise UserError(f"{path} has changed since it was looked at; start again to read it as it is now")
 
 

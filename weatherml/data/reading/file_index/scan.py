@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from weatherml.data.reading.file_index import cache
-from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, stamp_of
+from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
 from weatherml.data.reading.file_index.scanner import Scanner
+from weatherml.data.reading.file_index.stamps import stamp_of
 from weatherml.errors import UserError
 from weatherml.storage.locks import alone_at
 
@@ -59,7 +60,11 @@ def _known(jobs: Mapping[str, FileToRead], folder: Path | None) -> dict[str, Fil
     """Return what the index tells of files that have not changed since."""
     known = cache.load(folder) if folder is not None else {}
     told = {key: (file, known[key]) for key, file in jobs.items() if key in known}
-    return {key: entry for key, (file, entry) in told.items() if entry.stamp == stamp_of(file.path, entry.kind)}
+    return {
+        key: entry
+        for key, (file, entry) in told.items()
+        if entry.stamp == stamp_of(file.path, entry.kind, entry.is_by_values)
+    }
 
 
 def _without(jobs: Mapping[str, FileToRead], found: Mapping[str, FileEntry]) -> dict[str, FileToRead]:

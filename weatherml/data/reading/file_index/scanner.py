@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from weatherml.data.reading.file_index.contents import Contents
-from weatherml.data.reading.file_index.entry import FileEntry, FileToRead, ends_of, stamp_of
+from weatherml.data.reading.file_index.entry import FileEntry, FileToRead
 from weatherml.data.reading.file_index.likeness import DAY, Likeness, likeness_of
+from weatherml.data.reading.file_index.stamps import ends_of, stamp_of
 from weatherml.data.reading.formats.decoding import n_fields_read
 
 _MOST_KINDS = 1000

@@ -26,6 +26,11 @@ def grib(request, tmp_path_factory):
     return path
 
 
+def timeless(dataset):
+    """Return a dataset without what cfgrib says of the minute in which it was opened."""
+    return dataset.assign_attrs(history="")
+
+
 def test_the_table_knows_where_every_message_begins(grib):
     table = MessageTable.scan(grib, ANALYSES)
     starts = [offset for offsets in table.offsets for offset in offsets]
@@ -39,7 +44,7 @@ def test_a_table_kept_as_json_opens_the_same_dataset(grib, monkeypatch):
     monkeypatch.setattr(MessageTable, "scan", lambda *_: pytest.fail("the headers were read again"))
     found = open_grib(grib, CHUNKS, messages=MessageTable.from_json(kept))
     for one, two in zip(found, expected, strict=True):
-        assert one.identical(two)
+        assert timeless(one).identical(timeless(two))
 
 
 def test_the_messages_of_one_variable_open_it_alone(grib):
@@ -49,7 +54,7 @@ def test_the_messages_of_one_variable_open_it_alone(grib):
         (name,) = dataset.data_vars
         table = MessageTable.from_json(kept, dataset[name].attrs["GRIB_paramId"])
         (found,) = open_grib(grib, CHUNKS, messages=table)
-        assert found.identical(dataset)
+        assert timeless(found).identical(timeless(dataset))
         assert len(table.offsets) == 3 * dataset.sizes.get("isobaricInhPa", 1)
 
 

@@ -114,10 +114,12 @@ def bytes_of_a_time(source: Source, variable: str) -> int:
     return 0 if told is None else int(told(variable))
 
 
-def read_levels(source: Source, times: npt.NDArray[np.datetime64], variable: str, levels: slice | None) -> xr.DataArray:
+def read_levels(
+    source: Source, times: npt.NDArray[np.datetime64], variable: str, levels: slice | npt.NDArray[np.int64] | None
+) -> xr.DataArray:
     """Return a variable at some of its levels, lazy where the source is.
 
-    A source that computes less for fewer levels, though it is lazy, has a method of this name.
+    A source that computes or reads less for fewer levels, though it is lazy, has a method of this name.
 
     Args:
         source: Any source.

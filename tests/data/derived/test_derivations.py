@@ -48,10 +48,19 @@ def test_vapour_is_summed_in_trapezoids_from_300_to_1000_hpa():
     assert float(vapour_transport(humidity, u, 0 * u)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_vapour_on_one_level_is_no_transport():
-    one = profile([1], (850,))
-    with pytest.raises(UserError, match=r"at least two levels from 300 to 1000 hPa, got \[850\]"):
-        vapour_transport(one, one, one)
+def test_vapour_reaches_up_to_300_hpa_where_no_level_lies_there():
+    """Linear in pressure between levels: at 300 hPa humidity is a fifth of the way from that at 250 to that at 500."""
+    levels = (100, 250, 500, 850, 1000)
+    humidity, u = profile([7, 1, 6, 2, 5], levels), profile([2] * 5, levels)
+    expected = 2 * (4 * 20000 + 4 * 35000 + 3.5 * 15000) / 9.80665
+    assert float(vapour_transport(humidity, u, 0 * u)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("levels", [(850,), (500, 850), (500, 1000), (300, 850)])
+def test_levels_that_do_not_span_the_layer_give_no_transport(levels):
+    few = profile([1] * len(levels), levels)
+    with pytest.raises(UserError, match=rf"from 300 to 1000 hPa, .* \({', '.join(map(str, levels))}\) do not span"):
+        vapour_transport(few, few, few)
 
 
 def sun(names, times=HOURS):

@@ -7,22 +7,24 @@ import pytest
 import xarray as xr
 from fake_data import FakeSource, analyses
 
+from weatherml.cli.paths import describe_paths
 from weatherml.config import from_mapping
 from weatherml.data.derived import DerivedSource
 from weatherml.data.notes import notes
+from weatherml.data.reading.file_index.reader import FieldReader
 from weatherml.data.regrid import RegridConfig
 from weatherml.data.source import Source, bytes_of_a_time, inputs_of
-from weatherml.data.sources import FilesConfig
+from weatherml.data.sources import ArchiveConfig, CdsConfig, FilesConfig
 from weatherml.data.sources.times import ChosenTimes, SourceAtTimes
 from weatherml.data.store.ingest import ingest
 from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 
 VARIABLES = {
-    "temperature": (500, 850),
-    "specific_humidity": (500, 850),
-    "u_component_of_wind": (500, 850),
-    "v_component_of_wind": (500, 850),
+    "temperature": (300, 500, 1000),
+    "specific_humidity": (300, 500, 1000),
+    "u_component_of_wind": (300, 500, 1000),
+    "v_component_of_wind": (300, 500, 1000),
     "10m_u_component_of_wind": (),
     "10m_v_component_of_wind": (),
     "total_precipitation": (),
@@ -84,6 +86,9 @@ def test_what_cannot_be_derived_says_why():
     six_hourly = FakeSource(HOURLY.isel(time=slice(5, None, 6)))
     with pytest.raises(UserError, match=r"accumulated over 6 h .* \(hourly\) have total_precipitation at no time"):
         DerivedSource(six_hourly, ["total_precipitation_6hr"]).times()
+    three_hourly = DerivedSource(FakeSource(HOURLY.isel(time=slice(2, None, 3))), ["tp"], "since 00 and 12 UTC")
+    with pytest.raises(UserError, match="have total_precipitation every 3h only; derive sums over multiples of 3h"):
+        three_hourly.times()
     with pytest.raises(UserError, match="no way to derive 'temperature'"):
         DerivedSource(FakeSource(HOURLY), ["t"])
 
@@ -115,6 +120,65 @@ def test_a_configuration_derives_then_chooses_times_then_regrids(file, tmp_path)
     store = open_store(tmp_path / "store")
     np.testing.assert_array_equal(store["time"], HOURLY["time"][5::6])
     np.testing.assert_allclose(store["total_precipitation_6hr"], RAIN[5::6], rtol=1e-5)
+    told = describe_paths([str(tmp_path / "store")])
+    assert told["regridding"] == ["conservative, from 7 x 12"]
+    assert "wind_speed: length of the wind vector, from u_component_of_wind, v_component_of_wind" in told["derived"]
+
+
+def made_of(kind, file, folder, **keys):
+    """Return a source of a kind that holds the same data."""
+    if kind == "files":
+        chosen = {"name": kind, "paths": [file], "variables": ["t", "q"], "levels": [500]}
+        return from_mapping(FilesConfig, {**chosen, **keys}).source(folder)
+    HOURLY.chunk(time=10).to_zarr(folder / "archive.zarr", zarr_format=2)
+    chosen = {"name": kind, "url": str(folder / "archive.zarr"), "channels": ["t500", "q500"]}
+    return from_mapping(ArchiveConfig, {**chosen, **keys}).source(folder)
+
+
+@pytest.mark.parametrize("kind", ["files", "archive"])
+def test_what_is_summed_over_levels_is_so_over_all_whichever_are_kept(kind, file, tmp_path):
+    source = made_of(kind, file, tmp_path, derive=["ivt", "wind_speed"])
+    assert source.levels == (500,) and "u_component_of_wind" not in source.variables()
+    found = source.read(source.times()[:3], source.variables()).load()
+    assert found["level"].values.tolist() == [500] and found["wind_speed"].dims == found["temperature"].dims
+    np.testing.assert_array_equal(found["temperature"], HOURLY["temperature"][:3].sel(level=[500]))
+    whole = DerivedSource(FakeSource(HOURLY), ["ivt"])
+    expected = whole.read(whole.times()[:3], whole.names)["integrated_vapor_transport"]
+    np.testing.assert_allclose(found["integrated_vapor_transport"], expected, rtol=1e-6)
+    assert found["integrated_vapor_transport"].attrs["derivation"].endswith("on the levels 300 500 1000 hPa")
+
+
+def test_of_other_variables_only_the_levels_that_are_kept_are_read(file, tmp_path, monkeypatch):
+    fields = []
+
+    def read(self, numbers, *region, original=FieldReader.read):
+        fields.append(numbers.size)
+        return original(self, numbers, *region)
+
+    monkeypatch.setattr(FieldReader, "read", read)
+    source = made_of("files", file, tmp_path, derive=["ivt", "wind_speed"], levels=[300, 1000])
+    for name, n_fields in (("temperature", 2), ("wind_speed", 2 * 2), ("integrated_vapor_transport", 3 * 3)):
+        fields.clear()
+        source.read(source.times()[:1], [name]).load()
+        assert sum(fields) == n_fields, name
+
+
+def test_a_level_that_is_kept_must_be_there(file, tmp_path):
+    with pytest.raises(UserError, match="no level 501 hPa; they have 300, 500, 1000"):
+        _ = made_of("files", file, tmp_path, derive=["ivt"], levels=[501]).levels
+
+
+def test_too_few_levels_are_refused_before_anything_is_fetched(tmp_path):
+    keys = {"name": "cds", "channels": ["q500", "u500", "v500", "q1000", "u1000", "v1000"], "derive": ["ivt"]}
+    source = from_mapping(CdsConfig, {**keys, "periods": [["2020-01-01", "2020-01-02"]]}).source(tmp_path)
+    with pytest.raises(UserError, match=r"\(500, 1000\) do not span; .*where channels are named"):
+        source.times()
+
+
+@pytest.mark.parametrize("kind", ["files", "archive"])
+def test_what_is_lacking_for_a_derived_variable_is_told_with_that(kind, file, tmp_path):
+    with pytest.raises(UserError, match=r"100m_wind_speed \(source.derive\) is derived from 100m_u.*'100m_u_component"):
+        made_of(kind, file, tmp_path, derive=["ws100m"]).variables()
 
 
 def test_a_derived_field_of_files_is_lazy(file, tmp_path):

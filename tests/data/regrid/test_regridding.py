@@ -157,7 +157,7 @@ def test_the_order_of_dimensions_and_the_attributes_stay():
     turned = field.transpose("longitude", "time", "latitude")
     found = regrid(turned, "gaussian 8x16")
     assert found["t2m"].dims == ("longitude", "time", "latitude")
-    assert found["t2m"].attrs == {"units": "K"} and found["number"] == 7
+    assert found["t2m"].attrs == {"units": "K", "regridding": "conservative, from 13 x 24"} and found["number"] == 7
     xr.testing.assert_identical(found["t2m"].transpose("time", "latitude", ...), regrid(field, "gaussian 8x16")["t2m"])
 
 

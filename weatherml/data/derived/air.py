@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.data.derived.column import Layer
 
-_GRAVITY = 9.80665  # m s-2, standard
-_RIVER_LEVELS = slice(300, 1000)  # hPa, as GraphCast and WeatherBench 2 integrate: atmospheric rivers lie there
+RIVERS = Layer(300, 1000)
+"""Where atmospheric rivers lie; as GraphCast and WeatherBench 2 integrate."""
 
 
 def speed(eastward: xr.DataArray, northward: xr.DataArray) -> xr.DataArray:
@@ -38,17 +38,10 @@ def specific_humidity(temperature: xr.DataArray, relative: xr.DataArray) -> xr.D
 
 def vapour_flux(specific_humidity: xr.DataArray, wind: xr.DataArray) -> xr.DataArray:
     """Return the vapour that wind in m s-1 carries between 300 and 1000 hPa, kg m-1 s-1: trapezoids over the levels."""
-    carried = (specific_humidity * wind).sel(level=_RIVER_LEVELS)
-    if carried.sizes["level"] < 2:
-        raise UserError(
-            f"vapour transport needs at least two levels from 300 to 1000 hPa, got {wind['level'].values.tolist()};"
-            " read more levels, or leave it out of derive"
-        )
-    pressure = 100.0 * carried["level"].values
-    gaps = np.diff(pressure)
-    thickness = (np.concatenate([gaps, [0]]) + np.concatenate([[0], gaps])) / 2 / _GRAVITY
-    weights = xr.DataArray(thickness.astype(np.float32), {"level": carried["level"]}, "level")
-    return (carried * weights).sum("level", skipna=False)
+    mass = xr.DataArray(RIVERS.mass(wind["level"].values.tolist()), {"level": wind["level"]}, "level")
+    used = mass["level"].values[mass.values > 0]
+    carried = specific_humidity.sel(level=used) * wind.sel(level=used)
+    return (carried * mass.sel(level=used)).sum("level", skipna=False)
 
 
 def vapour_transport(specific_humidity: xr.DataArray, eastward: xr.DataArray, northward: xr.DataArray) -> xr.DataArray:

@@ -1,7 +1,7 @@
 """What it takes to make a variable from others."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +42,17 @@ class Derivation(ABC):
         del accumulated
         return times
 
-    def attributes(self) -> dict[str, str]:
-        """Return what the field says of itself."""
+    def require(self, levels: Sequence[int]) -> None:
+        """Refuse the levels of a source, hPa, rising, of which it cannot be made.
+
+        Raises:
+            UserError: They do not suffice.
+        """
+        del levels
+
+    def attributes(self, inputs: xr.Dataset) -> dict[str, str]:
+        """Return what the field that is made of `inputs` says of itself."""
+        del inputs
         return {"derivation": self.how} | ({"derived_from": " ".join(self.inputs)} if self.inputs else {})
 
     @abstractmethod

@@ -8,6 +8,7 @@ import xarray as xr
 
 from weatherml.data.derived import air
 from weatherml.data.derived.accumulation import Accumulated, sums, terms_of
+from weatherml.data.derived.column import OverColumn
 from weatherml.data.derived.derivation import Derivation, Pointwise, Request
 from weatherml.data.derived.sunshine import OfTimeAndPlace, Received, cosine_of_zenith_angle
 from weatherml.durations import format_duration
@@ -50,9 +51,9 @@ class Sum(Derivation):
             pieces.append(sums(field.sel(time=terms.needed()), times, terms))
         return xr.concat(pieces, "time")
 
-    def attributes(self) -> dict[str, str]:
+    def attributes(self, inputs: xr.Dataset) -> dict[str, str]:
         """Return what the field says of itself, its window among it."""
-        return super().attributes() | {"cell_methods": "time: sum", "window": format_duration(self.window)}
+        return super().attributes(inputs) | {"cell_methods": "time: sum", "window": format_duration(self.window)}
 
 
 _WIND = ("u_component_of_wind", "v_component_of_wind")
@@ -87,9 +88,9 @@ DERIVATIONS: dict[str, tuple[Derivation, ...]] = {
             ("temperature", "relative_humidity"), "saturation over water and ice as in the IFS", air.specific_humidity
         ),
     ),
-    _FLUXES[0]: (Pointwise((_HUMIDITY, _WIND[0]), _CARRIED, air.vapour_flux),),
-    _FLUXES[1]: (Pointwise((_HUMIDITY, _WIND[1]), _CARRIED, air.vapour_flux),),
-    "integrated_vapor_transport": (Pointwise((_HUMIDITY, *_WIND), _CARRIED, air.vapour_transport),),
+    _FLUXES[0]: (OverColumn((_HUMIDITY, _WIND[0]), _CARRIED, air.vapour_flux, air.RIVERS),),
+    _FLUXES[1]: (OverColumn((_HUMIDITY, _WIND[1]), _CARRIED, air.vapour_flux, air.RIVERS),),
+    "integrated_vapor_transport": (OverColumn((_HUMIDITY, *_WIND), _CARRIED, air.vapour_transport, air.RIVERS),),
     **{name: (_sum(name, 1),) for name in ACCUMULATIONS[:1]},
     **{f"{ACCUMULATIONS[0]}_{hours}hr": (_sum(ACCUMULATIONS[0], hours),) for hours in (6, 12, 24)},
     ACCUMULATIONS[1]: (_sum(ACCUMULATIONS[1], 1), _sunlight(1)),
@@ -97,6 +98,17 @@ DERIVATIONS: dict[str, tuple[Derivation, ...]] = {
     "cosine_of_solar_zenith_angle": (OfTimeAndPlace("place of the sun at the time", cosine_of_zenith_angle),),
 }
 """Ways to make a variable, the better one first."""
+
+
+def need_all_levels(names: Collection[str]) -> bool:
+    """Return whether any of the variables, named canonically, is a sum over all levels that there are."""
+    return any(isinstance(way, OverColumn) for name in names for way in DERIVATIONS[name])
+
+
+def made_of(name: str, derived: Collection[str]) -> str:
+    """Return, for a message, what is to be derived from a variable, and from what else; empty where nothing is."""
+    ways = ((made, way) for made in derived for way in DERIVATIONS[made] if name in way.inputs)
+    return next((f"{made} (source.derive) is derived from {', '.join(way.inputs)}" for made, way in ways), "")
 
 
 def inputs_of(names: Collection[str], chosen: Collection[str]) -> tuple[str, ...]:

@@ -10,15 +10,18 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.derived.accumulation import Accumulated
+from weatherml.data.derived.column import OverColumn
 from weatherml.data.derived.derivation import Derivation, Request
 from weatherml.data.derived.derivations import ACCUMULATIONS, DERIVATIONS, Sum
 from weatherml.data.pieces import read_in_pieces, times_of
-from weatherml.data.source import Source, SourceAround, bytes_of_a_time, inputs_of, piece_starts_among
+from weatherml.data.source import Source, SourceAround, bytes_of_a_time, inputs_of, piece_starts_among, read_levels
+from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.registry import nearest
 from weatherml.state import LEADING, with_metadata
 from weatherml.times import parse_times
 from weatherml.variables import find
+from weatherml.wording import listed
 
 _DIMS = (*LEADING, "level", "latitude", "longitude")
 
@@ -32,6 +35,7 @@ class DerivedSource(SourceAround):
         names: Sequence[str],
         accumulated: Accumulated = "hourly",
         kept: Sequence[str] | None = None,
+        levels: Sequence[int] | None = None,
     ) -> None:
         """Derive nothing yet.
 
@@ -41,6 +45,8 @@ class DerivedSource(SourceAround):
             accumulated: What the source's accumulations stand for. Other than hourly ones are told only as what is
                 derived from them.
             kept: Variables to tell; all of the source and all derived when None.
+            levels: Pressure levels to tell, hPa; all of the source when None. What is summed over levels is summed over
+                all of the source's.
 
         Raises:
             UserError: There is no way to derive one of the names.
@@ -49,10 +55,28 @@ class DerivedSource(SourceAround):
         self.names = canonical_names(names)
         self.accumulated: Accumulated = accumulated
         self._kept = None if kept is None else tuple(find(name).name for name in kept)
+        self._kept_levels = None if levels is None else tuple(sorted(set(levels)))
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Pressure levels in hPa, ascending."""
+        own = self.source.levels
+        if self._kept_levels is None or not own:
+            return own
+        absent = [level for level in self._kept_levels if level not in own]
+        if absent:
+            raise UserError(f"the {self.name} data have no level {absent[0]} hPa; they have {listed(own)}")
+        return self._kept_levels
 
     def digest(self) -> str:
         """Fingerprint of the source and of what is derived from it."""
-        parts = [self.source.digest(), *self.names, self.accumulated, repr(self._kept)]
+        parts = [
+            self.source.digest(),
+            *self.names,
+            self.accumulated,
+            repr(self._kept),
+            *map(str, self._kept_levels or ()),
+        ]
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
     def times(self) -> npt.NDArray[np.datetime64]:
@@ -88,7 +112,7 @@ class DerivedSource(SourceAround):
             )
         request = Request(times, self.grid, self.accumulated)
         read = self._read_inputs(variables, times)
-        fields = {name: self._field(name, read, request) for name in variables}
+        fields = {name: self._field(name, read, request, self._kept_levels) for name in variables}
         return with_metadata(xr.Dataset(fields, attrs=read.attrs))
 
     @cached_property
@@ -102,6 +126,8 @@ class DerivedSource(SourceAround):
         found: dict[str, Derivation] = {}
         for name in self.names:
             self._choose(name, found, ())
+        for way in found.values():
+            way.require(self.source.levels)
         return found
 
     def bytes_of_a_time(self, variable: str) -> int:
@@ -148,10 +174,18 @@ class DerivedSource(SourceAround):
         absent = [i for i in way.inputs if i not in self.source.variables()]
         if absent:
             return f"{name} is derived from {', '.join(way.inputs)}; the {self.name} data lack {', '.join(absent)}"
-        return (
-            f"{name} is {way.how}, but the {self.name} data ({self.accumulated}) have {way.inputs[0]} at no time"
-            " for all of that; read all hours, and choose among them by source.every"
-        )
+        have = f"{name} is {way.how}, but the {self.name} data ({self.accumulated}) have {way.inputs[0]}"
+        if isinstance(way, Sum) and (step := self._too_coarse_for(way)):
+            return f"{have} every {step} only; derive sums over multiples of {step}, or read data of every hour"
+        return f"{have} at no time for all of that; read all hours, and choose among them by source.every"
+
+    def _too_coarse_for(self, way: Sum) -> str:
+        """Return the step of sums since a reset that no difference of two of them can resolve; else nothing."""
+        known = times_of(self.source, way.inputs[0])
+        if self.accumulated == "hourly" or len(known) < 2:
+            return ""
+        step = np.diff(known).min()
+        return format_duration(step) if way.window % step else ""
 
     @cached_property
     def _times(self) -> npt.NDArray[np.datetime64]:
@@ -183,18 +217,30 @@ class DerivedSource(SourceAround):
             )
         return read_in_pieces(self.source, times, tuple(wanted)) if wanted else xr.Dataset()
 
-    def _field(self, name: str, read: xr.Dataset, request: Request) -> xr.DataArray:
+    def _field(self, name: str, read: xr.Dataset, request: Request, levels: tuple[int, ...] | None) -> xr.DataArray:
+        """Return a variable of the source or one that is made, on some levels in hPa; on all when None."""
         way = self._derivations.get(name)
         if way is None:
-            return read[name]
+            return (
+                read[name]
+                if levels is None or "level" not in read[name].dims
+                else self._on(levels, read[name], request)
+            )
         if isinstance(way, Sum):
-            needed = way.times_needed(request.times, self.accumulated)
-            inputs = read_in_pieces(self.source, needed, way.inputs)
+            inputs = read_in_pieces(self.source, way.times_needed(request.times, self.accumulated), way.inputs)
         else:
-            inputs = xr.Dataset({i: self._field(i, read, request) for i in way.inputs})
+            needed = None if isinstance(way, OverColumn) else levels
+            inputs = xr.Dataset({i: self._field(i, read, request, needed) for i in way.inputs})
         field = way.derive(inputs, request).astype(np.float32)
-        field.attrs = way.attributes()
+        field.attrs = way.attributes(inputs)
         return field.transpose(*(dim for dim in _DIMS if dim in field.dims))
+
+    def _on(self, levels: tuple[int, ...], field: xr.DataArray, request: Request) -> xr.DataArray:
+        """Return a field of the source on some of its levels, of which a lazy source reads no others."""
+        places = np.searchsorted(field["level"].values, levels)
+        if field.chunks is None:
+            return field.isel(level=places)
+        return read_levels(self.source, request.times, str(field.name), places)
 
 
 def canonical_names(names: Sequence[str]) -> tuple[str, ...]:

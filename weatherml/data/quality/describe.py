@@ -16,16 +16,19 @@ def describe(dataset: xr.Dataset) -> dict[str, Any]:
     """Describe a canonical dataset without reading its values; the result is JSON-able.
 
     Keys, each only where it applies: format, variables (name, source_name, units, dims), grid, times (first, last, n,
-    step), levels in hPa, members, unpacked (bytes of the fields in memory), preliminary, layout.
+    step), levels in hPa, members, unpacked (bytes of the fields in memory), regridding, derived, preliminary, layout.
     """
+    fields = dataset.data_vars.values()
     description = {
         "format": ", ".join(notes(dataset, FORMAT)),
-        "variables": [_describe_variable(field) for field in dataset.data_vars.values()],
+        "variables": [_describe_variable(field) for field in fields],
         "grid": _describe_grid(LatLonGrid.from_dataset(dataset)),
         "times": _describe_times(dataset["time"].values) if "time" in dataset.dims else {},
         "levels": dataset["level"].values.tolist() if "level" in dataset.dims else [],
         "members": dataset["number"].values.tolist() if "number" in dataset.dims else [],
-        "unpacked": sum(field.nbytes for field in dataset.data_vars.values()),
+        "unpacked": sum(field.nbytes for field in fields),
+        "regridding": list(dict.fromkeys(str(f.attrs["regridding"]) for f in fields if "regridding" in f.attrs)),
+        "derived": [_derivation(field) for field in fields if "derivation" in field.attrs],
         "preliminary": preliminary(dataset),
         "layout": notes(dataset, LAYOUT),
     }
@@ -39,6 +42,11 @@ def _describe_variable(field: xr.DataArray) -> Mapping[str, Any]:
         "units": str(field.attrs.get("units", "")),
         "dims": dict(zip(map(str, field.dims), field.shape, strict=True)),
     }
+
+
+def _derivation(field: xr.DataArray) -> str:
+    inputs = str(field.attrs.get("derived_from", "")).replace(" ", ", ")
+    return f"{field.name}: {field.attrs['derivation']}" + (f", from {inputs}" if inputs else "")
 
 
 def _describe_grid(grid: LatLonGrid) -> Mapping[str, Any]:

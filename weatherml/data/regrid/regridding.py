@@ -48,7 +48,7 @@ def regrid(
     result = kept.assign(fields).assign_coords(coordinates)
     for name in _HORIZONTAL:
         result[name].attrs = dict(dataset[name].attrs)
-    return result.assign_attrs(regridding=f"{method}, from {source.n_lat} x {source.n_lon}")
+    return result.assign_attrs(regridding=_told(method, source))
 
 
 def _field(
@@ -70,4 +70,8 @@ def _field(
         output_dtypes=[np.float32],
         dask_gufunc_kwargs={"output_sizes": dict(zip(_HORIZONTAL, target.shape, strict=True))},
     )
-    return result.transpose(*field.dims)
+    return result.transpose(*field.dims).assign_attrs(regridding=_told(own, source))
+
+
+def _told(method: str, source: LatLonGrid) -> str:
+    return f"{method}, from {source.n_lat} x {source.n_lon}"

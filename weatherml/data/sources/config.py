@@ -3,13 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, SerializeAsAny, field_validator
 
 from weatherml.config import Config, from_registry
 from weatherml.data.derived import Accumulated, DerivedSource
-from weatherml.data.derived.derivations import inputs_of
+from weatherml.data.derived.derivations import inputs_of, need_all_levels
 from weatherml.data.derived.source import canonical_names
 from weatherml.data.regrid import RegridConfig, RegriddedSource
 from weatherml.data.source import Source
@@ -57,19 +57,30 @@ class SourceConfig(Config):
     def _with_derived(self, folder: Path) -> Source:
         if not self.derive and self.accumulated == "hourly":
             return self.open(folder)
+        levels = self.chosen_levels() if need_all_levels(self.derive) else None
         chosen = self.chosen_variables()
         if chosen is None:
-            return DerivedSource(self.open(folder), self.derive, self.accumulated)
+            origin = self if levels is None else self.on_all_levels()
+            return DerivedSource(origin.open(folder), self.derive, self.accumulated, levels=levels)
         told = tuple(dict.fromkeys([*(find(name).name for name in chosen), *self.derive]))
         read = [name for name in told if name not in self.derive]
         inputs = inputs_of(self.derive, read)
         origin = self.model_copy(update={"variables": tuple(dict.fromkeys([*read, *inputs]))})
-        return DerivedSource(origin.open(folder), self.derive, self.accumulated, told)
+        origin = origin if levels is None else origin.on_all_levels()
+        return DerivedSource(origin.open(folder), self.derive, self.accumulated, told, levels)
 
     def chosen_variables(self) -> tuple[str, ...] | None:
         """Return the variables that are told, in any vocabulary, for kinds that have `variables`; all when None."""
         chosen: tuple[str, ...] | None = self.model_dump().get("variables")
         return chosen
+
+    def chosen_levels(self) -> tuple[int, ...] | None:
+        """Return the pressure levels that are told, hPa, for kinds that may read others, too; all when None."""
+        return None
+
+    def on_all_levels(self) -> Self:
+        """Return the configuration without a choice of levels; variables are chosen already where channels are."""
+        return self.model_copy(update=dict.fromkeys({"channels", "levels"} & set(type(self).model_fields)))
 
     @field_validator("derive")
     @classmethod

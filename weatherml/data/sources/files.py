@@ -12,7 +12,7 @@ import xarray as xr
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from weatherml.config import Config
-from weatherml.data.derived.derivations import ACCUMULATIONS
+from weatherml.data.derived.derivations import ACCUMULATIONS, made_of
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, fingerprint
 from weatherml.data.reading.formats.local import expand
 from weatherml.data.reading.merge import require_same_times
@@ -81,6 +81,10 @@ class FilesConfig(SourceConfig):
     def _on_this_machine(cls, paths: tuple[Paths, ...]) -> tuple[Paths, ...]:
         _require_local(path for path in paths if isinstance(path, str))
         return paths
+
+    def chosen_levels(self) -> tuple[int, ...] | None:
+        """Return the pressure levels that are told, hPa; all when None."""
+        return self.levels
 
     def open(self, folder: Path) -> "FileSource":
         """Return the files as a source, whose index lies in `folder`."""
@@ -156,10 +160,20 @@ class FileSource:
         Raises:
             UserError: A variable or a time is not there.
         """
-        times, chosen = parse_times(times), {}
-        for name in (find(v).name for v in variables):
-            _require_variable(name, self._rows)
-            chosen[name] = _at_times(self._rows[name], times)
+        return self._read({name: self._rows_at(times, name) for name in (find(v).name for v in variables)})
+
+    def read_levels(
+        self, times: npt.NDArray[np.datetime64], variable: str, levels: slice | npt.NDArray[np.int64]
+    ) -> xr.DataArray:
+        """Return a variable at positions among its levels, lazy: of a field that is chosen here no other is read."""
+        rows = self._rows_at(times, variable)
+        return self._read({variable: rows.isel(level=levels)})[variable]
+
+    def _rows_at(self, times: npt.NDArray[np.datetime64], name: str) -> xr.DataArray:
+        _require_variable(name, self._rows)
+        return _at_times(self._rows[name], parse_times(times))
+
+    def _read(self, chosen: Mapping[str, xr.DataArray]) -> xr.Dataset:
         dataset = tell_what_was_passed_over(self._files.read(chosen), self._thinned(chosen))
         if self.config.latitude is not None:
             dataset = dataset.sel(latitude=np.asarray(self.grid.latitude))
@@ -185,7 +199,7 @@ class FileSource:
         rows, asked = self._files.rows, self.config.variables
         names = rows if asked is None else [find(name).name for name in asked]
         for name in names:
-            _require_variable(name, rows)
+            _require_variable(name, rows, self.config.derive)
             if self.config.accumulated == "hourly":
                 _require_one_window(name, rows[name])
         return {name: rows[name] for name in names}
@@ -224,9 +238,10 @@ def _files_to_read(config: FilesConfig) -> list[FileToRead]:
     return list(found.values())
 
 
-def _require_variable(name: str, rows: Mapping[str, xr.DataArray]) -> None:
+def _require_variable(name: str, rows: Mapping[str, xr.DataArray], derived: Collection[str] = ()) -> None:
     if name not in rows:
-        raise UserError(f"the data have no variable {name!r}{nearest(name, rows)}")
+        why = made_of(name, derived)
+        raise UserError(f"{why}{'; ' if why else ''}the data have no variable {name!r}{nearest(name, rows)}")
 
 
 def _require_one_window(name: str, field: xr.DataArray) -> None:

@@ -21,6 +21,7 @@ from weatherml.state import LEADING, with_metadata
 
 KEPT = (LAYOUT, PRELIMINARY, CENTRE)
 """Which attributes of a file are looked at."""
+_KEPT_OF_FIELDS = (SOURCE_NAME, WINDOWS, "cell_methods", "derivation", "derived_from", "regridding")
 
 
 def canonicalise(
@@ -69,5 +70,5 @@ def _finish(dataset: xr.Dataset, origin: str) -> xr.Dataset:
 def _finish_field(field: xr.DataArray, origin: str) -> xr.DataArray:
     dims = (*LEADING, "level", "latitude", "longitude")
     converted = convert(field, str(field.name), origin).transpose(*(d for d in dims if d in field.dims))
-    converted.attrs = {key: field.attrs[key] for key in (SOURCE_NAME, WINDOWS, "cell_methods") if key in field.attrs}
+    converted.attrs = {key: field.attrs[key] for key in _KEPT_OF_FIELDS if key in field.attrs}
     return converted

@@ -116,6 +116,10 @@ class ArchiveConfig(SourceConfig):
         """Return the variables that are told; all when None."""
         return self.kept_variables
 
+    def chosen_levels(self) -> tuple[int, ...] | None:
+        """Return the pressure levels that are told, hPa; all when None."""
+        return self.kept_levels
+
     def access_to(self, store: str) -> Access:
         """Return how a store is read."""
         usual = ARCHIVES[NAMES_BY_URL[store]].access if store in NAMES_BY_URL else Access()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from weatherml.data.derived.derivations import DERIVATIONS
+from weatherml.data.derived.derivations import DERIVATIONS, made_of
 from weatherml.data.notes import join_notes
 from weatherml.data.sources.archive.config import ArchiveConfig
 from weatherml.data.sources.archive.reading import Axis, Reader
@@ -218,5 +218,6 @@ class ArchiveSource:
             if name not in held:
                 made = f"; it can be made of others: source.derive=[{name}]" if name in DERIVATIONS else None
                 known = made or nearest(name, set[str]().union(*(store.known for store in stores)))
-                raise UserError(f"{' and '.join(self.config.stores)}: there is no variable {name!r}{known}")
+                why, places = made_of(name, self.config.derive), " and ".join(self.config.stores)
+                raise UserError(f"{places}: {why}{'; ' if why else ''}there is no variable {name!r}{known}")
         return {name: held[name] for name in wanted}

@@ -51,6 +51,15 @@ def test_levels_in_words_are_chosen_from(tmp_path):
     np.testing.assert_array_equal(field[:, 0], TRUTH["temperature"].sel(level=500))
 
 
+@pytest.mark.parametrize("levels", [None, (1000,)])
+@pytest.mark.parametrize("kind", [ArchiveConfig, FilesConfig])
+def test_a_level_that_comes_twice_is_refused_by_name(tmp_path, kind, levels):
+    place = str(written(tmp_path, TRUTH.isel(level=[6, 6, 8])))
+    keys = {"url": (place,)} if kind is ArchiveConfig else {"paths": (place,)}
+    with pytest.raises(UserError, match=r"a.zarr has the level 500 hPa 2 times"):
+        kind(**keys, levels=levels).source(tmp_path).times()
+
+
 def with_mask(change_at=None, n_times=8):
     mask = np.broadcast_to(np.arange(30.0).reshape(5, 6) > 14, (n_times, 5, 6)).astype(np.float32)
     if change_at is not None:

@@ -27,7 +27,7 @@ def place_levels(dataset: xr.Dataset, origin: str) -> xr.Dataset:
 
     Raises:
         PassedOverError: Nothing is left.
-        UserError: A surface variable lies on several levels.
+        UserError: A surface variable lies on several levels, or a level comes twice.
     """
     if "level" not in dataset.coords:
         return dataset
@@ -120,6 +120,11 @@ def _on_whole_levels(dataset: xr.Dataset, origin: str) -> xr.Dataset:
         others = ", ".join(f"{value:g}" for value in np.atleast_1d(values)[~np.atleast_1d(is_whole)])
         dataset = noted(dataset.isel(level=is_whole), f"levels passed over: {others} hPa")
         values = values[is_whole]
+    own, counts = np.unique(values, return_counts=True)
+    if counts.max() > 1:
+        raise UserError(
+            f"{origin} has the level {own[counts.argmax()]:g} hPa {counts.max()} times; give it with each level once"
+        )
     return dataset.assign_coords(level=dataset["level"].copy(data=values.astype(np.int32)))
 
 

@@ -37,7 +37,7 @@ def ingest(
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Read what is there, instead of trusting its size.")] = False,
 ) -> None:
-    """Write the data of an experiment to a zarr store with checksums; an interrupted ingestion goes on where it stopped.
+    """Write the data of an experiment to a zarr store with checksums; an interrupted run goes on where it stopped.
 
     Where CONFIG has nothing but `source`, the data need not suit a training; for a bucket nothing else is looked at.
     Whoever makes it, the store has the same bytes. Shares may run at once or one after the other, the last completes

@@ -20,7 +20,7 @@ from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.experiment import ExperimentConfig
 from weatherml.forecast.workdir import Record, WorkDir
-from weatherml.locations import as_url, is_url, local_folder, local_path
+from weatherml.locations import as_url, is_url, local_folder, local_path, path_or_url
 from weatherml.pretrained.torch_file import open_torch
 from weatherml.products.convert import convert
 from weatherml.products.stations import Stations
@@ -92,7 +92,7 @@ def test_no_verb_takes_a_path_that_was_not_told_from_a_url():
 
 
 def test_an_empty_path_is_not_the_current_folder():
-    for read in (local_path, local_folder):
+    for read in (local_path, local_folder, path_or_url):
         with pytest.raises(wml.UserError, match="a path is empty"):
             read("")
 

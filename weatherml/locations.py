@@ -57,8 +57,12 @@ def local_folder(place: str | Path, what: str = "a folder", otherwise: str = "ch
 
 
 def path_or_url(place: str | Path) -> Path | str:
-    """Return a path on this machine, or a URL as text."""
-    return as_url(place) if is_url(place) else Path(place)
+    """Return a path on this machine, or a URL as text.
+
+    Raises:
+        UserError: It is empty.
+    """
+    return as_url(place) if is_url(place) else local_path(place)
 
 
 def as_url(place: str | Path) -> str:

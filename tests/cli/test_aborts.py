@@ -177,6 +177,24 @@ def test_a_reader_that_leaves_ends_the_program_quietly(tiny_run, words):
     assert (process.wait(timeout=60), process.stderr.read()) == (141, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("words", [("info", "--names"), ("info", "--names", "--json")])
+def test_output_that_cannot_be_written_is_one_line(words):
+    command = [Path(sys.executable).with_name("weatherml"), *words]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    told = "weatherml: the output cannot be written (No space left on device); make room where it goes, or send it"
+    assert done.returncode == 2 and done.stderr.startswith(told) and done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes streams by a shell")
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_stop_nothing(closed):
+    command = ["sh", "-c", f'"$@" {closed}', "sh", Path(sys.executable).with_name("weatherml"), "info", "--names"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_ctrl_c_in_a_forecast_is_one_line_and_leaves_what_the_same_command_goes_on_with(tiny_run, tmp_path):
     ensemble = ("--lead", "6h", "--members", "5000", "--perturbation", "spherical", "--set", "batch=1")  # for minutes
     words = ("forecast", tiny_run.checkpoint, "--analysis", tiny_run.store, "--init", "2000-01-12", *ensemble)

@@ -150,6 +150,16 @@ def test_check_of_a_sound_store_finds_no_error(tiny_run):
     assert not [finding for finding in findings if finding["severity"] == "error"]
 
 
+@pytest.mark.parametrize("verb", ["info", "check"])
+@pytest.mark.parametrize(
+    ("path", "words"), [("", "a path is empty"), (".", "without a zarr store"), ("/", "without a")]
+)
+def test_a_path_without_a_name_is_no_store(verb, path, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = weatherml(verb, path)
+    assert result.exit_code == 2 and words in result.stderr and result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_check_reports_a_wrong_checksum(damaged, options):
     result = weatherml("check", damaged, *options)

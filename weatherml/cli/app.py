@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weatherml.cli.exit_codes import leaving_at_once_when_interrupted, noticing_readers_that_leave
+from weatherml.cli.exit_codes import (
+    leaving_at_once_when_interrupted,
+    noticing_what_happens_to_the_output,
+    open_standard_streams,
+)
 from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, Rename, named, renames
 from weatherml.cli.program import Program
 from weatherml.cli.settings import Folder, Settings, experiment_of
@@ -38,8 +42,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the program on the words of its command line."""
+    open_standard_streams()
     keep_freed_memory()
-    with noticing_readers_that_leave(), leaving_at_once_when_interrupted():
+    with noticing_what_happens_to_the_output(), leaving_at_once_when_interrupted():
         app()
 
 

@@ -1,5 +1,6 @@
 """How the program ends: one line for what a user can mend, and an exit code for each kind of end."""
 
+import errno
 import os
 import select
 import sys
@@ -11,6 +12,7 @@ import typer
 
 from weatherml.errors import Spelling, UserError, in_python
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 MISTAKE, INTERRUPTED, NO_READER = 2, 130, 141
 
 _Misuse: Any = typer.BadParameter.__bases__[0]  # of click, which typer keeps in other places from version to version
@@ -36,18 +38,34 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
         raise _stop(_explain(error), MISTAKE) from None
 
 
+def open_standard_streams() -> None:
+    """Open those that whoever started the program has closed, as `>&-` does: what is printed there goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is that of the stream
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode))
+
+
 @contextmanager
-def noticing_readers_that_leave() -> Iterator[None]:
-    """End quietly, with a code of its own, where whoever read the output has closed it, as `| head -1` does."""
+def noticing_what_happens_to_the_output() -> Iterator[None]:
+    """End quietly, with a code of its own, where whoever read the output has closed it, as `| head -1` does.
+
+    Where it cannot be written, as on a full disk, that is one line.
+    """
     output = os.dup(sys.stdout.fileno())  # what prints may put another file in its place when it notices
     try:
         yield
         sys.stdout.flush()
-    except (SystemExit, BrokenPipeError):
-        if not _has_reader(output):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush of Python
+    except (SystemExit, OSError) as end:
+        is_read, refusal = _has_reader(output), _refusal(end)
+        if is_read and refusal is None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush of Python
+        if not is_read:
             raise SystemExit(NO_READER) from None
-        raise
+        _say(f"the output cannot be written ({refusal}); make room where it goes, or send it elsewhere")
+        raise SystemExit(MISTAKE) from None
     finally:
         os.close(output)
 
@@ -70,6 +88,16 @@ def leaving_at_once_when_interrupted() -> Iterator[None]:
         raise
 
 
+def _refusal(end: BaseException) -> str | None:
+    """Return why what was printed cannot be written; None where it can, and the program has ended as it did."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error.strerror
+    # What prints may have lost what it could not write. Of files that are refused the name is told.
+    return end.strerror if isinstance(end, OSError) and end.filename is None and end.errno in _FULL else None
+
+
 def _has_reader(output: int) -> bool:
     if not hasattr(select, "poll"):  # where there is none, Python says itself that a pipe is closed
         return True
@@ -88,5 +116,10 @@ def _explain(misuse: Any) -> str:
 
 
 def _stop(message: str, code: int) -> typer.Exit:
-    print(f"weatherml: {message}", file=sys.stderr)
+    _say(message)
     return typer.Exit(code)
+
+
+def _say(message: str) -> None:
+    with suppress(OSError):  # of a full disk nobody can be told there
+        print(f"weatherml: {message}", file=sys.stderr)

@@ -37,6 +37,8 @@ def is_forecast(path: str | Path) -> bool:
     if is_url(path):
         return forecast_story(open_remote(as_url(path), is_chunked=False)) is not None
     path = locate(Path(path).absolute())
+    if not path.name:  # the root of the file system
+        return False
     if path.with_name(f".{path.name}{PARTIAL}").is_dir() and (path.is_dir() or not path.exists()):
         return True
     if not path.exists() or (path.is_dir() and not any((path / name).is_dir() for name in (*LEADS, *INITS))):

@@ -65,8 +65,7 @@ def replacing_folder(path: Path, what: str = "", wait: float = A_WHILE) -> Itera
 
 def locate(path: Path) -> Path:
     """Return where the folder is that has, or had until a kill, the name `path`; put it back if that can be done."""
-    old = _old(path)
-    if path.exists() or not old.exists():
+    if path.exists() or not (old := _old(path)).exists():
         return path
     with suppress(OSError, UserError), alone_at(path):
         if not path.exists():

@@ -103,8 +103,11 @@ def from_registry(
             raise UserError(f"unknown {registry.kind} {value!r}{nearest(value, {*registry, *presets})}")
         content = {"name": value} if isinstance(value, str) else value
         if not isinstance(content, Mapping):
-            return value
-        if "name" not in content:
+            if isinstance(value, Config):
+                return value
+            known = listed(sorted({*registry, *presets}))
+            raise UserError(f"{value!r} says no {registry.kind}; write one with its keys, its name one of {known}")
+        if content.get("name") is None:
             known = listed(sorted({*registry, *presets}))
             raise UserError(f"'name' is missing; say which {registry.kind} it is: {known}")
         name = str(content["name"])
@@ -157,7 +160,9 @@ def _over(default: Any, value: Any) -> Any:
 
 def _mistake(kind: type[BaseModel], errors: Sequence[ErrorDetails]) -> UserError:
     """Return what is wrong with a configuration first; what it has raised itself keeps its remedies."""
-    error, missing = errors[0], [one for one in errors if one["type"] == "missing"]
+    # An unknown key first: it may be a missing one that is misspelt.
+    error = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    missing = [one for one in errors if one["type"] == "missing"]
     if error["type"] == "missing" and len(missing) > 1:
         names = [repr(".".join(_keys(kind, one["loc"]))) for one in missing]
         return UserError(f"{', '.join(names[:-1])} and {names[-1]} are missing; give them values")
@@ -174,6 +179,8 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
         return f"unknown key {where!r}{nearest(str(error['loc'][-1]), _fields_at(kind, error['loc'][:-1]))}"
     if error["type"] == "missing":
         return f"{where!r} is missing; give it a value"
+    if error["type"] == "too_short" and not error["ctx"]["actual_length"]:
+        return f"{where} is empty; name at least {error['ctx']['min_length']}"
     if error["type"] == "value_error":  # raised by a configuration itself, which names the value
         return f"{where}: {_one_line(error['ctx']['error'])}".removeprefix(": ")
     if error["type"] in ("tuple_type", "list_type"):

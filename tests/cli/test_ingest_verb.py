@@ -109,6 +109,22 @@ def test_all_that_is_missing_is_said_at_once(tmp_path):
     assert "'source', 'periods', 'model' and 'training' are missing" in refused("train", tmp_path / "c.yaml")
 
 
+def test_a_misspelt_key_is_named_before_what_is_missing(run):
+    assert "unknown key 'sorce'; did you mean 'source'?" in refused("ingest", run[0], "sorce=files")
+
+
+@pytest.mark.parametrize("value", ["", "5", "{}", "{name: }"])
+def test_what_is_no_source_is_told_which_there_are(run, value):
+    assert re.search(r"source: .*(archive, cds, files, simulated)\n$", refused("ingest", run[0], f"source={value}"))
+
+
+def test_another_source_than_that_of_the_demonstration_needs_no_file(run, tmp_path):
+    made = ("source.name=files", f"source.paths=[{run[0].parent}/weather.nc]")
+    done("ingest", *made, "-o", tmp_path / "run")
+    assert xr.open_zarr(tmp_path / "run/data.zarr").sizes["time"] == 64
+    assert "spin_up_days" not in refused("train", *made, "-o", tmp_path / "other")
+
+
 def test_a_source_that_was_cut_off_is_refused_in_one_line(tmp_path):
     (tmp_path / "cut.grib").write_bytes(b"GRIB" + bytes(200))
     source = {"name": "files", "paths": [str(tmp_path / "cut.grib")]}

@@ -14,7 +14,7 @@ from weatherml.training import LossConfig, OptimizerConfig, Stage, TrainingConfi
 # Setting, a value to run with, a value to refuse, and words of the refusal; None where any value of the type will do.
 TABLE = [
     ("title", "Odd & <new>", None, ""),
-    ("source", None, "{name: files, paths: []}", "paths.*at least 1"),
+    ("source", None, "{name: files, paths: []}", "paths is empty; name at least 1"),
     ("channels", "[u850, t850, z500]", "[z999999]", "is not among channels"),
     ("periods.training", "['2000-01-01', '2000-01-07']", "['2000-01-09', '2000-01-10']", "overlaps the validation"),
     (

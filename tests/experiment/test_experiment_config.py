@@ -109,7 +109,7 @@ def test_channel_sets_and_networks_have_names():
         ("forecast.perturbation=analysis_ensemble", "starts from several analyses of each time, .*=spherical"),
         ("forecast.perturbation={name: combined, parts: [{name: analysis_ensemble}]}", "several analyses of each time"),
         ("forecast.perturbation=noise_conditioned", "noise_conditioned tells the model random maps, .* model.noise="),
-        ("channels=[]", "channels: .* at least 1"),
+        ("channels=[]", "channels is empty; name at least 1"),
         ("time_step=daily", "duration 'daily'"),
         ("climatology.n_annual=1000", "climatology.n_annual: .* less than or equal to 100"),
         ("seed=4294967296", "seed: .* less than 4294967296"),

@@ -1,9 +1,9 @@
 """One file, one experiment: what is learned from which data, and how it is judged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import combinations
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -195,4 +195,13 @@ def demonstration(overrides: Sequence[str] = ()) -> ExperimentConfig:
         UserError: An override has an unknown key or a wrong value.
     """
     content = parse_yaml((files("weatherml.experiment") / "demonstration.yaml").read_bytes(), "demonstration")
-    return from_mapping(ExperimentConfig, apply_overrides(content, overrides), "demonstration")
+    asked = apply_overrides({}, overrides)
+    kept = {key: value for key, value in content.items() if not _is_another(value, asked.get(key))}
+    return from_mapping(ExperimentConfig, apply_overrides(kept, overrides), "demonstration")
+
+
+def _is_another(group: Any, asked: Any) -> bool:
+    """Return whether another kind is named than that of a group of keys, which then say nothing of it."""
+    if not isinstance(group, Mapping) or not isinstance(asked, Mapping):
+        return False
+    return bool(asked.get("name", group.get("name")) != group.get("name"))

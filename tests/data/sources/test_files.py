@@ -11,6 +11,7 @@ import pytest
 import source_layouts as layouts
 import xarray as xr
 
+from weatherml.config import from_mapping
 from weatherml.data.notes import preliminary
 from weatherml.data.reading.file_index import joined
 from weatherml.data.reading.opening import open_files
@@ -91,6 +92,22 @@ def test_reading_grib_leaves_no_index_behind(archive, tmp_path):
     shutil.copy(archive / "fields.grib", tmp_path)
     open_files(tmp_path / "fields.grib").load()
     assert [p.name for p in tmp_path.iterdir()] == ["fields.grib"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"paths": []}, "paths is empty; name at least 1"),
+        ({"paths": [5]}, "paths.0.file: Input should be a valid string, got 5"),
+        ({"variables": []}, "variables is empty"),
+        ({"levels": []}, "levels is empty"),
+        ({"latitude": [-90, 90]}, r"latitude: \[-90.0, 90.0\] runs north; write .* \[90, -90\]"),
+        ({"latitude": [95, -95]}, r"latitude: \[95.0, -95.0\] reaches beyond a pole"),
+    ],
+)
+def test_a_wrong_configuration_says_what_is_wanted(keys, words):
+    with pytest.raises(UserError, match=words):
+        from_mapping(FilesConfig, {"paths": ["a.nc"], **keys})
 
 
 @pytest.mark.parametrize("name", ["plain.nc", "fields.grib", "fields.zarr"])
@@ -283,8 +300,8 @@ def test_a_file_source_refuses_what_is_not_there(archive):
         FileSource(FilesConfig(paths=paths, variables=("sp", "t2m"))).times()
     with pytest.raises(UserError, match=r"no level 700 hPa; they have 300, 500, 850"):
         FileSource(FilesConfig(paths=paths, levels=(500, 700))).times()
-    with pytest.raises(UserError, match=r"no row lies between latitudes 91.0 and 90.5; rows run"):
-        FileSource(FilesConfig(paths=paths, latitude=(91.0, 90.5))).times()
+    with pytest.raises(UserError, match=r"no row lies between latitudes 89.9 and 89.8; rows run"):
+        FileSource(FilesConfig(paths=paths, latitude=(89.9, 89.8))).times()
     with pytest.raises(UserError, match=r"no time 2020-01-01.*they have 2017-02-03T00"):
         FileSource(FilesConfig(paths=paths)).read(np.array(["2020-01-01"], "datetime64[ns]"), ["t2m"])
 

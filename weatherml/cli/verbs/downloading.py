@@ -40,6 +40,7 @@ def download(
 
     config = _cds_source(settings or [])
     folder = config.place(output)
+    config.source(output).times()  # what cannot be derived of it is refused here
     if dry_run:
         _print_plan(config, folder, as_json)
         return

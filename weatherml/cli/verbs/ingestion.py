@@ -108,14 +108,16 @@ def _ingest_to_bucket(settings: Sequence[str], url: str, options: "IngestOptions
 
 def _data_alone(words: Sequence[str]) -> "DataConfig | None":
     """Return the configuration where it says nothing of a model; None where it is of an experiment."""
-    from weatherml.config import from_mapping, read_mapping
+    from weatherml.config import apply_overrides, from_mapping, read_mapping
     from weatherml.data.sources import DataConfig
 
     file, overrides = file_and_overrides(words)
-    content = {} if file is None else read_mapping(file, overrides)
-    return (
-        from_mapping(DataConfig, content, str(file)) if content and set(content) <= {*DataConfig.model_fields} else None
-    )
+    content = apply_overrides({}, overrides) if file is None else read_mapping(file, overrides)
+    source = content.get("source")
+    names_a_source = isinstance(source, str) or (isinstance(source, dict) and "name" in source)
+    if not set(content) <= {*DataConfig.model_fields} or not (names_a_source if file is None else content):
+        return None
+    return from_mapping(DataConfig, content, "configuration" if file is None else str(file))
 
 
 def _ingest(config: "DataConfig", output: Path, options: "IngestOptions") -> "IngestReport":

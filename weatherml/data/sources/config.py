@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, SerializeAsAny, field_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from weatherml.config import Config, from_registry
 from weatherml.data.derived import Accumulated, DerivedSource
@@ -39,7 +39,7 @@ class SourceConfig(Config):
     derive: tuple[str, ...] = ()
     accumulated: Accumulated = "hourly"
     regrid: RegridConfig | None = None
-    periods: tuple[PeriodText, ...] | None = None
+    periods: Annotated[tuple[PeriodText, ...], Field(min_length=1)] | None = None
     exclude: tuple[HoleText, ...] = ()
     every: DurationText | None = None
 

@@ -19,7 +19,7 @@ from weatherml.data.reading.merge import require_same_times
 from weatherml.data.reading.selection import tell_what_was_passed_over
 from weatherml.data.reading.windows import HOW_TO_READ_SUMS, windows_of
 from weatherml.data.sources.config import SourceConfig
-from weatherml.data.sources.rows import rows_between
+from weatherml.data.sources.rows import Rows, rows_between
 from weatherml.data.sources.times import ChosenTimes
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -48,7 +48,7 @@ class PathsConfig(Config):
 
 
 def _kind(value: Any) -> str:
-    return "file" if isinstance(value, str) else "group"
+    return "group" if isinstance(value, Mapping | PathsConfig) else "file"
 
 
 Paths = Annotated[Annotated[str, Tag("file")] | Annotated[PathsConfig, Tag("group")], Discriminator(_kind)]
@@ -71,9 +71,9 @@ class FilesConfig(SourceConfig):
 
     name: Literal["files"] = "files"
     paths: tuple[Paths, ...] = Field(min_length=1)
-    variables: tuple[str, ...] | None = None
-    levels: tuple[int, ...] | None = None
-    latitude: tuple[float, float] | None = None
+    variables: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    levels: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
+    latitude: Rows | None = None
     rename: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("paths")

@@ -57,8 +57,10 @@ def test_a_service_that_is_not_there_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("CDSAPI_KEY", cds_server.KEY)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr("weatherml.data.sources.cds.service._TRIES_AT_FIRST", 1)
-    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9/api does not answer"):
+    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9/api does not answer") as refused:
         download(config(**ONE), tmp_path)
+    assert "(Failed to establish a new connection: [Errno" in str(refused.value)
+    assert "address in CDSAPI_URL" in str(refused.value) and "is kept" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,8 @@ def test_a_service_that_is_not_there_is_told(tmp_path, monkeypatch):
         ({"area": [10, 170, -10, -170]}, r"write east beyond 180"),
         ({"area": [-10, 0, 10, 20]}, "south < north"),
         ({"folder": "s3://bucket/era5"}, "is a URL"),
+        ({"folder": __file__}, "test_cds_mistakes.py is a file; name a folder"),
+        ({"grid": 1.7, "area": None}, "grid 1.7 does not divide 180 degrees"),
     ],
 )
 def test_a_configuration_that_cannot_be_served_is_refused(changes, words):

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from weatherml.data.sources.archive.known import ARCHIVES, NAMES_BY_URL
 from weatherml.data.sources.config import SourceConfig
+from weatherml.data.sources.rows import Rows
 from weatherml.errors import UserError
 from weatherml.locations import as_url, is_url
 from weatherml.registry import nearest
@@ -48,9 +49,9 @@ class ArchiveConfig(SourceConfig):
     name: Literal["archive"] = "archive"
     url: Annotated[tuple[str, ...], BeforeValidator(_addresses)] = Field(min_length=1)
     channels: ChannelNames | None = None
-    variables: tuple[str, ...] | None = None
-    levels: tuple[int, ...] | None = None
-    latitude: tuple[float, float] | None = None
+    variables: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    levels: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
+    latitude: Rows | None = None
     rename: dict[str, str] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
     credentials: Credentials | None = None

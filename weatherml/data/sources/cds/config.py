@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from weatherml.data.derived.derivations import DERIVATIONS, Sum
 from weatherml.data.sources.cds.catalogue import FIRST_DAY, RESOLUTION, dataset_of
@@ -85,7 +85,18 @@ class CdsConfig(SourceConfig):
     @field_validator("folder")
     @classmethod
     def _on_this_machine(cls, folder: str | None) -> str | None:
-        return folder if folder is None else str(local_path(folder))
+        if folder is None:
+            return folder
+        if local_path(folder).expanduser().is_file():
+            raise UserError(f"{folder} is a file; name a folder for the files")
+        return str(local_path(folder))
+
+    @model_validator(mode="after")
+    def _divides_the_earth(self) -> Self:
+        n_rows = 180 / (self.grid or RESOLUTION)
+        if self.area is None and abs(n_rows - round(n_rows)) > 1e-6:
+            raise UserError(f"grid {self.grid} does not divide 180 degrees; choose one that does, such as 1.5")
+        return self
 
     @property
     def parsed(self) -> tuple[Channel, ...]:

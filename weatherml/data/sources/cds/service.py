@@ -177,9 +177,10 @@ class Service:
                 self._has_answered = True
                 return result
             if trial >= (_TRIES if self._has_answered else _TRIES_AT_FIRST):
+                kept = ": what was asked for is kept" if self._has_answered else ""
                 raise RefusedError(
-                    f"{self.url} does not answer ({failure}); see to the network, or run again later: what was asked"
-                    " for is kept"
+                    f"{self.url} does not answer ({failure}); see to the network and the address in"
+                    f" {_place_of_address()}, or run again later{kept}"
                 )
             self.pause(max(asked, min(2.0 ** (trial - 1), _LONGEST_PAUSE)))
         raise AssertionError  # count does not end
@@ -205,7 +206,7 @@ class Service:
             case InvalidJSONError() | LinkError() | LookupError() | TypeError() | AttributeError() | AssertionError():
                 return f"its answer is not that of a data store, {type(error).__name__}", 0.0
             case ConnectionError() | Timeout() | ChunkedEncodingError() if not isinstance(error, SSLError):
-                return self._plain(str(error)), 0.0
+                return self._plain(_cause_of(error)), 0.0
             case RequestException():
                 raise RefusedError(f"no connection to {self.url}: {self._plain(str(error))}; see to {_place_of_key()}")
         raise error
@@ -265,6 +266,16 @@ def _credentials() -> tuple[str, str, bool]:
             f" from {_HOME}/profile"
         )
     return url, key, verify
+
+
+def _cause_of(error: Exception) -> str:
+    """Return in words why there is no connection; libraries wrap that into each other's messages."""
+    inner = getattr(error.args[0], "reason", None) if error.args else None
+    return re.sub(r"^<?[\w.]*HTTPS?Connection[^:]*: ", "", str(error if inner is None else inner))
+
+
+def _place_of_address() -> str:
+    return "CDSAPI_URL" if os.environ.get("CDSAPI_URL") else _place_of_key()
 
 
 def _place_of_key() -> str:

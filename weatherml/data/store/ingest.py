@@ -15,7 +15,7 @@ from weatherml.data.source import Source, hold_within
 from weatherml.data.store.engine import HERE, Engine, Progress, Task
 from weatherml.data.store.growth import GrownSource
 from weatherml.data.store.manifest import FileNote, Manifest, fitting, require_not_lost
-from weatherml.data.store.opening import open_store
+from weatherml.data.store.opening import open_store, remedy
 from weatherml.data.store.plan import StorePlan, plan_store, request_of
 from weatherml.data.store.workspace import FOLDER, Recorder, Workspace, is_begun
 from weatherml.errors import Option, UserError
@@ -239,7 +239,7 @@ def _plan(
         return plan_store(source, complete.shard_length)
     damaged = sorted(set(complete.files) - fitting(place, complete.files, options.verify))
     if damaged:
-        raise UserError(f"{place}/{damaged[0]} is damaged; mend the store from its own source before it is changed")
+        raise UserError(f"{place}/{damaged[0]} is missing or damaged; {remedy(place)} before it is changed")
     stored = open_store(place)
     refreshed = _within(stored["time"].values, options.refresh)
     if options.refresh is not None and not refreshed.any():

@@ -123,14 +123,14 @@ def _require_files(place: Place, manifest: Manifest) -> None:
     if cut := sorted(file for file, note in manifest.files.items() if _is_cut(file, sizes[file], note)):
         others = f", nor {counted(len(cut) - 1, 'other file')} theirs" if len(cut) > 1 else ""
         told = f"has {counted(sizes[cut[0]], 'byte')}, not as many as were written{others}"
-        raise UserError(f"{place}/{cut[0]} {told}; {_remedy(place)}")
+        raise UserError(f"{place}/{cut[0]} {told}; {remedy(place)}")
 
 
 def _has_lost(place: Place, files: Collection[str]) -> UserError:
     folder = min(files).rpartition("/")[0]
     names = [name for own, _, name in (file.rpartition("/") for file in files) if own == folder]
     where = f"{place}/{folder}" if folder else str(place)
-    return UserError(f"{where} has lost {counted(len(names), 'file')}, such as {min(names)}; {_remedy(place)}")
+    return UserError(f"{where} has lost {counted(len(names), 'file')}, such as {min(names)}; {remedy(place)}")
 
 
 def _require_coordinates(place: Place, manifest: Manifest) -> None:
@@ -139,9 +139,9 @@ def _require_coordinates(place: Place, manifest: Manifest) -> None:
     found = place.checksums([*files, ROOT])
     for file in files:
         if found.get(file) != manifest.files[file].checksum:
-            raise UserError(f"{place}/{file} is damaged; {_remedy(place)}")
+            raise UserError(f"{place}/{file} is damaged; {remedy(place)}")
     if found.get(ROOT) != manifest.files[ROOT].checksum and not _tells_arrays(place.read(ROOT), manifest):
-        raise UserError(f"{place}/{ROOT} is damaged; {_remedy(place)}")
+        raise UserError(f"{place}/{ROOT} is damaged; {remedy(place)}")
 
 
 def _is_of_a_coordinate(file: str, manifest: Manifest) -> bool:
@@ -158,7 +158,8 @@ def _tells_arrays(metadata: bytes | None, manifest: Manifest) -> bool:
         return False
 
 
-def _remedy(place: Place) -> str:
+def remedy(place: Place) -> str:
+    """Return what to do about a file that is lost or damaged."""
     return f"mend it with weatherml check {place} --files --repair"
 
 

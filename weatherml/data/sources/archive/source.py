@@ -114,7 +114,8 @@ class ArchiveSource:
     def _require_values(self, name: str, values: npt.NDArray[np.float32], times: npt.NDArray[np.datetime64]) -> None:
         """Refuse a variable of which there is nothing: chunks that have gone are read as missing values."""
         if values.size and np.isnan(values[..., -1, -1]).all() and np.isnan(values).all():
-            when = "" if self._is_static(name) else f" from {times[0]:.16} to {times[-1]:.16}"
+            span = f" from {times[0]:.16} to {times[-1]:.16}" if len(times) > 1 else f" at {times[0]:.16}"
+            when = "" if self._is_static(name) else span
             raise UserError(
                 f"{self._held_by[name].place} has no value of {name}{when}, as where its chunks are lost; "
                 "leave out the variable, or the times by source.exclude"

@@ -15,6 +15,7 @@ from weatherml.durations import write_duration
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.registry import Registry, nearest
+from weatherml.secrecy import told
 from weatherml.wording import listed
 from weatherml.yaml_text import parse_yaml
 
@@ -123,7 +124,7 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
         path, equals, value = assignment.partition("=")
         if not equals or not path:
             raise UserError(f"override {assignment!r} must read key.path=value")
-        _assign(result, path.split("."), parse_yaml(value, f"override {assignment!r}: the value"), assignment)
+        _assign(result, path.split("."), parse_yaml(value, f"override {path!r}: the value"))
     return result
 
 
@@ -134,11 +135,11 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.number) else str(value)
 
 
-def _assign(tree: dict[str, Any], keys: list[str], value: Any, assignment: str) -> None:
+def _assign(tree: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
-            raise UserError(f"override {assignment!r}: {key!r} is a value, not a group of keys")
+            raise UserError(f"override {'.'.join(keys)!r}: {key!r} is a value, not a group of keys")
     tree[keys[-1]] = value
 
 
@@ -183,9 +184,10 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
         return f"{where} is empty; name at least {error['ctx']['min_length']}"
     if error["type"] == "value_error":  # raised by a configuration itself, which names the value
         return f"{where}: {_one_line(error['ctx']['error'])}".removeprefix(": ")
+    got = told(error["input"], tuple(map(str, error["loc"])))
     if error["type"] in ("tuple_type", "list_type"):
-        return f"{where}: Input should be a list, such as [{error['input']!r}], got {error['input']!r}"
-    return f"{where or 'value'}: {_one_line(error['msg'])}, got {error['input']!r}"
+        return f"{where}: Input should be a list, such as [{got}], got {got}"
+    return f"{where or 'value'}: {_one_line(error['msg'])}, got {got}"
 
 
 def _keys(kind: type[BaseModel], location: Sequence[int | str]) -> list[str]:

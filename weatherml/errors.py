@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from weatherml.secrecy import without_secrets
+
 
 @dataclass(frozen=True)
 class Option:
@@ -37,7 +39,7 @@ class UserError(ValueError):
     """A mistake the user can mend.
 
     The message is one line that names the thing, the value and the remedy. The command line prints it and exits with
-    code 2; in Python it is an ordinary `ValueError`.
+    code 2; in Python it is an ordinary `ValueError`. Passwords and keys that addresses hold are left out.
 
     Args:
         message: What is wrong; with the remedies, where they are the same for everyone.
@@ -45,7 +47,8 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str, *remedies: str | Option) -> None:
-        super().__init__(message, *remedies)
+        hidden = (way if isinstance(way, Option) else without_secrets(way) for way in (message, *remedies))
+        super().__init__(*hidden)
 
     def __str__(self) -> str:
         """Return the line, as Python writes options."""

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from weatherml.errors import UserError
+from weatherml.secrecy import without_secrets
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # one letter is a drive
 _ONE_SLASH = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")  # what `Path` makes of two or three
@@ -29,7 +30,7 @@ def local_path(place: str | Path) -> Path:
         raise UserError("a path is empty; name a file or a folder, '.' for the current one")
     if is_url(place):
         raise UserError(
-            f"{as_url(place)} is a URL, which only a zarr store may be that is read, or that ingest writes to a bucket;"
+            f"{shown(place)} is a URL, which only a zarr store may be that is read, or that ingest writes to a bucket;"
             " pass a path: mount the bucket, or copy from there and to there"
         )
     return Path(place)
@@ -54,6 +55,13 @@ def local_folder(place: str | Path, what: str = "a folder", otherwise: str = "ch
     if path.suffix.lower() in _OF_FILES:
         raise UserError(f"{path} ends in {path.suffix} as files do, but {what} is made there; {otherwise}")
     return path
+
+
+def shown(place: str | Path) -> str:
+    """Return a place as messages tell it: of a URL no user, no password, no query."""
+    if not is_url(place):
+        return str(place)
+    return without_secrets(re.split(r"[?#]", re.sub(r"[\s'\"]", "%20", as_url(place)))[0])
 
 
 def path_or_url(place: str | Path) -> Path | str:

@@ -33,6 +33,9 @@ def parse_yaml(text: str | bytes, name: str) -> Any:
     try:
         return json.loads(json.dumps(yaml.load(text, _Loader), default=str))
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        for mark in (getattr(error, "context_mark", None), getattr(error, "problem_mark", None)):
+            if mark is not None:
+                mark.buffer = None  # else the line is shown, which may hold a key
         problem = re.sub(r' in "<(byte|unicode) string>",', ",", " ".join(str(error).split()))
         raise UserError(f"{name} is not YAML: {problem}") from None
 

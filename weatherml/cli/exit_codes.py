@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from weatherml.errors import Spelling, UserError, in_python
+from weatherml.secrecy import told, without_secrets
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 MISTAKE, INTERRUPTED, NO_READER = 2, 130, 141
@@ -111,7 +112,7 @@ def _explain(misuse: Any) -> str:
     from pydantic import ValidationError
 
     message, cause = misuse.format_message().rstrip("."), misuse.__cause__
-    got = f", got {cause.errors()[0]['input']!r}" if isinstance(cause, ValidationError) else ""
+    got = f", got {told(cause.errors()[0]['input'])}" if isinstance(cause, ValidationError) else ""
     return f"{message}{got}; see {misuse.ctx.command_path if misuse.ctx else 'weatherml'} --help"
 
 
@@ -122,4 +123,4 @@ def _stop(message: str, code: int) -> typer.Exit:
 
 def _say(message: str) -> None:
     with suppress(OSError):  # of a full disk nobody can be told there
-        print(f"weatherml: {message}", file=sys.stderr)
+        print(f"weatherml: {without_secrets(message)}", file=sys.stderr)

@@ -8,7 +8,7 @@ import typer
 
 from weatherml.cli.settings import Settings, experiment_of, file_and_overrides
 from weatherml.errors import UserError
-from weatherml.locations import is_url, local_folder
+from weatherml.locations import is_url, local_folder, shown
 from weatherml.times import parse_period
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def _ingest_to_bucket(settings: Sequence[str], url: str, options: "IngestOptions
 
     file, overrides = file_and_overrides(settings)
     if file is None:
-        raise UserError(f"{url} needs a configuration that names the source; weatherml ingest CONFIG -o {url}")
+        raise UserError(
+            f"{shown(url)} needs a configuration that names the source; weatherml ingest CONFIG -o {shown(url)}"
+        )
     if not require_plain(url).path.strip("/"):
         raise UserError(f"{url} is all of a bucket; name a place in it, such as {url.rstrip('/')}/era5.zarr")
     config = from_mapping(DataConfig, {"source": read_mapping(file, overrides).get("source")}, file)

@@ -23,6 +23,7 @@ from weatherml.data.store.cutting import Part
 from weatherml.data.store.parts import Block, read, read_ahead, write
 from weatherml.data.store.workspace import Recorder, Workspace
 from weatherml.errors import UserError
+from weatherml.secrecy import without_secrets
 from weatherml.storage.places import Place
 
 _SECONDS_BETWEEN_LOOKS = 10
@@ -153,9 +154,9 @@ class Dask:
         logging.getLogger("distributed").setLevel(logging.ERROR)  # what it tells of its own doings is not news
         with self._cluster(distributed) as cluster:
             try:
-                client = distributed.Client(cluster)
+                client = distributed.Client(cluster, set_as_default=False)  # else one that fails stays it
             except (OSError, ValueError, TimeoutError) as error:
-                reason = " ".join(str(error).split())[:200]
+                reason = _reason(error)
                 where = f"no scheduler answers at {self.scheduler} ({reason})"
                 raise UserError(f"{where}; start one with `dask scheduler`, or pass its address") from None
             with client:
@@ -182,6 +183,10 @@ class Dask:
             ) as cluster,
         ):
             yield cluster
+
+
+def _reason(error: object) -> str:
+    return without_secrets(" ".join(str(error).split()))[:200]  # first, since half a password is not known for one
 
 
 def _import(name: str) -> Any:
@@ -228,7 +233,7 @@ def _slurm() -> Any:
         if cluster is not None:
             with suppress(AssertionError):  # it takes a job that never began to be none that is closed
                 cluster.close()
-        reason = " ".join(str(error).rpartition("stderr:")[2].split())[:200]
+        reason = _reason(str(error).rpartition("stderr:")[2])
         raise UserError(
             f"dask-jobqueue cannot start SLURM jobs ({reason}); see that sbatch works on this machine, and say cores,"
             " memory, queue and walltime in ~/.config/dask/jobqueue.yaml"
@@ -246,7 +251,7 @@ def _gather(client: Any, task: Task, work: list[Any]) -> Iterator[int]:
         groups = islice(waiting, max(0, wanted - n_in_flight))
         return [client.submit(_do, content, group, pure=False) for group in groups]
 
-    done = _import("distributed").as_completed(hand_out(0))
+    done = _import("distributed").as_completed(hand_out(0), loop=client.loop)
     for future in done:
         yield _result(future)
         for more in hand_out(done.count()):
@@ -259,7 +264,7 @@ def _result(future: Any) -> int:
     except UserError:
         raise
     except Exception as error:  # whatever a worker died of
-        reason = " ".join(str(error).split())[:200]
+        reason = _reason(error)
         raise UserError(
             f"a worker could not make a part ({type(error).__name__}: {reason}); run it again to go on"
         ) from error

@@ -5,7 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -47,7 +47,7 @@ class Access:
     """
 
     credentials: Credentials | None = None
-    header: str | None = None
+    header: str | None = field(default=None, repr=False)
 
     def headers(self) -> dict[str, str]:
         """Return the header with its secret.
@@ -110,17 +110,18 @@ def remedy(scheme: str, access: Access, doing: Literal["read", "written"] = "rea
     return "the credentials found may not read it; public ones are read with source.credentials=anonymous"
 
 
-def require_template(header: str) -> str:
+def require_template(header: object) -> str:
     """Return a header that takes its secret from the environment.
 
     Raises:
         UserError: It is no header, or holds the secret itself, which would be kept with the run.
     """
-    name, colon, value = header.partition(":")
-    if not colon or not _ENVIRONMENT.search(value) or _ENVIRONMENT.search(name) or "\n" in header:
+    text = header if isinstance(header, str) else ""
+    name, colon, value = text.partition(":")
+    if not colon or not _ENVIRONMENT.search(value) or _ENVIRONMENT.search(name) or "\n" in text:
         # Not shown: it may hold a key.
         raise UserError("header must read 'Name: ${VARIABLE}', such as 'Authorization: Bearer ${CDSAPI_KEY}'")
-    return header
+    return text
 
 
 def _secret(variable: str, header: str) -> str:

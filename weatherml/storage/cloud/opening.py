@@ -11,6 +11,7 @@ from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore, ObjectStore
 
 from weatherml.errors import UserError
+from weatherml.locations import shown
 from weatherml.storage.cloud.access import Access, service_of
 from weatherml.storage.cloud.store import RemoteStore, WebStore
 
@@ -44,11 +45,14 @@ def require_plain(url: str) -> SplitResult:
     Raises:
         UserError: It holds a password or a query, names no bucket, or of files another machine.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # what is none may begin a password with a slash in it
+    except ValueError:  # whose words hold parts of it
+        raise UserError(f"{shown(url)} is no URL, or one with a password; {_INSTEAD}") from None
     if "@" in parts.netloc or parts.query or parts.fragment:
-        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         raise UserError(
-            f"{shown}: a URL with a password or a query is not read, it would be kept with the run; {_INSTEAD}"
+            f"{shown(url)}: a URL with a password or a query is not read, it would be kept with the run; {_INSTEAD}"
         )
     if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
         raise UserError(

@@ -15,6 +15,7 @@ from weatherml.registry import nearest
 from weatherml.state import parse_channels
 from weatherml.storage.cloud import Access, Credentials
 from weatherml.storage.cloud.access import require_template
+from weatherml.storage.cloud.opening import require_plain
 from weatherml.variables import ChannelNames, find
 
 if TYPE_CHECKING:
@@ -59,15 +60,17 @@ class ArchiveConfig(SourceConfig):
     parallel: int = Field(default=8, ge=1, le=256)
     cache: int = Field(default=1024, ge=1)
 
-    @field_validator("header")
+    @field_validator("header", mode="before")
     @classmethod
-    def _keeps_no_secret(cls, header: str | None) -> str | None:
+    def _keeps_no_secret(cls, header: Any) -> str | None:
         return None if header is None else require_template(header)
 
     @field_validator("url")
     @classmethod
     def _leads_somewhere(cls, places: tuple[str, ...]) -> tuple[str, ...]:
         for place in places:
+            if is_url(place):
+                require_plain(as_url(place))  # before it is kept with the run
             if (
                 place not in ARCHIVES
                 and not is_url(place)

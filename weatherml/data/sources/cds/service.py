@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from weatherml.data.sources.cds.units import Unit
 from weatherml.errors import UserError
+from weatherml.secrecy import without_secrets
 
 _HOME = "https://cds.climate.copernicus.eu"
 _PASSING = (408, 429, 500, 502, 503, 504)
@@ -243,7 +244,7 @@ class Service:
         return self._plain(" ".join(said)) or self._plain(str(error))
 
     def _plain(self, text: str) -> str:
-        line = " ".join(text.replace(self._key, "KEY").split())
+        line = without_secrets(" ".join(text.replace(self._key, "KEY").split()))  # before it is cut
         return line if len(line) <= _SHOWN else f"{line[: _SHOWN // 3]} ... {line[-2 * _SHOWN // 3 :]}"
 
 

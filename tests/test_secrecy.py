@@ -2,15 +2,12 @@
 
 import pickle
 
-import dask.array
 import pytest
-from fake_data import FakeSource, analyses
 from tiny_experiment import refused
 
 from weatherml.config import Config, apply_overrides, from_mapping, load_yaml
 from weatherml.data.sources import ArchiveConfig
 from weatherml.data.store.engine import Dask
-from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.errors import Option, UserError
 from weatherml.locations import local_path, shown
 from weatherml.secrecy import suggests_secret, told, without_secrets
@@ -147,9 +144,7 @@ def test_an_access_is_printed_without_its_header():
     assert SECRET not in repr(Access(header=f"Authorization: {SECRET}"))
 
 
-def test_the_address_of_a_scheduler_is_told_without_its_secret(tmp_path):
-    for scheduler in (f"tcp://me:{SECRET}@127.0.0.1:9", f"tcp://me:{'x' * 180}{SECRET}@127.0.0.1:9"):
-        with pytest.raises(UserError, match="no scheduler answers at tcp://127") as caught:
-            ingest(FakeSource(analyses()), tmp_path / "s.zarr", options=IngestOptions(engine=Dask(1, scheduler)))
-        assert SECRET not in str(caught.value) and "xxx" not in str(caught.value)
-    assert dask.array.ones(4, chunks=2).sum().compute() == 4  # here, by no client that was left behind
+def test_the_address_of_a_scheduler_is_told_without_its_secret():
+    for password in (SECRET, "x" * 180 + SECRET):
+        with pytest.raises(UserError, match=r"scheduler 'tcp://127\.0\.0\.1:9' is no address"):
+            Dask(1, f"tcp://me:{password}@127.0.0.1:9")

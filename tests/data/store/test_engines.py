@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import dask
+import dask.array
 import numpy as np
 import psutil
 import pytest
@@ -91,6 +91,12 @@ def test_shares_may_work_side_by_side_but_not_beside_who_makes_all_of_it(tmp_pat
 
     report = ingest(FakeSource(dataset()), store, once, 3, IngestOptions(share=Share(0, 2)))
     assert report.is_complete and verify(store) == []
+
+
+def test_a_client_that_cannot_be_made_is_one_line_and_is_not_left_to_others():
+    with pytest.raises(UserError, match=r"no scheduler answers at tls://127.*TLS expects"):  # which nobody has set up
+        Dask(1, "tls://127.0.0.1:1").require_there()
+    assert dask.array.ones(4, chunks=2).sum().compute() == 4
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):

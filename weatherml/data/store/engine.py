@@ -155,7 +155,7 @@ class Dask:
         with self._cluster(distributed) as cluster:
             try:
                 client = distributed.Client(cluster, set_as_default=False)  # else one that fails stays it
-            except (OSError, ValueError, TimeoutError) as error:
+            except (OSError, ValueError, TypeError, TimeoutError) as error:  # a TypeError without settings of TLS
                 reason = _reason(error)
                 where = f"no scheduler answers at {self.scheduler} ({reason})"
                 raise UserError(f"{where}; start one with `dask scheduler`, or pass its address") from None

@@ -1,5 +1,6 @@
 """Reading: what conversion wrote is, in every layout, the forecast that it was."""
 
+import shutil
 import subprocess
 import sys
 
@@ -278,3 +279,17 @@ def test_a_region_across_0_lies_on_the_columns_of_its_store(tmp_path, name):
     found = read_forecast(tmp_path / name)
     assert set(found["longitude"].values) <= set(forecast["longitude"].values)
     xr.testing.assert_allclose(found["2m_temperature"], forecast["2m_temperature"].reindex_like(found), atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "coordinate"), [("own.zarr", "lead_time"), ("wb.zarr", "prediction_timedelta")])
+def test_a_forecast_that_has_lost_coordinates_is_one_line(written, tmp_path, name, coordinate):
+    """Zarr would read leads that are all 0."""
+    shutil.copytree(written("members", name), tmp_path / name)
+    chunks = [file for file in (tmp_path / name / coordinate).rglob("*") if file.is_file() and file.name.isdigit()]
+    chunks[0].write_bytes(bytes(8))
+    with pytest.raises(UserError, match=rf"cannot read .*{name} as zarr \(.*\); it may be damaged") as refused:
+        read_forecast(tmp_path / name)
+    assert "\n" not in str(refused.value)
+    chunks[0].unlink()
+    with pytest.raises(UserError, match=rf"has lost {coordinate}/.*0, and with it values of its coordinate"):
+        read_forecast(tmp_path / name)

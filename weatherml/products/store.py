@@ -13,6 +13,7 @@ import zarr
 from zarr.abc.store import Store
 from zarr.codecs import BloscCodec
 
+from weatherml.data.reading.formats.local import open_zarr
 from weatherml.data.reading.formats.remote import open_remote
 from weatherml.errors import REPLACE, Option, UserError
 from weatherml.locations import as_url, is_url, local_folder
@@ -49,7 +50,7 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         raise UserError(f"{path} is no zarr store; pass a path that a forecast was written to") from None
     if complete is not True:  # an unfinished one may lack what xarray needs to open it
         raise UserError(f"{path} is no finished forecast; pass a path that a forecast was written to")
-    return from_store(xr.open_zarr(path, consolidated=False, decode_timedelta=True), str(path))
+    return from_store(open_zarr(path), str(path))
 
 
 def from_store(stored: xr.Dataset, place: str) -> xr.Dataset:

@@ -28,7 +28,6 @@ def test_what_is_written_is_there_by_its_name(place, monkeypatch):
     assert place.sizes(["a/b", "a/c", "root", "a/d"]) == {"a/b": 3, "a/c": 5, "root": 0}
     monkeypatch.setattr(bucket_place, "_AT_ONCE", 1)  # so that folders are listed
     assert place.sizes(["a/b", "a/c", "root", "a/d"]) == {"a/b": 3, "a/c": 5, "root": 0}
-    assert place.absent(["a/b", "a/d", "root", "other/x"]) == ["a/d", "other/x"]
     assert place.checksums(["a/b", "a/d"]) == {"a/b": hashlib.sha256(b"one").hexdigest()}
 
 

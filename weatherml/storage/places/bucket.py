@@ -89,10 +89,6 @@ class Bucket:
         found = zip(keys, _side_by_side(self._objects.checksum, keys), strict=True)
         return {key: checksum for key, checksum in found if checksum is not None}
 
-    def absent(self, keys: Collection[str]) -> list[str]:
-        """Return which objects are not there."""
-        return sorted(set(keys) - set(self.sizes(keys)))
-
     def write(self, key: str, content: bytes) -> None:
         """Write an object."""
         self._require_held()

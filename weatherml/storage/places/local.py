@@ -1,9 +1,7 @@
 """A folder on a disk as a place."""
 
 import hashlib
-import os
 import shutil
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -78,17 +76,6 @@ class LocalPlace:
             with suppress(OSError), open(self.root / key, "rb") as file:
                 found[key] = hashlib.file_digest(file, "sha256").hexdigest()
         return found
-
-    def absent(self, keys: Collection[str]) -> list[str]:
-        """Return which files are not there."""
-        expected: dict[Path, set[str]] = defaultdict(set)
-        for key in keys:
-            expected[(self.root / key).parent].add(Path(key).name)
-        return sorted(
-            (folder / name).relative_to(self.root).as_posix()
-            for folder, names in expected.items()
-            for name in names - set(os.listdir(folder) if folder.is_dir() else [])
-        )
 
     def write(self, key: str, content: bytes) -> None:
         """Write a file that survives a power cut."""

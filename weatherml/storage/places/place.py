@@ -66,10 +66,6 @@ class Place(Protocol):
         """Return the SHA-256, hexadecimal, of those files that are there, all of whose bytes are read."""
         ...
 
-    def absent(self, keys: Collection[str]) -> list[str]:
-        """Return which files are not there, sorted."""
-        ...
-
     def write(self, key: str, content: bytes) -> None:
         """Write a file that survives a power cut."""
         ...

@@ -29,7 +29,7 @@ WEATHERML = """
 import sys
 from pathlib import Path
 from weatherml.data.sources.files import FilesConfig
-from weatherml.data.store.engine import HERE, Dask
+from weatherml.data.store.making.engine import HERE, Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
 if __name__ == "__main__":
     pattern, target, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -26,7 +26,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from weatherml.data.sources.files import FilesConfig
-from weatherml.data.store.engine import Dask
+from weatherml.data.store.making.engine import Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
 if __name__ == "__main__":
     files, target = sys.argv[1:]

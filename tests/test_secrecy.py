@@ -7,7 +7,7 @@ from tiny_experiment import refused
 
 from weatherml.config import Config, apply_overrides, from_mapping, load_yaml
 from weatherml.data.sources import ArchiveConfig
-from weatherml.data.store.engine import Dask
+from weatherml.data.store.making.engine import Dask
 from weatherml.errors import Option, UserError
 from weatherml.locations import local_path, shown
 from weatherml.secrecy import suggests_secret, told, without_secrets

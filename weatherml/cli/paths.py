@@ -16,9 +16,9 @@ from weatherml.data.quality.describe import describe
 from weatherml.data.quality.finding import Finding
 from weatherml.data.reading.formats.local import expand, format_of, open_netcdf
 from weatherml.data.reading.opening import open_files
+from weatherml.data.store.making.workspace import is_begun
 from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.opening import open_store, verify
-from weatherml.data.store.workspace import is_begun
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.locations import is_url, path_or_url

@@ -6,8 +6,8 @@ from weatherml.cli.made_from import made_from
 from weatherml.cli.paths import stores_at
 from weatherml.cli.printing.progress import bar
 from weatherml.data.source import Source
-from weatherml.data.store.engine import Progress
 from weatherml.data.store.ingest import IngestOptions, ingest, made_all
+from weatherml.data.store.making.engine import Progress
 from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.mending import NoFieldError, mend
 from weatherml.errors import UserError

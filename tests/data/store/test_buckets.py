@@ -17,10 +17,10 @@ from s3_server import contents_of, keys_of, put_contents
 
 from weatherml.data.reading.opening import open_files
 from weatherml.data.sources import ArchiveConfig
-from weatherml.data.store.engine import Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.making.engine import Dask
+from weatherml.data.store.making.workspace import is_begun
 from weatherml.data.store.opening import digest, open_store, verify
-from weatherml.data.store.workspace import is_begun
 from weatherml.errors import UserError
 from weatherml.storage.cloud.objects import Objects
 from weatherml.storage.places import lease, place_at

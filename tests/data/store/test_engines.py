@@ -16,11 +16,11 @@ import psutil
 import pytest
 from fake_data import FakeSource, analyses, contents
 
-from weatherml.data.store import engine
-from weatherml.data.store.engine import Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.making import engine
+from weatherml.data.store.making.engine import Dask
+from weatherml.data.store.making.workspace import Workspace
 from weatherml.data.store.opening import open_store, verify
-from weatherml.data.store.workspace import Workspace
 from weatherml.errors import UserError
 from weatherml.storage.share import Share
 
@@ -143,7 +143,7 @@ import sys
 sys.path[:0] = {paths!r}
 from fake_data import FakeSource
 from test_engines import dataset
-from weatherml.data.store.engine import Dask
+from weatherml.data.store.making.engine import Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
 if __name__ == "__main__":
     ingest(FakeSource(dataset(), delay=0.05), {store!r}, None, 3, IngestOptions(engine=Dask(workers=2)))

@@ -14,8 +14,8 @@ from weatherml.cli.paths import describe_paths
 from weatherml.data.notes import ERA5T, LAYOUT, PRELIMINARY, preliminary
 from weatherml.data.store import layout
 from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.making.workspace import FOLDER
 from weatherml.data.store.opening import digest, open_store, verify
-from weatherml.data.store.workspace import FOLDER
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.storage.share import Share

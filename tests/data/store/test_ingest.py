@@ -13,10 +13,10 @@ import xarray as xr
 from fake_data import FakeSource, analyses, contents
 
 from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.making.shard import ShardFile
+from weatherml.data.store.making.workspace import Recorder, Workspace
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import open_store, verify
-from weatherml.data.store.shard import ShardFile
-from weatherml.data.store.workspace import Recorder, Workspace
 from weatherml.errors import UserError
 
 
@@ -309,7 +309,7 @@ def test_files_and_their_names_are_on_the_disk_before_a_record_says_so(tmp_path,
     workspace, noted = Workspace(store), []
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(Recorder, "save", save)
-    monkeypatch.setattr("weatherml.data.store.workspace._SECONDS_BETWEEN_RECORDS", 0.001)
+    monkeypatch.setattr("weatherml.data.store.making.workspace._SECONDS_BETWEEN_RECORDS", 0.001)
     ingest(FakeSource(dataset()), store, shard_length=6)
     assert noted[-1] == len(Manifest.load(store).files) and len(set(noted)) > 3
 

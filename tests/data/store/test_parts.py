@@ -10,12 +10,13 @@ import pytest
 import xarray as xr
 from fake_data import FakeSource, analyses, contents
 
-from weatherml.data.store import layout, parts
-from weatherml.data.store.cutting import cut
+from weatherml.data.store import layout
 from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.making import parts
+from weatherml.data.store.making.cutting import cut
+from weatherml.data.store.making.parts import read_ahead
+from weatherml.data.store.making.plan import plan_store
 from weatherml.data.store.opening import open_store
-from weatherml.data.store.parts import read_ahead
-from weatherml.data.store.plan import plan_store
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.variables import VARIABLES

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from weatherml.data.store.layout import Layout
+from weatherml.data.store.making.shard import ShardFile
 from weatherml.data.store.manifest import FileNote
-from weatherml.data.store.shard import ShardFile
 
 LAYOUT = Layout("temperature", ("time", "level", "latitude", "longitude"), (6, 3, 4, 8), (2, 1, 4, 8), (6, 3, 4, 8))
 POSITIONS = list(np.ndindex(3, 3))

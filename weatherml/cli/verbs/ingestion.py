@@ -13,8 +13,8 @@ from weatherml.times import parse_period
 
 if TYPE_CHECKING:
     from weatherml.data.sources import DataConfig
-    from weatherml.data.store.engine import Engine
     from weatherml.data.store.ingest import IngestOptions, IngestReport
+    from weatherml.data.store.making.engine import Engine
 
 
 def ingest(
@@ -134,7 +134,7 @@ def _ingest(config: "DataConfig", output: Path, options: "IngestOptions") -> "In
 
 
 def _engine(workers: int, scheduler: str | None) -> "Engine":
-    from weatherml.data.store.engine import HERE, Dask
+    from weatherml.data.store.making.engine import HERE, Dask
 
     return HERE if not workers and scheduler is None else Dask(max(1, workers), scheduler)
 

@@ -1,7 +1,6 @@
 """From any source to a zarr store with checksums, file by file, so that it can be interrupted at any instant."""
 
-import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,25 +11,20 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.source import Source, hold_within
-from weatherml.data.store.engine import HERE, Engine, Progress, Task
-from weatherml.data.store.growth import GrownSource
+from weatherml.data.store.making.engine import HERE, Engine, Progress, Task
+from weatherml.data.store.making.growth import GrownSource
+from weatherml.data.store.making.plan import StorePlan, plan_store, request_of
+from weatherml.data.store.making.sameness import is_same, require_joining, require_same
+from weatherml.data.store.making.workspace import FOLDER, Recorder, Workspace, is_begun
 from weatherml.data.store.manifest import FileNote, Manifest, fitting, require_not_lost
 from weatherml.data.store.opening import open_store, remedy
-from weatherml.data.store.plan import StorePlan, plan_store, request_of
-from weatherml.data.store.workspace import FOLDER, Recorder, Workspace, is_begun
-from weatherml.errors import Option, UserError
-from weatherml.grid import LatLonGrid
+from weatherml.errors import UserError
 from weatherml.storage.files import PARTIAL
 from weatherml.storage.places import Place, Root, place_at
 from weatherml.storage.share import WHOLE, Share
 from weatherml.times import Period, parse_period
-from weatherml.wording import listed
 
 _GIB = 2**30
-_DIGEST, _DIGEST_SHOWN = re.compile("[0-9a-f]{64}"), 12
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
-_AXIS = ("n_times", "first_time", "last_time")
-"""What is noted of the times: an archive grows, and its digest stays the same."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +114,15 @@ class _Ingestion:
         self._workspace, self._plan, self._options = workspace, plan, options
         self._before = {} if complete is None else complete.files
         self._refreshed: tuple[str, ...] = () if options.refresh is None else (_named(options.refresh),)
-        if complete is not None and options.refresh is None and _is_same(complete.told, plan.request):
+        if complete is not None and options.refresh is None and is_same(complete.told, plan.request):
             self._refreshed = complete.refreshed  # what is mended is not changed
         self._staged = frozenset(file for file in plan.files if file in self._before)
         if complete is None and workspace.request:
-            _require_same(workspace.place, workspace.request, plan.request)
+            require_same(workspace.place, workspace.request, plan.request)
         basis = None if complete is None else complete.digest
         self._request = {**plan.request, "refresh": str(options.refresh), "basis": basis}
         if complete is not None and options.share != WHOLE:
-            _require_joining(workspace, self._request)
+            require_joining(workspace, self._request)
         workspace.begin(self._request, options.share)
         if options.share == WHOLE:
             workspace.place.tidy()
@@ -216,8 +210,8 @@ def _is_done(
             return False
     elif not options.grow:
         now = {**told, "shard_length": shard_length or complete.shard_length}
-        _require_same(place, complete.told, now, source)
-    if options.grow and not _is_same(complete.told, told):
+        require_same(place, complete.told, now, source)
+    if options.grow and not is_same(complete.told, told):
         return False
     return len(fitting(place, complete.files, options.verify)) == len(complete.files)
 
@@ -235,7 +229,7 @@ def _plan(
         if options.refresh is not None:
             raise UserError(f"there is no store {place} of which to refresh a period; leave refresh out to make it")
         return plan_store(source, shard_length or Workspace(place).request.get("shard_length"))
-    if options.refresh is None and _is_same(complete.told, told):
+    if options.refresh is None and is_same(complete.told, told):
         return plan_store(source, complete.shard_length)
     damaged = sorted(set(complete.files) - fitting(place, complete.files, options.verify))
     if damaged:
@@ -264,13 +258,12 @@ def _require_whole(place: Place, notes: Mapping[str, FileNote]) -> None:
     """Refuse files that are not as they were written: a new version of one would be taken for whole."""
     damaged = sorted(set(notes) - fitting(place, notes))
     if damaged:
-        mend = f"mend it first, with weatherml check {place} --files --repair"
-        raise UserError(f"{place}/{damaged[0]} is damaged, and values of it are to be written again; {mend}")
+        raise UserError(f"{place}/{damaged[0]} is damaged, and values of it are to be written again; {remedy(place)}")
 
 
 def made_all(source: Source, manifest: Manifest) -> bool:
     """Return whether a source gives all that a store holds, as far as its digest, times and variables tell."""
-    return _is_same(manifest.told, request_of(source))
+    return is_same(manifest.told, request_of(source))
 
 
 def _within(times: npt.NDArray[np.datetime64], period: Period | None) -> npt.NDArray[np.bool_]:
@@ -284,80 +277,6 @@ def _within(times: npt.NDArray[np.datetime64], period: Period | None) -> npt.NDA
 def _named(period: Period) -> str:
     """Return a period as it is noted."""
     return "/".join(map(str, parse_period(period)))
-
-
-def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether source, times and variables are the same."""
-    return all(one[key] == other[key] for key in ("source_digest", "variables", *_AXIS))
-
-
-def _require_joining(workspace: Workspace, now: Mapping[str, Any]) -> None:
-    """Refuse a share that would make another change of a store than the other shares, whose files it would drop."""
-    begun = workspace.request
-    if not begun or begun["basis"] != now["basis"]:
-        return
-    if changes := _changes(begun, now, now):
-        told = f"{workspace.place} is being changed in another way ({'; '.join(changes)})"
-        raise UserError(told, "make all shares of the same", "begin anew by one process, which may have workers")
-
-
-def _require_same(place: Place, begun: Mapping[str, Any], now: Mapping[str, Any], source: Source | None = None) -> None:
-    """Refuse other data than those of a store; a source that is given is one that a complete store may grow by."""
-    is_same_source = begun["source_digest"] == now["source_digest"]
-    has_times = _is_same(begun, now) if source is None else _holds_times(begun, now)
-    keys = ["shard_length", *(() if has_times else _AXIS)] if is_same_source else list(now)
-    changes = _changes(begun, now, keys)
-    if not changes:
-        return
-    shape = [] if source is None else _changes_of_shape(open_store(place), source)
-    may_grow = source is not None and not shape and len(keys) > 1 and _has_more(begun, now)
-    raise UserError(
-        f"{place} was made from other data or settings ({'; '.join([*shape, *changes])})",
-        "choose another store",
-        "delete this one",
-        *([Option("grow", purpose="where the data are the same and more")] if may_grow else []),
-    )
-
-
-def _changes(begun: Mapping[str, Any], now: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
-    return [f"{key} {_plain(begun[key])}, now {_plain(now[key])}" for key in keys if begun[key] != now[key]]
-
-
-def _changes_of_shape(stored: xr.Dataset, source: Source) -> list[str]:
-    """Return what differs in grid and levels, as far as both have them."""
-    own, other = LatLonGrid.from_dataset(stored), source.grid
-    levels = tuple(stored["level"].values.tolist()) if "level" in stored.dims else ()
-    changes = [] if own == other else [f"grid {_size(own)}, now {_size(other)}"]
-    if levels and source.levels and levels != source.levels:
-        changes.append(f"levels {listed(levels)}, now {listed(source.levels)}")
-    return changes
-
-
-def _size(grid: LatLonGrid) -> str:
-    return f"{grid.n_lat} x {grid.n_lon} from {grid.latitude[0]:g}, {grid.longitude[0]:g}"
-
-
-def _holds_times(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Return whether a store may have all times of its source, which may be of the last alone that it grew by."""
-    first, last = (np.datetime64(now[key]) for key in ("first_time", "last_time"))
-    is_within = np.datetime64(begun["first_time"]) <= first and last <= np.datetime64(begun["last_time"])
-    return bool(is_within) and int(now["n_times"]) <= int(begun["n_times"])
-
-
-def _has_more(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Return whether there are later times or other variables than a store has."""
-    is_later = np.datetime64(now["last_time"]) > np.datetime64(begun["last_time"])
-    return bool(is_later) or not set(now["variables"]) <= set(begun["variables"])
-
-
-def _plain(value: Any) -> str:
-    """Write names in a row, times to the minute, and of a digest what tells it from others."""
-    if isinstance(value, list):
-        return listed(value)
-    text = str(value)
-    if _DIGEST.fullmatch(text):
-        return text[:_DIGEST_SHOWN]
-    return f"{text:.16}" if _TIME.fullmatch(text) else text
 
 
 def _between(first: str | np.datetime64, last: str | np.datetime64) -> str:

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.source import Source, SourceAround, bytes_of_a_time
-from weatherml.data.store.cutting import Part
-from weatherml.data.store.engine import Progress
 from weatherml.data.store.layout import Layout
+from weatherml.data.store.making.cutting import Part
+from weatherml.data.store.making.engine import Progress
+from weatherml.data.store.making.parts import read, write
+from weatherml.data.store.making.workspace import FOLDER, Workspace
 from weatherml.data.store.manifest import FileNote, Manifest, fitting
-from weatherml.data.store.parts import read, write
-from weatherml.data.store.workspace import FOLDER, Workspace
 from weatherml.errors import UserError
 from weatherml.storage.places import Place, Root, place_at
 from weatherml.storage.share import WHOLE

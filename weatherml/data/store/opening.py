@@ -8,8 +8,8 @@ from typing import TypeVar
 import xarray as xr
 
 from weatherml.data.store.guard import OwnStore, guard_store
+from weatherml.data.store.making.workspace import Workspace, is_begun, is_changing
 from weatherml.data.store.manifest import ROOT, FileNote, Manifest, fitting
-from weatherml.data.store.workspace import Workspace, is_begun, is_changing
 from weatherml.errors import UserError
 from weatherml.storage.locks import A_WHILE
 from weatherml.storage.places import Place, Root, place_at

@@ -16,9 +16,9 @@ from weatherml.data.reading.formats.classic import expected_size
 from weatherml.data.reading.formats.decoding import in_words, open_decoded
 from weatherml.data.reading.formats.references import is_reference_folder
 from weatherml.data.store.guard import OwnStore
+from weatherml.data.store.making.workspace import is_begun
 from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.opening import whole_store
-from weatherml.data.store.workspace import is_begun
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.wording import listed

@@ -9,9 +9,9 @@ from zarr.abc.store import Store
 
 from weatherml.data.reading.formats.decoding import in_words, open_decoded
 from weatherml.data.store.guard import OwnStore
+from weatherml.data.store.making.workspace import BEGUN
 from weatherml.data.store.manifest import Manifest
 from weatherml.data.store.opening import whole_store
-from weatherml.data.store.workspace import BEGUN
 from weatherml.errors import UserError
 from weatherml.storage.cloud import Access, RefusedError, open_url, read_key
 from weatherml.storage.places import is_bucket, place_at

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from weatherml.data.source import Source
-from weatherml.data.store.cutting import Part
-from weatherml.data.store.parts import Block, read, read_ahead, write
-from weatherml.data.store.workspace import Recorder, Workspace
+from weatherml.data.store.making.cutting import Part
+from weatherml.data.store.making.parts import Block, read, read_ahead, write
+from weatherml.data.store.making.workspace import Recorder, Workspace
 from weatherml.errors import UserError
 from weatherml.secrecy import without_secrets
 from weatherml.storage.places import Place

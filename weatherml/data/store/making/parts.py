@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from weatherml.data.source import Source, bytes_of_a_time, hold_within, piece_starts, read_levels
-from weatherml.data.store.cutting import Part
 from weatherml.data.store.layout import Layout
+from weatherml.data.store.making.cutting import Part
+from weatherml.data.store.making.shard import ShardFile
 from weatherml.data.store.manifest import FileNote
-from weatherml.data.store.shard import ShardFile
 from weatherml.errors import UserError
 from weatherml.wording import counted
 

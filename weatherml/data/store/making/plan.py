@@ -12,10 +12,10 @@ import xarray as xr
 from zarr.storage import MemoryStore
 
 from weatherml.data.source import Source, piece_starts
-from weatherml.data.store.cutting import Part, cut, together
 from weatherml.data.store.layout import Layout, choose_shard_length
+from weatherml.data.store.making.cutting import Part, cut, together
+from weatherml.data.store.making.parts import require_constant_mask
 from weatherml.data.store.manifest import FileNote, Manifest
-from weatherml.data.store.parts import require_constant_mask
 from weatherml.errors import UserError
 from weatherml.state import with_metadata
 from weatherml.storage.share import Share

@@ -1,0 +1,1 @@
+"""How a store is made: cut into parts, each written by whoever has room, noted, and put in its place."""

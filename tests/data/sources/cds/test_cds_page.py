@@ -5,9 +5,14 @@ import shlex
 
 from cds_client import write_settings
 from docs_page import DOCS
-from tiny_experiment import done
+from tiny_experiment import done, refused
 
 from weatherml.data.sources import CdsConfig, SourceConfig
+
+
+def test_a_dry_run_refuses_what_ingest_would(tmp_path):
+    said = refused("download", write_settings(tmp_path), "--dry-run", "source.derive=[relative_humidity]")
+    assert "relative_humidity is derived from temperature, specific_humidity; the cds data lack specific_hum" in said
 
 
 def test_a_dry_run_says_what_there_is_to_do_without_a_service(tmp_path, monkeypatch):

@@ -148,3 +148,9 @@ def test_the_address_of_a_scheduler_is_told_without_its_secret():
     for password in (SECRET, "x" * 180 + SECRET):
         with pytest.raises(UserError, match=r"scheduler 'tcp://127\.0\.0\.1:9' is no address"):
             Dask(1, f"tcp://me:{password}@127.0.0.1:9")
+
+
+def test_endless_messages_are_cut_at_a_word():
+    text = "a word and " * 20_000 + "https://user:secret@host"
+    assert without_secrets(text).endswith((" a ...", " word ...", " and ..."))
+    assert len(without_secrets("https://u:" + "x:" * 100_000 + "pw@host")) < 10_000

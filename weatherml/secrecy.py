@@ -15,6 +15,8 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN = "***"
+_LONGEST = 8_000
+"""Characters of a message, which nobody reads to their end: to look through more takes its square."""
 
 _SECRET_NAME = re.compile(
     r"header|auth|token|passw|pwd|secret|credential|signature|(^|[^a-z])(key|sig|sas)s?([^a-z]|$)|apikey", re.IGNORECASE
@@ -23,6 +25,8 @@ _SECRET_NAME = re.compile(
 
 def without_secrets(text: str) -> str:
     """Return a message without users and passwords of addresses, without queries, and without keys in headers."""
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST].rpartition(" ")[0] + " ..."
     text = _USER_ALONE.sub("", _USER.sub(r"\1", text))
     for found in (_QUERY, _BEARER, _NAMED):
         text = found.sub(rf"\1{'?' if found is _QUERY else ''}{_HIDDEN}", text)

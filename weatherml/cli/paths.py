@@ -112,10 +112,10 @@ def check_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None) -
         UserError: They cannot be opened, or are no analyses.
     """
     places = list(map(path_or_url, paths))
-    _require_analyses(places if len(places) == 1 else [p for p in places if not isinstance(p, Path) or p.is_dir()])
     # Values are not worth a look where files are broken, which may not even open.
     if damaged := _damaged(paths):
         return damaged
+    _require_analyses(places if len(places) == 1 else [p for p in places if not isinstance(p, Path) or p.is_dir()])
     try:
         opened = open_files(paths, rename=rename)
     except UserError:

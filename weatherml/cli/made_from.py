@@ -25,7 +25,8 @@ def made_from(store: Place) -> tuple[list[DataConfig], Path]:
     if content is None:
         unknown = f"{folder} has no {name}, so what {PurePosixPath(str(store)).name} was made from is not known"
         raise UserError(f"{unknown}; run the ingest that wrote it again with --verify")
-    told = [_mapping(content).get("source"), *reversed(_earlier(folder, name))]
+    latest = _mapping(content).get("source")
+    told = [latest, *(source for source in reversed(_earlier(folder, name)) if source != latest)]
     configs = [from_mapping(DataConfig, {"source": source}, f"{folder}/{name}") for source in told]
     return configs, folder.root if isinstance(folder.root, Path) else folder_for(store)
 

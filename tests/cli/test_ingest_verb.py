@@ -45,12 +45,17 @@ def test_what_cannot_be_mended_says_why(run, tmp_path):
     assert "is no store that ingest has completed" in refused("check", run[0].parent / "weather.nc", "--repair")
 
 
+def write_later(folder):
+    """Write the weather of the sixteen days after."""
+    with xr.open_dataset(folder / "weather.nc") as first:
+        later = first.load().assign_coords(time=first["time"] + np.timedelta64(16, "D"))
+    later.to_netcdf(folder / "later.nc")
+
+
 def test_a_store_grows_where_it_is_told_to(tmp_path):
     config = write_files(tmp_path)
     done("ingest", config, "-o", tmp_path / "run")
-    with xr.open_dataset(tmp_path / "weather.nc") as first:
-        later = first.load().assign_coords(time=first["time"] + np.timedelta64(16, "D"))
-    later.to_netcdf(tmp_path / "later.nc")
+    write_later(tmp_path)
     source = {"name": "files", "paths": [str(tmp_path / "weather.nc"), str(tmp_path / "later.nc")]}
     config = write_config(tmp_path / "more.yaml", source=source, channels=["z500", "t850"])
     assert "n_times 64, now 128" in refused("ingest", config, "-o", tmp_path / "run")
@@ -146,9 +151,7 @@ def test_nothing_is_computed_from_a_store_that_is_damaged(run, tmp_path):
 def test_a_store_that_grew_by_files_of_later_times_alone_is_mended_from_all(tmp_path):
     config = write_files(tmp_path)
     done("ingest", config, "-o", tmp_path / "run")
-    with xr.open_dataset(tmp_path / "weather.nc") as first:
-        later = first.load().assign_coords(time=first["time"] + np.timedelta64(16, "D"))
-    later.to_netcdf(tmp_path / "later.nc")
+    write_later(tmp_path)
     for _ in range(2):  # the second time there is nothing to grow by
         done("ingest", config, f"source.paths=[{tmp_path}/later.nc]", "-o", tmp_path / "run", "--grow")
     store = tmp_path / "run" / "data.zarr"

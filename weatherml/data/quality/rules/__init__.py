@@ -1,0 +1,1 @@
+"""What is wrong with data: each rule looks at what the pass has kept of them, and at nothing else."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Cells:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """One channel along and across the rows of the full grid, float64.
+    """One channel along and across the rows of the full grid, float64, at no more than 256 times evenly spread.
 
     Attributes:
         zonal_std: Mean over time of the spread along each row `[lat]`; 0 at a pole, of a scalar.
@@ -83,7 +84,8 @@ class ChannelEvidence:
         cells: By place.
         rows: Along and across rows.
         never: Cells of the full grid that have no finite value at any time, bool `[lat, lon]`; None where all have.
-        sometimes: Cells that are finite at some of the times only; None where there is none.
+        sometimes: Cells that are finite at some only of the times with any value; None where there is none.
+        attributes: What the data say of the variable.
     """
 
     channel: Channel
@@ -92,6 +94,7 @@ class ChannelEvidence:
     rows: Rows
     never: np.ndarray | None = None
     sometimes: np.ndarray | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -191,8 +191,8 @@ _METRICS = {
 
 def _event(results: Results) -> Section:
     if results.config.extremes is None:
-        channel = results.config.kept_channels[0]
-        text = f"None is given: the configuration names no event. `extremes.channel={channel}` would judge high values."
+        kept = results.config.kept_channels[0]
+        text = f"None is given: the configuration names no event. `extremes.channel={kept}` would judge high values."
         return Section("The verdict on extremes", text)
     judgement = results.verdict
     channel = str(judgement["channel"].values[0])

@@ -1,0 +1,78 @@
+"""Times that are out of order are found by how much fields change, whatever else the fields do."""
+
+import numpy as np
+import pytest
+from red_weather import red_weather, reordered
+
+from weatherml.data.quality.gathering import gather
+from weatherml.data.quality.rules.cadence import exchanged
+from weatherml.data.reading.opening import open_files
+
+WEATHER = red_weather({"temperature": (500, 850), "10m_u_component_of_wind": (), "sea_surface_temperature": ()}, 120)
+NAMES = tuple(map(str, WEATHER.data_vars))
+
+
+def swapped(n, one, other, count=1):
+    index = np.arange(n)
+    index[one : one + count], index[other : other + count] = (
+        index[other : other + count],
+        index[one : one + count].copy(),
+    )
+    return index
+
+
+def found(dataset, rule=exchanged):
+    return list(rule(gather(dataset)))
+
+
+def test_nothing_is_said_of_weather():
+    assert found(WEATHER) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_times_that_are_exchanged_are_named(name):
+    (finding,) = found(reordered(WEATHER[[name]], swapped(120, 30, 90)))
+    assert (finding.severity, finding.subject, finding.rule) == ("error", name, "exchanged")
+    assert "2001-01-08T12 and 2001-01-23T12 look exchanged" in finding.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_that_are_exchanged_are_found_by_their_borders(name):
+    (finding,) = found(reordered(WEATHER[[name]], swapped(120, 20, 70, 30)))
+    assert "2001-01-06T00, 2001-01-13T12, 2001-01-18T12 and at 1 more" in finding.message
+
+
+def test_neighbours_that_are_exchanged_are_named():
+    smooth = red_weather({"mean_sea_level_pressure": ()}, 120, persistence=0.97)
+    (finding,) = found(reordered(smooth, swapped(120, 60, 61)))
+    assert "2001-01-16T00 and 2001-01-16T06 are exchanged" in finding.message
+
+
+def test_times_that_are_missing_are_no_jump():
+    assert found(WEATHER.isel(time=np.r_[0:50, 80:120])) == []
+
+
+def test_a_field_that_was_lost_is_not_out_of_turn():
+    lost = WEATHER.copy(deep=True)
+    lost["10m_u_component_of_wind"].values[50:54] = 0
+    assert found(lost) == []
+
+
+def test_few_times_or_white_noise_have_no_order():
+    assert found(reordered(WEATHER.isel(time=slice(0, 12)), swapped(12, 3, 8))) == []
+    assert found(red_weather({"temperature": (500,)}, 120, persistence=0)) == []
+
+
+REAL = {
+    "era5_msl_2025-2026_djf_2.5x2.5.zarr": "mean_sea_level_pressure",
+    "erainterim_t2m_dailymax_2p5deg_2015.nc": "2m_temperature",
+    "erainterim_sst_daily_2p5deg_2015.nc": "sea_surface_temperature",
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_times_are_in_order_until_they_are_exchanged(shared, name):
+    dataset = open_files(shared(f"reanalysis/{name}")).load()
+    assert found(dataset) == []
+    (finding,) = found(reordered(dataset, swapped(dataset.sizes["time"], 40, 120)))
+    assert finding.subject == REAL[name] and "look exchanged" in finding.message

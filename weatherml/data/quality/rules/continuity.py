@@ -1,0 +1,117 @@
+"""Where the course of time is broken: how much a field changes at each time against how much it does around then."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from weatherml.data.quality.evidence import ChannelEvidence
+from weatherml.data.quality.rules.kinds import RENEWED_DAILY, usual_step
+from weatherml.data.quality.rules.stuck import is_spoilt
+
+_AROUND = 6
+"""Times before and after: weather becomes livelier or calmer over days, and an error must not hide itself."""
+_FEWEST_TIMES = 20
+_ROUNDING = 0.01
+"""Least scatter of a logarithm: fields of a model that is run hourly change by the same amount to 0.5 %."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """How far a logarithm of a change must lie above those around: at least so far, and so many times their scatter.
+
+    From white noise in time the largest of a million lies 5 standard deviations out. Two reanalyses (six-hourly
+    pressure and vorticity, daily temperature) and a simulated planet never leave 4 alone, nor 2.5 twice in a row.
+    """
+
+    least: float
+    n_scatter: float
+
+    def of(self, scatter: float) -> float:
+        """Return the threshold."""
+        return max(self.least, self.n_scatter * scatter)
+
+
+_BORDER = Thresholds(0.2, 7.0)
+_FOREIGN = Thresholds(0.15, 5.0)
+_SWAPPED = Thresholds(0.1, 5.5)
+_SWAPPED_EACH = Thresholds(0.1, 2.5)
+_BORDER_DAILY = Thresholds(0.9, 7.0)
+"""Where one analysis of a day may not have been made: the next one changes as much as two."""
+_SWAPPED_DAILY = Thresholds(0.2, 2.5)
+
+
+@dataclass(frozen=True)
+class Breaks:
+    """Positions of what is out of order, rising.
+
+    Attributes:
+        foreign: Times that follow neither the one before nor precede the one after.
+        swapped: Times that stand in the place of the next, and the next in theirs.
+        borders: Times that do not follow the one before, while all around is in order.
+    """
+
+    foreign: tuple[int, ...] = ()
+    swapped: tuple[int, ...] = ()
+    borders: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.foreign or self.swapped or self.borders)
+
+
+def excess(series: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return by how much the logarithm of a positive series exceeds its median around `[time]`; NaN where unknown.
+
+    What recurs at the same hour of every day is taken away first.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of medians of nothing
+        log = np.where(series > 0, np.log(series), np.nan)
+        hours = times.astype("datetime64[h]").astype(int) % 24
+        for hour in np.unique(hours):
+            log[hours == hour] -= np.nanmedian(log[hours == hour])
+        padded = np.pad(log, _AROUND, constant_values=np.nan)
+        around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1)
+        others = np.delete(around, _AROUND, axis=1)
+        return np.asarray(log - np.nanmedian(others, axis=1))
+
+
+def scatter(residual: np.ndarray) -> float:
+    """Return the robust standard deviation of what is around zero."""
+    known = np.abs(residual[np.isfinite(residual)])
+    return max(1.4826 * float(np.median(known)), _ROUNDING) if known.size else np.inf
+
+
+def breaks(channel: ChannelEvidence, times: np.ndarray) -> Breaks:
+    """Return where a channel does not follow from one time to the next; nothing of few times."""
+    if len(times) < _FEWEST_TIMES:
+        return Breaks()
+    above = excess(_usable_changes(channel, times), times)
+    width = scatter(above)
+    is_daily = channel.channel.variable in RENEWED_DAILY
+    above = np.where(np.isfinite(above), above, 0.0)
+    is_foreign = np.append(np.minimum(above[:-1], above[1:]) > _FOREIGN.of(width), False)
+    is_swapped = _swapped(above, is_daily, width) & ~is_foreign
+    taken = is_foreign | np.roll(is_foreign, 1) | is_swapped | np.roll(is_swapped, 1) | np.roll(is_swapped, 2)
+    is_border = (above > (_BORDER_DAILY if is_daily else _BORDER).of(width)) & ~taken
+    found = (is_foreign, is_swapped, is_border)
+    return Breaks(*(tuple(np.flatnonzero(mask).tolist()) for mask in found))
+
+
+def _swapped(above: np.ndarray, is_daily: bool, width: float) -> np.ndarray:
+    """Return where two neighbouring times are exchanged: the change is large, as usual, and large again."""
+    result = np.zeros(above.size, bool)
+    both = np.minimum(above[:-2], above[2:])
+    dip = both - above[1:-1]
+    each = (_SWAPPED_DAILY if is_daily else _SWAPPED_EACH).of(width)
+    result[:-2] = (both > each) & (dip > _SWAPPED.of(scatter(dip)))
+    return result
+
+
+def _usable_changes(channel: ChannelEvidence, times: np.ndarray) -> np.ndarray:
+    """Return changes over the usual step between sound fields `[time]`, NaN elsewhere."""
+    change = np.array(channel.series.change, np.float64)
+    spoilt = is_spoilt(channel, times) | ~np.isfinite(channel.series.mean)
+    change[spoilt | np.append(False, spoilt[:-1])] = np.nan
+    change[1:][np.diff(times) != usual_step(times)] = np.nan
+    return change

@@ -1,0 +1,56 @@
+"""What kinds of variables there are for rules: which may be zero, stay as they are, or are renewed once a day."""
+
+import numpy as np
+
+from weatherml.data.quality.evidence import ChannelEvidence, Evidence
+from weatherml.data.reading.canonical import STATIC
+
+AMOUNTS = (
+    *(f"total_precipitation{window}" for window in ("", "_6hr", "_12hr", "_24hr")),
+    *(f"toa_incident_solar_radiation{window}" for window in ("", "_6hr", "_12hr", "_24hr")),
+    "sea_ice_cover",
+)
+"""May be exactly zero, or one, in any number of cells and all over a region: rain, sunlight by night, ice."""
+
+RENEWED_DAILY = ("sea_surface_temperature", "sea_ice_cover")
+"""Analysed once a day, so that six-hourly fields of them repeat."""
+
+HOUR = np.timedelta64(1, "h")
+DAY = np.timedelta64(24, "h")
+
+
+def varying(evidence: Evidence) -> dict[str, list[ChannelEvidence]]:
+    """Return the channels of each variable that is expected to vary in time."""
+    groups: dict[str, list[ChannelEvidence]] = {}
+    for channel, of_channel in evidence.channels.items():
+        if channel.variable not in STATIC:
+            groups.setdefault(channel.variable, []).append(of_channel)
+    return groups
+
+
+def alike(channels: list[ChannelEvidence], keys: list[bytes]) -> dict[str, list[ChannelEvidence]]:
+    """Return the channels of a variable whose keys are equal, each group by what a finding calls it."""
+    groups: dict[bytes, list[ChannelEvidence]] = {}
+    for channel, key in zip(channels, keys, strict=True):
+        groups.setdefault(key, []).append(channel)
+    return {named(group, len(channels)): group for group in groups.values()}
+
+
+def named(group: list[ChannelEvidence], n_all: int) -> str:
+    """Return what to call some of the `n_all` channels of a variable: the variable where they are all."""
+    first = group[0].channel
+    if len(group) == 1 or len(group) < n_all:
+        return ", ".join(str(one.channel) for one in group)
+    return first.variable
+
+
+def is_flat(channel: ChannelEvidence) -> np.ndarray:
+    """Return at which times a field of several cells has one value all over `[time]`."""
+    series = channel.series
+    return np.asarray(np.isfinite(series.minimum) & (series.minimum == series.maximum))
+
+
+def usual_step(times: np.ndarray) -> np.timedelta64:
+    """Return the step between times that is found most often; of no length where there is none."""
+    steps, counts = np.unique(np.diff(times), return_counts=True)
+    return steps[counts.argmax()] if steps.size else np.timedelta64(0, "ns")

@@ -10,7 +10,8 @@ import xarray as xr
 from weatherml import scores
 from weatherml.errors import Option, UserError
 from weatherml.grid import REGRID, LatLonGrid
-from weatherml.state import Channel, spec_of
+from weatherml.references import DatedReference, Reference, as_reference, as_slice, narrowed, time_index, values_of
+from weatherml.state import Channel, on_grid, spec_of
 
 BLOCK_BYTES = 128 << 20
 """Most bytes of forecast read at once, unless one lead time of one variable is larger."""
@@ -80,7 +81,8 @@ class Matched:
     Attributes:
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic.
         truth: Dims (time, level, latitude, longitude).
-        reference: Like the truth, or without time; None where no metric needs one.
+        reference: What is asked for its fields block by block, such as a `Climatology`, or a dataset like the truth or
+            without time; None where no metric needs one.
 
     Raises:
         UserError: A dimension, channel or valid time is missing, or the grids differ.
@@ -88,7 +90,7 @@ class Matched:
 
     forecast: xr.Dataset
     truth: xr.Dataset
-    reference: xr.Dataset | None = None
+    reference: xr.Dataset | Reference | None = None
 
     def __post_init__(self) -> None:
         for dim in ("init_time", "lead_time"):
@@ -98,8 +100,11 @@ class Matched:
                     "add it with expand_dims"
                 )
         self._require_channels("the truth", self.truth)
-        if self.reference is not None:
-            self._require_channels("the climatology or threshold", self.reference)
+        if self._expected is not None:
+            first = self._expected.at(self._valid_times[:1, 0])
+            self._require_channels("the climatology or threshold", on_grid(first, self.grid))
+        if isinstance(self._expected, DatedReference):
+            time_index(self._expected.dataset, self._valid_times, self._expected.owner)  # all, before hours of work
 
     @cached_property
     def grid(self) -> LatLonGrid:
@@ -112,7 +117,7 @@ class Matched:
         levels = dict(spec_of(self.forecast).variables)
         first = self.forecast.isel(init_time=0, lead_time=0)
         for name in (name for name in levels if len(levels[name]) > 1):
-            defined = np.isfinite(_values(first[name], levels[name], "number")).any(axis=(0, 2, 3))
+            defined = np.isfinite(values_of(first[name], levels[name], "number")).any(axis=(0, 2, 3))
             if defined.any():
                 levels[name] = tuple(np.asarray(levels[name])[defined].tolist())
         return levels
@@ -152,10 +157,15 @@ class Matched:
         return time_index(self.truth, self._valid_times, "the truth")
 
     @cached_property
-    def _reference_index(self) -> np.ndarray | None:
-        if self.reference is None or "time" not in self.reference.dims:
-            return None
-        return time_index(self.reference, self._valid_times, "the climatology")
+    def _expected(self) -> Reference | None:
+        return None if self.reference is None else as_reference(self.reference)
+
+    @cached_property
+    def _expected_of(self) -> dict[str, Reference]:
+        """What each variable is compared with, which computes no other."""
+        if self._expected is None:
+            return {}
+        return {name: narrowed(self._expected, {name: levels}) for name, levels in self.levels.items()}
 
     @cached_property
     def _areas(self) -> np.ndarray:
@@ -166,7 +176,7 @@ class Matched:
     def _masks(self) -> np.ndarray:
         """Where the truth is defined at the first valid time, `[channel, lat, lon]`."""
         first = self.truth.isel(time=self._truth_index[0, 0])
-        masks = np.isfinite(np.concatenate([_values(first[name], levels) for name, levels in self.levels.items()]))
+        masks = np.isfinite(np.concatenate([values_of(first[name], levels) for name, levels in self.levels.items()]))
         for channel in np.flatnonzero(~masks.any(axis=(1, 2))):
             raise UserError(
                 f"the truth of {self.channels[channel]} is NaN everywhere at {_text(self._valid_times[0, 0])}",
@@ -196,17 +206,12 @@ class Matched:
     def _read(self, name: str, init: int, leads: slice) -> list[np.ndarray]:
         """Read one variable: `[member, lead, level, lat, lon]`, truth and reference `[lead, level, lat, lon]`."""
         levels = self.levels[name]
-        members = _values(self.forecast[name].isel(init_time=init, lead_time=leads), levels, "number", "lead_time")
-        truth = _values(self.truth[name].isel(time=as_slice(self._truth_index[init, leads])), levels, "time")
-        if self.reference is None:
+        members = values_of(self.forecast[name].isel(init_time=init, lead_time=leads), levels, "number", "lead_time")
+        truth = values_of(self.truth[name].isel(time=as_slice(self._truth_index[init, leads])), levels, "time")
+        if self._expected is None:
             return [members, truth, np.broadcast_to(np.float32("nan"), truth.shape)]
-        if self._reference_index is None:
-            return [members, truth, np.broadcast_to(_values(self.reference[name], levels), truth.shape)]
-        return [
-            members,
-            truth,
-            _values(self.reference[name].isel(time=as_slice(self._reference_index[init, leads])), levels, "time"),
-        ]
+        expected = on_grid(self._expected_of[name].at(self._valid_times[init, leads]), self.grid)
+        return [members, truth, np.broadcast_to(values_of(expected[name], levels, "time"), truth.shape)]
 
     def _checked(self, init: int, leads: slice, channel: int, arrays: list[np.ndarray]) -> Fields:
         mask = self._masks[channel]
@@ -237,22 +242,6 @@ class Matched:
         return _keep([name for name in self.channels if name != self.channels[channel]], "")
 
 
-def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray:
-    """Return where each of `times` (any shape) is in the dataset's `time`.
-
-    Raises:
-        UserError: The dataset lacks one; the message names `owner`, the time and what it covers.
-    """
-    index = dataset.indexes["time"]
-    found: np.ndarray = index.get_indexer(times.ravel()).reshape(times.shape)
-    for missing in times[found < 0]:
-        raise UserError(
-            f"{owner} has no time {_text(missing)}; it covers {_text(index[0])} .. {_text(index[-1])}: "
-            "pass a longer one, or a forecast whose valid times lie inside"
-        )
-    return found
-
-
 def _has(dataset: xr.Dataset, channel: Channel) -> bool:
     if channel.variable not in dataset.data_vars:
         return False
@@ -266,25 +255,6 @@ def _keep(channels: Sequence[str], otherwise: str) -> str | Option:
     named = [*channels[:_MOST_NAMED], *(["..."] if len(channels) > _MOST_NAMED else [])]
     purpose = "to leave the others out"
     return Option("channels", ",".join(named), purpose, f"products.convert.select(forecast, {named})")
-
-
-def as_slice(index: np.ndarray) -> slice | np.ndarray:
-    """Return evenly rising positions as a slice, which stores read without gathering; others as they are."""
-    steps = np.diff(index)
-    if not len(index) or (steps != steps[:1]).any() or (steps <= 0).any():
-        return index
-    step = int(steps[0]) if len(steps) else 1
-    return slice(int(index[0]), int(index[-1]) + 1, step)
-
-
-def _values(field: xr.DataArray, levels: tuple[int, ...], *leading: str) -> np.ndarray:
-    """Load `[*leading, level, lat, lon]`; a dimension that the field lacks has length one."""
-    if levels:
-        field = field.isel(level=as_slice(field.indexes["level"].get_indexer(levels)))
-    dims = (*leading, "level", "latitude", "longitude")
-    loaded = field.compute()  # before the axes move: lazy stores gather point by point what is transposed first
-    values: np.ndarray = loaded.expand_dims([dim for dim in dims if dim not in field.dims]).transpose(*dims).values
-    return values
 
 
 def _points(array: np.ndarray, mask: np.ndarray) -> np.ndarray:

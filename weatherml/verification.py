@@ -16,6 +16,7 @@ import xarray as xr
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.matching import Fields, Matched
+from weatherml.references import Reference
 from weatherml.scores import bootstrap_interval
 from weatherml.state import on_grid
 
@@ -90,7 +91,7 @@ def accumulate(
     forecast: xr.Dataset,
     truth: xr.Dataset,
     metrics: Mapping[str, Metric],
-    reference: xr.Dataset | None = None,
+    reference: xr.Dataset | Reference | None = None,
     progress: Progress | None = None,
 ) -> AreaMeans:
     """Take the area means of the metrics' statistics, reading one init time and some lead times at once.
@@ -99,7 +100,8 @@ def accumulate(
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic.
         truth: Dims (time, level, latitude, longitude), with every valid time.
         metrics: The metrics whose statistics are wanted, by name.
-        reference: Climatology at the valid times, or a threshold without `time`.
+        reference: A climatology, asked for the valid times of each block; or a dataset that holds them, or a threshold
+            without `time`.
         progress: Called after each init time.
 
     Raises:
@@ -108,7 +110,6 @@ def accumulate(
     for name, metric in metrics.items():
         _require_inputs(name, metric, forecast, reference)
     grid = LatLonGrid.from_dataset(forecast)
-    reference = None if reference is None else on_grid(reference, grid)
     matched = Matched(forecast, on_grid(truth, grid), reference)
     statistics = {s.__name__: s for metric in metrics.values() for s in metric.statistics}
     sums: dict[str, np.ndarray] = {}
@@ -157,11 +158,9 @@ def block_length(init_times: np.ndarray) -> int:
     return max(1, math.ceil(float(INDEPENDENT_AFTER / spacing)))
 
 
-def _require_inputs(name: str, metric: Metric, forecast: xr.Dataset, reference: xr.Dataset | None) -> None:
+def _require_inputs(name: str, metric: Metric, forecast: xr.Dataset, reference: xr.Dataset | Reference | None) -> None:
     if metric.needs_reference and reference is None:
-        climatology = Option(
-            "climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH).at(VALID_TIMES)"
-        )
+        climatology = Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)")
         raise UserError(f"metric {name!r} needs a climatology, got none", climatology, f"leave {name!r} out")
     if metric.needs_members and forecast.sizes.get("number", 1) < 2:
         raise UserError(f"metric {name!r} needs an ensemble of two members or more, got one; leave {name!r} out")

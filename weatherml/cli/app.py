@@ -125,9 +125,9 @@ def evaluate(
 
     Example: `weatherml evaluate runs/demo/forecast.zarr runs/demo/data.zarr --metric rmse --metric crps_fair`
     """
-    from weatherml.cli.printing.fields import normal_of
     from weatherml.cli.printing.tables import print_scores
     from weatherml.data.reading.opening import open_files
+    from weatherml.data.statistics.climatology import Climatology
     from weatherml.evaluation import evaluate
     from weatherml.products import read_forecast, without_stopped
     from weatherml.products.convert import select
@@ -136,7 +136,7 @@ def evaluate(
     opened = read_forecast(forecast)
     opened = opened if wanted is None else select(opened, wanted)
     opened = without_stopped(opened) if drop_stopped else opened
-    normal = None if climatology is None else normal_of(opened, climatology)
+    normal = None if climatology is None else Climatology.load(climatology)
     scores = evaluate(opened, open_files(truth, rename=renames(rename)), metric or ["rmse", "bias"], normal)
     print_scores(scores, opened.sizes.get("number", 1), as_json)
 

@@ -8,6 +8,7 @@ from weatherml import verification
 from weatherml.errors import UserError, require_kind
 from weatherml.evaluation.metrics import registry
 from weatherml.grid import OPEN_FIRST
+from weatherml.references import Reference
 from weatherml.verification import AreaMeans, Metric, Progress
 
 
@@ -15,7 +16,7 @@ def evaluate(
     forecast: xr.Dataset,
     truth: xr.Dataset,
     metrics: str | Sequence[str] = ("rmse", "mae", "bias"),
-    climatology: xr.Dataset | None = None,
+    climatology: xr.Dataset | Reference | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Score a forecast.
@@ -30,7 +31,8 @@ def evaluate(
         truth: Dims (time, level, latitude, longitude), with every valid time. Where it is NaN (a sea surface
             temperature over land) the point does not count; that mask must be the same at all times.
         metrics: One or more names in `evaluation.metrics.registry`.
-        climatology: At the valid times, for the metrics of anomalies: acc and activity.
+        climatology: For the metrics of anomalies, acc and activity: a `Climatology`, which is asked for the valid times
+            of each block; a dataset that holds them; or one by hour and dayofyear, as WeatherBench 2's.
         progress: Called with the number of init times done and of all.
 
     Returns:
@@ -48,12 +50,12 @@ def accumulate(
     forecast: xr.Dataset,
     truth: xr.Dataset,
     metrics: str | Sequence[str],
-    climatology: xr.Dataset | None = None,
+    climatology: xr.Dataset | Reference | None = None,
     progress: Progress | None = None,
 ) -> AreaMeans:
     """Take what the metrics need of each init time; parts add up in any order. Arguments as in `evaluate`."""
     for name, given in (("forecast", forecast), ("truth", truth), ("climatology", climatology)):
-        if name != "climatology" or given is not None:
+        if name != "climatology" or not (given is None or isinstance(given, Reference)):
             require_kind(given, xr.Dataset, name, OPEN_FIRST)
     counts = [name for name in forecast.data_vars if str(name).endswith("_count")]
     if counts:

@@ -12,7 +12,6 @@ import xarray as xr
 
 from weatherml.cli.paths import require_fields
 from weatherml.data.reading.opening import open_files
-from weatherml.data.statistics.climatology import Climatology
 from weatherml.durations import format_duration, parse_duration
 from weatherml.errors import UserError
 from weatherml.products import without_stopped
@@ -204,11 +203,6 @@ def save_figure(figure: "Figure", path: Path) -> None:
         raise UserError(f"{path}: pictures cannot end in {path.suffix!r}; choose one of {listed(known)}")
     with replacing(path) as unfinished:
         figure.savefig(unfinished, dpi=_DPI, format=wanted)
-
-
-def normal_of(forecast: xr.Dataset, path: Path) -> xr.Dataset:
-    """Return the climatology of a file at the valid times of a forecast."""
-    return Climatology.load(path).at(np.unique(forecast["valid_time"].values))
 
 
 def _pick(field: xr.DataArray, dim: str, value: Any, default: int) -> xr.DataArray:

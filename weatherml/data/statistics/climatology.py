@@ -1,8 +1,8 @@
 """A smooth climatology: harmonics of the year times harmonics of the day at each grid point."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -13,7 +13,8 @@ from weatherml.data.blocks import Progress, iterate_blocks
 from weatherml.data.period import select, usual_step
 from weatherml.errors import UserError
 from weatherml.locations import local_path
-from weatherml.state import StateSpec, to_dataset
+from weatherml.references import as_slice
+from weatherml.state import Channel, StateSpec, to_dataset
 from weatherml.storage.files import write_netcdf
 from weatherml.times import Period, parse_times, write_period
 
@@ -89,6 +90,16 @@ class Climatology:
         """Return the climatology at `times` [time] as a canonical dataset."""
         times = parse_times(times)
         return to_dataset(self.array_at(times), self.spec, {"time": times})
+
+    def only(self, variables: Mapping[str, Sequence[int]]) -> Self:
+        """Return the climatology of some variables at some levels in hPa (none where it has one height): no copy.
+
+        Raises:
+            UserError: It has no such channel.
+        """
+        wanted = [Channel(name, level) for name, levels in variables.items() for level in levels or (None,)]
+        places = as_slice(np.array([self.spec.index(channel) for channel in wanted]))
+        return replace(self, spec=StateSpec(tuple(wanted), self.spec.grid), coefficients=self.coefficients[:, places])
 
     def save(self, path: str | Path) -> None:
         """Write one NetCDF file."""

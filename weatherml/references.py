@@ -1,0 +1,160 @@
+"""What is expected at a time, asked where it is needed: fields of a whole period are never held."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+
+_HOUR_DIMS = ("hour", "hourofday")
+_DAY_DIM = "dayofyear"
+
+
+@runtime_checkable
+class Reference(Protocol):
+    """Knows fields at any time: a climatology, analyses, a threshold."""
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return canonical fields at `datetime64` times `[time]`, in their order; no `time` where all are the same.
+
+        Raises:
+            UserError: It does not know one of the times.
+        """
+        ...
+
+
+@runtime_checkable
+class Selective(Reference, Protocol):
+    """A reference that computes its fields, and can be asked for some channels alone."""
+
+    def only(self, variables: Mapping[str, Sequence[int]]) -> Reference:
+        """Keep variables at some levels in hPa; at its one height where there are none."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class DatedReference:
+    """Fields of a dataset with `time`, which may be lazy.
+
+    Attributes:
+        dataset: Dims (time, level, latitude, longitude).
+        owner: What it is, for messages.
+    """
+
+    dataset: xr.Dataset
+    owner: str = "the climatology"
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return the fields at `times` [time], as lazy as the dataset.
+
+        Raises:
+            UserError: The dataset lacks one.
+        """
+        return self.dataset.isel(time=as_slice(time_index(self.dataset, times, self.owner)))
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantReference:
+    """Fields that are the same at all times, such as a threshold."""
+
+    dataset: xr.Dataset
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return the fields, without `time`."""
+        return self.dataset
+
+
+@dataclass(frozen=True, eq=False)
+class HourlyReference:
+    """A climatology by hour and day of the year, as WeatherBench 2 has it.
+
+    Attributes:
+        dataset: Dims (hour or hourofday, dayofyear, level, latitude, longitude); days from 1 to 366.
+        hour_dim: What the dataset calls hours.
+    """
+
+    dataset: xr.Dataset
+    hour_dim: str
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return the fields at `times` [time], as lazy as the dataset.
+
+        Raises:
+            UserError: The dataset lacks an hour or a day.
+        """
+        times = np.asarray(times, "datetime64[ns]")
+        days, years = times.astype("datetime64[D]"), times.astype("datetime64[Y]").astype("datetime64[D]")
+        places = {
+            self.hour_dim: self._index(self.hour_dim, (times - days) / np.timedelta64(1, "h"), times),
+            _DAY_DIM: self._index(_DAY_DIM, (days - years) / np.timedelta64(1, "D") + 1, times),
+        }
+        chosen = self.dataset.isel({dim: xr.DataArray(index, dims="time") for dim, index in places.items()})
+        return chosen.drop_vars(list(places)).assign_coords(time=times).transpose("time", ...)
+
+    def _index(self, dim: str, values: np.ndarray, times: np.ndarray) -> np.ndarray:
+        known = self.dataset[dim].to_index().astype(np.float64)
+        index: np.ndarray = known.get_indexer(values)
+        for missing in times[index < 0]:
+            raise UserError(
+                f"the climatology has no {dim} of {_text(missing)}, only {known[0]:g} .. {known[-1]:g} in {len(known)}"
+                " steps; pass one that has it, or a forecast whose valid times it knows"
+            )
+        return index
+
+
+def as_reference(given: xr.Dataset | Reference, owner: str = "the climatology") -> Reference:
+    """Return what can be asked for times: of a dataset with time, by hour and day of the year, or without either."""
+    if not isinstance(given, xr.Dataset):
+        return given
+    if "time" in given.dims:
+        return DatedReference(given, owner)
+    hours = [dim for dim in _HOUR_DIMS if dim in given.dims]
+    return HourlyReference(given, hours[0]) if hours and _DAY_DIM in given.dims else ConstantReference(given)
+
+
+def narrowed(reference: Reference, variables: Mapping[str, Sequence[int]]) -> Reference:
+    """Return a reference that computes no more than these variables and levels, where it can be asked for them."""
+    return reference.only(variables) if isinstance(reference, Selective) else reference
+
+
+def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray:
+    """Return where each of `times` (any shape) is in the dataset's `time`.
+
+    Raises:
+        UserError: The dataset lacks one; the message names `owner`, the time and what it covers.
+    """
+    index = dataset.indexes["time"]
+    found: np.ndarray = index.get_indexer(times.ravel()).reshape(times.shape)
+    for missing in times[found < 0]:
+        raise UserError(
+            f"{owner} has no time {_text(missing)}; it covers {_text(index[0])} .. {_text(index[-1])}: "
+            "pass a longer one, or a forecast whose valid times lie inside"
+        )
+    return found
+
+
+def as_slice(index: np.ndarray) -> slice | np.ndarray:
+    """Return evenly rising positions as a slice, which stores read without gathering; others as they are."""
+    steps = np.diff(index)
+    if not len(index) or (steps != steps[:1]).any() or (steps <= 0).any():
+        return index
+    step = int(steps[0]) if len(steps) else 1
+    return slice(int(index[0]), int(index[-1]) + 1, step)
+
+
+def values_of(field: xr.DataArray, levels: Sequence[int], *leading: str) -> np.ndarray:
+    """Load `[*leading, level, lat, lon]`; a dimension that the field lacks has length one."""
+    if len(levels):
+        field = field.isel(level=as_slice(field.indexes["level"].get_indexer(list(levels))))
+    dims = (*leading, "level", "latitude", "longitude")
+    loaded = field.compute()  # before the axes move: lazy stores gather point by point what is transposed first
+    values: np.ndarray = loaded.expand_dims([dim for dim in dims if dim not in field.dims]).transpose(*dims).values
+    return values
+
+
+def _text(time: Any) -> str:
+    """Return a time to the minute, as ISO 8601."""
+    return str(np.datetime64(time, "m"))

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from weatherml.data.quality.finding import Finding
-from weatherml.experiment.report import skill_table
+from weatherml.experiment.report import how_far_beaten, skill_table
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +37,36 @@ def test_findings_are_read_as_they_were_written(tmp_path):
     assert Finding.parse(str(finding)) == finding
 
 
-def test_the_table_holds_estimates_at_whole_days_and_only_systems_that_have_the_metric():
-    days = np.array([1, 2, 3], "timedelta64[D]").astype("timedelta64[ns]")
-    values = 1234.5 * np.arange(12.0).reshape(2, 2, 1, 3)
+COORDS = {
+    "system": ["ours", "theirs"],
+    "bound": ["estimate", "lower"],
+    "channel": ["vorticity_850"],
+    "lead_time": np.array([6, 18, 24, 48, 96], "timedelta64[h]").astype("timedelta64[ns]"),
+}
+
+
+def test_the_table_holds_estimates_in_the_units_of_the_pictures_and_only_systems_that_have_the_metric():
+    values = 1.2345e-5 * np.arange(20.0).reshape(2, 2, 1, 5)
     values[1] = np.nan
-    coords = {
-        "system": ["ours", "theirs"],
-        "bound": ["estimate", "lower"],
-        "channel": ["geopotential_500"],
-        "lead_time": days,
-    }
-    table = skill_table(xr.Dataset({"rmse": (tuple(coords), values)}, coords))
-    assert table.columns.tolist() == ["channel", "system", "1 d", "3 d"]
-    assert table.values.tolist() == [["500 hPa geopotential (m² s⁻²)", "ours", "0", "2470"]]
+    table = skill_table(xr.Dataset({"rmse": (tuple(COORDS), values)}, COORDS))
+    assert table.columns.tolist() == ["channel", "system", "6 h", "1 d", "2 d"]
+    assert table.values.tolist() == [["850 hPa vorticity (10⁻⁵ s⁻¹)", "ours", "0", "2.47", "3.70"]]
+
+
+def test_the_page_begins_with_how_far_each_baseline_is_beaten(page):
+    summary = re.search(r"</h1>\s*<p>(.*?)</p>", page, re.DOTALL)[1]
+    assert re.search(r" beats persistence .+, climatology .+, and damped persistence (at|up to) .+\.", summary)
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ([1, 1, 1, 1, 1], "at every lead to 4 d"),
+        ([1, 1, 3, 1, 1], "up to 18 h"),
+        ([3, 1, 1, 1, 1], "at no lead"),
+    ],
+)
+def test_a_baseline_is_beaten_up_to_the_lead_before_the_first_where_it_is_not(errors, words):
+    values = np.broadcast_to(np.array([errors, [2] * 5])[:, None, None], (2, 2, 1, 5))
+    scores = xr.Dataset({"rmse": (tuple(COORDS), values)}, COORDS)
+    assert how_far_beaten(scores, "vorticity_850", "ours", "theirs") == words

@@ -14,11 +14,11 @@ from weatherml.experiment.judgement import CONTROL
 from weatherml.experiment.results import Results
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spread, verdict, write_report
 from weatherml.plot import map as draw_map
-from weatherml.plot.style import quantity_of, superscript, with_units, write_lead, write_time
+from weatherml.plot.style import BASELINES, quantity_of, with_units, write_lead, write_time
 from weatherml.state import Channel, parse_channels
 from weatherml.wording import counted
 
-_LEADS_SHOWN = ("1D", "3D", "5D", "7D", "10D")
+_LEADS_SHOWN = ("6h", "1D", "2D", "3D", "5D", "7D", "10D")
 _MAP_LEADS = ("3D", "7D")
 _COSTS = {"seconds": 1, "cpu_seconds": 1, "peak_memory_bytes": 2**20}
 _FAMILIAR = ("2m_temperature", "temperature", "mean_sea_level_pressure")
@@ -47,15 +47,20 @@ def draw_last(results: Results) -> Figure:
 
 
 def skill_table(scores: xr.Dataset, metric: str = "rmse") -> pd.DataFrame:
-    """Return a metric by channel and system (rows) and lead time in days (columns), to three digits in SI units."""
+    """Return an error by channel and system (rows) and lead time (columns), to three digits, in the pictures' units."""
     leads = _present(scores, _LEADS_SHOWN)
     values = scores[metric].sel(bound="estimate", lead_time=leads).dropna("system", how="all")
     rows = [
-        [_with_units(channel), system, *map(_three_digits, values.sel(channel=channel, system=system).values)]
+        [_with_units(channel), system, *_shown(values.sel(channel=channel, system=system))]
         for channel in values["channel"].values
         for system in values["system"].values
     ]
-    return pd.DataFrame(rows, columns=["channel", "system", *(f"{lead / _DAY:g} d" for lead in leads)])
+    return pd.DataFrame(rows, columns=["channel", "system", *map(write_lead, leads)])
+
+
+def _shown(errors: xr.DataArray) -> list[str]:
+    quantity = quantity_of(str(errors["channel"].item()))
+    return [_three_digits(error) for error in quantity.shown_difference(errors).values]
 
 
 def _three_digits(value: float) -> str:
@@ -64,7 +69,7 @@ def _three_digits(value: float) -> str:
 
 
 def _with_units(channel: str) -> str:
-    return with_units(_words(channel), superscript(Channel.parse(channel).units))
+    return with_units(_words(channel), quantity_of(channel).difference_units)
 
 
 def _summary(results: Results) -> str:
@@ -75,20 +80,22 @@ def _summary(results: Results) -> str:
     who = "deterministic forecast" if system == CONTROL else "ensemble mean"
     channels, (n_lat, n_lon) = counted(results.spec.n_channels, "channel"), results.spec.grid.shape
     judged = f"judged on {counted(n_init, 'initial time')} with {counted(n_members, 'member')}"
+    beaten = [f"{name} {how_far_beaten(scores, channel, system, name)}" for name in BASELINES]
     return (
         f"{network} on {channels} at {n_lat} x {n_lon} points, {judged}. The {who} of {_words(channel)} beats"
-        f" climatology {_crossing(scores, channel, system)}."
+        f" {beaten[0]}, {beaten[1]}, and {beaten[2]}."
     )
 
 
-def _crossing(scores: xr.Dataset, channel: str, system: str) -> str:
+def how_far_beaten(scores: xr.Dataset, channel: str, system: str, baseline: str) -> str:
+    """Say up to which lead time the errors of a system are smaller than those of a baseline."""
     rmse = scores["rmse"].sel(bound="estimate", channel=channel)
-    better = (rmse.sel(system=system) < rmse.sel(system="climatology")).values
-    days = scores["lead_time"].values / _DAY
+    better = (rmse.sel(system=system) < rmse.sel(system=baseline)).values
+    leads = scores["lead_time"].values
     if better.all():
-        return f"at every lead to {days[-1]:g} days"
+        return f"at every lead to {write_lead(leads[-1])}"
     n_first = int(np.argmin(better))
-    return f"to day {days[n_first - 1]:g}" if n_first else "at no lead"
+    return f"up to {write_lead(leads[n_first - 1])}" if n_first else "at no lead"
 
 
 def _words(channel: str) -> str:
@@ -176,7 +183,7 @@ def _left_out(results: Results) -> str:
 
 _METRICS = {
     "rmse": "Root-mean-square error by lead time",
-    "acc": "Anomaly correlation by lead time",
+    "acc": "Anomaly correlation by lead time; above the line at 0.6 a forecast is said to be of use",
     "crps_fair": "Fair continuous ranked probability score of the ensemble",
     "spread_skill": "Spread of the ensemble over the error of its mean; 1 is reliable",
 }
@@ -184,9 +191,8 @@ _METRICS = {
 
 def _event(results: Results) -> Section:
     if results.config.extremes is None:
-        text = (
-            "None is given: the configuration names no event. `extremes.channel=t850` would judge warm extremes there."
-        )
+        kept = results.config.kept_channels[0]
+        text = f"None is given: the configuration names no event. `extremes.channel={kept}` would judge high values."
         return Section("The verdict on extremes", text)
     judgement = results.verdict
     channel = str(judgement["channel"].values[0])

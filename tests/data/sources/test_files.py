@@ -524,3 +524,18 @@ def test_two_years_and_two_variables_merge(shared):
     assert dataset.sizes["time"] == 364 and (np.diff(dataset["time"]) > np.timedelta64(0, "ns")).all()
     with xr.open_dataset(shared("reanalysis/erainterim_t2m_dailymax_2p5deg_2015.nc")) as raw:
         np.testing.assert_array_equal(dataset["2m_temperature"][200], raw["t2m"][200 - 182].astype(np.float32))
+
+
+WINTER = [f"era5_{name}_2025-2026_djf_2.5x2.5.zarr" for name in ("msl", "vo850")]
+
+
+def test_two_zarr_stores_of_a_winter_are_one_source(shared, tmp_path):
+    paths = [str(shared(f"reanalysis/{name}")) for name in WINTER]
+    source = from_mapping(FilesConfig, {"name": "files", "paths": paths}, "the test").open(tmp_path)
+    assert sorted(source.variables()) == ["mean_sea_level_pressure", "vorticity"]
+    assert (source.grid.shape, source.levels, len(source.times())) == ((73, 144), (850,), 360)
+    dataset = source.read(source.times()[122:126], source.variables())
+    assert "2 of 4 times, 2026-01-01T00" in preliminary(dataset)[0]  # expver 0001, then 0005 from the new year on
+    for path, raw, name in zip(paths, ("msl", "vo"), ("mean_sea_level_pressure", "vorticity"), strict=True):
+        with xr.open_zarr(path) as store:
+            np.testing.assert_array_equal(dataset[name].squeeze(), store[raw][122:126].squeeze())

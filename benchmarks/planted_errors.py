@@ -1,0 +1,239 @@
+"""What a check finds of errors that are planted in good data, and what it says against good data.
+
+    python benchmarks/planted_errors.py SHARED --cache FOLDER > benchmarks/planted_errors.md
+
+SHARED holds the folders `reanalysis` and `reference` of real files; FOLDER keeps the simulated planet. With
+`--json FILE` all outcomes are written there, too, and with `--before FILE` those of an older check are set beside
+today's: what `--json` wrote with the older check in PYTHONPATH.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+import warnings
+from collections import Counter, defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "data" / "quality"))
+
+from planted import ERRORS, plantings
+from sound_data import SOUND, VARIANTS, Places
+from undecidable import cannot_tell
+
+from weatherml.cli.paths import check_paths
+from weatherml.data.quality.check import check_dataset
+from weatherml.data.sources.files import FilesConfig
+from weatherml.data.store.ingest import ingest
+
+TRUE_WARNINGS = ("preliminary", "there is none, so nothing", "has no pressure level", "gap in the")
+"""What is rightly said of some good files: no error was planted, yet whoever uses them should know."""
+FOUND, OTHER, SAID, UNSAID, MISSED = "found", "by another rule", "undecidable, said", "undecidable", "missed"
+LOST = "a lost chunk"
+
+
+class Case(NamedTuple):
+    """One error in one dataset.
+
+    Attributes:
+        data: Name of the good dataset.
+        error: Name of the mistake.
+        variables: In which it was planted.
+        outcome: One of the five.
+        rules: Ids of the rules that noticed.
+    """
+
+    data: str
+    error: str
+    variables: str
+    outcome: str
+    rules: str
+
+
+def examine(name, places):
+    """Return the cases of a dataset, what is said against it while it is good, and what it took, s."""
+    warnings.simplefilter("ignore")
+    start = time.perf_counter()
+    good = SOUND[name](places)
+    before = check_dataset(good)
+    planted = [] if name in VARIANTS else plantings(good)
+    cases = [case for error, names in planted if (case := _case(name, good, before, error, names))]
+    return cases, [str(f) for f in _alarms(before)], time.perf_counter() - start
+
+
+def _alarms(findings):
+    return [f for f in findings if f.severity != "note" and not any(words in f.message for words in TRUE_WARNINGS)]
+
+
+def _case(name, good, before, error, names):
+    bad = error.plant(good, names)
+    if bad.identical(good):
+        return None
+    known = {_key(f) for f in before}
+    after = check_dataset(bad)
+    new = {f.rule for f in after if f.severity != "note" and _key(f) not in known}
+    reason = cannot_tell(error, good, names, is_earth="planet" not in name)
+    return Case(name, error.name, _short(names, good), _outcome(error, new, reason, after), " ".join(sorted(new)))
+
+
+def _key(finding):
+    return finding.severity, finding.subject, finding.rule or finding.message
+
+
+def _outcome(error, rules, reason, findings):
+    if rules:
+        return FOUND if rules & error.rules else OTHER
+    if reason:
+        return SAID if any(f.rule == "undecidable" and _tells(error, f.message) for f in findings) else UNSAID
+    return MISSED
+
+
+def _tells(error, message):
+    """Return whether a note says that an error cannot be seen."""
+    return any(word in message for word in error.name.replace("12 h", "hour").split() if len(word) > 3)
+
+
+def _short(names, dataset):
+    return "all" if len(names) == len(dataset.data_vars) > 1 else " + ".join(names)
+
+
+# ---- Chunks that are gone
+
+
+def lost_chunks(places):
+    """Return cases of stores one of whose files was deleted, whoever wrote them."""
+    stores = places.cache / "stores"
+    shutil.rmtree(stores, ignore_errors=True)
+    real = places.shared / "reanalysis/era5_msl_2025-2026_djf_2.5x2.5.zarr"
+    source = FilesConfig(paths=(str(real),)).source(places.cache)
+    makers = {
+        "the winter's own store, zarr 2": lambda path: shutil.copytree(real, path, copy_function=shutil.copyfile),
+        "a store that xarray wrote, zarr 3": _write_by_xarray(SOUND["ERA5 msl, a winter"](places)),
+        "a store that ingest wrote": lambda path: ingest(source, path, shard_length=36),
+    }
+    return [_lost(name, make, stores / f"{i}.zarr") for i, (name, make) in enumerate(makers.items())]
+
+
+def _write_by_xarray(dataset):
+    encoding = {"mean_sea_level_pressure": {"chunks": (36, 73, 144)}}
+    bare = dataset.drop_vars([name for name in dataset.coords if name not in dataset.dims])
+    return lambda path: bare.drop_attrs().to_zarr(path, zarr_format=3, encoding=encoding, consolidated=False)
+
+
+def _lost(name, make, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path)
+    for folder in (path, *path.rglob("*")):
+        folder.chmod(0o755 if folder.is_dir() else 0o644)
+    known = {_key(f) for f in check_paths([str(path)])}
+    chunks = sorted(file for file in path.rglob("*") if file.is_file() and _is_chunk(file.relative_to(path)))
+    chunks[len(chunks) // 2].unlink()
+    new = [f for f in check_paths([str(path)]) if f.severity != "note" and _key(f) not in known]
+    return Case(
+        name, LOST, "mean_sea_level_pressure", FOUND if new else MISSED, " ".join(sorted({f.rule for f in new}))
+    )
+
+
+def _is_chunk(file):
+    return file.parts[0] in ("msl", "mean_sea_level_pressure") and file.name[-1].isdigit()
+
+
+# ---- Tables
+
+
+def summary(cases, before):
+    """Yield a row an error: how many cases there are of it, and what became of them."""
+    head = ["error", "cases", FOUND, OTHER, SAID, UNSAID, MISSED] + ["before: found"] * bool(before)
+    yield from _head(head)
+    old = Counter(case.error for case in before if case.outcome in (FOUND, OTHER))
+    for error in [*ERRORS, LOST]:
+        counts = Counter(case.outcome for case in cases if case.error == error)
+        figures = [sum(counts.values()), *(counts[o] for o in (FOUND, OTHER, SAID, UNSAID, MISSED))]
+        yield _row([error, *figures, *([old[error]] if before else [])])
+
+
+def by_family(cases):
+    """Yield a table a family of errors: a row for what they were planted in, a column an error."""
+    for family in dict.fromkeys(error.family for error in ERRORS.values()):
+        names = [error.name for error in ERRORS.values() if error.family == family]
+        cells = defaultdict(dict)
+        for case in cases:
+            if case.error in names:
+                cells[case.data, case.variables][case.error] = _cell(case)
+        yield f"\n### {family.capitalize()}\n"
+        yield from _head(["data", "in", *names])
+        yield from (_row([*key, *(own.get(name, "") for name in names)]) for key, own in cells.items())
+
+
+def _cell(case):
+    return f"{case.rules or 'found'}" if case.outcome in (FOUND, OTHER) else case.outcome
+
+
+def _head(cells):
+    return [_row(cells), _row(["---"] * len(cells))]
+
+
+def _row(cells):
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def alarms_table(alarms):
+    yield from _head(["good data", "errors and warnings"])
+    yield from (_row([name, "; ".join(said) or "none"]) for name, said in alarms.items())
+
+
+def report(cases, alarms, before, seconds):
+    n_alarms = sum(map(bool, alarms.values()))
+    able = [case for case in cases if case.outcome not in (SAID, UNSAID)]
+    n_found = sum(case.outcome in (FOUND, OTHER) for case in able)
+    yield "# Errors planted in good data\n"
+    command = "`python benchmarks/planted_errors.py SHARED --cache FOLDER`"
+    yield f"{command}: {len(cases)} cases, {len(alarms)} good datasets, {seconds:.0f} s on two cores.\n"
+    yield f"Of {len(able)} errors that the fields can tell, {n_found} were found ({n_found / len(able):.1%})."
+    yield f"False alarms: {n_alarms} of {len(alarms)} good datasets.\n"
+    yield from summary(cases, before)
+    yield "\n## Good data\n"
+    yield from alarms_table(alarms)
+    yield "\n## Case by case\n"
+    yield "A cell names the rules that noticed; an empty one is an error that cannot be made there."
+    yield from by_family(cases)
+    yield "\n### Files\n\nOne file of a store deleted:\n"
+    yield from _head(["store", "outcome"])
+    yield from (_row([case.data, _cell(case)]) for case in cases if case.error == LOST)
+
+
+def examine_all(places, only):
+    """Return cases and what was said of good data, in the order of the datasets, computed in two processes."""
+    names = [name for name in SOUND if only in name]
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        done = list(pool.map(examine, names, [places] * len(names)))
+    for name, (_, _, seconds) in zip(names, done, strict=True):
+        print(f"{seconds:6.1f} s  {name}", file=sys.stderr)
+    cases = [case for own, _, _ in done for case in own]
+    return cases, {name: said for name, (_, said, _) in zip(names, done, strict=True)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--before", type=Path)
+    parser.add_argument("--only", default="", help="datasets whose names hold this")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    places = Places(options.shared, options.cache)
+    cases, alarms = examine_all(places, options.only)
+    cases += [] if options.only else lost_chunks(places)
+    if options.json:
+        options.json.write_text(json.dumps([case._asdict() for case in cases]))
+    before = [Case(**entry) for entry in json.loads(options.before.read_text())] if options.before else []
+    print("\n".join(report(cases, alarms, before, time.perf_counter() - start)))
+
+
+if __name__ == "__main__":
+    main()

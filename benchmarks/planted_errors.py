@@ -108,38 +108,46 @@ def lost_chunks(places):
     """Return cases of stores one of whose files was deleted, whoever wrote them."""
     stores = places.cache / "stores"
     shutil.rmtree(stores, ignore_errors=True)
-    real = places.shared / "reanalysis/era5_msl_2025-2026_djf_2.5x2.5.zarr"
-    source = FilesConfig(paths=(str(real),)).source(places.cache)
+    folder = places.shared / "reanalysis"
+    pressure, vorticity = (folder / f"era5_{name}_2025-2026_djf_2.5x2.5.zarr" for name in ("msl", "vo850"))
+    planet = SOUND["planet, 30 days"](places)
+    source = FilesConfig(paths=(str(pressure),)).source(places.cache)
     makers = {
-        "the winter's own store, zarr 2": lambda path: shutil.copytree(real, path, copy_function=shutil.copyfile),
-        "a store that xarray wrote, zarr 3": _write_by_xarray(SOUND["ERA5 msl, a winter"](places)),
-        "a store that ingest wrote": lambda path: ingest(source, path, shard_length=36),
+        "pressure of the winter, its own store of zarr 2": _copied(pressure),
+        "vorticity of the winter, its own store of zarr 2": _copied(vorticity),
+        "pressure of the winter, zarr 3 by ingest": lambda path: ingest(source, path, shard_length=36),
+        "wind of the planet, zarr 3 by xarray": _written(planet[["u_component_of_wind"]], {}),
+        "wind of the planet, zarr 3 by xarray, lost is 0": _written(planet[["v_component_of_wind"]], {"fill_value": 0}),
+        "wind of the planet, zarr 2 by xarray": _written(planet[["u_component_of_wind"]], {}, zarr_format=2),
     }
     return [_lost(name, make, stores / f"{i}.zarr") for i, (name, make) in enumerate(makers.items())]
 
 
-def _write_by_xarray(dataset):
-    encoding = {"mean_sea_level_pressure": {"chunks": (36, 73, 144)}}
-    bare = dataset.drop_vars([name for name in dataset.coords if name not in dataset.dims])
-    return lambda path: bare.drop_attrs().to_zarr(path, zarr_format=3, encoding=encoding, consolidated=False)
+def _copied(store):
+    return lambda path: shutil.copytree(store, path, copy_function=shutil.copyfile)
+
+
+def _written(dataset, encoding, zarr_format=3):
+    (name,) = map(str, dataset.data_vars)
+    chunks = {name: {"chunks": (4, *dataset[name].shape[1:]), **encoding}}
+    return lambda path: dataset.to_zarr(path, zarr_format=zarr_format, encoding=chunks, consolidated=False)
 
 
 def _lost(name, make, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     make(path)
-    for folder in (path, *path.rglob("*")):
-        folder.chmod(0o755 if folder.is_dir() else 0o644)
+    for own in (path, *path.rglob("*")):
+        own.chmod(0o755 if own.is_dir() else 0o644)
     known = {_key(f) for f in check_paths([str(path)])}
-    chunks = sorted(file for file in path.rglob("*") if file.is_file() and _is_chunk(file.relative_to(path)))
+    chunks = sorted(own for own in path.rglob("*") if own.is_file() and _is_chunk(own.relative_to(path)))
     chunks[len(chunks) // 2].unlink()
     new = [f for f in check_paths([str(path)]) if f.severity != "note" and _key(f) not in known]
-    return Case(
-        name, LOST, "mean_sea_level_pressure", FOUND if new else MISSED, " ".join(sorted({f.rule for f in new}))
-    )
+    return Case(name, LOST, "", FOUND if new else MISSED, " ".join(sorted({f.rule for f in new})))
 
 
 def _is_chunk(file):
-    return file.parts[0] in ("msl", "mean_sea_level_pressure") and file.name[-1].isdigit()
+    """Return whether a file of a store holds values of a field."""
+    return file.parts[0] not in ("time", "level", "latitude", "longitude", "valid_time") and file.name[-1].isdigit()
 
 
 # ---- Tables

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from weatherml.state import with_metadata
 
 _DAY = np.timedelta64(1, "D")
+_OMEGA, _RADIUS = 7.292e-5, 6.371e6
 
 
 def canonical(dataset):
@@ -58,11 +59,12 @@ class Earth:
     seed: int = 0
 
     def _dataset(self, **fields):
-        fields = {name: self._one_value_at_poles(values) for name, values in fields.items()}
+        fields = {name: values if "wind" in name else self._scalar(values) for name, values in fields.items()}
         coords = {"time": self.times, "latitude": self.land["latitude"], "longitude": self.land["longitude"]}
         return canonical(xr.Dataset({name: (tuple(coords), values) for name, values in fields.items()}, coords))
 
-    def _one_value_at_poles(self, values):
+    def _scalar(self, values):
+        """Return values with one of a pole in all columns."""
         is_pole = abs(self.land["latitude"].values) == 90
         return np.where(is_pole[:, None], values.mean(-1, keepdims=True), values)
 
@@ -103,6 +105,18 @@ class Earth:
         tide = 110 * np.cos(lat) ** 3 * np.cos(2 * np.pi * (self._local_hour() - 9.7) / 12)
         values = belts + year + tide + self._weather(1, 150 + 900 * np.sin(lat) ** 2)
         return self._dataset(mean_sea_level_pressure=values)
+
+    def wind(self, pressure):
+        """Return 10 m wind in m s-1: geostrophic, weaker and turned to the low by friction (0.6 and 25 degrees)."""
+        spacing = np.radians(360 / self.land.sizes["longitude"])
+        turning = 1.2 * 2 * _OMEGA * np.sin(np.sign(self._latitude + 1e-9) * np.maximum(abs(self._latitude), 0.35))
+        metres = _RADIUS * np.maximum(np.cos(self._latitude), 0.1)
+        rise_east = (np.roll(pressure, -1, -1) - np.roll(pressure, 1, -1)) / (2 * spacing * metres)
+        rise_north = np.gradient(pressure, axis=-2) / (_RADIUS * np.gradient(self._latitude, axis=0))
+        geostrophic = (-rise_north + 1j * rise_east) / turning
+        blown = 0.6 * geostrophic * np.exp(1j * np.radians(25) * np.sign(self._latitude))
+        names = ("10m_u_component_of_wind", "10m_v_component_of_wind")
+        return self._dataset(**dict(zip(names, (blown.real, blown.imag), strict=True)))
 
     def rain(self, name, hours):
         """Return precipitation in m over `hours` that end at the times."""

@@ -115,17 +115,17 @@ def _spans(length, least=8):
 _PLACE = "place"
 
 
-@_in_fields("latitude flipped", _PLACE, "latitude-flipped", _is_global)
+@_in_fields("latitude flipped", _PLACE, "latitude-flipped contrast-latitude", _is_global)
 def latitude_flipped(field):
     return field.values[..., ::-1, :]
 
 
-@_in_fields("longitude shifted by 180 degrees", _PLACE, "longitude-shifted", _is_global)
+@_in_fields("longitude shifted by 180 degrees", _PLACE, "longitude-shifted contrast-longitude", _is_global)
 def shifted_by_half(field):
     return np.roll(field.values, field.sizes["longitude"] // 2, -1)
 
 
-@_in_fields("longitude shifted by about 10 degrees", _PLACE, "longitude-shifted", _is_global)
+@_in_fields("longitude shifted by about 10 degrees", _PLACE, "longitude-shifted contrast-longitude", _is_global)
 def shifted_by_ten(field):
     return np.roll(field.values, max(1, round(field.sizes["longitude"] / 36)), -1)
 
@@ -135,7 +135,7 @@ def mirrored(field):
     return field.values[..., ::-1]
 
 
-@_in_fields("rows off by one", _PLACE, "rows-off pole-row", _is_global)
+@_in_fields("rows off by one", _PLACE, "rows-off pole-row row-seam", _is_global)
 def rows_off(field):
     return np.roll(field.values, 1, -2)
 
@@ -145,7 +145,7 @@ def rows_off(field):
 _LEVELS = "levels"
 
 
-@_in_fields("levels rolled by one", _LEVELS, "level-order levels-rolled", _has_levels(3))
+@_in_fields("levels rolled by one", _LEVELS, "level-order", _has_levels(3))
 def levels_rolled(field):
     return field.roll(level=1).values
 
@@ -192,7 +192,7 @@ def _scaled(name, rules, fits, factor=1.0, offset=0.0):
 
 _scaled("Celsius", "range", _measured_in("K"), offset=-273.15)
 _scaled("hPa", "range", _measured_in("Pa"), 1e-2)
-_scaled("height for geopotential", "range geopotential-height", _measured_in("m2 s-2"), 1 / 9.80665)
+_scaled("height for geopotential", "range geopotential-depth", _measured_in("m2 s-2"), 1 / 9.80665)
 _scaled("g/kg", "range", _measured_in("kg kg-1"), 1e3)
 _scaled("mm", "range", _is_any_of(_RAIN), 1e3)
 _scaled("rain / 6", "amount", _is_any_of(_RAIN), 1 / 6)
@@ -317,7 +317,7 @@ def constant(field):
     return field.mean([dim for dim in field.dims if dim != "level"]).where(np.isfinite(field)).transpose(*field.dims)
 
 
-@_in_fields("zero", _LOST, "constant zero lost", _is_anywhere)
+@_in_fields("zero", _LOST, "constant lost", _is_anywhere)
 def zero(field):
     return np.zeros(field.shape)
 
@@ -328,17 +328,17 @@ def _at(field, start, count, value):
     return values
 
 
-@_in_fields("no value at a time", _LOST, "missing", _has_times(3))
+@_in_fields("no value at a time", _LOST, "missing-times", _has_times(3))
 def no_value_at_a_time(field):
     return _at(field, field.sizes["time"] // 2, 1, np.nan)
 
 
-@_in_fields("four times are zero", _LOST, "lost zero", _has_times(8))
+@_in_fields("four times are zero", _LOST, "lost", _has_times(8))
 def four_times_zero(field):
     return _at(field, field.sizes["time"] // 2, 4, 0)
 
 
-@_in_fields("a hole at some times", _LOST, "missing", _has_times(3))
+@_in_fields("a hole at some times", _LOST, "missing-cells", _has_times(3))
 def a_hole(field):
     values = field.values.copy()
     values[1:3, ..., : field.sizes["latitude"] // 4, : field.sizes["longitude"] // 6] = np.nan

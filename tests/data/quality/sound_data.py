@@ -17,7 +17,10 @@ from weatherml.data.derived.air import specific_humidity
 from weatherml.data.derived.derivation import Request
 from weatherml.data.reading.opening import open_files
 from weatherml.data.regrid import regrid
+from weatherml.data.sources.files import FilesConfig
 from weatherml.data.sources.simulated import PlanetConfig
+from weatherml.data.store.ingest import ingest
+from weatherml.data.store.opening import open_store
 from weatherml.grid import LatLonGrid
 
 
@@ -191,6 +194,86 @@ def _regridded(name, grid, places):
     return regrid(SOUND[name](places), grid).load()
 
 
+@sound("t2m of March alone", is_variant=True)
+def t2m_of_march(places):
+    return SOUND["ERA-Interim t2m, days of 2012"](places).sel(time="2012-03")
+
+
+@sound("t2m of July alone, every fifth day", is_variant=True)
+def t2m_of_july(places):
+    return SOUND["ERA-Interim t2m, days of 2015"](places).sel(time="2015-07").isel(time=slice(0, None, 5))
+
+
+@sound("t2m of land alone", is_variant=True)
+def t2m_of_land(places):
+    days = SOUND["ERA-Interim t2m, days of 2012"](places)
+    land = regrid(_ground(places)[1].to_dataset(), LatLonGrid.from_dataset(days)).load()["land_sea_mask"]
+    return days.where(land > 0.5)
+
+
+@sound("t2m of the tropics", is_variant=True)
+def t2m_of_the_tropics(places):
+    return SOUND["ERA-Interim t2m, days of 2015"](places).sel(latitude=slice(20, -20))
+
+
+@sound("t2m of the Arctic", is_variant=True)
+def t2m_of_the_arctic(places):
+    return SOUND["ERA-Interim t2m, days of 2015"](places).sel(latitude=slice(90, 60))
+
+
+@sound("the winter of the Atlantic", is_variant=True)
+def winter_of_the_atlantic(places):
+    return SOUND["ERA5 msl + vorticity 850, a winter"](places).isel(
+        latitude=slice(4, 28), longitude=np.r_[0:8, 112:144]
+    )
+
+
+@sound("five times of the winter", is_variant=True)
+def five_times(places):
+    return SOUND["ERA5 msl + vorticity 850, a winter"](places).isel(time=slice(100, 105))
+
+
+@sound("days of the winter, means", is_variant=True)
+def means_of_days(places):
+    days = SOUND["ERA5 msl + vorticity 850, a winter"](places).coarsen(time=4).mean()
+    return canonical(days.assign_coords(time=days["time"].dt.floor("D")))
+
+
+@sound("the winter to three digits", is_variant=True)
+def rounded_winter(places):
+    winter = SOUND["ERA5 msl + vorticity 850, a winter"](places)
+    steps = {"mean_sea_level_pressure": 100.0, "vorticity": 1e-5}
+    return winter.map(
+        lambda field: np.round(field / steps[field.name]) * np.float32(steps[field.name]), keep_attrs=True
+    )
+
+
+@sound("the winter as ingest stores it", is_variant=True)
+def ingested_winter(places):
+    store = places.cache / "winter.zarr"
+    ingest(FilesConfig(paths=tuple(str(places.shared / path) for path in _WINTER.values())).source(places.cache), store)
+    return open_store(store)
+
+
+@sound("the winter on 5 degrees, regridded by ingest", is_variant=True)
+def ingested_coarse_winter(places):
+    files = FilesConfig(paths=(str(places.shared / _WINTER["msl"]),), regrid={"grid": "5deg"})
+    ingest(files.source(places.cache), places.cache / "coarse.zarr")
+    return open_store(places.cache / "coarse.zarr")
+
+
+@sound("sea ice of spring and summer")
+def sea_ice(places):
+    days = SOUND["ERA-Interim sst, days of 2012"](places)
+    ice = ((272.0 - days["sea_surface_temperature"]) / 0.5).clip(0, 1)
+    return canonical(ice.to_dataset(name="sea_ice_cover"))
+
+
+@sound("no sea ice in the tropics", is_variant=True)
+def no_sea_ice(places):
+    return sea_ice(places).sel(latitude=slice(20, -20))
+
+
 # ---- The simulated planet: no land, no seasons, no days, another climate than Earth's
 
 
@@ -244,7 +327,9 @@ def decades(places):
 @sound("made-up Earth, 2 years, six-hourly")
 def two_years(places):
     made = earth(places, "2003-01-01", 2 * 1460, 6, (24, 48), seed=1)
-    return xr.merge([made.temperature(), made.pressure(), made.rain("total_precipitation_6hr", 6)])
+    pressure = made.pressure()
+    wind = made.wind(pressure["mean_sea_level_pressure"].values)
+    return xr.merge([made.temperature(), pressure, wind, made.rain("total_precipitation_6hr", 6)])
 
 
 @sound("made-up Earth, 10 days, hourly")
@@ -259,3 +344,15 @@ def sunlight(places):
     times = np.datetime64("2001-06-10", "ns") + np.arange(120) * np.timedelta64(6, "h")
     request = Request(times, LatLonGrid.regular(31, 60), "hourly")
     return canonical(xr.Dataset({name: DERIVATIONS[name][-1].derive(None, request) for name in names}).load())
+
+
+@sound("made-up Earth, no rain over the Sahara", is_variant=True)
+def dry_region(places):
+    made = earth(places, "2010-07-01", 60, 24, (37, 72), seed=3).rain("total_precipitation_24hr", 24)
+    return made.isel(latitude=slice(11, 15), longitude=slice(0, 6)) * 0
+
+
+@sound("made-up Earth, a January of hours on a Gaussian grid", is_variant=True)
+def gaussian_hours(places):
+    made = earth(places, "1999-01-01", 744, 1, (36, 72), seed=4)
+    return regrid(xr.merge([made.temperature(), made.pressure()]), LatLonGrid.gaussian(24, 48)).load()

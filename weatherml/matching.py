@@ -1,7 +1,7 @@
 """Forecasts beside their truth: read block by block and checked, one channel of one init time at once."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -71,6 +71,28 @@ class Fields:
         return np.asarray(scores.area_mean(field, self.weights))
 
 
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """What is judged: it is found once, where a forecast is read in parts.
+
+    Attributes:
+        levels: Of each variable, hPa; empty where it has one height.
+        masks: Where the truth of each variable is defined, `[level, lat, lon]`.
+        since: The valid time at which it was looked.
+    """
+
+    levels: dict[str, tuple[int, ...]]
+    masks: dict[str, np.ndarray]
+    since: np.datetime64
+
+    def only(self, names: Iterable[str]) -> "Domain":
+        """Keep some variables."""
+        names = list(names)
+        return replace(
+            self, levels={name: self.levels[name] for name in names}, masks={name: self.masks[name] for name in names}
+        )
+
+
 @dataclass(frozen=True)
 class Matched:
     """A forecast, its truth, and a reference or none, on one grid, at the forecast's valid times.
@@ -83,6 +105,7 @@ class Matched:
         truth: Dims (time, level, latitude, longitude).
         reference: What is asked for its fields block by block, such as a `Climatology`, or a dataset like the truth or
             without time; None where no metric needs one.
+        within: What is judged where this is a part of a forecast; what the first of it has when None.
 
     Raises:
         UserError: A dimension, channel or valid time is missing, or the grids differ.
@@ -91,6 +114,7 @@ class Matched:
     forecast: xr.Dataset
     truth: xr.Dataset
     reference: xr.Dataset | Reference | None = None
+    within: Domain | None = None
 
     def __post_init__(self) -> None:
         for dim in ("init_time", "lead_time"):
@@ -114,6 +138,8 @@ class Matched:
     @cached_property
     def levels(self) -> dict[str, tuple[int, ...]]:
         """Levels of each variable, empty where it has none; without those that are NaN throughout (ragged sets)."""
+        if self.within is not None:
+            return self.within.levels
         levels = dict(spec_of(self.forecast).variables)
         first = self.forecast.isel(init_time=0, lead_time=0)
         for name in (name for name in levels if len(levels[name]) > 1):
@@ -173,17 +199,28 @@ class Matched:
         return np.broadcast_to(self.grid.cell_areas()[:, None], self.grid.shape)
 
     @cached_property
-    def _masks(self) -> np.ndarray:
-        """Where the truth is defined at the first valid time, `[channel, lat, lon]`."""
-        first = self.truth.isel(time=self._truth_index[0, 0])
-        masks = np.isfinite(np.concatenate([values_of(first[name], levels) for name, levels in self.levels.items()]))
-        for channel in np.flatnonzero(~masks.any(axis=(1, 2))):
+    def domain(self) -> Domain:
+        """Levels and points that are judged.
+
+        Raises:
+            UserError: A channel of the truth is NaN everywhere.
+        """
+        if self.within is not None:
+            return self.within
+        first, since = self.truth.isel(time=self._truth_index[0, 0]), self._valid_times[0, 0]
+        masks = {name: np.isfinite(values_of(first[name], levels)) for name, levels in self.levels.items()}
+        for channel in np.flatnonzero(~np.concatenate(list(masks.values())).any(axis=(1, 2))):
             raise UserError(
-                f"the truth of {self.channels[channel]} is NaN everywhere at {_text(self._valid_times[0, 0])}",
+                f"the truth of {self.channels[channel]} is NaN everywhere at {_text(since)}",
                 "mend the truth",
                 self._others_than(int(channel)),
             )
-        return np.asarray(masks)
+        return Domain(self.levels, masks, since)
+
+    @cached_property
+    def _masks(self) -> np.ndarray:
+        """Where the truth is defined, `[channel, lat, lon]`."""
+        return np.concatenate(list(self.domain.masks.values()))
 
     def _require_channels(self, owner: str, dataset: xr.Dataset) -> None:
         try:
@@ -228,7 +265,7 @@ class Matched:
             is_forecast = owner == "the forecast"
             raise UserError(
                 f"{owner} of {self.channels[channel]} valid at {_text(times[wrong][0])} is not finite where the truth "
-                f"is at {_text(self._valid_times[0, 0])}, or the reverse",
+                f"is at {_text(self.domain.since)}, or the reverse",
                 *([_DROP_STOPPED] if is_forecast else []),
                 "mend it",
                 self._others_than(channel),

@@ -8,6 +8,8 @@ is kept of the fields is small, and a sum whose parts may be made anywhere and a
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import xarray as xr
 
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
-from weatherml.matching import Fields, Matched
+from weatherml.matching import Domain, Fields, Matched
 from weatherml.references import Reference
 from weatherml.scores import bootstrap_interval
 from weatherml.state import on_grid
@@ -71,6 +73,13 @@ class AreaMeans:
             left, right = xr.align(self.sums, other.sums, join="outer", fill_value=0)
             return AreaMeans(left + right)
 
+    @classmethod
+    def total(cls, parts: Sequence["AreaMeans"]) -> "AreaMeans":
+        """Add up many parts in pairs, so that each is copied a few times and not once for every other."""
+        while len(parts) > 1:
+            parts = [reduce(add, parts[first : first + 2]) for first in range(0, len(parts), 2)]
+        return parts[0]
+
     def of(self, statistics: Iterable[Statistic]) -> list[np.ndarray]:
         """Return the mean of each statistic, `[init, lead, channel, ...]`.
 
@@ -93,6 +102,7 @@ def accumulate(
     metrics: Mapping[str, Metric],
     reference: xr.Dataset | Reference | None = None,
     progress: Progress | None = None,
+    domain: Domain | None = None,
 ) -> AreaMeans:
     """Take the area means of the metrics' statistics, reading one init time and some lead times at once.
 
@@ -103,6 +113,7 @@ def accumulate(
         reference: A climatology, asked for the valid times of each block; or a dataset that holds them, or a threshold
             without `time`.
         progress: Called after each init time.
+        domain: What is judged where this is a part of a forecast (`Matched.domain` of the whole).
 
     Raises:
         UserError: A metric lacks its reference or its ensemble; or as `matching.Matched` says.
@@ -110,7 +121,7 @@ def accumulate(
     for name, metric in metrics.items():
         _require_inputs(name, metric, forecast, reference)
     grid = LatLonGrid.from_dataset(forecast)
-    matched = Matched(forecast, on_grid(truth, grid), reference)
+    matched = Matched(forecast, on_grid(truth, grid), reference, domain)
     statistics = {s.__name__: s for metric in metrics.values() for s in metric.statistics}
     sums: dict[str, np.ndarray] = {}
     for init in range(matched.shape[0]):

@@ -6,7 +6,8 @@ import xarray as xr
 from fake_data import analyses, forecasts
 
 from weatherml.data.statistics.climatology import Climatology
-from weatherml.evaluation import evaluate
+from weatherml.errors import UserError
+from weatherml.evaluation import baselines, evaluate
 from weatherml.experiment import ExtremesConfig
 from weatherml.experiment.judgement import CONTROL, ENSEMBLE, judge_event, judge_skill
 from weatherml.matching import Matched
@@ -31,11 +32,13 @@ def ragged():
 
 
 @pytest.fixture(scope="module")
-def scores(truth, ragged):
-    training = truth.sel(time=slice(*TRAINING))
-    spec = spec_of(truth, ["z500", "t850"])
-    climatology = Climatology.fit(truth, spec, TRAINING, 0, 0)
-    return judge_skill(ragged, truth, training, climatology, lambda *_: None)
+def climatology(truth):
+    return Climatology.fit(truth, spec_of(truth, ["z500", "t850"]), TRAINING, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def scores(truth, ragged, climatology):
+    return judge_skill(ragged, truth, truth.sel(time=slice(*TRAINING)), climatology, lambda *_: None)
 
 
 def test_all_systems_are_judged_on_the_channels_of_the_forecast(scores):
@@ -48,6 +51,45 @@ def test_control_and_mean_are_scored_as_such(scores, ragged, truth):
     for system, forecast in ((CONTROL, ragged.isel(number=0)), (ENSEMBLE, ragged.mean("number"))):
         alone = evaluate(forecast, truth, ["rmse"])["rmse"]
         xr.testing.assert_allclose(scores["rmse"].sel(system=system, drop=True), alone.transpose(*alone.dims))
+
+
+@pytest.mark.parametrize("n_states", [0, 30])
+def test_what_is_judged_in_parts_is_judged_alike(scores, truth, ragged, climatology, n_states):
+    told = []
+    in_parts = judge_skill(
+        ragged,
+        truth.chunk(time=5),
+        truth.sel(time=slice(*TRAINING)),
+        climatology,
+        lambda *done: told.append(done),
+        memory=n_states * 4 * 4 * 7 * 12,
+    )
+    assert len(told) > 1
+    xr.testing.assert_allclose(in_parts, scores, rtol=1e-6)
+
+
+def test_baselines_are_scored_as_whole_forecasts_are(scores, truth, ragged, climatology):
+    levels = {"geopotential": 500, "temperature": 850}
+    own = truth.assign({name: truth[name].where(truth["level"] == level) for name, level in levels.items()})
+    normal, times = climatology.at(truth["time"].values), (ragged["init_time"].values, ragged["lead_time"].values)
+    damping = baselines.fit_damping(own.sel(time=slice(*TRAINING)), normal, times[1])
+    for system, forecast in {
+        "persistence": baselines.persistence(own, *times),
+        "damped persistence": baselines.damped_persistence(own, normal, damping, *times),
+        "climatology": baselines.climatology(normal, *times),
+    }.items():
+        alone = evaluate(forecast, truth, ["rmse", "bias"], normal)
+        for metric in alone.data_vars:
+            judged = scores[metric].sel(system=system, drop=True).transpose(*alone[metric].dims)
+            xr.testing.assert_allclose(judged, alone[metric], rtol=1e-5)
+
+
+def test_points_that_go_missing_in_a_later_part_are_an_error(truth, ragged, climatology):
+    spoiled = truth.copy(deep=True)
+    later = truth.indexes["time"].get_loc(ragged["valid_time"].values[2, 0])
+    spoiled["temperature"][later:, 1, 3, 4] = np.nan
+    with pytest.raises(UserError, match="the truth of temperature_850 valid at 2001-01-18T06:00 is not finite"):
+        judge_skill(ragged, spoiled, truth.sel(time=slice(*TRAINING)), climatology, lambda *_: None, memory=1)
 
 
 def test_damped_persistence_beats_persistence(scores):

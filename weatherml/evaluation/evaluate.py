@@ -8,6 +8,7 @@ from weatherml import verification
 from weatherml.errors import UserError, require_kind
 from weatherml.evaluation.metrics import registry
 from weatherml.grid import OPEN_FIRST
+from weatherml.matching import Domain
 from weatherml.references import Reference
 from weatherml.verification import AreaMeans, Metric, Progress
 
@@ -52,8 +53,13 @@ def accumulate(
     metrics: str | Sequence[str],
     climatology: xr.Dataset | Reference | None = None,
     progress: Progress | None = None,
+    domain: Domain | None = None,
 ) -> AreaMeans:
-    """Take what the metrics need of each init time; parts add up in any order. Arguments as in `evaluate`."""
+    """Take what the metrics need of each init time; parts add up in any order.
+
+    Arguments are as in `evaluate`. For parts of one forecast, `domain` is what all of it is judged on
+    (`matching.Matched.domain`); a part would take it from its own first valid time.
+    """
     for name, given in (("forecast", forecast), ("truth", truth), ("climatology", climatology)):
         if name != "climatology" or not (given is None or isinstance(given, Reference)):
             require_kind(given, xr.Dataset, name, OPEN_FIRST)
@@ -63,7 +69,7 @@ def accumulate(
             f"the forecast holds statistics of members ({counts[0]}), which are not scored; make a forecast"
             " without statistics"
         )
-    return verification.accumulate(forecast, truth, _metrics(metrics), climatology, progress)
+    return verification.accumulate(forecast, truth, _metrics(metrics), climatology, progress, domain)
 
 
 def summarize(means: AreaMeans, metrics: str | Sequence[str]) -> xr.Dataset:

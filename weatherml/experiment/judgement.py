@@ -1,15 +1,16 @@
 """The model and the baselines before the same judge."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from weatherml.data.statistics.climatology import Climatology
-from weatherml.evaluation import baselines, evaluate
+from weatherml.evaluation import AreaMeans, accumulate, baselines, summarize
 from weatherml.experiment.config import ExtremesConfig
 from weatherml.extremes import local_quantile, verdict
-from weatherml.matching import Matched
+from weatherml.matching import Domain, Matched
+from weatherml.references import Reference, as_reference, as_slice, narrowed, time_index
 from weatherml.state import spec_of
 from weatherml.times import Period
 
@@ -17,9 +18,14 @@ CONTROL = "forecast"
 """The deterministic forecast: number 0, wherever it stands; there is none where it was not asked for or has stopped."""
 ENSEMBLE = "ensemble"
 """All members; metrics of one field are those of their mean."""
+
+MEMORY = 2**30
+"""Bytes of analyses, climatology and baselines that are held at once, beside the block of forecasts that is scored
+(`matching.BLOCK_BYTES`), unless one lead time of one variable takes more."""
+
+_COPIES = 6  # of one time: of truth and climatology, those between that are read with them, and a baseline being made
 _ONE_FIELD = ("rmse", "mae", "bias", "acc", "activity")
 _ENSEMBLE = ("rmse", "mae", "bias", "acc", "activity", "crps_fair", "spread", "spread_skill")
-_HELD_BYTES = 2 * 2**30
 _NO_ANOMALY = ("rmse", "mae", "bias")
 
 Progress = Callable[..., None]
@@ -28,9 +34,17 @@ Levels = Mapping[str, tuple[int, ...]]
 
 
 def judge_skill(
-    forecast: xr.Dataset, truth: xr.Dataset, training: xr.Dataset, climatology: Climatology, progress: Progress
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    training: xr.Dataset,
+    climatology: xr.Dataset | Reference,
+    progress: Progress,
+    memory: int = MEMORY,
 ) -> xr.Dataset:
     """Score the control, the ensemble and the baselines on the same initial times.
+
+    Some initial and lead times are read at once, for all systems, and their scores added up; damped persistence is
+    fitted in one pass. No period is ever held.
 
     Args:
         forecast: With `number`; no member has stopped.
@@ -38,23 +52,25 @@ def judge_skill(
         training: Analyses of the training period; damped persistence is fitted on them.
         climatology: Of the training period.
         progress: Told how far the judge is.
+        memory: Bytes of fields to hold.
 
     Returns:
         `(system, bound, channel, lead_time)`; a metric that a system does not have is NaN.
     """
-    times = _all_times(forecast)
-    levels = Matched(forecast, truth).levels
-    truth, training = _read(_between(truth, times), levels), _read(training, levels)
-    normal = _read(climatology.at(times), levels)
-    systems = _systems(forecast)
-    normal_of_training = _read(climatology.at(training["time"].values), levels)
-    damping = baselines.fit_damping(training, normal_of_training, forecast["lead_time"].values)
-    for name, baseline in _baselines(forecast, truth, normal, damping).items():
-        systems[name] = (baseline, _NO_ANOMALY if name == "climatology" else _ONE_FIELD)
-    scores: list[xr.Dataset] = []
-    for position, (system, metrics) in enumerate(systems.values()):
-        scores.append(evaluate(system, truth, metrics, normal))
-        progress(position + 1, len(systems))
+    whole, reference = Matched(forecast, truth), as_reference(climatology)
+    spec_of(training, whole.channels)  # refuses a channel that damped persistence would have no data of
+    damping = _fit_damping(training, reference, whole.levels, forecast["lead_time"].values, memory)
+    systems = _systems(forecast, damping)
+    parts: dict[str, list[AreaMeans]] = {name: [] for name in systems}
+    blocks = list(_blocks(forecast, whole.domain, memory))
+    for position, block in enumerate(blocks):
+        held = block.hold(truth, reference)
+        for name, system in systems.items():
+            judged = accumulate(system.build(held), held.truth, system.metrics, held.normal, domain=block.domain)
+            parts[name].append(judged)
+        progress(position + 1, len(blocks))
+    order = {"channel": list(whole.channels), "lead_time": forecast["lead_time"]}
+    scores = [summarize(AreaMeans.total(parts[name]), system.metrics).sel(order) for name, system in systems.items()]
     return xr.concat(scores, xr.Variable("system", list(systems)), data_vars="all", join="exact")
 
 
@@ -63,64 +79,129 @@ def judge_event(
 ) -> xr.Dataset:
     """Judge the forecast probability that a field exceeds its local quantile of the training period."""
     levels = spec_of(forecast, [config.channel]).variables
-    forecast, truth = _only(forecast, levels), _read(truth, levels)
+    forecast, truth = _only(forecast, levels), _only(truth, levels)
     threshold = local_quantile(truth, config.quantile, training)
     return verdict(forecast, truth, threshold, progress=progress).assign_attrs(quantile=config.quantile)
 
 
-def _systems(forecast: xr.Dataset) -> dict[str, tuple[xr.Dataset, tuple[str, ...]]]:
-    """Return the forecasts that are judged, and by what."""
-    systems: dict[str, tuple[xr.Dataset, tuple[str, ...]]] = {}
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """A part of a forecast, lazy, and what it is compared with, in memory."""
+
+    forecast: xr.Dataset
+    truth: xr.Dataset
+    normal: xr.Dataset
+
+    @property
+    def times(self) -> tuple[np.ndarray, np.ndarray]:
+        """Init and lead times."""
+        return self.forecast["init_time"].values, self.forecast["lead_time"].values
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """A part of a forecast and the channels of it that are judged."""
+
+    forecast: xr.Dataset
+    domain: Domain
+
+    def hold(self, truth: xr.Dataset, reference: Reference) -> _Held:
+        """Read all times that the forecast and its baselines are about, once."""
+        times = np.union1d(self.forecast["init_time"].values, self.forecast["valid_time"].values.ravel())
+        normal = narrowed(reference, self.domain.levels).at(times)
+        return _Held(self.forecast, _load(_at(truth, times), self.domain.levels), _load(normal, self.domain.levels))
+
+
+@dataclass(frozen=True)
+class _System:
+    """Something that forecasts: how its forecast of a block is had, and what it is judged by."""
+
+    build: Callable[[_Held], xr.Dataset]
+    metrics: tuple[str, ...]
+
+
+def _systems(forecast: xr.Dataset, damping: xr.Dataset) -> dict[str, _System]:
+    """Return what is judged: of a forecast, and the baselines."""
+    systems: dict[str, _System] = {}
     if 0 in forecast["number"].values:
-        systems[CONTROL] = (forecast.sel(number=0, drop=True), _ONE_FIELD)
+        systems[CONTROL] = _System(lambda held: held.forecast.sel(number=0, drop=True), _ONE_FIELD)
     if forecast.sizes["number"] > 1:
-        systems[ENSEMBLE] = (forecast, _ENSEMBLE)
-    return systems or {ENSEMBLE: (forecast, _ONE_FIELD)}
-
-
-def _baselines(
-    forecast: xr.Dataset, truth: xr.Dataset, normal: xr.Dataset, damping: xr.Dataset
-) -> Mapping[str, xr.Dataset]:
-    times = forecast["init_time"].values, forecast["lead_time"].values
-    return {
-        "persistence": baselines.persistence(truth, *times),
-        "damped persistence": baselines.damped_persistence(truth, normal, damping, *times),
-        "climatology": baselines.climatology(normal, *times),
+        systems[ENSEMBLE] = _System(lambda held: held.forecast, _ENSEMBLE)
+    systems = systems or {ENSEMBLE: _System(lambda held: held.forecast, _ONE_FIELD)}
+    return systems | {
+        "persistence": _System(lambda held: baselines.persistence(held.truth, *held.times), _ONE_FIELD),
+        "damped persistence": _System(
+            lambda held: baselines.damped_persistence(held.truth, held.normal, damping, *held.times), _ONE_FIELD
+        ),
+        "climatology": _System(lambda held: baselines.climatology(held.normal, *held.times), _NO_ANOMALY),
     }
 
 
-def _all_times(forecast: xr.Dataset) -> np.ndarray:
-    times: np.ndarray = np.union1d(forecast["init_time"].values, forecast["valid_time"].values.ravel())
-    return times
+def _fit_damping(
+    training: xr.Dataset, reference: Reference, levels: Levels, lead_times: np.ndarray, memory: int
+) -> xr.Dataset:
+    """Fit each variable at its own levels; NaN at those of others."""
+    fitted = [
+        baselines.fit_damping(_only(training, {name: own}), reference, lead_times, memory)
+        for name, own in levels.items()
+    ]
+    return xr.merge(fitted, join="outer", compat="no_conflicts")
 
 
-def _between(dataset: xr.Dataset, times: np.ndarray) -> xr.Dataset:
-    """Keep the times from the first to the last: stores read a slice many times as fast as the times by themselves."""
-    return dataset.sel(time=slice(times.min(), times.max()))
+def _blocks(forecast: xr.Dataset, domain: Domain, memory: int) -> Iterator[_Block]:
+    """Yield parts of a forecast whose analyses and baselines fit in memory: initial times, lead times, variables."""
+    n_init, n_leads = forecast.sizes["init_time"], forecast.sizes["lead_time"]
+    for names in _groups(forecast, domain, memory // (2 * _COPIES)):
+        own = domain.only(names)
+        n_fields = memory // (_COPIES * sum(_bytes_of(forecast, own, name) for name in names))
+        n_leads_held = min(n_leads, max(1, n_fields - 1))
+        n_init_held = max(1, n_fields // (n_leads_held + 1))
+        for init in range(0, n_init, n_init_held):
+            for lead in range(0, n_leads, n_leads_held):
+                places = {"init_time": slice(init, init + n_init_held), "lead_time": slice(lead, lead + n_leads_held)}
+                yield _Block(_only(forecast, own.levels).isel(places), own)
+
+
+def _groups(forecast: xr.Dataset, domain: Domain, n_bytes: int) -> Iterator[list[str]]:
+    """Yield as many variables as fit, one at least."""
+    group: list[str] = []
+    for name in domain.levels:
+        if group and sum(_bytes_of(forecast, domain, own) for own in [*group, name]) > n_bytes:
+            yield group
+            group = []
+        group.append(name)
+    yield group
+
+
+def _bytes_of(forecast: xr.Dataset, domain: Domain, name: str) -> int:
+    """Return the size of a variable at one time, with the levels that it lacks and others have."""
+    n_levels = len(_union(domain.levels)) if domain.levels[name] else 1
+    return 4 * n_levels * forecast.sizes["latitude"] * forecast.sizes["longitude"]
+
+
+def _at(dataset: xr.Dataset, times: np.ndarray) -> xr.Dataset:
+    """Choose rising times, and those between where these are not many more: stores read a slice many times as fast."""
+    index = time_index(dataset, times, "the truth")
+    first, last = int(index.min()), int(index.max()) + 1
+    return dataset.isel(time=slice(first, last) if last - first < 2 * len(index) else index)
 
 
 def _only(dataset: xr.Dataset, levels: Levels) -> xr.Dataset:
     """Keep these variables, and the levels that any of them has."""
-    wanted = _union(levels)
-    kept = dataset[list(levels)]
-    return kept.sel(level=wanted) if wanted else kept
+    wanted, kept = _union(levels), dataset[list(levels)]
+    return kept.isel(level=as_slice(kept.indexes["level"].get_indexer(wanted))) if wanted else kept
 
 
 def _union(levels: Levels) -> list[int]:
     return sorted({level for own in levels.values() for level in own})
 
 
-def _read(dataset: xr.Dataset, levels: Levels) -> xr.Dataset:
-    """Read once what every system is compared with, where it fits in memory.
+def _load(dataset: xr.Dataset, levels: Levels) -> xr.Dataset:
+    """Read what every system is compared with.
 
     A level that a variable of the forecast does not have (ragged sets) becomes missing, or a baseline would be judged
     on it.
     """
-    wanted, kept = _union(levels), dataset[list(levels)]
-    if wanted:
-        index = kept.indexes["level"].get_indexer(wanted)
-        kept = kept.isel(level=slice(index[0], index[-1] + 1))  # those between, too: see `_between`
-    kept = kept.load() if kept.nbytes <= _HELD_BYTES else kept.chunk(time=1)
-    kept = kept.sel(level=wanted) if wanted else kept
+    kept = _only(dataset, levels).load()
     ragged = {name: own for name, own in levels.items() if own and len(own) < kept.sizes["level"]}
     return kept.assign({name: kept[name].where(kept["level"].isin(own)) for name, own in ragged.items()})

@@ -137,6 +137,26 @@ class Sketch:
             own.n_lower, own.n_upper = own.n_lower + level.n_lower, own.n_upper + level.n_upper
         self.n_members += other.n_members
 
+    def state(self) -> tuple[np.ndarray, list[list[int]]]:
+        """Return the values held, `[value, *cell]`, and how many members there were and what befell each level."""
+        levels = [[level.n_entered, level.n_left, level.n_lower, level.n_upper] for level in self._levels]
+        held = [level.held() for level in self._levels] or [self._new_slots(0)[np.arange(0)]]
+        return np.concatenate(held), [[self.size, self.n_members], *levels]
+
+    @classmethod
+    def of_state(cls, values: np.ndarray, record: Sequence[Sequence[int]]) -> "Sketch":
+        """Return the sketch in memory that `state` was taken of."""
+        (size, n_members), *levels = record
+        sketch, start = cls.in_memory(size, values.shape[1:]), 0
+        for height, (n_entered, n_left, n_lower, n_upper) in enumerate(levels):
+            slots = np.empty((size, *values.shape[1:]), values.dtype)
+            level = Level(slots, height, n_left, n_left, n_lower, n_upper)
+            level.append(values[start : start + n_entered - n_left])
+            sketch._levels.append(level)
+            start += n_entered - n_left
+        sketch.n_members = n_members
+        return sketch
+
     def quantiles(self, probabilities: Sequence[float]) -> np.ndarray:
         """Return quantiles, float32 `[quantile, *cell]`, NaN where there is no member.
 

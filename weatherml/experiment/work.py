@@ -10,10 +10,10 @@ from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.data.loading.loader import Samples
 from weatherml.data.period import select
 from weatherml.data.quality.check import check_dataset
-from weatherml.data.statistics.channel_statistics import compute_statistics
-from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
+from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.data.store.ingest import ingest as write_store
 from weatherml.data.store.opening import verify
@@ -69,27 +69,9 @@ def statistics(results: Results, report: Report) -> None:
     """Write climatology and statistics of the training period."""
     config, store = results.config, results.store
     require_feasible(config, Holdings.of_store(store))
-    harmonics = config.climatology
-    climatology = Climatology.fit(
-        store,
-        results.spec,
-        config.periods.training,
-        harmonics.n_annual,
-        harmonics.n_diurnal,
-        lambda done, total: report(done, 2 * total),
-    )
-    reference = climatology if config.reference == "climatology" else None
-    time_step = config.step_of(store["time"].values)
-    computed = compute_statistics(
-        store,
-        results.spec,
-        config.periods.training,
-        reference,
-        time_step,
-        lambda done, total: report(total + done, 2 * total),
-    )
-    climatology.save(results.folder / "climatology.nc")
-    computed.save(results.path("statistics"))
+    harmonics = Harmonics(config.climatology.n_annual, config.climatology.n_diurnal)
+    of_anomalies, step = config.reference == "climatology", config.step_of(store["time"].values)
+    fit(store, Fit(results.spec, config.periods.training, harmonics, step, of_anomalies), results.folder, report)
 
 
 def train(results: Results, report: Report) -> None:

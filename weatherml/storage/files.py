@@ -13,6 +13,7 @@ from weatherml.storage.folders import put_in_place
 from weatherml.storage.room import explaining_errors
 
 if TYPE_CHECKING:
+    import netCDF4
     import xarray as xr
 
 PARTIAL = ".partial"
@@ -50,12 +51,27 @@ def write_unflushed(path: Path, content: bytes) -> None:
 
 def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
     """Write one NetCDF file; see `replacing`."""
-    with replacing(path) as partial:
-        try:
-            dataset.to_netcdf(partial, engine="netcdf4")
-        except (RuntimeError, PermissionError) as error:  # of both kinds the library makes a full disk
-            partial.write_bytes(bytes(_HEADER))  # which says what is wrong
-            raise OSError(f"{error} (is the disk full?)") from error
+    with replacing(path) as partial, _telling_of_a_full_disk(partial):
+        dataset.to_netcdf(partial, engine="netcdf4")
+
+
+@contextmanager
+def netcdf_in_place(path: Path) -> "Iterator[netCDF4.Dataset]":
+    """Yield an empty NetCDF file to be written piece by piece; see `replacing`."""
+    import netCDF4
+
+    with replacing(path) as partial, _telling_of_a_full_disk(partial), netCDF4.Dataset(partial, "w") as file:
+        yield file
+
+
+@contextmanager
+def _telling_of_a_full_disk(partial: Path) -> Iterator[None]:
+    """Say what is wrong where the library makes something else of it."""
+    try:
+        yield
+    except (RuntimeError, PermissionError) as error:  # of both kinds the library makes a full disk
+        partial.write_bytes(bytes(_HEADER))  # which says what is wrong
+        raise OSError(f"{error} (is the disk full?)") from error
 
 
 @contextmanager

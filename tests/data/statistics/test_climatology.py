@@ -3,8 +3,7 @@ import pytest
 import xarray as xr
 from fake_data import analyses
 
-from weatherml.data import blocks
-from weatherml.data.statistics import climatology
+from weatherml.data.statistics import streaming
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
 from weatherml.state import spec_of, to_array
@@ -50,9 +49,10 @@ def test_blocks_and_groups_of_channels_change_nothing(monkeypatch):
     dataset = analyses(times=60)
     spec = spec_of(dataset)
     whole = Climatology.fit(dataset, spec, ("2001", "2001"), 0, 1)
-    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 4 * 7 * np.prod(spec.shape))
-    monkeypatch.setattr(climatology, "_GROUP_BYTES", 1)
-    parts = Climatology.fit(dataset, spec, ("2001", "2001"), 0, 1)
+    monkeypatch.setattr(streaming, "_BLOCK_TIMES", 7)
+    monkeypatch.setattr(streaming, "_BLOCK_BYTES", 1)
+    memory = 2 * 84 * (8 * 3 + 40 + 3 * 4 * 7)  # two channels at a time
+    parts = Climatology.fit(dataset, spec, ("2001", "2001"), 0, 1, memory=memory)
     np.testing.assert_allclose(parts.coefficients, whole.coefficients, rtol=1e-6, atol=1e-7)
 
 

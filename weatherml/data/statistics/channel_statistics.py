@@ -1,22 +1,63 @@
 """What normalisation and losses need to know of the data: mean, spread and one-step change of every channel."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
 
-from weatherml.data.blocks import Progress, iterate_blocks, read_block
+from weatherml.data.blocks import Progress
 from weatherml.data.period import overlap, select, stride_of, time_step_of
 from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.gathering import Gathering
+from weatherml.data.statistics.sums.distribution import N_PLACES
+from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.sums.moments import Moments, moments_of
+from weatherml.data.statistics.sums.sums import Sums
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.state import StateSpec
 from weatherml.storage.files import write_netcdf
 from weatherml.times import Period, write_period
+
+PROBABILITIES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+"""Of the quantiles of every channel."""
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """The range of the values themselves, also where the statistics are of anomalies.
+
+    Attributes:
+        minimum: float32 `[channel]`, SI units.
+        maximum: float32 `[channel]`, SI units.
+        quantiles: At `PROBABILITIES`, of places of equal area drawn at every time, float32 `[quantile, channel]`.
+        rank_error: By which share of the drawn values the rank of a quantile can be off at most.
+    """
+
+    minimum: np.ndarray
+    maximum: np.ndarray
+    quantiles: np.ndarray
+    rank_error: float
+
+    def to_variables(self) -> dict[str, Any]:
+        """Return them as variables of a file."""
+        accuracy = {"rank_error": self.rank_error, "places_a_time": N_PLACES}
+        return {
+            "minimum": ("channel", self.minimum),
+            "maximum": ("channel", self.maximum),
+            "quantiles": (("quantile", "channel"), self.quantiles, accuracy),
+            "quantile": ("quantile", np.array(PROBABILITIES)),
+        }
+
+    @classmethod
+    def of_variables(cls, file: xr.Dataset) -> Self:
+        """Read what `to_variables` wrote."""
+        minimum, maximum, quantiles = (file[name].values for name in ("minimum", "maximum", "quantiles"))
+        return cls(minimum, maximum, quantiles, float(file["quantiles"].attrs["rank_error"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +74,8 @@ class Statistics:
         time_step: Spacing of the times, `timedelta64[ns]`; changes across wider gaps are not counted.
         period: What the statistics were computed on: the training period.
         n_times: How many times that were; 0 where it is not known.
+        values: Their range and quantiles; None where they are not known.
+        store: Digest of the store that they are of; empty where it is not known.
     """
 
     spec: StateSpec
@@ -43,6 +86,8 @@ class Statistics:
     time_step: np.timedelta64
     period: tuple[str, str]
     n_times: int
+    values: Values | None = None
+    store: str = ""
 
     def tendency_scale(self) -> np.ndarray:
         """Return the standard deviation of one-step changes in normalised units, float32 `[channel]`.
@@ -61,10 +106,16 @@ class Statistics:
     def save(self, path: str | Path) -> None:
         """Write one NetCDF file."""
         horizontal = {"latitude": list(self.spec.grid.latitude), "longitude": list(self.spec.grid.longitude)}
-        record = {"period": self.period, "n_times": self.n_times, "time_step_ns": int(self.time_step.astype(int))}
+        record = {
+            "period": self.period,
+            "n_times": self.n_times,
+            "time_step_ns": int(self.time_step.astype(int)),
+            "store": self.store,
+        }
         moments = {name: ("channel", getattr(self, name)) for name in ("mean", "std", "difference_std")}
+        values = {} if self.values is None else self.values.to_variables()
         file = xr.Dataset(
-            {**moments, "valid": (("channel", "latitude", "longitude"), self.valid)},
+            {**moments, **values, "valid": (("channel", "latitude", "longitude"), self.valid)},
             {"channel": list(self.spec.names), **horizontal},
             {"statistics": json.dumps(record), "spec": self.spec.to_json()},
         )
@@ -82,12 +133,16 @@ class Statistics:
                 record = json.loads(file.attrs["statistics"])
                 spec = StateSpec.from_json(file.attrs["spec"])
                 arrays = {n: file[n].values for n in ("mean", "std", "difference_std", "valid")}
+                values = Values.of_variables(file) if "quantiles" in file else None
         except (OSError, KeyError) as error:
             raise UserError(
                 f"{path} holds no statistics ({error}); pass statistics.nc of a run, which weatherml statistics writes"
             ) from None
         time_step = np.timedelta64(record["time_step_ns"], "ns")
-        return cls(spec, **arrays, time_step=time_step, period=tuple(record["period"]), n_times=record["n_times"])
+        period, store = tuple(record["period"]), record.get("store", "")
+        return cls(
+            spec, **arrays, time_step=time_step, period=period, n_times=record["n_times"], values=values, store=store
+        )
 
 
 def compute_statistics(
@@ -105,8 +160,7 @@ def compute_statistics(
         spec: Which channels.
         period: The training period.
         climatology: What to subtract first; statistics are then of anomalies.
-        time_step: What changes are taken over; the data's own step when None. Where it is longer they are taken between
-            every so many times, from the first on, which are then read again.
+        time_step: What changes are taken over, from every time on; the data's own step when None.
         progress: Told how many times are read, and how many there are to read.
 
     Raises:
@@ -116,24 +170,59 @@ def compute_statistics(
     dataset = select(dataset, period)
     times = dataset["time"].values
     time_step = time_step or time_step_of(times)
-    stride = stride_of(times, time_step)
-    valid = np.isfinite(_anomalies(read_block(dataset, spec, slice(1)), times[:1], climatology)[0])
-    _require_cells(valid, spec)
-    weights = valid * spec.grid.area_weights().astype(np.float64)
+    stride_of(times, time_step)
+    harmonics = Harmonics(0, 0) if climatology is None else climatology.harmonics
+    parts = []
+    for group, sums in Gathering(spec, harmonics, (time_step,)).run(dataset, progress):
+        coefficients = None if climatology is None else climatology.coefficients[:, group]
+        parts.append(statistics_of(sums, write_period(period), time_step, coefficients))
+    return joined(parts, spec, str(dataset.attrs.get("digest", "")))
 
-    def blocks(stride: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for block_times, array in iterate_blocks(dataset.isel(time=slice(None, None, stride)), spec, progress):
-            anomalies = _anomalies(array, block_times, climatology)
-            _require_constant_mask(anomalies, block_times, valid, spec)
-            anomalies[:, ~valid] = 0
-            yield block_times, anomalies
 
-    values, changes = _moments(blocks(1), weights, time_step)
-    if stride > 1:
-        _, changes = _moments(blocks(stride), weights, time_step)
-    _require_variability(values, changes, spec)
-    mean, std, difference_std = (a.astype(np.float32) for a in (values.mean, values.std, changes.std))
-    return Statistics(spec, mean, std, difference_std, valid, time_step, write_period(period), len(times))
+def statistics_of(
+    sums: Sums, period: tuple[str, str], time_step: np.timedelta64, coefficients: np.ndarray | None = None
+) -> Statistics:
+    """Return the statistics of the channels of sums.
+
+    Args:
+        sums: Of the period.
+        period: As it is written.
+        time_step: One of the steps of the sums.
+        coefficients: Of the climatology, `[term, channel, lat, lon]`, for statistics of anomalies.
+
+    Raises:
+        UserError: A channel has no valid cell, or no variability.
+    """
+    _require_cells(sums.valid, sums.spec)
+    moments = moments_of(sums, sums.steps.index(time_step), coefficients)
+    _require_variability(moments, sums.spec)
+    mean, std, difference_std = (values.astype(np.float32) for values in moments)
+    own = sums.distribution
+    values = Values(own.minimum, own.maximum, own.quantiles(PROBABILITIES), own.rank_error)
+    return Statistics(sums.spec, mean, std, difference_std, sums.valid, time_step, period, len(sums.times), values)
+
+
+def joined(parts: Sequence[Statistics], spec: StateSpec, store: str) -> Statistics:
+    """Return the statistics of channels of which `parts` describe one group after the other."""
+
+    def whole(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    first, own = parts[0], [part.values for part in parts if part.values is not None]
+    minimum, maximum = (np.concatenate([getattr(v, name) for v in own]) for name in ("minimum", "maximum"))
+    quantiles = np.concatenate([v.quantiles for v in own], axis=1)
+    return Statistics(
+        spec,
+        whole("mean"),
+        whole("std"),
+        whole("difference_std"),
+        whole("valid"),
+        first.time_step,
+        first.period,
+        first.n_times,
+        Values(minimum, maximum, quantiles, own[0].rank_error),
+        store,
+    )
 
 
 def require_disjoint(fitted: Statistics | Climatology, period: Period) -> None:
@@ -149,68 +238,13 @@ def require_disjoint(fitted: Statistics | Climatology, period: Period) -> None:
         )
 
 
-class _Moments:
-    """Weighted mean and variance of each channel, merged block by block (Chan, Golub and LeVeque 1983, eq. 2.1)."""
-
-    def __init__(self, n_channels: int) -> None:
-        self._weight, self.mean, self._squares = (np.zeros(n_channels) for _ in range(3))
-
-    @property
-    def std(self) -> np.ndarray:
-        return np.sqrt(self._squares / self._weight)
-
-    def add(self, array: np.ndarray, weights: np.ndarray) -> None:
-        """Add `array` [time, channel, lat, lon] with `weights` [channel, lat, lon]."""
-        weight = len(array) * weights.sum(axis=(1, 2))
-        if not len(array):
-            return
-        mean = np.einsum("tcyx,cyx->c", array, weights) / weight
-        squares = np.einsum("tcyx,cyx->c", (array - mean[:, None, None]) ** 2, weights)
-        total = self._weight + weight
-        shift = mean - self.mean
-        self._squares += squares + shift**2 * self._weight * weight / total
-        self.mean += shift * weight / total
-        self._weight = total
-
-
-def _moments(
-    blocks: Iterable[tuple[np.ndarray, np.ndarray]], weights: np.ndarray, time_step: np.timedelta64
-) -> tuple[_Moments, _Moments]:
-    """Return the moments of arrays [time, channel, lat, lon], and of changes between those one step apart."""
-    values, changes = _Moments(len(weights)), _Moments(len(weights))
-    # The last time of the block before is kept, so that changes reach across blocks.
-    tail_times, tail = np.empty(0, "datetime64[ns]"), np.empty((0, *weights.shape))
-    for times, array in blocks:
-        values.add(array, weights)
-        joined, joined_times = np.concatenate([tail, array]), np.concatenate([tail_times, times])
-        changes.add(np.diff(joined, axis=0)[np.diff(joined_times) == time_step], weights)
-        tail_times, tail = times[-1:], array[-1:]
-    return values, changes
-
-
-def _anomalies(array: np.ndarray, times: np.ndarray, climatology: Climatology | None) -> np.ndarray:
-    """Return float64 departures, or the values themselves."""
-    reference = 0.0 if climatology is None else climatology.array_at(times)
-    return array.astype(np.float64) - reference
-
-
 def _require_cells(valid: np.ndarray, spec: StateSpec) -> None:
     for name, cells in zip(spec.names, valid, strict=True):
         if not cells.any():
             raise UserError(f"channel {name} holds no data at the first time of the period; leave the channel out")
 
 
-def _require_constant_mask(array: np.ndarray, times: np.ndarray, valid: np.ndarray, spec: StateSpec) -> None:
-    differs = (np.isfinite(array) != valid).any(axis=(2, 3))
-    if differs.any():
-        time, channel = np.argwhere(differs)[0]
-        raise UserError(
-            f"channel {spec.names[channel]} has other missing cells at {times[time]} than at the start of the period;"
-            " only a mask that is constant in time can be kept: fill the gaps or leave the time or the channel out"
-        )
-
-
-def _require_variability(values: _Moments, changes: _Moments, spec: StateSpec) -> None:
-    for name, std, change in zip(spec.names, values.std, changes.std, strict=True):
+def _require_variability(moments: Moments, spec: StateSpec) -> None:
+    for name, _, std, change in zip(spec.names, *moments, strict=True):
         if not (std > 0 and change > 0):
             raise UserError(f"channel {name} does not vary over the period; leave it out of the channels")

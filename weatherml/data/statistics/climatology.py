@@ -1,7 +1,8 @@
 """A smooth climatology: harmonics of the year times harmonics of the day at each grid point."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -9,25 +10,17 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.blocks import Progress, iterate_blocks
+from weatherml.data.blocks import Progress
 from weatherml.data.period import select, usual_step
+from weatherml.data.statistics.gathering import Gathering
+from weatherml.data.statistics.streaming import MEMORY
+from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.references import as_slice
 from weatherml.state import Channel, StateSpec, to_dataset
-from weatherml.storage.files import write_netcdf
+from weatherml.storage.files import netcdf_in_place
 from weatherml.times import Period, parse_times, write_period
-
-_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "ns")
-_DAYS_A_YEAR = 365.2425
-
-# Normal equations hold [term, channel, lat, lon] in float64; channels are fitted in groups of this size.
-_GROUP_BYTES = 2**30
-
-# Half a year determines one annual harmonic well (condition number 22) and a second poorly (511); 60 days leave even
-# the first to chance (2400). Beyond this number the harmonics, not the mean, are drawn towards zero.
-_ILL_POSED = 1e3
-_RIDGE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +33,7 @@ class Climatology:
         n_annual: Harmonics of the year; 0 for a planet without seasons.
         n_diurnal: Harmonics of the day that the time step resolves.
         period: What it was fitted on.
+        store: Digest of the store that holds it; empty where it is not known.
     """
 
     spec: StateSpec
@@ -47,6 +41,7 @@ class Climatology:
     n_annual: int
     n_diurnal: int
     period: tuple[str, str]
+    store: str = ""
 
     @classmethod
     def fit(
@@ -57,8 +52,9 @@ class Climatology:
         n_annual: int = 2,
         n_diurnal: int = 1,
         progress: Progress | None = None,
+        memory: int = MEMORY,
     ) -> Self:
-        """Fit to the analyses of a period, reading them once, block by block.
+        """Fit to the analyses of a period, reading them once, block by block, and holding the coefficients once.
 
         Harmonics of the day that the time step cannot resolve are left out (all of them from 12-hourly steps on).
         Where the period covers so little of the year that the annual harmonics are ill-posed, a ridge draws them
@@ -69,12 +65,18 @@ class Climatology:
         """
         dataset = select(dataset, period)
         times = dataset["time"].values
-        n_diurnal = min(n_diurnal, _resolved_diurnal(times))
-        inverse = _inverse(_basis(times, n_annual, n_diurnal))
-        groups, harmonics = list(_groups(spec, len(inverse))), (n_annual, n_diurnal)
-        told = [_part_of(progress, position, len(groups)) for position in range(len(groups))]
-        parts = [_fit(dataset, part, inverse, harmonics, tell) for part, tell in zip(groups, told, strict=True)]
-        return cls(spec, np.concatenate(parts, axis=1), n_annual, n_diurnal, write_period(period))
+        harmonics = Harmonics(n_annual, n_diurnal).resolved_by(times)
+        steps = (usual_step(times) if len(times) > 1 else np.timedelta64(1, "h"),)
+        coefficients = np.empty((harmonics.n_terms, *spec.shape), np.float32)
+        for group, sums in Gathering(spec, harmonics, steps, memory).run(dataset, progress):
+            coefficients[:, group] = sums.coefficients()
+        period, store = write_period(period), str(dataset.attrs.get("digest", ""))
+        return cls(spec, coefficients, harmonics.n_annual, harmonics.n_diurnal, period, store)
+
+    @property
+    def harmonics(self) -> Harmonics:
+        """What the coefficients are multiplied with."""
+        return Harmonics(self.n_annual, self.n_diurnal)
 
     def array_at(self, times: np.ndarray) -> np.ndarray:
         """Return the climatology as float32 `[*times, channel, lat, lon]` for `datetime64` times of any shape."""
@@ -84,7 +86,7 @@ class Climatology:
 
     def terms_at(self, times: np.ndarray) -> np.ndarray:
         """Return what the coefficients are multiplied with, float32 `[*times, term]`, at `datetime64` times."""
-        return _basis(parse_times(times), self.n_annual, self.n_diurnal).astype(np.float32)
+        return self.harmonics.at(parse_times(times)).astype(np.float32)
 
     def at(self, times: np.ndarray) -> xr.Dataset:
         """Return the climatology at `times` [time] as a canonical dataset."""
@@ -103,15 +105,8 @@ class Climatology:
 
     def save(self, path: str | Path) -> None:
         """Write one NetCDF file."""
-        horizontal = {"latitude": list(self.spec.grid.latitude), "longitude": list(self.spec.grid.longitude)}
-        dims = ("term", "channel", "latitude", "longitude")
-        record = {"n_annual": self.n_annual, "n_diurnal": self.n_diurnal, "period": self.period}
-        file = xr.Dataset(
-            {"coefficients": (dims, self.coefficients)},
-            {"channel": list(self.spec.names), **horizontal},
-            {"climatology": json.dumps(record), "spec": self.spec.to_json()},
-        )
-        write_netcdf(local_path(path), file)
+        with writing(path, self.spec, self.harmonics, self.period, self.store) as write:
+            write(slice(None), self.coefficients)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -129,70 +124,43 @@ class Climatology:
             raise UserError(
                 f"{path} is no climatology ({error}); pass climatology.nc of a run, which weatherml statistics writes"
             ) from None
-        return cls(spec, coefficients, record["n_annual"], record["n_diurnal"], tuple(record["period"]))
+        period, store = tuple(record["period"]), record.get("store", "")
+        return cls(spec, coefficients, record["n_annual"], record["n_diurnal"], period, store)
 
 
-def year_angle(times: np.ndarray) -> np.ndarray:
-    """Return the phase of the mean Gregorian year, radians, float64, zero at 2000-01-01."""
-    days = (times - np.datetime64("2000-01-01", "ns")).astype(np.float64) / _DAY
-    return 2 * np.pi * days / _DAYS_A_YEAR
+@contextmanager
+def writing(
+    path: str | Path, spec: StateSpec, harmonics: Harmonics, period: tuple[str, str], store: str = ""
+) -> Iterator[Callable[[slice, np.ndarray], None]]:
+    """Yield what writes the coefficients of some channels in place; the file appears once all are written.
 
+    Of 69 channels at 0.25 degrees they are 4.3 GB, which are not to be held to be written.
 
-def _basis(times: np.ndarray, n_annual: int, n_diurnal: int) -> np.ndarray:
-    """Return products of annual and diurnal harmonics, float64 `[*times, term]`; term 0 is the constant."""
-    day = (times - times.astype("datetime64[D]")) / np.timedelta64(1, "D")
-    annual, diurnal = _harmonics(year_angle(times), n_annual), _harmonics(2 * np.pi * day, n_diurnal)
-    return np.reshape(annual[..., :, None] * diurnal[..., None, :], (*times.shape, -1))
+    Args:
+        path: Of the NetCDF file.
+        spec: All channels.
+        harmonics: What the coefficients are multiplied with.
+        period: What they are fitted on.
+        store: Digest of the store that holds it.
+    """
+    record = {"n_annual": harmonics.n_annual, "n_diurnal": harmonics.n_diurnal, "period": period, "store": store}
+    dims = {
+        "term": harmonics.n_terms,
+        "channel": spec.n_channels,
+        "latitude": spec.shape[1],
+        "longitude": spec.shape[2],
+    }
+    with netcdf_in_place(local_path(path)) as file:
+        for name, size in dims.items():
+            file.createDimension(name, size)
+        file.setncatts({"climatology": json.dumps(record), "spec": spec.to_json()})
+        file.createVariable("channel", str, ("channel",))[:] = np.array(spec.names, object)
+        for name in ("latitude", "longitude"):
+            file.createVariable(name, "f8", (name,))[:] = getattr(spec.grid, name)
+        coefficients = file.createVariable("coefficients", "f4", tuple(dims), fill_value=np.float32(np.nan))
+        coefficients.set_auto_mask(False)
 
+        def write(channels: slice, values: np.ndarray) -> None:
+            coefficients[:, channels] = values
 
-def _harmonics(angle: np.ndarray, n: int) -> np.ndarray:
-    terms = [function(k * angle) for k in range(1, n + 1) for function in (np.cos, np.sin)]
-    return np.stack([np.ones_like(angle), *terms], axis=-1)
-
-
-def _resolved_diurnal(times: np.ndarray) -> int:
-    """Return how many harmonics of the day lie below the Nyquist frequency of the times."""
-    if len(times) < 2:
-        return 0
-    half_day = np.timedelta64(12, "h") / usual_step(times)
-    return max(0, int(np.ceil(half_day)) - 1)
-
-
-def _inverse(basis: np.ndarray) -> np.ndarray:
-    """Return `(XᵀX)⁻¹` of the basis `[time, term]`, with a ridge on all but the constant where it is ill-posed."""
-    gram = basis.T @ basis
-    if np.linalg.cond(gram) > _ILL_POSED:
-        gram[1:, 1:] += _RIDGE * len(basis) * np.eye(len(gram) - 1)
-    return np.linalg.inv(gram)
-
-
-def _groups(spec: StateSpec, n_terms: int) -> Iterator[StateSpec]:
-    n_rows, n_columns = spec.grid.shape
-    size = max(1, _GROUP_BYTES // (8 * n_terms * n_rows * n_columns))
-    for start in range(0, spec.n_channels, size):
-        yield StateSpec(spec.channels[start : start + size], spec.grid)
-
-
-def _part_of(progress: Progress | None, position: int, n_parts: int) -> Progress | None:
-    """Return what tells of one of several parts of the same length."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(position * total + done, n_parts * total)
-
-
-def _fit(
-    dataset: xr.Dataset,
-    spec: StateSpec,
-    inverse: np.ndarray,
-    harmonics: tuple[int, int],
-    progress: Progress | None,
-) -> np.ndarray:
-    """Return the coefficients of one group of channels, float32 `[term, channel, lat, lon]`."""
-    right_side, origin = np.zeros((len(inverse), int(np.prod(spec.shape)))), None
-    for times, array in iterate_blocks(dataset, spec, progress):
-        flat = array.reshape(len(times), -1).astype(np.float64)
-        origin = flat[0] if origin is None else origin  # sums of departures keep digits that sums of 5e5 m2 s-2 lose
-        right_side += _basis(times, *harmonics).T @ (flat - origin)
-    coefficients = inverse @ right_side
-    coefficients[0] += origin
-    return coefficients.reshape(-1, *spec.shape).astype(np.float32)
+        yield write

@@ -1,0 +1,109 @@
+"""Climatology and statistics of a training period, out of the same sums, into files."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from weatherml.data.blocks import Progress
+from weatherml.data.period import select, stride_of, time_step_of
+from weatherml.data.statistics.channel_statistics import Statistics, joined, statistics_of
+from weatherml.data.statistics.climatology import writing
+from weatherml.data.statistics.gathering import Gathering
+from weatherml.data.statistics.streaming import MEMORY
+from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.sums.sums import Sums
+from weatherml.state import StateSpec
+from weatherml.times import Period, write_period
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is fitted on which times.
+
+    Attributes:
+        spec: Channels.
+        period: The training period.
+        harmonics: Of the climatology, as far as the time step resolves them.
+        time_step: Of the model; the data's own when None.
+        of_anomalies: Whether the statistics are of anomalies from the climatology, not of values.
+    """
+
+    spec: StateSpec
+    period: Period
+    harmonics: Harmonics
+    time_step: np.timedelta64 | None = None
+    of_anomalies: bool = False
+
+    def gathering(self, dataset: xr.Dataset, memory: int = MEMORY, n_tasks: int = 1) -> Gathering:
+        """Return what has to be summed.
+
+        Args:
+            dataset: Analyses of the period.
+            memory: Bytes that may be held.
+            n_tasks: Tasks of dask; 1 for none.
+
+        Raises:
+            UserError: The time step is no multiple of the data's.
+        """
+        times = dataset["time"].values
+        step = time_step_of(times) if self.time_step is None else self.time_step
+        stride_of(times, step)
+        return Gathering(self.spec, self.harmonics.resolved_by(times), (step,), memory, n_tasks)
+
+
+def fit(
+    dataset: xr.Dataset,
+    wanted: Fit,
+    folder: Path,
+    progress: Progress | None = None,
+    memory: int = MEMORY,
+    n_tasks: int = 1,
+) -> Statistics:
+    """Write `climatology.nc` and `statistics.nc` of a period, reading it once.
+
+    Args:
+        dataset: Canonical analyses.
+        wanted: What is fitted.
+        folder: Where the files go.
+        progress: Told how much is read, and how much there is to read.
+        memory: Bytes that may be held; coefficients are written as channels are done.
+        n_tasks: Tasks of dask that read; 1 for none.
+
+    Returns:
+        The statistics.
+
+    Raises:
+        UserError: As `compute_statistics`, and where the memory does not hold one channel.
+    """
+    chosen = select(dataset, wanted.period)
+    gathering = wanted.gathering(chosen, memory, n_tasks)
+    return write_fit(
+        gathering.run(chosen, progress), wanted, gathering.harmonics, folder, str(chosen.attrs.get("digest", ""))
+    )
+
+
+def write_fit(
+    groups: Iterable[tuple[slice, Sums]], wanted: Fit, harmonics: Harmonics, folder: Path, store: str
+) -> Statistics:
+    """Write climatology and statistics of sums that come group of channels by group.
+
+    Args:
+        groups: Positions of channels, and their sums.
+        wanted: What is fitted.
+        harmonics: Of the sums.
+        folder: Where the files go.
+        store: Digest of the store.
+    """
+    period, parts = write_period(wanted.period), []
+    with writing(folder / "climatology.nc", wanted.spec, harmonics, period, store) as write:
+        for channels, sums in groups:
+            coefficients = sums.coefficients()
+            write(channels, coefficients)
+            reference = coefficients if wanted.of_anomalies else None
+            parts.append(statistics_of(sums, period, sums.steps[0], reference))
+    statistics = joined(parts, wanted.spec, store)
+    statistics.save(folder / "statistics.nc")
+    return statistics

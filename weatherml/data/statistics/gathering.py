@@ -1,0 +1,115 @@
+"""The sums of a period, group of channels by group, in this process or as tasks of dask."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+from dask.delayed import delayed
+
+from weatherml.data.blocks import Progress, read_block
+from weatherml.data.period import stride_of, usual_step
+from weatherml.data.statistics.streaming import MEMORY, groups_of, stream
+from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.sums.sums import Sums
+from weatherml.state import StateSpec
+from weatherml.storage.share import WHOLE, Share
+
+_OWN_BYTES = 32
+"""Of each cell beside the terms: squares, weights, origin, mask, in whole words."""
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """What is summed, and by whom.
+
+    Attributes:
+        spec: Channels.
+        harmonics: Terms of the climatology.
+        steps: Over which changes are taken.
+        memory: Bytes that this process, or one task, may hold.
+        n_tasks: Into how many runs of times the work is cut; they are dask's where there are several, whichever
+            scheduler is active.
+        share: Which of several runs of times is summed here; the others are parts of their own.
+    """
+
+    spec: StateSpec
+    harmonics: Harmonics
+    steps: tuple[np.timedelta64, ...]
+    memory: int = MEMORY
+    n_tasks: int = 1
+    share: Share = WHOLE
+
+    def groups(self, dataset: xr.Dataset) -> tuple[list[StateSpec], int]:
+        """Return the groups of channels, and how many times a block has."""
+        return groups_of(dataset, self.spec, self.memory, self._cell_bytes(dataset["time"].values))
+
+    def run(self, dataset: xr.Dataset, progress: Progress | None = None) -> Iterator[tuple[slice, Sums]]:
+        """Yield the positions and the sums of one group of channels after the other; each value is read once.
+
+        Args:
+            dataset: Canonical analyses of the period.
+            progress: Told how much is read, and how much there is to read.
+        """
+        groups, length = self.groups(dataset)
+        own, start = run_of(dataset.sizes["time"], self.share), 0
+        for position, group in enumerate(groups):
+            told, stop = _part_of(progress, position, len(groups)), start + group.n_channels
+            if self.n_tasks == 1:
+                yield slice(start, stop), self._sum(dataset, group, own, length, told)
+            else:
+                yield slice(start, stop), self._on_dask(dataset, group, own, length, told)
+            start = stop
+
+    def _sum(
+        self, dataset: xr.Dataset, group: StateSpec, own: slice, length: int, progress: Progress | None = None
+    ) -> Sums:
+        origin = read_block(dataset, group, slice(1))[0]
+        sums = Sums(group, self.harmonics, self.steps, origin)
+        stream(dataset.isel(time=own), group, [sums], length, progress)
+        return sums
+
+    def _on_dask(
+        self, dataset: xr.Dataset, group: StateSpec, own: slice, length: int, progress: Progress | None
+    ) -> Sums:
+        n_times, n_tasks = own.stop - own.start, min(self.n_tasks, own.stop - own.start)
+        bounds = np.linspace(0, n_times, n_tasks + 1).astype(int) + own.start
+        one = delayed(_sum_run, pure=False)
+        task = replace(self, n_tasks=1)
+        parts = [one(task, dataset, group, slice(*ends), length) for ends in pairwise(bounds)]
+        while len(parts) > 1:
+            pairs = [parts[start : start + 2] for start in range(0, len(parts), 2)]
+            parts = [delayed(_merged, pure=False)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        sums: Sums = parts[0].compute()
+        if progress is not None:
+            progress(n_times, n_times)
+        return sums
+
+    def _cell_bytes(self, times: np.ndarray) -> int:
+        """Return what the sums take for one cell of a channel."""
+        term_bytes = 8 * self.harmonics.n_terms
+        has_gaps = len(times) > 1 and (np.diff(times) != usual_step(times)).any()
+        n_fields = 2 * max(stride_of(times, step) for step in self.steps)
+        return _OWN_BYTES + term_bytes * (1 + (len(self.steps) if has_gaps else 0)) + 4 * n_fields
+
+
+def run_of(n_times: int, share: Share) -> slice:
+    """Return the positions of the times that are a share's: one run of them, as long as the others' or one longer."""
+    return slice(share.index * n_times // share.count, (share.index + 1) * n_times // share.count)
+
+
+def _sum_run(gathering: Gathering, dataset: xr.Dataset, group: StateSpec, own: slice, length: int) -> Sums:
+    return gathering._sum(dataset, group, own, length)
+
+
+def _merged(first: Sums, second: Sums) -> Sums:
+    first.merge(second)
+    return first
+
+
+def _part_of(progress: Progress | None, position: int, n_parts: int) -> Progress | None:
+    """Return what tells of one of several parts of the same length."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(position * total + done, n_parts * total)

@@ -1,0 +1,89 @@
+"""Harmonics of the year times harmonics of the day: what a smooth climatology is made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from weatherml.data.period import usual_step
+
+_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "ns")
+_DAYS_A_YEAR = 365.2425
+
+# Half a year determines one annual harmonic well (condition number 22) and a second poorly (511); 60 days leave even
+# the first to chance (2400). Beyond this number the harmonics, not the mean, are drawn towards zero.
+_ILL_POSED = 1e3
+_RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Harmonics:
+    """Products of harmonics of the tropical year and of the UTC day; term 0 is the constant.
+
+    Attributes:
+        n_annual: Harmonics of the year; 0 for a planet without seasons.
+        n_diurnal: Harmonics of the day.
+    """
+
+    n_annual: int
+    n_diurnal: int
+
+    @property
+    def n_terms(self) -> int:
+        """How many products there are."""
+        return (1 + 2 * self.n_annual) * (1 + 2 * self.n_diurnal)
+
+    def resolved_by(self, times: np.ndarray) -> "Harmonics":
+        """Return these without the harmonics of the day that lie beyond the Nyquist frequency of `times` [time]."""
+        if len(times) < 2:
+            return Harmonics(self.n_annual, 0)
+        half_day = np.timedelta64(12, "h") / usual_step(times)
+        return Harmonics(self.n_annual, min(self.n_diurnal, max(0, int(np.ceil(half_day)) - 1)))
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """Return the terms at `datetime64[ns]` times of any shape, float64 `[*times, term]`."""
+        day = (times - times.astype("datetime64[D]")) / np.timedelta64(1, "D")
+        annual, diurnal = _waves(year_angle(times), self.n_annual), _waves(2 * np.pi * day, self.n_diurnal)
+        return np.reshape(annual[..., :, None] * diurnal[..., None, :], (*times.shape, -1))
+
+    def shift(self, step: np.timedelta64) -> np.ndarray:
+        """Return the orthogonal `[term, term]` with which `at(times + step)` is `at(times) @ shift`."""
+        days = step / np.timedelta64(1, "D")
+        annual, diurnal = 2 * np.pi * days / _DAYS_A_YEAR, 2 * np.pi * days
+        return np.kron(_turn(annual, self.n_annual), _turn(diurnal, self.n_diurnal))
+
+    def solve(self, times: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Return the coefficients of least squares, float64 `[term, *cell]`.
+
+        Where the times cover so little of the year that the annual harmonics are ill-posed, a ridge draws them towards
+        zero.
+
+        Args:
+            times: Of the values, `datetime64[ns]` [time].
+            right: Sums over the times of terms times values, `[term, *cell]`.
+        """
+        basis = self.at(times)
+        gram = basis.T @ basis
+        if np.linalg.cond(gram) > _ILL_POSED:
+            gram[1:, 1:] += _RIDGE * len(basis) * np.eye(len(gram) - 1)
+        coefficients: np.ndarray = np.linalg.inv(gram) @ right.reshape(len(right), -1)
+        return coefficients.reshape(right.shape)
+
+
+def year_angle(times: np.ndarray) -> np.ndarray:
+    """Return the phase of the mean Gregorian year, radians, float64, zero at 2000-01-01."""
+    days = (times - np.datetime64("2000-01-01", "ns")).astype(np.float64) / _DAY
+    return 2 * np.pi * days / _DAYS_A_YEAR
+
+
+def _waves(angle: np.ndarray, n: int) -> np.ndarray:
+    terms = [function(k * angle) for k in range(1, n + 1) for function in (np.cos, np.sin)]
+    return np.stack([np.ones_like(angle), *terms], axis=-1)
+
+
+def _turn(angle: float, n: int) -> np.ndarray:
+    """Return what turns the waves of an angle into those of a larger one, `[wave, wave]`."""
+    turn = np.eye(1 + 2 * n)
+    for k in range(1, n + 1):
+        cos, sin = np.cos(k * angle), np.sin(k * angle)
+        turn[2 * k - 1 : 2 * k + 1, 2 * k - 1 : 2 * k + 1] = [[cos, sin], [-sin, cos]]
+    return turn

@@ -14,6 +14,7 @@ from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, Rename, 
 from weatherml.cli.program import Program
 from weatherml.cli.settings import Folder, Settings, experiment_of
 from weatherml.cli.verbs.calibration import calibrate
+from weatherml.cli.verbs.checking import check
 from weatherml.cli.verbs.conversion import convert
 from weatherml.cli.verbs.downloading import download
 from weatherml.cli.verbs.forecasting import forecast
@@ -141,32 +142,7 @@ def evaluate(
     print_scores(scores, opened.sizes.get("number", 1), as_json)
 
 
-@app.command()
-def check(
-    paths: Annotated[list[str], typer.Argument(help="Files or stores.")],
-    files: Annotated[bool, typer.Option("--files", help="Of stores, only whether their files are whole.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Make damaged files of stores again.")] = False,
-    rename: Rename = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what is wrong with files: layout, grid, times, gaps, units and implausible values. Exit code 1 for errors.
-
-    A store is mended from the source that `config.json` beside it names, as `ingest` has left it there, and from those
-    before it where it has grown.
-
-    Example: `weatherml check era5_2020_*.nc` or `weatherml check runs/demo/data.zarr --files --repair`
-    """
-    from weatherml.cli.paths import check_files, check_paths, located
-    from weatherml.cli.printing.tables import print_findings
-
-    if repair:
-        from weatherml.cli.repairing import repair_stores  # loads jax, which a look does without
-
-        repair_stores(paths)
-    findings = check_files(paths) if files else check_paths(located(paths), renames(rename))
-    print_findings(findings, as_json)
-    if any(finding.severity == "error" for finding in findings):
-        raise typer.Exit(1)
+app.command()(check)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import xarray as xr
 
 from weatherml.checkpoint_folder import describe as describe_checkpoint
 from weatherml.checkpoint_folder import is_checkpoint
+from weatherml.cli.printing.progress import bar
 from weatherml.data.quality.check import check_dataset
 from weatherml.data.quality.describe import describe
 from weatherml.data.quality.finding import Finding
+from weatherml.data.quality.rules.registry import DAMAGED_FILE, NOT_VERIFIED
 from weatherml.data.reading.formats.local import expand, format_of, open_netcdf
 from weatherml.data.reading.opening import open_files
 from weatherml.data.store.making.workspace import is_begun
@@ -101,19 +103,22 @@ def _file_of_a_run(path: Path) -> str:
     return next((what for what, own in _FILES_OF_A_RUN.items() if own <= names), "")
 
 
-def check_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None) -> list[Finding]:
+def check_paths(
+    paths: Sequence[str], rename: Mapping[str, str] | None = None, ignore: Collection[str] = ()
+) -> list[Finding]:
     """Check files as one dataset, and the checksums of stores among them.
 
     Args:
         paths: The files.
         rename: Canonical name by the file's own.
+        ignore: Ids of rules whose findings are left out.
 
     Raises:
         UserError: They cannot be opened, or are no analyses.
     """
     places = list(map(path_or_url, paths))
     # Values are not worth a look where files are broken, which may not even open.
-    if damaged := _damaged(paths):
+    if DAMAGED_FILE not in ignore and (damaged := _damaged(paths)):
         return damaged
     _require_analyses(places if len(places) == 1 else [p for p in places if not isinstance(p, Path) or p.is_dir()])
     try:
@@ -121,7 +126,10 @@ def check_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None) -
     except UserError:
         _require_analyses(places)  # which takes as long as opening each of many files
         raise
-    return [*map(_unread, filter(_is_elsewhere, paths)), *check_dataset(opened)]
+    with bar("check") as progress:
+        found = check_dataset(opened, progress, ignore)
+    unread = [] if NOT_VERIFIED in ignore else [*map(_unread, filter(_is_elsewhere, paths))]
+    return [*unread, *found]
 
 
 def _require_analyses(places: Sequence[Path | str]) -> None:
@@ -158,7 +166,7 @@ def _is_elsewhere(path: str) -> bool:
 def _damaged(paths: Sequence[str]) -> list[Finding]:
     remedy = "is missing or damaged; make it again with weatherml check --repair"
     own = [place for place in stores_at(paths) if _is_own(place)]
-    return [Finding("error", f"{place}/{file}", remedy) for place in own for file in verify(place)]
+    return [Finding("error", f"{place}/{file}", remedy, DAMAGED_FILE) for place in own for file in verify(place)]
 
 
 def _is_own(place: Place) -> bool:
@@ -169,7 +177,8 @@ def _is_own(place: Place) -> bool:
 
 
 def _unread(url: str) -> Finding:
-    return Finding("note", url, "is behind a web server: checksums of its files are not read, check it where it lies")
+    text = "is behind a web server: checksums of its files are not read, check it where it lies"
+    return Finding("note", url, text, NOT_VERIFIED)
 
 
 def _describe_forecast(place: Path | str) -> dict[str, Any]:

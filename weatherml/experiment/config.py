@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from weatherml.checkpoint import Prediction
 from weatherml.config import Config, apply_overrides, from_mapping
 from weatherml.data.period import overlap, stride_of, time_step_of
+from weatherml.data.quality.config import CheckConfig
 from weatherml.data.sources import AnySource
 from weatherml.data.statistics.forcings import FORCINGS
 from weatherml.durations import DurationText, parse_duration
@@ -83,6 +84,7 @@ class ExperimentConfig(Config):
         source: Where the data come from.
         channels: Fields of the state, in the order of its arrays, or the name of a set of them, such as `pangu`.
         periods: Who sees which times.
+        check: What the check of the data passes over.
         climatology: What anomalies refer to.
         time_step: Of the model, such as `24h`, a multiple of the data's; the data's own when None.
         reference: What normalisation subtracts: the global mean of each channel, or the climatology of place and date.
@@ -100,6 +102,7 @@ class ExperimentConfig(Config):
     source: AnySource
     channels: ChannelNames
     periods: PeriodsConfig
+    check: CheckConfig = CheckConfig()
     climatology: ClimatologyConfig = ClimatologyConfig()
     time_step: DurationText | None = None
     reference: Literal["mean", "climatology"] = "mean"

@@ -21,7 +21,7 @@ class Phase:
 PHASES: dict[str, Phase] = {
     "ingest": Phase((), ("source",), "data.zarr"),
     "look": Phase(("ingest",), (), "first_look.png"),
-    "check": Phase(("ingest",), (), "findings.txt"),
+    "check": Phase(("ingest",), ("check",), "findings.txt"),
     "statistics": Phase(("check",), ("channels", "periods", "climatology", "time_step", "reference"), "statistics.nc"),
     "train": Phase(
         ("statistics",), ("forcings", "model", "prediction", "training", "seed"), "training/checkpoints/last"

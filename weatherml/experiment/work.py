@@ -58,11 +58,12 @@ def check(results: Results, report: Report) -> None:
             f"{store}/{damaged[0]} is missing or damaged, as are {len(damaged) - 1} others; mend them with"
             f" weatherml check {store} --files --repair"
         )
-    findings = check_dataset(results.store, report)
+    findings = check_dataset(results.store, report, results.config.check.ignore)
     write_bytes(results.path("check"), "".join(f"{finding}\n" for finding in findings).encode())
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
-        raise UserError(f"{results.path('ingest')}: {errors[0].subject}: {errors[0].message}")
+        text = f"{results.path('ingest')}: {errors[0].subject}: {errors[0].message}"
+        raise UserError(text, f"where this is known, pass it over with check.ignore=[{errors[0].rule}]")
 
 
 def statistics(results: Results, report: Report) -> None:

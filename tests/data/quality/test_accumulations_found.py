@@ -11,7 +11,7 @@ HOURLY["total_precipitation"] = abs(HOURLY["total_precipitation"]) * 1e-3
 
 
 def found(dataset):
-    return [f for f in check_dataset(dataset) if f.subject == "total_precipitation"]
+    return [f for f in check_dataset(dataset) if f.rule == "accumulated"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ SINGLE = TRUTH.isel(time=[0])
 
 
 def texts(dataset, severity=None):
-    return [str(f) for f in check_dataset(dataset) if severity in (None, f.severity)]
+    return [f"{f.severity}: {f.subject}: {f.message}" for f in check_dataset(dataset) if severity in (None, f.severity)]
 
 
 def flipped(dataset):
@@ -40,7 +40,7 @@ def test_findings_come_errors_first():
 
 def test_what_was_put_right_on_opening_is_a_note():
     dataset = TRUTH.assign_attrs({LAYOUT: ["latitudes ran south to north: reversed"]})
-    assert check_dataset(dataset) == [Finding("note", "layout", "latitudes ran south to north: reversed")]
+    assert check_dataset(dataset) == [Finding("note", "layout", "latitudes ran south to north: reversed", "put-right")]
 
 
 def test_preliminary_data_are_a_warning():
@@ -69,7 +69,7 @@ def test_wrong_units_are_found_by_values_and_named(name, wrong, hint):
 def test_a_single_absurd_value_is_found():
     field = TRUTH["2m_temperature"].copy(deep=True)
     field[2, 3, 4] = 9.0e9
-    assert "9e+09" in texts(TRUTH.assign({"2m_temperature": field}), "error")[0]
+    assert any("9e+09" in t for t in texts(TRUTH.assign({"2m_temperature": field}), "error"))
 
 
 # ---- Orientation and order
@@ -127,7 +127,7 @@ def test_repeated_times_are_an_error():
 
 def test_no_time_is_a_warning_but_not_for_static_fields():
     assert texts(TRUTH[["2m_temperature"]].isel(time=0, drop=True))[0].startswith("warning: time: there is none")
-    mask = (TRUTH["2m_temperature"].isel(time=0, drop=True) * np.nan).fillna(0.5).rename("land_sea_mask")
+    mask = ((TRUTH["latitude"] < -60) | (TRUTH["longitude"] < 100)).astype(np.float32).rename("land_sea_mask")
     assert texts(mask.to_dataset()) == []
 
 
@@ -146,7 +146,8 @@ def test_a_constant_mask_is_a_note():
 def test_cells_missing_at_some_times_are_an_error():
     hole = (TRUTH["longitude"] < 20) & (TRUTH["time"] == TRUTH["time"][1])
     assert texts(missing(hole)) == [
-        "error: 2m_temperature: 38 of 684 cells are finite at some times only; fill or mask them"
+        "error: 2m_temperature: 38 of 684 cells are finite at some times only, the first missing at 2017-02-03T06;"
+        " fill or mask them"
     ]
 
 
@@ -154,7 +155,8 @@ def test_a_time_without_values_is_an_error_beside_a_mask():
     land = TRUTH["longitude"] < 100
     empty = TRUTH["time"] == TRUTH["time"][2]
     assert texts(missing(land | empty)) == [
-        "error: 2m_temperature: no finite value at 1 of 4 times, the first 2017-02-03T12",
+        "error: 2m_temperature: no finite value at 1 of 4 times, the first 2017-02-03T12; leave these times out,"
+        " or read their files again",
         "note: 2m_temperature: mask: 27.8% of the cells never have a value",
     ]
 
@@ -200,8 +202,8 @@ def real(shared, name):
 
 
 SOUND = {
-    "era5_msl_0p25deg_20251201.nc": (True, False),
-    "era5_t2m_0p25deg_20170101T12_south_first_lon180.nc": (False, True),
+    "era5_msl_0p25deg_20251201.nc": (True, True),
+    "era5_t2m_0p25deg_20170101T12_south_first_lon180.nc": (True, True),
     "era5_t2m_0p25deg_20221001.grib": (True, True),
     "era_tz_850_500_1deg_20070101.nc": (True, False),
     "era5_eda_zt_850_500_3deg_20170101.grib": (True, False),
@@ -237,8 +239,8 @@ def test_static_fields_give_a_flip_and_a_shift_away(shared):
     static = xr.Dataset({"geopotential_at_surface": (("latitude", "longitude"), orography)}, coords)
     static = static.merge(open_files(shared("reference/statics/era5_land_sea_mask_0p25deg.nc")).load())
     assert texts(static, "error") == []
-    assert sum("flipped" in t for t in texts(flipped(static), "error")) == 2
-    assert sum("shifted" in t for t in texts(shifted(static), "error")) == 2
+    for mistake, words in ((flipped, "flipped"), (shifted, "shifted")):
+        assert {t.split(": ")[1] for t in texts(mistake(static), "error") if words in t} == set(static.data_vars)
 
 
 def test_the_daily_mask_of_the_sea_is_no_error(shared):

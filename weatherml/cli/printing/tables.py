@@ -12,32 +12,18 @@ from rich.markup import escape
 
 from weatherml.cli.printing.progress import console
 from weatherml.cli.printing.text_table import blocks
-from weatherml.data.quality.finding import Finding
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import format_duration
 from weatherml.evaluation.metrics import judged
 from weatherml.variables import VARIABLES
 from weatherml.wording import counted
 
-_COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _DAY = np.timedelta64(1, "D")
 _DIMS = ("bound", "channel", "lead_time")
 _HOUR = np.timedelta64(1, "h")
 _MOST_LEADS = 8
 _MOST_STORIES = 3
 _out = Console(highlight=False)
-
-
-def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
-    """Print what a check found."""
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=1))
-        return
-    for finding in findings:
-        words = escape(f"{finding.subject}: {finding.message}")
-        _out.print(f"[{_COLOURS[finding.severity]}]{finding.severity:<8}[/] {words}", soft_wrap=True)
-    if not findings:
-        _out.print("nothing to report")
 
 
 def print_stopped(stories: Sequence[str]) -> None:

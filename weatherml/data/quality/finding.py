@@ -1,10 +1,13 @@
 """What a check has to say: one sentence about one thing, and how much it matters."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, cast
 
 Severity = Literal["error", "warning", "note"]
 Confidence = Literal["certain", "likely"]
+
+_LINE = re.compile(r"(\w+): (.+?): (.*?)(?: \[([a-z0-9-]+)(, likely)?\])?")
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,16 @@ class Finding:
     @classmethod
     def parse(cls, line: str) -> Self:
         """Read what `str` gives."""
-        severity, subject, message = line.split(": ", 2)
-        return cls(cast(Severity, severity), subject, message)
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"{line!r} is no finding")
+        severity, subject, message, rule, doubt = match.groups()
+        return cls(cast(Severity, severity), subject, message, rule or "", "likely" if doubt else "certain")
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values by name."""
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.subject}: {self.message}"
+        doubt = ", likely" if self.confidence == "likely" else ""
+        return f"{self.severity}: {self.subject}: {self.message}" + (f" [{self.rule}{doubt}]" if self.rule else "")

@@ -1,5 +1,7 @@
 """What is wrong with data: each rule looks at what the pass has kept of them, and at nothing else."""
 
-from weatherml.data.quality.rules import cadence, stuck
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["cadence", "stuck"]
+for _module in iter_modules(__path__):  # rules register themselves: who writes a file of them need name it nowhere
+    import_module(f"{__name__}.{_module.name}")

@@ -23,6 +23,8 @@ _UNLIKE_WIND, _UNLIKE = (0.4, 6.0), (8.0, 20.0)
 wind reaches 0.5 and 4.2 over a pole, or 0.75 and 6.5 and more where one of the rows is from the other pole; temperature
 and pressure on grids without poles reach 1.5 and 8.8, or 14 and 27."""
 _POLE = 90 - 1e-3
+_NEIGHBOURS = 6.0
+"""Degrees between rows, beyond which those side by side are too far apart to be alike."""
 
 
 @RULES.register("pole-row")
@@ -44,12 +46,14 @@ def pole_row(evidence: Evidence) -> Iterator[Finding]:
 @RULES.register("row-seam")
 def row_seam(evidence: Evidence) -> Iterator[Finding]:
     """Neighbouring rows or columns do not belong side by side: fields were rolled or put together wrongly."""
+    if not evidence.grid.resolution <= _NEIGHBOURS:
+        return
     for channel, each in _of(evidence, (*_SCALARS, *_WINDS)):
         across = each.rows.row_change
         for row in np.flatnonzero(_peaks(across[1:-1], across[:-2], across[2:])) + 1:
             yield _seam(channel, "latitudes", evidence.grid.latitude[row], evidence.grid.latitude[row + 1])
-        for row in _unlike_ends(channel, each, evidence):
-            yield _seam(channel, "latitudes", evidence.grid.latitude[row], evidence.grid.latitude[row + 1])
+        for end in _unlike_ends(channel, each, evidence):
+            yield _seam(channel, "latitudes", evidence.grid.latitude[end], evidence.grid.latitude[end + 1])
         if evidence.grid.is_cyclic:
             along = each.rows.column_change
             for column in np.flatnonzero(_peaks(along, np.roll(along, 1), np.roll(along, -1))):
@@ -85,7 +89,7 @@ def _of(evidence: Evidence, kinds: tuple[str, ...]) -> Iterator[tuple[str, Chann
 
 def _peaks(change: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     around = np.maximum(before, after)
-    return (change > _SEAM * around) & (around > 0)
+    return np.asarray((change > _SEAM * around) & (around > 0))
 
 
 def _unlike_ends(channel: str, each: ChannelEvidence, evidence: Evidence) -> list[int]:

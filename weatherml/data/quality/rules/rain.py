@@ -4,42 +4,32 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from weatherml.data.derived.accumulation import RESETS
+from weatherml.data.derived.derivations import ACCUMULATIONS
+from weatherml.data.quality.evidence import Evidence
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.plausibility import Summary
-from weatherml.data.reading.windows import HOW_TO_READ_SUMS, windows_of
+from weatherml.data.quality.rules.registry import RULES
 
 _FEWEST = 12
 """Pairs of times that must rise: half a day of hours, two days of three-hourly sums. Rain itself does not do so."""
 _ROUNDING = 1e-6
 
 
-def judge_accumulation(summary: Summary, times: np.ndarray) -> Iterator[Finding]:
-    """Yield what the course of an accumulation through the day says.
-
-    Args:
-        summary: Of a variable whose canonical values are sums over the hour before.
-        times: Its times `[time]`, rising.
-    """
-    series = summary.series
-    for accumulated, cycle in RESETS.items():
-        if len(series) == len(times) and _grows(series, times, cycle):
+@RULES.register("accumulated")
+def find_growing_sums(evidence: Evidence) -> Iterator[Finding]:
+    """Sums grow through the day, so they are not of the hour before."""
+    for channel, own in evidence.channels.items():
+        means = np.nan_to_num(own.series.mean)
+        if channel.variable not in ACCUMULATIONS or len(means) != len(evidence.times):
+            continue
+        found = (name for name, cycle in RESETS.items() if _grows(means, evidence.times, cycle))
+        if accumulated := next(found, None):
             text = (
                 f"grows {accumulated}, so values are no sums of the hour before; read it with accumulated:"
                 f" {accumulated} in source, and derive the sums that are needed"
             )
-            yield Finding("warning", str(summary.channel), text)
-            return
-
-
-def judge_windows(field: xr.DataArray) -> Iterator[Finding]:
-    """Yield that the sums of a variable are not of one window, where its file says so."""
-    windows = windows_of(field)
-    if len(windows) > 1:
-        text = f"is summed over {', '.join(windows)} h, from time to time another; {HOW_TO_READ_SUMS}"
-        yield Finding("error", str(field.name), text)
+            yield Finding("warning", str(channel), text)
 
 
 def _grows(series: np.ndarray, times: Any, cycle: np.timedelta64) -> bool:

@@ -57,7 +57,8 @@ class ClimatologyConfig(Config):
 
     Attributes:
         n_annual: Harmonics of the year; 0 for a planet without seasons.
-        n_diurnal: Harmonics of the day, as far as the time step resolves them.
+        n_diurnal: Harmonics of the day, as far as the time step resolves them; the second is the half-day tide, most of
+            what pressure in the tropics does within a day.
     """
 
     n_annual: int = Field(default=2, ge=0, le=_MOST_HARMONICS)

@@ -24,7 +24,15 @@ def brute_force_basis(times, n_annual, n_diurnal):
 
 @pytest.mark.parametrize(
     ("n_annual", "n_diurnal", "n_times", "step"),
-    [(2, 1, 1460, "6h"), (1, 0, 182, "24h"), (0, 1, 40, "6h"), (0, 0, 13, "6h"), (1, 2, 2920, "3h")],
+    [
+        (2, 1, 1460, "6h"),
+        (1, 0, 182, "24h"),
+        (0, 1, 40, "6h"),
+        (0, 0, 13, "6h"),
+        (1, 2, 2920, "3h"),
+        (0, 2, 41, "6h"),  # the second is at the Nyquist frequency: four hours have four means
+        (1, 1, 730, "12h"),
+    ],
 )
 def test_the_fit_is_that_of_least_squares(n_annual, n_diurnal, n_times, step):
     dataset = analyses(times=n_times, step=step)
@@ -92,10 +100,10 @@ def test_large_means_keep_the_digits_of_small_cycles():
     np.testing.assert_allclose(fitted.array_at(dataset["time"].values)[:4, 0, 0, 0] - 5e5, [1, 0, -1, 0], atol=0.04)
 
 
-@pytest.mark.parametrize(("step", "n_diurnal"), [("1h", 2), ("6h", 1), ("12h", 0), ("24h", 0)])
+@pytest.mark.parametrize(("step", "n_diurnal"), [("1h", 3), ("6h", 2), ("12h", 1), ("24h", 0)])
 def test_harmonics_that_the_step_cannot_resolve_are_left_out(step, n_diurnal):
     dataset = analyses(times=60, step=step)
-    assert Climatology.fit(dataset, spec_of(dataset), ("2001", "2001"), 0, 2).n_diurnal == n_diurnal
+    assert Climatology.fit(dataset, spec_of(dataset), ("2001", "2001"), 0, 3).n_diurnal == n_diurnal
 
 
 def test_masks_stay_masks():

@@ -56,7 +56,7 @@ class Climatology:
     ) -> Self:
         """Fit to the analyses of a period, reading them once, block by block, and holding the coefficients once.
 
-        Harmonics of the day that the time step cannot resolve are left out (all of them from 12-hourly steps on).
+        Harmonics of the day that the step cannot resolve are left out: at 6-hourly steps all beyond two.
         Where the period covers so little of the year that the annual harmonics are ill-posed, a ridge draws them
         towards zero.
 

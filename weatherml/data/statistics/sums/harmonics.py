@@ -13,6 +13,7 @@ _DAYS_A_YEAR = 365.2425
 # the first to chance (2400). Beyond this number the harmonics, not the mean, are drawn towards zero.
 _ILL_POSED = 1e3
 _RIDGE = 1e-3
+_UNSEEN = 1e-9  # of a term of order one: zero but for rounding
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,14 @@ class Harmonics:
         return (1 + 2 * self.n_annual) * (1 + 2 * self.n_diurnal)
 
     def resolved_by(self, times: np.ndarray) -> "Harmonics":
-        """Return these without the harmonics of the day that lie beyond the Nyquist frequency of `times` [time]."""
+        """Return these without the harmonics of the day that lie beyond the Nyquist frequency of `times` [time].
+
+        The one at that frequency stays: six-hourly times hold the half-day tide of the atmosphere, as its cosine.
+        """
         if len(times) < 2:
             return Harmonics(self.n_annual, 0)
         half_day = np.timedelta64(12, "h") / usual_step(times)
-        return Harmonics(self.n_annual, min(self.n_diurnal, max(0, int(np.ceil(half_day)) - 1)))
+        return Harmonics(self.n_annual, min(self.n_diurnal, int(half_day)))
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Return the terms at `datetime64[ns]` times of any shape, float64 `[*times, term]`."""
@@ -55,18 +59,20 @@ class Harmonics:
         """Return the coefficients of least squares, float64 `[term, *cell]`.
 
         Where the times cover so little of the year that the annual harmonics are ill-posed, a ridge draws them towards
-        zero.
+        zero. What is zero at all times, such as the sine of the half-day tide at 00, 06, 12 and 18 UTC, gets none.
 
         Args:
             times: Of the values, `datetime64[ns]` [time].
             right: Sums over the times of terms times values, `[term, *cell]`.
         """
         basis = self.at(times)
-        gram = basis.T @ basis
+        seen = np.abs(basis).max(axis=0, initial=0) > _UNSEEN
+        gram = basis[:, seen].T @ basis[:, seen]
         if np.linalg.cond(gram) > _ILL_POSED:
             gram[1:, 1:] += _RIDGE * len(basis) * np.eye(len(gram) - 1)
-        coefficients: np.ndarray = np.linalg.inv(gram) @ right.reshape(len(right), -1)
-        return coefficients.reshape(right.shape)
+        coefficients = np.zeros(right.shape)
+        coefficients[seen] = np.tensordot(np.linalg.inv(gram), right[seen], 1)
+        return coefficients
 
 
 def year_angle(times: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from weatherml.cli.verbs.conversion import convert
 from weatherml.cli.verbs.downloading import download
 from weatherml.cli.verbs.forecasting import forecast
 from weatherml.cli.verbs.ingestion import ingest
+from weatherml.cli.verbs.statistics import statistics
 from weatherml.cli.verbs.weights import export, imports
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
@@ -76,17 +77,7 @@ app.command()(download)
 app.command()(ingest)
 
 
-@app.command()
-def statistics(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
-    """Compute statistics and climatology of the training period.
-
-    Example: `weatherml statistics configs/t2m_erainterim.yaml -o runs/t2m`
-    """
-    from weatherml.cli.printing.tables import print_statistics
-
-    experiment = experiment_of(settings, output)
-    experiment.run("statistics")
-    print_statistics(experiment.statistics)
+app.command()(statistics)
 
 
 @app.command()

@@ -35,6 +35,7 @@ Rename = Annotated[
     typer.Option(metavar="OWN=NAME", help="What a variable is that its file calls otherwise; may be repeated."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Memory = Annotated[str, typer.Option(metavar="SIZE", help="What may be held of the data at once.")]
 Channels = Annotated[list[str] | None, typer.Option(help="These channels alone, such as z500,t2m; may be repeated.")]
 
 
@@ -63,3 +64,26 @@ def renames(words: list[str] | None) -> dict[str, str]:
         if not (own and sign and name):
             raise UserError(f"--rename {own}{sign}{name} must read OWN=NAME, such as var167=2m_temperature")
     return {own: name for own, _, name in pairs}
+
+
+def size_of(option: str, text: str, least: int, user: str) -> int:
+    """Read the size that an option gives, bytes.
+
+    Args:
+        option: Its flag.
+        text: As it is given.
+        least: What it may not be below, bytes.
+        user: Whoever needs that much.
+
+    Raises:
+        UserError: It is no size, or too small.
+    """
+    from dask.utils import parse_bytes
+
+    try:
+        number = int(parse_bytes(text if text.strip() else "none"))  # of an empty one dask makes a byte
+    except ValueError:
+        raise UserError(f"{option} {text!r} is no size; write it as 2GiB or 800MB") from None
+    if number < least:
+        raise UserError(f"{option} {text} is less than {least // 2**20} MiB, which {user} needs")
+    return number

@@ -3,7 +3,8 @@
 from weatherml.experiment.apart import perform_apart
 from weatherml.experiment.config import ExperimentConfig, ExtremesConfig, PeriodsConfig, demonstration
 from weatherml.experiment.phases import PHASES
-from weatherml.experiment.run import Experiment, Perform
+from weatherml.experiment.run import Experiment
+from weatherml.experiment.work import Perform, perform_within
 from weatherml.experiment.work import perform as perform_here
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "demonstration",
     "perform_apart",
     "perform_here",
+    "perform_within",
 ]

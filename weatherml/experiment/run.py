@@ -5,17 +5,18 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from weatherml.data.statistics.assembly import extend_parts, make_part, merge_parts
 from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import require_pictures
 from weatherml.experiment.ledger import digest_of
 from weatherml.experiment.phases import PHASES
 from weatherml.experiment.results import Results
-from weatherml.experiment.work import Report, ingest
+from weatherml.experiment.work import Perform, Report, fit_of, ingest
 from weatherml.experiment.work import perform as perform_here
 from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
-from weatherml.storage.share import WHOLE
+from weatherml.storage.share import WHOLE, Share
 
 
 class Progress(Protocol):
@@ -29,13 +30,6 @@ class Progress(Protocol):
 def silent(phase: str) -> Iterator[Report]:
     """Draw nothing."""
     yield lambda done, total, news="": None
-
-
-class Perform(Protocol):
-    """Does a phase whose inputs have a fingerprint, and enters it into the ledger."""
-
-    def __call__(self, phase: str, inputs: str, results: Results, report: Report) -> None:
-        """Do it, and tell `report` how far it is."""
 
 
 class Experiment(Results):
@@ -86,6 +80,29 @@ class Experiment(Results):
             done = ingest(self, report, options)
         self._note_config()
         return done
+
+    def statistics_part(self, share: Share, memory: int) -> Path:
+        """Write a part of the statistics; several processes may be at work on parts at once.
+
+        Raises:
+            UserError: The store is not there, or as `weatherml.data.statistics.assembly.make_part`.
+        """
+        with self._progress("statistics") as report:
+            return make_part(self.store, fit_of(self), share, self.folder, report, memory)
+
+    def statistics_of_parts(self, memory: int, extend: bool = False) -> None:
+        """Write climatology and statistics from their parts, which are extended first if that is wanted.
+
+        Raises:
+            UserError: As `weatherml.data.statistics.assembly.merge_parts`.
+        """
+        inputs = self.inputs("statistics")
+        with self._alone(), self._progress("statistics") as report, self.ledger.timing("statistics", inputs):
+            if extend:
+                extend_parts(self.store, fit_of(self), self.folder, report, memory)
+            else:
+                merge_parts(self.store, fit_of(self), self.folder, memory)
+        self._note_config()
 
     def _do(self, last: str) -> None:
         for needed in self._needs(last):

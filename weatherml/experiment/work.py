@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
+from typing import Protocol
 
 import xarray as xr
 
@@ -10,9 +12,11 @@ from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.data.loading.loader import Samples
 from weatherml.data.period import select
 from weatherml.data.quality.check import check_dataset
+from weatherml.data.statistics.channel_statistics import require_current
 from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
+from weatherml.data.statistics.streaming import MEMORY
 from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.data.store.ingest import ingest as write_store
@@ -27,6 +31,13 @@ from weatherml.training import train as train_model
 
 Report = Callable[..., None]
 """Told the number done, the number of all, and perhaps news."""
+
+
+class Perform(Protocol):
+    """Does a phase whose inputs have a fingerprint, and enters it into the ledger."""
+
+    def __call__(self, phase: str, inputs: str, results: Results, report: Report) -> None:
+        """Do it, and tell `report` how far it is."""
 
 
 def ingest(results: Results, report: Report, options: IngestOptions = IngestOptions()) -> IngestReport:  # noqa: B008
@@ -66,18 +77,24 @@ def check(results: Results, report: Report) -> None:
         raise UserError(text, f"where this is known, pass it over with check.ignore=[{errors[0].rule}]")
 
 
-def statistics(results: Results, report: Report) -> None:
+def statistics(results: Results, report: Report, memory: int = MEMORY) -> None:
     """Write climatology and statistics of the training period."""
-    config, store = results.config, results.store
-    require_feasible(config, Holdings.of_store(store))
+    require_feasible(results.config, Holdings.of_store(results.store))
+    fit(results.store, fit_of(results), results.folder, report, memory)
+
+
+def fit_of(results: Results) -> Fit:
+    """Return what climatology and statistics are fitted on."""
+    config = results.config
     harmonics = Harmonics(config.climatology.n_annual, config.climatology.n_diurnal)
-    of_anomalies, step = config.reference == "climatology", config.step_of(store["time"].values)
-    fit(store, Fit(results.spec, config.periods.training, harmonics, step, of_anomalies), results.folder, report)
+    step = config.step_of(results.store["time"].values)
+    return Fit(results.spec, config.periods.training, harmonics, step, config.reference == "climatology")
 
 
 def train(results: Results, report: Report) -> None:
     """Train the model, from where an earlier run of this phase left it."""
     config = results.config
+    require_current(results.statistics, select(results.store, config.periods.training))
     reference = results.climatology if config.reference == "climatology" else None
     normalizer = Normalizer(results.statistics, reference)
     forcings = Forcings(config.forcings, results.spec.grid, results.statistics.time_step, _static_fields(results))
@@ -146,6 +163,17 @@ def perform(phase: str, inputs: str, results: Results, report: Report) -> None:
     """
     with results.ledger.timing(phase, inputs):
         WORK[phase](results, report)
+
+
+def perform_within(memory: int) -> Perform:
+    """Return what does a phase in this process, and holds at most `memory` bytes of the data for statistics."""
+
+    def perform_phase(phase: str, inputs: str, results: Results, report: Report) -> None:
+        do = partial(statistics, memory=memory) if phase == "statistics" else WORK[phase]
+        with results.ledger.timing(phase, inputs):
+            do(results, report)
+
+    return perform_phase
 
 
 def _static_fields(results: Results) -> xr.Dataset | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from weatherml.cli.options import size_of
 from weatherml.cli.settings import Settings, experiment_of, file_and_overrides
 from weatherml.errors import UserError
 from weatherml.locations import is_url, local_folder, shown
@@ -51,7 +52,7 @@ def ingest(
     options = IngestOptions(
         engine=_engine(workers, scheduler),
         share=Share.parse(share),
-        memory=_bytes(memory),
+        memory=size_of("--memory", memory, _LEAST_MEMORY, "any ingestion"),
         verify=verify,
         grow=grow,
         refresh=None if refresh is None else _period(refresh),
@@ -137,18 +138,6 @@ def _engine(workers: int, scheduler: str | None) -> "Engine":
     from weatherml.data.store.making.engine import HERE, Dask
 
     return HERE if not workers and scheduler is None else Dask(max(1, workers), scheduler)
-
-
-def _bytes(text: str) -> int:
-    from dask.utils import parse_bytes
-
-    try:
-        number = int(parse_bytes(text if text.strip() else "none"))  # of an empty one dask makes a byte
-    except ValueError:
-        raise UserError(f"--memory {text!r} is no size; write it as 2GiB or 800MB") from None
-    if number < _LEAST_MEMORY:
-        raise UserError(f"--memory {text} is less than {_LEAST_MEMORY // 2**20} MiB, which any ingestion needs")
-    return number
 
 
 def _period(text: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from weatherml.locations import local_path
 from weatherml.state import StateSpec
 from weatherml.storage.files import write_netcdf
 from weatherml.times import Period, write_period
+from weatherml.wording import counted
 
 PROBABILITIES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 """Of the quantiles of every channel."""
@@ -235,6 +236,21 @@ def require_disjoint(fitted: Statistics | Climatology, period: Period) -> None:
         raise UserError(
             f"test period {period[0]} .. {period[1]} overlaps the training period {' .. '.join(fitted.period)};"
             " choose another test period or compute the statistics and the climatology anew"
+        )
+
+
+def require_current(statistics: Statistics, dataset: xr.Dataset) -> None:
+    """Require that no times have come to the training period since statistics were made of it.
+
+    Raises:
+        UserError: The data have more times, or fewer.
+    """
+    n_times = dataset.sizes["time"]
+    if statistics.n_times != n_times:
+        raise UserError(
+            f"statistics.nc is of {counted(statistics.n_times, 'time')} of the training period, of which the store now"
+            f" has {n_times}; delete statistics.nc to compute it anew, or add what is new to its parts with weatherml"
+            " statistics ... --extend"
         )
 
 

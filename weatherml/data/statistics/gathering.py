@@ -14,7 +14,7 @@ from weatherml.data.statistics.streaming import MEMORY, groups_of, stream
 from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.sums.sums import Sums
 from weatherml.state import StateSpec
-from weatherml.storage.share import WHOLE, Share
+from weatherml.storage.share import Share
 
 _OWN_BYTES = 32
 """Of each cell beside the terms: squares, weights, origin, mask, in whole words."""
@@ -31,7 +31,6 @@ class Gathering:
         memory: Bytes that this process, or one task, may hold.
         n_tasks: Into how many runs of times the work is cut; they are dask's where there are several, whichever
             scheduler is active.
-        share: Which of several runs of times is summed here; the others are parts of their own.
     """
 
     spec: StateSpec
@@ -39,21 +38,23 @@ class Gathering:
     steps: tuple[np.timedelta64, ...]
     memory: int = MEMORY
     n_tasks: int = 1
-    share: Share = WHOLE
 
     def groups(self, dataset: xr.Dataset) -> tuple[list[StateSpec], int]:
         """Return the groups of channels, and how many times a block has."""
         return groups_of(dataset, self.spec, self.memory, self._cell_bytes(dataset["time"].values))
 
-    def run(self, dataset: xr.Dataset, progress: Progress | None = None) -> Iterator[tuple[slice, Sums]]:
+    def run(
+        self, dataset: xr.Dataset, progress: Progress | None = None, own: slice | None = None
+    ) -> Iterator[tuple[slice, Sums]]:
         """Yield the positions and the sums of one group of channels after the other; each value is read once.
 
         Args:
             dataset: Canonical analyses of the period.
             progress: Told how much is read, and how much there is to read.
+            own: Positions of the run of times that is summed, as a part of the period; all when None.
         """
         groups, length = self.groups(dataset)
-        own, start = run_of(dataset.sizes["time"], self.share), 0
+        own, start = own or slice(0, dataset.sizes["time"]), 0
         for position, group in enumerate(groups):
             told, stop = _part_of(progress, position, len(groups)), start + group.n_channels
             if self.n_tasks == 1:

@@ -91,6 +91,19 @@ class Sums:
         self.times = np.sort(np.concatenate([self.times, other.times]))
         self._merged = borders.still_open(self.times, self.steps)
 
+    def restore(
+        self,
+        times: np.ndarray,
+        right: np.ndarray,
+        squares: np.ndarray,
+        changes: np.ndarray,
+        alone: list[np.ndarray | None],
+        borders: Borders,
+    ) -> None:
+        """Become what other sums were, but for their distribution."""
+        self.times, self.right, self.squares, self.changes = times, right, squares, changes
+        self.alone, self._merged = alone, borders
+
     @property
     def borders(self) -> Borders:
         """The fields at the ends of runs that wait for what comes before or after."""

@@ -18,15 +18,15 @@ MEMORY = {"all at once": 2**30, "a few times": 7 * 12 * 4 * 30, "as little as ca
 @pytest.fixture(scope="module")
 def truth():
     """Return analyses with gaps, a coast, and a level that one variable does not have."""
-    dense = analyses({"geopotential": (300, 500, 850), "temperature": (300, 500, 850), "2m_temperature": ()}, times=90)
+    dense = analyses({"geopotential": (300, 500, 850), "temperature": (300, 500, 850), "2m_temperature": ()}, times=50)
     ragged = dense.assign(temperature=dense["temperature"].where(dense["level"] != 500))
     ragged["2m_temperature"][:, 2:4, 5:] = np.nan
-    return ragged.isel(time=np.flatnonzero(np.arange(90) % 11))
+    return ragged.isel(time=np.flatnonzero(np.arange(50) % 11))
 
 
 @pytest.fixture(scope="module")
 def climatology():
-    return analyses({"geopotential": (300, 500, 850), "temperature": (300, 500, 850), "2m_temperature": ()}, 90, seed=2)
+    return analyses({"geopotential": (300, 500, 850), "temperature": (300, 500, 850), "2m_temperature": ()}, 50, seed=2)
 
 
 def _by_definition(truth, climatology, lead):

@@ -15,7 +15,7 @@ from weatherml.wording import counted
 MEMORY = 2**30
 """Bytes of anomalies held while damping is fitted, unless one channel over 5/4 of the longest lead takes more."""
 
-_READ_BYTES = 2**24
+_READ_SHARE = 16  # of the memory, for the analyses being read, and as much for what is expected of them
 _STRIPS = 4  # new times read at once, in longest leads: those before them are converted again with every strip
 # Products of few values at once: they stay in a processor's cache, and OpenBLAS has threads wait for each other in sums
 # of more than 10,000, which took twenty times as long on a busy machine.
@@ -49,7 +49,10 @@ def fit_damping(
     fitted: dict[str, xr.DataArray] = {}
     for name, levels in spec_of(truth).variables.items():
         groups = _groups(levels, walk.longest, grid, memory)
-        slopes = [_fit(_Anomalies(truth[name], reference, group, grid), walk, lags, memory) for group in groups]
+        slopes = [
+            _fit(_Anomalies(truth[name], reference, group, grid, memory // _READ_SHARE), walk, lags, memory)
+            for group in groups
+        ]
         fitted[name] = _labelled(np.concatenate(slopes, axis=1), truth[name])
     return xr.Dataset(fitted).assign_coords(lead_time=lead_times)
 
@@ -114,6 +117,7 @@ class _Anomalies:
     reference: Reference
     levels: tuple[int, ...]
     grid: LatLonGrid
+    read_bytes: int
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -122,7 +126,10 @@ class _Anomalies:
 
     def read(self, start: int, stop: int, into: np.ndarray) -> None:
         """Fill float32 `[time, level, lat, lon]` with the anomalies of consecutive times."""
-        length, name = max(1, _READ_BYTES // into[:1].nbytes), str(self.field.name)
+        one_time = (
+            4 * self.field.size // self.field.sizes["time"]
+        )  # with levels that are not wanted: chunks may hold all
+        length, name = max(1, self.read_bytes // one_time), str(self.field.name)
         expected = narrowed(self.reference, {name: self.levels})
         for begin in range(start, stop, length):
             block = self.field.isel(time=slice(begin, min(begin + length, stop)))

@@ -11,12 +11,12 @@ from weatherml.extremes.running_quantile import Method
 from weatherml.times import Period, parse_period, write_period
 
 MEMORY = 2**30
-"""Bytes that a quantile may keep, unless one row of cells takes more."""
+"""Bytes that a quantile may take, half of them for the values that it keeps, unless one row of cells takes more."""
 
 _MOST_BANDS = 8
 """A field is read once for each band of latitude; where it would be more, an exact quantile gives way to a sketch."""
 
-_READ_BYTES = 2**24
+_READ_SHARE = 8  # of the memory, for what is being read
 
 
 def local_quantile(dataset: xr.Dataset, q: float, period: Period, memory: int = MEMORY) -> xr.Dataset:
@@ -31,7 +31,7 @@ def local_quantile(dataset: xr.Dataset, q: float, period: Period, memory: int = 
             NaN.
         q: Between 0 and 1, for example 0.95.
         period: First and last time that count, both included, for example ("2012", "2014"); none that will be judged.
-        memory: Bytes for values that are kept.
+        memory: Bytes to take, half of them for the values that are kept.
 
     Returns:
         Dims (level, latitude, longitude), units of the data; attributes `quantile` and `period`, and of each variable
@@ -59,8 +59,9 @@ def _over_time(field: xr.DataArray, q: float, memory: int) -> xr.DataArray:
     field = field.transpose("time", ..., "latitude", "longitude")
     method = _method(field, q, memory)
     quantile = np.empty(field.shape[1:], np.float32)
-    for tile in _tiles(quantile.shape, memory // method.cell_bytes):
-        quantile[tile] = _of_tile(field[(slice(None), *tile)], method)
+    n_read = max(1, memory // (_READ_SHARE * quantile.nbytes))  # whole fields, though a tile is less: chunks hold them
+    for tile in _tiles(quantile.shape, memory // 2 // method.cell_bytes):
+        quantile[tile] = _of_tile(field[(slice(None), *tile)], method, n_read)
     told = {"quantile_method": method.name, "quantile_rank_error": method.rank_error}
     return field.isel(time=0, drop=True).copy(data=quantile).drop_encoding().assign_attrs(told)
 
@@ -69,7 +70,7 @@ def _method(field: xr.DataArray, q: float, memory: int) -> Method:
     """Choose the exact quantile unless it is too large for few bands, and a sketch is smaller."""
     n_times, *_, n_lat, n_lon = field.shape
     exact, sketch = Method.exact(q, n_times), Method.sketch(q, n_times)
-    n_bands = math.ceil(n_lat / _rows(n_lon, memory // exact.cell_bytes))
+    n_bands = math.ceil(n_lat / _rows(n_lon, memory // 2 // exact.cell_bytes))
     return exact if n_bands <= _MOST_BANDS or exact.cell_bytes <= sketch.cell_bytes else sketch
 
 
@@ -91,14 +92,13 @@ def _tiles(shape: tuple[int, ...], n_cells: int) -> Iterator[tuple[slice, ...]]:
         yield from ((slice(level, level + n_levels), band) for band in bands)
 
 
-def _of_tile(field: xr.DataArray, method: Method) -> np.ndarray:
-    """Return the quantile `[..., lat, lon]` of `[time, ..., lat, lon]`, NaN where any value is, reading in a stream."""
+def _of_tile(field: xr.DataArray, method: Method, n_read: int) -> np.ndarray:
+    """Return the quantile `[..., lat, lon]` of `[time, ..., lat, lon]`, of which `n_read` times are read at once."""
     shape = field.shape[1:]
     n_cells = math.prod(shape)
     running, missing = method.new(n_cells), np.zeros(n_cells, bool)
-    length = max(1, _READ_BYTES // (4 * n_cells))
-    for start in range(0, len(field), length):
-        values = np.asarray(field[start : start + length].values, np.float32).reshape(-1, n_cells)
+    for start in range(0, len(field), n_read):
+        values = np.asarray(field[start : start + n_read].values, np.float32).reshape(-1, n_cells)
         running.append(values)
         missing |= np.isnan(values).any(axis=0)
     return np.where(missing, np.float32(np.nan), running.quantile()).reshape(shape)

@@ -9,8 +9,8 @@ from weatherml.grid import LatLonGrid
 
 _SHORTEST = 12
 """Zonal wavenumber from which on a field shows what stands still beneath it more than weather or season."""
-_ROWS = (-1, 0, 1)
-_NEAR = 12.0
+ROWS = (-1, 0, 1)
+NEAR = 12.0
 """Degrees within which two places fit nearly as well, for a pattern has a width."""
 _CLEARLY = 1.6
 """By how much a place fits better than any far from it: true ones by 2.3 to 8 in data that no pattern was made of,
@@ -35,6 +35,17 @@ class Placement:
     rows: int = 0
     columns: int = 0
 
+    def remedy(self, grid: LatLonGrid) -> str:
+        """Return in words what puts a field on a grid back."""
+        degrees = abs(self.columns) * 360 / grid.n_lon
+        steps = [
+            "its rows are reversed" * self.is_flipped,
+            "its columns are reversed" * self.is_mirrored,
+            f"it is moved {degrees:g} degrees {'west' if self.columns > 0 else 'east'}" * bool(self.columns),
+            f"it is moved a row {'north' if self.rows > 0 else 'south'}" * bool(self.rows),
+        ]
+        return " and ".join(filter(None, steps))
+
     def undo(self, field: np.ndarray) -> np.ndarray:
         """Return a field `[..., lat, lon]` where it belongs."""
         field = field[..., ::-1, :] if self.is_flipped else field
@@ -56,8 +67,8 @@ def correlations(field: np.ndarray, pattern: np.ndarray, weights: np.ndarray) ->
     """Correlate a field with a pattern for each placement that it may have.
 
     Args:
-        field: Zonal anomalies `[lat, lon]`.
-        pattern: Zonal anomalies `[lat, lon]`, where they belong.
+        field: Zonal anomalies `[..., lat, lon]`, of one time or several.
+        pattern: Zonal anomalies `[..., lat, lon]`, where they belong.
         weights: Of the rows `[lat, 1]`.
 
     Returns:
@@ -66,13 +77,20 @@ def correlations(field: np.ndarray, pattern: np.ndarray, weights: np.ndarray) ->
     root = np.sqrt(weights)
     waves = np.fft.rfft(pattern * root, axis=-1)
     size = np.sqrt(np.sum(pattern**2 * weights))
-    result = np.zeros((2, 2, len(_ROWS), field.shape[-1]))
-    for flipped, mirrored, row in product((0, 1), (0, 1), range(len(_ROWS))):
-        moved = Placement(bool(flipped), bool(mirrored), _ROWS[row]).undo(field)
-        covariance = np.fft.irfft(np.sum(np.fft.rfft(moved * root, axis=-1) * waves.conj(), axis=0), field.shape[-1])
+    result = np.zeros((2, 2, len(ROWS), field.shape[-1]))
+    for flipped, mirrored, row in product((0, 1), (0, 1), range(len(ROWS))):
+        moved = Placement(bool(flipped), bool(mirrored), ROWS[row]).undo(field)
         norm = size * np.sqrt(np.sum(moved**2 * weights))
-        result[flipped, mirrored, row] = covariance / norm if norm > 0 else 0.0
+        if norm > 0:
+            result[flipped, mirrored, row] = turned(np.fft.rfft(moved * root, axis=-1), waves, field.shape[-1]) / norm
     return result
+
+
+def turned(waves: np.ndarray, others: np.ndarray, n_columns: int) -> np.ndarray:
+    """Return the covariance of two fields for every column `[lon]` by which the first lies too far east."""
+    cross = (waves * others.conj()).reshape(-1, waves.shape[-1]).sum(0)
+    covariance: np.ndarray = np.fft.irfft(cross, n_columns)
+    return covariance
 
 
 def placement_of(fits: np.ndarray, grid: LatLonGrid, least: float) -> Placement | None:
@@ -86,15 +104,18 @@ def placement_of(fits: np.ndarray, grid: LatLonGrid, least: float) -> Placement 
     best = np.unravel_index(int(fits.argmax()), fits.shape)
     flipped, mirrored, row, column = (int(i) for i in best)
     others = fits.copy()
-    near = np.abs((np.arange(grid.n_lon) - column + grid.n_lon // 2) % grid.n_lon - grid.n_lon // 2)
-    others[flipped, mirrored][:, near * 360 / grid.n_lon <= _NEAR] = 0
+    near = np.abs(centred(np.arange(grid.n_lon) - column, grid.n_lon))
+    others[flipped, mirrored][:, near * 360 / grid.n_lon <= NEAR] = 0
     if fits[best] < max(least, _CLEARLY * others.max()):
         return None
-    return Placement(
-        bool(flipped), bool(mirrored), _ROWS[row], (column + grid.n_lon // 2) % grid.n_lon - grid.n_lon // 2
-    )
+    return Placement(bool(flipped), bool(mirrored), ROWS[row], int(centred(column, grid.n_lon)))
+
+
+def centred(columns: np.ndarray | int, n_columns: int) -> np.ndarray:
+    """Return numbers of columns around the globe as those nearest to 0."""
+    return np.asarray((np.asarray(columns) + n_columns // 2) % n_columns - n_columns // 2)
 
 
 def is_elsewhere(fits: np.ndarray, placement: Placement) -> bool:
     """Return whether a field lies not where its labels say, given the placement that fits it best."""
-    return placement != Placement() and bool(fits[0, 0, _ROWS.index(0), 0] < _WORSE * fits.max())
+    return placement != Placement() and bool(fits[0, 0, ROWS.index(0), 0] < _WORSE * fits.max())

@@ -10,7 +10,7 @@ from flax import nnx
 from numpy_weights import drawn_checkpoint
 
 from weatherml.checkpoint import Provenance
-from weatherml.data.loading.loader import Samples
+from weatherml.data.loading.samples import Samples
 from weatherml.data.statistics.channel_statistics import compute_statistics
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer

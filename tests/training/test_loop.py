@@ -9,6 +9,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from fake_data import FakeSource
 from jax.experimental.compilation_cache import compilation_cache
 from kills import mortal
 from tiny_training import (
@@ -24,10 +25,13 @@ from tiny_training import (
 )
 
 from weatherml.checkpoint import Checkpoint
+from weatherml.data.loading.samples import Samples
+from weatherml.data.store.ingest import ingest
+from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 from weatherml.training import LossConfig, Stage, train
 
-TIMINGS = {"samples_per_second", "loader_share"}
+TIMINGS = {"samples_per_second", "loader_share", "loader_gigabytes_per_second", "limited_by"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -139,6 +143,39 @@ def test_a_folder_in_which_another_process_trains_is_refused_and_left_alone(refe
     assert not list(tmp_path.glob("*.lock"))
 
 
+def test_a_training_goes_on_from_a_snapshot_with_the_state_of_an_older_loader(reference, tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        train(*arguments(), tmp_path, interrupt_at(12, ZeroDivisionError()))
+    (file,) = (path for path in (tmp_path / "snapshots" / "10").rglob("metadata") if b'"loader"' in path.read_bytes())
+    cursor = json.loads(file.read_text())
+    assert cursor["loader"] == 10
+    file.write_text(json.dumps({**cursor, "loader": {"next_index": 10}}))
+    assert_same_run(train(*arguments(), tmp_path), reference)
+
+
+def test_a_file_that_is_lost_in_the_middle_stops_the_training_and_once_it_is_mended_it_goes_on(reference, tmp_path):
+    ingest(FakeSource(dataset()), tmp_path / "store.zarr", shard_length=4)
+    settings, checkpoint, *_ = arguments()
+    training = Samples(
+        open_store(tmp_path / "store.zarr"), checkpoint.normalizer, checkpoint.forcings, 1, TRAINING, 2**16
+    )
+    file, kept, run_dir = tmp_path / "store.zarr/2m_temperature/c.6.0.0", tmp_path / "kept", tmp_path / "run"
+    validation = samples(checkpoint, VALIDATION)
+    file.rename(kept)
+    with pytest.raises(UserError, match=rf"stopped after step \d+, from which it goes on: {file} is damaged.*--repair"):
+        train(settings, checkpoint, training, validation, run_dir)
+    (step, *_) = sorted(int(path.name) for path in (run_dir / "snapshots").iterdir())[-1:]
+    assert 0 < step < 23
+    kept.rename(file)
+    assert_same_run(train(settings, checkpoint, training, validation, run_dir), reference)
+
+
+def test_the_memory_of_a_training_may_change(reference, tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        train(*arguments(), tmp_path, interrupt_at(12, ZeroDivisionError()))
+    assert_same_run(train(*arguments(memory="1GiB"), tmp_path), reference)
+
+
 def test_a_loss_of_members_that_would_all_be_alike_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"loss crps compares members.*give it some: model.noise="):
         train(*arguments(loss=LossConfig(name="crps")), tmp_path)
@@ -171,6 +208,9 @@ def test_entries_come_when_they_are_due(reference):
     assert [entry["step"] for entry in entries] == [3, 6, 9, 12, 15, 18, 21, 23]
     assert [e["step"] for e in entries if e["validation_loss"] is not None] == [6, 12, 18, 23]
     assert [entry["stage"] for entry in entries] == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert all(
+        e["limited_by"] in ("step", "reading", "decoding") and e["loader_gigabytes_per_second"] > 0 for e in entries
+    )
     assert all(0 <= e["loader_share"] <= 1 and e["samples_per_second"] > 0 for e in entries)
 
 

@@ -14,7 +14,7 @@ import pytest
 from flax import nnx
 from tiny_training import arguments, noisy_start
 
-from weatherml.data.loading.loader import Batch
+from weatherml.data.loading.samples import Batch
 from weatherml.grid import LatLonGrid
 from weatherml.models import NoiseMapsConfig, Step
 from weatherml.models.weights import split_weights, weights_of

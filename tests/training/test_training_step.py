@@ -5,7 +5,7 @@ import optax
 import pytest
 from flax import nnx
 
-from weatherml.data.loading.loader import Batch
+from weatherml.data.loading.samples import Batch
 from weatherml.models import Step
 from weatherml.models.weights import weights_of, with_weights
 from weatherml.parallel import data_mesh, replicate

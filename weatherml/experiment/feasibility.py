@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
+from weatherml.data.loading.loader import require_room
 from weatherml.data.period import stride_of
 from weatherml.data.reading.canonical import STATIC
 from weatherml.data.source import Source
@@ -22,6 +23,7 @@ from weatherml.forecast.guards.step_modifiers import guard_modifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
+from weatherml.memory import parse_memory
 from weatherml.parallel import data_mesh, require_divisible
 from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
 from weatherml.times import Period, parse_period
@@ -91,8 +93,15 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
         if channel not in holdings.channels:
             raise UserError(f"the data have no {channel}{alternatives(channel, holdings.channels)}")
     _require_times(config, holdings.times)
+    _require_memory(config, spec)
     _require_network(config, spec, holdings)
     _require_forecast(config, spec.channels, holdings.times)
+
+
+def _require_memory(config: ExperimentConfig, spec: StateSpec) -> None:
+    """Require that training may hold two batches of states; forcings come on top."""
+    n_states = config.training.batch_size * (config.training.longest_rollout + 1)
+    require_room(4 * n_states * int(np.prod(spec.shape)), parse_memory(config.training.memory))
 
 
 def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.loading.loader import Samples
+from weatherml.data.loading.samples import Samples
 from weatherml.data.period import select
 from weatherml.data.quality.check import check_dataset
 from weatherml.data.statistics.channel_statistics import require_current
@@ -26,6 +26,7 @@ from weatherml.experiment.feasibility import Holdings, require_feasible
 from weatherml.experiment.judgement import judge_event, judge_skill
 from weatherml.experiment.results import Results
 from weatherml.forecast import Forecaster
+from weatherml.memory import parse_memory
 from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.training import train as train_model
 
@@ -91,6 +92,10 @@ def fit_of(results: Results) -> Fit:
     return Fit(results.spec, config.periods.training, harmonics, step, config.reference == "climatology")
 
 
+_FOR_VALIDATION = 8
+"""Part of the memory of a training in half of which the validation period is held where it fits."""
+
+
 def train(results: Results, report: Report) -> None:
     """Train the model, from where an earlier run of this phase left it."""
     config = results.config
@@ -100,10 +105,9 @@ def train(results: Results, report: Report) -> None:
     forcings = Forcings(config.forcings, results.spec.grid, results.statistics.time_step, _static_fields(results))
     provenance = Provenance(config.model_dump(mode="json"), str(results.store.attrs["digest"]))
     start = Checkpoint.initialize(config.model, forcings, normalizer, provenance, config.seed, config.prediction)
-    training, validation = (
-        Samples(results.store, normalizer, forcings, 1, period)
-        for period in (config.periods.training, config.periods.validation)
-    )
+    memory = parse_memory(config.training.memory)
+    training = Samples(results.store, normalizer, forcings, 1, config.periods.training, memory)
+    validation = Samples(results.store, normalizer, forcings, 1, config.periods.validation, memory // _FOR_VALIDATION)
     train_model(config.training, start, training, validation, results.training.directory, report)
 
 

@@ -56,3 +56,13 @@ def guarded(variable: xr.Variable, guard: Guard) -> xr.Variable:
     """Return a lazy variable that is guarded."""
     lazy = indexing.LazilyIndexedArray(GuardedArray(variable, guard))
     return xr.Variable(variable.dims, lazy, variable.attrs, variable.encoding)
+
+
+def what_guards(variable: xr.Variable) -> tuple[Guard, Key] | None:
+    """Return the guard of a lazy variable and what was selected of it; None where its values are others by now."""
+    array: Any = variable._data
+    while isinstance(array, indexing.MemoryCachedArray | indexing.CopyOnWriteArray):
+        array = array.array
+    if isinstance(array, indexing.LazilyIndexedArray) and isinstance(array.array, GuardedArray):
+        return array.array.guard, array.key.tuple
+    return None

@@ -1,10 +1,11 @@
 """Training from the first optimiser step to the last, across any number of interruptions."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.loading.loader import Samples
+from weatherml.data.loading.samples import Samples
 from weatherml.locations import local_folder
 from weatherml.training.interruption import Interruption
 from weatherml.training.metrics import MetricsLog
@@ -43,15 +44,17 @@ def train(
 
     Raises:
         UserError: The folder belongs to another training, another process is training there, the loss is no longer
-            finite, or the disk is full.
+            finite, data cannot be read (a snapshot has been saved), or the disk is full.
         KeyboardInterrupt: SIGINT or SIGTERM came; a snapshot has been saved.
     """
     run, samples = Run(local_folder(run_dir)), {"training": training, "validation": validation}
     with claimed(run, config, start, samples), Interruption() as interruption, Snapshots(run.snapshots) as snapshots:
         if snapshots.latest_step() == config.n_steps:
             return run
-        with MetricsLog(run.directory, snapshots.latest_step() or 0) as log:
-            session = Session(config, start, (training, validation), run, snapshots, log)
+        with (
+            MetricsLog(run.directory, snapshots.latest_step() or 0) as log,
+            closing(Session(config, start, (training, validation), run, snapshots, log)) as session,
+        ):
             while session.step < config.n_steps:
                 session.advance()
                 session.keep_records()

@@ -56,7 +56,7 @@ class MetricsLog:
         Raises:
             UserError: The disk is full.
         """
-        values = {name: value for name, value in entry.items() if name != "step" and value is not None}
+        values = {name: value for name, value in entry.items() if name != "step" and isinstance(value, int | float)}
         with _explaining_errors(Path(self._file.name)):
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()

@@ -12,11 +12,14 @@ import numpy as np
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
-from weatherml.data.loading.loader import Samples
+from weatherml.data.loading.samples import Samples
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
 from weatherml.training.metrics import read_metrics
+
+_MAY_CHANGE = {"memory"}
+"""Settings that may differ from one time to the next: machines do."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,13 @@ def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[s
     file = run.directory / "training.json"
     # Through JSON and back, so that tuples and lists compare equal.
     current = json.loads(
-        json.dumps({"training": config.model_dump(mode="json"), **_describe(start), **_describe_samples(samples)})
+        json.dumps(
+            {
+                "training": config.model_dump(mode="json", exclude=_MAY_CHANGE),
+                **_describe(start),
+                **_describe_samples(samples),
+            }
+        )
     )
     if not file.exists():
         write_bytes(file, json.dumps(current, indent=1).encode())

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,8 +11,11 @@ from pydantic import Field, PositiveInt
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
-from weatherml.data.loading.loader import Batch, Samples, build_loader
+from weatherml.data.loading.loader import Loader, Speed
+from weatherml.data.loading.order import Order
+from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
+from weatherml.memory import MemoryText
 from weatherml.parallel import data_mesh, replicate, require_divisible, shard_batch
 from weatherml.training.curriculum import Stage, learning_rate_schedule, stage_index, stage_starts
 from weatherml.training.losses import LossConfig
@@ -39,6 +41,7 @@ class TrainingConfig(Config):
         validate_every: Optimiser steps between validations.
         snapshot_every: Optimiser steps between snapshots, the most that a crash can cost.
         n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
+        memory: What samples may take on this machine, and the batches that are made of them ahead.
     """
 
     stages: tuple[Stage, ...] = Field(min_length=1)
@@ -51,6 +54,7 @@ class TrainingConfig(Config):
     validate_every: PositiveInt = 250
     snapshot_every: PositiveInt = 250
     n_validation_batches: PositiveInt = 8
+    memory: MemoryText = "4GiB"
 
     @property
     def n_steps(self) -> int:
@@ -71,13 +75,11 @@ class _Window:
         pending: Outcomes that are still on the device.
         n_steps: Optimiser steps.
         started: On the clock, seconds.
-        waited: For the loader, seconds.
     """
 
     pending: list[Outcome] = field(default_factory=list)
     n_steps: int = 0
     started: float = field(default_factory=time.perf_counter)
-    waited: float = 0.0
 
     def add(self, outcome: Outcome) -> None:
         """Count one step; the host runs at most one ahead of the device, or batches would pile up there."""
@@ -86,12 +88,14 @@ class _Window:
         if len(self.pending) > 1:
             self.pending[-2].loss.block_until_ready()
 
-    def timings(self, batch_size: int) -> dict[str, float]:
-        """Return the speed, and the share of time in which the host waited for the loader."""
+    def timings(self, batch_size: int, speed: Speed) -> dict[str, float | str]:
+        """Return the speed, the share of time in which steps waited for the loader, and what limits them."""
         elapsed = time.perf_counter() - self.started
         return {
             "samples_per_second": self.n_steps * batch_size / elapsed,
-            "loader_share": self.waited / elapsed,
+            "loader_share": speed.share,
+            "loader_gigabytes_per_second": speed.gigabytes_per_second,
+            "limited_by": speed.limit,
         }
 
 
@@ -125,10 +129,8 @@ class Session:
         self._cursor, self.step = Cursor(), snapshots.latest_step() or 0
         if self.step:
             self._state, self._cursor = snapshots.restore(self._state)
-        self._batches = self._open_stage()
-        if self.step:
-            self._batches.set_state(self._cursor.loader)
-        self._window = _Window()
+        self._batches = self._open_stage(self._cursor.position)
+        self._window, self._speed = _Window(), ""
 
     @property
     def news(self) -> str:
@@ -136,18 +138,25 @@ class Session:
         stages, best = self._config.stages, self._cursor.best_loss
         stage = stage_index(stages, self.step - 1) + 1
         validation = "" if best is None else f", best validation loss {best:.4g}"
-        return f"stage {stage} of {len(stages)}{validation}"
+        return ", ".join(filter(None, (f"stage {stage} of {len(stages)}{validation}", self._speed)))
 
     def advance(self) -> None:
-        """Take one optimiser step; the device may still be at work on it when this returns."""
-        waiting = time.perf_counter()
-        batch = next(self._batches)
-        self._window.waited += time.perf_counter() - waiting
-        self._state, outcome = self._update(self._state, shard_batch(batch, self._mesh))
+        """Take one optimiser step; the device may still be at work on it when this returns.
+
+        Raises:
+            UserError: Data cannot be read; a snapshot of the steps before has been saved.
+        """
+        batch = self._next_batch()
+        self._state, outcome = self._update(self._state, batch)
         self._window.add(outcome)
         self.step += 1
         if self.step in stage_starts(self._config.stages):
+            self._batches.close()
             self._batches = self._open_stage()
+
+    def close(self) -> None:
+        """End the threads that make batches."""
+        self._batches.close()
 
     def keep_records(self) -> None:
         """Write what is due after this step: a metrics entry, a validation, checkpoints, a snapshot.
@@ -172,28 +181,42 @@ class Session:
             UserError: The loss is no longer finite, or the disk is full.
         """
         self._collect()
-        self._cursor.loader = self._batches.get_state()
+        self._cursor.loader = self._batches.position
         self._log.flush()  # entries up to here are not written again
         self._snapshots.save(self.step, self._state, self._cursor)
 
-    def _open_stage(self) -> Any:
-        """Return the batches of the stage that the next step belongs to, from their beginning."""
+    def _next_batch(self) -> Batch:
+        try:
+            batch: Batch = next(self._batches)
+            return batch
+        except UserError as error:
+            if not self.step:
+                raise
+            if self.step != self._snapshots.latest_step():
+                self.save_snapshot()
+            raise error.within(f"training stopped after step {self.step}, from which it goes on: ") from None
+
+    def _open_stage(self, position: int = 0) -> Loader:
+        """Return the batches of the stage that the next step belongs to, from a position on."""
         index = stage_index(self._config.stages, self.step)
         samples = self._training.with_n_steps(self._config.stages[index].rollout)
         seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
-        return build_loader(samples, self._config.batch_size, seed)
+        order = Order(len(samples), self._config.batch_size, seed)
+        return Loader(samples, order, position, lambda batch: shard_batch(batch, self._mesh))
 
     def _record(self, is_validation: bool) -> float | None:
         """Write a metrics entry about the steps since the one before; return its validation loss, if there is one."""
         self._collect()
         cursor, stage = self._cursor, stage_index(self._config.stages, self.step - 1) + 1
+        speed = self._batches.speed()
+        self._speed = speed.words
         entry = {
             "step": self.step,
             "stage": stage,
             "loss": float(np.mean(cursor.losses)),
             "gradient_norm": float(np.mean(cursor.gradient_norms)),
             "learning_rate": float(self._learning_rate(self.step - 1)),
-            **self._window.timings(self._config.batch_size),
+            **self._window.timings(self._config.batch_size, speed),
         }
         validation_loss = self._validate_average() if is_validation else None
         self._log.append(entry | {"validation_loss": validation_loss})

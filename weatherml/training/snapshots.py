@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from errno import ENOSPC
@@ -25,7 +25,8 @@ class Cursor:
     """What goes with a training state: plain values that the host keeps.
 
     Attributes:
-        loader: Position in the stage's samples; as `get_state` gives it.
+        loader: How many batches of the stage came before. Grain's iterators, of which older snapshots are, wrote
+            `{"next_index": ...}`: the same batches by the same numbers.
         losses: Of the steps since the last metrics entry.
         gradient_norms: Likewise.
         best_loss: Lowest validation loss so far; None before the first validation.
@@ -35,6 +36,11 @@ class Cursor:
     losses: list[float] = field(default_factory=list)
     gradient_norms: list[float] = field(default_factory=list)
     best_loss: float | None = None
+
+    @property
+    def position(self) -> int:
+        """How many batches of the stage came before."""
+        return int(self.loader["next_index"] if isinstance(self.loader, Mapping) else self.loader or 0)
 
 
 class Snapshots:

@@ -10,7 +10,7 @@ import optax
 from jax import Array
 from jax.sharding import Mesh
 
-from weatherml.data.loading.loader import Batch
+from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps, Step
 from weatherml.models.layers import subkey
 from weatherml.models.weights import Weights, split_weights

@@ -1,158 +1,162 @@
-from dataclasses import replace
+import re
+import shutil
+import time
 
 import numpy as np
 import pytest
 from fake_data import FakeSource, analyses
+from hypothesis import given
+from hypothesis import strategies as st
 
-from weatherml.data.loading.loader import Samples, build_loader
+from weatherml.data.loading.loader import Loader, Speed, require_room
+from weatherml.data.loading.order import Order
+from weatherml.data.loading.prefetch import Prefetch
+from weatherml.data.loading.samples import Samples
 from weatherml.data.statistics.channel_statistics import compute_statistics
-from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.data.store.ingest import ingest
+from weatherml.data.store.maps import Account
 from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
-from weatherml.state import spec_of, to_array
+from weatherml.memory import parse_memory
+from weatherml.state import spec_of
 
 PERIOD = ("2001", "2001")
-HELD, READ = 2**20, 0
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """A store with 12 and 9 six-hourly times, and 3 days between."""
-    store = tmp_path_factory.mktemp("loader") / "store.zarr"
-    ingest(FakeSource(analyses(times=33).isel(time=np.r_[0:12, 24:33])), store, shard_length=5)
-    return open_store(store)
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("loader") / "store.zarr"
+    ingest(FakeSource(analyses(times=60)), path, shard_length=4)
+    return path
 
 
-@pytest.fixture(scope="module")
-def normalizer(dataset):
-    spec = spec_of(dataset, ["t2m", "z850"])
-    climatology = Climatology.fit(dataset, spec, PERIOD, 0, 1)
-    return Normalizer(compute_statistics(dataset, spec, PERIOD, climatology), climatology)
+@pytest.fixture(scope="module", params=["held", "read"])
+def samples(store, request):
+    dataset = open_store(store)
+    normalizer = Normalizer(compute_statistics(dataset, spec_of(dataset, ["t2m", "z850"]), PERIOD))
+    forcings = Forcings(("season", "latitude"), normalizer.spec.grid, normalizer.statistics.time_step)
+    samples = Samples(dataset, normalizer, forcings, 2, PERIOD, 2**22 if request.param == "held" else 2**17)
+    assert (samples.memory_left == 2**17) == (request.param == "read")
+    return samples
 
 
-@pytest.fixture(scope="module")
-def forcings(normalizer):
-    return Forcings(("season", "insolation"), normalizer.spec.grid, normalizer.statistics.time_step)
-
-
-@pytest.fixture(scope="module")
-def build(dataset, normalizer, forcings):
-    def build(n_steps=2, period=PERIOD, memory_budget=HELD):
-        return Samples(dataset, normalizer, forcings, n_steps, period, memory_budget)
-
-    return build
-
-
-@pytest.mark.parametrize("memory_budget", [HELD, READ])
-def test_a_sample_is_a_normalised_window(dataset, normalizer, forcings, build, memory_budget):
-    samples = build(memory_budget=memory_budget)
-    times = dataset["time"].values
-    states = normalizer.normalize(to_array(dataset, normalizer.spec), times)
-    starts = [*range(10), *range(12, 19)]
-    assert len(samples) == len(starts)
-    for index, start in enumerate(starts):
-        np.testing.assert_array_equal(samples.times(index), times[start : start + 3])
-        np.testing.assert_allclose(samples[index].state, states[start : start + 3], atol=1e-6)
-        np.testing.assert_array_equal(samples[index].forcing, forcings.at(times[start : start + 3]))
-
-
-@pytest.mark.parametrize("memory_budget", [HELD, READ])
-@pytest.mark.parametrize(("n_steps", "starts"), [(1, [*range(9), *range(12, 18)]), (2, [*range(6), 12, 13, 14])])
-def test_windows_of_a_longer_step_start_at_every_time(dataset, normalizer, forcings, memory_budget, n_steps, starts):
-    statistics = replace(normalizer.statistics, time_step=np.timedelta64(18 * 3600 * 10**9, "ns"))
-    longer = Normalizer(statistics, normalizer.climatology)
-    samples = Samples(dataset, longer, forcings, n_steps, PERIOD, memory_budget)
-    times = dataset["time"].values
-    states = normalizer.normalize(to_array(dataset, normalizer.spec), times)
-    assert len(samples) == len(starts)
-    for index, start in enumerate(starts):
-        window = slice(start, start + 3 * n_steps + 1, 3)
-        np.testing.assert_array_equal(samples.times(index), times[window])
-        np.testing.assert_allclose(samples[index].state, states[window], atol=1e-6)
-
-
-@pytest.mark.parametrize(("n_steps", "n_samples"), [(1, 19), (2, 17), (8, 5), (9, 3), (11, 1)])
-def test_windows_do_not_cross_gaps(build, n_steps, n_samples):
-    samples = build(n_steps)
-    assert len(samples) == n_samples
-    steps = {step for index in range(n_samples) for step in np.diff(samples.times(index))}
-    assert steps == {np.timedelta64(6, "h")}
-
-
-def test_windows_stay_inside_the_period(build):
-    samples = build(1, ("2001-01-01T12:00", "2001-01-02T06:00"))
-    assert [str(samples.times(index)[0])[:13] for index in range(len(samples))] == [
-        "2001-01-01T12",
-        "2001-01-01T18",
-        "2001-01-02T00",
-    ]
-
-
-def test_a_period_without_a_window_is_refused(build):
-    with pytest.raises(UserError, match="holds no 13 consecutive times 6 h apart"):
-        build(12)
-
-
-def test_longer_windows_share_the_fields(build):
-    one = build(1)
-    two = one.with_n_steps(2)
-    assert (len(one), len(two)) == (19, 17)
-    np.testing.assert_array_equal(two[16].state[:2], one[17].state)
-    assert np.shares_memory(two[16].state, one[17].state)
-
-
-def test_missing_values_where_statistics_had_data_are_refused(dataset, normalizer, forcings):
-    broken = dataset.load().copy(deep=True)
-    broken["2m_temperature"][14, 3, 4] = np.nan
-    with pytest.raises(UserError, match="2m_temperature has missing values at 2001-01-07T12"):
-        Samples(broken, normalizer, forcings, 1, PERIOD)
-
-
-def drawn(loader, n, samples):
+def drawn(samples, n, position=0, process=(0, 1), batch_size=4, seed=3):
     """Identify the samples of `n` batches by their first state."""
     known = {samples[index].state.tobytes(): index for index in range(len(samples))}
-    return [[known[state.tobytes()] for state in next(loader).state] for _ in range(n)]
+    loader = Loader(samples, Order(len(samples), batch_size, seed, *process), position)
+    found = [[known[state.tobytes()] for state in next(loader).state] for _ in range(n)]
+    loader.close()
+    assert loader.position == position + n
+    return found
 
 
-@pytest.mark.parametrize("memory_budget", [HELD, READ])
-def test_the_order_is_a_function_of_the_seed(build, memory_budget):
-    samples = build(memory_budget=memory_budget)
-    same, again, other = (drawn(build_loader(samples, 5, seed), 7, samples) for seed in (3, 3, 4))
-    assert same == again != other
+def test_batches_are_those_of_the_order(samples):
+    order = Order(len(samples), 4, 3)
+    assert drawn(samples, 9) == [order.batch(position) for position in range(9)]
 
 
-def test_every_epoch_is_another_permutation(build):
-    samples = build()
-    batches = drawn(build_loader(samples, 5, seed=3), 9, samples)
-    epochs = [[*batches[start], *batches[start + 1], *batches[start + 2]] for start in (0, 3, 6)]
-    assert all(len(set(epoch)) == 15 for epoch in epochs)  # 17 samples make 3 whole batches
-    assert epochs[0] != epochs[1] != epochs[2]
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 2), (4, 1), (2, 4)])
+def test_a_position_is_gone_on_from_by_any_number_of_processes(samples, before, after):
+    whole = drawn(samples, 7)
+    first = [drawn(samples, 3, 0, (process, before)) for process in range(before)]
+    rest = [drawn(samples, 4, 3, (process, after)) for process in range(after)]
+    together = [
+        [index for share in shares for index in share[place]]
+        for shares, n in ((first, 3), (rest, 4))
+        for place in range(n)
+    ]
+    assert together == whole
 
 
-@pytest.mark.parametrize("n_before", [0, 1, 4])
-def test_a_restored_state_continues_at_exactly_the_next_batch(build, n_before):
-    samples = build()
-    first = build_loader(samples, 5, seed=3)
-    for _ in range(n_before):
-        next(first)
-    state = first.get_state()
-    expected = drawn(first, 6, samples)
-    second = build_loader(samples, 5, seed=3)
-    second.set_state(state)
-    assert drawn(second, 6, samples) == expected
-
-
-def test_batches_are_stacked_samples(build):
-    samples = build()
-    batch = next(build_loader(samples, 5, seed=3))
+def test_a_batch_has_the_shapes_that_a_step_takes(samples):
+    loader = Loader(samples, Order(len(samples), 5, 3))
+    batch = next(loader)
+    loader.close()
     assert batch.state.shape == (5, 3, 2, 7, 12)
     assert batch.forcing.shape == (5, 3, 3, 7, 12)
     assert batch.state.dtype == batch.forcing.dtype == np.float32
 
 
-def test_fewer_samples_than_a_batch_are_refused(build):
-    with pytest.raises(UserError, match="batch size 18 must be from 1 to 17"):
-        build_loader(build(), 18, seed=0)
+def test_memory_that_holds_no_two_batches_is_refused(store):
+    dataset = open_store(store)
+    normalizer = Normalizer(compute_statistics(dataset, spec_of(dataset), PERIOD))
+    samples = Samples(
+        dataset, normalizer, Forcings((), normalizer.spec.grid, normalizer.statistics.time_step), 2, PERIOD, 2**15
+    )
+    with pytest.raises(UserError, match=r"leaves 32\.8 kB for batches of 30\.2 kB.* set training.memory=1GiB, or"):
+        Loader(samples, Order(len(samples), 10, 0))
+
+
+@given(st.integers(1, 2**42), st.integers(0, 2**42))
+def test_the_memory_that_is_asked_for_is_enough(batch_bytes, samples_bytes):
+    with pytest.raises(UserError) as refused:
+        require_room(batch_bytes, 0, samples_bytes)
+    memory = parse_memory(re.search(r"training.memory=(\w+),", str(refused.value))[1])
+    is_held = samples_bytes <= memory // 2
+    require_room(batch_bytes, memory - samples_bytes * is_held, samples_bytes)
+
+
+def test_a_file_that_is_lost_in_the_middle_stops_at_its_batch_and_the_position_stays(store, tmp_path):
+    own = tmp_path / "store.zarr"
+    shutil.copytree(store, own)
+    dataset = open_store(own)
+    normalizer = Normalizer(compute_statistics(dataset, spec_of(dataset), PERIOD))
+    forcings = Forcings((), normalizer.spec.grid, normalizer.statistics.time_step)
+    samples = Samples(dataset, normalizer, forcings, 2, PERIOD, 2**16)
+    order = Order(len(samples), 2, 1)
+    whole = next(position for position in range(29) if max(order.batch(position)) + 2 >= 56)  # batches before the first
+    assert whole > 0
+    (own / "geopotential" / "c.14.0.0.0").unlink()
+    loader = Loader(samples, order)
+    with pytest.raises(UserError, match=r"geopotential/c\.14\.0\.0\.0 is damaged.*--files --repair"):
+        for _ in range(100):
+            next(loader)
+    loader.close()
+    assert loader.position == whole
+
+
+def slow(seconds):
+    def begin(position):
+        def work():
+            time.sleep(seconds)
+            return Account(10, seconds)
+
+        return position, [work]
+
+    return begin
+
+
+def test_more_is_made_ahead_where_one_waits_and_no_more_than_is_allowed():
+    prefetch = Prefetch(slow(0.005), lambda made: made, 7, most=5, n_threads=1)
+    assert [prefetch.take() for _ in range(8)] == list(range(7, 15))
+    tally = prefetch.tally()
+    prefetch.close()
+    assert prefetch.depth == 5
+    assert tally.waited > 0.02
+    assert tally.account.seconds > tally.busy / 2
+
+
+def test_the_next_batch_is_placed_before_it_is_asked_for():
+    placed = []
+    prefetch = Prefetch(slow(0.0), lambda made: placed.append(made) or made, 0, most=4, n_threads=2)
+    assert prefetch.take() == 0
+    deadline = time.monotonic() + 5
+    while placed != [0, 1] and time.monotonic() < deadline:
+        time.sleep(0.001)
+    prefetch.close()
+    assert placed == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("speed", "words"),
+    [
+        (Speed(0.01, 1.5, "step"), ""),
+        (Speed(0.31, 0.24, "reading"), "waits for data 31% of the time (0.24 GB/s; the disk or network gives no more)"),
+        (Speed(0.5, 2.0, "decoding"), "waits for data 50% of the time (2 GB/s; unpacking takes all processors"),
+    ],
+)
+def test_what_limits_is_said_in_words(speed, words):
+    assert speed.words.startswith(words)
+    assert bool(speed.words) == bool(words)

@@ -7,7 +7,7 @@ import pytest
 from fake_data import FakeSource, analyses
 
 from weatherml.config import from_mapping
-from weatherml.data.loading.loader import Samples
+from weatherml.data.loading.samples import Samples
 from weatherml.data.sources import FilesConfig, PlanetConfig
 from weatherml.data.sources.times import ChosenTimes, SourceAtTimes
 from weatherml.data.statistics.channel_statistics import compute_statistics

@@ -64,6 +64,10 @@ class StoreGuard:
             return self._damaged(damaged, f"damaged ({told})")
         return UserError(f"cannot read {self.name} in {self.place} ({told}), whose files are whole; see to its disk")
 
+    def lost(self, shard: int) -> UserError:
+        """Say that a chunk of a file was never written, or is gone: it would read as missing values."""
+        return self._damaged([self._file(shard)], "damaged (it lacks a chunk)")
+
     def _damaged(self, files: list[str], what: str) -> UserError:
         others = f", and {counted(len(files) - 1, 'other file')}" if len(files) > 1 else ""
         remedy = f"mend it with weatherml check {self.place} --files --repair"

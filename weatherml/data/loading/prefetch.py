@@ -1,0 +1,131 @@
+"""Batches made ahead by threads, as many as waiting for them asks for and memory allows."""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from weatherml.data.loading.samples import Work
+from weatherml.data.store.maps import Account
+
+Made = TypeVar("Made")
+Placed = TypeVar("Placed")
+
+_MOST_THREADS = 16
+_LEAST_DEPTH = 2
+_NOTICED = 0.02
+"""Share of the time between two batches; who waits longer has batches made further ahead."""
+_CALM = 100
+"""Batches without a wait after which fewer are made ahead."""
+
+
+@dataclass
+class Tally:
+    """What making batches took, all threads together.
+
+    Attributes:
+        account: What was read.
+        busy: Seconds of threads, reading included.
+        waited: Seconds for which the one who takes them has waited.
+        started: On the clock, seconds.
+    """
+
+    account: Account = field(default_factory=Account)
+    busy: float = 0.0
+    waited: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+
+
+class Prefetch(Generic[Made, Placed]):
+    """An endless row of things made ahead, in order.
+
+    Args:
+        begin: Returns what is made at a position, and the pieces of work after which it is there.
+        place: Brings it to where it is used, such as to a device; the next one is there before it is asked for.
+        position: Of the first.
+        most: How many may be held beside the one in use.
+        n_threads: That work; as many as there are processors when None.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[int], tuple[Made, Sequence[Work]]],
+        place: Callable[[Made], Placed],
+        position: int,
+        most: int,
+        n_threads: int | None = None,
+    ) -> None:
+        self._begin, self._place = begin, place
+        self._next, self._most = position, most
+        self.depth, self._n_calm = min(_LEAST_DEPTH, most), 0
+        self._pool = ThreadPoolExecutor(n_threads or min(_MOST_THREADS, max(2, _n_cores())), "loader")
+        self._placer = ThreadPoolExecutor(1, "placer")
+        self._pending: deque[tuple[Made, list[Future[None]]]] = deque()
+        self._coming: Future[Placed] | None = None
+        self._lock, self._tally, self._last = threading.Lock(), Tally(), time.perf_counter()
+
+    def take(self) -> Placed:
+        """Return the next; what comes after it is being made meanwhile."""
+        self._fill()
+        asked = time.perf_counter()
+        made = self._coming_one().result()
+        waited = time.perf_counter() - asked
+        self._tally.waited += waited
+        self._coming = None
+        self._tune(waited)
+        self._fill()
+        self._coming = self._coming_one()
+        return made
+
+    def tally(self) -> Tally:
+        """Return what there was since the last time this was asked."""
+        with self._lock:
+            told, self._tally = self._tally, Tally()
+        return told
+
+    def close(self) -> None:
+        """End the threads, once they have done what they are at."""
+        self._pool.shutdown(cancel_futures=True)
+        self._placer.shutdown(cancel_futures=True)
+
+    def _coming_one(self) -> Future[Placed]:
+        return self._coming or self._placer.submit(self._finish, *self._pending.popleft())
+
+    def _finish(self, made: Made, done: Sequence[Future[None]]) -> Placed:
+        for piece in done:
+            piece.result()
+        return self._place(made)
+
+    def _fill(self) -> None:
+        while len(self._pending) + (self._coming is not None) < self.depth:
+            made, works = self._begin(self._next)
+            self._pending.append((made, [self._pool.submit(self._do, work) for work in works]))
+            self._next += 1
+
+    def _do(self, work: Work) -> None:
+        started = time.perf_counter()
+        account = work()
+        with self._lock:
+            tally = self._tally
+            tally.busy += time.perf_counter() - started
+            tally.account.n_bytes += account.n_bytes
+            tally.account.seconds += account.seconds
+
+    def _tune(self, waited: float) -> None:
+        now = time.perf_counter()
+        elapsed, self._last = now - self._last, now
+        if waited > _NOTICED * elapsed:
+            self.depth, self._n_calm = min(self.depth + 1, self._most), 0
+            return
+        self._n_calm += 1
+        if self._n_calm >= _CALM and self.depth > _LEAST_DEPTH:
+            self.depth, self._n_calm = self.depth - 1, 0
+
+
+def _n_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

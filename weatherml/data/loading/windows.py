@@ -1,0 +1,95 @@
+"""Which windows of consecutive times a period, or several, hold."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from weatherml.data.period import select, stride_of
+from weatherml.errors import UserError
+from weatherml.times import Period, parse_period
+
+Periods = Period | Sequence[Period]
+"""One period, or several with years between them that are left out."""
+
+_NONE = -1
+
+
+class Windows:
+    """Every window of `n_steps + 1` times that lie exactly one time step apart; none spans a gap or a year left out.
+
+    Args:
+        times: Rising, `datetime64[ns]` `[time]`: those of the periods, and no others.
+        time_step: A multiple of their spacing: windows of 24 h steps in hourly data start at every hour.
+        n_steps: Model steps in a window, at least 1.
+
+    Raises:
+        UserError: There is no such window, or the step is no multiple of the spacing.
+    """
+
+    def __init__(self, times: np.ndarray, time_step: np.timedelta64, n_steps: int) -> None:
+        if n_steps < 1:
+            raise UserError(f"n_steps must be at least 1, got {n_steps}")
+        stride_of(times, time_step)
+        self.times, self.time_step, self.n_steps = times, time_step, n_steps
+        self._next = _positions_of(times + time_step, times)
+        self._starts = self._find_starts()
+
+    def with_n_steps(self, n_steps: int) -> "Windows":
+        """Return the windows of another length in the same times."""
+        return Windows(self.times, self.time_step, n_steps)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def positions(self, indices: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Return where the times of some windows lie among all, `[window, step + 1]`."""
+        columns = [self._starts[np.asarray(indices, np.int64)]]
+        for _ in range(self.n_steps):
+            columns.append(self._next[columns[-1]])
+        return np.stack(columns, axis=-1)
+
+    def _find_starts(self) -> npt.NDArray[np.int64]:
+        """Return from which positions one gets as far as a window reaches."""
+        starts = ends = np.arange(len(self.times))
+        for _ in range(self.n_steps):
+            ends = self._next[ends]
+            starts, ends = starts[ends != _NONE], ends[ends != _NONE]
+        if not len(starts):
+            step = self.time_step / np.timedelta64(1, "h")
+            raise UserError(
+                f"{self.times[0]} .. {self.times[-1]} holds no {self.n_steps + 1} consecutive times {step:g} h apart;"
+                " choose a longer period or fewer steps"
+            )
+        return starts
+
+
+def select_periods(dataset: xr.Dataset, periods: Periods) -> xr.Dataset:
+    """Return the analyses of a period, or of several, each time once and in order, still lazy.
+
+    Raises:
+        UserError: A period has no times, or the dataset is none of analyses.
+    """
+    if _is_one(periods):
+        return select(dataset, periods)  # type: ignore[arg-type]
+    pieces: list[Period] = list(periods)  # type: ignore[arg-type]
+    if not pieces:
+        raise UserError("periods name none; give at least one, such as ['1979', '2015']")
+    times, chosen = dataset["time"].values, np.zeros(dataset.sizes.get("time", 0), bool)
+    for period in pieces:
+        select(dataset, period)  # refuses what has no times
+        first, last = parse_period(period)
+        chosen |= (times >= first) & (times <= last)
+    return dataset.isel(time=np.flatnonzero(chosen))
+
+
+def _is_one(periods: Periods) -> bool:
+    """Return whether two ends of one period are given, rather than several periods."""
+    return len(periods) > 0 and not any(isinstance(part, tuple | list) for part in periods)
+
+
+def _positions_of(wanted: np.ndarray, times: np.ndarray) -> npt.NDArray[np.int64]:
+    """Return where each wanted time is among rising `times`; -1 where it is not there."""
+    found = np.minimum(np.searchsorted(times, wanted), len(times) - 1)
+    return np.where(times[found] == wanted, found, _NONE)

@@ -1,0 +1,284 @@
+"""Maps of a store on a disk, read straight from its files into arrays: as fast as disk or processor give them.
+
+Libraries that read any zarr array make an array of their own of what was asked for: of maps without compression, in
+memory already, tensorstore gave 1.6 GB/s where the kernel gives 8 (docs/decisions.md).
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+from numcodecs import blosc
+
+from weatherml.data.store.guard import StoreGuard
+from weatherml.data.store.layout import file_of
+from weatherml.data.store.manifest import ROOT, Manifest
+from weatherml.errors import UserError
+from weatherml.storage.places.local import LocalPlace
+
+_OPEN_FILES = 24
+"""Of one variable."""
+_ABSENT = np.iinfo(np.uint64).max
+_INDEX = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
+_CODECS = (["bytes"], ["bytes", "blosc"])
+_ENTRY = 16
+"""Bytes of the offset and size of a chunk, of which the checksum of all takes 4."""
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass
+class Account:
+    """What reading took, in one thread.
+
+    Attributes:
+        n_bytes: From files.
+        seconds: Waiting for them.
+    """
+
+    n_bytes: int = 0
+    seconds: float = 0.0
+
+    def timed(self, read: Callable[[], int]) -> None:
+        """Do what reads some bytes, and returns how many."""
+        started = time.perf_counter()
+        self.n_bytes += read()
+        self.seconds += time.perf_counter() - started
+
+
+class Wanted(NamedTuple):
+    """Which maps to read, and where to.
+
+    Attributes:
+        times: Positions in the store, `[time]`, in any order.
+        levels: Positions in the store, in any order; `[0]` where the variable has no levels.
+        rows: Of each map.
+        out: float32 `[time, channel, row, lon]`; the last two axes lie together.
+        channels: Of `out`, one for each level.
+    """
+
+    times: Positions
+    levels: Sequence[int]
+    rows: slice
+    out: np.ndarray
+    channels: Sequence[int]
+
+
+class StoredMaps:
+    """One variable of a store whose layout is as `ingest` makes it, with or without compression."""
+
+    def __init__(self, guard: StoreGuard, layout: "_Layout", watch: "StoreWatch") -> None:
+        self._guard, self._watch = guard, watch
+        self._chunk, self._is_compressed = layout.chunk, layout.is_compressed
+        self._n_chunks = layout.shard[0] // layout.chunk[0], layout.shard[1] // layout.chunk[1]
+        self._open = lru_cache(_OPEN_FILES)(self._open_shard)
+
+    @classmethod
+    def of(cls, guard: StoreGuard, watch: "StoreWatch") -> Self | None:
+        """Return what reads a variable; None where its files are of another kind."""
+        layout = _Layout.parse(guard.place.read(f"{guard.name}/{ROOT}"), guard.shape) if guard.shard_length else None
+        return None if layout is None else cls(guard, layout, watch)
+
+    @property
+    def n_levels_together(self) -> int:
+        """How many levels are decoded together."""
+        return self._chunk[1]
+
+    def read(self, wanted: Wanted, account: Account) -> None:
+        """Read maps; each chunk is read, and decoded, once.
+
+        Raises:
+            UserError: A file is lost, damaged or was changed since the store was opened.
+        """
+        chunks, levels = wanted.times // self._chunk[0], np.asarray(wanted.levels)
+        for chunk in np.unique(chunks):
+            times = np.flatnonzero(chunks == chunk)
+            try:
+                for level_chunk in np.unique(levels // self._chunk[1]):
+                    places = np.flatnonzero(levels // self._chunk[1] == level_chunk)
+                    self._read_chunk((int(chunk), int(level_chunk)), times, places, wanted, account)
+            except (UserError, MemoryError):
+                raise
+            except Exception as error:  # whatever codecs and disks say of damage
+                raise self._guard.explain((wanted.times[times],), error) from None
+
+    def _read_chunk(
+        self, position: tuple[int, int], times: Positions, places: Positions, wanted: Wanted, account: Account
+    ) -> None:
+        number, within = divmod(position[0], self._n_chunks[0])
+        shard = self._open(number)
+        offset, size = map(int, shard.index[within, position[1]])
+        if offset == _ABSENT:
+            raise self._guard.lost(number)
+        if self._is_compressed:
+            content = np.empty(size, np.uint8)
+            account.timed(partial(shard.fill, [content], offset))
+            self._decode(content, times, places, wanted)
+        elif size != 4 * int(np.prod(self._chunk)):
+            raise ValueError(f"a chunk has {size} bytes")
+        else:
+            for buffers, start in self._pieces(times, places, wanted):
+                account.timed(partial(shard.fill, buffers, offset + start))
+
+    def _decode(self, content: npt.NDArray[np.uint8], times: Positions, places: Positions, wanted: Wanted) -> None:
+        """Decode a chunk to where its maps are wanted: at once where they are all of it, else by way of a copy."""
+        n_bytes = 4 * int(np.prod(self._chunk))
+        if int.from_bytes(content[4:8].tobytes(), "little") != n_bytes:
+            raise ValueError("a chunk has another size")
+        first, is_whole = int(times[0]), self._is_whole(places, wanted)
+        if is_whole:
+            channel = wanted.channels[places[0]]
+            target = wanted.out[first, channel : channel + self._chunk[1]]
+            blosc.decompress(content, target)
+            for time_ in times[1:]:
+                wanted.out[time_, channel : channel + self._chunk[1]] = target
+            return
+        decoded = np.empty(self._chunk, np.float32)
+        blosc.decompress(content, decoded)
+        for place in places:
+            level, channel = wanted.levels[place] % self._chunk[1], wanted.channels[place]
+            wanted.out[times, channel] = decoded[wanted.times[times] % self._chunk[0], level, wanted.rows]
+
+    def _is_whole(self, places: Positions, wanted: Wanted) -> bool:
+        """Return whether a chunk is one time of all levels that it holds, in order and in whole, as it is wanted."""
+        levels = [wanted.levels[place] % self._chunk[1] for place in places]
+        channels = [wanted.channels[place] - wanted.channels[places[0]] for place in places]
+        whole = list(range(self._chunk[1]))
+        return self._chunk[0] == 1 and levels == channels == whole and self._has_all_rows(wanted)
+
+    def _has_all_rows(self, wanted: Wanted) -> bool:
+        return wanted.rows == slice(0, self._chunk[2])
+
+    def _pieces(self, times: Positions, places: Positions, wanted: Wanted) -> Iterator[tuple[list[np.ndarray], int]]:
+        """Yield arrays to fill from a chunk that is not compressed, and from which byte of it on."""
+        row_bytes = 4 * self._chunk[3]
+        for time_ in times:
+            base = int(wanted.times[time_]) % self._chunk[0] * self._chunk[1]
+            for run in _runs([wanted.levels[place] % self._chunk[1] for place in places], self._has_all_rows(wanted)):
+                maps = [wanted.out[time_, wanted.channels[places[index]]] for index in run]
+                level = wanted.levels[places[run.start]] % self._chunk[1]
+                yield maps, ((base + level) * self._chunk[2] + wanted.rows.start) * row_bytes
+
+    def _open_shard(self, number: int) -> "_Shard":
+        file = file_of(self._guard.name, number, len(self._guard.shape))
+        self._watch.require_same(file)
+        return _Shard(self._watch.place.root / file, self._n_chunks)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How one variable lies in files, with levels even where it has none: `(time, level, latitude, longitude)`."""
+
+    chunk: tuple[int, ...]
+    shard: tuple[int, ...]
+    is_compressed: bool
+
+    @classmethod
+    def parse(cls, metadata: bytes | None, shape: tuple[int, ...]) -> Self | None:
+        """Read the metadata of an array; None where they are not such as are read here."""
+        try:
+            told = json.loads(metadata or b"")
+            (sharding,) = told["codecs"]
+            inner, shard = sharding["configuration"], told["chunk_grid"]["configuration"]["chunk_shape"]
+            codecs = [codec["name"] for codec in inner["codecs"]]
+            is_known = (
+                told["data_type"] == "float32"
+                and told["chunk_key_encoding"]["configuration"]["separator"] == "."
+                and sharding["name"] == "sharding_indexed"
+                and inner.get("index_location", "end") == "end"
+                and inner["index_codecs"] == _INDEX
+                and inner["codecs"][0] == _INDEX[0]
+                and codecs in _CODECS
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+        chunk = inner["chunk_shape"]
+        is_whole = tuple(shard[1:]) == tuple(shape[1:]) and tuple(chunk[-2:]) == tuple(shape[-2:])
+        if not is_known or not is_whole or len(shape) not in (3, 4):
+            return None
+        return cls(_with_level(chunk), _with_level(shard), len(codecs) == 2)
+
+
+class _Shard:
+    """An open file of a store: closed when nobody reads it any more."""
+
+    def __init__(self, path: Path, n_chunks: tuple[int, int]) -> None:
+        self._file = os.open(path, os.O_RDONLY)
+        size, length = os.fstat(self._file).st_size, _ENTRY * n_chunks[0] * n_chunks[1]
+        content = os.pread(self._file, length + 4, max(0, size - length - 4))
+        if google_crc32c.value(content[:-4]) != int.from_bytes(content[-4:], "little"):
+            raise ValueError("its index is damaged")
+        self.index = np.frombuffer(content[:-4], "<u8").reshape(*n_chunks, 2)
+
+    def fill(self, buffers: Sequence[Any], start: int) -> int:
+        """Fill buffers with what follows in the file from a byte on, and return how many bytes that were."""
+        n_bytes = sum(memoryview(buffer).nbytes for buffer in buffers)
+        if os.preadv(self._file, buffers, start) != n_bytes:
+            raise EOFError("it ends early")
+        return n_bytes
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+
+class StoreWatch:
+    """Tells whether a store on a disk is still what was opened: another ingestion may replace files that are read.
+
+    Args:
+        place: The store.
+        digest: What it held when it was opened, where that is known.
+
+    Raises:
+        UserError: It holds something else by now.
+    """
+
+    def __init__(self, place: LocalPlace, digest: str | None = None) -> None:
+        self.place = place
+        self._seen, manifest = self._stamp(), Manifest.load(place)
+        self._notes = manifest.files
+        if digest not in (None, manifest.digest):
+            raise self._changed("its files have other content")
+
+    def require_same(self, file: str) -> None:
+        """Require that a file holds what it held; files that are added do no harm.
+
+        Raises:
+            UserError: It was replaced.
+        """
+        seen = self._stamp()
+        if seen != self._seen:
+            if Manifest.load(self.place).files.get(file) != self._notes.get(file):
+                raise self._changed(f"{file} has other content")
+            self._seen = seen
+
+    def _changed(self, how: str) -> UserError:
+        return UserError(
+            f"{self.place} has changed since it was opened ({how}): ingest has been at work on it; compute statistics"
+            " and train from the beginning, in another folder"
+        )
+
+    def _stamp(self) -> tuple[int, int]:
+        told = (self.place.root / Manifest.NAME).stat()
+        return told.st_mtime_ns, told.st_ino
+
+
+def _with_level(sizes: Sequence[int]) -> tuple[int, ...]:
+    return (*sizes[:1], *([] if len(sizes) == 4 else [1]), *sizes[1:])
+
+
+def _runs(levels: Sequence[int], together: bool) -> Iterator[range]:
+    """Yield runs of indices whose levels follow each other, or each index alone."""
+    start = 0
+    for end in range(1, len(levels) + 1):
+        if end == len(levels) or not together or levels[end] != levels[end - 1] + 1:
+            yield range(start, end)
+            start = end

@@ -47,6 +47,7 @@ TABLE = [
     ("training.validate_every", "2", "0", "greater than 0"),
     ("training.snapshot_every", "2", "0", "greater than 0"),
     ("training.n_validation_batches", "1", "0", "greater than 0"),
+    ("training.memory", "2GiB", "much", "no amount of memory"),
     ("forecast.lead_time", "36h", "20h", "is not a multiple"),
     ("forecast.every", "12h", "5h", "5h"),
     ("forecast.members", "4", "0", "members"),

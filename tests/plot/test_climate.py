@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -82,3 +84,17 @@ def test_a_missing_variable_is_named(planet):
 def test_a_region_has_no_climate(planet):
     with pytest.raises(UserError, match="global grid"):
         plot.climate(planet.isel(longitude=slice(9)))
+
+
+def test_a_climate_read_in_blocks_is_that_of_the_whole(planet, monkeypatch):
+    def drawn():
+        figure = plot.climate(planet)
+        lines = [ax.lines[0].get_ydata() for ax in figure.axes if len(ax.lines)]
+        paths = [path.vertices for ax in figure.axes for drawn in ax.collections for path in drawn.get_paths()]
+        return np.concatenate(lines), np.concatenate(paths)
+
+    whole = drawn()
+    module = sys.modules["weatherml.plot.climate"]  # whose name in its package is that of the function
+    monkeypatch.setattr(module, "_BLOCK_BYTES", 7 * 12 * planet["temperature"][0].size)
+    for one, other in zip(drawn(), whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)

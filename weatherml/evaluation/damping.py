@@ -12,7 +12,7 @@ from weatherml.references import Reference, as_reference, as_slice, narrowed, va
 from weatherml.state import on_grid, spec_of
 from weatherml.wording import counted
 
-MEMORY = 2**30
+MEMORY = 2**29
 """Bytes of anomalies held while damping is fitted, unless one channel over 5/4 of the longest lead takes more."""
 
 _READ_SHARE = 16  # of the memory, for the analyses being read, and as much for what is expected of them

@@ -19,7 +19,7 @@ CONTROL = "forecast"
 ENSEMBLE = "ensemble"
 """All members; metrics of one field are those of their mean."""
 
-MEMORY = 2**30
+MEMORY = 2**28
 """Bytes of analyses, climatology and baselines that are held at once, beside the block of forecasts that is scored
 (`matching.BLOCK_BYTES`), unless one lead time of one variable takes more."""
 

@@ -1,5 +1,8 @@
 """The climate of a planet, simulated or real: jets, temperature, storms, and whether it drifts."""
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -15,6 +18,7 @@ from weatherml.wording import listed
 
 _EASTWARD, _NORTHWARD, _TEMPERATURE = "u_component_of_wind", "v_component_of_wind", "temperature"
 _YEAR = np.timedelta64(365 * 24 + 6, "h")
+_BLOCK_BYTES = 2**26  # of fields that are read at once: of a period only what is drawn is kept
 
 
 def climate(dataset: xr.Dataset) -> Figure:
@@ -23,7 +27,8 @@ def climate(dataset: xr.Dataset) -> Figure:
     Eddies are departures from the zonal mean at each time: standing waves count with those that travel.
 
     Args:
-        dataset: Temperature and both winds `(time, level, latitude, longitude)`, canonical, SI units, global.
+        dataset: Temperature and both winds `(time, level, latitude, longitude)`, canonical, SI units, global. What is
+            lazy is read block by block.
 
     Raises:
         UserError: A variable, the levels or the times are missing, or the grid is not global.
@@ -31,19 +36,18 @@ def climate(dataset: xr.Dataset) -> Figure:
     _require_global_winds(dataset)
     wind, warmth = style.quantity_of(_EASTWARD), style.quantity_of(_TEMPERATURE)
     eddies = Quantity("Eddy kinetic energy", "m² s⁻²", "m² s⁻²", colormap="YlOrRd")
-    temperature = warmth.shown(dataset[_TEMPERATURE].mean("longitude")).compute()
-    energy = _eddy_kinetic_energy(dataset).compute()
+    zonal, history = _reduce(dataset)
     has_history = dataset.sizes["time"] > 1
     with style.new_figure(*((10.5, 7.4) if has_history else (14, 3.9))) as figure:
         axes = figure.subplot_mosaic(
             "ut;ew;es" if has_history else "ute", height_ratios=(2, 1, 1) if has_history else None
         )
-        _draw_section(axes["u"], dataset[_EASTWARD].mean("longitude"), wind)
-        _draw_section(axes["t"], temperature, warmth)
-        _draw_section(axes["e"], energy, eddies)
+        _draw_section(axes["u"], zonal["wind"], wind)
+        _draw_section(axes["t"], zonal["temperature"], warmth)
+        _draw_section(axes["e"], zonal["energy"], eddies)
         if has_history:
-            _draw_history(axes["w"], _global_mean(temperature), warmth)
-            _draw_history(axes["s"], _global_mean(energy), eddies)
+            _draw_history(axes["w"], history["temperature"], warmth)
+            _draw_history(axes["s"], history["energy"], eddies)
     return figure
 
 
@@ -57,6 +61,23 @@ def _require_global_winds(dataset: xr.Dataset) -> None:
         raise UserError(f"a climate needs two pressure levels or more, got {dataset['level'].values[0]} hPa alone")
     if not LatLonGrid.from_dataset(dataset).is_global:
         raise UserError("a climate needs a global grid, got a region; zonal means of a region have no meaning")
+
+
+def _reduce(dataset: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the time means of zonal means, `[level, latitude]`, and the global means, `[time]`, in shown units."""
+    length = max(1, _BLOCK_BYTES // (12 * dataset[_TEMPERATURE].isel(time=0).size))
+    sums: list[xr.Dataset] = []
+    counts: list[xr.Dataset] = []
+    histories: list[xr.Dataset] = []
+    for start in range(0, dataset.sizes["time"], length):
+        block = dataset[[_EASTWARD, _NORTHWARD, _TEMPERATURE]].isel(time=slice(start, start + length)).load()
+        warmth = style.quantity_of(_TEMPERATURE).shown(block[_TEMPERATURE].mean("longitude"))
+        energy = _eddy_kinetic_energy(block)
+        zonal = xr.Dataset({"wind": block[_EASTWARD].mean("longitude"), "temperature": warmth, "energy": energy})
+        sums.append(zonal.sum("time", dtype=np.float64))
+        counts.append(zonal.count("time"))
+        histories.append(zonal[["temperature", "energy"]].map(_global_mean))
+    return reduce(add, sums) / reduce(add, counts), xr.concat(histories, "time")
 
 
 def _eddy_kinetic_energy(dataset: xr.Dataset) -> xr.DataArray:
@@ -74,8 +95,8 @@ def _global_mean(zonal: xr.DataArray) -> xr.DataArray:
 
 
 def _draw_section(ax: Axes, zonal: xr.DataArray, quantity: Quantity) -> None:
-    """Draw the time mean of `[time, level, latitude]` by latitude and pressure, the ground at the bottom."""
-    mean = zonal.mean("time").transpose("level", "latitude").compute()
+    """Draw `[level, latitude]` by latitude and pressure, the ground at the bottom."""
+    mean = zonal.transpose("level", "latitude")
     shading = style.shade(mean, quantity)
     where = (mean["latitude"], mean["level"], mean)
     filled = ax.contourf(*where, levels=shading.levels, cmap=shading.colormap, extend=shading.extend)

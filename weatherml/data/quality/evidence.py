@@ -60,7 +60,7 @@ class Cells:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """One channel along and across the rows of the full grid, float64, at no more than 256 times evenly spread.
+    """One channel along and across the rows of the full grid, float64, at 16 to 256 times evenly spread.
 
     Attributes:
         zonal_std: Mean over time of the spread along each row `[lat]`; 0 at a pole, of a scalar.

@@ -47,7 +47,7 @@ def measure(fields: np.ndarray, finite: np.ndarray | None, areas: np.ndarray) ->
             apart *= finite
         variance = np.einsum("nij,nij->ni", apart, apart) @ areas / area
     lowest, highest = _extremes(fields, finite)
-    n_zero = _zeros(fields) - (n_cells - n_found)
+    n_zero = _zeros(fields, finite, (lowest <= 0) & (highest >= 0))
     return FieldNumbers(mean, variance, lowest, highest, n_cells - n_found, n_zero, fingerprints(fields))
 
 
@@ -70,6 +70,10 @@ def _extremes(fields: np.ndarray, finite: np.ndarray | None) -> tuple[np.ndarray
     return np.where(is_empty, np.nan, lowest), np.where(is_empty, np.nan, highest)
 
 
-def _zeros(fields: np.ndarray) -> np.ndarray:
-    """Return how many values are exactly 0 in each field; those that stand for missing ones are counted, too."""
-    return np.array([np.count_nonzero(field == 0) for field in fields], np.int64)
+def _zeros(fields: np.ndarray, finite: np.ndarray | None, has_any: np.ndarray) -> np.ndarray:
+    """Return how many finite values are exactly 0 in each field; only fields that may have any are looked through."""
+    n_zero = np.zeros(len(fields), np.int64)
+    for number in np.flatnonzero(has_any):
+        is_zero = fields[number] == 0
+        n_zero[number] = np.count_nonzero(is_zero if finite is None else is_zero & finite[number])
+    return n_zero

@@ -24,8 +24,10 @@ _AT_ONCE = 8
 """Blocks that are looked at side by side, at most."""
 _BYTES_AT_ONCE = 256 * 2**20
 _HORIZONTAL = {"latitude", "longitude"}
-_MOST_ROWS, _MOST_SNAPSHOTS = 256, 64
+_MOST_SNAPSHOTS = 64
 _SNAPSHOT_BYTES = 128 * 2**20
+_FEWEST_ROWS, _MOST_ROWS, _ROW_CELLS = 16, 256, 2**24
+"""Times whose rows are compared, and how many cells of a level are looked at so: few fields show which rows differ."""
 
 
 @dataclass(eq=False)
@@ -96,7 +98,8 @@ def _spread(number: int, most: int) -> np.ndarray:
 def _jobs(each: xr.DataArray, own: _Pass, picks: np.ndarray) -> Iterator[_Job]:
     times = own.dataset["time"].values if "time" in each.dims else np.arange(_n_times(each))
     levels = each["level"].values if "level" in each.dims else [None]
-    in_rows = _spread(len(times), _MOST_ROWS)
+    affordable = _ROW_CELLS // int(np.prod(own.coarsening.grid.shape))
+    in_rows = _spread(len(times), int(np.clip(affordable, _FEWEST_ROWS, _MOST_ROWS)))
     for group in level_groups(each.variable):
         running = Running(own.coarsening.coarse.area_weights(), own.coarsening.grid.shape, each.attrs)
         channels = [Channel(str(each.name), None if level is None else int(level)) for level in levels[group]]

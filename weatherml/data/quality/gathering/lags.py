@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 DAY = np.timedelta64(24, "h")
+_BATCH_BYTES = 2**19
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,23 +56,26 @@ class Lagged:
 
     def _since(self, before: np.ndarray, weights: np.ndarray) -> np.ndarray:
         result = np.full((len(before), self.coarse.shape[2]), np.nan)
-        for time in np.flatnonzero(before >= 0):  # a field is small enough to stay in the cache
-            change = self.coarse[time] - self.coarse[before[time]]
-            result[time] = _root_mean_square(change, weights)
+        with_one = np.flatnonzero(before >= 0)
+        length = max(1, _BATCH_BYTES // max(self.coarse[:1].nbytes, 1))
+        for start in range(0, len(with_one), length):  # small enough to stay in the cache
+            chosen = with_one[start : start + length]
+            result[chosen] = _root_mean_square(self.coarse[chosen] - self.coarse[before[chosen]], weights)
         return result
 
 
 def _root_mean_square(change: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the RMS over the finite cells of `[member, level, lat, lon]`, by level; NaN where there is none."""
-    squares = (np.square(change) * weights).transpose(1, 0, 2, 3).reshape(change.shape[1], -1)
-    totals = squares.sum(1, dtype=np.float64)
+    """Return the RMS over the finite cells of `[time, member, level, lat, lon]`, by time and level; NaN of none."""
+    n_members, n_lon = change.shape[1], change.shape[4]
+    totals = (np.einsum("tmlij,tmlij->tmli", change, change).sum(1) @ weights)[..., 0]
     if np.isfinite(totals).all():
-        return np.asarray(np.sqrt(totals / (weights.sum() * change.shape[3] * change.shape[0])))
+        return np.asarray(np.sqrt(totals / (weights.sum(dtype=np.float64) * n_lon * n_members)))
     finite = np.isfinite(change)
-    area = (finite * weights).sum((0, 2, 3))
-    total = (np.square(np.where(finite, change, 0)) * weights).sum((0, 2, 3), dtype=np.float64)
+    area = (finite.sum((1, 4)) @ weights)[..., 0]
+    change = np.where(finite, change, np.float32(0))
+    totals = (np.einsum("tmlij,tmlij->tmli", change, change).sum(1) @ weights)[..., 0]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.sqrt(total / area))
+        return np.asarray(np.sqrt(totals / area))
 
 
 def _day_of(times: np.ndarray) -> np.timedelta64 | int:

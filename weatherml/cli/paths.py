@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from weatherml.cli.printing.progress import bar
 from weatherml.data.quality.check import check_dataset
 from weatherml.data.quality.describe import describe
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.rules.registry import DAMAGED_FILE, NOT_VERIFIED
-from weatherml.data.reading.formats.local import expand, format_of, open_netcdf
+from weatherml.data.quality.labels.chunks import find_lost_chunks
+from weatherml.data.quality.rules.registry import DAMAGED_FILE, LOST_CHUNKS, NOT_VERIFIED
+from weatherml.data.reading.formats.local import expand, format_of, is_zarr, open_netcdf
 from weatherml.data.reading.opening import open_files
 from weatherml.data.store.making.workspace import is_begun
 from weatherml.data.store.manifest import Manifest, require_not_lost
@@ -126,10 +127,22 @@ def check_paths(
     except UserError:
         _require_analyses(places)  # which takes as long as opening each of many files
         raise
-    with bar("check") as progress:
-        found = check_dataset(opened, progress, ignore)
-    unread = [] if NOT_VERIFIED in ignore else [*map(_unread, filter(_is_elsewhere, paths))]
-    return [*unread, *found]
+    about_files = [*_lost(paths, opened), *map(_unread, filter(_is_elsewhere, paths))]
+    found = [finding for finding in about_files if finding.rule not in ignore]
+    try:
+        with bar("check") as progress:
+            return [*found, *check_dataset(opened, progress, ignore)]
+    except UserError:
+        if not any(finding.rule == LOST_CHUNKS for finding in found):
+            raise
+        return found  # a file that is empty cannot be read, and is among them
+
+
+def _lost(paths: Sequence[str], opened: xr.Dataset) -> Iterator[Finding]:
+    """Yield what stores that weatherml has not written, and so has no checksums of, have lost."""
+    for place in stores_at(paths):
+        if (is_url(str(place.root)) or is_zarr(Path(place.root))) and not _is_own(place):
+            yield from find_lost_chunks(place, opened)
 
 
 def _require_analyses(places: Sequence[Path | str]) -> None:

@@ -16,10 +16,11 @@ LabelRule = Callable[[xr.Dataset], Iterator[Finding]]
 
 RULES: Registry[Rule] = Registry("rule")
 LABEL_RULES: Registry[LabelRule] = Registry("rule")
-UNDECIDABLE, DAMAGED_FILE, NOT_VERIFIED = "undecidable", "damaged-file", "not-verified"
+UNDECIDABLE, DAMAGED_FILE, NOT_VERIFIED, LOST_CHUNKS = "undecidable", "damaged-file", "not-verified", "lost-chunks"
 _OTHERS = {
     UNDECIDABLE: "These fields cannot show some errors, which other fields or other times would.",
     DAMAGED_FILE: "A file of a store is missing, or has not the checksum with which it was written.",
+    LOST_CHUNKS: "Chunks of a zarr store are gone, and read as its fill value.",
     NOT_VERIFIED: "A store lies behind a web server, where the checksums of its files are not read.",
 }
 """What no single rule finds."""

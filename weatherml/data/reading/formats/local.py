@@ -111,7 +111,7 @@ def open_zarr(path: Path, chunks: Mapping[str, Any] | None = MappingProxyType({}
         UserError: There is none, or it is damaged.
     """
     own = whole_store(path) if Manifest.exists(path) or is_begun(path) else None
-    if not _is_zarr(path):
+    if not is_zarr(path):
         raise UserError(f"{path} is a directory without a zarr store; {_what_to_pass(path)}")
     require_not_lost(path)
     # Zarr 3 needs no consolidated metadata, and xarray warns when it looks for them in vain.
@@ -120,13 +120,14 @@ def open_zarr(path: Path, chunks: Mapping[str, Any] | None = MappingProxyType({}
     return _opened(path, "zarr", chunks, {"consolidated": is_consolidated, "zarr_format": zarr_format}, own)
 
 
-def _is_zarr(path: Path) -> bool:
+def is_zarr(path: Path) -> bool:
+    """Return whether there is a zarr store at a path."""
     return any((path / name).exists() for name in _ZARR)
 
 
 def _what_to_pass(path: Path) -> str:
     """Return which of the things in a folder may be read: stores, such as those of a run, or else its files."""
-    stores = sorted(str(place) for place in path.iterdir() if place.is_dir() and (_is_zarr(place) or is_begun(place)))
+    stores = sorted(str(place) for place in path.iterdir() if place.is_dir() and (is_zarr(place) or is_begun(place)))
     return f"pass one that is in it: {listed(stores)}" if stores else f"pass its files, for example '{path}/*.nc'"
 
 

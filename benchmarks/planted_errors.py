@@ -9,6 +9,7 @@ today's: what `--json` wrote with the older check in PYTHONPATH.
 
 import argparse
 import json
+import resource
 import shutil
 import sys
 import time
@@ -76,8 +77,12 @@ def _case(name, good, before, error, names):
     known = {_key(f) for f in before}
     after = check_dataset(bad)
     new = {f.rule for f in after if f.severity != "note" and _key(f) not in known}
-    reason = cannot_tell(error, good, names, is_earth="planet" not in name)
+    reason = cannot_tell(error, good, names, world=_world(name))
     return Case(name, error.name, _short(names, good), _outcome(error, new, reason, after), " ".join(sorted(new)))
+
+
+def _world(name):
+    return next((world for world in ("planet", "made-up Earth") if world in name), "Earth")
 
 
 def _key(finding):
@@ -200,7 +205,7 @@ def report(cases, alarms, before, seconds):
     n_found = sum(case.outcome in (FOUND, OTHER) for case in able)
     yield "# Errors planted in good data\n"
     command = "`python benchmarks/planted_errors.py SHARED --cache FOLDER`"
-    yield f"{command}: {len(cases)} cases, {len(alarms)} good datasets, {seconds:.0f} s on two cores.\n"
+    yield f"{command}: {len(cases)} cases, {len(alarms)} good datasets, {seconds:.0f} CPU seconds.\n"
     yield f"Of {len(able)} errors that the fields can tell, {n_found} were found ({n_found / len(able):.1%})."
     yield f"False alarms: {n_alarms} of {len(alarms)} good datasets.\n"
     yield from summary(cases, before)
@@ -225,6 +230,11 @@ def examine_all(places, only):
     return cases, {name: said for name, (_, said, _) in zip(names, done, strict=True)}
 
 
+def _cpu_seconds():
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
@@ -233,14 +243,13 @@ def main():
     parser.add_argument("--before", type=Path)
     parser.add_argument("--only", default="", help="datasets whose names hold this")
     options = parser.parse_args()
-    start = time.perf_counter()
     places = Places(options.shared, options.cache)
     cases, alarms = examine_all(places, options.only)
     cases += [] if options.only else lost_chunks(places)
     if options.json:
         options.json.write_text(json.dumps([case._asdict() for case in cases]))
     before = [Case(**entry) for entry in json.loads(options.before.read_text())] if options.before else []
-    print("\n".join(report(cases, alarms, before, time.perf_counter() - start)))
+    print("\n".join(report(cases, alarms, before, _cpu_seconds())))
 
 
 if __name__ == "__main__":

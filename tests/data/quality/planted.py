@@ -113,29 +113,30 @@ def _spans(length, least=8):
 # ---- Place
 
 _PLACE = "place"
+_SHIFTED = "longitude-shifted contrast-longitude unbalanced"
 
 
-@_in_fields("latitude flipped", _PLACE, "latitude-flipped contrast-latitude", _is_global)
+@_in_fields("latitude flipped", _PLACE, "latitude-flipped contrast-latitude vorticity-sign unbalanced", _is_global)
 def latitude_flipped(field):
     return field.values[..., ::-1, :]
 
 
-@_in_fields("longitude shifted by 180 degrees", _PLACE, "longitude-shifted contrast-longitude", _is_global)
+@_in_fields("longitude shifted by 180 degrees", _PLACE, _SHIFTED, _is_global)
 def shifted_by_half(field):
     return np.roll(field.values, field.sizes["longitude"] // 2, -1)
 
 
-@_in_fields("longitude shifted by about 10 degrees", _PLACE, "longitude-shifted contrast-longitude", _is_global)
+@_in_fields("longitude shifted by about 10 degrees", _PLACE, _SHIFTED, _is_global)
 def shifted_by_ten(field):
     return np.roll(field.values, max(1, round(field.sizes["longitude"] / 36)), -1)
 
 
-@_in_fields("mirrored east to west", _PLACE, "longitude-mirrored", _is_global)
+@_in_fields("mirrored east to west", _PLACE, "longitude-mirrored unbalanced", _is_global)
 def mirrored(field):
     return field.values[..., ::-1]
 
 
-@_in_fields("rows off by one", _PLACE, "rows-off pole-row row-seam", _is_global)
+@_in_fields("rows off by one", _PLACE, "rows-off pole-row row-seam unbalanced", _is_global)
 def rows_off(field):
     return np.roll(field.values, 1, -2)
 
@@ -161,19 +162,19 @@ _WIND = "wind"
 _EASTWARD, _NORTHWARD = "u_component_of_wind", "v_component_of_wind"
 
 
-@_planted("u and v swapped", _WIND, "wind-swapped", _is_any_of(_EASTWARD, _NORTHWARD))
+@_planted("u and v swapped", _WIND, "wind-swapped unbalanced", _is_any_of(_EASTWARD, _NORTHWARD))
 def swapped(dataset, names):
     pairs = [(name, name.replace(_EASTWARD, _NORTHWARD)) for name in names if _EASTWARD in name]
     changed = {u: dataset[u].copy(data=dataset[v].values) for u, v in pairs}
     return dataset.assign(changed | {v: dataset[v].copy(data=dataset[u].values) for u, v in pairs})
 
 
-@_in_fields("sign of u", _WIND, "wind-sign", _is_any_of(_EASTWARD))
+@_in_fields("sign of u", _WIND, "wind-sign unbalanced", _is_any_of(_EASTWARD))
 def sign_of_u(field):
     return -field.values
 
 
-@_in_fields("sign of v", _WIND, "wind-sign", _is_any_of(_NORTHWARD))
+@_in_fields("sign of v", _WIND, "wind-sign unbalanced", _is_any_of(_NORTHWARD))
 def sign_of_v(field):
     return -field.values
 
@@ -247,7 +248,7 @@ def _frozen(n_times, count):
 _STUCK = "frozen repeated"
 _reordered("frozen for 10 times", _STUCK, _has_times(20), lambda n, day: _frozen(n, 10))
 _reordered("frozen for 2 days", _STUCK, _spans((8, "D")), lambda n, day: _frozen(n, 2 * day))
-_reordered("a time repeated", "repeated", _has_times(4), lambda n, day: _copied(n, n // 2, n // 2 - 1, 1))
+_reordered("a time repeated", _STUCK, _has_times(4), lambda n, day: _copied(n, n // 2, n // 2 - 1, 1))
 _reordered("8 times repeated", "repeated", _has_times(24), lambda n, day: _copied(n, n // 2, n // 2 - 8, 8))
 _reordered("two days repeated", "repeated", _spans((8, "D")), lambda n, day: _copied(n, n // 2, n // 4, 2 * day))
 _reordered("two times exchanged", "exchanged", _has_times(20), lambda n, day: _exchanged(n, n // 4, n // 4 + n // 2, 1))
@@ -333,7 +334,7 @@ def no_value_at_a_time(field):
     return _at(field, field.sizes["time"] // 2, 1, np.nan)
 
 
-@_in_fields("four times are zero", _LOST, "lost", _has_times(8))
+@_in_fields("four times are zero", _LOST, "lost constant", _has_times(8))
 def four_times_zero(field):
     return _at(field, field.sizes["time"] // 2, 4, 0)
 

@@ -1,5 +1,6 @@
 """The pass keeps what brute force finds, however the values lie in blocks."""
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -150,6 +151,16 @@ def test_fields_without_a_time_are_one_field():
     gathered = gather(HOURLY[["2m_temperature"]].isel(time=0, drop=True))
     assert gathered.times.size == 0 and gathered.channels[T2M].series.mean.shape == (1,)
     assert gathered.snapshots.values.shape == (1, 1, 7, 12)
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "client"])
+def test_any_scheduler_of_dask_gathers_the_same(scheduler):
+    distributed = pytest.importorskip("distributed")
+    dataset, expected = HOURLY.chunk(time=20), gather(HOURLY).channels[Z500].cells
+    own = dask.config.set(scheduler=scheduler) if scheduler != "client" else distributed.Client(processes=False)
+    with own:
+        cells = gather(dataset).channels[Z500].cells
+    np.testing.assert_allclose(cells.std, expected.std, rtol=1e-5)
 
 
 # ---- Small fields

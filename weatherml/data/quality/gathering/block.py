@@ -157,8 +157,8 @@ def _by_group(coarse: np.ndarray, times: np.ndarray) -> Mapping[Group, tuple[np.
 
 def _sum(coarse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the sum of the finite values over times and members, and their number."""
-    total = coarse.sum((0, 1), dtype=np.float64)
+    total = coarse.sum((0, 1))
     if np.isfinite(total).all():
-        return total, np.array(float(coarse.shape[0] * coarse.shape[1]))
+        return total, np.array(coarse.shape[0] * coarse.shape[1])
     finite = np.isfinite(coarse)
-    return np.where(finite, coarse, 0).sum((0, 1), dtype=np.float64), finite.sum((0, 1)).astype(np.float64)
+    return np.where(finite, coarse, 0).sum((0, 1)), finite.sum((0, 1))

@@ -1,5 +1,7 @@
 """One pass over a dataset: every value is read once, on any scheduler of dask, in memory that does not grow."""
 
+import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,9 +22,8 @@ from weatherml.grid import LatLonGrid
 from weatherml.state import LEADING, Channel
 from weatherml.variables import VARIABLES
 
-_AT_ONCE = 8
-"""Blocks that are looked at side by side, at most."""
-_BYTES_AT_ONCE = 256 * 2**20
+_AT_ONCE, _BYTES_AT_ONCE = 8, 256 * 2**20
+"""Blocks that this process looks at side by side, at most, and their bytes."""
 _HORIZONTAL = {"latitude", "longitude"}
 _MOST_SNAPSHOTS = 64
 _SNAPSHOT_BYTES = 128 * 2**20
@@ -114,14 +115,26 @@ def _inside(positions: np.ndarray, times: slice) -> np.ndarray:
 
 
 def _waves(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+    """Yield the blocks that are looked at side by side: as many as this process, or a cluster, has room for."""
     wave: list[_Job] = []
+    n_threads = _threads_elsewhere()
+    most, most_bytes = (2 * n_threads, math.inf) if n_threads else (_AT_ONCE, _BYTES_AT_ONCE)
     for job in jobs:
-        if len(wave) == _AT_ONCE or (wave and sum(j.block.nbytes for j in [*wave, job]) > _BYTES_AT_ONCE):
+        if len(wave) == most or (wave and sum(j.block.nbytes for j in [*wave, job]) > most_bytes):
             yield wave
             wave = []
         wave.append(job)
     if wave:
         yield wave
+
+
+def _threads_elsewhere() -> int:
+    """Return how many threads the workers of a dask client have; 0 where there is none."""
+    distributed = sys.modules.get("distributed")  # whoever has a client has imported it
+    try:
+        return sum(distributed.default_client().nthreads().values()) if distributed else 0
+    except ValueError:
+        return 0
 
 
 def _look(wave: Sequence[_Job], coarsening: Coarsening) -> Sequence[Partial]:
@@ -144,7 +157,8 @@ def _itself(lazy: xr.Variable) -> xr.Variable:
 def _look_at(values: object, chosen: Chosen, coarsening: Coarsening) -> Partial:
     variable = values() if callable(values) else values
     assert isinstance(variable, xr.Variable)
-    return look_at(as_fields(variable), chosen, coarsening)
+    with np.errstate(over="ignore", invalid="ignore"):  # of absurd values, which the range of all shows
+        return look_at(as_fields(variable), chosen, coarsening)
 
 
 def _take(job: _Job, found: Partial, own: _Pass) -> None:

@@ -34,8 +34,7 @@ class Lagged:
         return self._where(self.times[-1] - self.times <= _day_of(self.times))
 
     def _where(self, chosen: np.ndarray) -> Self:
-        chosen = chosen.copy()
-        return type(self)(self.times[chosen], np.ascontiguousarray(self.coarse[chosen]))
+        return self if chosen.all() else type(self)(self.times[chosen], self.coarse[chosen])
 
     def changes(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the RMS of the change since the time before, and since the day before `[time, level]`.

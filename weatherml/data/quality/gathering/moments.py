@@ -8,11 +8,11 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Of values `[..., lat, lon]` over some times; of no times, all are 0.
+    """Of values `[..., lat, lon]` over some times: float32 of one block, float64 of many.
 
     Attributes:
-        count: Finite values, float64.
-        mean: Of them, float64.
+        count: Finite values; one number where all are.
+        mean: Of them.
         second: Sum of squares of what lies apart from the mean.
         third: Sum of cubes of it.
     """
@@ -27,8 +27,8 @@ class Moments:
         """Return the moments over the first axis of float32 `[time, ...]`, NaN where there is no value."""
         finite = np.isfinite(values)
         if finite.all():
-            return cls._whole(values, np.full(values.shape[1:], float(len(values))))
-        count = finite.sum(0).astype(np.float64)
+            return cls._whole(values, np.array(len(values), np.float32))
+        count = finite.sum(0).astype(np.float32)
         total = np.where(finite, values, 0).sum(0, dtype=np.float64)
         filled = np.where(finite, values, _over(total, count).astype(np.float32))
         return cls._whole(filled, count)
@@ -42,7 +42,11 @@ class Moments:
         rest = _over(apart.sum(0), count)  # of rounding
         second = squares.sum(0) - count * rest**2
         third = np.einsum("t...,t...->...", squares, apart) - 3 * rest * second - count * rest**3
-        return cls(count, np.where(count > 0, rough + rest, 0.0), second.clip(min=0), third)
+        return cls(count, np.where(count > 0, rough + rest, np.float32(0)), second.clip(min=0), third)
+
+    def doubled(self) -> Self:
+        """Return them in double precision, as many blocks need."""
+        return type(self)(*(np.asarray(part, np.float64) for part in (self.count, self.mean, self.second, self.third)))
 
     def __add__(self, other: Self) -> Self:
         """Merge the moments over other times (Pébay 2008, Sandia report 2008-6212)."""
@@ -75,4 +79,4 @@ class Moments:
 
 
 def _over(sums: np.ndarray, count: np.ndarray) -> np.ndarray:
-    return np.asarray(np.divide(sums, count, out=np.zeros(np.shape(count)), where=count > 0))
+    return np.asarray(sums / np.where(count > 0, count, 1).astype(np.result_type(sums), copy=False))

@@ -45,7 +45,7 @@ class Running:
         """Take in the block that follows those before."""
         self._numbers.append(partial.numbers)
         self._changes.append(self._across(partial))
-        self._cells = partial.cells if self._cells is None else self._cells + partial.cells
+        self._cells = partial.cells.doubled() if self._cells is None else self._cells + partial.cells
         for group, sums in partial.groups.items():
             self._groups[group] = _added(self._groups.get(group), sums)
         self._count(partial)
@@ -106,7 +106,7 @@ class Running:
         assert self._cells is not None
         cells = self._cells
         by_group = [self._by_group(kind, cells.mean.shape) for kind in _LENGTHS]
-        presence = cells.count / max(self._n_fields, 1)
+        presence = np.broadcast_to(cells.count / max(self._n_fields, 1), cells.mean.shape)
         months, hours = by_group
         return cells.known_mean, cells.std, cells.skewness, months, hours, presence
 
@@ -134,4 +134,4 @@ class Running:
 def _added(
     one: tuple[np.ndarray, np.ndarray] | None, other: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    return other if one is None else (one[0] + other[0], one[1] + other[1])
+    return other if one is None else (np.add(one[0], other[0], dtype=np.float64), one[1] + other[1])

@@ -123,7 +123,7 @@ def check_paths(
         return damaged
     _require_analyses(places if len(places) == 1 else [p for p in places if not isinstance(p, Path) or p.is_dir()])
     try:
-        opened = open_files(paths, rename=rename)
+        opened = _opened(paths, rename)
     except UserError:
         _require_analyses(places)  # which takes as long as opening each of many files
         raise
@@ -136,6 +136,13 @@ def check_paths(
         if not any(finding.rule == LOST_CHUNKS for finding in found):
             raise
         return found  # a file that is empty cannot be read, and is among them
+
+
+def _opened(paths: Sequence[str], rename: Mapping[str, str] | None) -> xr.Dataset:
+    """Open files lazily; a store of weatherml's own as what it is, which is read in fewer and larger pieces."""
+    (place, *others) = stores_at(paths) or (None,)
+    is_own = place is not None and not others and not rename and len(paths) == 1 and _is_own(place)
+    return open_store(paths[0]) if is_own else open_files(paths, rename=rename)
 
 
 def _lost(paths: Sequence[str], opened: xr.Dataset) -> Iterator[Finding]:

@@ -19,19 +19,28 @@ class Block:
     """Part of a variable.
 
     Attributes:
-        lazy: Not read yet.
+        variable: The whole of it, lazy.
+        levels: Which of its levels.
         times: Positions along the dimension of the stream.
         is_last: Whether no other follows of these levels.
     """
 
-    lazy: xr.Variable
+    variable: xr.Variable
+    levels: slice
     times: slice
     is_last: bool
 
     @property
+    def lazy(self) -> xr.Variable:
+        """The part itself, not read yet."""
+        stream = stream_of(self.variable)
+        part = self.variable if stream is None else self.variable.isel({stream: self.times})
+        return part.isel(level=self.levels) if "level" in part.dims else part
+
+    @property
     def nbytes(self) -> int:
         """Bytes of its float32 values."""
-        return 4 * math.prod(self.lazy.shape)
+        return _bytes_each(self.variable, self.levels) * int(self.times.stop - self.times.start)
 
 
 def stream_of(variable: xr.Variable) -> str | None:
@@ -50,15 +59,17 @@ def level_groups(variable: xr.Variable) -> list[slice]:
 def blocks_of(variable: xr.Variable, levels: slice) -> Iterator[Block]:
     """Yield the blocks of some levels, in the order of time."""
     stream = stream_of(variable)
-    part = variable.isel(level=levels) if "level" in variable.dims else variable
-    if stream is None:
-        yield Block(part, slice(0, 1), True)
-        return
-    n_times = part.sizes[stream]
-    bytes_each = 4 * math.prod(part.shape) // max(n_times, 1)
-    stored = _stored(variable, stream) or (1,) * n_times
-    for times in _joined(stored, max(1, _BLOCK_BYTES // max(bytes_each, 1))):
-        yield Block(part.isel({stream: times}), times, times.stop == n_times)
+    n_times = 1 if stream is None else variable.sizes[stream]
+    stored = (_stored(variable, stream) if stream else None) or (1,) * n_times
+    for times in _joined(stored, max(1, _BLOCK_BYTES // max(_bytes_each(variable, levels), 1))):
+        yield Block(variable, levels, times, times.stop == n_times)
+
+
+def _bytes_each(variable: xr.Variable, levels: slice) -> int:
+    """Return the bytes of a time, float32."""
+    n_levels = len(range(variable.sizes["level"])[levels]) if "level" in variable.dims else 1
+    others = (int(n) for d, n in variable.sizes.items() if d not in ("level", stream_of(variable)))
+    return 4 * n_levels * math.prod(others)
 
 
 def as_fields(variable: xr.Variable) -> np.ndarray:

@@ -20,6 +20,8 @@ from weatherml.data.quality.rules.registry import RULES
 
 _WARM = 8.0
 """K between the mean temperature of a layer by its thickness and by its temperature: 2 in ERA5 and on the planet."""
+_COLDEST, _WARMEST = 150.0, 350.0
+"""K; no layer is colder or warmer."""
 _FITS = 0.7
 """Correlation of both, that is 0.95 and more."""
 _WORSE = 0.9
@@ -66,6 +68,8 @@ def hydrostatic(evidence: Evidence) -> Iterator[Finding]:
     """The thickness of a layer is not that of air of its temperature, or lies elsewhere."""
     weights = flow.band(evidence.coarse, 0, 90)
     for upper, lower, by_thickness, by_temperature in layers(evidence):
+        if not all(_COLDEST < _mean(field, weights) < _WARMEST for field in (by_thickness, by_temperature)):
+            return  # other units, which other rules name
         excess = _mean(by_thickness - by_temperature, weights)
         subject = f"geopotential_{upper}, temperature_{upper}"
         if abs(excess) > _WARM:

@@ -12,6 +12,9 @@ from weatherml.data.quality.rules.stuck import is_spoilt
 _AROUND = 6
 """Times before and after: weather becomes livelier or calmer over days, and an error must not hide itself."""
 _FEWEST_TIMES = 20
+_MANY_TIMES = 96
+"""From which on a scatter is known; of few times it is taken for up to twice as large."""
+_BESIDE = 0.4
 _ROUNDING = 0.01
 """Least scatter of a logarithm: fields of a model that is run hourly change by the same amount to 0.5 %."""
 
@@ -58,6 +61,11 @@ class Breaks:
     def __bool__(self) -> bool:
         return bool(self.foreign or self.swapped or self.borders)
 
+    @property
+    def is_one_border(self) -> bool:
+        """Whether all is in order before a time, and all from it on."""
+        return len(self.borders) == 1 and not (self.foreign or self.swapped)
+
 
 def excess(series: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return by how much the logarithm of a positive series exceeds its median around `[time]`; NaN where unknown.
@@ -87,15 +95,25 @@ def breaks(channel: ChannelEvidence, times: np.ndarray) -> Breaks:
     if len(times) < _FEWEST_TIMES:
         return Breaks()
     above = excess(_usable_changes(channel, times), times)
-    width = scatter(above)
+    width = scatter(above) * (1 + max(0.0, 1 - len(times) / _MANY_TIMES))
     is_daily = channel.channel.variable in RENEWED_DAILY
     above = np.where(np.isfinite(above), above, 0.0)
-    is_foreign = np.append(np.minimum(above[:-1], above[1:]) > _FOREIGN.of(width), False)
+    # What lies beside must be as usual: where a small region is left by a storm, changes rise and fall over some times.
+    before, after, second = (_shifted(above, by) for by in (-1, 1, 2))
+    both = np.minimum(above, after)
+    is_foreign = (both > _FOREIGN.of(width)) & (np.maximum(before, second) < _BESIDE * both)
     is_swapped = _swapped(above, is_daily, width) & ~is_foreign
     taken = is_foreign | np.roll(is_foreign, 1) | is_swapped | np.roll(is_swapped, 1) | np.roll(is_swapped, 2)
     is_border = (above > (_BORDER_DAILY if is_daily else _BORDER).of(width)) & ~taken
+    is_border &= np.maximum(before, after) < _BESIDE * above
     found = (is_foreign, is_swapped, is_border)
     return Breaks(*(tuple(np.flatnonzero(mask).tolist()) for mask in found))
+
+
+def _shifted(series: np.ndarray, by: int) -> np.ndarray:
+    """Return a series whose values are those of so many times later; 0 beyond its ends."""
+    padded = np.pad(series, abs(by))
+    return padded[abs(by) + by :][: series.size]
 
 
 def _swapped(above: np.ndarray, is_daily: bool, width: float) -> np.ndarray:

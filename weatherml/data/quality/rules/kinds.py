@@ -44,10 +44,19 @@ def named(group: list[ChannelEvidence], n_all: int) -> str:
     return first.variable
 
 
+FLAT_IN_REGIONS = (*AMOUNTS, "sea_surface_temperature")
+"""May have one value all over a region: no rain, the night, the sea or its freezing point below ice."""
+
+
+def n_finite(channel: ChannelEvidence) -> np.ndarray:
+    """Return how many cells have a value `[time]`."""
+    return np.asarray(channel.rows.zonal_std.size * channel.rows.column_change.size - channel.series.n_missing)
+
+
 def is_flat(channel: ChannelEvidence) -> np.ndarray:
     """Return at which times a field of several cells has one value all over `[time]`."""
     series = channel.series
-    return np.asarray(np.isfinite(series.minimum) & (series.minimum == series.maximum))
+    return np.asarray((n_finite(channel) > 1) & (series.minimum == series.maximum))
 
 
 def usual_step(times: np.ndarray) -> np.timedelta64:

@@ -7,7 +7,16 @@ import numpy as np
 from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding, Severity
-from weatherml.data.quality.rules.kinds import AMOUNTS, DAY, RENEWED_DAILY, alike, is_flat, varying
+from weatherml.data.quality.rules.kinds import (
+    AMOUNTS,
+    DAY,
+    FLAT_IN_REGIONS,
+    RENEWED_DAILY,
+    alike,
+    is_flat,
+    n_finite,
+    varying,
+)
 from weatherml.data.quality.rules.registry import RULES
 from weatherml.wording import counted
 
@@ -16,7 +25,7 @@ _LOST = (
     " be fetched again"
 )
 _FEWEST_CELLS = 16
-"""Cells that are not zero without which two fields of one region may be equal by chance: a shower on a dry day."""
+"""Cells without which two fields may be equal by chance; of rain, cells that are not zero: a shower on a dry day."""
 _ZERO_MORE, _ZERO_TIMES = 0.02, 5.0
 """Share of the cells that is zero beyond what is usual, and how many times as many as at the upper quartile of times.
 
@@ -33,7 +42,7 @@ _FEWEST_TIMES = 8
 def constant(evidence: Evidence) -> Iterator[Finding]:
     """Find fields of one value all over: zero wind, a level filled with a number. Rain may be zero over a region."""
     for variable, channels in varying(evidence).items():
-        if evidence.grid.n_lat * evidence.grid.n_lon == 1 or (variable in AMOUNTS and not evidence.grid.is_global):
+        if variable in FLAT_IN_REGIONS and not evidence.grid.is_global:
             continue
         masks = [is_flat(channel) for channel in channels]
         for subject, group in alike(channels, [mask.tobytes() for mask in masks]).items():
@@ -120,14 +129,9 @@ def is_spoilt(channel: ChannelEvidence, times: np.ndarray) -> np.ndarray:
     return spoilt if variable in AMOUNTS else spoilt | _has_lost_part(channel)
 
 
-def _n_finite(channel: ChannelEvidence) -> np.ndarray:
-    """Return how many cells have a value `[time]`."""
-    return np.asarray(channel.rows.zonal_std.size * channel.rows.column_change.size - channel.series.n_missing)
-
-
 def _zero_share(channel: ChannelEvidence) -> np.ndarray:
     """Return the share of the finite cells that is exactly zero `[time]`."""
-    return np.asarray(channel.series.n_zero / np.maximum(_n_finite(channel), 1))
+    return np.asarray(channel.series.n_zero / np.maximum(n_finite(channel), 1))
 
 
 def _has_lost_part(channel: ChannelEvidence) -> np.ndarray:
@@ -144,10 +148,8 @@ def _has_lost_part(channel: ChannelEvidence) -> np.ndarray:
 
 def _is_alive(channel: ChannelEvidence, variable: str) -> np.ndarray:
     """Return at which times fields could not be equal by chance `[time]`."""
-    alive = np.asarray(np.isfinite(channel.series.mean) & ~is_flat(channel))
-    if variable not in AMOUNTS:
-        return alive
-    return np.asarray(alive & (_n_finite(channel) - channel.series.n_zero >= _FEWEST_CELLS))
+    n_telling = n_finite(channel) - (channel.series.n_zero if variable in AMOUNTS else 0)
+    return np.asarray(np.isfinite(channel.series.mean) & ~is_flat(channel) & (n_telling >= _FEWEST_CELLS))
 
 
 def _stays(channel: ChannelEvidence, times: np.ndarray, variable: str) -> np.ndarray:

@@ -206,6 +206,8 @@ def on_grid(dataset: xr.Dataset, grid: LatLonGrid) -> xr.Dataset:
     FourCastNet, for example, leaves the row at the South Pole out. Datasets that lie on one grid but for rounding can
     be added and compared afterwards.
     """
+    if all(np.array_equal(dataset[name].values, getattr(grid, name)) for name in ("latitude", "longitude")):
+        return dataset  # asked of every block that is read; to make a grid takes longer than to read a small field
     own = LatLonGrid.from_dataset(dataset)
     places = grid.places_in(own)
     if places is None:

@@ -26,6 +26,8 @@ TABLE = [
     ("periods.test", "['2000-01-11', '2000-01-15']", "['2001-01-11', '2001-01-15']", "0 times in the test period"),
     ("climatology.n_annual", "1", "-1", "greater than or equal to 0"),
     ("climatology.n_diurnal", "1", "-1", "greater than or equal to 0"),
+    ("climatology.window_days", None, "60", "has no middle"),
+    ("climatology.quantiles", None, "[1.5]", "less than 1"),
     ("time_step", "12h", "5h", "no multiple of the data's 6 h"),
     ("reference", "climatology", "median", "'mean' or 'climatology'"),
     ("forcings", "[season, latitude, longitude, insolation, orography]", "[land_sea_mask]", "static field"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import combinations
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -14,6 +14,7 @@ from weatherml.data.period import overlap, stride_of, time_step_of
 from weatherml.data.quality.config import CheckConfig
 from weatherml.data.sources import AnySource
 from weatherml.data.statistics.forcings import FORCINGS
+from weatherml.data.statistics.windowed_climatology import window_weights
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import Option, UserError
 from weatherml.forecast import ForecastConfig
@@ -59,10 +60,22 @@ class ClimatologyConfig(Config):
         n_annual: Harmonics of the year; 0 for a planet without seasons.
         n_diurnal: Harmonics of the day, as far as the time step resolves them; the second is the half-day tide, most of
             what pressure in the tropics does within a day.
+        window_days: Width of the window of a climatology by hour and day of the year, as WeatherBench 2 has it with 61,
+            in `windowed_climatology.nc`; none is made when None.
+        quantiles: Probabilities of a climatology of quantiles by season, in `quantile_climatology.nc`; none is made
+            where there are none.
     """
 
     n_annual: int = Field(default=2, ge=0, le=_MOST_HARMONICS)
     n_diurnal: int = Field(default=1, ge=0, le=_MOST_HARMONICS)
+    window_days: int | None = Field(default=None, ge=3, le=365)
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_middle(self) -> Self:
+        if self.window_days is not None:
+            window_weights(self.window_days)
+        return self
 
 
 class ExtremesConfig(Config):

@@ -16,8 +16,8 @@ from weatherml.data.statistics.channel_statistics import require_current
 from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
-from weatherml.data.statistics.streaming import MEMORY
 from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.data.store.ingest import ingest as write_store
 from weatherml.data.store.opening import verify
@@ -89,7 +89,15 @@ def fit_of(results: Results) -> Fit:
     config = results.config
     harmonics = Harmonics(config.climatology.n_annual, config.climatology.n_diurnal)
     step = config.step_of(results.store["time"].values)
-    return Fit(results.spec, config.periods.training, harmonics, step, config.reference == "climatology")
+    return Fit(
+        results.spec,
+        config.periods.training,
+        harmonics,
+        step,
+        config.reference == "climatology",
+        config.climatology.window_days,
+        config.climatology.quantiles,
+    )
 
 
 _FOR_VALIDATION = 8

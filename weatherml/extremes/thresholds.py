@@ -16,7 +16,7 @@ MEMORY = 2**30
 _MOST_BANDS = 8
 """A field is read once for each band of latitude; where it would be more, an exact quantile gives way to a sketch."""
 
-_READ_SHARE = 8  # of the memory, for what is being read
+_READ_SHARE = 32  # of the memory, for what is being read: it is there a few times while it is decoded and put in place
 
 
 def local_quantile(dataset: xr.Dataset, q: float, period: Period, memory: int = MEMORY) -> xr.Dataset:

@@ -96,15 +96,27 @@ def t2m_of_two_years(places):
     return xr.concat([SOUND[f"ERA-Interim t2m, days of {year}"](places) for year in (2012, 2015)], "time")
 
 
+def _wind_of_reference(places):
+    """Return ERA5's wind at 850 hPa and 2.5 degrees as its file has it: from south to north under other labels."""
+    wind = xr.load_dataset(places.shared / "reference/sphere/era5_uv850_2025120100_2.5x2.5.nc")
+    names = {"u": "u_component_of_wind", "v": "v_component_of_wind"}
+    fields = {names[name]: wind[name].expand_dims(level=np.array([850], np.int32)) for name in "uv"}
+    return xr.Dataset(fields).expand_dims(time=[np.datetime64("2025-12-01", "ns")])
+
+
 @sound("ERA5 u + v + msl, one time")
 def wind_and_pressure(places):
-    folder = places.shared / "reference/sphere"
-    wind = xr.load_dataset(folder / "era5_uv850_2025120100_2.5x2.5.nc")
-    names = {"u": "u_component_of_wind", "v": "v_component_of_wind", "msl": "mean_sea_level_pressure"}
-    fields = {names[name]: wind[name].expand_dims(level=np.array([850], np.int32)) for name in "uv"}
-    pressure = xr.load_dataset(folder / "era5_msl_2025120100_2.5x2.5.nc")["msl"]
-    together = xr.Dataset({**fields, names["msl"]: pressure}).expand_dims(time=[np.datetime64("2025-12-01", "ns")])
-    return canonical(together.transpose("time", "level", "latitude", "longitude"))
+    """Put the rows of wind right, and leave out the poles, where the file has zeros."""
+    wind = _wind_of_reference(places).isel(latitude=slice(None, None, -1))
+    pressure = xr.load_dataset(places.shared / "reference/sphere/era5_msl_2025120100_2.5x2.5.nc")["msl"]
+    wind = wind.assign_coords(latitude=pressure["latitude"])
+    together = wind.assign(mean_sea_level_pressure=pressure.expand_dims(time=wind["time"]))
+    return canonical(together.transpose("time", "level", "latitude", "longitude").isel(latitude=slice(1, -1)))
+
+
+def as_spread(places):
+    """Return data with a real error of its file: nobody planted it."""
+    return canonical(_wind_of_reference(places))
 
 
 @sound("ERA5 orography + land-sea mask")
@@ -356,3 +368,31 @@ def dry_region(places):
 def gaussian_hours(places):
     made = earth(places, "1999-01-01", 744, 1, (36, 72), seed=4)
     return regrid(xr.merge([made.temperature(), made.pressure()]), LatLonGrid.gaussian(24, 48)).load()
+
+
+# ---- Pieces of good data, which are good as well
+
+
+def pieces(dataset, seed=0):
+    """Yield what people cut out of data: single times, periods, every k-th time, regions, belts; each with a name."""
+    rng = np.random.default_rng(seed)
+    n_times = dataset.sizes.get("time", 0)
+    if n_times > 1:
+        yield from ((f"time {i}", dataset.isel(time=[i])) for i in range(0, n_times, -(-n_times // 8)))
+    if n_times >= 20:
+        yield from ((f"times {own}", dataset.isel(time=own)) for own in (_period(rng, n_times) for _ in range(4)))
+        yield from ((f"every {k}th time", dataset.isel(time=slice(0, None, k))) for k in (2, 3, 5, 8))
+    short = dataset.isel(time=slice(0, 40)) if n_times > 40 else dataset
+    for rows, columns in (_box(rng, dataset) for _ in range(8)):
+        yield f"rows {rows}, columns {columns}", short.isel(latitude=rows, longitude=columns)
+        yield f"rows {rows}", short.isel(latitude=rows)
+
+
+def _period(rng, n_times):
+    start = int(rng.integers(0, n_times - 10))
+    return slice(start, start + int(rng.integers(5, 60)))
+
+
+def _box(rng, dataset):
+    spans = [np.sort(rng.choice(dataset.sizes[dim], 2, replace=False)) for dim in ("latitude", "longitude")]
+    return [slice(int(first), int(max(last, first + 3))) for first, last in spans]

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from fake_data import analyses
 
-from weatherml.data.statistics import streaming
 from weatherml.data.statistics.channel_statistics import Statistics, compute_statistics, require_disjoint
 from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.sums import streaming
 from weatherml.errors import UserError
 from weatherml.state import spec_of, to_array
 

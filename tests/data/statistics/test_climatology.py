@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 from fake_data import analyses
 
-from weatherml.data.statistics import streaming
 from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.sums import streaming
 from weatherml.errors import UserError
 from weatherml.state import spec_of, to_array
 

@@ -145,3 +145,10 @@ def test_more_parts_than_times_are_refused(tmp_path):
     dataset = record()
     with pytest.raises(UserError, match="part 0/200 of 94 times is empty; make fewer parts"):
         make_part(dataset, wanted_of(dataset), Share(0, 200), tmp_path)
+
+
+@pytest.mark.parametrize("extra", [{"window_days": 61}, {"quantiles": (0.9,)}])
+def test_parts_hold_no_windows_and_no_quantiles(tmp_path, extra):
+    dataset = record()
+    with pytest.raises(UserError, match="parts hold no sums for"):
+        make_part(dataset, wanted_of(dataset, **extra), Share(0, 2), tmp_path)

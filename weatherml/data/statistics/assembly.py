@@ -11,9 +11,9 @@ from weatherml.data.blocks import Progress, read_block
 from weatherml.data.period import select
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.fitting import Fit, write_fit
-from weatherml.data.statistics.gathering import Gathering, run_of
-from weatherml.data.statistics.parts import Part, Provenance, merged, write_part
-from weatherml.data.statistics.streaming import MEMORY
+from weatherml.data.statistics.sums.gathering import Gathering, run_of
+from weatherml.data.statistics.sums.parts import Part, Provenance, merged, write_part
+from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.errors import UserError
 from weatherml.storage.share import Share
 from weatherml.wording import counted, listed
@@ -43,6 +43,7 @@ def make_part(
     Raises:
         UserError: There are fewer times than parts, or as `weatherml.data.statistics.fitting.fit`.
     """
+    _require_plain(wanted)
     chosen = select(dataset, wanted.period)
     n_times = chosen.sizes["time"]
     if share.count > n_times:
@@ -100,6 +101,15 @@ def extend_parts(
     return merge_parts(dataset, wanted, folder, memory)
 
 
+def _require_plain(wanted: Fit) -> None:
+    """Refuse what parts do not hold."""
+    if wanted.window_days is not None or wanted.quantiles:
+        raise UserError(
+            "parts hold no sums for climatology.window_days or climatology.quantiles; leave both out, or compute at"
+            " once, without --part, --merge and --extend"
+        )
+
+
 def _write(
     chosen: xr.Dataset, wanted: Fit, own: slice, path: Path, share: str, progress: Progress | None, memory: int
 ) -> None:
@@ -110,6 +120,7 @@ def _write(
 
 def _fitting_parts(chosen: xr.Dataset, wanted: Fit, folder: Path) -> list[Part]:
     """Return the parts in a folder, which are of the data and of what is wanted."""
+    _require_plain(wanted)
     parts = [Part(path) for path in sorted((folder / FOLDER).glob("part-*.nc"))]
     if not parts:
         raise UserError(f"{folder / FOLDER} holds no parts; make them with weatherml statistics ... --part 0/4")

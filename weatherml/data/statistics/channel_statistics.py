@@ -12,8 +12,8 @@ import xarray as xr
 from weatherml.data.blocks import Progress
 from weatherml.data.period import overlap, select, stride_of, time_step_of
 from weatherml.data.statistics.climatology import Climatology
-from weatherml.data.statistics.gathering import Gathering
 from weatherml.data.statistics.sums.distribution import N_PLACES
+from weatherml.data.statistics.sums.gathering import Gathering
 from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.sums.moments import Moments, moments_of
 from weatherml.data.statistics.sums.sums import Sums

@@ -12,9 +12,9 @@ import xarray as xr
 
 from weatherml.data.blocks import Progress
 from weatherml.data.period import select, usual_step
-from weatherml.data.statistics.gathering import Gathering
-from weatherml.data.statistics.streaming import MEMORY
+from weatherml.data.statistics.sums.gathering import Gathering
 from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.references import as_slice

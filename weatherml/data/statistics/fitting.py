@@ -1,8 +1,10 @@
 """Climatology and statistics of a training period, out of the same sums, into files."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,10 +13,14 @@ from weatherml.data.blocks import Progress
 from weatherml.data.period import select, stride_of, time_step_of
 from weatherml.data.statistics.channel_statistics import Statistics, joined, statistics_of
 from weatherml.data.statistics.climatology import writing
-from weatherml.data.statistics.gathering import Gathering
-from weatherml.data.statistics.streaming import MEMORY
+from weatherml.data.statistics.quantile_climatology import writing_quantiles
+from weatherml.data.statistics.sums.day_sketches import BySeason
+from weatherml.data.statistics.sums.days import ByDay
+from weatherml.data.statistics.sums.gathering import Gathering, Recipe
 from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.data.statistics.sums.sums import Sums
+from weatherml.data.statistics.windowed_climatology import writing_windowed
 from weatherml.state import StateSpec
 from weatherml.times import Period, write_period
 
@@ -29,6 +35,8 @@ class Fit:
         harmonics: Of the climatology, as far as the time step resolves them.
         time_step: Of the model; the data's own when None.
         of_anomalies: Whether the statistics are of anomalies from the climatology, not of values.
+        window_days: Width of the windows of a climatology by hour and day of the year; None for none.
+        quantiles: Probabilities of a climatology of quantiles; none where there are none.
     """
 
     spec: StateSpec
@@ -36,14 +44,19 @@ class Fit:
     harmonics: Harmonics
     time_step: np.timedelta64 | None = None
     of_anomalies: bool = False
+    window_days: int | None = None
+    quantiles: tuple[float, ...] = ()
 
-    def gathering(self, dataset: xr.Dataset, memory: int = MEMORY, n_tasks: int = 1) -> Gathering:
+    def gathering(
+        self, dataset: xr.Dataset, memory: int = MEMORY, n_tasks: int = 1, others: tuple[Recipe, ...] = ()
+    ) -> Gathering:
         """Return what has to be summed.
 
         Args:
             dataset: Analyses of the period.
             memory: Bytes that may be held.
             n_tasks: Tasks of dask; 1 for none.
+            others: What else is made of the same blocks.
 
         Raises:
             UserError: The time step is no multiple of the data's.
@@ -51,7 +64,12 @@ class Fit:
         times = dataset["time"].values
         step = time_step_of(times) if self.time_step is None else self.time_step
         stride_of(times, step)
-        return Gathering(self.spec, self.harmonics.resolved_by(times), (step,), memory, n_tasks)
+        return Gathering(self.spec, self.harmonics.resolved_by(times), (step,), memory, n_tasks, others)
+
+    def others(self, folder: Path) -> tuple[Recipe, ...]:
+        """Return what climatologies of windows and of quantiles are made of."""
+        by_day = () if self.window_days is None else (ByDay(folder),)
+        return (*by_day, *((BySeason(),) if self.quantiles else ()))
 
 
 def fit(
@@ -79,10 +97,9 @@ def fit(
         UserError: As `compute_statistics`, and where the memory does not hold one channel.
     """
     chosen = select(dataset, wanted.period)
-    gathering = wanted.gathering(chosen, memory, n_tasks)
-    return write_fit(
-        gathering.run(chosen, progress), wanted, gathering.harmonics, folder, str(chosen.attrs.get("digest", ""))
-    )
+    gathering = wanted.gathering(chosen, memory, n_tasks, wanted.others(folder))
+    groups, store = gathering.run(chosen, progress), str(chosen.attrs.get("digest", ""))
+    return write_fit(groups, wanted, gathering.harmonics, folder, store)
 
 
 def write_fit(
@@ -98,12 +115,26 @@ def write_fit(
         store: Digest of the store.
     """
     period, parts = write_period(wanted.period), []
-    with writing(folder / "climatology.nc", wanted.spec, harmonics, period, store) as write:
+    with ExitStack() as files:
+        write = files.enter_context(writing(folder / "climatology.nc", wanted.spec, harmonics, period, store))
+        write_others = [files.enter_context(file) for file in _other_files(wanted, folder, period, store)]
         for channels, sums in groups:
             coefficients = sums.coefficients()
             write(channels, coefficients)
+            for write_other, other in zip(write_others, sums.others, strict=True):
+                write_other(other)
             reference = coefficients if wanted.of_anomalies else None
             parts.append(statistics_of(sums, period, sums.steps[0], reference))
     statistics = joined(parts, wanted.spec, store)
     statistics.save(folder / "statistics.nc")
     return statistics
+
+
+def _other_files(
+    wanted: Fit, folder: Path, period: tuple[str, str], store: str
+) -> Iterator[AbstractContextManager[Callable[[Any], None]]]:
+    """Yield the files of what `Fit.others` asks for, in the same order."""
+    if wanted.window_days is not None:
+        yield writing_windowed(folder / "windowed_climatology.nc", wanted.spec, wanted.window_days, period, store)
+    if wanted.quantiles:
+        yield writing_quantiles(folder / "quantile_climatology.nc", wanted.spec, wanted.quantiles, period, store)

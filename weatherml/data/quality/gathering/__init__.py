@@ -1,5 +1,5 @@
 """The one pass over a dataset, from its values to evidence."""
 
-from weatherml.data.quality.gathering.gather import gather
+from weatherml.data.quality.gathering.one_pass import gather
 
 __all__ = ["gather"]

@@ -116,6 +116,9 @@ def centred(columns: np.ndarray | int, n_columns: int) -> np.ndarray:
     return np.asarray((np.asarray(columns) + n_columns // 2) % n_columns - n_columns // 2)
 
 
-def is_elsewhere(fits: np.ndarray, placement: Placement) -> bool:
-    """Return whether a field lies not where its labels say, given the placement that fits it best."""
-    return placement != Placement() and bool(fits[0, 0, ROWS.index(0), 0] < _WORSE * fits.max())
+def is_elsewhere(fits: np.ndarray, placement: Placement, worse: float = _WORSE) -> bool:
+    """Return whether a field lies not where its labels say, given the placement that fits it best.
+
+    Where it lies by its labels it fits at most `worse` times as well.
+    """
+    return placement != Placement() and bool(fits[0, 0, ROWS.index(0), 0] < worse * fits.max())

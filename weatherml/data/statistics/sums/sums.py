@@ -47,6 +47,7 @@ class Sums:
         nothing = Borders.of_run(self.times, np.empty((0, *spec.shape), np.float32), np.empty(2, self.times.dtype))
         self._heads = self._recent = nothing
         self._merged: Borders | None = None
+        self.others: list[Any] = []  # what else was made of the same blocks, which merges with it
 
     def add(self, times: np.ndarray, array: np.ndarray) -> None:
         """Take in a block of the one run that these sums are of.
@@ -88,6 +89,8 @@ class Sums:
         self.squares += other.squares
         self.changes += other.changes
         self.distribution.merge(other.distribution)
+        for own, others in zip(self.others, other.others, strict=True):
+            own.merge(others)
         self.times = np.sort(np.concatenate([self.times, other.times]))
         self._merged = borders.still_open(self.times, self.steps)
 

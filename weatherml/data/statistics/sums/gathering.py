@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -10,14 +11,34 @@ from dask.delayed import delayed
 
 from weatherml.data.blocks import Progress, read_block
 from weatherml.data.period import stride_of, usual_step
-from weatherml.data.statistics.streaming import MEMORY, groups_of, stream
 from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.sums.streaming import MEMORY, Accumulator, groups_of, stream
 from weatherml.data.statistics.sums.sums import Sums
 from weatherml.state import StateSpec
 from weatherml.storage.share import Share
 
 _OWN_BYTES = 32
 """Of each cell beside the terms: squares, weights, origin, mask, in whole words."""
+
+
+class Mergeable(Accumulator, Protocol):
+    """Takes in blocks of a run, and what others have seen of other runs."""
+
+    def merge(self, other: Any) -> None:
+        """Take in what another has seen."""
+        ...
+
+
+class Recipe(Protocol):
+    """Says what else is made of the blocks of a pass."""
+
+    def cell_bytes(self, times: np.ndarray) -> int:
+        """Return what it takes for one cell of a channel."""
+        ...
+
+    def start(self, spec: StateSpec, times: np.ndarray, origin: np.ndarray, in_memory: bool) -> Mergeable:
+        """Return what takes in the blocks of some channels."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,7 @@ class Gathering:
         memory: Bytes that this process, or one task, may hold.
         n_tasks: Into how many runs of times the work is cut; they are dask's where there are several, whichever
             scheduler is active.
+        others: What else is made of the same blocks.
     """
 
     spec: StateSpec
@@ -38,6 +60,7 @@ class Gathering:
     steps: tuple[np.timedelta64, ...]
     memory: int = MEMORY
     n_tasks: int = 1
+    others: tuple[Recipe, ...] = ()
 
     def groups(self, dataset: xr.Dataset) -> tuple[list[StateSpec], int]:
         """Return the groups of channels, and how many times a block has."""
@@ -67,8 +90,9 @@ class Gathering:
         self, dataset: xr.Dataset, group: StateSpec, own: slice, length: int, progress: Progress | None = None
     ) -> Sums:
         origin = read_block(dataset, group, slice(1))[0]
-        sums = Sums(group, self.harmonics, self.steps, origin)
-        stream(dataset.isel(time=own), group, [sums], length, progress)
+        sums, times = Sums(group, self.harmonics, self.steps, origin), dataset["time"].values
+        sums.others = [other.start(group, times, origin, self._is_held(other, times)) for other in self.others]
+        stream(dataset.isel(time=own), group, [sums, *sums.others], length, progress)
         return sums
 
     def _on_dask(
@@ -92,7 +116,12 @@ class Gathering:
         term_bytes = 8 * self.harmonics.n_terms
         has_gaps = len(times) > 1 and (np.diff(times) != usual_step(times)).any()
         n_fields = 2 * max(stride_of(times, step) for step in self.steps)
-        return _OWN_BYTES + term_bytes * (1 + (len(self.steps) if has_gaps else 0)) + 4 * n_fields
+        others = sum(other.cell_bytes(times) for other in self.others if self._is_held(other, times))
+        return _OWN_BYTES + term_bytes * (1 + (len(self.steps) if has_gaps else 0)) + 4 * n_fields + others
+
+    def _is_held(self, other: Recipe, times: np.ndarray) -> bool:
+        """Return whether one channel of it fits into half the memory; the file of what does not is memory mapped."""
+        return other.cell_bytes(times) * int(np.prod(self.spec.grid.shape)) <= self.memory // 2
 
 
 def run_of(n_times: int, share: Share) -> slice:

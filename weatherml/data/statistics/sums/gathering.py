@@ -113,11 +113,12 @@ class Gathering:
 
     def _cell_bytes(self, times: np.ndarray) -> int:
         """Return what the sums take for one cell of a channel."""
-        term_bytes = 8 * self.harmonics.n_terms
+        term_bytes, result_bytes = 8 * self.harmonics.n_terms, 4 * self.harmonics.n_terms
         has_gaps = len(times) > 1 and (np.diff(times) != usual_step(times)).any()
         n_fields = 2 * max(stride_of(times, step) for step in self.steps)
         others = sum(other.cell_bytes(times) for other in self.others if self._is_held(other, times))
-        return _OWN_BYTES + term_bytes * (1 + (len(self.steps) if has_gaps else 0)) + 4 * n_fields + others
+        n_sums = 1 + (len(self.steps) if has_gaps else 0)
+        return _OWN_BYTES + term_bytes * n_sums + result_bytes + 4 * n_fields + others
 
     def _is_held(self, other: Recipe, times: np.ndarray) -> bool:
         """Return whether one channel of it fits into half the memory; the file of what does not is memory mapped."""

@@ -1,5 +1,6 @@
 """Harmonics of the year times harmonics of the day: what a smooth climatology is made of."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ _DAYS_A_YEAR = 365.2425
 # the first to chance (2400). Beyond this number the harmonics, not the mean, are drawn towards zero.
 _ILL_POSED = 1e3
 _RIDGE = 1e-3
+_BLOCK = 2**10
 _UNSEEN = 1e-9  # of a term of order one: zero but for rounding
 
 
@@ -49,30 +51,34 @@ class Harmonics:
         annual, diurnal = _waves(year_angle(times), self.n_annual), _waves(2 * np.pi * day, self.n_diurnal)
         return np.reshape(annual[..., :, None] * diurnal[..., None, :], (*times.shape, -1))
 
+    def in_blocks(self, times: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the terms of a few of many times `[time]` after the other, float64 `[time, term]`."""
+        for start in range(0, len(times), _BLOCK):
+            yield self.at(times[start : start + _BLOCK])
+
     def shift(self, step: np.timedelta64) -> np.ndarray:
         """Return the orthogonal `[term, term]` with which `at(times + step)` is `at(times) @ shift`."""
         days = step / np.timedelta64(1, "D")
         annual, diurnal = 2 * np.pi * days / _DAYS_A_YEAR, 2 * np.pi * days
         return np.kron(_turn(annual, self.n_annual), _turn(diurnal, self.n_diurnal))
 
-    def solve(self, times: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Return the coefficients of least squares, float64 `[term, *cell]`.
+    def inverse(self, times: np.ndarray) -> np.ndarray:
+        """Return what makes coefficients of least squares of the sums of terms times values, `[term, term]`.
 
         Where the times cover so little of the year that the annual harmonics are ill-posed, a ridge draws them towards
         zero. What is zero at all times, such as the sine of the half-day tide at 00, 06, 12 and 18 UTC, gets none.
 
         Args:
             times: Of the values, `datetime64[ns]` [time].
-            right: Sums over the times of terms times values, `[term, *cell]`.
         """
-        basis = self.at(times)
-        seen = np.abs(basis).max(axis=0, initial=0) > _UNSEEN
-        gram = basis[:, seen].T @ basis[:, seen]
+        whole = sum((basis.T @ basis for basis in self.in_blocks(times)), np.zeros((self.n_terms, self.n_terms)))
+        seen = np.sqrt(np.diag(whole)) > _UNSEEN
+        gram = whole[np.ix_(seen, seen)]
         if np.linalg.cond(gram) > _ILL_POSED:
-            gram[1:, 1:] += _RIDGE * len(basis) * np.eye(len(gram) - 1)
-        coefficients = np.zeros(right.shape)
-        coefficients[seen] = np.tensordot(np.linalg.inv(gram), right[seen], 1)
-        return coefficients
+            gram[1:, 1:] += _RIDGE * len(times) * np.eye(len(gram) - 1)
+        inverse = np.zeros((self.n_terms, self.n_terms))
+        inverse[np.ix_(seen, seen)] = np.linalg.inv(gram)
+        return inverse
 
 
 def year_angle(times: np.ndarray) -> np.ndarray:

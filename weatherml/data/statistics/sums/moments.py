@@ -1,5 +1,6 @@
 """Means and standard deviations of channels over area and time, of values or of anomalies, out of the sums."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,14 +31,31 @@ def moments_of(sums: Sums, position: int = 0, coefficients: np.ndarray | None = 
         coefficients: Of the climatology, `[term, channel, lat, lon]`, whose harmonics are those of the sums; None for
             moments of the values.
     """
-    own = Terms.over(sums.harmonics.at(sums.times))
-    starts = sums.times[np.isin(sums.times + sums.steps[position], sums.times)]
-    turns = Terms.over(sums.harmonics.at(starts + sums.steps[position]) - sums.harmonics.at(starts))
-    found = []
-    for channel in range(sums.spec.n_channels):
-        given = None if coefficients is None else coefficients[:, channel]
-        found.append(_of_channel(sums, position, channel, own, turns, given))
-    return Moments(*np.array(found, np.float64).T)
+    own, step = Terms.over(sums.harmonics.in_blocks(sums.times)), sums.steps[position]
+    starts = sums.times[np.isin(sums.times + step, sums.times)]
+    turn = sums.harmonics.shift(step) - np.eye(sums.harmonics.n_terms)
+    turns = Terms.over(basis @ turn for basis in sums.harmonics.in_blocks(starts))
+    areas = np.maximum(sums.weights.sum(axis=(1, 2)), np.finfo(float).tiny)
+    levels = np.zeros(len(areas))
+    if coefficients is None:  # a mean near that of the values keeps their digits
+        levels = np.einsum("cyx,cyx->c", np.where(sums.valid, sums.origin, 0).astype(np.float64), sums.weights) / areas
+    values, changes = np.zeros((2, len(areas))), sums.changes[position].copy()
+    loose = sums.loose(position)
+    for channel, rows in sums.pieces():
+        valid = sums.valid[channel, rows]
+        weights, right = sums.weights[channel, rows][valid], sums.right[:, channel, rows][:, valid]
+        reference = np.zeros_like(right)
+        reference[0] = levels[channel]
+        if coefficients is not None:
+            reference[:] = coefficients[:, channel, rows][:, valid]
+        reference[0] -= sums.origin[channel, rows][valid]
+        values[:, channel] += right[0] @ weights, sums.squares[channel, rows][valid] @ weights
+        values[:, channel] -= own.explained(reference, right, weights)
+        if coefficients is not None:
+            products = sums.products_of_changes(position, channel, rows, loose)[:, valid.ravel()]
+            changes[:, channel] -= turns.explained(reference, products, weights)
+    (mean, std), (_, change_std) = _spread(values, own.number * areas), _spread(changes, turns.number * areas)
+    return Moments(levels + mean, std, change_std)
 
 
 class Terms(NamedTuple):
@@ -54,9 +72,12 @@ class Terms(NamedTuple):
     gram: np.ndarray
 
     @classmethod
-    def over(cls, terms: np.ndarray) -> "Terms":
-        """Sum float64 `[time, term]`."""
-        return cls(len(terms), terms.sum(axis=0), terms.T @ terms)
+    def over(cls, blocks: Iterable[np.ndarray]) -> "Terms":
+        """Sum blocks of float64 `[time, term]`."""
+        number, total, gram = 0, np.zeros(1), np.zeros((1, 1))
+        for terms in blocks:
+            number, total, gram = number + len(terms), total + terms.sum(axis=0), gram + terms.T @ terms
+        return cls(number, total, gram)
 
     def explained(self, reference: np.ndarray, products: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return what to subtract from the sum and the sum of squares of values for those without a reference, `[2]`.
@@ -70,34 +91,8 @@ class Terms(NamedTuple):
         return np.array([self.total @ reference @ weights, squares @ weights])
 
 
-def _of_channel(
-    sums: Sums, position: int, channel: int, own: Terms, turns: Terms, coefficients: np.ndarray | None
-) -> tuple[float, float, float]:
-    """Return mean, standard deviation, and that of changes."""
-    valid = sums.valid[channel]
-    area = max(sums.weights[channel].sum(), np.finfo(float).tiny)
-    weights, origin = sums.weights[channel][valid] / area, sums.origin[channel][valid].astype(np.float64)
-    right, squares = sums.right[:, channel][:, valid], sums.squares[channel][valid]
-    reference, level = np.zeros_like(right), 0.0
-    if coefficients is None:
-        level = origin @ weights  # a mean near that of the values keeps their digits
-        reference[0] = level
-    else:
-        reference[:] = coefficients[:, valid]
-    reference[0] -= origin
-    mean, std = _spread(
-        own.number, np.array([right[0] @ weights, squares @ weights]) - own.explained(reference, right, weights)
-    )
-    changes = sums.changes[position, :, channel] / area
-    if coefficients is not None:
-        products = sums.products_of_changes(position, channel)[:, valid.ravel()]
-        changes = changes - turns.explained(reference, products, weights)
-    return level + mean, std, _spread(turns.number, changes)[1]
-
-
-def _spread(count: int, sums: np.ndarray) -> tuple[float, float]:
-    """Return mean and standard deviation from a count, and the sums of values and of their squares `[2]`."""
-    if not count:
-        return np.nan, np.nan
-    mean, square = sums / count
-    return float(mean), float(np.sqrt(max(0.0, square - mean**2)))
+def _spread(sums: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return means and standard deviations from the sums of values and of their squares `[2, channel]`."""
+    with np.errstate(invalid="ignore"):
+        mean, square = sums / weights
+    return mean, np.sqrt(np.maximum(0.0, square - mean**2))

@@ -63,7 +63,7 @@ class Sums:
         first = self.times[0] if len(self.times) else times[0]
         pairs = [decide(joined, len(self._recent.times), first, step, self.harmonics) for step in self.steps]
         basis = self.harmonics.at(times)
-        for channel, rows in self._pieces(len(times)):
+        for channel, rows in self.pieces(len(times)):
             recent = self._recent.fields[:, channel, rows]
             self._add_piece(channel, rows, np.concatenate([recent, array[:, channel, rows]]), basis, pairs, times)
         self.distribution.add(times, array)
@@ -123,44 +123,54 @@ class Sums:
     def coefficients(self) -> np.ndarray:
         """Return those of the climatology, float32 `[term, channel, lat, lon]`, SI units; NaN where there are no data.
 
-        They are solved channel by channel, which holds little beside them.
+        They are solved piece by piece, which holds little beside them.
         """
-        coefficients = np.empty(self.right.shape, np.float32)
-        for channel in range(self.spec.n_channels):
-            solved = self.harmonics.solve(self.times, self.right[:, channel])
-            solved[0] += self.origin[channel]
-            coefficients[:, channel] = np.where(self.valid[channel], solved, np.nan)
+        coefficients, inverse = np.empty(self.right.shape, np.float32), self.harmonics.inverse(self.times)
+        for channel, rows in self.pieces():
+            right = self.right[:, channel, rows]
+            solved = (inverse @ _flat(right)).reshape(right.shape)
+            solved[0] += self.origin[channel, rows]
+            coefficients[:, channel, rows] = np.where(self.valid[channel, rows], solved, np.nan)
         return coefficients
 
-    def products_of_changes(self, position: int, channel: int) -> np.ndarray:
-        """Return the sums over pairs of changes of terms times changes of the values of a channel, `[term, cell]`."""
-        step = self.steps[position]
-        turn, right, alone = self.harmonics.shift(step), _flat(self.right[:, channel]), self.alone[position]
+    def products_of_changes(
+        self, position: int, channel: int, rows: slice, loose: tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
+        """Return the sums over pairs of changes of terms times changes of values, `[term, cell]`.
+
+        Args:
+            position: Of the step.
+            channel: Which channel.
+            rows: Which rows.
+            loose: What `loose` returns for the step.
+        """
+        step, alone = self.steps[position], self.alone[position]
+        turn, right = self.harmonics.shift(step), _flat(self.right[:, channel, rows])
         # X(t) = turn @ X(t + step), so what each time gives as the later and as the earlier of a pair is in X'y; that
         # of times that have no partner is taken off.
         products = turn @ right - right
         if alone is not None:
-            products -= _flat(alone[:, channel])
-        for term, field in self._loose(step, channel):
-            products -= np.outer(term, field)
+            products -= _flat(alone[:, channel, rows])
+        for term, field in zip(*loose, strict=True):
+            products -= np.outer(term, self._departures(field[channel, rows], (channel, rows)))
         turned: np.ndarray = (turn - np.eye(len(turn))).T @ products
         return turned
 
-    def _loose(self, step: np.timedelta64, channel: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield what the terms of fields at the borders without a partner are weighted with, and the fields."""
-        borders = self.borders
+    def loose(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the terms of fields at the borders without a partner are weighted with, and the fields."""
+        borders, step = self.borders, self.steps[position]
         ends, starts = (side(step, self.times) for side in (borders.without_after, borders.without_before))
         earlier, own = (self.harmonics.at(borders.times - shift) for shift in (step, 0 * step))
-        for position in np.flatnonzero(ends | starts):
-            term = starts[position] * earlier[position] - ends[position] * own[position]
-            yield term, self._departures(borders.fields[position, channel], channel).ravel()
+        terms = starts[:, None] * earlier - ends[:, None] * own
+        return terms[ends | starts], borders.fields[ends | starts]
 
-    def _pieces(self, n_times: int) -> Iterator[tuple[int, slice]]:
+    def pieces(self, n_times: int = 16) -> Iterator[tuple[int, slice]]:
+        """Yield channels and rows, of which so many times are few enough to be taken at once."""
         n_rows, n_columns = self.spec.grid.shape
         height = max(1, _PIECE // (n_times * n_columns))
         for channel in range(self.spec.n_channels):
             for row in range(0, n_rows, height):
-                yield channel, slice(row, row + height)
+                yield channel, slice(row, min(row + height, n_rows))
 
     def _add_piece(
         self, channel: int, rows: slice, values: np.ndarray, basis: np.ndarray, pairs: list[Any], times: np.ndarray
@@ -214,9 +224,9 @@ class Sums:
             self.changes[position, 0] += np.einsum("cyx,cyx->c", change, self.weights)
             self.changes[position, 1] += np.einsum("cyx,cyx,cyx->c", change, change, self.weights)
 
-    def _departures(self, field: np.ndarray, channel: int | slice = slice(None)) -> np.ndarray:
-        """Return a field of channels about their origin, 0 where it is not valid, float64 `[..., lat, lon]`."""
-        return np.where(self.valid[channel], field - self.origin[channel].astype(np.float64), 0)
+    def _departures(self, field: np.ndarray, place: Any = ...) -> np.ndarray:
+        """Return values of some cells, of all unless told, about their origin, 0 where it is not valid, float64."""
+        return np.where(self.valid[place], field - self.origin[place].astype(np.float64), 0)
 
     def _require_like(self, other: "Sums") -> None:
         if self.spec != other.spec or (self.harmonics, self.steps) != (other.harmonics, other.steps):

@@ -20,7 +20,12 @@ def shifted(dataset, hours):
 
 
 def found(dataset):
-    return list(hour_of_day(gather(dataset)))
+    return [finding for finding in hour_of_day(gather(dataset)) if finding.severity != "note"]
+
+
+def is_undecided(dataset):
+    """Return whether it is said that nothing here tells the hour."""
+    return [finding.rule for finding in hour_of_day(gather(dataset)) if "hours" in finding.subject] == ["undecidable"]
 
 
 def warm_days(step="6h", times=120, grid=None):
@@ -55,6 +60,7 @@ def test_days_and_weather_without_a_sun_tell_nothing():
     noise = analyses({"2m_temperature": (), "mean_sea_level_pressure": ()}, 120)
     assert found(noise) == [] and found(shifted(warm_days("24h", 40), 12)) == []
     assert found(shifted(warm_days("6h", 8), 12)) == []
+    assert is_undecided(noise) and is_undecided(warm_days("24h", 40)) and not is_undecided(warm_days())
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -8,7 +8,7 @@ import numpy as np
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import varying
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
 
 _HOURS = {"": 1, "_6hr": 6, "_12hr": 12, "_24hr": 24}
 """Over which a variable is summed up, by the end of its name."""
@@ -57,6 +57,9 @@ _SPEEDS = {"knots": 1.943844, "miles an hour": 2.236936, "km/h": 3.6}
 def amount(evidence: Evidence) -> Iterator[Finding]:
     """Find amounts over the globe that are not the Earth's: rain of another window or unit, wind in knots."""
     if not evidence.grid.is_global:
+        if {"relative_humidity", *_MEANS, *_SPREADS} & set(varying(evidence)):
+            text = "a region may have more or less than the globe"
+            yield Finding("note", "rain or wind by a factor as of knots", text, UNDECIDABLE)
         return
     for variable, channels in varying(evidence).items():
         if variable in _MEANS:
@@ -111,7 +114,8 @@ def _published(variable: str, level: int | None) -> float | None:
 def _spread(channel: ChannelEvidence) -> float:
     """Return the standard deviation over places and times."""
     series = channel.series
-    return float(np.sqrt(_mean(np.square(series.std)) + np.nanvar(series.mean))) if series.mean.size else np.nan
+    middle = _mean(series.mean)
+    return float(np.sqrt(_mean(np.square(series.std)) + _mean(np.square(series.mean - middle))))
 
 
 def _mean(values: np.ndarray) -> float:

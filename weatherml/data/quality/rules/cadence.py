@@ -7,14 +7,13 @@ import numpy as np
 from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.rules.continuity import Breaks, breaks
-from weatherml.data.quality.rules.kinds import HOUR, usual_step, varying
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.continuity import FEWEST_TIMES, Breaks, breaks
+from weatherml.data.quality.rules.kinds import DAY, HOUR, usual_step, varying
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
 from weatherml.wording import listed
 
 _MOST = 3
 """Times that a message names."""
-_FEWEST_TIMES = 20
 _CARRIED = {
     "geopotential", "temperature", "u_component_of_wind", "v_component_of_wind", "wind_speed", "vorticity",
     "specific_humidity", "relative_humidity", "mean_sea_level_pressure", "surface_pressure",
@@ -41,6 +40,9 @@ def exchanged(evidence: Evidence) -> Iterator[Finding]:
 
     One jump alone, with all in order before and after, is a change of version.
     """
+    if 1 < evidence.times.size < FEWEST_TIMES or usual_step(evidence.times) > 2 * DAY:
+        text = f"it takes {FEWEST_TIMES} times of the same weather"
+        yield Finding("note", "times exchanged or versions that change", text, UNDECIDABLE)
     for variable, channels in varying(evidence).items():
         found = [(channel.channel, breaks(channel, evidence.times)) for channel in channels]
         broken = [(channel, own) for channel, own in found if own and not own.is_one_border]
@@ -56,13 +58,17 @@ def exchanged(evidence: Evidence) -> Iterator[Finding]:
 def time_step(evidence: Evidence) -> Iterator[Finding]:
     """Find a step that is not that of the labels, as of hourly fields taken as six-hourly: weather moves too slowly."""
     hours = usual_step(evidence.times) / HOUR
-    if not evidence.grid.is_global or evidence.times.size < _FEWEST_TIMES or not 1 <= hours <= 12:
+    if not 1 <= hours <= 12:
         return
-    paces = np.array([_pace(own, evidence, hours) for own in evidence.channels.values() if _is_carried(own)])
-    is_slow = bool(np.isfinite(paces).any() and np.nanmedian(paces) < 1)
-    if hours == 6:
-        warmth = (own for own in evidence.channels.values() if own.channel.variable == "2m_temperature")
-        is_slow |= any(_warming(own) < 1 for own in warmth)
+    channels = list(evidence.channels.values())
+    paces = np.array([_pace(own, evidence, hours) for own in channels if _is_carried(own)])
+    warmth = [_warming(own) for own in channels if own.channel.variable == "2m_temperature" and hours == 6]
+    is_known = np.isfinite([*paces, *warmth]).any()
+    if not evidence.grid.is_global or evidence.times.size < FEWEST_TIMES or not is_known:
+        text = f"it takes {FEWEST_TIMES} fields over the globe of what the weather carries along"
+        yield Finding("note", "times of another step as hourly taken as six-hourly", text, UNDECIDABLE)
+        return
+    is_slow = any(share < 1 for share in warmth) or (np.isfinite(paces).any() and np.nanmedian(paces) < 1)
     if is_slow:
         text = (
             f"fields change in {hours:g} h by less than half as much as the weather does; see whether they are of a"

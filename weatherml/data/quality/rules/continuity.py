@@ -11,7 +11,7 @@ from weatherml.data.quality.rules.stuck import is_spoilt
 
 _AROUND = 6
 """Times before and after: weather becomes livelier or calmer over days, and an error must not hide itself."""
-_FEWEST_TIMES = 20
+FEWEST_TIMES = 20
 _MANY_TIMES = 96
 """From which on a scatter is known; of few times it is taken for up to twice as large."""
 _BESIDE = 0.4
@@ -92,7 +92,7 @@ def scatter(residual: np.ndarray) -> float:
 
 def breaks(channel: ChannelEvidence, times: np.ndarray) -> Breaks:
     """Return where a channel does not follow from one time to the next; nothing of few times."""
-    if len(times) < _FEWEST_TIMES:
+    if len(times) < FEWEST_TIMES:
         return Breaks()
     above = excess(_usable_changes(channel, times), times)
     width = scatter(above) * (1 + max(0.0, 1 - len(times) / _MANY_TIMES))

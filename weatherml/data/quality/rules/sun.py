@@ -8,7 +8,7 @@ import numpy as np
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import HOUR
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
 from weatherml.data.sunlight import insolation
 
 
@@ -77,6 +77,13 @@ def hour_of_day(evidence: Evidence) -> Iterator[Finding]:
                 " the times are UTC and of which hour the fields are, and correct the time coordinate"
             )
             yield Finding("error", str(channel), text, "hour-of-day")
+    if evidence.times.size and not any(_tells_hour(own, evidence) for own in evidence.channels.values()):
+        text = "nothing here follows the sun as 2 m temperature and pressure over the globe and sunlight do in a day"
+        yield Finding("note", "times off by hours", text, UNDECIDABLE)
+
+
+def _tells_hour(channel: ChannelEvidence, evidence: Evidence) -> bool:
+    return channel.channel.variable in _SUNLIGHT or can_tell_hour(channel, evidence)
 
 
 def _shift_of_cycle(channel: ChannelEvidence, evidence: Evidence) -> float:

@@ -10,7 +10,7 @@ import xarray as xr
 from weatherml import scores
 from weatherml.errors import Option, UserError
 from weatherml.grid import REGRID, LatLonGrid
-from weatherml.references import DatedReference, Reference, as_reference, as_slice, narrowed, time_index, values_of
+from weatherml.references import Reference, as_reference, as_slice, narrowed, require_times, time_index, values_of
 from weatherml.state import Channel, on_grid, spec_of
 
 BLOCK_BYTES = 128 << 20
@@ -127,8 +127,7 @@ class Matched:
         if self._expected is not None:
             first = self._expected.at(self._valid_times[:1, 0])
             self._require_channels("the climatology or threshold", on_grid(first, self.grid))
-        if isinstance(self._expected, DatedReference):
-            time_index(self._expected.dataset, self._valid_times, self._expected.owner)  # all, before hours of work
+            require_times(self._expected, self._valid_times)
 
     @cached_property
     def grid(self) -> LatLonGrid:

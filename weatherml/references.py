@@ -120,6 +120,16 @@ def narrowed(reference: Reference, variables: Mapping[str, Sequence[int]]) -> Re
     return reference.only(variables) if isinstance(reference, Selective) else reference
 
 
+def require_times(reference: Reference, times: np.ndarray) -> None:
+    """Require that dated fields hold all `times` (any shape): before hours of work.
+
+    Raises:
+        UserError: One is missing.
+    """
+    if isinstance(reference, DatedReference):
+        time_index(reference.dataset, times, reference.owner)
+
+
 def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray:
     """Return where each of `times` (any shape) is in the dataset's `time`.
 

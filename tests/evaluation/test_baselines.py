@@ -5,8 +5,10 @@ import pytest
 import xarray as xr
 from fake_data import analyses
 
+from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
 from weatherml.evaluation import baselines, evaluate
+from weatherml.state import spec_of
 
 LEADS = np.array([6, 18, 30], "timedelta64[h]").astype("timedelta64[ns]")
 INITS = np.array(["2001-01-01T06", "2001-01-03T00"], "datetime64[ns]")
@@ -141,3 +143,38 @@ def test_a_climatology_whose_coordinates_differ_in_the_last_digits_loses_no_row(
     xr.testing.assert_equal(baselines.fit_damping(truth, moved, LEADS), damping)
     own, other = (baselines.damped_persistence(truth, c, damping, INITS, LEADS) for c in (climatology, moved))
     xr.testing.assert_equal(other, own)
+
+
+class Recorded:
+    """A climatology that remembers for which channels and how many times it was asked."""
+
+    def __init__(self, climatology, asked):
+        self.climatology, self.asked = climatology, asked
+
+    def only(self, variables):
+        return Recorded(self.climatology.only(variables), self.asked)
+
+    def at(self, times):
+        self.asked.append((self.climatology.spec.n_channels, len(times)))
+        return self.climatology.at(times)
+
+
+def test_baselines_of_a_store_and_a_climatology_are_computed_as_they_are_read(truth, tmp_path):
+    truth.to_zarr(tmp_path / "truth.zarr", consolidated=False)
+    stored = xr.open_zarr(tmp_path / "truth.zarr", chunks=None, consolidated=False)
+    climatology, asked = Climatology.fit(truth, spec_of(truth, ["z500", "t2m"]), ("2001", "2001"), 0, 1), []
+    own = truth.sel(level=[500])
+    normal, damping = climatology.at(truth["time"].values), baselines.fit_damping(own, climatology, LEADS)
+    lazy = Recorded(climatology, asked)
+    for build in (
+        lambda truth, normal: baselines.persistence(truth, INITS, LEADS),
+        lambda truth, normal: baselines.climatology(normal, INITS, LEADS),
+        lambda truth, normal: baselines.damped_persistence(truth, normal, damping, INITS, LEADS),
+    ):
+        whole, made = build(own, normal), build(stored.sel(level=[500]), lazy)
+        assert not made["geopotential"].variable._in_memory
+        asked.clear()
+        part = {"init_time": 1, "lead_time": slice(1, 3), "latitude": slice(2, 5), "longitude": [3, 8]}
+        xr.testing.assert_allclose(made["geopotential"].isel(part), whole["geopotential"].isel(part), rtol=1e-5)
+        assert all(n_channels == 1 and n_times <= 2 for n_channels, n_times in asked)
+        xr.testing.assert_allclose(made, whole, rtol=1e-5, atol=1e-6)

@@ -1,16 +1,21 @@
 """What a forecast must beat: persistence, climatology and damped persistence, as forecasts like any other."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.evaluation.damping import fit_damping
+from weatherml.evaluation.lazy_forecast import lazy_forecast
 from weatherml.grid import LatLonGrid
-from weatherml.references import Reference, as_reference, time_index
+from weatherml.references import Reference, as_reference, narrowed, require_times, time_index
 from weatherml.state import on_grid, with_metadata
 from weatherml.times import parse_times
 
 __all__ = ["climatology", "damped_persistence", "fit_damping", "persistence"]
+
+Levels = Mapping[str, Sequence[int]]
 
 
 def persistence(truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
@@ -22,15 +27,19 @@ def persistence(truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarra
         lead_times: `timedelta64 [lead]`.
 
     Returns:
-        Dims (init_time, lead_time, level, latitude, longitude); as lazy as the truth, and each analysis is held once.
+        Dims (init_time, lead_time, level, latitude, longitude); read where it is read where the truth is lazy, and each
+        analysis is held once.
 
     Raises:
         UserError: The truth lacks an init time.
     """
-    start = truth.isel(time=time_index(truth, parse_times(init_times, "init_time"), "the truth")).rename(
-        time="init_time"
-    )
-    return with_metadata(start.expand_dims(lead_time=lead_times, axis=1))
+    init_times = parse_times(init_times, "init_time")
+    time_index(truth, init_times, "the truth")
+
+    def make(kept: Levels | None, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
+        return _persistence(_truth_of(truth, kept), init_times, lead_times)
+
+    return with_metadata(_forecast(make, [truth], init_times, lead_times))
 
 
 def climatology(climatology: xr.Dataset | Reference, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
@@ -42,12 +51,19 @@ def climatology(climatology: xr.Dataset | Reference, init_times: np.ndarray, lea
         lead_times: `timedelta64 [lead]`.
 
     Returns:
-        Dims (init_time, lead_time, level, latitude, longitude); as lazy as the climatology.
+        Dims (init_time, lead_time, level, latitude, longitude); computed where it is read, unless the climatology is in
+        memory.
 
     Raises:
         UserError: The climatology lacks a valid time.
     """
-    return with_metadata(_at_valid_times(as_reference(climatology), init_times, lead_times))
+    init_times, reference = parse_times(init_times, "init_time"), as_reference(climatology)
+    require_times(reference, init_times[:, None] + lead_times)
+
+    def make(kept: Levels | None, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
+        return _at_valid_times(_reference_of(reference, kept), init_times, lead_times)
+
+    return with_metadata(_forecast(make, [reference], init_times, lead_times))
 
 
 def damped_persistence(
@@ -67,8 +83,8 @@ def damped_persistence(
         lead_times: `timedelta64 [lead]`.
 
     Returns:
-        Dims (init_time, lead_time, level, latitude, longitude), of the variables that all three have; as lazy as they
-        are.
+        Dims (init_time, lead_time, level, latitude, longitude), of the variables that all three have; computed where it
+        is read, unless truth and climatology are in memory.
 
     Raises:
         UserError: The truth or the climatology lacks a time, or the damping a lead time.
@@ -76,16 +92,70 @@ def damped_persistence(
     missing = np.setdiff1d(lead_times, damping["lead_time"].values)
     if missing.size:
         raise UserError(f"the damping was not fitted for lead time {missing[0]}; pass it to fit_damping")
-    reference, grid = as_reference(climatology), LatLonGrid.from_dataset(truth)
-    at_start, at_valid = (
-        on_grid(_at_valid_times(reference, init_times, leads), grid) for leads in (lead_times[:1] * 0, lead_times)
-    )
-    start = persistence(truth, init_times, lead_times) - at_start.isel(lead_time=0, drop=True)
-    return with_metadata(at_valid + damping.sel(lead_time=lead_times).astype(np.float32) * start)
+    init_times, reference = parse_times(init_times, "init_time"), as_reference(climatology)
+    grid = LatLonGrid.from_dataset(truth)
+    time_index(truth, init_times, "the truth")
+    for times in (init_times, init_times[:, None] + lead_times):
+        require_times(reference, times)
+
+    def make(kept: Levels | None, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
+        own, expected = _truth_of(truth, kept), _reference_of(reference, kept)
+        at_start = on_grid(_at_valid_times(expected, init_times, lead_times[:1] * 0), grid)
+        anomaly = _persistence(own, init_times, lead_times) - at_start.isel(lead_time=0, drop=True)
+        damped = damping.sel(lead_time=lead_times).astype(np.float32) * anomaly
+        return on_grid(_at_valid_times(expected, init_times, lead_times), grid) + damped
+
+    return with_metadata(_forecast(make, [truth, reference], init_times, lead_times))
+
+
+_Make = Callable[[Levels | None, np.ndarray, np.ndarray], xr.Dataset]
+"""From levels of the variables that are wanted, or None for all, init times and lead times to their forecast."""
+
+
+def _forecast(
+    make: _Make, sources: Sequence[xr.Dataset | Reference], init_times: np.ndarray, lead_times: np.ndarray
+) -> xr.Dataset:
+    """Make a forecast of what is in memory or dask's; of anything else what is read, when it is."""
+    if all(_is_at_hand(source) for source in sources):
+        return make(None, init_times, lead_times)
+    first = make(None, init_times[:1], lead_times[:1])
+    levels = {str(name): _levels(field) for name, field in first.data_vars.items()}
+
+    def compute(name: str, *times: np.ndarray) -> xr.DataArray:
+        field = make({name: levels[name]}, *times)[name]
+        return field.reindex(level=first["level"]) if "level" in field.dims else field
+
+    return lazy_forecast(compute, first, init_times, lead_times)
+
+
+def _is_at_hand(source: xr.Dataset | Reference) -> bool:
+    dataset = getattr(source, "dataset", source)
+    if not isinstance(dataset, xr.Dataset):
+        return False
+    return all(field.chunks is not None or field.variable._in_memory for field in dataset.data_vars.values())
+
+
+def _levels(field: xr.DataArray) -> tuple[int, ...]:
+    """Return the levels at which a field is anything (ragged sets)."""
+    if "level" not in field.dims:
+        return ()
+    return tuple(field["level"].values[field.notnull().any([dim for dim in field.dims if dim != "level"])].tolist())
+
+
+def _truth_of(truth: xr.Dataset, kept: Levels | None) -> xr.Dataset:
+    return truth if kept is None else truth[list(kept)]
+
+
+def _reference_of(reference: Reference, kept: Levels | None) -> Reference:
+    return reference if kept is None else narrowed(reference, kept)
+
+
+def _persistence(truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
+    start = truth.isel(time=time_index(truth, init_times, "the truth")).rename(time="init_time")
+    return start.expand_dims(lead_time=lead_times, axis=1)
 
 
 def _at_valid_times(reference: Reference, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
-    init_times = parse_times(init_times, "init_time")
     valid = init_times[:, None] + lead_times
     times, index = np.unique(valid, return_inverse=True)
     expected = reference.at(times)

@@ -3,11 +3,17 @@
 import numpy as np
 import pytest
 import xarray as xr
-from fake_data import analyses, forecasts
+from fake_data import analyses, as_forecast, forecasts
 
+from weatherml.cli.paths import climatology_at
 from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.fitting import Fit, fit
+from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.windowed_climatology import WindowedClimatology
 from weatherml.errors import UserError
 from weatherml.evaluation import evaluate
+from weatherml.extremes import verdict
+from weatherml.grid import LatLonGrid
 from weatherml.references import Reference, as_reference, narrowed
 from weatherml.state import spec_of
 
@@ -101,3 +107,33 @@ def test_a_valid_time_that_a_climatology_lacks_is_named_before_anything_is_judge
     with pytest.raises(UserError, match="the climatology has no time 2001-01-03T06:00"):
         evaluate(forecasts(), truth, ["acc"], short, lambda *done: told.append(done))
     assert not told
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Return a year and a half of small fields, and the folder with what was fitted on them."""
+    folder = tmp_path_factory.mktemp("run")
+    data = analyses({"2m_temperature": ()}, times=2 * 550, step="12h", grid=LatLonGrid.regular(2, 3, poles=False))
+    fit(data, Fit(spec_of(data), ("2001", "2002"), Harmonics(1, 0), window_days=61), folder)
+    return data, folder
+
+
+@pytest.mark.parametrize("name", ["climatology.nc", "windowed_climatology.nc"])
+def test_each_climatology_of_a_run_is_judged_against(run, name):
+    data, folder = run
+    reference = climatology_at(folder / name)
+    assert isinstance(reference, WindowedClimatology) == name.startswith("windowed")
+    forecast = as_forecast(data, forecasts({"2m_temperature": ()}, step="12h", grid=LatLonGrid.from_dataset(data)))
+    fields = reference.at(data["time"].values)
+    judged = evaluate(forecast, data, ["activity"], reference)
+    xr.testing.assert_allclose(judged, evaluate(forecast, data, ["activity"], fields), rtol=1e-5)
+
+
+def test_an_event_may_have_a_threshold_of_its_own_at_every_time(truth):
+    like = forecasts(n_members=3)
+    rising = (0 * truth + xr.DataArray(np.linspace(-9, 9, 40), dims="time")).astype(np.float32)
+    at_valid = as_forecast(rising, like)
+    zero = 0 * truth.isel(time=0, drop=True)
+    judged = verdict(like + at_valid, truth + rising, Counting(as_reference(rising)), base_rate=0.5)
+    constant = verdict(like, truth, zero, base_rate=0.5)
+    np.testing.assert_allclose(judged["brier"], constant["brier"], atol=1e-3)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from weatherml.data.quality.labels.chunks import find_lost_chunks
 from weatherml.data.quality.rules.registry import DAMAGED_FILE, LOST_CHUNKS, NOT_VERIFIED
 from weatherml.data.reading.formats.local import expand, format_of, is_zarr, open_netcdf
 from weatherml.data.reading.opening import open_files
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.windowed_climatology import WindowedClimatology
 from weatherml.data.store.making.workspace import is_begun
 from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.opening import open_store, verify
@@ -27,6 +30,7 @@ from weatherml.errors import UserError
 from weatherml.locations import is_url, path_or_url
 from weatherml.products.reading import is_forecast, read_forecast
 from weatherml.products.selection import variable_of
+from weatherml.references import Reference
 from weatherml.state import parse_channels
 from weatherml.storage.places import Place, is_bucket, place_at
 
@@ -303,3 +307,15 @@ def _stopped(stories: Any) -> dict[str, Any]:
     """Return how many members stopped, and when and by what the first ones did; files keep a list as one text."""
     told = [story for story in stories.split("; ") if story] if isinstance(stories, str) else list(stories)
     return {"failed": len(told), **({"first failed": told[:_MOST_STORIES]} if told else {})}
+
+
+def climatology_at(path: Path) -> Reference:
+    """Open a climatology of a run, of harmonics or by hour and day of the year.
+
+    Raises:
+        UserError: The file is missing or holds something else.
+    """
+    with suppress(OSError), xr.open_dataset(path, engine="netcdf4") as file:
+        if "windowed_climatology" in file.attrs:
+            return WindowedClimatology.load(path)
+    return Climatology.load(path)

@@ -10,6 +10,7 @@ import xarray as xr
 from weatherml import scores
 from weatherml.errors import UserError
 from weatherml.matching import Fields
+from weatherml.references import Reference
 from weatherml.verification import Metric, Progress, accumulate, summarize
 
 N_BINS = 11
@@ -19,7 +20,7 @@ N_BINS = 11
 def verdict(
     forecast: xr.Dataset,
     truth: xr.Dataset,
-    threshold: xr.Dataset,
+    threshold: xr.Dataset | Reference,
     base_rate: float | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -31,7 +32,8 @@ def verdict(
     Args:
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic.
         truth: Dims (time, level, latitude, longitude), with every valid time.
-        threshold: Dims (level, latitude, longitude), for example from `thresholds.local_quantile`.
+        threshold: Dims (level, latitude, longitude), for example from `thresholds.local_quantile`; or what is asked for
+            that of each valid time, such as one quantile of a `QuantileClimatology`.
         base_rate: Probability of the event that climatology would forecast everywhere; 1 - the threshold's `quantile`
             attribute when None.
         progress: Called with the number of init times done and of all.
@@ -79,8 +81,8 @@ def _metrics(base_rate: float, n_bins: int) -> dict[str, Metric]:
     } | binned
 
 
-def _base_rate(threshold: xr.Dataset) -> float:
-    if "quantile" not in threshold.attrs:
+def _base_rate(threshold: xr.Dataset | Reference) -> float:
+    if not isinstance(threshold, xr.Dataset) or "quantile" not in threshold.attrs:
         raise UserError(
             "the threshold has no attribute 'quantile', so the base rate is unknown; pass base_rate=, for example 0.05"
         )

@@ -149,8 +149,8 @@ def main():
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     print(
-        "| store | stored, MB | values, MB | raw, MB/s | load, s/GB | mean, s/GB | check, s/GB | check, MB/s | peak, MB |"
-        " read |"
+        "| store | stored, MB | values, MB | raw, MB/s | load, s/GB | mean, s/GB | check, s/GB |"
+        " check, MB/s | peak, MB | read |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for size in [options.only] if options.only else SIZES:

@@ -12,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weatherml.errors import UserError
-from weatherml.times import Period, parse_period, parse_span, parse_time, parse_times, to_date, write_period, write_time
+from weatherml.times import (
+    Period,
+    is_within,
+    parse_period,
+    parse_span,
+    parse_time,
+    parse_times,
+    show_periods,
+    to_date,
+    write_period,
+    write_periods,
+    write_time,
+)
 
 NOON = np.datetime64("2005-01-09T12", "ns")
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -232,6 +244,18 @@ def test_what_is_no_period_is_refused(period: Period, problem):
     with pytest.raises(UserError) as caught:
         parse_period(period)
     assert problem in str(caught.value)
+
+
+def test_several_periods_are_as_many_spans():
+    some = [["2012", "2013-03"], (20150101, "2015")]
+    assert write_periods(some) == (("2012", "2013-03"), ("2015-01-01", "2015"))
+    assert write_periods(["2012", "2013"]) == write_periods([["2012", "2013"]]) == ("2012", "2013")
+    times = np.array(["2011-12-31", "2012-01-01", "2013-03-31T23", "2013-04-01", "2015-12-31"], "datetime64[ns]")
+    assert is_within(times, some).tolist() == [False, True, True, False, True]
+    assert show_periods(some) == "2012 .. 2013-03 and 20150101 .. 2015"
+    for wrong in ([], [["2012"]], [["2013", "2012"]], "2012"):
+        with pytest.raises(UserError, match="period"):
+            write_periods(wrong)
 
 
 def test_a_date_has_no_time_of_day():

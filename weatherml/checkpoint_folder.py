@@ -12,6 +12,7 @@ from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.storage.folders import locate, read_folder
+from weatherml.times import show_periods
 
 DESCRIPTION = "checkpoint.json"
 FORMAT = 1
@@ -43,7 +44,7 @@ def _describe(path: Path) -> dict[str, Any]:
         "channels": list(statistics.spec.names),
         "grid": f"{grid.n_lat} x {grid.n_lon}",
         "step": format_duration(statistics.time_step),
-        "trained on": " to ".join(statistics.period),
+        "trained on": show_periods(statistics.period, " to "),
         "data": provenance["data"],
         "optimiser steps": provenance["step"],
         "validation loss": provenance["validation_loss"],

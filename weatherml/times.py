@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
@@ -16,6 +17,9 @@ TimeLike: TypeAlias = str | int | date | np.datetime64
 
 Period: TypeAlias = tuple[TimeLike, TimeLike]
 """First and last moment, both included; a last of "2012-06" or "2012" reaches to its end."""
+
+Periods: TypeAlias = Period | Sequence[Period]
+"""One period, or several: years that are left out lie between them."""
 
 FIRST_DAY, LAST_DAY = date(1678, 1, 1), date(2261, 12, 31)
 """Of the whole years that 64 bits of nanoseconds can tell."""
@@ -114,6 +118,38 @@ def parse_period(period: Period, name: str = "period") -> Span:
     return Span(start.first, end.last)
 
 
+def each_period(periods: Periods) -> tuple[Period, ...]:
+    """Return one period, or several, as several."""
+    are_several = isinstance(periods, tuple | list) and any(isinstance(part, tuple | list) for part in periods)
+    return tuple(periods) if are_several else (periods,)  # type: ignore[arg-type, return-value]
+
+
+def is_within(times: np.ndarray, periods: Periods) -> np.ndarray:
+    """Return which of `times`, `datetime64[ns]` of any shape, lie in a period, or in any of several.
+
+    Raises:
+        UserError: As `parse_period`.
+    """
+    spans = [parse_period(period) for period in each_period(periods)]
+    inside: np.ndarray = np.any([(times >= first) & (times <= last) for first, last in spans], axis=0)
+    return inside
+
+
+def write_periods(periods: Periods, name: str = "period") -> tuple[Any, ...]:
+    """Return one period as text, `(first, last)`, or several as a tuple of such.
+
+    Raises:
+        UserError: As `parse_period`.
+    """
+    written = tuple(write_period(period, name) for period in each_period(periods))
+    return written[0] if len(written) == 1 else written
+
+
+def show_periods(periods: Periods, between: str = " .. ") -> str:
+    """Return one period, or several, for a message."""
+    return " and ".join(f"{first}{between}{last}" for first, last in each_period(periods))
+
+
 def write_time(value: TimeLike, name: str = "time") -> str:
     """Return text that reads as the same time and covers the same; text stays as it is.
 
@@ -156,6 +192,10 @@ DateText = Annotated[date, BeforeValidator(to_date)]
 
 PeriodText = Annotated[tuple[str, str], BeforeValidator(write_period)]
 """A period in a configuration."""
+
+
+PeriodsText = Annotated[tuple[str, str] | tuple[tuple[str, str], ...], BeforeValidator(write_periods)]
+"""A period, or several, in a configuration."""
 
 
 def _read(value: Any) -> _Moment | str:

@@ -16,7 +16,12 @@ TABLE = [
     ("title", "Odd & <new>", None, ""),
     ("source", None, "{name: files, paths: []}", "paths is empty; name at least 1"),
     ("channels", "[u850, t850, z500]", "[z999999]", "is not among channels"),
-    ("periods.training", "['2000-01-01', '2000-01-07']", "['2000-01-09', '2000-01-10']", "overlaps the validation"),
+    (
+        "periods.training",
+        "[['2000-01-01', '2000-01-04'], ['2000-01-06', '2000-01-07']]",
+        "['2000-01-09', '2000-01-10']",
+        "overlaps the validation",
+    ),
     (
         "periods.validation",
         "['2000-01-08', '2000-01-10']",

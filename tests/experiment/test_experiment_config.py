@@ -77,6 +77,10 @@ def test_channel_sets_and_networks_have_names():
     [
         ("periods.validation=['2000-01-05', '2000-01-10']", "training period .* overlaps the validation period"),
         ("periods.validation=['2000-01-12', '2000-01-13']", "validation period .* overlaps the test period"),
+        (
+            "periods.training=[['2000-01-01', '2000-01-04'], ['2000-01-06', '2000-01-09']]",
+            "training period 2000-01-01 .. 2000-01-04 and 2000-01-06 .. 2000-01-09 overlaps the validation period",
+        ),
         ("periods.test=['2000-01-07', '2000-01-08']", "training period .* overlaps the test period"),
         ("periods.test=['2000-01-16', '2000-01-11']", "period must run forward"),
         ("periods.test=[soon, later]", "periods.test: period 'soon' is no ISO 8601 time"),

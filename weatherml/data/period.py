@@ -1,24 +1,26 @@
 """Which times of a dataset: those of a period, and the step between them."""
 
+from itertools import product
+
 import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.times import Period, parse_period
+from weatherml.times import Periods, each_period, is_within, parse_period, show_periods
 
 
-def overlap(a: Period, b: Period) -> bool:
-    """Return whether two periods share a moment."""
-    (first_a, last_a), (first_b, last_b) = parse_period(a), parse_period(b)
-    return bool(first_a <= last_b and first_b <= last_a)
+def overlap(a: Periods, b: Periods) -> bool:
+    """Return whether two periods share a moment; of several, whether any do."""
+    spans = product(map(parse_period, each_period(a)), map(parse_period, each_period(b)))
+    return any(one.first <= other.last and other.first <= one.last for one, other in spans)
 
 
-def select(dataset: xr.Dataset, period: Period) -> xr.Dataset:
-    """Return the analyses of a period, still lazy.
+def select(dataset: xr.Dataset, period: Periods) -> xr.Dataset:
+    """Return the analyses of a period, or of several, still lazy.
 
     Args:
         dataset: Canonical analyses with rising `time`.
-        period: First and last moment.
+        period: First and last moment, or several of them.
 
     Raises:
         UserError: The dataset has leading dimensions other than `time`, or no time in the period.
@@ -30,13 +32,14 @@ def select(dataset: xr.Dataset, period: Period) -> xr.Dataset:
             " take one of the others, of members for example the first"
         )
     times = dataset["time"].values
-    first, last = parse_period(period)
-    chosen = slice(np.searchsorted(times, first), np.searchsorted(times, last, side="right"))
-    if chosen.start == chosen.stop:
-        raise UserError(
-            f"the data have no times in {period[0]} .. {period[1]}; they run from {times[0]:.16} to {times[-1]:.16}"
-        )
-    return dataset.isel(time=chosen)
+    for one in each_period(period):
+        if not is_within(times, one).any():
+            raise UserError(
+                f"the data have no times in {show_periods(one)}; they run from {times[0]:.16} to {times[-1]:.16}"
+            )
+    chosen = np.flatnonzero(is_within(times, period))
+    is_run = chosen[-1] - chosen[0] == len(chosen) - 1  # a slice, which stores read without gathering
+    return dataset.isel(time=slice(int(chosen[0]), int(chosen[-1]) + 1) if is_run else chosen)
 
 
 def usual_step(times: np.ndarray) -> np.timedelta64:

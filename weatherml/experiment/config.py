@@ -21,7 +21,7 @@ from weatherml.forecast import ForecastConfig
 from weatherml.models import AnyNetwork
 from weatherml.models.network import NetworkConfig
 from weatherml.state import Channel, alternatives, levels_in, parse_channels
-from weatherml.times import PeriodText
+from weatherml.times import PeriodsText, PeriodText, show_periods
 from weatherml.training import TrainingConfig
 from weatherml.variables import ChannelNames
 from weatherml.yaml_text import parse_yaml
@@ -33,12 +33,12 @@ class PeriodsConfig(Config):
     """Which times are learned from, chosen by, and judged on; no two may overlap.
 
     Attributes:
-        training: For statistics, climatology and weights.
+        training: For statistics, climatology and weights; several where years between them are left out.
         validation: To choose the best weights.
         test: Initial and valid times of the forecasts that are judged.
     """
 
-    training: PeriodText
+    training: PeriodsText
     validation: PeriodText
     test: PeriodText
 
@@ -47,7 +47,7 @@ class PeriodsConfig(Config):
         for (name, period), (other, after) in combinations(self, 2):
             if overlap(period, after):
                 raise UserError(
-                    f"{name} period {' .. '.join(period)} overlaps the {other} period {' .. '.join(after)};"
+                    f"{name} period {show_periods(period)} overlaps the {other} period {show_periods(after)};"
                     " what is learned from must not be judged on: move one of them"
                 )
         return self

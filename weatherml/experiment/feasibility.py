@@ -26,7 +26,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.memory import parse_memory
 from weatherml.parallel import data_mesh, require_divisible
 from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
-from weatherml.times import Period, parse_period
+from weatherml.times import Periods, is_within, show_periods
 from weatherml.variables import find
 from weatherml.wording import counted
 
@@ -115,14 +115,14 @@ def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
         n_samples = _count_samples(within(times, period), step, config.training.longest_rollout)
         if n_times < n_least:
             raise UserError(
-                f"the data have {counted(n_times, 'time')} in the {name} period {' .. '.join(period)}, which needs"
+                f"the data have {counted(n_times, 'time')} in the {name} period {show_periods(period)}, which needs"
                 f" {n_least}; they run from {first} to {last}",
                 f"choose another {name} period",
                 *_smaller_batch(name, n_samples),
             )
         if name != "test" and n_samples < config.training.batch_size:
             raise UserError(
-                f"gaps leave {counted(n_samples, 'sample')} in the {name} period {' .. '.join(period)}, fewer than a"
+                f"gaps leave {counted(n_samples, 'sample')} in the {name} period {show_periods(period)}, fewer than a"
                 f" batch of {config.training.batch_size}",
                 f"choose another {name} period",
                 *_smaller_batch(name, n_samples),
@@ -131,7 +131,7 @@ def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
     longest = config.forecast.lead_times(step)[-1]
     if not np.isin(training + longest, training).any():
         raise UserError(
-            f"no two times of the training period {' .. '.join(config.periods.training)} lie forecast.lead_time"
+            f"no two times of the training period {show_periods(config.periods.training)} lie forecast.lead_time"
             f" {config.forecast.lead_time} apart, as damped persistence needs; choose a longer period or a shorter lead"
         )
 
@@ -222,8 +222,7 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
     return complete
 
 
-def within(times: np.ndarray, period: Period) -> np.ndarray:
-    """Return the times of a period, `datetime64[ns]` [time]."""
-    first, last = parse_period(period)
-    chosen: np.ndarray = times[(times >= first) & (times <= last)]
+def within(times: np.ndarray, period: Periods) -> np.ndarray:
+    """Return the times of a period, or of several, `datetime64[ns]` [time]."""
+    chosen: np.ndarray = times[is_within(times, period)]
     return chosen

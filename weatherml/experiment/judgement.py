@@ -12,7 +12,7 @@ from weatherml.extremes import local_quantile, verdict
 from weatherml.matching import Domain, Matched
 from weatherml.references import Reference, as_reference, as_slice, narrowed, time_index
 from weatherml.state import spec_of
-from weatherml.times import Period
+from weatherml.times import Periods
 
 CONTROL = "forecast"
 """The deterministic forecast: number 0, wherever it stands; there is none where it was not asked for or has stopped."""
@@ -75,7 +75,7 @@ def judge_skill(
 
 
 def judge_event(
-    forecast: xr.Dataset, truth: xr.Dataset, config: ExtremesConfig, training: Period, progress: Progress
+    forecast: xr.Dataset, truth: xr.Dataset, config: ExtremesConfig, training: Periods, progress: Progress
 ) -> xr.Dataset:
     """Judge the forecast probability that a field exceeds its local quantile of the training period."""
     levels = spec_of(forecast, [config.channel]).variables

@@ -16,6 +16,7 @@ from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill,
 from weatherml.plot import map as draw_map
 from weatherml.plot.style import BASELINES, quantity_of, with_units, write_lead, write_time
 from weatherml.state import Channel, parse_channels
+from weatherml.times import show_periods
 from weatherml.wording import counted
 
 _LEADS_SHOWN = ("6h", "1D", "2D", "3D", "5D", "7D", "10D")
@@ -112,7 +113,8 @@ def _data(results: Results) -> Section:
     times = results.store["time"].values
     text = (
         f"{counted(len(times), 'analysis', 'analyses')} from {times[0]:.10} to {times[-1]:.10}; learned from"
-        f" {' to '.join(results.config.periods.training)}, judged on {' to '.join(results.config.periods.test)}."
+        f" {show_periods(results.config.periods.training, ' to ')}, judged on"
+        f" {' to '.join(results.config.periods.test)}."
     )
     tables = {"What the check of the data says": [["severity", "subject", "finding"], *findings]} if findings else {}
     return Section("The data", text, figures, tables)

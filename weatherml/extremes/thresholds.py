@@ -8,7 +8,8 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.extremes.running_quantile import Method
-from weatherml.times import Period, parse_period, write_period
+from weatherml.references import as_slice
+from weatherml.times import Periods, is_within, show_periods, write_periods
 
 MEMORY = 2**30
 """Bytes that a quantile may take, half of them for the values that it keeps, unless one row of cells takes more."""
@@ -19,7 +20,7 @@ _MOST_BANDS = 8
 _READ_SHARE = 32  # of the memory, for what is being read: it is there a few times while it is decoded and put in place
 
 
-def local_quantile(dataset: xr.Dataset, q: float, period: Period, memory: int = MEMORY) -> xr.Dataset:
+def local_quantile(dataset: xr.Dataset, q: float, period: Periods, memory: int = MEMORY) -> xr.Dataset:
     """Return the quantile over time of each grid point, computed variable by variable in a stream.
 
     What a quantile near an end needs is the tail of the values alone: of 37 years every 6 h a twentieth for the 95th
@@ -43,15 +44,15 @@ def local_quantile(dataset: xr.Dataset, q: float, period: Period, memory: int = 
     """
     if not 0 < q < 1:
         raise UserError(f"a quantile must lie between 0 and 1, got {q}; write 0.95 for the 95th percentile")
-    chosen = dataset.sel(time=slice(*parse_period(period)))
+    chosen = dataset.isel(time=as_slice(np.flatnonzero(is_within(dataset["time"].values, period))))
     if not chosen.sizes["time"]:
         times = dataset.indexes["time"]
         raise UserError(
-            f"no data from {period[0]} to {period[1]}; they cover {times[0]} .. {times[-1]}: choose a period inside"
+            f"no data from {show_periods(period, ' to ')}; they cover {times[0]} .. {times[-1]}: choose a period inside"
         )
     fields = {name: field for name, field in chosen.data_vars.items() if "time" in field.dims}
     quantiles = {name: _over_time(field, q, memory) for name, field in fields.items()}
-    return xr.Dataset(quantiles).assign_attrs(quantile=q, period=" to ".join(write_period(period)))
+    return xr.Dataset(quantiles).assign_attrs(quantile=q, period=show_periods(write_periods(period), " to "))
 
 
 def _over_time(field: xr.DataArray, q: float, memory: int) -> xr.DataArray:

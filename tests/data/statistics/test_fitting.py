@@ -9,7 +9,7 @@ import xarray as xr
 from dask import array as lazy
 from fake_data import analyses
 
-from weatherml.data.statistics.channel_statistics import Statistics, compute_statistics
+from weatherml.data.statistics.channel_statistics import Statistics, compute_statistics, require_disjoint
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.sums.harmonics import Harmonics
@@ -102,3 +102,22 @@ def test_tasks_of_dask_find_the_same(tmp_path, scheduler):
         np.testing.assert_allclose(getattr(there, name), getattr(here, name), rtol=1e-6, atol=1e-9)
     files = [xr.load_dataset(tmp_path / folder / "climatology.nc") for folder in ("here", "there")]
     np.testing.assert_allclose(*[file["coefficients"] for file in files], rtol=1e-6, atol=1e-6)
+
+
+def test_years_are_left_out(tmp_path):
+    dataset = record()
+    periods = [("2001-01-01", "2001-01-05"), ("2001-01-14", "2001-01-20")]
+    kept = dataset.sel(time=[day < 6 or 14 <= day <= 20 for day in dataset["time"].dt.day.values])
+    wanted = Fit(spec_of(dataset), periods, HARMONICS, of_anomalies=True)
+    found = fit(dataset, wanted, tmp_path / "some")
+    expected = fit(kept, Fit(spec_of(dataset), PERIOD, HARMONICS, of_anomalies=True), tmp_path / "kept")
+    for name in MOMENTS:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert found.n_times == 48
+    assert Statistics.load(tmp_path / "some/statistics.nc").period == tuple(periods)
+    assert Climatology.load(tmp_path / "some/climatology.nc").period == tuple(periods)
+    require_disjoint(found, ("2001-01-06", "2001-01-13"))
+    with pytest.raises(
+        UserError, match=r"overlaps the training period 2001-01-01 \.\. 2001-01-05 and 2001-01-14 \.\. 2001-01-20"
+    ):
+        require_disjoint(found, ("2001-01-06", "2001-01-14"))

@@ -72,7 +72,7 @@ def select_periods(dataset: xr.Dataset, periods: Periods) -> xr.Dataset:
         UserError: A period has no times, or the dataset is none of analyses.
     """
     if _is_one(periods):
-        return select(dataset, periods)  # type: ignore[arg-type]
+        return select(dataset, periods)
     pieces: list[Period] = list(periods)  # type: ignore[arg-type]
     if not pieces:
         raise UserError("periods name none; give at least one, such as ['1979', '2015']")

@@ -21,7 +21,7 @@ from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.state import StateSpec
 from weatherml.storage.files import write_netcdf
-from weatherml.times import Period, write_period
+from weatherml.times import Periods, show_periods, write_periods
 from weatherml.wording import counted
 
 PROBABILITIES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
@@ -85,7 +85,7 @@ class Statistics:
     difference_std: np.ndarray
     valid: np.ndarray
     time_step: np.timedelta64
-    period: tuple[str, str]
+    period: Periods
     n_times: int
     values: Values | None = None
     store: str = ""
@@ -140,7 +140,7 @@ class Statistics:
                 f"{path} holds no statistics ({error}); pass statistics.nc of a run, which weatherml statistics writes"
             ) from None
         time_step = np.timedelta64(record["time_step_ns"], "ns")
-        period, store = tuple(record["period"]), record.get("store", "")
+        period, store = write_periods(record["period"]), record.get("store", "")
         return cls(
             spec, **arrays, time_step=time_step, period=period, n_times=record["n_times"], values=values, store=store
         )
@@ -149,7 +149,7 @@ class Statistics:
 def compute_statistics(
     dataset: xr.Dataset,
     spec: StateSpec,
-    period: Period,
+    period: Periods,
     climatology: Climatology | None = None,
     time_step: np.timedelta64 | None = None,
     progress: Progress | None = None,
@@ -176,12 +176,12 @@ def compute_statistics(
     parts = []
     for group, sums in Gathering(spec, harmonics, (time_step,)).run(dataset, progress):
         coefficients = None if climatology is None else climatology.coefficients[:, group]
-        parts.append(statistics_of(sums, write_period(period), time_step, coefficients))
+        parts.append(statistics_of(sums, write_periods(period), time_step, coefficients))
     return joined(parts, spec, str(dataset.attrs.get("digest", "")))
 
 
 def statistics_of(
-    sums: Sums, period: tuple[str, str], time_step: np.timedelta64, coefficients: np.ndarray | None = None
+    sums: Sums, period: Periods, time_step: np.timedelta64, coefficients: np.ndarray | None = None
 ) -> Statistics:
     """Return the statistics of the channels of sums.
 
@@ -226,7 +226,7 @@ def joined(parts: Sequence[Statistics], spec: StateSpec, store: str) -> Statisti
     )
 
 
-def require_disjoint(fitted: Statistics | Climatology, period: Period) -> None:
+def require_disjoint(fitted: Statistics | Climatology, period: Periods) -> None:
     """Require that a test period shares nothing with the period that something was fitted on.
 
     Raises:
@@ -234,7 +234,7 @@ def require_disjoint(fitted: Statistics | Climatology, period: Period) -> None:
     """
     if overlap(fitted.period, period):
         raise UserError(
-            f"test period {period[0]} .. {period[1]} overlaps the training period {' .. '.join(fitted.period)};"
+            f"test period {show_periods(period)} overlaps the training period {show_periods(fitted.period)};"
             " choose another test period or compute the statistics and the climatology anew"
         )
 

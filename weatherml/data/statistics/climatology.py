@@ -20,7 +20,7 @@ from weatherml.locations import local_path
 from weatherml.references import as_slice
 from weatherml.state import Channel, StateSpec, to_dataset
 from weatherml.storage.files import netcdf_in_place
-from weatherml.times import Period, parse_times, write_period
+from weatherml.times import Periods, parse_times, write_periods
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Climatology:
     coefficients: np.ndarray
     n_annual: int
     n_diurnal: int
-    period: tuple[str, str]
+    period: Periods
     store: str = ""
 
     @classmethod
@@ -48,7 +48,7 @@ class Climatology:
         cls,
         dataset: xr.Dataset,
         spec: StateSpec,
-        period: Period,
+        period: Periods,
         n_annual: int = 2,
         n_diurnal: int = 1,
         progress: Progress | None = None,
@@ -70,7 +70,7 @@ class Climatology:
         coefficients = np.empty((harmonics.n_terms, *spec.shape), np.float32)
         for group, sums in Gathering(spec, harmonics, steps, memory).run(dataset, progress):
             coefficients[:, group] = sums.coefficients()
-        period, store = write_period(period), str(dataset.attrs.get("digest", ""))
+        period, store = write_periods(period), str(dataset.attrs.get("digest", ""))
         return cls(spec, coefficients, harmonics.n_annual, harmonics.n_diurnal, period, store)
 
     @property
@@ -124,13 +124,13 @@ class Climatology:
             raise UserError(
                 f"{path} is no climatology ({error}); pass climatology.nc of a run, which weatherml statistics writes"
             ) from None
-        period, store = tuple(record["period"]), record.get("store", "")
+        period, store = write_periods(record["period"]), record.get("store", "")
         return cls(spec, coefficients, record["n_annual"], record["n_diurnal"], period, store)
 
 
 @contextmanager
 def writing(
-    path: str | Path, spec: StateSpec, harmonics: Harmonics, period: tuple[str, str], store: str = ""
+    path: str | Path, spec: StateSpec, harmonics: Harmonics, period: Periods, store: str = ""
 ) -> Iterator[Callable[[slice, np.ndarray], None]]:
     """Yield what writes the coefficients of some channels in place; the file appears once all are written.
 

@@ -22,7 +22,7 @@ from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.data.statistics.sums.sums import Sums
 from weatherml.data.statistics.windowed_climatology import writing_windowed
 from weatherml.state import StateSpec
-from weatherml.times import Period, write_period
+from weatherml.times import Periods, write_periods
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Fit:
 
     Attributes:
         spec: Channels.
-        period: The training period.
+        period: The training period, or several.
         harmonics: Of the climatology, as far as the time step resolves them.
         time_step: Of the model; the data's own when None.
         of_anomalies: Whether the statistics are of anomalies from the climatology, not of values.
@@ -40,7 +40,7 @@ class Fit:
     """
 
     spec: StateSpec
-    period: Period
+    period: Periods
     harmonics: Harmonics
     time_step: np.timedelta64 | None = None
     of_anomalies: bool = False
@@ -114,7 +114,7 @@ def write_fit(
         folder: Where the files go.
         store: Digest of the store.
     """
-    period, parts = write_period(wanted.period), []
+    period, parts = write_periods(wanted.period), []
     with ExitStack() as files:
         write = files.enter_context(writing(folder / "climatology.nc", wanted.spec, harmonics, period, store))
         write_others = [files.enter_context(file) for file in _other_files(wanted, folder, period, store)]
@@ -131,7 +131,7 @@ def write_fit(
 
 
 def _other_files(
-    wanted: Fit, folder: Path, period: tuple[str, str], store: str
+    wanted: Fit, folder: Path, period: Periods, store: str
 ) -> Iterator[AbstractContextManager[Callable[[Any], None]]]:
     """Yield the files of what `Fit.others` asks for, in the same order."""
     if wanted.window_days is not None:

@@ -17,7 +17,7 @@ from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.state import Channel, StateSpec, to_array
 from weatherml.storage.files import netcdf_in_place
-from weatherml.times import parse_times
+from weatherml.times import Periods, parse_times, write_periods
 from weatherml.wording import listed
 
 _CENTRES = (np.arange(N_BINS) + 0.5) * N_DAYS / N_BINS
@@ -38,7 +38,7 @@ class QuantileClimatology:
 
     dataset: xr.Dataset
     spec: StateSpec
-    period: tuple[str, str]
+    period: Periods
     rank_error: float
     store: str = ""
 
@@ -99,12 +99,12 @@ class QuantileClimatology:
                 f"{path} is no climatology of quantiles ({error}); pass quantile_climatology.nc of a run whose"
                 " configuration has climatology.quantiles"
             ) from None
-        return cls(dataset, spec, tuple(told["period"]), told["rank_error"], told["store"])
+        return cls(dataset, spec, write_periods(told["period"]), told["rank_error"], told["store"])
 
 
 @contextmanager
 def writing_quantiles(
-    path: Path, spec: StateSpec, probabilities: Sequence[float], period: tuple[str, str], store: str = ""
+    path: Path, spec: StateSpec, probabilities: Sequence[float], period: Periods, store: str = ""
 ) -> Iterator[Callable[[DaySketches], None]]:
     """Yield what writes the quantiles of some channels in place; the file appears once all are written.
 

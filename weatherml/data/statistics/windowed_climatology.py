@@ -17,7 +17,7 @@ from weatherml.locations import local_path
 from weatherml.references import HourlyReference
 from weatherml.state import Channel, StateSpec, to_array
 from weatherml.storage.files import netcdf_in_place
-from weatherml.times import parse_times
+from weatherml.times import Periods, parse_times, write_periods
 from weatherml.variables import find
 
 WINDOW_DAYS = 61
@@ -52,7 +52,7 @@ class WindowedClimatology:
 
     dataset: xr.Dataset
     spec: StateSpec
-    period: tuple[str, str]
+    period: Periods
     window_days: int
     store: str = ""
 
@@ -94,12 +94,12 @@ class WindowedClimatology:
                 f"{path} is no climatology by hour and day of the year ({error}); pass windowed_climatology.nc of a run"
                 " whose configuration has climatology.window_days"
             ) from None
-        return cls(dataset, spec, tuple(told["period"]), told["window_days"], told["store"])
+        return cls(dataset, spec, write_periods(told["period"]), told["window_days"], told["store"])
 
 
 @contextmanager
 def writing_windowed(
-    path: Path, spec: StateSpec, window_days: int, period: tuple[str, str], store: str = ""
+    path: Path, spec: StateSpec, window_days: int, period: Periods, store: str = ""
 ) -> Iterator[Callable[[DaySums], None]]:
     """Yield what writes the climatology of some channels in place; the file appears once all are written.
 

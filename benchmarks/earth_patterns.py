@@ -7,8 +7,7 @@ Only coarse means are kept, of few of the times, so that rules can be tried on t
 - what stands still in a field: zonal wavenumbers from 12 on of its mean, at 2.5 degrees, in units of its own spread, of
   ERA-Interim's daily maximum 2 m temperature of March to August 2012 and of ERA5's mean sea level pressure and
   vorticity at 850 hPa of December 2025 and January 2026;
-- zonal means by level in January, at 5 degrees: temperature and zonal wind of ERA-Interim on 2005-01-23 00 UTC,
-  geopotential of 2007-01-01 12 UTC at 500 and 850 hPa;
+- zonal means by level in January, at 5 degrees: temperature and zonal wind of ERA-Interim on 2005-01-23 00 UTC;
 - global means and standard deviations by level of ERA5, as published with AI models trained on it.
 """
 
@@ -43,7 +42,6 @@ _MEANS = (
 _PROFILES = {
     "temperature": "erainterim_t_37levels_1p5deg_20050123_old_cds_layout.nc",
     "u_component_of_wind": "erainterim_u_37levels_1p5deg_20050123_old_cds_layout.nc",
-    "geopotential": "era_tz_850_500_1deg_20070101.nc",
 }
 
 

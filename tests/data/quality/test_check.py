@@ -214,7 +214,7 @@ SOUND = {
     "era5_eda_zt_850_500_3deg_20170101.grib": (True, False),
     "erainterim_sst_daily_2p5deg_2012.nc": (True, True),
     "erainterim_t2m_dailymax_2p5deg_2015.nc": (True, True),
-    "erainterim_t_37levels_1p5deg_20050123_old_cds_layout.nc": (False, False),
+    "erainterim_t_37levels_1p5deg_20050123_old_cds_layout.nc": (True, False),
     "erainterim_u_37levels_1p5deg_20050123_old_cds_layout.nc": (True, False),
     "erainterim_v_37levels_1p5deg_20050123_old_cds_layout.nc": (False, False),
 }

@@ -11,6 +11,8 @@ from weatherml.data.quality.place import earth, flow
 from weatherml.data.quality.place.wind import fields_of, winds
 from weatherml.state import Channel
 
+GAS = 287.05
+"""Of dry air, J kg-1 K-1."""
 _TIMES = 4
 _ROLLED = 1.8
 """Times as unlike as the first and the last level are two neighbours, where levels are rolled. In the right order it is
@@ -118,8 +120,4 @@ def layers(evidence: Evidence) -> Iterator[tuple[int, int, np.ndarray, np.ndarra
             continue
         heights = [fields_of(evidence, Channel("geopotential", level)) for level in (upper, lower)]
         warmth = [fields_of(evidence, Channel("temperature", level)) for level in (upper, lower)]
-        yield upper, lower, (heights[0] - heights[1]) / (_GAS * np.log(lower / upper)), (warmth[0] + warmth[1]) / 2
-
-
-_GAS = 287.05
-"""Of dry air, J kg-1 K-1."""
+        yield upper, lower, (heights[0] - heights[1]) / (GAS * np.log(lower / upper)), (warmth[0] + warmth[1]) / 2

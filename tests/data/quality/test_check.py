@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import source_layouts as layouts
 import xarray as xr
+from fake_data import analyses
 
 from weatherml.data.notes import LAYOUT, PRELIMINARY
 from weatherml.data.quality.check import Finding, check_dataset
@@ -257,3 +258,11 @@ def test_regional_preliminary_data_are_told_so(shared):
     found = texts(real(shared, "era5t_u10v10_regional_20251104_new_cds_layout.nc"))
     assert any(t.startswith("warning: time: preliminary") for t in found)
     assert any("regional" in t for t in found)
+
+
+@pytest.mark.parametrize(("days", "is_found"), [(1, False), (20, True)])
+def test_northern_westerlies_may_be_the_stronger_ones_for_a_day(days, is_found):
+    """By 6 m s-1, as on a planet without seasons."""
+    wind = analyses({"u_component_of_wind": (850,)}, days, "24h", grid=LatLonGrid.regular(37, 72))
+    wind["u_component_of_wind"].values[:] += 6 * (wind["latitude"].values > 40)[:, None]
+    assert any("latitudes look flipped" in t for t in texts(wind, "error")) == is_found

@@ -91,3 +91,18 @@ def test_the_spread_over_a_small_region_may_treble():
     region = red_weather({PRESSURE: ()}, 8, grid=LatLonGrid(tuple(55 - 0.5 * np.arange(6)), (6.0, 6.5, 7.0)))
     region[PRESSURE].values[4:] = 1e5 + 3 * (region[PRESSURE].values[4:] - 1e5)
     assert found(region, unit_change) == []
+
+
+def test_what_no_model_would_learn_of_is_no_version():
+    """The sea of one region cools by a hundredth of its spread from one day to the next."""
+    sea = red_weather({"sea_surface_temperature": ()}, times=100, step="24h", persistence=0.9999)
+    colder = late(sea, "sea_surface_temperature", lambda x: x - 0.05, 50)
+    assert found(late(sea, "sea_surface_temperature", lambda x: x - 0.5, 50)) != [] and found(colder) == []
+
+
+@pytest.mark.parametrize("seed", [0, 1, 29])
+def test_hours_of_rain_are_unlike_each_other(seed):
+    rain = red_weather({"total_precipitation": ()}, times=35, step="7h", persistence=0.8, seed=seed, grid=COARSE)
+    values = rain["total_precipitation"].values
+    values[:] = (values - 5e-4).clip(0) ** 1.5
+    assert found(rain) == []

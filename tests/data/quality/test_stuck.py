@@ -130,3 +130,11 @@ def test_a_single_time_of_one_value_is_an_error():
 def test_land_that_is_nowhere_is_a_warning():
     land = WEATHER[[WIND]].isel(time=0, drop=True).rename({WIND: "land_sea_mask"})
     assert rules(land) == set() and rules(0 * land) == {"constant"}
+
+
+def test_one_coarse_cell_may_change_hardly():
+    """Of a few cells within 2.5 degrees the change of one mean is kept: it is small now and then."""
+    grid = LatLonGrid(tuple(50 - 0.25 * np.arange(5)), tuple(10 + 0.25 * np.arange(5)))
+    wind = red_weather({WIND: ()}, times=60, grid=grid)
+    wind[WIND].values[30] += wind[WIND].values[29].mean() - wind[WIND].values[30].mean()
+    assert found(wind) == []

@@ -80,3 +80,12 @@ def test_the_daily_tide_of_real_pressure_tells_the_hour(shared, hours):
     dataset = open_files(shared("reanalysis/era5_msl_2025-2026_djf_2.5x2.5.zarr")).isel(time=slice(0, 80)).load()
     assert found(dataset) == []
     assert f"about {abs(hours)} h" in found(shifted(dataset, hours))[0].message
+
+
+@pytest.mark.parametrize("seed", [22, 30])
+def test_few_fields_of_pressure_do_not_tell_tide_from_weather(seed):
+    """A wave that lies anywhere once a day is left over in the means of six fields."""
+    few = analyses({"mean_sea_level_pressure": ()}, 24, "30h", grid=LatLonGrid.regular(19, 36), seed=seed)
+    where = np.random.default_rng(seed).uniform(0, 2 * np.pi, (24, 1, 1))
+    few["mean_sea_level_pressure"].values[:] += 1e5 + 300 * np.cos(np.radians(few["longitude"].values) - where)
+    assert found(few) == []

@@ -36,6 +36,8 @@ _SIGNIFICANT, _OUTSTANDING = 5.5, 1.6
 Of three reanalysis series (a winter, two half-years), a simulated planet and made-up weather, alone, in parts and on
 other grids, one step of any statistic exceeds 4.7, one that stands out by 1.5 never 4.2.
 """
+_LEAST = 0.02
+"""Of the spread over the cells: less is no version that a model would learn of, and a step in a part of the sea."""
 _AT_ONCE = 0.4
 """How much of it must happen between two neighbouring times."""
 _DAYS_OF_HOURS = 8
@@ -122,7 +124,7 @@ def _new_version(channel: ChannelEvidence, evidence: Evidence) -> str:
         step, what = stepped
         levels = f"{what} {step.before:.6g} before and {step.after:.6g} after, far more than it varies"
         return f"changes at {iso(times[step.place])}: {levels}"
-    if found.is_one_border:
+    if found.is_one_border and channel.channel.variable not in AMOUNTS:  # one rain is as unlike another
         return f"jumps at {iso(times[found.borders[0]])}: what follows is of another version or another time"
     return ""
 
@@ -142,8 +144,11 @@ def _step_in_level(channel: ChannelEvidence, times: np.ndarray, found: Breaks) -
         found_at = _step_of(np.log(values) if is_scale else values, times[keep])
         if found_at is not None:
             place, window = found_at
-            before, after = values[max(place - window, 0) : place], values[place : place + window]
-            return Step(int(keep[place]), float(before.mean()), float(after.mean())), what
+            before, after = (
+                float(part.mean()) for part in (values[max(place - window, 0) : place], values[place:][:window])
+            )
+            if abs(after - before) > _LEAST * (before if is_scale else float(np.median(std))):
+                return Step(int(keep[place]), before, after), what
     return None
 
 

@@ -36,6 +36,8 @@ _MOSTLY_ZERO = 0.2
 _FROZEN = 0.02
 """Of the usual change, in what hardly changes; the least between two days of sea surface temperature is 0.3."""
 _FEWEST_TIMES = 8
+_FEWEST_COARSE_CELLS = 9
+"""Of which the change is taken: that of a single one is small now and then by chance."""
 
 
 @RULES.register("constant")
@@ -158,7 +160,8 @@ def _stays(channel: ChannelEvidence, times: np.ndarray, variable: str) -> np.nda
     same = np.zeros(alive.shape, bool)
     same[1:] = (series.fingerprint[1:] == series.fingerprint[:-1]) & alive[1:]
     changes = series.change[np.isfinite(series.change) & (series.change > 0)]
-    if variable not in AMOUNTS and variable not in RENEWED_DAILY and changes.size >= _FEWEST_TIMES:
+    is_told = channel.cells.mean.size >= _FEWEST_COARSE_CELLS and changes.size >= _FEWEST_TIMES
+    if variable not in AMOUNTS and variable not in RENEWED_DAILY and is_told:
         same |= (series.change < _FROZEN * np.median(changes)) & alive
     if variable in RENEWED_DAILY:
         same &= _lasts(same, times) >= DAY

@@ -43,6 +43,8 @@ _CYCLES = {
     "surface_pressure": _TIDE,
 }
 _FEWEST_DAYS, _FEWEST_DAYS_OF_REGION = 5, 20
+_FEWEST_DAYS_OF_TIDE = 10
+"""At each hour of the day; the mean over fewer keeps weather that goes round as the sun does."""
 
 _SUNLIGHT = {
     "cosine_of_solar_zenith_angle": np.timedelta64(1, "m"),
@@ -102,6 +104,8 @@ def can_tell_hour(channel: ChannelEvidence, evidence: Evidence) -> bool:
     hours = _hours(channel)
     n_days = np.unique(evidence.times.astype("datetime64[D]")).size
     if cycle is None or hours.size < 2 or n_days < _FEWEST_DAYS:
+        return False
+    if cycle is _TIDE and evidence.times.size < _FEWEST_DAYS_OF_TIDE * hours.size:
         return False
     amplitude, _ = wave(channel, evidence, cycle.reach)
     if not evidence.grid.is_cyclic:

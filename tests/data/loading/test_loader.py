@@ -128,14 +128,35 @@ def slow(seconds):
     return begin
 
 
-def test_more_is_made_ahead_where_one_waits_and_no_more_than_is_allowed():
-    prefetch = Prefetch(slow(0.005), lambda made: made, 7, most=5, n_threads=1)
-    assert [prefetch.take() for _ in range(8)] == list(range(7, 15))
+def test_more_is_made_ahead_where_one_waits_for_idle_threads_and_no_more_than_is_allowed():
+    prefetch = Prefetch(slow(0.02), lambda made: made, 7, most=5, n_threads=16)
+    assert [prefetch.take() for _ in range(12)] == list(range(7, 19))
     tally = prefetch.tally()
     prefetch.close()
     assert prefetch.depth == 5
     assert tally.waited > 0.02
     assert tally.account.seconds > tally.busy / 2
+
+
+def test_no_more_is_made_ahead_by_threads_that_are_busy_all_the_time():
+    prefetch = Prefetch(slow(0.04), lambda made: made, 0, most=9, n_threads=1)
+    for _ in range(12):
+        prefetch.take()
+    prefetch.close()
+    assert prefetch.depth <= 5
+
+
+def test_memory_is_used_again_once_nobody_holds_it_and_not_before(samples):
+    first, other = samples.begin([3])[0], samples.begin([3])[0]
+    held, addresses = other.state[0, 1:], {batch.state.ctypes.data for batch in (first, other)}
+    assert len(addresses) == 2
+    del first
+    again = samples.begin([3])[0]
+    assert again.state.ctypes.data in addresses
+    assert not np.shares_memory(again.state, held)
+    del other
+    assert not np.shares_memory(samples.begin([5])[0].state, held)
+    assert not np.shares_memory(samples.begin([5])[0].state, again.state)
 
 
 def test_the_next_batch_is_placed_before_it_is_asked_for():

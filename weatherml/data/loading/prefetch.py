@@ -15,10 +15,12 @@ from weatherml.data.store.maps import Account
 Made = TypeVar("Made")
 Placed = TypeVar("Placed")
 
-_MOST_THREADS = 16
+_LEAST_THREADS, _MOST_THREADS = 4, 16
 _LEAST_DEPTH = 2
 _NOTICED = 0.02
-"""Share of the time between two batches; who waits longer has batches made further ahead."""
+"""Share of the time between two batches; who waits longer has batches made further ahead, where threads are idle."""
+_BUSY = 0.9
+"""Share of the time of all threads; of who is busier, more is not to be had by asking earlier."""
 _CALM = 100
 """Batches without a wait after which fewer are made ahead."""
 
@@ -62,11 +64,13 @@ class Prefetch(Generic[Made, Placed]):
         self._begin, self._place = begin, place
         self._next, self._most = position, most
         self.depth, self._n_calm = min(_LEAST_DEPTH, most), 0
-        self._pool = ThreadPoolExecutor(n_threads or min(_MOST_THREADS, max(2, _n_cores())), "loader")
+        self._n_threads = n_threads or min(_MOST_THREADS, max(_LEAST_THREADS, _n_cores()))
+        self._pool = ThreadPoolExecutor(self._n_threads, "loader")
         self._placer = ThreadPoolExecutor(1, "placer")
         self._pending: deque[tuple[Made, list[Future[None]]]] = deque()
         self._coming: Future[Placed] | None = None
-        self._lock, self._tally, self._last = threading.Lock(), Tally(), time.perf_counter()
+        self._lock, self._tally = threading.Lock(), Tally()
+        self._last, self._busy = time.perf_counter(), 0.0
 
     def take(self) -> Placed:
         """Return the next; what comes after it is being made meanwhile."""
@@ -109,17 +113,23 @@ class Prefetch(Generic[Made, Placed]):
     def _do(self, work: Work) -> None:
         started = time.perf_counter()
         account = work()
+        seconds = time.perf_counter() - started
         with self._lock:
             tally = self._tally
-            tally.busy += time.perf_counter() - started
+            self._busy += seconds
+            tally.busy += seconds
             tally.account.n_bytes += account.n_bytes
             tally.account.seconds += account.seconds
 
     def _tune(self, waited: float) -> None:
         now = time.perf_counter()
-        elapsed, self._last = now - self._last, now
+        with self._lock:
+            elapsed, busy = now - self._last, self._busy
+            self._last, self._busy = now, 0.0
         if waited > _NOTICED * elapsed:
-            self.depth, self._n_calm = min(self.depth + 1, self._most), 0
+            self._n_calm = 0
+            if busy < _BUSY * elapsed * self._n_threads:
+                self.depth = min(self.depth + 1, self._most)
             return
         self._n_calm += 1
         if self._n_calm >= _CALM and self.depth > _LEAST_DEPTH:

@@ -1,6 +1,8 @@
 """Training samples: windows of consecutive states, normalised, read where they do not fit in memory."""
 
 import copy
+import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -86,12 +88,12 @@ class Samples:
         is_held = stored.n_bytes <= memory // 2
         self._fields: _Fields = _Held(stored) if is_held else stored
         self.n_bytes, self.memory_left = stored.n_bytes, memory - stored.n_bytes * is_held
-        self._shapes = stored.shapes
+        self._shapes, self._buffers = stored.shapes, Buffers()
 
     def with_n_steps(self, n_steps: int) -> Self:
         """Return the windows of another length over the same fields, which are shared, not read again."""
         other = copy.copy(self)
-        other._windows = self._windows.with_n_steps(n_steps)
+        other._windows, other._buffers = self._windows.with_n_steps(n_steps), Buffers()
         return other
 
     def __len__(self) -> int:
@@ -126,8 +128,39 @@ class Samples:
     def begin(self, indices: Sequence[int]) -> tuple[Batch, list[Work]]:
         """Return a batch of samples whose values are there once all pieces of work are done, in any order."""
         positions = self._windows.positions(indices)
-        batch = Batch(*(np.empty((*positions.shape, *shape), np.float32) for shape in self._shapes))
+        batch = Batch(*(self._buffers.take((*positions.shape, *shape)) for shape in self._shapes))
         return batch, self._fields.works(positions.ravel(), _flat(batch))
+
+
+class Buffers:
+    """Memory of batches that nobody holds any more, used again: the kernel clears new pages at 1 to 2 GB/s."""
+
+    def __init__(self) -> None:
+        self._known: list[np.ndarray] = []
+
+    def take(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return an array, float32, whose values may be anything."""
+        size = math.prod(shape)
+        free = [place for place in range(len(self._known)) if _is_free(self._known, place)]
+        fitting = [place for place in free if self._known[place].size == size]
+        if fitting:
+            return self._known[fitting[0]].reshape(shape)
+        self._known = [self._known[place] for place in range(len(self._known)) if place not in free]
+        self._known.append(np.empty(size, np.float32))
+        return self._known[-1].reshape(shape)
+
+
+def _n_holders(arrays: list[np.ndarray], place: int) -> int:
+    return sys.getrefcount(arrays[place])
+
+
+_NOBODY = _n_holders([np.empty(0)], 0)
+"""What counts as a holder when nobody is one."""
+
+
+def _is_free(arrays: list[np.ndarray], place: int) -> bool:
+    """Return whether nobody but a list holds an array, or a view of it: each of those, JAX's too, is a holder of it."""
+    return _n_holders(arrays, place) <= _NOBODY
 
 
 class _Fields(Protocol):

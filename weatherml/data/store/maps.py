@@ -32,6 +32,9 @@ _CODECS = (["bytes"], ["bytes", "blosc"])
 _ENTRY = 16
 """Bytes of the offset and size of a chunk, of which the checksum of all takes 4."""
 
+_HEADER = 16
+"""Bytes that blosc puts before a chunk."""
+
 Positions = npt.NDArray[np.int64]
 
 
@@ -118,15 +121,16 @@ class StoredMaps:
         offset, size = map(int, shard.index[within, position[1]])
         if offset == _ABSENT:
             raise self._guard.lost(number)
-        if self._is_compressed:
+        header = _HEADER if self._is_compressed else 0
+        if size == header + 4 * int(np.prod(self._chunk)):  # as they are: blosc has not made them smaller
+            for buffers, start in self._pieces(times, places, wanted):
+                account.timed(partial(shard.fill, buffers, offset + header + start))
+        elif self._is_compressed:
             content = np.empty(size, np.uint8)
             account.timed(partial(shard.fill, [content], offset))
             self._decode(content, times, places, wanted)
-        elif size != 4 * int(np.prod(self._chunk)):
-            raise ValueError(f"a chunk has {size} bytes")
         else:
-            for buffers, start in self._pieces(times, places, wanted):
-                account.timed(partial(shard.fill, buffers, offset + start))
+            raise ValueError(f"a chunk has {size} bytes")
 
     def _decode(self, content: npt.NDArray[np.uint8], times: Positions, places: Positions, wanted: Wanted) -> None:
         """Decode a chunk to where its maps are wanted: at once where they are all of it, else by way of a copy."""

@@ -1,4 +1,4 @@
-"""Print every lead of a finished run as markdown and draw its errors: the table and the picture of a winter of ERA5.
+"""Print the errors of a finished run at every lead as markdown and draw them: a winter of ERA5.
 
 python benchmarks/era5_winter.py runs/winter docs/images/era5_winter.png
 """
@@ -12,34 +12,36 @@ import xarray as xr
 from PIL import Image
 
 import weatherml as wml
+from weatherml.data.statistics.climatology import Climatology
+from weatherml.evaluation import accumulate, baselines, compare
 
 DPI, N_COLOURS = 90, 64
 UNITS = {"mean_sea_level_pressure": ("Pa", 1, 0), "vorticity_850": ("1e-5 s-1", 1e5, 2)}
 
 
-def rows(scores: xr.Dataset, channel: str) -> list[list[str]]:
-    """Return a row a system and a cell a lead: RMSE and its 95 % interval."""
-    _, factor, digits = UNITS[channel]
-    rmse = factor * scores["rmse"].sel(channel=channel)
-
-    def cell(values: xr.DataArray) -> str:
-        low, middle, high = (f"{float(values.sel(bound=bound)):.{digits}f}" for bound in ("lower", "estimate", "upper"))
-        return f"{middle} ({low}-{high})"
-
-    leads = rmse["lead_time"].values
-    return [
-        [str(name), *(cell(rmse.sel(system=name, lead_time=lead)) for lead in leads)] for name in rmse["system"].values
-    ]
+def difference(run: Path) -> xr.DataArray:
+    """Return the error of the forecast less that of damped persistence from the same initial times."""
+    forecast = wml.open_forecast(run / "forecast.zarr").sel(number=0, drop=True)
+    store, climatology = wml.open_store(run / "data.zarr"), Climatology.load(run / "climatology.nc")
+    leads = forecast["lead_time"].values
+    damping = baselines.fit_damping(store.sel(time=slice(*climatology.period)), climatology, leads)
+    damped = baselines.damped_persistence(store, climatology, damping, forecast["init_time"].values, leads)
+    return compare(*(accumulate(system, store, "rmse", climatology) for system in (forecast, damped)), "rmse")
 
 
-def write_table(scores: xr.Dataset, channel: str) -> None:
-    """Print the leads as rows and the systems as columns."""
-    names, *columns = zip(*rows(scores, channel), strict=True)
-    hours = scores["lead_time"].values / np.timedelta64(1, "h")
-    print(f"\n| RMSE of {channel}, {UNITS[channel][0]} |", " | ".join(names), "|")
+def write_table(columns: dict[str, xr.DataArray], channel: str) -> None:
+    """Print a row a lead time and a column a system, `(bound, channel, lead_time)`."""
+    units, factor, digits = UNITS[channel]
+    names = list(columns)
+    print(f"\n| RMSE of {channel}, {units} |", " | ".join(names), "|")
     print("|---|" + "---|" * len(names))
-    for hour, cells in zip(hours, columns, strict=True):
-        print(f"| {hour:g} h |", " | ".join(cells), "|")
+    for lead in columns[names[0]]["lead_time"].values:
+        cells = []
+        for values in columns.values():
+            one = factor * values.sel(channel=channel, lead_time=lead)
+            middle, low, high = (f"{float(one.sel(bound=b)):.{digits}f}" for b in ("estimate", "lower", "upper"))
+            cells.append(f"{middle} ({low} to {high})")
+        print(f"| {lead / np.timedelta64(1, 'h'):g} h |", " | ".join(cells), "|")
 
 
 def draw(scores: xr.Dataset, output: Path) -> None:
@@ -52,9 +54,11 @@ def draw(scores: xr.Dataset, output: Path) -> None:
 
 def main() -> None:
     run, output = map(Path, sys.argv[1:3])
-    with xr.open_dataset(run / "scores.nc") as scores:
+    with xr.open_dataset(run / "scores.nc", decode_timedelta=True) as scores:
+        columns = {str(name): scores["rmse"].sel(system=name) for name in scores["system"].values}
+        columns["forecast less damped persistence"] = difference(run)
         for channel in UNITS:
-            write_table(scores, channel)
+            write_table(columns, channel)
         draw(scores, output)
 
 

@@ -131,7 +131,10 @@ def _sample(results: Results) -> xr.Dataset:
 def _training(results: Results) -> Section:
     entries = results.training.metrics()
     best = min(e["validation_loss"] for e in entries if e.get("validation_loss") is not None)
-    text = f"{results.config.training.n_steps} optimiser steps; best validation loss {best:.4g}."
+    config = results.config.training
+    text = f"{config.n_steps} optimiser steps; best validation loss {best:.4g}."
+    if config.longest_rollout > 1:
+        text += f" Every validation is of rollouts of {config.longest_rollout} steps, as the longest stage's are."
     return Section("The training", text, {"Loss by optimiser step": learning(entries)})
 
 

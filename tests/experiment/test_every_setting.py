@@ -117,7 +117,7 @@ def test_what_is_far_from_the_defaults_runs_to_the_report(tiny_run, tmp_path):
     made = ("training", "forecast.zarr", "scores.nc", "verdict.nc", "report.html", "statistics.nc", "climatology.nc")
     experiment = Experiment(build(*ODD), tiny_run.copy_to(tmp_path / "run", made))
     page = experiment.run().read_text()
-    assert "Odd &amp; &lt;new&gt;" in page
+    assert "Odd &amp; &lt;new&gt;" in page and "rollouts of 2 steps" in page
     assert experiment.forecast["number"].values.tolist() == [0, 3]
     assert set(experiment.scores["channel"].values) == {"temperature_850", "u_component_of_wind_850"}
     assert experiment.verdict.attrs["quantile"] == 0.9

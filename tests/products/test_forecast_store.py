@@ -50,9 +50,19 @@ def test_values_show_them_where_nothing_else_does(forecast):
     assert stopped_numbers(forecast.drop_vars("stopped_lead").drop_attrs(deep=False)) == {2}
 
 
-def test_no_member_left_is_one_line(forecast):
-    with pytest.raises(
-        UserError,
-        match="all members stopped, 2 in number, so that none is left; train the model longer, or pass lead_time='1d'",
-    ):
-        without_stopped(forecast.sel(number=[0, 1]))
+@pytest.mark.parametrize(
+    ("hours", "remedy"),
+    [
+        ((12, 18), ", or pass lead_time='12h' to forecast less far"),
+        ((12, 12), ", or pass lead_time='6h' to forecast less far"),
+        ((6, 6), ""),
+    ],
+)
+def test_no_member_left_is_one_line_with_the_lead_that_one_of_them_reached(forecast, hours, remedy):
+    stopped = forecast.sel(number=[0, 1])
+    assert (stopped["lead_time"] / np.timedelta64(1, "h")).values.tolist() == [6, 12, 18]
+    stops = np.broadcast_to(np.array(hours, "timedelta64[h]").astype("timedelta64[ns]"), (2, 2))
+    with pytest.raises(UserError) as caught:
+        without_stopped(stopped.assign_coords(stopped_lead=(("init_time", "number"), stops)))
+    words = f"all members stopped, 2 in number, so that none is left; train the model longer{remedy}"
+    assert str(caught.value) == words

@@ -31,7 +31,7 @@ _WORSE = 0.9
 @RULES.register("levels-rolled")
 def levels_rolled(evidence: Evidence) -> Iterator[Finding]:
     """Levels are rolled: two neighbours are as unlike as the top and the bottom, which are alike."""
-    for variable in variables_on_levels(evidence):
+    for variable in variables_on_levels(evidence) if evidence.grid.is_global else ():  # a region may be under a front
         by = rolled_by(evidence, variable)
         if by:
             channels = levels_of(evidence, variable)

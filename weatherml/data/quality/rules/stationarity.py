@@ -9,7 +9,7 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.continuity import Breaks, breaks
-from weatherml.data.quality.rules.kinds import AMOUNTS, DAY, named, usual_step, varying
+from weatherml.data.quality.rules.kinds import AMOUNTS, DAY, FLAT_IN_REGIONS, named, usual_step, varying
 from weatherml.data.quality.rules.registry import RULES
 from weatherml.data.quality.rules.stuck import is_spoilt
 
@@ -72,8 +72,13 @@ def unit_change(evidence: Evidence) -> Iterator[Finding]:
 
 @RULES.register("version-change")
 def version_change(evidence: Evidence) -> Iterator[Finding]:
-    """Find a step in mean or spread within the period, far above their variability: another version of the data."""
-    for channels in varying(evidence).values():
+    """Find a step in mean or spread within the period, far above their variability: another version of the data.
+
+    Rain of a region begins at once, and its sea freezes.
+    """
+    for variable, channels in varying(evidence).items():
+        if variable in FLAT_IN_REGIONS and not evidence.grid.is_global:
+            continue
         found = [(channel, own) for channel in channels if (own := _new_version(channel, evidence))]
         if found:
             subject = named([own for own, _ in found], len(channels))

@@ -107,7 +107,8 @@ _FOR_VALIDATION = 8
 def train(results: Results, report: Report) -> None:
     """Train the model, from where an earlier run of this phase left it."""
     config = results.config
-    require_current(results.statistics, select(results.store, config.periods.training))
+    period, step = config.periods.training, config.step_of(results.store["time"].values)
+    require_current(results.statistics, select(results.store, period), results.spec, step, period)
     reference = results.climatology if config.reference == "climatology" else None
     normalizer = Normalizer(results.statistics, reference)
     forcings = Forcings(config.forcings, results.spec.grid, results.statistics.time_step, _static_fields(results))

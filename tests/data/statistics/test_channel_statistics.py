@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from fake_data import analyses
 
-from weatherml.data.statistics.channel_statistics import Statistics, compute_statistics, require_disjoint
+from weatherml.data.statistics.channel_statistics import (
+    Statistics,
+    compute_statistics,
+    require_current,
+    require_disjoint,
+)
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.sums import streaming
 from weatherml.errors import UserError
@@ -135,3 +140,26 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     gappy().to_netcdf(tmp_path / "analyses.nc")
     with pytest.raises(UserError, match=r"analyses\.nc holds no statistics"):
         Statistics.load(tmp_path / "analyses.nc")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"spec": spec_of(gappy(), ["t2m"])}, "is of the channels .*, not 2m_temperature; delete it"),
+        ({"spec": spec_of(gappy().isel(latitude=slice(3)))}, "is of another grid, 7 x 12, than the data's 3 x 12"),
+        ({"time_step": np.timedelta64(12, "h")}, "is of steps of 6 h, not 12 h"),
+        ({"period": ("2001", "2002")}, r"is of the period 2001 \.\. 2001, not 2001 \.\. 2002"),
+        (
+            {"dataset": gappy().isel(time=slice(9))},
+            "is of 35 times of the training period, of which the store now has 9",
+        ),
+    ],
+    ids=["channels", "grid", "step", "period", "times"],
+)
+def test_statistics_of_something_else_are_refused(changes, message):
+    dataset = gappy()
+    statistics = compute_statistics(dataset, spec_of(dataset), PERIOD)
+    told = {"dataset": dataset, "spec": spec_of(dataset), "time_step": np.timedelta64(6, "h"), "period": PERIOD}
+    require_current(statistics, **told)
+    with pytest.raises(UserError, match=message):
+        require_current(statistics, **{**told, **changes})

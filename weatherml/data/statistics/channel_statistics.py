@@ -22,7 +22,7 @@ from weatherml.locations import local_path
 from weatherml.state import StateSpec
 from weatherml.storage.files import write_netcdf
 from weatherml.times import Periods, show_periods, write_periods
-from weatherml.wording import counted
+from weatherml.wording import counted, listed
 
 PROBABILITIES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 """Of the quantiles of every channel."""
@@ -239,19 +239,47 @@ def require_disjoint(fitted: Statistics | Climatology, period: Periods) -> None:
         )
 
 
-def require_current(statistics: Statistics, dataset: xr.Dataset) -> None:
-    """Require that no times have come to the training period since statistics were made of it.
+def require_current(
+    statistics: Statistics, dataset: xr.Dataset, spec: StateSpec, time_step: np.timedelta64, period: Periods
+) -> None:
+    """Require that statistics are of a state, a step and a period, to which no times have come since.
+
+    Args:
+        statistics: Of a run.
+        dataset: Analyses of the period.
+        spec: Channels and grid.
+        time_step: Of the model.
+        period: The training period.
 
     Raises:
-        UserError: The data have more times, or fewer.
+        UserError: They are of something else, or the data have more times, or fewer.
     """
     n_times = dataset.sizes["time"]
+    other = _difference(statistics, spec, time_step, period)
+    if other:
+        raise UserError(f"statistics.nc is of {other}; delete it to compute it anew")
     if statistics.n_times != n_times:
         raise UserError(
             f"statistics.nc is of {counted(statistics.n_times, 'time')} of the training period, of which the store now"
             f" has {n_times}; delete statistics.nc to compute it anew, or add what is new to its parts with weatherml"
             " statistics ... --extend"
         )
+
+
+def _difference(statistics: Statistics, spec: StateSpec, time_step: np.timedelta64, period: Periods) -> str:
+    """Return what statistics are of where it is not that."""
+    own, hour = statistics.spec, np.timedelta64(1, "h")
+    if own.channels != spec.channels:
+        return f"the channels {listed(own.names)}, not {listed(spec.names)}"
+    if not own.is_same(spec):
+        return (
+            f"another grid, {own.grid.n_lat} x {own.grid.n_lon}, than the data's {spec.grid.n_lat} x {spec.grid.n_lon}"
+        )
+    if statistics.time_step != time_step:
+        return f"steps of {statistics.time_step / hour:g} h, not {time_step / hour:g} h"
+    if write_periods(statistics.period) != write_periods(period):
+        return f"the period {show_periods(statistics.period)}, not {show_periods(period)}"
+    return ""
 
 
 def _require_cells(valid: np.ndarray, spec: StateSpec) -> None:

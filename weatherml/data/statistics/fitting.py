@@ -21,6 +21,7 @@ from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.data.statistics.sums.sums import Sums
 from weatherml.data.statistics.windowed_climatology import writing_windowed
+from weatherml.locations import local_folder
 from weatherml.state import StateSpec
 from weatherml.times import Periods, write_periods
 
@@ -75,7 +76,7 @@ class Fit:
 def fit(
     dataset: xr.Dataset,
     wanted: Fit,
-    folder: Path,
+    folder: str | Path,
     progress: Progress | None = None,
     memory: int = MEMORY,
     n_tasks: int = 1,
@@ -96,7 +97,7 @@ def fit(
     Raises:
         UserError: As `compute_statistics`, and where the memory does not hold one channel.
     """
-    chosen = select(dataset, wanted.period)
+    folder, chosen = local_folder(folder), select(dataset, wanted.period)
     gathering = wanted.gathering(chosen, memory, n_tasks, wanted.others(folder))
     groups, store = gathering.run(chosen, progress), str(chosen.attrs.get("digest", ""))
     return write_fit(groups, wanted, gathering.harmonics, folder, store)

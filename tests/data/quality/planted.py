@@ -113,10 +113,11 @@ def _spans(length, least=8):
 # ---- Place
 
 _PLACE = "place"
+_FLIPPED = "latitude-flipped contrast-latitude vorticity-sign unbalanced winter-elsewhere"
 _SHIFTED = "longitude-shifted contrast-longitude unbalanced"
 
 
-@_in_fields("latitude flipped", _PLACE, "latitude-flipped contrast-latitude vorticity-sign unbalanced", _is_global)
+@_in_fields("latitude flipped", _PLACE, _FLIPPED, _is_global)
 def latitude_flipped(field):
     return field.values[..., ::-1, :]
 
@@ -146,12 +147,12 @@ def rows_off(field):
 _LEVELS = "levels"
 
 
-@_in_fields("levels rolled by one", _LEVELS, "level-order", _has_levels(3))
+@_in_fields("levels rolled by one", _LEVELS, "level-order levels-rolled hydrostatic geopotential-depth", _has_levels(3))
 def levels_rolled(field):
     return field.roll(level=1).values
 
 
-@_in_fields("levels reversed", _LEVELS, "level-order", _has_levels(2))
+@_in_fields("levels reversed", _LEVELS, "level-order levels-reversed hydrostatic geopotential-depth", _has_levels(2))
 def levels_reversed(field):
     return field.isel(level=slice(None, None, -1)).values
 

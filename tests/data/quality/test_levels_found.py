@@ -83,3 +83,9 @@ def test_wind_of_another_level_than_its_geopotential_is_found():
     assert "levels-exchanged" not in rules_found(both)
     exchanged = both.assign({name: turned(both[[name]])[name] for name in (U, V)})
     assert "levels-exchanged" in rules_found(exchanged)
+
+
+def test_levels_over_a_region_may_be_unlike(shared):
+    name = "erainterim_u_37levels_1p5deg_20050123_old_cds_layout.nc"
+    region = open_files(shared(f"reanalysis/{name}")).isel(latitude=slice(54, 93), longitude=slice(146, 185)).load()
+    assert found(region) == []

@@ -106,3 +106,9 @@ def test_hours_of_rain_are_unlike_each_other(seed):
     values = rain["total_precipitation"].values
     values[:] = (values - 5e-4).clip(0) ** 1.5
     assert found(rain) == []
+
+
+def test_the_sea_of_a_region_may_freeze():
+    sea = red_weather({"sea_surface_temperature": ()}, times=100, step="6h", persistence=0.99)
+    sea = late(sea, "sea_surface_temperature", lambda x: x - 2, 50)
+    assert found(sea) != [] and found(sea.isel(latitude=slice(1, 4), longitude=slice(2, 8))) == []

@@ -107,7 +107,7 @@ def _words(channel: str) -> str:
 
 
 def _data(results: Results) -> Section:
-    findings = [[f.severity, f.subject, f.message] for f in results.findings()]
+    findings = [[f.severity, f.subject, f.message, f.rule] for f in results.findings()]
     has_winds = {"u_component_of_wind", "v_component_of_wind", "temperature"} <= set(results.store.data_vars)
     figures = {"Climate of the training period": climate(_sample(results))} if has_winds else {}
     times = results.store["time"].values
@@ -116,7 +116,9 @@ def _data(results: Results) -> Section:
         f" {show_periods(results.config.periods.training, ' to ')}, judged on"
         f" {' to '.join(results.config.periods.test)}."
     )
-    tables = {"What the check of the data says": [["severity", "subject", "finding"], *findings]} if findings else {}
+    tables = (
+        {"What the check of the data says": [["severity", "subject", "finding", "rule"], *findings]} if findings else {}
+    )
     return Section("The data", text, figures, tables)
 
 

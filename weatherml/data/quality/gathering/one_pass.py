@@ -70,8 +70,8 @@ def gather(dataset: xr.Dataset, progress: Progress | None = None) -> Evidence:
         for job, found in zip(wave, _look(wave, own.coarsening), strict=True):
             _take(job, found, own)
             n_done += 1
-        if progress is not None:
-            progress(n_done, len(jobs))
+            if progress is not None:
+                progress(n_done, len(jobs))
     return _evidence(own, picks, static)
 
 

@@ -16,6 +16,7 @@ MEMORY = 2**29
 """Bytes of anomalies held while damping is fitted, unless one channel over 5/4 of the longest lead takes more."""
 
 _READ_SHARE = 16  # of the memory, for the analyses being read, and as much for what is expected of them
+_READ_BYTES = 2**23  # and never more: larger blocks are read no faster
 _STRIPS = 4  # new times read at once, in longest leads: those before them are converted again with every strip
 # Products of few values at once: they stay in a processor's cache, and OpenBLAS has threads wait for each other in sums
 # of more than 10,000, which took twenty times as long on a busy machine.
@@ -46,13 +47,11 @@ def fit_damping(
     lags = [_Lag.of(truth, lead) for lead in lead_times]
     walk = _Walk.over(truth["time"].values, np.max(lead_times))
     reference, grid = as_reference(climatology), LatLonGrid.from_dataset(truth)
+    n_read = min(_READ_BYTES, memory // _READ_SHARE)
     fitted: dict[str, xr.DataArray] = {}
     for name, levels in spec_of(truth).variables.items():
         groups = _groups(levels, walk.longest, grid, memory)
-        slopes = [
-            _fit(_Anomalies(truth[name], reference, group, grid, memory // _READ_SHARE), walk, lags, memory)
-            for group in groups
-        ]
+        slopes = [_fit(_Anomalies(truth[name], reference, group, grid, n_read), walk, lags, memory) for group in groups]
         fitted[name] = _labelled(np.concatenate(slopes, axis=1), truth[name])
     return xr.Dataset(fitted).assign_coords(lead_time=lead_times)
 

@@ -18,6 +18,7 @@ _MOST_BANDS = 8
 """A field is read once for each band of latitude; where it would be more, an exact quantile gives way to a sketch."""
 
 _READ_SHARE = 32  # of the memory, for what is being read: it is there a few times while it is decoded and put in place
+_READ_BYTES = 2**23  # and never more: larger blocks are read no faster
 
 
 def local_quantile(dataset: xr.Dataset, q: float, period: Periods, memory: int = MEMORY) -> xr.Dataset:
@@ -60,7 +61,8 @@ def _over_time(field: xr.DataArray, q: float, memory: int) -> xr.DataArray:
     field = field.transpose("time", ..., "latitude", "longitude")
     method = _method(field, q, memory)
     quantile = np.empty(field.shape[1:], np.float32)
-    n_read = max(1, memory // (_READ_SHARE * quantile.nbytes))  # whole fields, though a tile is less: chunks hold them
+    # Whole fields, though a tile is less: chunks hold them.
+    n_read = max(1, min(_READ_BYTES, memory // _READ_SHARE) // quantile.nbytes)
     for tile in _tiles(quantile.shape, memory // 2 // method.cell_bytes):
         quantile[tile] = _of_tile(field[(slice(None), *tile)], method, n_read)
     told = {"quantile_method": method.name, "quantile_rank_error": method.rank_error}

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from red_weather import red_weather, reordered
 
+from weatherml.data.derived import DERIVATIONS
+from weatherml.data.derived.derivation import Request
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.rules.cadence import exchanged
 from weatherml.data.reading.opening import open_files
+from weatherml.grid import LatLonGrid
 
 WEATHER = red_weather({"temperature": (500, 850), "10m_u_component_of_wind": (), "sea_surface_temperature": ()}, 120)
 NAMES = tuple(map(str, WEATHER.data_vars))
@@ -50,6 +53,27 @@ def test_neighbours_that_are_exchanged_are_named():
     smooth = red_weather({"mean_sea_level_pressure": ()}, 120, persistence=0.97)
     (finding,) = found(reordered(smooth, swapped(120, 60, 61)))
     assert "2001-01-16T00 and 2001-01-16T06 are exchanged" in finding.message
+
+
+def test_days_that_are_exchanged_are_found_where_the_hours_hide_it():
+    """From hour to hour sunlight changes by all of it, and from one day to the same hour of the next hardly."""
+    name = "cosine_of_solar_zenith_angle"
+    times = np.datetime64("2001-06-10", "ns") + np.arange(120) * np.timedelta64(6, "h")
+    light = (
+        DERIVATIONS[name][-1].derive(None, Request(times, LatLonGrid.regular(19, 36), "hourly")).to_dataset(name=name)
+    )
+    assert found(light) == []
+    (finding,) = found(reordered(light.load(), swapped(120, 30, 90)))
+    assert "2001-06-17T12 and 2001-07-02T12 look exchanged" in finding.message
+
+
+def test_a_bump_of_several_times_is_weather():
+    """Where a storm crosses a small region, changes rise and fall again over some times."""
+    dataset = red_weather({"mean_sea_level_pressure": ()}, 120)
+    values = dataset["mean_sea_level_pressure"].values
+    pushes = np.exp(-(((np.arange(120) - 60) / 2.0) ** 2)).cumsum()
+    values[:] += 4000 * pushes[:, None, None] * np.random.default_rng(1).standard_normal(values.shape[1:])
+    assert found(dataset) == []
 
 
 def test_times_that_are_missing_are_no_jump():

@@ -100,10 +100,9 @@ def _pace(channel: ChannelEvidence, evidence: Evidence, hours: float) -> float:
 def _warming(channel: ChannelEvidence) -> float:
     """Return the change of temperature in a step against that in a day and the least that it should be."""
     known = np.isfinite(channel.series.change) & np.isfinite(channel.series.day_change)
-    if not known.any():
+    if not known.any() or not (in_a_day := np.median(channel.series.day_change[known])) > 0:
         return float("nan")
-    share = np.median(channel.series.change[known]) / np.median(channel.series.day_change[known])
-    return float(share / _WARMS_IN_HOURS)
+    return float(np.median(channel.series.change[known]) / in_a_day / _WARMS_IN_HOURS)
 
 
 def _root_mean_square(fields: np.ndarray, weights: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weatherml.data.quality.evidence import ChannelEvidence
-from weatherml.data.quality.rules.kinds import RENEWED_DAILY, usual_step
+from weatherml.data.quality.rules.kinds import DAY, RENEWED_DAILY, usual_step
 from weatherml.data.quality.rules.stuck import is_spoilt
 
 _AROUND = 6
@@ -94,20 +94,38 @@ def breaks(channel: ChannelEvidence, times: np.ndarray) -> Breaks:
     """Return where a channel does not follow from one time to the next; nothing of few times."""
     if len(times) < FEWEST_TIMES:
         return Breaks()
-    above = excess(_usable_changes(channel, times), times)
+    above = excess(_usable(channel.series.change, channel, times, 1), times)
     width = scatter(above) * (1 + max(0.0, 1 - len(times) / _MANY_TIMES))
     is_daily = channel.channel.variable in RENEWED_DAILY
     above = np.where(np.isfinite(above), above, 0.0)
     # What lies beside must be as usual: where a small region is left by a storm, changes rise and fall over some times.
-    before, after, second = (_shifted(above, by) for by in (-1, 1, 2))
-    both = np.minimum(above, after)
-    is_foreign = (both > _FOREIGN.of(width)) & (np.maximum(before, second) < _BESIDE * both)
+    is_foreign = _foreign(above, 1, width) | _foreign_among_days(channel, times)
+    before, after = _shifted(above, -1), _shifted(above, 1)
     is_swapped = _swapped(above, is_daily, width) & ~is_foreign
     taken = is_foreign | np.roll(is_foreign, 1) | is_swapped | np.roll(is_swapped, 1) | np.roll(is_swapped, 2)
     is_border = (above > (_BORDER_DAILY if is_daily else _BORDER).of(width)) & ~taken
     is_border &= np.maximum(before, after) < _BESIDE * above
     found = (is_foreign, is_swapped, is_border)
     return Breaks(*(tuple(np.flatnonzero(mask).tolist()) for mask in found))
+
+
+def _foreign(above: np.ndarray, lag: int, width: float) -> np.ndarray:
+    """Return where a field differs from the one `lag` times before and from the one after as no other does."""
+    both = np.minimum(above, _shifted(above, lag))
+    beside = {-lag, 2 * lag, -1, 1, lag - 1, lag + 1} - {0, lag}
+    greatest = np.max([_shifted(above, by) for by in beside], axis=0)
+    return np.asarray((both > _FOREIGN.of(width)) & (greatest < _BESIDE * both))
+
+
+def _foreign_among_days(channel: ChannelEvidence, times: np.ndarray) -> np.ndarray:
+    """Return the same from one day to the next, where the hours hide it, as of sunlight."""
+    per_day = DAY / usual_step(times)
+    if per_day < 2 or per_day % 1:
+        return np.zeros(len(times), bool)
+    change = _usable(channel.series.day_change, channel, times, int(per_day))
+    above = excess(change, times)
+    width = scatter(above) * (1 + max(0.0, 1 - len(times) / (_MANY_TIMES * per_day)))
+    return _foreign(np.where(np.isfinite(above), above, 0.0), int(per_day), width)
 
 
 def _shifted(series: np.ndarray, by: int) -> np.ndarray:
@@ -126,10 +144,12 @@ def _swapped(above: np.ndarray, is_daily: bool, width: float) -> np.ndarray:
     return result
 
 
-def _usable_changes(channel: ChannelEvidence, times: np.ndarray) -> np.ndarray:
-    """Return changes over the usual step between sound fields `[time]`, NaN elsewhere."""
-    change = np.array(channel.series.change, np.float64)
+def _usable(changes: np.ndarray, channel: ChannelEvidence, times: np.ndarray, lag: int) -> np.ndarray:
+    """Return changes over `lag` usual steps between sound fields `[time]`, NaN elsewhere."""
+    result = np.array(changes, np.float64)
     spoilt = is_spoilt(channel, times) | ~np.isfinite(channel.series.mean)
-    change[spoilt | np.append(False, spoilt[:-1])] = np.nan
-    change[1:][np.diff(times) != usual_step(times)] = np.nan
-    return change
+    result[spoilt] = np.nan
+    result[lag:][spoilt[:-lag]] = np.nan
+    result[:lag] = np.nan
+    result[lag:][times[lag:] - times[:-lag] != lag * usual_step(times)] = np.nan
+    return result

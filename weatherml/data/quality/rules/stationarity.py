@@ -38,6 +38,8 @@ other grids, one step of any statistic exceeds 4.7, one that stands out by 1.5 n
 """
 _LEAST = 0.02
 """Of the spread over the cells: less is no version that a model would learn of, and a step in a part of the sea."""
+_DOUBT_OF_REGION = 1.5
+"""A storm stirs the sea of a small region up within a day."""
 _AT_ONCE = 0.4
 """How much of it must happen between two neighbouring times."""
 _DAYS_OF_HOURS = 8
@@ -124,7 +126,7 @@ def _new_version(channel: ChannelEvidence, evidence: Evidence) -> str:
     found = breaks(channel, times)
     if len(found.borders) > 1 or _new_unit(channel, evidence):
         return ""
-    stepped = _step_in_level(channel, times, found)
+    stepped = _step_in_level(channel, evidence, found)
     if stepped:
         step, what = stepped
         levels = f"{what} {step.before:.6g} before and {step.after:.6g} after, far more than it varies"
@@ -134,8 +136,9 @@ def _new_version(channel: ChannelEvidence, evidence: Evidence) -> str:
     return ""
 
 
-def _step_in_level(channel: ChannelEvidence, times: np.ndarray, found: Breaks) -> tuple[Step, str] | None:
+def _step_in_level(channel: ChannelEvidence, evidence: Evidence, found: Breaks) -> tuple[Step, str] | None:
     """Return the step in mean or spread that stands out, and which of them it is in."""
+    times = evidence.times
     out_of_turn = {*found.foreign, *found.swapped, *(place + 1 for place in found.swapped)}
     keep = np.array([place for place in _sound(channel, times) if place not in out_of_turn], int)
     if keep.size < _FEWEST_WINDOWS * _WINDOWS[0]:
@@ -146,7 +149,8 @@ def _step_in_level(channel: ChannelEvidence, times: np.ndarray, found: Breaks) -
         is_scale = what == "a spread of" or channel.channel.variable in AMOUNTS
         if is_scale and not (values > 0).all():
             continue
-        found_at = _step_of(np.log(values) if is_scale else values, times[keep])
+        doubt = 1.0 if evidence.grid.is_global else _DOUBT_OF_REGION
+        found_at = _step_of(np.log(values) if is_scale else values, times[keep], doubt)
         if found_at is not None:
             place, window = found_at
             before, after = (
@@ -157,18 +161,18 @@ def _step_in_level(channel: ChannelEvidence, times: np.ndarray, found: Breaks) -
     return None
 
 
-def _step_of(level: np.ndarray, times: np.ndarray) -> tuple[int, int] | None:
+def _step_of(level: np.ndarray, times: np.ndarray, doubt: float = 1.0) -> tuple[int, int] | None:
     """Return where a level takes a step that hours, seasons and weather do not explain, and the times compared."""
     level = _without_hours(level, times)
     for window in _WINDOWS:
-        place = _outstanding(level, times, window, (_FEWEST_WINDOWS, _MANY_WINDOWS))
+        place = _outstanding(level, times, window, (_FEWEST_WINDOWS, _MANY_WINDOWS), doubt)
         if place is not None and _share_near(level, place, window, 1) > _AT_ONCE:
             return place, window
     step = usual_step(times)
     if times[-1] - times[0] < _LONG_PERIOD * _YEAR or step > 5 * DAY:
         return None
     level, window = _without_seasons(level, times), int(_YEAR / step)
-    place = _outstanding(level, times, window, (_LONG_PERIOD, _MANY_YEARS))
+    place = _outstanding(level, times, window, (_LONG_PERIOD, _MANY_YEARS), doubt)
     days = max(1, int(_ABRUPT_DAYS * DAY / step))
     return (place, window) if place is not None and _share_near(level, place, window, days) > _ABRUPT else None
 
@@ -179,7 +183,9 @@ def _share_near(level: np.ndarray, place: int, window: int, near: int) -> float:
     return float(np.nanmax(np.abs(around)) / np.abs(_differences(level, window)[place]))
 
 
-def _outstanding(level: np.ndarray, times: np.ndarray, window: int, needed: tuple[int, int]) -> int | None:
+def _outstanding(
+    level: np.ndarray, times: np.ndarray, window: int, needed: tuple[int, int], doubt: float
+) -> int | None:
     """Return where windows before and after differ far more than anywhere else.
 
     Args:
@@ -187,6 +193,7 @@ def _outstanding(level: np.ndarray, times: np.ndarray, window: int, needed: tupl
         times: Of it.
         window: Times in one.
         needed: Windows without which nothing can be told, and with which scatter is well known.
+        doubt: Times the usual threshold.
     """
     fewest, many = needed
     if level.size < fewest * window:
@@ -204,7 +211,7 @@ def _outstanding(level: np.ndarray, times: np.ndarray, window: int, needed: tupl
     beside = difference[(apart > window) & np.isfinite(difference)]  # a step shows in all windows that hold it
     scatter = 1.4826 * float(np.median(beside)) if beside.size else np.inf
     greatest = np.nanmax(difference[apart > 2 * window], initial=0.0)
-    doubt = 1 + max(0.0, 1 - level.size / (many * window)) / 2  # few windows tell their scatter badly
+    doubt *= 1 + max(0.0, 1 - level.size / (many * window)) / 2  # few windows tell their scatter badly
     is_step = (
         difference[place] > doubt * _SIGNIFICANT * scatter and difference[place] > doubt * _OUTSTANDING * greatest > 0
     )

@@ -151,7 +151,7 @@ def _shift_of_sunlight(evidence: Evidence, position: int, window: np.timedelta64
     """Return by how many hours sunlight is off, from the path of the sun; 0 where it is not or cannot be told."""
     every = max(1, evidence.snapshots.times.size // _SUNLIT_TIMES)
     values, times = evidence.snapshots.values[::every, position], evidence.snapshots.times[::every]
-    if times.size == 0 or values.std() == 0:
+    if times.size == 0:
         return 0.0
     paths = (insolation(times - shift * HOUR - window, window, evidence.coarse) for shift in _SHIFTS)
     alike = np.array([_correlation(values, path) for path in paths])
@@ -164,6 +164,7 @@ def _shift_of_sunlight(evidence: Evidence, position: int, window: np.timedelta64
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     finite = np.isfinite(one)
-    if one[finite].std() == 0 or other[finite].std() == 0:
+    lit = np.maximum(one[finite], 0)
+    if lit.size == 0 or np.ptp(lit) == 0 or np.ptp(other[finite]) == 0:
         return 0.0
-    return float(np.corrcoef(np.maximum(one[finite], 0), other[finite])[0, 1])
+    return float(np.corrcoef(lit, other[finite])[0, 1])

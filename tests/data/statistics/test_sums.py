@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.sums.moments import moments_of
+from weatherml.data.statistics.sums.products import product
 from weatherml.data.statistics.sums.sums import Sums
 from weatherml.errors import UserError
 from weatherml.state import spec_of, to_array
@@ -98,6 +99,13 @@ def test_coefficients_are_those_of_least_squares_in_float64(spread):
     valid = np.isfinite(centre)
     np.testing.assert_allclose(solved[:, valid], expected[:, valid], rtol=1e-6, atol=1e-6 * spread)
     assert np.isnan(sums.coefficients().reshape(len(gram), -1)[:, ~valid]).all()
+
+
+@pytest.mark.parametrize("n_columns", [1, 1000, 2 * 2**18 // 15 + 7])
+def test_products_in_pieces_are_products(n_columns):
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(3, 5)), rng.normal(size=(5, n_columns + 2))[:, 2:]
+    np.testing.assert_allclose(product(left, right), left @ right, rtol=1e-12, atol=1e-12)
 
 
 def test_terms_one_step_later_are_turned_terms():

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weatherml.data.statistics.sums.products import product
 from weatherml.data.statistics.sums.sums import Sums
 
 
@@ -87,8 +88,8 @@ class Terms(NamedTuple):
             products: Sums of terms times values, `[term, cell]`.
             weights: Of the cells, `[cell]`.
         """
-        squares = np.einsum("kc,kc->c", reference, 2 * products - self.gram @ reference)
-        return np.array([self.total @ reference @ weights, squares @ weights])
+        squares = np.einsum("kc,kc->c", reference, 2 * products - product(self.gram, reference))
+        return np.array([np.einsum("k,kc,c->", self.total, reference, weights), squares @ weights])
 
 
 def _spread(sums: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ import numpy as np
 from weatherml.data.statistics.sums.changes import Borders, decide
 from weatherml.data.statistics.sums.distribution import Distribution
 from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.sums.products import product
 from weatherml.errors import UserError
 from weatherml.state import StateSpec
 from weatherml.wording import counted
@@ -128,7 +129,7 @@ class Sums:
         coefficients, inverse = np.empty(self.right.shape, np.float32), self.harmonics.inverse(self.times)
         for channel, rows in self.pieces():
             right = self.right[:, channel, rows]
-            solved = (inverse @ _flat(right)).reshape(right.shape)
+            solved = product(inverse, _flat(right)).reshape(right.shape)
             solved[0] += self.origin[channel, rows]
             coefficients[:, channel, rows] = np.where(self.valid[channel, rows], solved, np.nan)
         return coefficients
@@ -148,13 +149,12 @@ class Sums:
         turn, right = self.harmonics.shift(step), _flat(self.right[:, channel, rows])
         # X(t) = turn @ X(t + step), so what each time gives as the later and as the earlier of a pair is in X'y; that
         # of times that have no partner is taken off.
-        products = turn @ right - right
+        products = product(turn, right) - right
         if alone is not None:
             products -= _flat(alone[:, channel, rows])
         for term, field in zip(*loose, strict=True):
             products -= np.outer(term, self._departures(field[channel, rows], (channel, rows)))
-        turned: np.ndarray = (turn - np.eye(len(turn))).T @ products
-        return turned
+        return product((turn - np.eye(len(turn))).T, products)
 
     def loose(self, position: int) -> tuple[np.ndarray, np.ndarray]:
         """Return what the terms of fields at the borders without a partner are weighted with, and the fields."""
@@ -185,14 +185,14 @@ class Sums:
             departures[:, ~valid.ravel()] = 0
             squares[~valid.ravel()] = 0
         self.squares[place] += squares.reshape(valid.shape)
-        self.right[:, channel, rows] += (basis.T @ own).reshape(n_terms, *valid.shape)
+        self.right[:, channel, rows] += product(basis.T, own).reshape(n_terms, *valid.shape)
         weights = self.weights[place].ravel()
         for position, (before, after, alone) in enumerate(pairs):
             change = departures[after] - departures[before]
-            self.changes[position, 0, channel] += np.ones(len(change)) @ change @ weights
+            self.changes[position, 0, channel] += change.sum(axis=0) @ weights
             self.changes[position, 1, channel] += np.einsum("tc,tc->c", change, change) @ weights
             if alone is not None:
-                self._alone(position)[:, channel, rows] += (alone.T @ departures).reshape(n_terms, *valid.shape)
+                self._alone(position)[:, channel, rows] += product(alone.T, departures).reshape(n_terms, *valid.shape)
 
     def _alone(self, position: int) -> np.ndarray:
         """Return the sums over fields that have no partner, for which room is made once there is one."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -22,6 +23,7 @@ from tiny_training import (
     initialize,
     noisy_start,
     samples,
+    start,
 )
 
 from weatherml.checkpoint import Checkpoint
@@ -258,6 +260,9 @@ def test_another_model_or_data_are_refused_by_the_key_that_differs(reference):
     windows = samples(wider, TRAINING), samples(wider, VALIDATION)
     with pytest.raises(UserError, match=r"model.width = 5, now it is 6"):
         train(config(), wider, *windows, reference.directory)
+    grown = replace(start(), provenance=replace(start().provenance, data="d2"))
+    with pytest.raises(UserError, match=r"the store has other content than when .* compute statistics again"):
+        train(*arguments(grown), reference.directory)
     warmer = initialize(dataset() + 1)
     with pytest.raises(UserError, match="trained with statistics"):
         train(config(), warmer, *windows, reference.directory)

@@ -85,6 +85,11 @@ def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[s
     before, now = (dict(_flatten(tree)) for tree in (json.loads(file.read_text()), current))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
+            if key == "data":
+                raise UserError(
+                    f"the store has other content than when {run.directory} was trained: it has grown or changed since;"
+                    " compute statistics again, and train in another folder"
+                )
             raise UserError(
                 f"{run.directory} was trained with {key} = {before.get(key)!r}, now it is {now.get(key)!r};"
                 " set it back, or choose another folder"

@@ -152,6 +152,13 @@ def test_data_without_a_channel_of_the_statistics_are_refused(dataset, normalize
         Samples(dataset.sel(level=[500]), normalizer, forcings, 1, PERIOD)
 
 
+def test_statistics_of_a_store_that_has_grown_since_are_refused(dataset, normalizer, forcings):
+    older = Normalizer(replace(normalizer.statistics, n_times=17), normalizer.climatology)
+    with pytest.raises(UserError, match=r"hold 21 times in 2001 \.\. 2001, of which the statistics knew 17: .* again"):
+        Samples(dataset, older, forcings, 1, PERIOD)
+    assert len(Samples(dataset, older, forcings, 1, ("2001-01-01", "2001-01-02"))) == 7
+
+
 @pytest.fixture(scope="module")
 def long_store(tmp_path_factory):
     store = tmp_path_factory.mktemp("growth") / "store.zarr"

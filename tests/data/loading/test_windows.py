@@ -1,10 +1,10 @@
 import numpy as np
-import pytest
 from fake_data import analyses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weatherml.data.loading.windows import Windows, select_periods
+from weatherml.data.loading.windows import Windows
+from weatherml.data.period import select
 from weatherml.errors import UserError
 
 HOUR = np.timedelta64(1, "h").astype("timedelta64[ns]")
@@ -34,7 +34,7 @@ def test_every_window_comes_once_and_none_spans_a_gap(hours, n_steps, stride):
 
 def test_several_periods_leave_out_what_lies_between_them():
     dataset = analyses(times=40)
-    chosen = select_periods(dataset, [("2001-01-01", "2001-01-02"), ("2001-01-05", "2001-01-07T06")])
+    chosen = select(dataset, [("2001-01-01", "2001-01-02"), ("2001-01-05", "2001-01-07T06")])
     windows = Windows(chosen["time"].values, 6 * HOUR, 2)
     days = {str(time)[:10] for row in windows.positions(range(len(windows))) for time in windows.times[row]}
     assert days == {"2001-01-01", "2001-01-02", "2001-01-05", "2001-01-06", "2001-01-07"}
@@ -44,14 +44,5 @@ def test_several_periods_leave_out_what_lies_between_them():
 def test_periods_that_meet_or_overlap_count_each_time_once():
     dataset = analyses(times=40)
     for second in (("2001-01-03", "2001-01-04"), ("2001-01-02", "2001-01-04")):
-        chosen = select_periods(dataset, [("2001-01-01", "2001-01-02"), second])
+        chosen = select(dataset, [("2001-01-01", "2001-01-02"), second])
         assert len(Windows(chosen["time"].values, 6 * HOUR, 3)) == 16 - 3
-
-
-@pytest.mark.parametrize(
-    ("periods", "words"),
-    [([], "periods name none"), ([("2001-01-01", "2001-01-02"), ("2005", "2006")], r"no times in 2005 \.\. 2006")],
-)
-def test_periods_without_times_are_refused(periods, words):
-    with pytest.raises(UserError, match=words):
-        select_periods(analyses(times=40), periods)

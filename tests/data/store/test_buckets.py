@@ -15,13 +15,18 @@ import xarray as xr
 from fake_data import FakeSource, analyses, contents
 from s3_server import contents_of, keys_of, put_contents
 
+from weatherml.data.loading.samples import Samples
 from weatherml.data.reading.opening import open_files
 from weatherml.data.sources import ArchiveConfig
+from weatherml.data.statistics.channel_statistics import compute_statistics
+from weatherml.data.statistics.forcings import Forcings
+from weatherml.data.statistics.normalization import Normalizer
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.making.engine import Dask
 from weatherml.data.store.making.workspace import is_begun
 from weatherml.data.store.opening import digest, open_store, verify
 from weatherml.errors import UserError
+from weatherml.state import spec_of
 from weatherml.storage.cloud.objects import Objects
 from weatherml.storage.places import lease, place_at
 from weatherml.storage.share import Share
@@ -65,6 +70,15 @@ def test_a_store_in_a_bucket_has_the_same_bytes_and_values(store, whole):
     xr.testing.assert_identical(open_store(store).load(), open_store(whole).load())
     assert verify(store) == []
     assert ingest(FakeSource(dataset()), store).n_written == 0
+
+
+def test_training_samples_of_a_store_in_a_bucket_are_those_of_one_in_a_folder(store, whole):
+    there, here = open_store(store), open_store(whole)
+    statistics = compute_statistics(here, spec_of(here), ("2001", "2001"))
+    forcings = Forcings(("latitude",), statistics.spec.grid, statistics.time_step)
+    both = [Samples(data, Normalizer(statistics), forcings, 2, ("2001", "2001"), 2**13) for data in (there, here)]
+    for one, other in zip(*(samples.gather([5, 0, 11]) for samples in both), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_shares_in_a_bucket_make_the_same_bytes(bucket, whole):

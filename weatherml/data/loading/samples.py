@@ -14,10 +14,15 @@ import xarray as xr
 from weatherml.data.blocks import block_length
 from weatherml.data.loading.readers import Part, Positions, band, parts_of
 from weatherml.data.loading.scaling import Moments, Scaling
-from weatherml.data.loading.windows import Periods, Windows, select_periods
+from weatherml.data.loading.windows import Windows
+from weatherml.data.period import select
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.data.store.maps import Account
+from weatherml.errors import UserError
+from weatherml.times import Periods, show_periods, write_periods
+from weatherml.wording import counted
 
 MEMORY = 4 * 2**30
 """Bytes that samples and the batches made of them take, where nothing else is said."""
@@ -80,7 +85,8 @@ class Samples:
         memory: int = MEMORY,
         rows: slice | None = None,
     ) -> None:
-        chosen = select_periods(dataset, period)
+        chosen = select(dataset, period)
+        _require_statistics_of(chosen, normalizer.statistics, period)
         self._windows = Windows(chosen["time"].values, normalizer.statistics.time_step, n_steps)
         stored = _Stored(
             chosen, normalizer, forcings, slice(*(rows or slice(None)).indices(normalizer.spec.grid.n_lat))
@@ -239,6 +245,16 @@ class _Held:
         for array, target in zip(self._fields, out, strict=True):
             np.take(array, positions, axis=0, out=target, mode="clip")  # the mode that needs no copy between
         return Account()
+
+
+def _require_statistics_of(chosen: xr.Dataset, statistics: Statistics, period: Periods) -> None:
+    """Refuse statistics of a period that has other times by now; of other periods nothing can be told."""
+    n_times = chosen.sizes["time"]
+    if statistics.n_times not in (0, n_times) and write_periods(period) == statistics.period:
+        raise UserError(
+            f"the data hold {counted(n_times, 'time')} in {show_periods(period)}, of which the statistics knew"
+            f" {statistics.n_times}: the store has changed since; compute statistics again (weatherml statistics)"
+        )
 
 
 def _flat(batch: Batch) -> Batch:

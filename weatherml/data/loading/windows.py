@@ -4,14 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
-from weatherml.data.period import select, stride_of
+from weatherml.data.period import stride_of
 from weatherml.errors import UserError
-from weatherml.times import Period, parse_period
-
-Periods = Period | Sequence[Period]
-"""One period, or several with years between them that are left out."""
 
 _NONE = -1
 
@@ -63,30 +58,6 @@ class Windows:
                 " choose a longer period or fewer steps"
             )
         return starts
-
-
-def select_periods(dataset: xr.Dataset, periods: Periods) -> xr.Dataset:
-    """Return the analyses of a period, or of several, each time once and in order, still lazy.
-
-    Raises:
-        UserError: A period has no times, or the dataset is none of analyses.
-    """
-    if _is_one(periods):
-        return select(dataset, periods)
-    pieces: list[Period] = list(periods)  # type: ignore[arg-type]
-    if not pieces:
-        raise UserError("periods name none; give at least one, such as ['1979', '2015']")
-    times, chosen = dataset["time"].values, np.zeros(dataset.sizes.get("time", 0), bool)
-    for period in pieces:
-        select(dataset, period)  # refuses what has no times
-        first, last = parse_period(period)
-        chosen |= (times >= first) & (times <= last)
-    return dataset.isel(time=np.flatnonzero(chosen))
-
-
-def _is_one(periods: Periods) -> bool:
-    """Return whether two ends of one period are given, rather than several periods."""
-    return len(periods) > 0 and not any(isinstance(part, tuple | list) for part in periods)
 
 
 def _positions_of(wanted: np.ndarray, times: np.ndarray) -> npt.NDArray[np.int64]:

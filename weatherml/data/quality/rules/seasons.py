@@ -39,6 +39,15 @@ def winter_elsewhere(evidence: Evidence) -> Iterator[Finding]:
                 break
 
 
+def knows_winter(evidence: Evidence, variable: str) -> bool:
+    """Return whether the zonal means of a variable would tell a winter that is on the other hemisphere."""
+    quantity = "temperature" if variable == "geopotential" else variable
+    found = [_zonal_means(evidence, variable, months) for months in _WINTERS.values()]
+    found = found if quantity == "temperature" else found[:1]
+    departures = [_departures(*pair, is_mirrored=i > 0) for i, pair in enumerate(found) if pair is not None]
+    return any(min(pair) < min(_TOLERANCE[quantity], _CLEARLY * max(pair)) for pair in departures)
+
+
 def _finding(variable: str, winter: str, labelled: float, reversed_: float) -> Finding:
     text = f"latitudes look flipped, or times are off by half a year: in {winter} winter its zonal means are"
     how_far = f"{labelled:.3g} from those of the Earth as labelled, {reversed_:.3g} upside down"

@@ -1,0 +1,60 @@
+"""What of places and directions these fields cannot show."""
+
+from collections.abc import Iterator
+
+from weatherml.data.quality.evidence import Evidence
+from weatherml.data.quality.finding import Finding
+from weatherml.data.quality.place.levels import levels_of
+from weatherml.data.quality.place.standing import fits
+from weatherml.data.quality.place.wind import EAST, NORTH, winds
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
+from weatherml.data.quality.rules.seasons import knows_winter
+from weatherml.wording import listed
+
+_SEASONAL = ("temperature", "geopotential", "u_component_of_wind")
+
+
+@RULES.register(UNDECIDABLE)
+def untold_places(evidence: Evidence) -> Iterator[Finding]:
+    """These fields cannot show some errors, which other fields or other times would."""
+    if not evidence.grid.is_global:
+        if evidence.channels:
+            yield _note("latitude flipped, longitude shifted or mirrored, rows off, sign of wind", "over a region")
+        return
+    variables = list(dict.fromkeys(channel.variable for channel in evidence.channels))
+    grounded = {subject for subject in fits(evidence)}
+    lost = [name for name in variables if not any(_is_of(name, subject) for subject in grounded)]
+    if lost:
+        yield _note(
+            "longitude shifted or mirrored, of all fields at once", f"the ground does not show in {listed(lost)}"
+        )
+    unseasonal = [name for name in lost if not _knows_north(evidence, name)]
+    if unseasonal:
+        yield _note("latitude flipped", f"neither ground nor winter shows in {listed(unseasonal)}")
+    if lost and abs(evidence.grid.latitude[0]) < 90 - 1e-3:
+        yield _note("rows off by one", f"no row of this grid is a pole, and {listed(lost)} may lie on others")
+    yield from _untold_winds(evidence)
+
+
+def _untold_winds(evidence: Evidence) -> Iterator[Finding]:
+    blowing = {wind.u for wind in winds(evidence)}
+    alone = [c for c in evidence.channels if NORTH in c.variable and not any(u.level == c.level for u in blowing)]
+    if alone:
+        yield _note("sign of v", f"{alone[0].variable} is without the eastward component")
+
+
+def _knows_north(evidence: Evidence, variable: str) -> bool:
+    """Return whether a variable shows that its rows are reversed, by its rotation, its winter or the wind beside it."""
+    if variable == "vorticity" or ((EAST in variable or NORTH in variable) and any(winds(evidence))):
+        return True
+    if variable in _SEASONAL:
+        return bool(levels_of(evidence, variable)) and evidence.times.size > 0 and knows_winter(evidence, variable)
+    return False
+
+
+def _is_of(variable: str, subject: str) -> bool:
+    return subject == variable or (subject.startswith(f"{variable}_") and subject[len(variable) + 1 :].isdigit())
+
+
+def _note(what: str, why: str) -> Finding:
+    return Finding("note", what, why, UNDECIDABLE)

@@ -332,13 +332,13 @@ def earth(places, first, n_times, hours, shape, seed=0):
 
 @sound("made-up Earth, 24 years of days")
 def decades(places):
-    made = earth(places, "1985-01-01T12", 24 * 365, 24, (19, 36))
+    made = earth(places, "1985-01-01T12", 24 * 365, 24, (13, 24))
     return xr.merge([made.temperature(), made.pressure(), made.rain("total_precipitation_24hr", 24)])
 
 
-@sound("made-up Earth, 2 years, six-hourly")
-def two_years(places):
-    made = earth(places, "2003-01-01", 2 * 1460, 6, (24, 48), seed=1)
+@sound("made-up Earth, 430 days, six-hourly")
+def many_days(places):
+    made = earth(places, "2003-01-01", 1720, 6, (19, 36), seed=1)
     pressure = made.pressure()
     wind = made.wind(pressure["mean_sea_level_pressure"].values)
     return xr.merge([made.temperature(), pressure, wind, made.rain("total_precipitation_6hr", 6)])

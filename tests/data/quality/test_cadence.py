@@ -106,3 +106,11 @@ def test_real_times_are_in_order_until_they_are_exchanged(shared, name):
     assert found(dataset) == []
     (finding,) = found(reordered(dataset, swapped(dataset.sizes["time"], 40, 120)))
     assert finding.subject == REAL[name] and "look exchanged" in finding.message
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_day_of_much_rain_is_in_its_place(seed):
+    """Every fifth day forgets the one before: the day is unlike both of its neighbours, as all days are."""
+    rain = red_weather({"total_precipitation_24hr": ()}, times=200, step="120h", persistence=0.05, seed=seed)
+    rain["total_precipitation_24hr"].values[90] *= 4
+    assert [f for f in exchanged(gather(rain)) if f.severity != "note"] == []

@@ -15,6 +15,9 @@ FEWEST_TIMES = 20
 _MANY_TIMES = 96
 """From which on a scatter is known; of few times it is taken for up to twice as large."""
 _BESIDE = 0.4
+_FORGOTTEN = 0.85
+"""Of the change between times far apart: where neighbours differ by more, no time is out of turn, and one day of much
+rain is unlike both of its neighbours."""
 _ROUNDING = 0.01
 """Least scatter of a logarithm: fields of a model that is run hourly change by the same amount to 0.5 %."""
 
@@ -94,6 +97,8 @@ def breaks(channel: ChannelEvidence, times: np.ndarray) -> Breaks:
     """Return where a channel does not follow from one time to the next; nothing of few times."""
     if len(times) < FEWEST_TIMES:
         return Breaks()
+    if _is_forgotten(channel):
+        return Breaks(foreign=tuple(np.flatnonzero(_foreign_among_days(channel, times)).tolist()))
     above = excess(_usable(channel.series.change, channel, times, 1), times)
     width = scatter(above) * (1 + max(0.0, 1 - len(times) / _MANY_TIMES))
     is_daily = channel.channel.variable in RENEWED_DAILY
@@ -107,6 +112,17 @@ def breaks(channel: ChannelEvidence, times: np.ndarray) -> Breaks:
     is_border &= np.maximum(before, after) < _BESIDE * above
     found = (is_foreign, is_swapped, is_border)
     return Breaks(*(tuple(np.flatnonzero(mask).tolist()) for mask in found))
+
+
+def _is_forgotten(channel: ChannelEvidence) -> bool:
+    """Return whether neighbouring fields are about as unlike as any two."""
+    change, variance = channel.series.change, np.square(channel.cells.std)
+    known = change[np.isfinite(change) & (change > 0)]
+    weights = np.cos(np.linspace(-np.pi / 2, np.pi / 2, len(variance) + 2)[1:-1])[:, None] * np.isfinite(variance)
+    if known.size == 0 or weights.sum() == 0:
+        return False
+    apart = np.sqrt(2 * np.nansum(variance * weights) / weights.sum())
+    return bool(np.median(known) > _FORGOTTEN * apart)
 
 
 def _foreign(above: np.ndarray, lag: int, width: float) -> np.ndarray:

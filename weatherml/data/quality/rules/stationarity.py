@@ -61,7 +61,7 @@ class Step(NamedTuple):
 
 @RULES.register("unit-change")
 def unit_change(evidence: Evidence) -> Iterator[Finding]:
-    """Find a unit that changes within the period: the spread, or the mean of temperature, is another at once."""
+    """The unit changes within the period: the spread, or the mean of temperature, is another at once."""
     for channels in varying(evidence).values():
         steps = {own.channel: _new_unit(own, evidence) for own in channels}
         found = {channel: step for channel, step in steps.items() if step}
@@ -74,7 +74,7 @@ def unit_change(evidence: Evidence) -> Iterator[Finding]:
 
 @RULES.register("version-change")
 def version_change(evidence: Evidence) -> Iterator[Finding]:
-    """Find a step in mean or spread within the period, far above their variability: another version of the data.
+    """Mean or spread take a step within the period, far above their variability, as of another version.
 
     Rain of a region begins at once, and its sea freezes.
     """

@@ -42,7 +42,7 @@ _FEWEST_COARSE_CELLS = 9
 
 @RULES.register("constant")
 def constant(evidence: Evidence) -> Iterator[Finding]:
-    """Find fields of one value all over: zero wind, a level filled with a number. Rain may be zero over a region."""
+    """A field has one value all over, as of lost wind that reads as zero."""
     for variable, channels in varying(evidence).items():
         if variable in FLAT_IN_REGIONS and not evidence.grid.is_global:
             continue
@@ -62,7 +62,7 @@ def constant(evidence: Evidence) -> Iterator[Finding]:
 
 @RULES.register("lost")
 def lost(evidence: Evidence) -> Iterator[Finding]:
-    """Find parts of fields that are exactly zero where such fields are not, as a tile is that is lost."""
+    """Part of a field is exactly zero as such fields are not, as where a tile is lost."""
     for variable, channels in varying(evidence).items():
         if variable in AMOUNTS:
             continue
@@ -78,7 +78,7 @@ def lost(evidence: Evidence) -> Iterator[Finding]:
 
 @RULES.register("frozen")
 def frozen(evidence: Evidence) -> Iterator[Finding]:
-    """Find fields that do not change from one time to the next, bit for bit or nearly so.
+    """A field does not change from one time to the next, bit for bit or nearly so.
 
     Sea surface temperature and ice are analysed once a day, and may stay for less; for less than two, one analysis may
     not have been made.
@@ -99,7 +99,7 @@ def frozen(evidence: Evidence) -> Iterator[Finding]:
 
 @RULES.register("repeated")
 def repeated(evidence: Evidence) -> Iterator[Finding]:
-    """Find fields that are those of another time bit for bit, with others between them: a day or a block copied."""
+    """Fields are those of another time bit for bit, with others between them, as of a copied day."""
     for variable, channels in varying(evidence).items():
         firsts = [_first_equal(channel, variable) for channel in channels]
         for subject, group in alike(channels, [first.tobytes() for first in firsts]).items():

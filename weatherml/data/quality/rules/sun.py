@@ -63,7 +63,7 @@ _NEAR = 1
 
 @RULES.register("hour-of-day")
 def hour_of_day(evidence: Evidence) -> Iterator[Finding]:
-    """Find times off by hours: 2 m temperature, pressure and sunlight follow the sun, wherever it is by the labels.
+    """Times are off by hours, by what follows the sun: 2 m temperature, pressure, sunlight.
 
     A shift of longitude by 15 degrees looks like one by an hour.
     """

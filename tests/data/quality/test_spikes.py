@@ -15,7 +15,9 @@ def found(dataset):
     return list(spike(gather(dataset)))
 
 
-@pytest.mark.parametrize(("name", "value"), [("temperature", 400), ("temperature", 120), ("10m_u_component_of_wind", 60)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("temperature", 400), ("temperature", 120), ("10m_u_component_of_wind", 60)]
+)
 def test_one_value_that_stands_alone_is_named_with_its_time(name, value):
     wrong = WEATHER.copy(deep=True)
     wrong[name].values[30, ..., 7, 11] = value

@@ -35,7 +35,9 @@ from weatherml.data.store.ingest import ingest
 
 TRUE_WARNINGS = ("preliminary", "there is none, so nothing", "has no pressure level", "gap in the")
 """What is rightly said of some good files: no error was planted, yet whoever uses them should know."""
-FOUND, OTHER, SAID, UNSAID, MISSED = "found", "by another rule", "undecidable, said", "undecidable", "missed"
+FOUND, OTHER, SAID, UNSAID = "found", "by another rule", "undecidable, said", "undecidable"
+GIVEN_UP, MISSED = "missed, said", "missed"
+OUTCOMES = (FOUND, OTHER, SAID, UNSAID, GIVEN_UP, MISSED)
 LOST = "a lost chunk"
 
 
@@ -46,7 +48,8 @@ class Case(NamedTuple):
         data: Name of the good dataset.
         error: Name of the mistake.
         variables: In which it was planted.
-        outcome: One of the five.
+        outcome: One of the six: an undecidable error is in nothing that the fields hold, a missed one could be seen;
+            `said` is what a note of the check says it cannot tell.
         rules: Ids of the rules that noticed.
     """
 
@@ -101,7 +104,8 @@ def _case(name, good, before, error, names):
     after = check_dataset(bad)
     new = {f.rule for f in after if f.severity != "note" and _key(f) not in known}
     reason = cannot_tell(error, good, names, world=_world(name))
-    return Case(name, error.name, _short(names, good), _outcome(error, new, reason, after), " ".join(sorted(new)))
+    is_said = _is_said(error, names, good, after)
+    return Case(name, error.name, _short(names, good), _outcome(error, new, reason, is_said), " ".join(sorted(new)))
 
 
 def _world(name):
@@ -112,17 +116,39 @@ def _key(finding):
     return finding.severity, finding.subject, finding.rule or finding.message
 
 
-def _outcome(error, rules, reason, findings):
+def _outcome(error, rules, reason, is_said):
     if rules:
         return FOUND if rules & error.rules else OTHER
-    if reason:
-        return SAID if any(f.rule == "undecidable" and _tells(error, f.message) for f in findings) else UNSAID
-    return MISSED
+    if is_said:
+        return SAID if reason else GIVEN_UP
+    return UNSAID if reason else MISSED
 
 
-def _tells(error, message):
-    """Return whether a note says that an error cannot be seen."""
-    return any(word in message for word in error.name.replace("12 h", "hour").split() if len(word) > 3)
+_NOTED = {
+    "longitude shifted by 180 degrees": "longitude shifted or mirrored",
+    "longitude shifted by about 10 degrees": "longitude shifted or mirrored",
+    "mirrored east to west": "longitude shifted or mirrored",
+    "times off by 12 h": "times off by hours",
+    "two times exchanged": "times exchanged",
+    "100 days exchanged": "times exchanged",
+    "version changes in the middle": "versions that change",
+    "knots": "wind by a factor",
+    "rain / 6": "rain or wind by a factor",
+    "rain / 1000": "rain or wind by a factor",
+}
+"""What a note calls an error where it does not say its name."""
+
+
+def _is_said(error, names, dataset, findings):
+    """Return whether a note says that an error cannot be seen in these variables."""
+    notes = " ".join(f.message for f in findings if f.rule == "undecidable")
+    words = [_NOTED.get(error.name, error.name), *(["sign of wind"] if error.family == "wind" else [])]
+    for word in words:
+        told = notes.partition(word)[2].partition(": ")[2].partition(": ")[0]
+        named = [name for name in dataset.data_vars if name in told]
+        if word in notes and (not named or set(names) <= set(named)):
+            return True
+    return False
 
 
 def _short(names, dataset):
@@ -183,12 +209,12 @@ def _is_chunk(file):
 
 def summary(cases, before):
     """Yield a row an error: how many cases there are of it, and what became of them."""
-    head = ["error", "cases", FOUND, OTHER, SAID, UNSAID, MISSED] + ["before: found"] * bool(before)
+    head = ["error", "cases", *OUTCOMES] + ["before: found"] * bool(before)
     yield from _head(head)
     old = Counter(case.error for case in before if case.outcome in (FOUND, OTHER))
     for error in [*ERRORS, LOST]:
         counts = Counter(case.outcome for case in cases if case.error == error)
-        figures = [sum(counts.values()), *(counts[o] for o in (FOUND, OTHER, SAID, UNSAID, MISSED))]
+        figures = [sum(counts.values()), *(counts[outcome] for outcome in OUTCOMES)]
         yield _row([error, *figures, *([old[error]] if before else [])])
 
 

@@ -59,8 +59,8 @@ def sound(name, is_variant=False):
 # ---- Real files, as they come
 
 
-def _files(name, *paths):
-    SOUND[name] = lambda places: open_files([places.shared / path for path in paths]).load()
+def _files(name, *paths, is_variant=False):
+    sound(name, is_variant)(lambda places: open_files([places.shared / path for path in paths]).load())
 
 
 _WINTER = {name: f"reanalysis/era5_{name}_2025-2026_djf_2.5x2.5.zarr" for name in ("msl", "vo850")}
@@ -71,17 +71,17 @@ _files("ERA5 t2m, 0.25 degrees, January", "reanalysis/era5_t2m_0p25deg_20170101T
 _files("ERA5 t2m, 0.25 degrees, October", "reanalysis/era5_t2m_0p25deg_20221001.grib")
 _files("ERA5 msl, a winter", _WINTER["msl"])
 _files("ERA5 vorticity 850, a winter", _WINTER["vo850"])
-_files("ERA5 msl + vorticity 850, a winter", *_WINTER.values())
+_files("ERA5 msl + vorticity 850, a winter", *_WINTER.values(), is_variant=True)
 _files("ERA-Interim t2m, days of 2012", "reanalysis/erainterim_t2m_dailymax_2p5deg_2012.nc")
 _files("ERA-Interim t2m, days of 2015", "reanalysis/erainterim_t2m_dailymax_2p5deg_2015.nc")
 _files("ERA-Interim sst, days of 2012", "reanalysis/erainterim_sst_daily_2p5deg_2012.nc")
-_files("ERA-Interim sst, days of 2015", "reanalysis/erainterim_sst_daily_2p5deg_2015.nc")
+_files("ERA-Interim sst, days of 2015", "reanalysis/erainterim_sst_daily_2p5deg_2015.nc", is_variant=True)
 _files("ERA-Interim t, 37 levels, one time", _COLUMN["t"])
 _files("ERA-Interim u, 37 levels, one time", _COLUMN["u"])
 _files("ERA-Interim v, 37 levels, one time", _COLUMN["v"])
-_files("ERA-Interim u + v + t, 37 levels, one time", *_COLUMN.values())
+_files("ERA-Interim u + v + t, 37 levels, one time", *_COLUMN.values(), is_variant=True)
 _files("ERA t + z, 1 degree, one time, NetCDF", "reanalysis/era_tz_850_500_1deg_20070101.nc")
-_files("ERA t + z, 1 degree, one time, GRIB", "reanalysis/era_tz_850_500_1deg_20070101.grib")
+_files("ERA t + z, 1 degree, one time, GRIB", "reanalysis/era_tz_850_500_1deg_20070101.grib", is_variant=True)
 _files("ERA5 z + t, 10 members, 3 degrees", "reanalysis/era5_eda_zt_850_500_3deg_20170101.grib")
 _files("ERA5 10 m wind, Germany, hourly", "reanalysis/era5t_u10v10_regional_20251104_new_cds_layout.nc")
 

@@ -118,7 +118,7 @@ class Evidence:
         grid: Of the data.
         coarse: Block means of it, as coarse as 2.5 degrees allow; the grid itself where that is coarser. Rows at the
             poles are kept as they are.
-        times: `datetime64[ns]` `[time]`; empty where the data have none.
+        times: `datetime64[ns]` `[time]`; empty where the data have none, or some cannot be told.
         channels: What varies in time, by variable and level.
         snapshots: A few times of all channels.
         static: Fields without time on the full grid, by variable.

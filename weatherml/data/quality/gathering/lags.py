@@ -47,7 +47,7 @@ class Lagged:
 
     def _day_before(self) -> np.ndarray:
         """Return the position of the time a day before each `[time]`; -1 where there is none."""
-        if self.times.dtype.kind != "M" or np.any(np.diff(self.times) <= np.timedelta64(0, "ns")):
+        if self.times.dtype.kind != "M" or not np.all(np.diff(self.times) > np.timedelta64(0, "ns")):
             return np.full(len(self.times), -1)
         wanted = self.times - DAY
         places = np.searchsorted(self.times, wanted)

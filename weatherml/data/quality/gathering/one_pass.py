@@ -87,6 +87,12 @@ def _picks(fields: Sequence[xr.DataArray], coarsening: Coarsening) -> np.ndarray
     return _spread(n_times, int(np.clip(affordable, 1, _MOST_SNAPSHOTS)))
 
 
+def _times(dataset: xr.Dataset) -> np.ndarray:
+    """Return the times of a dataset; none where it has none, or one of them cannot be told."""
+    times = dataset["time"].values if "time" in dataset.dims else np.zeros(0, "datetime64[ns]")
+    return np.zeros(0, "datetime64[ns]") if np.isnat(times).any() else np.asarray(times)
+
+
 def _n_times(each: xr.DataArray) -> int:
     stream = stream_of(each.variable)
     return 1 if stream is None else each.sizes[stream]
@@ -97,7 +103,8 @@ def _spread(number: int, most: int) -> np.ndarray:
 
 
 def _jobs(each: xr.DataArray, own: _Pass, picks: np.ndarray) -> Iterator[_Job]:
-    times = own.dataset["time"].values if "time" in each.dims else np.arange(_n_times(each))
+    times = _times(own.dataset) if "time" in each.dims else np.zeros(0)
+    times = times if len(times) else np.arange(_n_times(each))
     levels = each["level"].values if "level" in each.dims else [None]
     affordable = _ROW_CELLS // int(np.prod(own.coarsening.grid.shape))
     in_rows = _spread(len(times), int(np.clip(affordable, _FEWEST_ROWS, _MOST_ROWS)))
@@ -170,7 +177,7 @@ def _take(job: _Job, found: Partial, own: _Pass) -> None:
 
 
 def _evidence(own: _Pass, picks: np.ndarray, static: dict[str, np.ndarray]) -> Evidence:
-    times = own.dataset["time"].values if "time" in own.dataset.dims else np.zeros(0, "datetime64[ns]")
+    times = _times(own.dataset)
     grid, coarse = own.coarsening.grid, own.coarsening.coarse
     values = np.full((len(picks), len(own.channels), *coarse.shape), np.nan, np.float32)
     for position, kept in enumerate(own.snapshots.values()):

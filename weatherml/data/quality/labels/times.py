@@ -24,7 +24,12 @@ def find_lost_times(dataset: xr.Dataset) -> Iterator[Finding]:
 def find_unordered_times(dataset: xr.Dataset) -> Iterator[Finding]:
     """The labels of the times do not ascend, or come twice."""
     steps = _steps(dataset)
-    if _is_unordered(steps):
+    if np.isnat(steps).any():
+        n_lost = int(np.isnat(dataset["time"].values).sum())
+        yield Finding(
+            "error", "time", f"{counted(n_lost, 'time')} of {len(steps) + 1} cannot be told; correct the file"
+        )
+    elif _is_unordered(steps):
         worst = dataset["time"].values[int(np.argmin(steps)) + 1]
         yield Finding("error", "time", f"must ascend, each once; {iso(worst)} comes out of turn; sort and drop repeats")
 
@@ -55,4 +60,4 @@ def _steps(dataset: xr.Dataset) -> np.ndarray:
 
 
 def _is_unordered(steps: np.ndarray) -> bool:
-    return bool(np.any(steps <= np.timedelta64(0, "ns")))
+    return not np.all(steps > np.timedelta64(0, "ns"))

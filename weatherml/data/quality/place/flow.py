@@ -12,7 +12,7 @@ _TURNING = 7.292e-5
 
 def eastward(field: np.ndarray, grid: LatLonGrid) -> np.ndarray:
     """Return the derivative along rows `[..., lat, lon]` in 1/m, central; NaN at the edges of a region."""
-    spacing = np.radians(np.median(np.diff(grid.longitude)))
+    spacing = np.radians(np.median(np.diff(grid.longitude))) if grid.n_lon > 1 else np.nan
     change = np.roll(field, -1, -1) - np.roll(field, 1, -1)
     if not grid.is_cyclic:
         change[..., [0, -1]] = np.nan

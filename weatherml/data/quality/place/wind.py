@@ -92,7 +92,9 @@ def is_from_the_east(evidence: Evidence, channel: Channel) -> bool:
     """
     if not evidence.grid.is_global:
         return False
-    mean = np.nanmean(evidence.channels[channel].cells.mean, axis=-1)
+    cells = evidence.channels[channel].cells.mean
+    finite = np.isfinite(cells)
+    mean = np.where(finite, cells, 0).sum(axis=-1) / np.where(finite.any(axis=-1), finite.sum(axis=-1), np.nan)
     latitude = np.asarray(evidence.coarse.latitude)
     if channel.level is not None and channel.level < _WESTERLIES[0]:
         return False
@@ -100,7 +102,7 @@ def is_from_the_east(evidence: Evidence, channel: Channel) -> bool:
     excess = [_in_band(mean, side * latitude, 30, 60) for side in (1, -1)]
     if not aloft:
         excess = [own - _in_band(mean, side * latitude, 5, 25) for own, side in zip(excess, (1, -1), strict=True)]
-    return bool(max(excess) < 0)
+    return bool(excess[0] < 0 and excess[1] < 0)  # neither where there is none
 
 
 def turns_the_wrong_way(turning: np.ndarray, evidence: Evidence) -> bool:
@@ -127,5 +129,6 @@ def _skewness(field: np.ndarray, evidence: Evidence, northward: np.ndarray) -> f
 
 
 def _in_band(mean: np.ndarray, northward: np.ndarray, south: float, north: float) -> float:
-    rows = (northward >= south) & (northward <= north)
-    return float(np.average(mean[rows], weights=np.cos(np.radians(northward[rows]))))
+    """Return the mean between two latitudes; NaN where there is none."""
+    rows = (northward >= south) & (northward <= north) & np.isfinite(mean)
+    return float(np.average(mean[rows], weights=np.cos(np.radians(northward[rows])))) if rows.any() else float("nan")

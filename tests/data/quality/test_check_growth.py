@@ -14,8 +14,8 @@ from weatherml.grid import LatLonGrid
 from weatherml.storage.guarded import guarded
 
 GRID, N_TIMES = LatLonGrid.regular(24, 40, poles=False), 112
-NUMBERS = 400
-"""Bytes that a time may take of each channel, for good."""
+NUMBERS = 800
+"""Bytes that a time may take of each channel: 72 are kept, rules make copies. A field takes 3,840."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_memory_does_not_grow_with_the_period(store, monkeypatch, is_chunked):
     monkeypatch.setattr(blocks, "_BLOCK_BYTES", 2**16)
     monkeypatch.setattr(one_pass, "_AT_ONCE", 2)
     peaks = {}
-    for factor in (1, 4, 16):
+    for factor in (1, 1, 4, 16):  # what is loaded and made once counts for none of them
         period = store.isel(time=slice(factor * N_TIMES))
         tracemalloc.start()
         with dask.config.set(scheduler="synchronous"):  # threads would reach their peaks together, or not

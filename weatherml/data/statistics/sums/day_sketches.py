@@ -1,6 +1,7 @@
 """Sketches of the values in bins of days of the year, whose merger is the distribution of a window."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class BySeason:
     """
 
     size: int = 128
+    may_lie_on_disk: ClassVar = False
 
     def cell_bytes(self, times: np.ndarray) -> int:
         """Return what the sketches take for one cell of a channel, with the window that is put together at the end."""

@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ class ByDay:
     """
 
     scratch: Path
+    may_lie_on_disk: ClassVar = True
 
     def cell_bytes(self, times: np.ndarray) -> int:
         """Return what the sums take for one cell of a channel."""

@@ -32,6 +32,11 @@ class Mergeable(Accumulator, Protocol):
 class Recipe(Protocol):
     """Says what else is made of the blocks of a pass."""
 
+    @property
+    def may_lie_on_disk(self) -> bool:
+        """Whether it can be made in a memory-mapped file."""
+        ...
+
     def cell_bytes(self, times: np.ndarray) -> int:
         """Return what it takes for one cell of a channel."""
         ...
@@ -121,8 +126,11 @@ class Gathering:
         return _OWN_BYTES + term_bytes * n_sums + result_bytes + 4 * n_fields + others
 
     def _is_held(self, other: Recipe, times: np.ndarray) -> bool:
-        """Return whether one channel of it fits into half the memory; the file of what does not is memory mapped."""
-        return other.cell_bytes(times) * int(np.prod(self.spec.grid.shape)) <= self.memory // 2
+        """Return whether it lies in memory: what may lie on a disk does if one channel fits into half of it."""
+        return (
+            not other.may_lie_on_disk
+            or other.cell_bytes(times) * int(np.prod(self.spec.grid.shape)) <= self.memory // 2
+        )
 
 
 def run_of(n_times: int, share: Share) -> slice:

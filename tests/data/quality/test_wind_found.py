@@ -43,6 +43,8 @@ PLANTED = {
     "wind upside down": (upside_down(U, V), {"wind-sign"}),
     "wind mirrored": (mirrored(U, V), {"wind-sign"}),
     "v upside down": (upside_down(V), {"unbalanced"}),
+    "u upside down": (upside_down(U), {"unbalanced"}),
+    "u mirrored": (mirrored(U), {"unbalanced"}),
     "u moved": (moved([U], longitude=3), {"unbalanced"}),
 }
 WITH_MASS = {

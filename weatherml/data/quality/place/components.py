@@ -32,26 +32,32 @@ def apart(evidence: Evidence) -> tuple[tuple[Wind, Placement, float, float], ...
 def _misplaced(evidence: Evidence, tried: list[Wind]) -> Iterator[tuple[Wind, Placement, float, float]]:
     for wind in tried:
         ratios = _ratios(evidence, *wind.fields)
-        flipped, mirrored, column = (int(i) for i in np.unravel_index(int(ratios.argmin()), ratios.shape))
+        sign, flipped, mirrored, column = (int(i) for i in np.unravel_index(int(ratios.argmin()), ratios.shape))
         others = ratios.copy()
         distance = np.abs(centred(np.arange(ratios.shape[-1]) - column, ratios.shape[-1]))
-        others[flipped, mirrored, distance * 360 / ratios.shape[-1] <= NEAR] = np.inf
-        best, labelled = float(ratios.min()), float(ratios[0, 0, 0])
-        if best < min(_CLEARLY * labelled, _ALONE * float(others.min())):
+        others[sign, flipped, mirrored, distance * 360 / ratios.shape[-1] <= NEAR] = np.inf
+        best, labelled = float(ratios.min()), float(ratios[0, 0, 0, 0])
+        elsewhere = (flipped, mirrored, column) != (0, 0, 0)
+        if elsewhere and best < min(_CLEARLY * labelled, _ALONE * float(others.min())):
             columns = int(centred(column, ratios.shape[-1]))
             yield wind, Placement(bool(flipped), bool(mirrored), 0, columns), labelled, best
 
 
 def _ratios(evidence: Evidence, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return divergence over vorticity, mean squares, for each place of `v` `[flipped, mirrored, column]`."""
+    """Return divergence over vorticity, mean squares, for each place of `v` `[sign, flipped, mirrored, column]`.
+
+    Where the rows or columns of `u` alone are reversed, `v` belongs to it in reverse, and of the other sign.
+    """
     grid = evidence.coarse
     still = np.zeros_like(u)
     diverging, turning = (_waves(part(u, still, grid), evidence) for part in (flow.divergence, flow.vorticity))
-    ratios = np.empty((2, 2, grid.n_lon))
+    ratios = np.empty((2, 2, 2, grid.n_lon))
     for flipped, mirrored in product((0, 1), (0, 1)):
         moved = Placement(bool(flipped), bool(mirrored)).undo(v)
         own, other = (_waves(part(still, moved, grid), evidence) for part in (flow.divergence, flow.vorticity))
-        ratios[flipped, mirrored] = _over(_sum(own, diverging, grid.n_lon), _sum(other, turning, grid.n_lon))
+        for number, sign in enumerate((1, -1)):
+            squares = (_sum(sign * one, fixed, grid.n_lon) for one, fixed in ((own, diverging), (other, turning)))
+            ratios[number, flipped, mirrored] = _over(*squares)
     return ratios
 
 

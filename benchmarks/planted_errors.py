@@ -218,6 +218,43 @@ def summary(cases, before):
         yield _row([error, *figures, *([old[error]] if before else [])])
 
 
+_KINDS = {
+    "temperature": "temperature",
+    "sea_": "sea",
+    "pressure": "pressure",
+    "geopotential": "geopotential",
+    "wind": "wind",
+    "vorticity": "vorticity",
+    "humidity": "humidity",
+    "precipitation": "rain",
+}
+"""What variables are, by a part of their names."""
+
+
+def _kind(case):
+    kinds = {_kind_of(name) for name in case.variables.split(" + ")}
+    return kinds.pop() if len(kinds) == 1 else "all"
+
+
+def _kind_of(variable):
+    bare = variable.replace("mean_sea_level", "")
+    return next((kind for part, kind in reversed(_KINDS.items()) if part in bare), variable)
+
+
+def by_kind(cases):
+    """Yield a row an error, a column a kind of variable: found of those that fields can tell, `-` where none can."""
+    kinds = [*dict.fromkeys(_KINDS.values()), "all"]
+    yield from _head(["error", *kinds])
+    for error in ERRORS:
+        cells = []
+        for kind in kinds:
+            own = [case.outcome for case in cases if case.error == error and _kind(case) == kind]
+            able = [outcome for outcome in own if outcome not in (SAID, UNSAID)]
+            n_found = sum(outcome in (FOUND, OTHER) for outcome in able)
+            cells.append(f"{n_found} of {len(able)}" if able else "-" * bool(own))
+        yield _row([error, *cells])
+
+
 def by_family(cases):
     """Yield a table a family of errors: a row for what they were planted in, a column an error."""
     for family in dict.fromkeys(error.family for error in ERRORS.values()):
@@ -263,6 +300,9 @@ def report(cases, good, before, places):
     yield f"False alarms: in {n_bad} of {len(good)} good datasets, and {n_alarms} in {n_pieces} pieces of them: single"
     yield "times, periods, every k-th time, regions, belts.\n"
     yield from summary(cases, before)
+    yield "\n## By kind of variable\n"
+    yield "Found, of those that the fields can tell; `-`: none can; `all`: in several at once.\n"
+    yield from by_kind(cases)
     yield "\n## A file with an error of its own\n"
     yield "Wind at 850 hPa of `reference/sphere` lies from south to north under labels from north to south:\n"
     yield from (f"    {said}" for said in _alarms(check_dataset(as_spread(places))))

@@ -59,16 +59,17 @@ def judge_skill(
     """
     whole, reference = Matched(forecast, truth), as_reference(climatology)
     spec_of(training, whole.channels)  # refuses a channel that damped persistence would have no data of
+    blocks = list(_blocks(forecast, whole.domain, memory))
     damping = _fit_damping(training, reference, whole.levels, forecast["lead_time"].values, memory)
+    progress(1, 1 + len(blocks))
     systems = _systems(forecast, damping)
     parts: dict[str, list[AreaMeans]] = {name: [] for name in systems}
-    blocks = list(_blocks(forecast, whole.domain, memory))
-    for position, block in enumerate(blocks):
+    for n_done, block in enumerate(blocks, 2):
         held = block.hold(truth, reference)
         for name, system in systems.items():
             judged = accumulate(system.build(held), held.truth, system.metrics, held.normal, domain=block.domain)
             parts[name].append(judged)
-        progress(position + 1, len(blocks))
+        progress(n_done, 1 + len(blocks))
     order = {"channel": list(whole.channels), "lead_time": forecast["lead_time"]}
     scores = [summarize(AreaMeans.total(parts[name]), system.metrics).sel(order) for name, system in systems.items()]
     return xr.concat(scores, xr.Variable("system", list(systems)), data_vars="all", join="exact")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from weatherml.data.quality.gathering.coarsening import Coarsening
-from weatherml.data.quality.gathering.fields import FieldNumbers, measure
-from weatherml.data.quality.gathering.lags import Lagged
-from weatherml.data.quality.gathering.moments import Moments
-from weatherml.data.quality.gathering.rows import RowSums
+from weatherml.data.quality.gathering.numbers.fields import FieldNumbers, measure
+from weatherml.data.quality.gathering.numbers.lags import Lagged
+from weatherml.data.quality.gathering.numbers.moments import Moments
+from weatherml.data.quality.gathering.numbers.rows import RowSums
 
 _BATCH_BYTES = 2**20
 """Of what is looked at in one go: it stays in a core's cache, and Python takes little of the time."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from weatherml.data.quality.evidence import Cells, ChannelEvidence, Rows, Series
 from weatherml.data.quality.gathering.block import Group, Partial
-from weatherml.data.quality.gathering.fields import FieldNumbers
-from weatherml.data.quality.gathering.lags import Lagged
-from weatherml.data.quality.gathering.moments import Moments
-from weatherml.data.quality.gathering.rows import RowSums
+from weatherml.data.quality.gathering.numbers.fields import FieldNumbers
+from weatherml.data.quality.gathering.numbers.lags import Lagged
+from weatherml.data.quality.gathering.numbers.moments import Moments
+from weatherml.data.quality.gathering.numbers.rows import RowSums
 from weatherml.state import Channel
 
 _LENGTHS = {"month": 12, "hour": 24}

@@ -5,7 +5,7 @@ import pytest
 from red_weather import red_weather, reordered
 
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules import stuck
+from weatherml.data.quality.rules.values import stuck
 from weatherml.grid import LatLonGrid
 
 WIND, SST, RAIN = "10m_u_component_of_wind", "sea_surface_temperature", "total_precipitation_6hr"

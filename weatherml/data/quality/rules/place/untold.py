@@ -7,8 +7,8 @@ from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.place.levels import levels_of
 from weatherml.data.quality.place.standing import fits
 from weatherml.data.quality.place.wind import EAST, NORTH, winds
+from weatherml.data.quality.rules.place.seasons import knows_winter
 from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
-from weatherml.data.quality.rules.seasons import knows_winter
 from weatherml.wording import listed
 
 _SEASONAL = ("temperature", "geopotential", "u_component_of_wind")

@@ -9,7 +9,7 @@ from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import RENEWED_DAILY, usual_step, varying
 from weatherml.data.quality.rules.registry import RULES
-from weatherml.data.quality.rules.stuck import is_spoilt
+from weatherml.data.quality.rules.values.stuck import is_spoilt
 from weatherml.wording import counted
 
 _SMOOTH = {"K", "Pa", "m2 s-2", "m s-1"}

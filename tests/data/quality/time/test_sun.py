@@ -7,7 +7,7 @@ from fake_data import analyses
 from weatherml.data.derived import DERIVATIONS
 from weatherml.data.derived.derivation import Request
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.sun import hour_of_day
+from weatherml.data.quality.rules.time.sun import hour_of_day
 from weatherml.data.reading.opening import open_files
 from weatherml.grid import LatLonGrid
 

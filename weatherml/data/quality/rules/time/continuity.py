@@ -7,7 +7,7 @@ import numpy as np
 
 from weatherml.data.quality.evidence import ChannelEvidence
 from weatherml.data.quality.rules.kinds import DAY, RENEWED_DAILY, usual_step
-from weatherml.data.quality.rules.stuck import is_spoilt
+from weatherml.data.quality.rules.values.stuck import is_spoilt
 
 _AROUND = 6
 """Times before and after: weather becomes livelier or calmer over days, and an error must not hide itself."""

@@ -7,7 +7,7 @@ from test_wind_found import balanced
 
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.place import earth
-from weatherml.data.quality.rules.untold import untold_places
+from weatherml.data.quality.rules.place.untold import untold_places
 from weatherml.grid import LatLonGrid
 
 GAUSSIAN = LatLonGrid.gaussian(32, 64)

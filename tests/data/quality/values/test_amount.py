@@ -5,8 +5,8 @@ import pytest
 from fake_data import analyses
 
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.amount import amount
-from weatherml.data.quality.rules.cadence import time_step
+from weatherml.data.quality.rules.time.cadence import time_step
+from weatherml.data.quality.rules.values.amount import amount
 from weatherml.data.reading.opening import open_files
 from weatherml.grid import LatLonGrid
 

@@ -8,10 +8,10 @@ import numpy as np
 from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.rules.continuity import Breaks, breaks
 from weatherml.data.quality.rules.kinds import AMOUNTS, DAY, FLAT_IN_REGIONS, named, usual_step, varying
 from weatherml.data.quality.rules.registry import RULES
-from weatherml.data.quality.rules.stuck import is_spoilt
+from weatherml.data.quality.rules.time.continuity import Breaks, breaks
+from weatherml.data.quality.rules.values.stuck import is_spoilt
 
 _TWO_VERSIONS = "see whether two versions were put together, and train on one"
 _FEWEST_TIMES, _FEWEST_OF_REGION = 6, 20

@@ -5,8 +5,8 @@ import pytest
 from red_weather import red_weather
 
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.cadence import exchanged
-from weatherml.data.quality.rules.stationarity import unit_change, version_change
+from weatherml.data.quality.rules.time.cadence import exchanged
+from weatherml.data.quality.rules.time.stationarity import unit_change, version_change
 from weatherml.grid import LatLonGrid
 
 WEATHER = red_weather({"temperature": (500, 850), "10m_u_component_of_wind": (), "mean_sea_level_pressure": ()}, 120)

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.poles import pole_row, row_seam
+from weatherml.data.quality.rules.place.poles import pole_row, row_seam
 from weatherml.data.reading.opening import open_files
 from weatherml.data.regrid import regrid
 from weatherml.grid import LatLonGrid

@@ -7,9 +7,9 @@ import numpy as np
 from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.rules.continuity import FEWEST_TIMES, Breaks, breaks
 from weatherml.data.quality.rules.kinds import DAY, HOUR, usual_step, varying
 from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
+from weatherml.data.quality.rules.time.continuity import FEWEST_TIMES, Breaks, breaks
 from weatherml.wording import listed
 
 _MOST = 3

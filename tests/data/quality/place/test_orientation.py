@@ -6,7 +6,7 @@ import xarray as xr
 
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.place import earth
-from weatherml.data.quality.rules import orientation
+from weatherml.data.quality.rules.place import orientation
 from weatherml.data.quality.rules.registry import RULES
 from weatherml.data.reading.opening import open_files
 from weatherml.data.regrid import regrid

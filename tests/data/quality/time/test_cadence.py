@@ -7,7 +7,7 @@ from red_weather import red_weather, reordered
 from weatherml.data.derived import DERIVATIONS
 from weatherml.data.derived.derivation import Request
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.cadence import exchanged
+from weatherml.data.quality.rules.time.cadence import exchanged
 from weatherml.data.reading.opening import open_files
 from weatherml.grid import LatLonGrid
 

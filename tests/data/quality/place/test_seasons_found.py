@@ -5,7 +5,7 @@ import pytest
 from test_wind_found import upside_down
 
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.seasons import winter_elsewhere
+from weatherml.data.quality.rules.place.seasons import winter_elsewhere
 from weatherml.data.reading.opening import open_files
 
 JANUARY = {

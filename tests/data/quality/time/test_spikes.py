@@ -5,7 +5,7 @@ import pytest
 from red_weather import red_weather
 
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.spikes import spike
+from weatherml.data.quality.rules.time.spikes import spike
 from weatherml.data.reading.opening import open_files
 
 WEATHER = red_weather({"temperature": (500, 850), "10m_u_component_of_wind": (), "sea_surface_temperature": ()}, 60)

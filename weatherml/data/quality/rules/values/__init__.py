@@ -1,0 +1,1 @@
+"""Rules of values: whether fields hold what their names say, and are there at all."""

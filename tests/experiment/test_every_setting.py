@@ -4,6 +4,7 @@ import pytest
 from tiny_experiment import CONFIG
 
 from weatherml.config import apply_overrides, from_mapping
+from weatherml.data.quality.config import CheckConfig
 from weatherml.errors import UserError
 from weatherml.experiment import Experiment, ExperimentConfig, ExtremesConfig, PeriodsConfig
 from weatherml.experiment.config import ClimatologyConfig
@@ -55,6 +56,7 @@ TABLE = [
     ("training.snapshot_every", "2", "0", "greater than 0"),
     ("training.n_validation_batches", "1", "0", "greater than 0"),
     ("training.memory", "2GiB", "much", "no amount of memory"),
+    ("check.ignore", "[spike]", "[spikes]", "did you mean 'spike'"),
     ("forecast.lead_time", "36h", "20h", "is not a multiple"),
     ("forecast.every", "12h", "5h", "5h"),
     ("forecast.members", "4", "0", "members"),
@@ -81,6 +83,7 @@ GROUPS = {
     "training.": TrainingConfig,
     "training.loss.": LossConfig,
     "training.optimizer.": OptimizerConfig,
+    "check.": CheckConfig,
     "forecast.": ForecastConfig,
     "forecast.guards.": GuardsConfig,
     "extremes.": ExtremesConfig,

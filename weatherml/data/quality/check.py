@@ -11,7 +11,7 @@ from weatherml.data.quality import labels, rules  # noqa: F401  (rules register 
 from weatherml.data.quality.evidence import Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.registry import LABEL_RULES, RULES, UNDECIDABLE, require_rules
+from weatherml.data.quality.rules.registry import LABEL_RULES, RULES, UNDECIDABLE, require_rules, surest
 from weatherml.registry import Registry
 from weatherml.wording import listed
 
@@ -30,7 +30,7 @@ def check_dataset(dataset: xr.Dataset, progress: Progress | None = None, ignore:
     Args:
         dataset: Canonical.
         progress: Told how many blocks are read, and how many there are.
-        ignore: Ids of rules that are not asked.
+        ignore: Ids of rules whose findings are known and accepted; what they explain is not found by others either.
 
     Returns:
         Findings, errors first; what `open_files` had to put right is among the notes.
@@ -39,7 +39,7 @@ def check_dataset(dataset: xr.Dataset, progress: Progress | None = None, ignore:
         UserError: There is no rule that is to be ignored.
     """
     require_rules(ignore)
-    findings = [*_ask(LABEL_RULES, dataset, ignore)]
+    findings = [finding for finding in _ask(LABEL_RULES, dataset) if finding.rule not in ignore]
     if not any(True for _ in LABEL_RULES["grid"](dataset)):
         findings += judge(gather(dataset, progress), ignore)
     return _ordered(findings)
@@ -47,16 +47,13 @@ def check_dataset(dataset: xr.Dataset, progress: Progress | None = None, ignore:
 
 def judge(evidence: Evidence, ignore: Collection[str] = ()) -> list[Finding]:
     """Return what the rules find in what a pass has kept, errors first."""
-    return _ordered([*_together(_ask(RULES, evidence, ignore))])
+    found = surest([*_ask(RULES, evidence)])
+    return _ordered([*_together(finding for finding in found if finding.rule not in ignore)])
 
 
-def _ask(
-    registry: Registry[Callable[[T], Iterator[Finding]]], subject: T, ignore: Collection[str]
-) -> Iterator[Finding]:
+def _ask(registry: Registry[Callable[[T], Iterator[Finding]]], subject: T) -> Iterator[Finding]:
     for name in registry:
-        if name not in ignore:
-            found = (replace(finding, rule=finding.rule or name) for finding in registry[name](subject))
-            yield from (finding for finding in found if finding.rule not in ignore)
+        yield from (replace(finding, rule=finding.rule or name) for finding in registry[name](subject))
 
 
 def _together(findings: Iterable[Finding]) -> Iterator[Finding]:

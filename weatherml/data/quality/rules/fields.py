@@ -1,12 +1,13 @@
 """What rules on the climate of fields look at: the mean over time of what varies, and static fields, alike."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
+from weatherml.data.quality.finding import Finding
 from weatherml.grid import LatLonGrid
 from weatherml.state import Channel
 
@@ -74,3 +75,12 @@ def box_mean(values: np.ndarray, grid: LatLonGrid, box: Box) -> float:
     weights = np.where(np.isfinite(inside), grid.area_weights()[rows], 0.0)
     total = weights.sum()
     return float((np.nan_to_num(inside) * weights).sum() / total) if total > 0 else float("nan")
+
+
+def by_variable(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield what is said of several levels of a variable in the same words once, of the variable."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.subject.rstrip("0123456789").rstrip("_"), finding.message), []).append(finding)
+    for (variable, _), group in groups.items():
+        yield group[0] if len(group) == 1 else replace(group[0], subject=variable)

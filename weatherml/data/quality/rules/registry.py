@@ -1,6 +1,7 @@
 """The rules by their ids, which `--ignore` and findings name."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 import xarray as xr
 
@@ -17,6 +18,7 @@ LabelRule = Callable[[xr.Dataset], Iterator[Finding]]
 RULES: Registry[Rule] = Registry("rule")
 LABEL_RULES: Registry[LabelRule] = Registry("rule")
 UNDECIDABLE, DAMAGED_FILE, NOT_VERIFIED, LOST_CHUNKS = "undecidable", "damaged-file", "not-verified", "lost-chunks"
+_SURER: dict[str, frozenset[str]] = {}
 _OTHERS = {
     UNDECIDABLE: "These fields cannot show some errors, which other fields or other times would.",
     DAMAGED_FILE: "A file of a store is missing, or has not the checksum with which it was written.",
@@ -24,6 +26,35 @@ _OTHERS = {
     NOT_VERIFIED: "A store lies behind a web server, where the checksums of its files are not read.",
 }
 """What no single rule finds."""
+
+
+def yields_to(rule: str, *surer: str) -> None:
+    """Let a rule be silent about what one of others has found the cause of, so that one error is one finding.
+
+    Args:
+        rule: Sees what follows from several causes.
+        surer: Each names a cause. Of another variable they explain nothing.
+    """
+    _SURER[rule] = _SURER.get(rule, frozenset()) | set(surer)
+
+
+def surest(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings without those whose cause a surer rule has found, in what they are about."""
+    return [weak for weak in findings if not any(_explains(sure, weak) for sure in findings)]
+
+
+def _explains(sure: Finding, weak: Finding) -> bool:
+    if sure.rule not in _SURER.get(weak.rule, ()) or sure.severity not in ("error", weak.severity):
+        return False
+    pairs = product(sure.subject.split(", "), weak.subject.split(", "))
+    return any(is_of(one, other) or is_of(other, one) for one, other in pairs)
+
+
+def is_of(variable: str, subject: str) -> bool:
+    """Return whether a subject is a variable or one of its levels."""
+    return subject == variable or (subject.startswith(f"{variable}_") and subject[len(variable) + 1 :].isdigit())
+
+
 SEE_RULES = "weatherml check --rules"
 
 

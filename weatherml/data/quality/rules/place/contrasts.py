@@ -7,8 +7,8 @@ import numpy as np
 
 from weatherml.data.quality.evidence import Evidence
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.rules.fields import Box, MeanField, box_mean, mean_fields
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.fields import Box, MeanField, box_mean, by_variable, mean_fields
+from weatherml.data.quality.rules.registry import RULES, yields_to
 
 
 class _Contrast(NamedTuple):
@@ -73,29 +73,36 @@ _CONTRASTS = {
 _CONTRAST_LEVELS = {"temperature": (400, 1000), "geopotential": (850, 1000), "u_component_of_wind": (700, 925)}
 
 
+# A contrast that is not the Earth's may have many causes; where a pattern or a balance names one, that is said.
+_LEVELS = ("level-order", "levels-rolled", "levels-reversed")
+yields_to("contrast-latitude", "latitude-flipped", "winter-elsewhere", "wind-sign", "wind-swapped", "amount", *_LEVELS)
+yields_to("contrast-longitude", "longitude-shifted", "longitude-mirrored")
+yields_to("contrast-rows", "constant", "latitude-flipped", "rows-off", "row-seam", *_LEVELS)
+
+
 @RULES.register("contrast-latitude")
 def find_flipped_latitudes(evidence: Evidence) -> Iterator[Finding]:
     """The south lies where the north should."""
-    return _contrasts(evidence, "contrast-latitude")
+    return by_variable(_contrasts(evidence, "contrast-latitude"))
 
 
 @RULES.register("contrast-longitude")
 def find_shifted_longitudes(evidence: Evidence) -> Iterator[Finding]:
     """Land is not where the longitudes say."""
-    return _contrasts(evidence, "contrast-longitude")
+    return by_variable(_contrasts(evidence, "contrast-longitude"))
 
 
 @RULES.register("contrast-rows")
 def find_scrambled_rows(evidence: Evidence) -> Iterator[Finding]:
     """A pole is as warm as the tropics."""
-    return _contrasts(evidence, "contrast-rows")
+    return by_variable(_contrasts(evidence, "contrast-rows"))
 
 
 def _contrasts(evidence: Evidence, rule: str) -> Iterator[Finding]:
     for field in mean_fields(evidence) if evidence.grid.is_global else ():
         for contrast in _judged(field):
             if contrast.rule == rule and _excess(field, contrast) > _margin(contrast, evidence.times):
-                yield Finding("error", str(field.channel), contrast.verdict)
+                yield Finding("error", str(field.channel), contrast.verdict, rule)
 
 
 def _judged(field: MeanField) -> tuple[_Contrast, ...]:

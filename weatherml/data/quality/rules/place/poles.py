@@ -1,13 +1,13 @@
 """Rows that are not where their latitudes say: a pole is one point, and what lies side by side is alike."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.fields import by_variable
+from weatherml.data.quality.rules.registry import RULES, yields_to
 
 _SCALARS = ("geopotential", "temperature", "vorticity", "mean_sea_level_pressure", "2m_temperature")
 """Vary along any row but that of a pole; rain, ice and humidity may not."""
@@ -29,10 +29,14 @@ _NEIGHBOURS = 6.0
 """Degrees between rows, beyond which those side by side are too far apart to be alike."""
 
 
+yields_to("pole-row", "rows-off")
+yields_to("row-seam", "rows-off", "pole-row")
+
+
 @RULES.register("pole-row")
 def pole_row(evidence: Evidence) -> Iterator[Finding]:
     """A row away from the poles has one value all around, as only a pole has."""
-    return _by_variable(_pole_rows(evidence))
+    return by_variable(_pole_rows(evidence))
 
 
 def _pole_rows(evidence: Evidence) -> Iterator[Finding]:
@@ -52,7 +56,7 @@ def _pole_rows(evidence: Evidence) -> Iterator[Finding]:
 @RULES.register("row-seam")
 def row_seam(evidence: Evidence) -> Iterator[Finding]:
     """Neighbouring rows or columns do not belong side by side: fields were rolled or put together wrongly."""
-    return _by_variable(_seams(evidence))
+    return by_variable(_seams(evidence))
 
 
 def _seams(evidence: Evidence) -> Iterator[Finding]:
@@ -68,15 +72,6 @@ def _seams(evidence: Evidence) -> Iterator[Finding]:
         for column in np.flatnonzero(_peaks(along, np.roll(along, 1), np.roll(along, -1), _COLUMN_SEAM)):
             east = evidence.grid.longitude[(column + 1) % evidence.grid.n_lon]
             yield _seam(channel, "longitudes", evidence.grid.longitude[column], east)
-
-
-def _by_variable(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Yield what is said of several levels of a variable in the same words once, of the variable."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.subject.rstrip("0123456789").rstrip("_"), finding.message), []).append(finding)
-    for (variable, _), group in groups.items():
-        yield group[0] if len(group) == 1 else replace(group[0], subject=variable)
 
 
 def _of_one_value(each: ChannelEvidence) -> np.ndarray:

@@ -8,7 +8,7 @@ from weatherml.data.quality.place.levels import levels_of
 from weatherml.data.quality.place.standing import fits
 from weatherml.data.quality.place.wind import EAST, NORTH, winds
 from weatherml.data.quality.rules.place.seasons import knows_winter
-from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, is_of
 from weatherml.wording import listed
 
 _SEASONAL = ("temperature", "geopotential", "u_component_of_wind")
@@ -23,7 +23,7 @@ def untold_places(evidence: Evidence) -> Iterator[Finding]:
         return
     variables = list(dict.fromkeys(channel.variable for channel in evidence.channels))
     grounded = {subject for subject in fits(evidence)}
-    lost = [name for name in variables if not any(_is_of(name, subject) for subject in grounded)]
+    lost = [name for name in variables if not any(is_of(name, subject) for subject in grounded)]
     if lost:
         yield _note(
             "longitude shifted or mirrored, of all fields at once", f"the ground does not show in {listed(lost)}"
@@ -50,10 +50,6 @@ def _knows_north(evidence: Evidence, variable: str) -> bool:
     if variable in _SEASONAL:
         return bool(levels_of(evidence, variable)) and evidence.times.size > 0 and knows_winter(evidence, variable)
     return False
-
-
-def _is_of(variable: str, subject: str) -> bool:
-    return subject == variable or (subject.startswith(f"{variable}_") and subject[len(variable) + 1 :].isdigit())
 
 
 def _note(what: str, why: str) -> Finding:

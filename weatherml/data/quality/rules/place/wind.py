@@ -17,7 +17,7 @@ from weatherml.data.quality.place.wind import (
     turns_the_wrong_way,
     winds,
 )
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.registry import RULES, yields_to
 from weatherml.state import Channel
 
 _ALOFT, _WESTERLIES, _MOST = 500, 300, 1100
@@ -81,6 +81,9 @@ def _tells_alone(channel: Channel) -> bool:
 
 def _turns_wrongly(wind: Wind, evidence: Evidence) -> bool:
     return turns_the_wrong_way(flow.vorticity(wind.fields[0], wind.fields[1], evidence.coarse), evidence)
+
+
+yields_to("vorticity-sign", "latitude-flipped")
 
 
 @RULES.register("vorticity-sign")

@@ -8,7 +8,7 @@ import numpy as np
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import HOUR
-from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, yields_to
 from weatherml.data.sunlight import insolation
 
 
@@ -59,6 +59,9 @@ _SUNLIT_TIMES = 8
 """Times that are compared with the path of the sun; one would do."""
 _NEAR = 1
 """Hours by which sums may be told of another part of their window."""
+
+
+yields_to("hour-of-day", "longitude-shifted")
 
 
 @RULES.register("hour-of-day")

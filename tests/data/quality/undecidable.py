@@ -5,6 +5,7 @@ import numpy as np
 from weatherml.grid import LatLonGrid
 
 _EASTWARD = {"longitude shifted by 180 degrees", "longitude shifted by about 10 degrees", "mirrored east to west"}
+_SHIFTED = {name for name in _EASTWARD if "shifted" in name}
 _FLIPPED = "latitude flipped"
 _KNOWS_THE_HOUR = {"2m_temperature", "cosine_of_solar_zenith_angle", "toa_incident_solar_radiation_6hr"}
 """What follows the sun so closely that half a day shows; tides of pressure come twice a day."""
@@ -51,6 +52,24 @@ def _of_long_steps(error, dataset, names, world):
     return ""
 
 
+def _of_few_times(error, dataset, names, world):
+    if error.name == "version changes in the middle" and dataset.sizes["time"] < 40:
+        return "weather differs from one week to the next as much as versions do"
+    return ""
+
+
+_ALOFT = {"geopotential", "temperature", "vorticity", "u_component_of_wind", "v_component_of_wind"}
+_FEW_TIMES = 8
+
+
+def _of_all_at_once(error, dataset, names, world):
+    """Moved together, fields of the free atmosphere are in balance as before; what stands still needs many times."""
+    is_short = dataset.sizes.get("time", 1) <= _FEW_TIMES
+    if error.name in _SHIFTED and names == set(dataset.data_vars) <= _ALOFT and is_short:
+        return "weather aloft may be at any longitude"
+    return ""
+
+
 def _of_dice(error, dataset, names, world):
     """Made-up rain has no memory of a day."""
     is_rain = all("precipitation" in name for name in names)
@@ -77,7 +96,16 @@ def _knows_the_pole(names):
     return "mean_sea_level_pressure" in names
 
 
-_REASONS = (_of_vorticity, _of_hours, _of_regions, _of_long_steps, _of_dice, _of_other_worlds)
+_REASONS = (
+    _of_vorticity,
+    _of_hours,
+    _of_regions,
+    _of_long_steps,
+    _of_few_times,
+    _of_all_at_once,
+    _of_dice,
+    _of_other_worlds,
+)
 
 
 def _is_subdaily(dataset):

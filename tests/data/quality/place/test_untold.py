@@ -34,6 +34,25 @@ def test_what_weather_without_ground_and_seasons_does_not_show_is_said(names, ex
     assert told(balanced(GAUSSIAN)[names]) == expected
 
 
+def test_wind_and_temperature_that_are_moved_together_are_said_to_be_anywhere():
+    def moved(dataset):
+        return dataset.roll(longitude=dataset.sizes["longitude"] // 2)
+
+    names = ["u_component_of_wind", "v_component_of_wind", "temperature"]
+    sound = balanced(GAUSSIAN)[names]
+    assert EAST in told(sound) and told(moved(sound)) == told(sound)
+    (note,) = [f for f in untold_places(gather(moved(sound))) if f.subject == EAST]
+    assert all(name in note.message for name in names)
+
+
+def test_the_ground_of_another_world_is_nowhere():
+    orography = weather("2m_temperature", earth.GRID).isel(time=0, drop=True)
+    hills = orography.rename({"2m_temperature": "geopotential_at_surface"}) * 0 + np.cos(
+        np.radians(orography["longitude"] * 3)
+    )
+    assert {EAST, "latitude flipped"} <= told(hills.transpose("latitude", "longitude").astype(np.float32))
+
+
 def test_winter_tells_north_from_south():
     january = weather("2m_temperature", earth.GRID).rename({"2m_temperature": "temperature"})
     levels, means = earth.january("temperature")

@@ -15,6 +15,10 @@ COARSE = LatLonGrid.regular(7, 12)
 
 
 def found(dataset, *rules):
+    return [finding for finding in told(dataset, *rules) if finding.severity != "note"]
+
+
+def told(dataset, *rules):
     evidence = gather(dataset)
     return [finding for rule in rules or (unit_change, version_change) for finding in rule(evidence)]
 
@@ -112,3 +116,9 @@ def test_the_sea_of_a_region_may_freeze():
     sea = red_weather({"sea_surface_temperature": ()}, times=100, step="6h", persistence=0.99)
     sea = late(sea, "sea_surface_temperature", lambda x: x - 2, 50)
     assert found(sea) != [] and found(sea.isel(latitude=slice(1, 4), longitude=slice(2, 8))) == []
+
+
+@pytest.mark.parametrize(("n_times", "is_said"), [(1, False), (20, True), (39, True), (40, False)])
+def test_times_too_few_to_tell_a_version_are_said(n_times, is_said):
+    few = late(WEATHER, PRESSURE, lambda x: x + 30, 20).isel(time=slice(0, n_times))
+    assert [finding.subject for finding in told(few)] == ["versions that change"] * is_said

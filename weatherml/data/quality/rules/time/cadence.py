@@ -42,7 +42,7 @@ def exchanged(evidence: Evidence) -> Iterator[Finding]:
     """
     if 1 < evidence.times.size < FEWEST_TIMES or usual_step(evidence.times) > 2 * DAY:
         text = f"it takes {FEWEST_TIMES} times of the same weather"
-        yield Finding("note", "times exchanged or versions that change", text, UNDECIDABLE)
+        yield Finding("note", "times exchanged", text, UNDECIDABLE)
     for variable, channels in varying(evidence).items():
         found = [(channel.channel, breaks(channel, evidence.times)) for channel in channels]
         broken = [(channel, own) for channel, own in found if own and not own.is_one_border]

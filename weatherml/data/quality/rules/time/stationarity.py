@@ -9,7 +9,7 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import AMOUNTS, DAY, FLAT_IN_REGIONS, named, usual_step, varying
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
 from weatherml.data.quality.rules.time.continuity import Breaks, breaks
 from weatherml.data.quality.rules.values.stuck import is_spoilt
 
@@ -30,6 +30,8 @@ _FACTORS = {
 _WINDOWS = (4, 8)
 """Times before and after that are compared: few, so that no season looks like a step."""
 _FEWEST_WINDOWS, _MANY_WINDOWS = 10, 48
+FEWEST_OF_VERSIONS = _FEWEST_WINDOWS * _WINDOWS[0]
+"""Times without which no step is told from weather."""
 _SIGNIFICANT, _OUTSTANDING = 5.5, 1.6
 """How many times its usual scatter a step is, and how many times the greatest elsewhere.
 
@@ -78,6 +80,8 @@ def version_change(evidence: Evidence) -> Iterator[Finding]:
 
     Rain of a region begins at once, and its sea freezes.
     """
+    if 1 < evidence.times.size < FEWEST_OF_VERSIONS:
+        yield Finding("note", "versions that change", f"it takes {FEWEST_OF_VERSIONS} times", UNDECIDABLE)
     for variable, channels in varying(evidence).items():
         if variable in FLAT_IN_REGIONS and not evidence.grid.is_global:
             continue
@@ -141,7 +145,7 @@ def _step_in_level(channel: ChannelEvidence, evidence: Evidence, found: Breaks) 
     times = evidence.times
     out_of_turn = {*found.foreign, *found.swapped, *(place + 1 for place in found.swapped)}
     keep = np.array([place for place in _sound(channel, times) if place not in out_of_turn], int)
-    if keep.size < _FEWEST_WINDOWS * _WINDOWS[0]:
+    if keep.size < FEWEST_OF_VERSIONS:
         return None
     mean, std = channel.series.mean[keep], channel.series.std[keep]
     levels = {"a mean of": mean, "a spread of": std}

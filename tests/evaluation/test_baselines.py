@@ -178,3 +178,19 @@ def test_baselines_of_a_store_and_a_climatology_are_computed_as_they_are_read(tr
         xr.testing.assert_allclose(made["geopotential"].isel(part), whole["geopotential"].isel(part), rtol=1e-5)
         assert all(n_channels == 1 and n_times <= 2 for n_channels, n_times in asked)
         xr.testing.assert_allclose(made, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_a_level_that_one_initial_time_lacks_is_lost_at_that_time_alone(truth, tmp_path):
+    holed = truth.copy(deep=True)
+    first = int(np.flatnonzero(holed["time"].values == INITS[0])[0])
+    holed["geopotential"][{"time": first, "level": 0}] = np.nan
+    holed.to_netcdf(tmp_path / "truth.nc")
+    climatology = Climatology.fit(truth, spec_of(truth), ("2001", "2001"), 0, 1)
+    damping = baselines.fit_damping(truth, climatology, LEADS)
+    with xr.open_dataset(tmp_path / "truth.nc") as lazy:
+        for made in (
+            baselines.persistence(lazy, INITS, LEADS),
+            baselines.damped_persistence(lazy, climatology, damping, INITS, LEADS),
+        ):
+            is_missing = made["geopotential"].isel(level=0).isnull().all(["lead_time", "latitude", "longitude"])
+            assert is_missing.values.tolist() == [True] + [False] * (len(INITS) - 1)

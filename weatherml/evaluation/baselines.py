@@ -9,7 +9,7 @@ from weatherml.errors import UserError
 from weatherml.evaluation.damping import fit_damping
 from weatherml.evaluation.lazy_forecast import lazy_forecast
 from weatherml.grid import LatLonGrid
-from weatherml.references import Reference, as_reference, narrowed, require_times, time_index
+from weatherml.references import Reference, Selective, as_reference, narrowed, require_times, time_index
 from weatherml.state import on_grid, with_metadata
 from weatherml.times import parse_times
 
@@ -119,7 +119,8 @@ def _forecast(
     if all(_is_at_hand(source) for source in sources):
         return make(None, init_times, lead_times)
     first = make(None, init_times[:1], lead_times[:1])
-    levels = {str(name): _levels(field) for name, field in first.data_vars.items()}
+    computed = [source.at(init_times[:1]) for source in sources if isinstance(source, Selective)]
+    levels = {str(name): _levels(field, computed) for name, field in first.data_vars.items()}
 
     def compute(name: str, *times: np.ndarray) -> xr.DataArray:
         field = make({name: levels[name]}, *times)[name]
@@ -135,11 +136,20 @@ def _is_at_hand(source: xr.Dataset | Reference) -> bool:
     return all(field.chunks is not None or field.variable._in_memory for field in dataset.data_vars.values())
 
 
-def _levels(field: xr.DataArray) -> tuple[int, ...]:
-    """Return the levels at which a field is anything (ragged sets)."""
+def _levels(field: xr.DataArray, computed: Sequence[xr.Dataset]) -> tuple[int, ...]:
+    """Return the levels of a field that all that is computed for it has (ragged sets); those of data may miss a time.
+
+    Args:
+        field: Of the forecast.
+        computed: What references compute at one time, NaN throughout at levels that they do not have.
+    """
     if "level" not in field.dims:
         return ()
-    return tuple(field["level"].values[field.notnull().any([dim for dim in field.dims if dim != "level"])].tolist())
+    levels = field["level"]
+    for own in (dataset[field.name] for dataset in computed):
+        has_any = own.notnull().any([dim for dim in own.dims if dim != "level"])
+        levels = levels[levels.isin(own["level"][has_any])]
+    return tuple(levels.values.tolist())
 
 
 def _truth_of(truth: xr.Dataset, kept: Levels | None) -> xr.Dataset:

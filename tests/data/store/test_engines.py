@@ -42,14 +42,6 @@ def whole(tmp_path_factory):
     return store
 
 
-def test_workers_of_dask_make_the_same_bytes(tmp_path, whole):
-    seen = []
-    options = IngestOptions(engine=Dask(workers=2))
-    ingest(FakeSource(dataset()), tmp_path / "store", lambda *numbers: seen.append(numbers), 3, options)
-    assert contents(tmp_path / "store") == contents(whole)
-    assert seen[-1][0] == seen[-1][1]
-
-
 def test_shares_in_any_order_make_the_same_bytes_and_the_last_completes_them(tmp_path, whole):
     reports = [
         ingest(FakeSource(dataset()), tmp_path / "store", None, 3, IngestOptions(share=Share(index, 3)))
@@ -126,11 +118,6 @@ def test_what_slurm_says_where_it_takes_no_job_is_one_line(tmp_path, monkeypatch
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_workers_here_leave_the_port_of_a_dashboard_alone():
-    with Dask(1)._client() as client:
-        assert client.scheduler_info()["services"].get("dashboard") != 8787
-
-
 def test_what_a_worker_refuses_is_said_as_here(tmp_path):
     fields = dataset()
     fields["2m_temperature"][17, 3, 5] = np.nan
@@ -178,10 +165,11 @@ def is_worker(process):
     return False
 
 
-def test_a_worker_that_is_killed_is_replaced(tmp_path, whole):
-    store, killed = tmp_path / "store", []
+def test_workers_of_dask_make_the_same_bytes_and_one_that_is_killed_is_replaced(tmp_path, whole):
+    store, killed, seen = tmp_path / "store", [], []
 
     def kill_one(done, total):
+        seen.append((done, total))
         workers = [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
         if not killed and workers:
             killed.append(workers[-1].pid)
@@ -190,6 +178,7 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path, whole):
     source = FakeSource(dataset(), delay=0.02)
     ingest(source, store, kill_one, 3, IngestOptions(engine=Dask(workers=2)))
     assert killed
+    assert seen[-1][0] == seen[-1][1]
     assert contents(store) == contents(whole)
 
 
@@ -211,9 +200,10 @@ def test_a_job_that_is_killed_is_submitted_again(monkeypatch):
         assert client.submit(os.getpid, pure=False).result(timeout=60) != first
 
 
-def test_workers_use_memory_again():
+def test_workers_use_memory_again_and_leave_the_port_of_a_dashboard_alone():
     """Page by page the kernel's clearing took two fifths of their time; glibc is told when a process starts."""
     with Dask(1)._client() as client:
+        assert client.scheduler_info()["services"].get("dashboard") != 8787
         told = client.submit(lambda: {name: int(os.environ[name]) for name in os.environ if name.startswith("MALLOC_")})
         assert told.result() == {"MALLOC_MMAP_THRESHOLD_": 2**25, "MALLOC_TRIM_THRESHOLD_": 2**28}
 

@@ -1,8 +1,8 @@
 """What one pass over a dataset keeps of it, and all that rules may know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -130,3 +130,14 @@ class Evidence:
     channels: Mapping[Channel, ChannelEvidence]
     snapshots: Snapshots
     static: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def in_time(self) -> Self:
+        """What has a field at each of the times; nothing where those do not rise, or there are none."""
+        rises = self.times.size > 0 and bool(np.all(np.diff(self.times) > np.timedelta64(0)))
+        kept = [rises and each.series.mean.size == self.times.size for each in self.channels.values()]
+        if all(kept):
+            return self
+        channels = {channel: each for (channel, each), keep in zip(self.channels.items(), kept, strict=True) if keep}
+        snapshots = replace(self.snapshots, values=self.snapshots.values[:, kept])
+        return replace(self, channels=channels, snapshots=snapshots)

@@ -75,6 +75,17 @@ def test_sunlight_tells_the_hour_at_once(name, n_times):
     assert finding.subject == name and "about 5 h early (or longitudes 75 degrees off)" in finding.message
 
 
+@pytest.mark.parametrize("lost", [{"time": 0, "drop": True}, {"time": [0, 1]}], ids=["no time", "a time unknown"])
+def test_sunlight_that_does_not_say_when_tells_no_hour(lost):
+    times = np.datetime64("2001-04-10", "ns") + np.arange(2) * np.timedelta64(6, "h")
+    name = "toa_incident_solar_radiation"
+    light = DERIVATIONS[name][-1].derive(None, Request(times, LatLonGrid.regular(19, 36), "hourly"))
+    light = light.to_dataset(name=name).isel(**lost)
+    if "time" in light.dims:
+        light = light.assign_coords(time=[times[0], np.datetime64("NaT", "ns")])
+    assert list(hour_of_day(gather(light))) == []
+
+
 @pytest.mark.parametrize("hours", [12, 6, -7])
 def test_the_daily_tide_of_real_pressure_tells_the_hour(shared, hours):
     dataset = open_files(shared("reanalysis/era5_msl_2025-2026_djf_2.5x2.5.zarr")).isel(time=slice(0, 80)).load()

@@ -20,11 +20,10 @@ DAY = np.timedelta64(24, "h")
 
 
 def varying(evidence: Evidence) -> dict[str, list[ChannelEvidence]]:
-    """Return the channels of each variable that is expected to vary in time, and has a field at each time."""
+    """Return the channels of each variable that is expected to vary in time."""
     groups: dict[str, list[ChannelEvidence]] = {}
     for channel, of_channel in evidence.channels.items():
-        n_times = len(of_channel.series.mean)
-        if channel.variable not in STATIC and len(evidence.times) in (0, n_times):
+        if channel.variable not in STATIC:
             groups.setdefault(channel.variable, []).append(of_channel)
     return groups
 

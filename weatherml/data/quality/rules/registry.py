@@ -1,6 +1,7 @@
 """The rules by their ids, which `--ignore` and findings name."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from itertools import product
 
 import xarray as xr
@@ -17,6 +18,19 @@ LabelRule = Callable[[xr.Dataset], Iterator[Finding]]
 
 RULES: Registry[Rule] = Registry("rule")
 LABEL_RULES: Registry[LabelRule] = Registry("rule")
+
+
+def of_time(rule: Rule) -> Rule:
+    """Ask a rule of nothing but what has a field at each of times that rise: order and repeats mean nothing else."""
+
+    @wraps(rule)
+    def ask(evidence: Evidence) -> Iterator[Finding]:
+        timed = evidence.in_time
+        return rule(timed) if timed.channels else iter(())
+
+    return ask
+
+
 UNDECIDABLE, DAMAGED_FILE, NOT_VERIFIED, LOST_CHUNKS = "undecidable", "damaged-file", "not-verified", "lost-chunks"
 _SURER: dict[str, frozenset[str]] = {}
 _OTHERS = {

@@ -8,7 +8,7 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import DAY, HOUR, usual_step, varying
-from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, of_time
 from weatherml.data.quality.rules.time.continuity import FEWEST_TIMES, Breaks, breaks
 from weatherml.wording import listed
 
@@ -35,6 +35,7 @@ cycle whose sixth is taken for a quarter of it shows 0.3, white noise 1."""
 
 
 @RULES.register("exchanged")
+@of_time
 def exchanged(evidence: Evidence) -> Iterator[Finding]:
     """Times are exchanged, alone or in blocks: fields change there far more than they do around then.
 
@@ -55,6 +56,7 @@ def exchanged(evidence: Evidence) -> Iterator[Finding]:
 
 
 @RULES.register("time-step")
+@of_time
 def time_step(evidence: Evidence) -> Iterator[Finding]:
     """Weather moves too slowly for the step of the labels, as of hourly fields taken as six-hourly."""
     hours = usual_step(evidence.times) / HOUR

@@ -8,7 +8,7 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import RENEWED_DAILY, usual_step, varying
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.registry import RULES, of_time
 from weatherml.data.quality.rules.values.stuck import is_spoilt
 from weatherml.wording import counted
 
@@ -26,6 +26,7 @@ _OF_SPREAD = 1.0
 
 
 @RULES.register("spike")
+@of_time
 def spike(evidence: Evidence) -> Iterator[Finding]:
     """A greatest or least value stands out at a single time, far from those before and after."""
     for variable, channels in varying(evidence).items():

@@ -9,7 +9,7 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import AMOUNTS, DAY, FLAT_IN_REGIONS, named, usual_step, varying
-from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, of_time
 from weatherml.data.quality.rules.time.continuity import Breaks, breaks
 from weatherml.data.quality.rules.values.stuck import is_spoilt
 
@@ -62,6 +62,7 @@ class Step(NamedTuple):
 
 
 @RULES.register("unit-change")
+@of_time
 def unit_change(evidence: Evidence) -> Iterator[Finding]:
     """The unit changes within the period: the spread, or the mean of temperature, is another at once."""
     for channels in varying(evidence).values():
@@ -75,6 +76,7 @@ def unit_change(evidence: Evidence) -> Iterator[Finding]:
 
 
 @RULES.register("version-change")
+@of_time
 def version_change(evidence: Evidence) -> Iterator[Finding]:
     """Mean or spread take a step within the period, far above their variability, as of another version.
 

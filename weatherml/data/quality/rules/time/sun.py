@@ -8,7 +8,7 @@ import numpy as np
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import HOUR
-from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, yields_to
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, of_time, yields_to
 from weatherml.data.sunlight import insolation
 
 
@@ -65,6 +65,7 @@ yields_to("hour-of-day", "longitude-shifted")
 
 
 @RULES.register("hour-of-day")
+@of_time
 def hour_of_day(evidence: Evidence) -> Iterator[Finding]:
     """Times are off by hours, by what follows the sun: 2 m temperature, pressure, sunlight.
 
@@ -82,7 +83,7 @@ def hour_of_day(evidence: Evidence) -> Iterator[Finding]:
                 " the times are UTC and of which hour the fields are, and correct the time coordinate"
             )
             yield Finding("error", str(channel), text, "hour-of-day")
-    if evidence.times.size and not any(_tells_hour(own, evidence) for own in evidence.channels.values()):
+    if not any(_tells_hour(own, evidence) for own in evidence.channels.values()):
         text = "nothing here follows the sun as 2 m temperature and pressure over the globe and sunlight do in a day"
         yield Finding("note", "times off by hours", text, UNDECIDABLE)
 
@@ -158,6 +159,8 @@ def _shift_of_sunlight(evidence: Evidence, position: int, window: np.timedelta64
         return 0.0
     paths = (insolation(times - shift * HOUR - window, window, evidence.coarse) for shift in _SHIFTS)
     alike = np.array([_correlation(values, path) for path in paths])
+    if not np.isfinite(alike).all():
+        return 0.0
     best = int(alike.argmax())
     now = alike[_SHIFTS == 0][0]
     if alike[best] < _ALIKE or abs(_SHIFTS[best]) <= _NEAR or alike[best] - now < _CLEARLY:

@@ -9,7 +9,7 @@ from weatherml.data.derived.accumulation import RESETS
 from weatherml.data.derived.derivations import ACCUMULATIONS
 from weatherml.data.quality.evidence import Evidence
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.registry import RULES, of_time
 
 _FEWEST = 12
 """Pairs of times that must rise: half a day of hours, two days of three-hourly sums. Rain itself does not do so."""
@@ -17,11 +17,12 @@ _ROUNDING = 1e-6
 
 
 @RULES.register("accumulated")
+@of_time
 def find_growing_sums(evidence: Evidence) -> Iterator[Finding]:
     """Sums grow through the day, so they are not of the hour before."""
     for channel, own in evidence.channels.items():
         means = np.nan_to_num(own.series.mean)
-        if channel.variable not in ACCUMULATIONS or len(means) != len(evidence.times):
+        if channel.variable not in ACCUMULATIONS:
             continue
         found = (name for name, cycle in RESETS.items() if _grows(means, evidence.times, cycle))
         if accumulated := next(found, None):

@@ -17,7 +17,7 @@ from weatherml.data.quality.rules.kinds import (
     n_finite,
     varying,
 )
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.rules.registry import RULES, of_time
 from weatherml.wording import counted
 
 _LOST = (
@@ -77,6 +77,7 @@ def lost(evidence: Evidence) -> Iterator[Finding]:
 
 
 @RULES.register("frozen")
+@of_time
 def frozen(evidence: Evidence) -> Iterator[Finding]:
     """A field does not change from one time to the next, bit for bit or nearly so.
 
@@ -98,6 +99,7 @@ def frozen(evidence: Evidence) -> Iterator[Finding]:
 
 
 @RULES.register("repeated")
+@of_time
 def repeated(evidence: Evidence) -> Iterator[Finding]:
     """Fields are those of another time bit for bit, with others between them, as of a copied day."""
     for variable, channels in varying(evidence).items():
@@ -115,6 +117,8 @@ def repeated(evidence: Evidence) -> Iterator[Finding]:
 
 def _at(mask: np.ndarray, times: np.ndarray) -> str:
     """Say at which of the times, after a blank; nothing where there is one."""
+    if mask.size != times.size:
+        return f" in {mask.sum()} of {mask.size} fields" if mask.size > 1 else ""
     if mask.all():
         return f" at all {mask.size} times" if mask.size > 1 else ""
     first, last = iso(times[mask.argmax()]), iso(times[mask.size - 1 - mask[::-1].argmax()])

@@ -10,7 +10,7 @@ from weatherml.data.reading.canonical import PassedOverError, canonicalise
 from weatherml.data.reading.canonical.names import has_known_name
 from weatherml.data.reading.file_index import FileToRead, IndexedFiles, place_for
 from weatherml.data.reading.formats.grib import open_grib
-from weatherml.data.reading.formats.local import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr
+from weatherml.data.reading.formats.local import CHUNKS, Paths, expand, format_of, open_netcdf, open_zarr_in_blocks
 from weatherml.data.reading.formats.references import open_references
 from weatherml.data.reading.formats.remote import in_own_chunks, open_remote
 from weatherml.data.reading.merge import Part, merge, require_same_times
@@ -109,5 +109,5 @@ def _open(path: Path | str, rename: Mapping[str, str]) -> tuple[str, list[xr.Dat
     kind = format_of(path)
     if kind == "GRIB":
         return kind, open_grib(path, CHUNKS)
-    opener = {"zarr": open_zarr, "kerchunk": open_references}.get(kind, open_netcdf)
+    opener = {"zarr": open_zarr_in_blocks, "kerchunk": open_references}.get(kind, open_netcdf)
     return kind, [opener(path)]

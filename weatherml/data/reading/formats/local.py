@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -40,6 +41,10 @@ _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.
 
 # Time splits into chunks of dask's size (128 MiB unless set); a field at one time stays whole.
 _WHOLE = ("latitude", "lat", "longitude", "lon", "level", "pressure_level", "isobaricInhPa", "number")
+
+_TIMES = {"time", "valid_time"}
+_BLOCK_BYTES = 16 * 2**20
+"""Of a block of several stored chunks of all levels: what is looked at at once is no more than that."""
 
 CHUNKS: Mapping[str, Any] = {"time": "auto", "valid_time": "auto", **dict.fromkeys(_WHOLE, -1)}
 
@@ -118,6 +123,26 @@ def open_zarr(path: Path, chunks: Mapping[str, Any] | None = MappingProxyType({}
     is_consolidated = own is not None or (path / ".zmetadata").exists()
     zarr_format = 3 if (path / "zarr.json").exists() else 2
     return _opened(path, "zarr", chunks, {"consolidated": is_consolidated, "zarr_format": zarr_format}, own)
+
+
+def open_zarr_in_blocks(path: Path) -> xr.Dataset:
+    """Open a zarr store as it is, dask's in blocks of some whole chunks where those are small.
+
+    Raises:
+        UserError: There is none, or it is damaged.
+    """
+    lazy = open_zarr(path, chunks=None)
+    stamp = path.stat().st_mtime_ns
+    return lazy.assign({name: _in_blocks(field, f"{path} {stamp} {name}") for name, field in lazy.data_vars.items()})
+
+
+def _in_blocks(field: xr.DataArray, token: str) -> xr.DataArray:
+    """Return a lazy field as dask's: a stored chunk of few bytes takes longer to ask for than to read."""
+    stored = dict(field.encoding.get("preferred_chunks", {}))
+    for dim in _TIMES & stored.keys():
+        others = math.prod(size for other, size in field.sizes.items() if other != dim)
+        stored[dim] *= max(1, _BLOCK_BYTES // max(stored[dim] * others * field.dtype.itemsize, 1))
+    return field.chunk(stored, token=token)
 
 
 def is_zarr(path: Path) -> bool:

@@ -104,6 +104,15 @@ def test_tasks_of_dask_find_the_same(tmp_path, scheduler):
     np.testing.assert_allclose(*[file["coefficients"] for file in files], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("n_tasks", [1, 3])
+def test_each_task_of_dask_reads_its_own_times_of_what_is_asked_for(tmp_path, n_tasks):
+    reads = Counter()
+    dataset = counting(record(), reads)
+    wanted = Fit(spec_of(dataset, ["t2m"]), PERIOD, HARMONICS)
+    fit(dataset, wanted, tmp_path, n_tasks=n_tasks)
+    assert reads == {("2m_temperature", time): 1 + n_tasks * (time == 0) for time in range(74)}
+
+
 def test_years_are_left_out(tmp_path):
     dataset = record()
     periods = [("2001-01-01", "2001-01-05"), ("2001-01-14", "2001-01-20")]

@@ -1,9 +1,10 @@
 """The sums of a period, group of channels by group, in this process or as tasks of dask."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import xarray as xr
@@ -86,18 +87,16 @@ class Gathering:
         for position, group in enumerate(groups):
             told, stop = _part_of(progress, position, len(groups)), start + group.n_channels
             if self.n_tasks == 1:
-                yield slice(start, stop), self._sum(dataset, group, own, length, told)
+                yield slice(start, stop), self._sum(_Run.of(dataset, group, own), group, length, told)
             else:
                 yield slice(start, stop), self._on_dask(dataset, group, own, length, told)
             start = stop
 
-    def _sum(
-        self, dataset: xr.Dataset, group: StateSpec, own: slice, length: int, progress: Progress | None = None
-    ) -> Sums:
-        origin = read_block(dataset, group, slice(1))[0]
-        sums, times = Sums(group, self.harmonics, self.steps, origin), dataset["time"].values
+    def _sum(self, run: "_Run", group: StateSpec, length: int, progress: Progress | None = None) -> Sums:
+        origin, times = read_block(run.first, group, slice(1))[0], run.times
+        sums = Sums(group, self.harmonics, self.steps, origin)
         sums.others = [other.start(group, times, origin, self._is_held(other, times)) for other in self.others]
-        stream(dataset.isel(time=own), group, [sums, *sums.others], length, progress)
+        stream(run.analyses, group, [sums, *sums.others], length, progress)
         return sums
 
     def _on_dask(
@@ -107,7 +106,9 @@ class Gathering:
         bounds = np.linspace(0, n_times, n_tasks + 1).astype(int) + own.start
         one = delayed(_sum_run, pure=False)
         task = replace(self, n_tasks=1)
-        parts = [one(task, dataset, group, slice(*ends), length) for ends in pairwise(bounds)]
+        runs = [_Run.of(dataset, group, slice(*ends)) for ends in pairwise(bounds)]
+        # What dask sees among arguments it would compute before the task, all of it; the task reads block by block.
+        parts = [one(task, partial(_itself, run), group, length) for run in runs]
         while len(parts) > 1:
             pairs = [parts[start : start + 2] for start in range(0, len(parts), 2)]
             parts = [delayed(_merged, pure=False)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
@@ -133,13 +134,37 @@ class Gathering:
         )
 
 
+class _Run(NamedTuple):
+    """A run of times of the variables of a group, lazy.
+
+    Attributes:
+        first: Analyses at the first time of the period.
+        analyses: Those of the run.
+        times: Of the period, `datetime64[ns]` [time].
+    """
+
+    first: xr.Dataset
+    analyses: xr.Dataset
+    times: np.ndarray
+
+    @classmethod
+    def of(cls, dataset: xr.Dataset, group: StateSpec, own: slice) -> Self:
+        """Return the times at some positions of a period."""
+        wanted = dataset[list(group.variables)]
+        return cls(wanted.isel(time=slice(1)), wanted.isel(time=own), dataset["time"].values)
+
+
 def run_of(n_times: int, share: Share) -> slice:
     """Return the positions of the times that are a share's: one run of them, as long as the others' or one longer."""
     return slice(share.index * n_times // share.count, (share.index + 1) * n_times // share.count)
 
 
-def _sum_run(gathering: Gathering, dataset: xr.Dataset, group: StateSpec, own: slice, length: int) -> Sums:
-    return gathering._sum(dataset, group, own, length)
+def _sum_run(gathering: Gathering, run: Callable[[], _Run], group: StateSpec, length: int) -> Sums:
+    return gathering._sum(run(), group, length)
+
+
+def _itself(run: _Run) -> _Run:
+    return run
 
 
 def _merged(first: Sums, second: Sums) -> Sums:

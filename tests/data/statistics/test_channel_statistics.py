@@ -71,6 +71,15 @@ def test_changes_over_a_longer_step_are_taken_from_every_time():
         assert found == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("of_anomalies", [False, True])
+def test_a_step_that_no_two_times_are_apart_is_named(of_anomalies):
+    dataset = analyses(times=3).isel(time=[0, 1])
+    spec, step = spec_of(dataset), np.timedelta64(12, "h")
+    climatology = Climatology.fit(dataset, spec, PERIOD, 1, 0) if of_anomalies else None
+    with pytest.raises(UserError, match="no two of the 2 times of the period lie a time_step of 12 h apart"):
+        compute_statistics(dataset, spec, PERIOD, climatology, step)
+
+
 @pytest.mark.parametrize("hours", [3, 9, 15])
 def test_a_step_that_is_no_multiple_of_the_datas_is_refused(hours):
     with pytest.raises(UserError, match=f"time_step of {hours} h is no multiple of the data's 6 h"):

@@ -131,6 +131,16 @@ def test_ranges_and_quantiles_are_those_of_the_values():
         np.testing.assert_allclose(below, [0.05, 0.5, 0.99], atol=0.01)
 
 
+def test_anomalies_without_a_pair_have_moments_of_values_alone():
+    dataset = record(3, 8, 0).isel(time=[0, 2, 4, 6])  # 12 hours apart: none has another 18 hours later
+    sums = sums_of(dataset, [(0, 4)], steps=STEPS[1:])
+    moments = moments_of(sums, 0, np.zeros((HARMONICS.n_terms, *sums.spec.shape)))
+    array = to_array(dataset, sums.spec)[:, 0].astype(float)
+    mean = np.average(array, weights=np.broadcast_to(sums.spec.grid.cell_areas()[:, None], array.shape))
+    assert moments.mean[0] == pytest.approx(mean)
+    assert np.isnan(moments.change_std).all()
+
+
 def test_times_that_are_there_twice_are_refused():
     dataset = record(0, 20, 0)
     with pytest.raises(UserError, match="3 times from 2001-01-02T12:00 on would count twice"):

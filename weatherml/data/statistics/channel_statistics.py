@@ -192,9 +192,10 @@ def statistics_of(
         coefficients: Of the climatology, `[term, channel, lat, lon]`, for statistics of anomalies.
 
     Raises:
-        UserError: A channel has no valid cell, or no variability.
+        UserError: A channel has no valid cell, or no variability, or no two times are a step apart.
     """
     _require_cells(sums.valid, sums.spec)
+    _require_pairs(sums, time_step)
     moments = moments_of(sums, sums.steps.index(time_step), coefficients)
     _require_variability(moments, sums.spec)
     mean, std, difference_std = (values.astype(np.float32) for values in moments)
@@ -286,6 +287,14 @@ def _require_cells(valid: np.ndarray, spec: StateSpec) -> None:
     for name, cells in zip(spec.names, valid, strict=True):
         if not cells.any():
             raise UserError(f"channel {name} holds no data at the first time of the period; leave the channel out")
+
+
+def _require_pairs(sums: Sums, time_step: np.timedelta64) -> None:
+    if not sums.n_pairs(time_step):
+        raise UserError(
+            f"no two of the {counted(len(sums.times), 'time')} of the period lie a time_step of"
+            f" {time_step / np.timedelta64(1, 'h'):g} h apart; choose a longer period or a shorter time_step"
+        )
 
 
 def _require_variability(moments: Moments, spec: StateSpec) -> None:

@@ -32,10 +32,11 @@ def moments_of(sums: Sums, position: int = 0, coefficients: np.ndarray | None = 
         coefficients: Of the climatology, `[term, channel, lat, lon]`, whose harmonics are those of the sums; None for
             moments of the values.
     """
-    own, step = Terms.over(sums.harmonics.in_blocks(sums.times)), sums.steps[position]
+    n_terms, step = sums.harmonics.n_terms, sums.steps[position]
+    own = Terms.over(sums.harmonics.in_blocks(sums.times), n_terms)
     starts = sums.times[np.isin(sums.times + step, sums.times)]
-    turn = sums.harmonics.shift(step) - np.eye(sums.harmonics.n_terms)
-    turns = Terms.over(basis @ turn for basis in sums.harmonics.in_blocks(starts))
+    turn = sums.harmonics.shift(step) - np.eye(n_terms)
+    turns = Terms.over((basis @ turn for basis in sums.harmonics.in_blocks(starts)), n_terms)
     areas = np.maximum(sums.weights.sum(axis=(1, 2)), np.finfo(float).tiny)
     levels = np.zeros(len(areas))
     if coefficients is None:  # a mean near that of the values keeps their digits
@@ -73,9 +74,9 @@ class Terms(NamedTuple):
     gram: np.ndarray
 
     @classmethod
-    def over(cls, blocks: Iterable[np.ndarray]) -> "Terms":
-        """Sum blocks of float64 `[time, term]`."""
-        number, total, gram = 0, np.zeros(1), np.zeros((1, 1))
+    def over(cls, blocks: Iterable[np.ndarray], n_terms: int) -> "Terms":
+        """Sum blocks of float64 `[time, term]`, of which there may be none."""
+        number, total, gram = 0, np.zeros(n_terms), np.zeros((n_terms, n_terms))
         for terms in blocks:
             number, total, gram = number + len(terms), total + terms.sum(axis=0), gram + terms.T @ terms
         return cls(number, total, gram)
@@ -94,6 +95,6 @@ class Terms(NamedTuple):
 
 def _spread(sums: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return means and standard deviations from the sums of values and of their squares `[2, channel]`."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         mean, square = sums / weights
     return mean, np.sqrt(np.maximum(0.0, square - mean**2))

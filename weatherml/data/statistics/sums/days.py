@@ -88,7 +88,7 @@ class DaySums:
                 f"no time at {self.hours[hour]:g} UTC lies within {half} days of day {day + 1} of the year; choose a"
                 " longer period, or a wider window"
             )
-        means = np.einsum("dk,hkyx->hdyx", circle, sums) / counts[:, :, None, None]
+        means = (circle @ sums.reshape(*counts.shape, -1)).reshape(sums.shape) / counts[:, :, None, None]
         values: np.ndarray = (means + self.origin[channel, rows]).astype(np.float32)
         return values
 

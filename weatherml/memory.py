@@ -29,7 +29,7 @@ def parse_memory(text: str | int) -> int:
     """
     if isinstance(text, int) and not isinstance(text, bool) and text > 0:
         return text
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*", text) if isinstance(text, str) else None
+    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d+)?)\s*([a-zA-Z]+)\s*", text) if isinstance(text, str) else None
     if match is None or match[2].lower() not in _UNITS or not float(match[1]):
         raise UserError(f"{text!r} is no amount of memory; write it as 4GiB or 800MB")
     return int(float(match[1]) * _UNITS[match[2].lower()])

@@ -68,6 +68,7 @@ def test_a_store_grows_where_it_is_told_to(tmp_path):
     [
         (("--share", "2/2"), "share 2/2 must be one of 0/2 to 1/2"),
         (("--memory", "much"), "--memory 'much' is no size; write it as 2GiB or 800MB"),
+        (("--memory", "4e9"), "--memory '4e9' is no size"),  # as in a configuration
         (("--memory", "1MB"), "--memory 1MB is less than 64 MiB"),
         (("--memory", ""), "--memory '' is no size"),
         (("-o", ""), "a path is empty; name a file or a folder"),

@@ -78,11 +78,11 @@ def size_of(option: str, text: str, least: int, user: str) -> int:
     Raises:
         UserError: It is no size, or too small.
     """
-    from dask.utils import parse_bytes
+    from weatherml.memory import parse_memory  # of pydantic, which a first screen need not wait for
 
     try:
-        number = int(parse_bytes(text if text.strip() else "none"))  # of an empty one dask makes a byte
-    except ValueError:
+        number = parse_memory(text)
+    except UserError:
         raise UserError(f"{option} {text!r} is no size; write it as 2GiB or 800MB") from None
     if number < least:
         raise UserError(f"{option} {text} is less than {least // 2**20} MiB, which {user} needs")

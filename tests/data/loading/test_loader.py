@@ -1,5 +1,6 @@
 import re
 import shutil
+import threading
 import time
 
 import numpy as np
@@ -115,6 +116,56 @@ def test_a_file_that_is_lost_in_the_middle_stops_at_its_batch_and_the_position_s
             next(loader)
     loader.close()
     assert loader.position == whole
+
+
+@pytest.mark.parametrize("broken", [0, 1, 5])
+@pytest.mark.parametrize("where", ["begin", "work", "place"])
+def test_what_fails_once_is_made_when_it_is_asked_for_again_and_so_is_what_follows(where, broken):
+    failures = [broken]
+
+    def fail(stage, position):
+        if stage == where and position in failures:
+            failures.remove(position)
+            raise UserError("the disk was away for a moment")
+
+    def begin(position):
+        fail("begin", position)
+        return position, [lambda: fail("work", position) or Account()] * 2
+
+    def place(position):
+        fail("place", position)
+        return position
+
+    prefetch, taken, n_errors = Prefetch(begin, place, 0, most=3, n_threads=2), [], 0
+    while len(taken) < 9:
+        try:
+            taken.append(prefetch.take())
+        except UserError:
+            n_errors += 1
+    prefetch.close()
+    assert (taken, n_errors) == (list(range(9)), 1)
+
+
+def test_who_is_told_of_an_error_has_nobody_at_work_on_what_was_dropped():
+    next_is_begun, next_has_ended = threading.Event(), threading.Event()
+
+    def begin(position):
+        def work():
+            if position == 0:
+                assert next_is_begun.wait(5)
+                raise UserError("the disk was away for a moment")
+            next_is_begun.set()
+            time.sleep(0.05)
+            next_has_ended.set()
+            return Account()
+
+        return position, [work]
+
+    prefetch = Prefetch(begin, lambda made: made, 0, most=2, n_threads=8)
+    with pytest.raises(UserError):
+        prefetch.take()
+    assert next_has_ended.is_set()
+    prefetch.close()
 
 
 def slow(seconds):

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -42,6 +42,21 @@ class Tally:
     started: float = field(default_factory=time.perf_counter)
 
 
+@dataclass(eq=False)
+class _Coming(Generic[Made, Placed]):
+    """One thing that is being made.
+
+    Attributes:
+        made: It, whole once all pieces are done; None once only who places it needs to hold it.
+        pieces: What is being done for it.
+        placed: Where it is used; None before its turn comes.
+    """
+
+    made: Made | None
+    pieces: Sequence[Future[None]]
+    placed: Future[Placed] | None = None
+
+
 class Prefetch(Generic[Made, Placed]):
     """An endless row of things made ahead, in order.
 
@@ -62,28 +77,25 @@ class Prefetch(Generic[Made, Placed]):
         n_threads: int | None = None,
     ) -> None:
         self._begin, self._place = begin, place
-        self._next, self._most = position, most
+        self._position, self._most = position, most
         self.depth, self._n_calm = min(_LEAST_DEPTH, most), 0
         self._n_threads = n_threads or min(_MOST_THREADS, max(_LEAST_THREADS, _n_cores()))
         self._pool = ThreadPoolExecutor(self._n_threads, "loader")
         self._placer = ThreadPoolExecutor(1, "placer")
-        self._pending: deque[tuple[Made, list[Future[None]]]] = deque()
-        self._coming: Future[Placed] | None = None
+        self._coming: deque[_Coming[Made, Placed]] = deque()
         self._lock, self._tally = threading.Lock(), Tally()
         self._last, self._busy = time.perf_counter(), 0.0
 
     def take(self) -> Placed:
-        """Return the next; what comes after it is being made meanwhile."""
-        self._fill()
-        asked = time.perf_counter()
-        made = self._coming_one().result()
-        waited = time.perf_counter() - asked
-        self._tally.waited += waited
-        self._coming = None
-        self._tune(waited)
-        self._fill()
-        self._coming = self._coming_one()
-        return made
+        """Return the next; what comes after it is being made meanwhile.
+
+        After an error nothing of what was being made is kept: the next call begins anew, with the same position.
+        """
+        try:
+            return self._take()
+        except BaseException:
+            self._drop()
+            raise
 
     def tally(self) -> Tally:
         """Return what there was since the last time this was asked."""
@@ -96,19 +108,41 @@ class Prefetch(Generic[Made, Placed]):
         self._pool.shutdown(cancel_futures=True)
         self._placer.shutdown(cancel_futures=True)
 
-    def _coming_one(self) -> Future[Placed]:
-        return self._coming or self._placer.submit(self._finish, *self._pending.popleft())
+    def _take(self) -> Placed:
+        self._fill(self._position)
+        asked = time.perf_counter()
+        made = self._place_first().result()
+        waited = time.perf_counter() - asked
+        self._tally.waited += waited
+        self._coming.popleft()
+        self._tune(waited)
+        self._fill(self._position + 1)
+        self._place_first()
+        self._position += 1
+        return made
 
-    def _finish(self, made: Made, done: Sequence[Future[None]]) -> Placed:
-        for piece in done:
+    def _place_first(self) -> Future[Placed]:
+        first = self._coming[0]
+        if first.placed is None:
+            made, first.made = first.made, None
+            first.placed = self._placer.submit(self._finish, made, first.pieces)
+        return first.placed
+
+    def _finish(self, made: Made, pieces: Sequence[Future[None]]) -> Placed:
+        for piece in pieces:
             piece.result()
         return self._place(made)
 
-    def _fill(self) -> None:
-        while len(self._pending) + (self._coming is not None) < self.depth:
-            made, works = self._begin(self._next)
-            self._pending.append((made, [self._pool.submit(self._do, work) for work in works]))
-            self._next += 1
+    def _fill(self, position: int) -> None:
+        while len(self._coming) < self.depth:
+            made, works = self._begin(position + len(self._coming))
+            self._coming.append(_Coming(made, [self._pool.submit(self._do, work) for work in works]))
+
+    def _drop(self) -> None:
+        """Forget what is being made, once nobody is at it any more: memory holds no second row of batches."""
+        futures = [future for coming in self._coming for future in (coming.placed, *coming.pieces) if future]
+        wait([future for future in futures if not future.cancel()])
+        self._coming.clear()
 
     def _do(self, work: Work) -> None:
         started = time.perf_counter()

@@ -68,7 +68,20 @@ def test_rain_that_lacks_chunks_of_zeros_is_a_warning(tmp_path):
     encoding = {"total_precipitation": {"chunks": (2, 19, 36), "fill_value": 0.0}}
     rain.drop_encoding().to_zarr(tmp_path / "rain.zarr", encoding=encoding, consolidated=False, zarr_format=3)
     (finding,) = lost(tmp_path / "rain.zarr")
-    assert finding.severity == "warning" and "where there was none, this is right" in finding.message
+    assert finding.severity == "warning" and "where it is 0 all over, this is right" in finding.message
+
+
+@pytest.mark.parametrize("name", ["land_sea_mask", "2m_temperature"])
+@pytest.mark.parametrize("dims", [{}, {"time": 2}])
+def test_what_is_zero_in_whole_chunks_and_has_no_time_is_a_warning_at_most(tmp_path, name, dims):
+    """The land of a sea; a static field that a store repeats at each time, too."""
+    field = WIND[NAME].isel(time=0, drop=True).where(WIND["longitude"] < 100, 0).rename(name)
+    field = field.expand_dims(time=WIND["time"][:2]) if dims else field
+    encoding = {name: {"chunks": (*(1 for _ in dims), 10, 12), "_FillValue": 0}}
+    field.drop_encoding().to_dataset().to_zarr(tmp_path / "a.zarr", zarr_format=2, encoding=encoding)
+    (finding,) = lost(tmp_path / "a.zarr")
+    may_be_right = name == "land_sea_mask" or not dims
+    assert finding.severity == ("warning" if may_be_right else "error")
 
 
 def test_four_times_of_zero_wind_are_found_by_value_wherever_they_came_from():

@@ -14,7 +14,8 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import AMOUNTS
 from weatherml.data.quality.rules.registry import LOST_CHUNKS
-from weatherml.data.reading.canonical import SOURCE_NAME
+from weatherml.data.reading.canonical import SOURCE_NAME, STATIC
+from weatherml.state import LEADING
 from weatherml.storage.places import Place
 
 _REMEDY = "copy the store again, or write these times anew"
@@ -42,7 +43,7 @@ def find_lost_chunks(place: Place, dataset: xr.Dataset) -> Iterator[Finding]:
     """Yield which variables of a store lack chunks.
 
     Libraries leave out chunks that hold nothing but the fill value. So a place that has no chunk at any time is a mask,
-    and rain or ice may lack chunks that would read as 0.
+    and rain or ice may lack chunks that would read as 0, as may what has no time: the land of a sea.
 
     Args:
         place: The store, whose files can be listed.
@@ -76,11 +77,15 @@ def _judge(name: str, grid: _Grid, dataset: xr.Dataset) -> Iterator[Finding]:
         return
     text = f"{lost.sum()} of {lost.size} chunks are not in the store, and read as its fill value {fill or 0:g}"
     text = f"{text}; the first is {_where(grid, lost, dataset)}"
-    if not fill and name in AMOUNTS:
-        told = f"{text}; where there was none, this is right, else {_REMEDY}"
+    if not fill and (name in AMOUNTS or not _varies(dataset[name])):
+        told = f"{text}; where it is 0 all over, this is right, else {_REMEDY}"
         yield Finding("warning", name, told, LOST_CHUNKS, "likely")
         return
     yield Finding("error", name, f"{text}; {_REMEDY}", LOST_CHUNKS)
+
+
+def _varies(field: xr.DataArray) -> bool:
+    return field.name not in STATIC and bool(set(LEADING) & set(field.dims))
 
 
 def _where(grid: _Grid, lost: np.ndarray, dataset: xr.Dataset) -> str:

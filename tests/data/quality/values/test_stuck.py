@@ -138,3 +138,11 @@ def test_one_coarse_cell_may_change_hardly():
     wind = red_weather({WIND: ()}, times=60, grid=grid)
     wind[WIND].values[30] += wind[WIND].values[29].mean() - wind[WIND].values[30].mean()
     assert found(wind) == []
+
+
+def test_a_part_in_other_units_is_not_frozen():
+    late = WEATHER[["temperature"]]
+    scaled = late.assign(temperature=late["temperature"] * np.where(np.arange(80) < 50, 1, 0.01)[:, None, None, None])
+    assert found(scaled) == []
+    (finding,) = found(reordered(scaled, frozen_from(80, 60, 6)))
+    assert finding.rule == "frozen"

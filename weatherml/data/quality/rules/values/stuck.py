@@ -34,7 +34,8 @@ Coarsely packed wind (0.1 m s-1) is zero in 1 % of the cells, more where it is c
 _MOSTLY_ZERO = 0.2
 """Share of the cells that is exactly zero at half of the times only where zero stands for nothing."""
 _FROZEN = 0.02
-"""Of the usual change, in what hardly changes; the least between two days of sea surface temperature is 0.3."""
+"""Of the usual change, in the spread of its time, in what hardly changes; the least between two days of sea surface
+temperature is 0.3."""
 _FEWEST_TIMES = 8
 _FEWEST_COARSE_CELLS = 9
 """Of which the change is taken: that of a single one is small now and then by chance."""
@@ -163,10 +164,12 @@ def _stays(channel: ChannelEvidence, times: np.ndarray, variable: str) -> np.nda
     series, alive = channel.series, _is_alive(channel, variable)
     same = np.zeros(alive.shape, bool)
     same[1:] = (series.fingerprint[1:] == series.fingerprint[:-1]) & alive[1:]
-    changes = series.change[np.isfinite(series.change) & (series.change > 0)]
+    # Of the spread at the same time: that of a field in other units is as much smaller as its change.
+    pace = np.divide(series.change, series.std, out=np.full(series.change.shape, np.nan), where=series.std > 0)
+    changes = pace[np.isfinite(pace) & (pace > 0)]
     is_told = channel.cells.mean.size >= _FEWEST_COARSE_CELLS and changes.size >= _FEWEST_TIMES
     if variable not in AMOUNTS and variable not in RENEWED_DAILY and is_told:
-        same |= (series.change < _FROZEN * np.median(changes)) & alive
+        same |= (pace < _FROZEN * np.median(changes)) & alive
     if variable in RENEWED_DAILY:
         same &= _lasts(same, times) >= DAY
     return same

@@ -14,7 +14,6 @@ import math
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -28,6 +27,8 @@ from building_files import FIRST_DAY, LEVELS, SHORT_NAMES, SURFACE, UPPER, make_
 WEATHERML = """
 import sys
 from pathlib import Path
+import numpy as np
+
 from weatherml.data.sources.files import FilesConfig
 from weatherml.data.store.making.engine import HERE, Dask
 from weatherml.data.store.ingest import IngestOptions, ingest
@@ -161,7 +162,7 @@ def compare(chosen: argparse.Namespace, kind: str, days: int) -> None:
         for system in found:
             runs[system.label].append(run(system))
     for label, own in runs.items():
-        took = Run(*(statistics.median(values) for values in zip(*own, strict=True)))
+        took = Run(*(np.median(values) for values in zip(*own, strict=True)))
         ratio, stored = took.read / took.stored, took.stored / 1e6
         figures = f"{took.seconds:.1f} | {took.cpu:.1f} | {took.peak:.0f} | {ratio:.2f} | {stored:.0f}"
         print(f"| {kind} | {days} | {label} | {figures} |", flush=True)

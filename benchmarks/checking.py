@@ -3,7 +3,8 @@
     python benchmarks/checking.py FOLDER [--repeats 3] [--only small]
 
 Stores of made weather are ingested first: `small`, 12 channels of 32 x 64 points for half a year, and `quarter`, 3
-channels of 721 x 1440 for a day, each 1, 4 and 16 times as long. They are in the cache of the disk when they are
+channels of 721 x 1440 for a day, each 1, 4 and 16 times as long; `field by field` is `small` as another program writes
+it, a chunk for each time and level. They are in the cache of the disk when they are
 read. Each work is a process of its own; they take turns, and the median is printed. Of each store: MB of its files, and
 of its values (float32); MB/s at which its files are read by `preadv`, nothing decoded; then CPU seconds a GB of values
 
@@ -15,7 +16,6 @@ MB/s of values of the check, the peak of its memory, and bytes read over bytes s
 """
 
 import argparse
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +30,7 @@ from weatherml.state import with_metadata
 SIZES = {
     "small": (LatLonGrid.regular(32, 64, poles=False), (300, 500, 700, 850, 925), 750),
     "quarter": (LatLonGrid.regular(721, 1440), (850,), 4),
+    "field by field": (LatLonGrid.regular(32, 64, poles=False), (300, 500, 700, 850, 925), 750),
 }
 FACTORS = (1, 4, 16)
 COMMON = """
@@ -38,6 +39,7 @@ import dask
 import weatherml
 import xarray as xr
 path = sys.argv[1]
+opened = weatherml.open_files if "field" in path else weatherml.open_store
 """
 WORK = {
     "raw": """
@@ -53,7 +55,7 @@ def work():
     "load": """
 from weatherml.data.quality.gathering import blocks
 def work():
-    for field in weatherml.open_store(path).data_vars.values():
+    for field in opened(path).data_vars.values():
         for levels in blocks.level_groups(field.variable):
             for wave in iter_waves(list(blocks.blocks_of(field.variable, levels)), 8):
                 dask.compute(*[dask.delayed(lambda b: b.lazy.values.shape)(b) for b in wave])
@@ -62,13 +64,12 @@ def iter_waves(all_of_them, n):
 """,
     "mean": """
 def work():
-    opened = xr.open_zarr(path, consolidated=True)
-    opened[[name for name in opened.data_vars]].mean().compute()
+    xr.open_zarr(path, consolidated=True).mean().compute()
 """,
     "check": """
 from weatherml.data.quality.check import check_dataset
 def work():
-    found = [f for f in check_dataset(weatherml.open_store(path)) if f.severity == "error"]
+    found = [f for f in check_dataset(opened(path)) if f.severity == "error"]
 """,
 }
 MEASURE = """
@@ -128,9 +129,18 @@ class Weather:
 def make(folder, size, factor):
     """Return a store, made if it is not there."""
     grid, levels, n_times = SIZES[size]
-    path = folder / f"{size}_{factor}.zarr"
+    path = folder / f"{size.replace(' ', '_')}_{factor}.zarr"
+    if "field" in size:
+        return path if path.exists() else field_by_field(make(folder, "small", factor), path)
     if not (path / "manifest.json").exists():
         ingest(Weather(grid, levels, factor * n_times), path)
+    return path
+
+
+def field_by_field(store, path):
+    """Write a store as xarray writes one of dask arrays whose chunks are single fields."""
+    dataset = xr.open_zarr(store).drop_encoding().chunk(time=1, level=1)
+    dataset.to_zarr(path, zarr_format=2, consolidated=True)
     return path
 
 
@@ -168,7 +178,7 @@ def row(size, factor, path, repeats):
     for _ in range(repeats):
         for work in WORK:
             turns[work].append(run(work, path))
-    took = {work: [statistics.median(column) for column in zip(*of, strict=True)] for work, of in turns.items()}
+    took = {work: [float(np.median(column)) for column in zip(*of, strict=True)] for work, of in turns.items()}
     seconds = " | ".join(f"{1000 * took[work][1] / values:.1f}" for work in ("load", "mean", "check"))
     took_check, _, n_read, peak = took["check"]
     ends = f"{values / took_check:.0f} | {peak / 1e6:.0f} | {n_read / 1e6 / stored:.2f}"

@@ -21,14 +21,13 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import zarr
 from building_files import FIRST_DAY, LEVELS, SHORT_NAMES, SURFACE, UPPER, make_files
 
 WEATHERML = """
 import sys
 from pathlib import Path
-import numpy as np
-
 from weatherml.data.sources.files import FilesConfig
 from weatherml.data.store.making.engine import HERE, Dask
 from weatherml.data.store.ingest import IngestOptions, ingest

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.store.guard import StoreGuard
-from weatherml.data.store.maps import Account, StoredMaps, StoreWatch, Wanted
+from weatherml.data.store.maps import Account, Finish, StoredMaps, StoreWatch, Wanted, finish_maps
 from weatherml.errors import UserError
 from weatherml.grid import REGRID, LatLonGrid
 from weatherml.state import StateSpec, spec_of
@@ -32,8 +32,11 @@ class Part(Protocol):
         """Their positions in the state."""
         ...
 
-    def read(self, times: Positions, out: np.ndarray, account: Account) -> None:
-        """Read times, in any order, into their channels of `out`, float32 `[time, channel, row, lon]`, SI units."""
+    def read(self, times: Positions, out: np.ndarray, account: Account, finish: Finish | None = None) -> None:
+        """Read times, in any order, into their channels of `out`, float32 `[time, channel, row, lon]`.
+
+        They are in SI units, where they are not finished otherwise.
+        """
         ...
 
 
@@ -55,9 +58,9 @@ class StoredPart:
     rows: slice
     channels: tuple[int, ...]
 
-    def read(self, times: Positions, out: np.ndarray, account: Account) -> None:
+    def read(self, times: Positions, out: np.ndarray, account: Account, finish: Finish | None = None) -> None:
         """Read from the files; each chunk is decoded once."""
-        self.maps.read(Wanted(self.times[times], self.levels, self.rows, out, self.channels), account)
+        self.maps.read(Wanted(self.times[times], self.levels, self.rows, out, self.channels, finish), account)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class LazyPart:
     field: xr.DataArray
     channels: tuple[int, ...]
 
-    def read(self, times: Positions, out: np.ndarray, account: Account) -> None:
+    def read(self, times: Positions, out: np.ndarray, account: Account, finish: Finish | None = None) -> None:
         """Read by way of xarray; each time once."""
         unique, places = np.unique(times, return_inverse=True)
         started = time.perf_counter()
@@ -82,6 +85,8 @@ class LazyPart:
         account.n_bytes += values.nbytes
         for index, channel in enumerate(self.channels):
             out[:, channel] = values[places, index]
+            for time_ in range(len(out)):
+                finish_maps(finish, time_, channel, out[time_, channel : channel + 1])
 
 
 class _Selection(NamedTuple):

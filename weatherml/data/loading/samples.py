@@ -209,9 +209,9 @@ class _Stored:
         return _together([*works, partial(self._force, moments.times, out.forcing)], out.n_bytes)
 
     def _read(self, part: Part, positions: Positions, moments: Moments, out: np.ndarray) -> Account:
-        account = Account()
-        part.read(positions, out, account)
-        for channel in part.channels:
+        account, finish = Account(), self._scaling.finish(moments)
+        part.read(positions, out, account, finish)
+        for channel in part.channels if finish is None else ():
             self._scaling.apply(channel, out[:, channel], moments)
         return account
 

@@ -54,7 +54,7 @@ class Normalizer:
         """
         self.spec.check(array)
         normalized = np.asarray(array, np.float32) - self._reference(times)
-        normalized /= self._scale
+        normalized *= self.factors[:, None, None]
         return np.where(self.statistics.valid, normalized, np.float32(0))
 
     def denormalize(self, array: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -68,6 +68,14 @@ class Normalizer:
         physical = np.asarray(array, np.float32) * self._scale
         physical += self._reference(times)
         return np.where(self.statistics.valid, physical, np.float32(np.nan))
+
+    @property
+    def factors(self) -> np.ndarray:
+        """What is left of a state, the reference subtracted, is multiplied with, float32 `[channel]`.
+
+        A product takes a quarter of the time of a quotient, and differs from it by the last bit.
+        """
+        return np.float32(1) / self.statistics.std.astype(np.float32)
 
     @property
     def _scale(self) -> np.ndarray:

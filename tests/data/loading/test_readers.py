@@ -63,7 +63,7 @@ def test_a_selection_of_a_store_is_read_from_its_files(store):
     np.testing.assert_array_equal(out, read_block(dataset, spec, slice(None))[times])
 
 
-@pytest.mark.parametrize("change", [lambda d: d + 1, lambda d: d.load(), lambda d: d.chunk(time=4)])
+@pytest.mark.parametrize("change", [lambda d: d + 1, lambda d: d.compute(), lambda d: d.chunk(time=4)])
 def test_what_is_no_store_any_more_is_read_by_its_library(store, change):
     dataset = change(open_store(store))
     spec, times = spec_of(dataset, CHANNELS), np.array([5, 1, 1])

@@ -126,7 +126,7 @@ def test_longer_windows_share_the_fields(build):
 
 @pytest.mark.parametrize("memory", [HELD, READ])
 def test_missing_values_where_statistics_had_data_are_refused(dataset, normalizer, forcings, memory):
-    broken = dataset.load().copy(deep=True)
+    broken = dataset.compute()
     broken["2m_temperature"][14, 3, 4] = np.nan
     with pytest.raises(UserError, match="2m_temperature has missing values at 2001-01-07T12"):
         Samples(broken, normalizer, forcings, 1, PERIOD, memory).gather(range(19))
@@ -134,7 +134,7 @@ def test_missing_values_where_statistics_had_data_are_refused(dataset, normalize
 
 @pytest.mark.parametrize("memory", [HELD, READ])
 def test_cells_without_data_are_zero(dataset, normalizer, forcings, memory):
-    holed = dataset.load().copy(deep=True)
+    holed = dataset.compute()
     holed["2m_temperature"][:, 3, 4] = np.nan
     plain = Normalizer(compute_statistics(holed, normalizer.spec, PERIOD))
     state = Samples(holed, plain, forcings, 1, PERIOD, memory).gather([2, 7]).state

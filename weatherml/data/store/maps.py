@@ -6,13 +6,12 @@ memory already, tensorstore gave 1.6 GB/s where the kernel gives 8 (docs/decisio
 
 import json
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import google_crc32c
 import numpy as np
@@ -55,25 +54,18 @@ class Account:
     n_bytes: int = 0
     seconds: float = 0.0
 
-    def timed(self, read: Callable[[], int]) -> None:
-        """Do what reads some bytes, and returns how many."""
-        started = time.perf_counter()
-        self.n_bytes += read()
-        self.seconds += time.perf_counter() - started
-
 
 class Finish(Protocol):
     """What becomes of values as soon as they are read, while they are in a processor's cache."""
 
-    def __call__(self, time: int, channel: int, start: int, values: np.ndarray, out: np.ndarray) -> None:
-        """Bring values to where they belong.
+    def __call__(self, time: int, channel: int, start: int, values: np.ndarray) -> None:
+        """Change values where they lie.
 
         Args:
             time: Which, of those that were asked for.
             channel: Of `Wanted.out`, that of the first map; others follow.
             start: Which cell of the wanted rows is the first.
-            values: float32 `[map, cell]`, contiguous, to be overwritten as one likes.
-            out: Where they belong, float32 `[map, cell]`; may be `values`.
+            values: float32 `[map, cell]`, contiguous.
         """
         ...
 
@@ -87,7 +79,7 @@ class Wanted(NamedTuple):
         rows: Of each map.
         out: float32 `[time, channel, row, lon]`; the last two axes lie together.
         channels: Of `out`, one for each level.
-        finish: What becomes of values on the way; they are read straight to `out` where there is nothing to do.
+        finish: What becomes of values at once; None where nothing does.
     """
 
     times: Positions
@@ -150,7 +142,7 @@ class StoredMaps:
                 self._read_run(shard, offset + header + run.start, run, wanted, account)
         elif self._is_compressed:
             content = np.empty(size, np.uint8)
-            account.timed(partial(shard.fill, [content], offset))
+            shard.fill(content, offset, account)
             self._decode(content, times, places, wanted)
         else:
             raise ValueError(f"a chunk has {size} bytes")
@@ -200,16 +192,15 @@ class StoredMaps:
                 yield _Run(start, time_, channel, maps.reshape(len(run), -1))
 
     def _read_run(self, shard: "_Shard", offset: int, run: "_Run", wanted: Wanted, account: Account) -> None:
-        """Read maps: straight to where they belong, or, to be finished, tile by tile by way of the cache."""
+        """Read maps to where they belong: at once, or, to be finished in the cache, tile by tile."""
         if wanted.finish is None:
-            account.timed(partial(shard.fill, list(run.out), offset))
+            shard.fill(run.out, offset, account)
             return
-        n_maps, n_cells = run.out.shape
-        for maps, cells in _tiles(n_maps, n_cells):
-            out = run.out[maps, cells]
-            values = _SCRATCH.values[: out.size]
-            account.timed(partial(shard.fill, [values], offset + 4 * (maps.start * n_cells + cells.start)))
-            wanted.finish(run.time, run.channel + maps.start, cells.start, values.reshape(out.shape), out)
+        n_cells = run.out.shape[1]
+        for maps, cells in _tiles(*run.out.shape):
+            tile = run.out[maps, cells]
+            shard.fill(tile, offset + 4 * (maps.start * n_cells + cells.start), account)
+            wanted.finish(run.time, run.channel + maps.start, cells.start, tile)
 
     def _open_shard(self, number: int) -> "_Shard":
         file = file_of(self._guard.name, number, len(self._guard.shape))
@@ -260,16 +251,6 @@ class _Run(NamedTuple):
     out: np.ndarray
 
 
-class _Scratch(threading.local):
-    """Memory of one thread, so little that it stays in a cache."""
-
-    def __init__(self) -> None:
-        self.values = np.empty(_TILE, np.float32)
-
-
-_SCRATCH = _Scratch()
-
-
 class _Shard:
     """An open file of a store: closed when nobody reads it any more."""
 
@@ -281,12 +262,14 @@ class _Shard:
             raise ValueError("its index is damaged")
         self.index = np.frombuffer(content[:-4], "<u8").reshape(*n_chunks, 2)
 
-    def fill(self, buffers: Sequence[np.ndarray], start: int) -> int:
-        """Fill buffers with what follows in the file from a byte on, and return how many bytes that were."""
-        n_bytes = sum(buffer.nbytes for buffer in buffers)
-        if os.preadv(self._file, buffers, start) != n_bytes:
+    def fill(self, buffer: np.ndarray, start: int, account: Account) -> None:
+        """Fill an array with what lies in the file from a byte on."""
+        started = time.perf_counter()
+        n_bytes = os.preadv(self._file, [buffer], start)
+        account.seconds += time.perf_counter() - started
+        account.n_bytes += n_bytes
+        if n_bytes != buffer.nbytes:
             raise EOFError("it ends early")
-        return n_bytes
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):
@@ -336,10 +319,11 @@ class StoreWatch:
 
 def finish_maps(finish: Finish | None, time: int, channel: int, maps: np.ndarray) -> None:
     """Finish maps `[map, row, lon]` where they lie, if there is anything to do."""
+    if finish is None:
+        return
     flat = maps.reshape(len(maps), -1)
-    for some, cells in _tiles(*flat.shape) if finish else ():
-        block = flat[some, cells]
-        finish(time, channel + some.start, cells.start, block, block)
+    for some, cells in _tiles(*flat.shape):
+        finish(time, channel + some.start, cells.start, flat[some, cells])
 
 
 def _with_level(sizes: Sequence[int]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@ import shutil
 import threading
 import time
 
+import jax
 import numpy as np
 import pytest
 from fake_data import FakeSource, analyses
@@ -208,6 +209,16 @@ def test_memory_is_used_again_once_nobody_holds_it_and_not_before(samples):
     del other
     assert not np.shares_memory(samples.begin([5])[0].state, held)
     assert not np.shares_memory(samples.begin([5])[0].state, again.state)
+
+
+def test_a_cpu_takes_batches_without_a_copy_and_their_memory_stays_theirs(samples):
+    batch = samples.gather([3])
+    address, expected = batch.state.ctypes.data, batch.state.copy()
+    placed = jax.device_put(batch.state)
+    assert placed.unsafe_buffer_pointer() == address
+    del batch
+    assert samples.gather([5]).state.ctypes.data != address
+    np.testing.assert_array_equal(placed, expected)
 
 
 def test_the_next_batch_is_placed_before_it_is_asked_for():

@@ -56,7 +56,7 @@ def test_values_that_are_large_are_not_taken_for_missing(dataset, has_climatolog
     forcings = Forcings((), spec.grid, normalizer.statistics.time_step)
     assert abs(Samples(changed, normalizer, forcings, 1, PERIOD, 0).gather([5]).state[0, 0, 0, 2, 7]) > 1e20
     changed["geopotential"][6, 1, 6, 11] = np.inf
-    with pytest.raises(UserError, match="850.* has missing values at 2001-01-02T12"):
+    with pytest.raises(UserError, match=r"850.* has missing values at 2001-01-02T12"):
         Samples(changed, normalizer, forcings, 1, PERIOD, 0).gather([5])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import google_crc32c
 import numpy as np
@@ -141,9 +141,9 @@ class StoredMaps:
             for run in self._runs(times, places, wanted):
                 self._read_run(shard, offset + header + run.start, run, wanted, account)
         elif self._is_compressed:
-            content = np.empty(size, np.uint8)
-            shard.fill(content, offset, account)
-            self._decode(content, times, places, wanted)
+            self._decode(shard.content(offset, size, account), times, places, wanted)
+            for run in self._runs(times, places, wanted):
+                finish_maps(wanted.finish, run.time, run.channel, run.out)
         else:
             raise ValueError(f"a chunk has {size} bytes")
 
@@ -157,7 +157,6 @@ class StoredMaps:
             channel = wanted.channels[places[0]]
             target = wanted.out[first, channel : channel + self._chunk[1]]
             blosc.decompress(content, target)
-            finish_maps(wanted.finish, first, channel, target)
             for time_ in times[1:]:
                 wanted.out[time_, channel : channel + self._chunk[1]] = target
             return
@@ -166,8 +165,6 @@ class StoredMaps:
         for place in places:
             level, channel = wanted.levels[place] % self._chunk[1], wanted.channels[place]
             wanted.out[times, channel] = decoded[wanted.times[times] % self._chunk[0], level, wanted.rows]
-            for time_ in times.tolist():
-                finish_maps(wanted.finish, time_, channel, wanted.out[time_, channel : channel + 1])
 
     def _is_whole(self, places: Positions, wanted: Wanted) -> bool:
         """Return whether a chunk is one time of all levels that it holds, in order and in whole, as it is wanted."""
@@ -262,7 +259,7 @@ class _Shard:
             raise ValueError("its index is damaged")
         self.index = np.frombuffer(content[:-4], "<u8").reshape(*n_chunks, 2)
 
-    def fill(self, buffer: np.ndarray, start: int, account: Account) -> None:
+    def fill(self, buffer: Any, start: int, account: Account) -> None:
         """Fill an array with what lies in the file from a byte on."""
         started = time.perf_counter()
         n_bytes = os.preadv(self._file, [buffer], start)
@@ -270,6 +267,12 @@ class _Shard:
         account.n_bytes += n_bytes
         if n_bytes != buffer.nbytes:
             raise EOFError("it ends early")
+
+    def content(self, start: int, size: int, account: Account) -> npt.NDArray[np.uint8]:
+        """Return what lies in the file from a byte on."""
+        content = np.empty(size, np.uint8)
+        self.fill(content, start, account)
+        return content
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):
@@ -318,7 +321,7 @@ class StoreWatch:
 
 
 def finish_maps(finish: Finish | None, time: int, channel: int, maps: np.ndarray) -> None:
-    """Finish maps `[map, row, lon]` where they lie, if there is anything to do."""
+    """Finish maps `[map, ...]` where they lie, if there is anything to do."""
     if finish is None:
         return
     flat = maps.reshape(len(maps), -1)

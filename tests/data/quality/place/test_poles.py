@@ -6,6 +6,7 @@ import xarray as xr
 
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.rules.place.poles import pole_row, row_seam
+from weatherml.data.quality.rules.values.missing import find_filled_masks
 from weatherml.data.reading.opening import open_files
 from weatherml.data.regrid import regrid
 from weatherml.grid import LatLonGrid
@@ -124,3 +125,13 @@ def test_coasts_and_short_rows_are_no_seams(shared):
     column = open_files(shared(f"reanalysis/{REAL[3]}")).sel(level=[500, 700]).load()
     assert found(column.isel(latitude=slice(0, 15), longitude=slice(126, 160))) == []
     assert found(regrid(column, LatLonGrid.gaussian(64, 128)).load()) == []
+
+
+def test_a_filled_mask_has_no_seams_and_is_a_note():
+    """Its coasts are straight: land of one value between two meridians."""
+    fields = dataset(WITH_POLES)[["2m_temperature"]].rename({"2m_temperature": "sea_surface_temperature"})
+    filled = fields.where((fields.longitude < 20) | (fields.longitude > 130), 273.16)
+    assert found(filled) == []
+    (note,) = find_filled_masks(gather(filled))
+    assert note.severity == "note" and "is 273.16 at all times" in note.message
+    assert [*find_filled_masks(gather(fields))] == []

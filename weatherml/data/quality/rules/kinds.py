@@ -4,6 +4,7 @@ import numpy as np
 
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.reading.canonical import STATIC
+from weatherml.grid import LatLonGrid
 
 AMOUNTS = (
     *(f"total_precipitation{window}" for window in ("", "_6hr", "_12hr", "_24hr")),
@@ -57,6 +58,30 @@ def is_flat(channel: ChannelEvidence) -> np.ndarray:
     """Return at which times a field of several cells has one value all over `[time]`."""
     series = channel.series
     return np.asarray((n_finite(channel) > 1) & (series.minimum == series.maximum))
+
+
+_FILLED, _SAME = 0.2, 1e-4
+"""Share of the globe that has one value all the time only where it stands for what there is not: land is 0.29, the sea
+under ice 0.07 at most. And how near values are in their own spread that are one."""
+
+
+def filling(channel: ChannelEvidence, grid: LatLonGrid) -> float | None:
+    """Return the value that stands in a large part of the globe all the time, as under a mask; None if none does.
+
+    Args:
+        channel: Scalar that is not usually exactly zero.
+        grid: Of its means over time.
+    """
+    mean, std = channel.cells.mean, channel.cells.std
+    known = np.isfinite(mean)
+    spread = float(np.std(mean[known])) if known.any() else 0.0
+    stays = known & ~(std > _SAME * spread)
+    if spread == 0 or not stays.any():
+        return None
+    values, numbers = np.unique(np.round(mean[stays] / (_SAME * spread)), return_inverse=True)
+    weights = np.broadcast_to(grid.area_weights(), mean.shape)
+    share = np.bincount(numbers.ravel(), weights[stays], values.size) / weights.sum()
+    return float(mean[stays][numbers.ravel() == share.argmax()][0]) if share.max() > _FILLED else None
 
 
 def usual_step(times: np.ndarray) -> np.timedelta64:

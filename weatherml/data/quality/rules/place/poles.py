@@ -7,6 +7,7 @@ import numpy as np
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.fields import by_variable
+from weatherml.data.quality.rules.kinds import filling
 from weatherml.data.quality.rules.registry import RULES, yields_to
 
 _SCALARS = ("geopotential", "temperature", "vorticity", "mean_sea_level_pressure", "2m_temperature")
@@ -30,7 +31,7 @@ _NEIGHBOURS = 6.0
 
 
 yields_to("pole-row", "rows-off")
-yields_to("row-seam", "rows-off", "pole-row")
+yields_to("row-seam", "rows-off", "pole-row", "lost", "constant")
 
 
 @RULES.register("pole-row")
@@ -96,7 +97,8 @@ def _of_one_wind(evidence: Evidence, each: ChannelEvidence) -> np.ndarray:
 
 def _of(evidence: Evidence, kinds: tuple[str, ...]) -> Iterator[tuple[str, ChannelEvidence]]:
     for channel, each in evidence.channels.items():
-        if any(channel.variable.endswith(kind) for kind in kinds) and each.never is None and each.sometimes is None:
+        is_whole = each.never is None and each.sometimes is None and filling(each, evidence.coarse) is None
+        if any(channel.variable.endswith(kind) for kind in kinds) and is_whole:
             yield str(channel), each
 
 

@@ -9,6 +9,7 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.fields import mean_fields
+from weatherml.data.quality.rules.kinds import AMOUNTS, filling, varying
 from weatherml.data.quality.rules.registry import RULES
 
 
@@ -58,6 +59,18 @@ def _when(own: ChannelEvidence, evidence: Evidence) -> str:
     if not len(evidence.times) or filled.min() == filled.max():
         return ""
     return f", the first missing at {iso(evidence.times[(missing > filled.min()).argmax()])}"
+
+
+@RULES.register("filled-mask")
+def find_filled_masks(evidence: Evidence) -> Iterator[Finding]:
+    """A large part of the globe has one value at all times, as land in a temperature of the sea that was filled."""
+    for variable, channels in varying(evidence).items() if evidence.grid.is_global else ():
+        for own in channels if variable not in AMOUNTS else ():
+            value = filling(own, evidence.coarse)
+            if value is not None:
+                text = f"is {value:.6g} at all times in a large part of the globe, as where a mask was filled"
+                remedy = f"ds[{variable!r}].where(abs(ds[{variable!r}] - {value:.6g}) > 1e-3)"
+                yield Finding("note", str(own.channel), f"{text}; a model would learn it: {remedy} takes it out")
 
 
 @RULES.register("mask")

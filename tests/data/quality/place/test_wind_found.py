@@ -6,6 +6,7 @@ import xarray as xr
 
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.place import flow
+from weatherml.data.quality.rules.place.untold import untold_places
 from weatherml.data.quality.rules.registry import RULES
 from weatherml.data.reading.opening import open_files
 from weatherml.grid import LatLonGrid
@@ -156,6 +157,16 @@ def test_pressure_and_vorticity_of_one_winter_belong_together(shared):
     assert rules_found(upside_down("mean_sea_level_pressure")(winter)) == {"unbalanced"}
     (finding,) = findings(moved(["vorticity"], longitude=4)(winter))
     assert finding.subject == "mean_sea_level_pressure" and "moved 10 degrees east" in finding.message
+
+
+def test_the_ground_tells_a_wrong_sign_of_vorticity_from_reversed_rows(shared):
+    """A short mean of weather, in which nothing stands still, leaves both open."""
+    winter = open_files(shared("reanalysis/era5_vo850_2025-2026_djf_2.5x2.5.zarr")).isel(time=slice(0, 180, 4)).load()
+    evidence = gather(with_sign("vorticity")(winter))
+    (finding,) = RULES["vorticity-sign"](evidence)
+    assert "has the wrong sign" in finding.message and finding.message.endswith("change it: -ds['vorticity']")
+    assert not any("vorticity" in note.message for note in untold_places(evidence))
+    assert "reverse the rows" in findings(upside_down("vorticity")(winter.isel(time=[0])))[0].message
 
 
 def test_a_reference_file_whose_wind_lies_upside_down_is_found(shared):

@@ -36,12 +36,14 @@ class Fit:
         best: Correlation there.
         labelled: Correlation where its labels put it.
         is_elsewhere: Whether it clearly lies not where its labels say.
+        is_negative: Whether it has the other sign, and lies where its labels say; `best` is that of the field negated.
     """
 
     placement: Placement
     best: float
     labelled: float
     is_elsewhere: bool
+    is_negative: bool = False
 
 
 @lru_cache(maxsize=2)
@@ -57,6 +59,8 @@ def fits(evidence: Evidence) -> dict[str, Fit]:
 def _fit(field: np.ndarray, pattern: np.ndarray, grid: LatLonGrid, kind: str) -> Fit | None:
     found = correlations(field, pattern, grid.area_weights().astype(np.float64))
     placement = placement_of(found, grid, _LEAST[kind])
+    if placement is None and kind == "vorticity" and placement_of(-found, grid, _LEAST[kind]) == Placement():
+        return Fit(Placement(), -float(found.min()), float(found[0, 0, 1, 0]), is_elsewhere=False, is_negative=True)
     if placement is None:
         return None
     return Fit(placement, float(found.max()), float(found[0, 0, 1, 0]), is_elsewhere(found, placement))

@@ -7,6 +7,7 @@ from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.place import flow
 from weatherml.data.quality.place.balance import AS_IT_IS, Relation, relations
 from weatherml.data.quality.place.components import apart
+from weatherml.data.quality.place.standing import Fit, fits
 from weatherml.data.quality.place.wind import (
     EAST,
     Mistake,
@@ -93,11 +94,22 @@ def vorticity_sign(evidence: Evidence) -> Iterator[Finding]:
         is_low = channel.level is None or channel.level >= 300
         if channel.variable == "vorticity" and is_low and evidence.grid.is_global:
             if turns_the_wrong_way(fields_of(evidence, channel), evidence):
-                text = "latitudes look flipped, or its sign is wrong: its sharp cores are those of anticyclones on both"
-                remedy = "ds.isel(latitude=slice(None, None, -1)).assign_coords(latitude=ds.latitude)"
-                yield Finding(
-                    "error", str(channel), f"{text} hemispheres; reverse the rows: {remedy}", "vorticity-sign"
-                )
+                text = _turned(fits(evidence).get(str(channel)), channel.variable)
+                yield Finding("error", str(channel), text, "vorticity-sign")
+
+
+_CORES = "its sharp cores are those of anticyclones on both hemispheres"
+_REVERSED = "ds.isel(latitude=slice(None, None, -1)).assign_coords(latitude=ds.latitude)"
+
+
+def _turned(fit: Fit | None, variable: str) -> str:
+    """Say what is wrong with vorticity that turns the wrong way, as far as the ground beneath it tells."""
+    negated = f"-ds[{variable!r}]"
+    if fit is not None and fit.is_negative:
+        shown = f"what stands still on the Earth shows in it with the other sign (correlation {fit.labelled:.2f})"
+        return f"has the wrong sign: {_CORES}, and {shown}; change it: {negated}"
+    how = "other fields of the file, or a mean over some months, tell which"
+    return f"latitudes are flipped, or its sign is wrong: {_CORES}; {how}: reverse the rows ({_REVERSED}), or {negated}"
 
 
 @RULES.register("unbalanced")

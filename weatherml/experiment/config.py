@@ -57,7 +57,8 @@ class ClimatologyConfig(Config):
     """The climatology that anomalies refer to.
 
     Attributes:
-        n_annual: Harmonics of the year; 0 for a planet without seasons.
+        n_annual: Harmonics of the year, as far as the period tells them (one needs 150 days); 0 for a planet without
+            seasons.
         n_diurnal: Harmonics of the day, as far as the time step resolves them; the second is the half-day tide, most of
             what pressure in the tropics does within a day.
         window_days: Width of the window of a climatology by hour and day of the year, as WeatherBench 2 has it with 61,

@@ -81,7 +81,12 @@ def check(results: Results, report: Report) -> None:
 def statistics(results: Results, report: Report, memory: int = MEMORY) -> None:
     """Write climatology and statistics of the training period."""
     require_feasible(results.config, Holdings.of_store(results.store))
-    fit(results.store, fit_of(results), results.folder, report, memory)
+    wanted = fit_of(results)
+    fit(results.store, wanted, results.folder, report, memory)
+    found = results.climatology.n_annual
+    if found < wanted.harmonics.n_annual:
+        told = f"the training period covers too little of the year for climatology.n_annual={wanted.harmonics.n_annual}"
+        report(1, 1, f"{told}: the climatology has {found}")
 
 
 def fit_of(results: Results) -> Fit:

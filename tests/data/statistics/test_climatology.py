@@ -152,3 +152,12 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     for name in ("analyses.nc", "text.nc", "absent.nc"):
         with pytest.raises(UserError, match=f"{name} is no climatology"):
             Climatology.load(tmp_path / name)
+
+
+@pytest.mark.parametrize(("n_days", "n_annual"), [(2, 0), (67, 0), (163, 1), (200, 1), (270, 2), (1200, 2)])
+def test_harmonics_of_the_year_are_those_that_the_period_tells(n_days, n_annual):
+    dataset = analyses(times=n_days, step="24h")
+    fitted = Climatology.fit(dataset, spec_of(dataset, ["t2m"]), ("2001", "2004"), 2, 0)
+    assert fitted.n_annual == n_annual
+    year = np.arange("2010-01-01", "2011-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
+    assert np.abs(fitted.array_at(year)).max() < 8  # of noise whose spread is one

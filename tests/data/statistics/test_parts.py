@@ -89,7 +89,7 @@ def test_a_folder_without_parts_is_refused(tmp_path):
     ("changes", "message"),
     [
         ({"time_step": 2 * STEP}, "has changes over 12 h, the configuration asks for 24 h"),
-        ({"harmonics": Harmonics(1, 1)}, "has 0 harmonics of the year and 1 of the day, the configuration 1 and 1"),
+        ({"harmonics": Harmonics(0, 2)}, "has 0 harmonics of the year and 1 of the day, the configuration 0 and 2"),
         ({"spec": spec_of(record(), ["z500"])}, "is of other channels than the configuration"),
         ({"period": ("2001-01-02", "2001-03")}, "holds 4 times, such as 2001-01-01T00:00, that the training period"),
     ],

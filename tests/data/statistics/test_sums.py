@@ -88,11 +88,12 @@ def test_sums_of_runs_in_any_order_are_those_of_the_whole_in_memory(seed, cuts, 
 @pytest.mark.parametrize("spread", [0.3, 1e4])
 def test_coefficients_are_those_of_least_squares_in_float64(spread):
     dataset = record(1, 80, 10, spread)
+    hours = dataset["time"] - dataset["time"][0]
+    dataset = dataset.assign_coords(time=dataset["time"] + 12 * hours)  # not 20 days but 260
     spec, times = spec_of(dataset), dataset["time"].values
     sums = sums_of(dataset, [(0, 30), (30, 70)])
     basis, right = HARMONICS.at(times), to_array(dataset, spec).astype(float).reshape(len(times), -1)
     gram = basis.T @ basis
-    gram[1:, 1:] += 1e-3 * len(basis) * np.eye(len(gram) - 1)  # 20 days are less than half a year
     centre = right[0]
     expected = np.linalg.solve(gram, basis.T @ (right - centre))
     solved = sums.harmonics.inverse(sums.times) @ sums.right.reshape(len(gram), -1)

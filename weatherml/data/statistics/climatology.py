@@ -56,9 +56,8 @@ class Climatology:
     ) -> Self:
         """Fit to the analyses of a period, reading them once, block by block, and holding the coefficients once.
 
-        Harmonics of the day that the step cannot resolve are left out: at 6-hourly steps all beyond two.
-        Where the period covers so little of the year that the annual harmonics are ill-posed, a ridge draws them
-        towards zero.
+        Harmonics of the day that the step cannot resolve are left out: at 6-hourly steps all beyond two. So are
+        harmonics of the year of which the period covers too little: one needs 150 days, two need 255.
 
         Raises:
             UserError: The dataset has no such channel or no time in the period.

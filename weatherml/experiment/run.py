@@ -10,7 +10,7 @@ from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import require_pictures
 from weatherml.experiment.ledger import digest_of
-from weatherml.experiment.phases import PHASES
+from weatherml.experiment.phases import OF_THE_MACHINE, PHASES
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import Perform, Report, fit_of, ingest
 from weatherml.experiment.work import perform as perform_here
@@ -127,9 +127,11 @@ class Experiment(Results):
 
     def inputs(self, phase: str) -> str:
         """Return a fingerprint of all that a phase depends on."""
-        own = self.config.model_dump(mode="json", include=set(PHASES[phase].reads))
+        reads = set(PHASES[phase].reads)
+        own = self.config.model_dump(mode="json", include=reads, exclude=OF_THE_MACHINE)
         return digest_of(phase, own, [self.inputs(needed) for needed in PHASES[phase].needs])
 
     def _needs(self, phase: str) -> list[str]:
-        """Return the phases whose results a phase reads; where no event is named there is no verdict."""
-        return [name for name in PHASES[phase].needs if name != "extremes" or self.config.extremes is not None]
+        """Return the phases that come before a phase; where no event is named there is no verdict."""
+        before = (*PHASES[phase].waits_for, *PHASES[phase].needs)
+        return [name for name in before if name != "extremes" or self.config.extremes is not None]

@@ -18,7 +18,7 @@ from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
 from weatherml.training.metrics import read_metrics
 
-_MAY_CHANGE = {"memory"}
+MAY_CHANGE = {"memory"}
 """Settings that may differ from one time to the next: machines do."""
 
 
@@ -73,7 +73,7 @@ def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[s
     current = json.loads(
         json.dumps(
             {
-                "training": config.model_dump(mode="json", exclude=_MAY_CHANGE),
+                "training": config.model_dump(mode="json", exclude=MAY_CHANGE),
                 **_describe(start),
                 **_describe_samples(samples),
             }

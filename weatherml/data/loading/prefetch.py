@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from weatherml.data.loading.samples import Work
 from weatherml.data.store.maps import Account
@@ -125,7 +125,7 @@ class Prefetch(Generic[Made, Placed]):
         first = self._coming[0]
         if first.placed is None:
             made, first.made = first.made, None
-            first.placed = self._placer.submit(self._finish, made, first.pieces)
+            first.placed = self._placer.submit(self._finish, cast(Made, made), first.pieces)
         return first.placed
 
     def _finish(self, made: Made, pieces: Sequence[Future[None]]) -> Placed:
@@ -140,7 +140,8 @@ class Prefetch(Generic[Made, Placed]):
 
     def _drop(self) -> None:
         """Forget what is being made, once nobody is at it any more: memory holds no second row of batches."""
-        futures = [future for coming in self._coming for future in (coming.placed, *coming.pieces) if future]
+        futures: list[Future[Any]] = [future for coming in self._coming for future in coming.pieces]
+        futures += [coming.placed for coming in self._coming if coming.placed is not None]
         wait([future for future in futures if not future.cancel()])
         self._coming.clear()
 

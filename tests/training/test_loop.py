@@ -172,6 +172,30 @@ def test_a_file_that_is_lost_in_the_middle_stops_the_training_and_once_it_is_men
     assert_same_run(train(settings, checkpoint, training, validation, run_dir), reference)
 
 
+def test_the_entry_at_the_end_of_a_stage_tells_the_speed_of_its_own_batches(tmp_path):
+    entries = train(*arguments(log_every=7), tmp_path).metrics()
+    assert {(entry["step"], entry["stage"]) for entry in entries} >= {(14, 1), (21, 2)}
+    assert all(entry["loader_gigabytes_per_second"] > 0 for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("changes", "memory", "reason"),
+    [
+        ({}, 2**15, "of which it must hold two.* set training.memory="),
+        ({"batch_size": 15}, 2**22, "the validation period holds 14 samples, fewer than batch_size 15"),
+    ],
+)
+def test_what_a_later_stage_or_a_validation_cannot_have_is_refused_before_the_first_step(
+    tmp_path, changes, memory, reason
+):
+    settings, checkpoint, _, validation = arguments(**changes)
+    training = Samples(dataset(), checkpoint.normalizer, checkpoint.forcings, 1, TRAINING, memory)
+    steps = []
+    with pytest.raises(UserError, match=reason):
+        train(settings, checkpoint, training, validation, tmp_path, lambda step, *_: steps.append(step))
+    assert not steps
+
+
 def test_the_memory_of_a_training_may_change(reference, tmp_path):
     with pytest.raises(ZeroDivisionError):
         train(*arguments(), tmp_path, interrupt_at(12, ZeroDivisionError()))

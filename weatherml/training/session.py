@@ -1,7 +1,6 @@
 """A training in progress: optimiser steps, validation, and the records that are kept of them."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,13 +10,13 @@ from pydantic import Field, PositiveInt
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
-from weatherml.data.loading.loader import Loader, Speed
+from weatherml.data.loading.loader import Loader, Speed, Spell, require_room, total
 from weatherml.data.loading.order import Order
 from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
 from weatherml.memory import MemoryText
 from weatherml.parallel import data_mesh, replicate, require_divisible, shard_batch
-from weatherml.training.curriculum import Stage, learning_rate_schedule, stage_index, stage_starts
+from weatherml.training.curriculum import Stage, learning_rate_schedule, stage_index
 from weatherml.training.losses import LossConfig
 from weatherml.training.metrics import MetricsLog
 from weatherml.training.optimizer import OptimizerConfig
@@ -75,9 +74,11 @@ class _Window:
         pending: Outcomes that are still on the device.
         n_steps: Optimiser steps.
         started: On the clock, seconds.
+        spells: What loading did for the steps of stages that have ended since.
     """
 
     pending: list[Outcome] = field(default_factory=list)
+    spells: list[Spell] = field(default_factory=list)
     n_steps: int = 0
     started: float = field(default_factory=time.perf_counter)
 
@@ -129,7 +130,9 @@ class Session:
         self._cursor, self.step = Cursor(), snapshots.latest_step() or 0
         if self.step:
             self._state, self._cursor = snapshots.restore(self._state)
-        self._batches = self._open_stage(self._cursor.position)
+        self._require_stages()
+        self._stage = stage_index(config.stages, self.step)
+        self._batches = self._open_stage(self._stage, self._cursor.position)
         self._window, self._speed = _Window(), ""
 
     @property
@@ -150,9 +153,6 @@ class Session:
         self._state, outcome = self._update(self._state, batch)
         self._window.add(outcome)
         self.step += 1
-        if self.step in stage_starts(self._config.stages):
-            self._batches.close()
-            self._batches = self._open_stage()
 
     def close(self) -> None:
         """End the threads that make batches."""
@@ -181,12 +181,13 @@ class Session:
             UserError: The loss is no longer finite, or the disk is full.
         """
         self._collect()
-        self._cursor.loader = self._batches.position
+        self._cursor.loader = self._position
         self._log.flush()  # entries up to here are not written again
         self._snapshots.save(self.step, self._state, self._cursor)
 
     def _next_batch(self) -> Batch:
         try:
+            self._enter_stage()
             batch: Batch = next(self._batches)
             return batch
         except UserError as error:
@@ -196,19 +197,42 @@ class Session:
                 self.save_snapshot()
             raise error.within(f"training stopped after step {self.step}, from which it goes on: ") from None
 
-    def _open_stage(self, position: int = 0) -> Loader:
-        """Return the batches of the stage that the next step belongs to, from a position on."""
+    @property
+    def _position(self) -> int:
+        """How many batches came before of the stage that the next step belongs to, which may not have been entered."""
+        return self._batches.position if stage_index(self._config.stages, self.step) == self._stage else 0
+
+    def _enter_stage(self) -> None:
+        """Go on to the next stage where its first step is due, not before: records of the last are still to be kept."""
         index = stage_index(self._config.stages, self.step)
+        if index != self._stage:
+            self._window.spells.append(self._batches.spell())
+            self._batches.close()
+            self._stage, self._batches = index, self._open_stage(index)
+
+    def _open_stage(self, index: int, position: int = 0) -> Loader:
+        """Return the batches of a stage, from a position on."""
+        samples, order = self._drawn_in(index)
+        return Loader(samples, order, position, lambda batch: shard_batch(batch, self._mesh))
+
+    def _drawn_in(self, index: int) -> tuple[Samples, Order]:
+        """Return what is drawn in a stage, and in which order."""
         samples = self._training.with_n_steps(self._config.stages[index].rollout)
         seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
-        order = Order(len(samples), self._config.batch_size, seed)
-        return Loader(samples, order, position, lambda batch: shard_batch(batch, self._mesh))
+        return samples, Order(len(samples), self._config.batch_size, seed)
+
+    def _require_stages(self) -> None:
+        """Require what all stages and validations take now, not after hours of the steps before them."""
+        self._validation_indices()
+        for index in range(len(self._config.stages)):
+            samples, order = self._drawn_in(index)
+            require_room(order.batch_size * samples.sample_bytes, samples.memory_left, samples.n_bytes)
 
     def _record(self, is_validation: bool) -> float | None:
         """Write a metrics entry about the steps since the one before; return its validation loss, if there is one."""
         self._collect()
         cursor, stage = self._cursor, stage_index(self._config.stages, self.step - 1) + 1
-        speed = self._batches.speed()
+        speed = total([*self._window.spells, self._batches.spell()]).speed
         self._speed = speed.words
         entry = {
             "step": self.step,
@@ -235,16 +259,22 @@ class Session:
 
     def _validate_average(self) -> float:
         """Return the loss of the averaged weights, kept as the best checkpoint if no lower loss came before."""
-        losses = [self._validate(self._state.average, shard_batch(b, self._mesh)) for b in self._validation_batches()]
-        mean = float(np.mean(jax.device_get(losses)))
+        samples = self._validation.with_n_steps(self._config.longest_rollout)  # whose memory goes with it
+        losses = [self._validate_batch(samples, indices) for indices in self._validation_indices()]
+        mean = float(np.mean(losses))
         self._require_finite("validation loss", mean, self.step)
         if self._cursor.best_loss is None or mean < self._cursor.best_loss:
             self._cursor.best_loss = mean
             self._save_checkpoint(self._run.best_checkpoint, mean)
         return mean
 
-    def _validation_batches(self) -> Iterator[Batch]:
-        """Yield whole batches of samples that are spread evenly over the validation period, the same every time."""
+    def _validate_batch(self, samples: Samples, indices: list[int]) -> np.ndarray:
+        """Return the loss of one batch, once it is there: the batch is gone before the next is made."""
+        loss = self._validate(self._state.average, shard_batch(samples.gather(indices), self._mesh))
+        return np.asarray(jax.device_get(loss))
+
+    def _validation_indices(self) -> list[list[int]]:
+        """Return the samples of whole batches, spread evenly over the validation period, the same every time."""
         size, n_samples = self._config.batch_size, len(self._validation)
         n_batches = min(self._config.n_validation_batches, n_samples // size)
         if n_batches == 0:
@@ -252,8 +282,9 @@ class Session:
                 f"the validation period holds {counted(n_samples, 'sample')}, fewer than batch_size {size};"
                 " choose a longer one"
             )
-        for indices in np.linspace(0, n_samples - 1, n_batches * size).round().astype(int).reshape(n_batches, size):
-            yield self._validation.gather(indices.tolist())
+        chosen = np.linspace(0, n_samples - 1, n_batches * size).round().astype(int).reshape(n_batches, size)
+        indices: list[list[int]] = chosen.tolist()
+        return indices
 
     def _save_checkpoint(self, path: Path, validation_loss: float | None) -> None:
         weights = jax.device_get(self._state.average)

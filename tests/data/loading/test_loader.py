@@ -10,7 +10,7 @@ from fake_data import FakeSource, analyses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weatherml.data.loading.loader import Loader, Speed, require_room
+from weatherml.data.loading.loader import Loader, Speed, Spell, require_room, total
 from weatherml.data.loading.order import Order
 from weatherml.data.loading.prefetch import Prefetch
 from weatherml.data.loading.samples import Samples
@@ -243,3 +243,9 @@ def test_the_next_batch_is_placed_before_it_is_asked_for():
 def test_what_limits_is_said_in_words(speed, words):
     assert speed.words.startswith(words)
     assert bool(speed.words) == bool(words)
+
+
+def test_the_speed_of_several_spells_is_that_of_the_time_they_took_together():
+    spells = [Spell(3.0, 10**9, 0.0, 1.0, 0.0), Spell(1.0, 3 * 10**9, 1.0, 2.0, 1.9)]
+    assert total(spells).speed == Speed(0.25, 1.0, "reading")
+    assert spells[0].speed.limit == "step"

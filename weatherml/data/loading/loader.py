@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 from weatherml.data.loading.order import Order
-from weatherml.data.loading.prefetch import Prefetch, Tally
+from weatherml.data.loading.prefetch import Prefetch
 from weatherml.data.loading.samples import Batch, Samples, Work
 from weatherml.errors import UserError
 from weatherml.memory import GIB
@@ -45,6 +45,36 @@ class Speed(NamedTuple):
         }
         rate = f"{self.gigabytes_per_second:.2g} GB/s"
         return f"waits for data {self.share:.0%} of the time ({rate}; {why[self.limit]})"
+
+
+class Spell(NamedTuple):
+    """What loading did for some time.
+
+    Attributes:
+        elapsed: How long that was, seconds.
+        n_bytes: Of float32 that were delivered.
+        waited: Seconds for which steps waited.
+        busy: Seconds of threads, reading included.
+        read: Seconds of threads that waited for files.
+    """
+
+    elapsed: float
+    n_bytes: int
+    waited: float
+    busy: float
+    read: float
+
+    @property
+    def speed(self) -> Speed:
+        """How fast batches came in it."""
+        share = min(1.0, self.waited / self.elapsed)
+        slowest = "reading" if self.read > self.busy / 2 else "decoding"
+        return Speed(share, self.n_bytes / self.elapsed / 1e9, "step" if share < _KEEPS_UP else slowest)
+
+
+def total(spells: Sequence[Spell]) -> Spell:
+    """Return what was done in all of some spells."""
+    return Spell(*map(sum, zip(*spells, strict=True)))
 
 
 class Loader:
@@ -89,12 +119,11 @@ class Loader:
         self._taken += 1
         return batch
 
-    def speed(self) -> Speed:
-        """Return how fast batches came since the last time this was asked."""
+    def spell(self) -> Spell:
+        """Return what was done since the last time this was asked."""
         tally, n_bytes, now = self._prefetch.tally(), self._taken * self._batch_bytes, time.perf_counter()
         elapsed, self._taken, self._started = now - self._started, 0, now
-        share = min(1.0, tally.waited / elapsed)
-        return Speed(share, n_bytes / elapsed / 1e9, "step" if share < _KEEPS_UP else _slowest(tally))
+        return Spell(elapsed, n_bytes, tally.waited, tally.busy, tally.account.seconds)
 
     def close(self) -> None:
         """End the threads."""
@@ -130,7 +159,3 @@ def require_room(batch_bytes: int, memory: int, samples_bytes: int = 0) -> None:
             f"training.memory leaves {size_of(memory)} for batches of {size_of(batch_bytes)}, of which it must hold two"
             f" and what they are made of; set training.memory={enough}GiB, or a smaller training.batch_size"
         )
-
-
-def _slowest(tally: Tally) -> str:
-    return "reading" if tally.account.seconds > tally.busy / 2 else "decoding"

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import xarray as xr
-from fake_data import analyses
+from fake_data import FakeSource, analyses
 
 from weatherml.data.statistics.assembly import FOLDER, extend_parts, make_part, merge_parts
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.versions import versions_of
+from weatherml.data.store.ingest import IngestOptions, ingest
+from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 from weatherml.state import spec_of
 from weatherml.storage.share import Share
@@ -108,16 +111,94 @@ def test_parts_on_another_grid_are_refused(tmp_path):
         merge_parts(other, wanted_of(other), tmp_path)
 
 
-def replaced(dataset):
-    dataset["geopotential"][0] += 1
+def replaced(n_times, position):
+    dataset = record(n_times, "def")
+    dataset["geopotential"][position, 1] += 1
     return dataset
 
 
-@pytest.mark.parametrize("other", [record(digest="def"), replaced(record(150, "def"))], ids=["as-long", "grown"])
-def test_parts_of_another_store_are_refused(tmp_path, other):
-    made(tmp_path, ["0/1"])
-    with pytest.raises(UserError, match="is of another store, or of values that have been replaced since"):
-        extend_parts(other, wanted_of(other), tmp_path)
+@pytest.mark.parametrize("n_times", [100, 150], ids=["as-long", "grown"])
+@pytest.mark.parametrize(
+    ("position", "message"),
+    [
+        (60, r"part-1-of-2\.nc is of values .* replaced since, at 2001-01-17T12:00 first; delete it, .* --extend"),
+        (0, r"values .* replaced since, those at the first time of the training .* delete all of .* make the parts"),
+    ],
+    ids=["inside", "first"],
+)
+def test_values_that_have_been_replaced_are_refused_wherever_they_lie(tmp_path, n_times, position, message):
+    made(tmp_path, ["0/2", "1/2"])
+    other = replaced(n_times, position)
+    for attempt in (merge_parts, extend_parts):
+        with pytest.raises(UserError, match=message):
+            attempt(other, wanted_of(other), tmp_path)
+
+
+def test_the_remedy_for_replaced_values_leads_to_the_whole(tmp_path):
+    made(tmp_path, ["0/2", "1/2"])
+    other = replaced(150, 60)
+    (tmp_path / FOLDER / "part-1-of-2.nc").unlink()
+    found = extend_parts(other, wanted_of(other), tmp_path)
+    assert_same(found, fit(other, wanted_of(other), tmp_path / "whole"), tmp_path, tmp_path / "whole")
+
+
+def test_a_store_that_grew_outside_the_period_has_the_same_parts(tmp_path):
+    dataset, wanted = made(tmp_path, ["0/2", "1/2"])
+    found = merge_parts(dataset.assign_attrs(digest="def"), wanted, tmp_path)
+    assert_same(found, fit(dataset, wanted, tmp_path / "whole"), tmp_path, tmp_path / "whole")
+
+
+def test_a_part_that_is_made_late_is_cut_as_its_sisters_were(tmp_path):
+    made(tmp_path, ["0/4", "1/4", "3/4"])
+    grown, wanted = made(tmp_path, ["2/4"], record(150, "def"))
+    found = extend_parts(grown, wanted, tmp_path)
+    assert_same(found, fit(grown, wanted, tmp_path / "whole"), tmp_path, tmp_path / "whole")
+
+
+def test_times_between_parts_are_added_by_extending(tmp_path):
+    dataset, wanted = made(tmp_path, ["0/3", "2/4"])
+    with pytest.raises(UserError, match=r"add them with weatherml statistics \.\.\. --extend"):
+        merge_parts(dataset, wanted, tmp_path)
+    found = extend_parts(dataset, wanted, tmp_path)
+    assert_same(found, fit(dataset, wanted, tmp_path / "whole"), tmp_path, tmp_path / "whole")
+    assert len(list((tmp_path / FOLDER).iterdir())) == 4
+
+
+def test_a_gap_that_is_filled_inside_a_part_makes_that_part_anew(tmp_path):
+    made(tmp_path, ["0/2", "1/2"])
+    filled = analyses(times=100).assign_attrs(digest="def")
+    for name in filled:
+        filled[name] = record()[name].reindex(time=filled["time"]).fillna(filled[name])
+    filled["2m_temperature"][:, :2, 5:] = np.nan
+    wanted = wanted_of(filled)
+    with pytest.raises(
+        UserError, match=r"part-0-of-2\.nc lacks 6 times between .* such as 2001-01-10T06:00; delete it"
+    ):
+        extend_parts(filled, wanted, tmp_path)
+    (tmp_path / FOLDER / "part-0-of-2.nc").unlink()
+    found = extend_parts(filled, wanted, tmp_path)
+    assert_same(found, fit(filled, wanted, tmp_path / "whole"), tmp_path, tmp_path / "whole")
+
+
+def test_times_before_the_first_need_all_parts_anew(tmp_path):
+    dataset = record()
+    made(tmp_path, ["0/2", "1/2"], dataset.isel(time=slice(10, None)))
+    with pytest.raises(
+        UserError, match=r"that began at 2001-01-03T12:00, where it begins at 2001-01-01.* delete all of"
+    ):
+        extend_parts(dataset, wanted_of(dataset), tmp_path)
+
+
+def test_of_a_store_only_files_that_have_changed_are_looked_at_again(tmp_path):
+    ingest(FakeSource(record()), tmp_path / "data.zarr", shard_length=8)
+    before = versions_of(open_store(tmp_path / "data.zarr"), wanted_of(record()).spec)
+    made(tmp_path, ["0/2", "1/2"], open_store(tmp_path / "data.zarr"))
+    ingest(FakeSource(record(104)), tmp_path / "data.zarr", shard_length=8, options=IngestOptions(grow=True))
+    grown = open_store(tmp_path / "data.zarr")
+    same = versions_of(grown, wanted_of(record()).spec)[: len(before)] == before
+    assert np.flatnonzero(~same).tolist() == list(range(88, 94))  # what was in the last file, which has got more
+    found = extend_parts(grown, wanted_of(grown), tmp_path)
+    assert_same(found, fit(grown, wanted_of(grown), tmp_path / "whole"), tmp_path, tmp_path / "whole")
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", "flip"], ids=["cut", "empty", "flipped"])

@@ -27,6 +27,8 @@ _DIMS = {
     "border": ("border", *_FIELD),
     "distribution": ("value", "channel"),
 }
+_TIMES = 2**12
+"""Of a chunk of checksums."""
 _CHANNEL_AXES = {name: dims.index("channel") for name, dims in _DIMS.items()}
 
 
@@ -36,23 +38,32 @@ class Provenance:
 
     Attributes:
         store: Digest of the store.
-        n_times: How many times of the period the store had.
+        n_times: How many times of the period were cut into parts.
         share: What the part is called in messages, such as `3/16`.
+        first: First time of the period, whose fields are the origin of the sums, ISO 8601.
     """
 
     store: str
     n_times: int
     share: str
+    first: str
 
 
-def write_part(path: Path, spec: StateSpec, groups: Iterator[tuple[slice, Sums]], provenance: Provenance) -> None:
+def write_part(
+    path: Path,
+    spec: StateSpec,
+    groups: Iterator[tuple[slice, Sums]],
+    provenance: Provenance,
+    versions: np.ndarray,
+) -> None:
     """Write the sums of one group of channels after the other; the file appears once all are there.
 
     Args:
         path: Of the file.
         spec: All channels.
-        groups: Positions of channels, and their sums.
+        groups: Positions of channels, and their sums; beside them the checksums of their fields.
         provenance: What they were made of.
+        versions: Of the files that each time was read from, int64 `[time]`.
     """
     with netcdf_in_place(path) as file:
         for channels, sums in groups:
@@ -60,11 +71,13 @@ def write_part(path: Path, spec: StateSpec, groups: Iterator[tuple[slice, Sums]]
             if "spec" not in file.ncattrs():
                 _declare(file, spec, arrays)
                 file["time"][:], file["border_time"][:] = (_as_int(t) for t in (sums.times, sums.borders.times))
-                file["border_run"][:] = _as_int(sums.borders.runs)
+                file["border_run"][:], file["version"][:] = _as_int(sums.borders.runs), versions
                 told = {**vars(provenance), **vars(sums.harmonics), "steps": [int(_as_int(s)) for s in sums.steps]}
                 file.setncatts({"part": json.dumps({**told, "sketch": record}), "spec": spec.to_json()})
             for name, array in arrays.items():
                 file[name][_channels(name, channels)] = array
+            (checksums,) = sums.others
+            file["checksum"][:, channels] = checksums.values
 
 
 class Part:
@@ -76,6 +89,7 @@ class Part:
         harmonics: Terms of the climatology.
         steps: Over which changes are taken.
         times: Which times were summed, `datetime64[ns]` [time].
+        versions: Of the files that they were read from, int64 [time]; 0 where that is not known.
         provenance: What they were made of.
 
     Raises:
@@ -88,13 +102,13 @@ class Part:
             try:
                 told = json.loads(file.getncattr("part"))
                 self.spec = StateSpec.from_json(file.getncattr("spec"))
-                self.times = _as_times(file["time"][:])
+                self.times, self.versions = _as_times(file["time"][:]), np.asarray(file["version"][:])
                 runs, border_times = file["border_run"][:], file["border_time"][:]
+                self.provenance = Provenance(told["store"], told["n_times"], told["share"], told["first"])
             except (AttributeError, IndexError, KeyError):
                 raise UserError(f"{path} holds no sums; delete it, and make the part again") from None
         self.harmonics = Harmonics(told["n_annual"], told["n_diurnal"])
         self.steps = tuple(np.timedelta64(step, "ns") for step in told["steps"])
-        self.provenance = Provenance(told["store"], told["n_times"], told["share"])
         self._sketch, self._runs, self._border_times = told["sketch"], _as_times(runs), _as_times(border_times)
 
     def sums(self, channels: slice) -> Sums:
@@ -115,12 +129,23 @@ class Part:
         sums.distribution.restore(arrays["distribution"], self._sketch)
         return sums
 
-    def border_fields(self) -> Iterator[tuple[np.datetime64, np.ndarray]]:
-        """Yield the first and the last of the fields that were kept as they are, with their times."""
-        order = np.argsort(self._border_times)
-        for position in dict.fromkeys((order[0], order[-1])):
-            with _reading(self.path) as file:
-                yield self._border_times[position], np.asarray(file["border"][int(position)])
+    def checksums(self) -> np.ndarray:
+        """Read those of the fields that were summed, int64 `[time, channel]`.
+
+        Raises:
+            UserError: The file is damaged.
+        """
+        with _reading(self.path) as file:
+            return np.asarray(file["checksum"][:])
+
+    def origin(self, channel: int) -> np.ndarray:
+        """Read the field of a channel at the first time of the period, float32 `[lat, lon]`, SI units.
+
+        Raises:
+            UserError: The file is damaged.
+        """
+        with _reading(self.path) as file:
+            return np.asarray(file["origin"][channel])
 
 
 @contextmanager
@@ -184,7 +209,15 @@ def _declare(file: Any, spec: StateSpec, arrays: dict[str, np.ndarray]) -> None:
         dims = _DIMS[name]
         chunk = [sizes[dim] if dim in ("latitude", "longitude", "value") else 1 for dim in dims]
         file.createVariable(name, array.dtype, dims, chunksizes=chunk, fletcher32=True, fill_value=False)
-    for name, dims in {"time": ("time",), "border_time": ("border",), "border_run": ("border", "end")}.items():
+    file.createVariable(
+        "checksum", "i8", ("time", "channel"), chunksizes=(_TIMES, 1), fletcher32=True, fill_value=False
+    )
+    for name, dims in {
+        "time": ("time",),
+        "version": ("time",),
+        "border_time": ("border",),
+        "border_run": ("border", "end"),
+    }.items():
         file.createVariable(name, "i8", dims, fletcher32=True, fill_value=False)
 
 

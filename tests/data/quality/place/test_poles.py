@@ -101,6 +101,26 @@ def test_a_region_has_no_poles():
     assert [f for f in found(part) if f.rule == "pole-row"] == []
 
 
+@pytest.mark.parametrize(("degrees", "step"), [(2.5, 1.5), (2.5, 1.0), (5.0, 1.5), (5.0, 3.0), (5.0, 1.40625)])
+@pytest.mark.parametrize("n_times", [1, 4])
+def test_steps_of_a_coarser_grid_are_no_seams(shared, degrees, step, n_times):
+    """What is brought to a finer grid as a run may ask for keeps the edges of its cells."""
+    days = open_files(shared("reanalysis/erainterim_t2m_dailymax_2p5deg_2012.nc")).isel(time=slice(0, n_times)).load()
+    if degrees > 2.5:
+        days = regrid(days, LatLonGrid.regular(36, 72, poles=False)).load()
+    has_poles = step != 3.0
+    finer = LatLonGrid.regular(round(180 / step) + has_poles, round(360 / step), poles=has_poles)
+    (note,) = found(regrid(days, finer).load())
+    assert note.severity == "note" and "coarser grid" in note.message
+
+
+def test_blocks_that_were_exchanged_are_found_at_their_three_seams(shared):
+    days = open_files(shared("reanalysis/erainterim_t2m_dailymax_2p5deg_2012.nc")).isel(time=slice(0, 24)).load()
+    order = np.r_[0:36, 108:144, 36:72, 72:108]
+    findings = found(days.isel(longitude=order).assign_coords(longitude=days["longitude"]))
+    assert [f.severity for f in findings] == ["error"] * 3
+
+
 REAL = [
     "era5_t2m_0p25deg_20221001.grib",
     "era5_vo850_2025-2026_djf_2.5x2.5.zarr",

@@ -6,6 +6,7 @@ from red_weather import red_weather, reordered
 
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.rules.values import stuck
+from weatherml.data.quality.rules.values.unchanging import unchanging
 from weatherml.grid import LatLonGrid
 
 WIND, SST, RAIN = "10m_u_component_of_wind", "sea_surface_temperature", "total_precipitation_6hr"
@@ -107,6 +108,35 @@ def test_a_part_that_is_always_zero_is_an_error():
     wrong = WEATHER[[WIND]].copy(deep=True)
     wrong[WIND].values[:, :8] = 0
     assert rules(wrong) == {"lost"}
+
+
+@pytest.mark.parametrize("name", ["temperature", WIND])
+@pytest.mark.parametrize("value", [0, 250, "first"])
+def test_a_tile_that_is_lost_at_all_times_is_an_error(name, value):
+    """Whatever it reads as: no share of zeros stands out where none is without them."""
+    wrong = WEATHER[[name]].copy(deep=True)
+    tile = wrong[name].values[..., 3:6, 20:24]
+    tile[:] = tile[:1] if value == "first" else value
+    (finding,) = unchanging(gather(wrong))
+    assert (finding.severity, finding.subject) == ("error", name)
+    assert f"latitude {wrong['latitude'].values[3]:g}, longitude {wrong['longitude'].values[20]:g}" in finding.message
+
+
+@pytest.mark.parametrize("name", [RAIN, SST])
+def test_what_may_stay_as_it_is_may_do_so_at_all_times(name):
+    """Deserts and ice: a part of the rain is always 0, of the sea at its freezing point."""
+    still = WEATHER[[name]].copy(deep=True)
+    still[name].values[:, 3:9, 10:20] = 0 if name == RAIN else 271.46
+    assert list(unchanging(gather(still))) == []
+
+
+def test_few_times_single_cells_and_values_that_come_late_are_no_lost_tile():
+    still = WEATHER[[WIND]].copy(deep=True)
+    still[WIND].values[:, 3, 4:30] = 0
+    still[WIND].values[:-10, 8:12, 4:9] = np.nan
+    assert list(unchanging(gather(still))) == []
+    still[WIND].values[:, 3:6, 4:9] = 0
+    assert list(unchanging(gather(still.isel(time=slice(0, 10))))) == []
 
 
 def test_a_region_may_be_dry_for_days():

@@ -10,6 +10,7 @@ from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import DAY, HOUR, usual_step, varying
 from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, of_time
 from weatherml.data.quality.rules.time.continuity import FEWEST_TIMES, Breaks, breaks
+from weatherml.data.quality.rules.values.stuck import has_stray_value
 from weatherml.wording import listed
 
 _MOST = 3
@@ -81,7 +82,9 @@ def time_step(evidence: Evidence) -> Iterator[Finding]:
 
 def _is_carried(channel: ChannelEvidence) -> bool:
     level = channel.channel.level
-    return channel.channel.variable in _CARRIED and (level is None or level >= _STRATOSPHERE)
+    is_carried = channel.channel.variable in _CARRIED and (level is None or level >= _STRATOSPHERE)
+    # Beside an impossible value the weather is next to nothing.
+    return is_carried and not has_stray_value(channel).any()
 
 
 def _pace(channel: ChannelEvidence, evidence: Evidence, hours: float) -> float:

@@ -11,6 +11,7 @@ from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import AMOUNTS, DAY, FLAT_IN_REGIONS, named, usual_step, varying
 from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, of_time
 from weatherml.data.quality.rules.time.continuity import Breaks, breaks
+from weatherml.data.quality.rules.values.ranges import slip_of
 from weatherml.data.quality.rules.values.stuck import is_spoilt
 
 _TWO_VERSIONS = "see whether two versions were put together, and train on one"
@@ -68,9 +69,10 @@ def unit_change(evidence: Evidence) -> Iterator[Finding]:
     for channels in varying(evidence).values():
         steps = {own.channel: _new_unit(own, evidence) for own in channels}
         found = {channel: step for channel, step in steps.items() if step}
-        for step, what in list(found.values())[:1]:
+        for channel, (step, what) in list(found.items())[:1]:
+            slip = slip_of(evidence.channels[channel])
             subject = named([own for own in channels if own.channel in found], len(channels))
-            levels = f"{what} {step.before:.4g} before, {step.after:.4g} after{_hint(step, what)}"
+            levels = f"{what} {step.before:.4g} before, {step.after:.4g} after{_hint(step, what)}{slip}"
             text = f"changes its unit at {iso(evidence.times[step.place])}: {levels}; convert one part"
             yield Finding("error", subject, text, "unit-change")
 

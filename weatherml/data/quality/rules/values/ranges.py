@@ -1,12 +1,16 @@
 """Values that no such quantity has, and units that would explain them."""
 
 from collections.abc import Iterator
+from itertools import groupby
 
-from weatherml.data.quality.evidence import Evidence
+import numpy as np
+
+from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.fields import MeanField, mean_fields
-from weatherml.data.quality.rules.registry import RULES
-from weatherml.variables import find
+from weatherml.data.quality.rules.registry import RULES, yields_to
+from weatherml.data.quality.rules.values.stuck import at_times, is_impossible
+from weatherml.variables import Variable, find
 
 _SLIPS = {
     "K": ((1.0, 273.15, "degrees Celsius"),),
@@ -18,21 +22,72 @@ _SLIPS = {
 """units: factor, offset and name of what fields are wrongly given in."""
 
 
+_STAND_INS = (
+    -9999,
+    -999,
+    -99999,
+    9999,
+    -32767,
+    -32768,
+    -999.9,
+    -9999.9,
+    9.96921e36,
+    1e20,
+    -1e20,
+    1e30,
+    -1e30,
+    -2147483648,
+)
+"""What stands for a missing value where a file's attribute says so."""
+
+# What is lost, or in other units by a rule that names them, leaves what is plausible, too.
+yields_to("range", "lost", "constant", "unit-change")
+
+
 @RULES.register("range")
 def find_impossible_values(evidence: Evidence) -> Iterator[Finding]:
     """Values leave what is plausible of the quantity, as in other units."""
+    for name, levels in groupby(_impossible(evidence), lambda pair: pair[0].channel.variable):
+        outside = list(levels)
+        low, high = min(field.minimum for field, _ in outside), max(field.maximum for field, _ in outside)
+        variable = find(name)
+        found = f"values {low:.6g} .. {high:.6g} {variable.units}{_at_levels(outside)}{outside[0][1]}"
+        text = f"{found} leave the plausible {variable.minimum:g} .. {variable.maximum:g}"
+        hint = _hint(variable, low, high)
+        if not hint:  # only part of the times may be in other units
+            hint = next((slip for field, _ in outside if (slip := slip_of(evidence.channels.get(field.channel)))), "")
+        yield Finding("error", name if len(outside) > 1 else str(outside[0][0].channel), text + hint)
+
+
+def _impossible(evidence: Evidence) -> Iterator[tuple[MeanField, str]]:
+    """Yield the fields that leave what is plausible, and at which times some of them do."""
     for field in mean_fields(evidence):
         variable = find(field.channel.variable)
-        if field.is_empty or (variable.minimum <= field.minimum and field.maximum <= variable.maximum):
-            continue
-        found = f"values {field.minimum:.6g} .. {field.maximum:.6g} {variable.units}"
-        text = f"{found} leave the plausible {variable.minimum:g} .. {variable.maximum:g}{_hint(field)}"
-        yield Finding("error", str(field.channel), text)
+        if not field.is_empty and not (variable.minimum <= field.minimum and field.maximum <= variable.maximum):
+            own = evidence.channels.get(field.channel)
+            mask = is_impossible(own) if own is not None else np.ones(0, bool)
+            yield field, "" if mask.all() else at_times(mask, evidence.times)
 
 
-def _hint(field: MeanField) -> str:
-    variable, hint = find(field.channel.variable), ""
+def _at_levels(outside: list[tuple[MeanField, str]]) -> str:
+    levels = [field.channel.level for field, _ in outside if field.channel.level is not None]
+    return f" at {len(levels)} levels ({min(levels)} to {max(levels)} hPa)" if len(levels) > 1 else ""
+
+
+def slip_of(channel: ChannelEvidence | None) -> str:
+    """Say in which units the times are whose values leave what is plausible; empty where none explain them."""
+    if channel is None or not is_impossible(channel).any():
+        return ""
+    mask, series = is_impossible(channel), channel.series
+    return _hint(find(channel.channel.variable), float(series.minimum[mask].min()), float(series.maximum[mask].max()))
+
+
+def _hint(variable: Variable, low: float, high: float) -> str:
+    for value in _STAND_INS:
+        if any(np.isclose(end, value, rtol=1e-6, atol=0) for end in (low, high)):
+            return f"; {value:g} looks like a missing value of which no attribute _FillValue tells: name it there"
+    hint = ""
     for factor, offset, name in _SLIPS.get(variable.units, ()):
-        low, high = factor * field.minimum + offset, factor * field.maximum + offset
-        hint = f"; it looks like {name}" if variable.minimum <= low and high <= variable.maximum else hint
+        is_explained = variable.minimum <= factor * low + offset and factor * high + offset <= variable.maximum
+        hint = f"; it looks like {name}" if is_explained else hint
     return hint

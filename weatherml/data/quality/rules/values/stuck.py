@@ -18,6 +18,7 @@ from weatherml.data.quality.rules.kinds import (
     varying,
 )
 from weatherml.data.quality.rules.registry import RULES, of_time
+from weatherml.variables import find
 from weatherml.wording import counted
 
 _LOST = (
@@ -36,6 +37,8 @@ _MOSTLY_ZERO = 0.2
 _FROZEN = 0.02
 """Of the usual change, in the spread of its time, in what hardly changes; the least between two days of sea surface
 temperature is 0.3."""
+_FEW = 0.1
+"""Share of the times up to which impossible values are errors of single fields."""
 _FEWEST_TIMES = 8
 _FEWEST_COARSE_CELLS = 9
 """Of which the change is taken: that of a single one is small now and then by chance."""
@@ -53,7 +56,7 @@ def constant(evidence: Evidence) -> Iterator[Finding]:
             flat = is_flat(group[0])
             if flat.any():
                 value = series.minimum[flat.argmax()]
-                text = f"is {value:.6g} everywhere{_at(flat, evidence.times)}; {_LOST}"
+                text = f"is {value:.6g} everywhere{at_times(flat, evidence.times)}; {_LOST}"
                 yield Finding("error", subject, text, "constant")
     for variable, field in evidence.static.items():
         if evidence.grid.is_global and np.nanmin(field) == np.nanmax(field):
@@ -72,7 +75,7 @@ def lost(evidence: Evidence) -> Iterator[Finding]:
             is_lost = _has_lost_part(group[0])
             if is_lost.any():
                 share = _zero_share(group[0])
-                text = f"is exactly 0 in {share[is_lost].max():.0%} of the cells{_at(is_lost, evidence.times)}"
+                text = f"is exactly 0 in {share[is_lost].max():.0%} of the cells{at_times(is_lost, evidence.times)}"
                 usual = f", usually in {np.median(share[~is_lost]):.1%}" if not is_lost.all() else ""
                 yield Finding("error", subject, f"{text}{usual}; {_LOST}", "lost")
 
@@ -116,7 +119,7 @@ def repeated(evidence: Evidence) -> Iterator[Finding]:
                 yield Finding("error", subject, f"{text}; read these times again from the source", "repeated")
 
 
-def _at(mask: np.ndarray, times: np.ndarray) -> str:
+def at_times(mask: np.ndarray, times: np.ndarray) -> str:
     """Say at which of the times, after a blank; nothing where there is one."""
     if mask.size != times.size:
         return f" in {mask.sum()} of {mask.size} fields" if mask.size > 1 else ""
@@ -132,8 +135,20 @@ def is_spoilt(channel: ChannelEvidence, times: np.ndarray) -> np.ndarray:
     """Return at which times a field is not of its time for a reason that another rule tells `[time]`."""
     variable = channel.channel.variable
     is_copy = _stays(channel, times, variable) | (_first_equal(channel, variable) >= 0)
-    spoilt = is_flat(channel) | is_copy
+    spoilt = is_flat(channel) | is_copy | has_stray_value(channel)
     return spoilt if variable in AMOUNTS else spoilt | _has_lost_part(channel)
+
+
+def is_impossible(channel: ChannelEvidence) -> np.ndarray:
+    """Return at which times a field has values that no such quantity has `[time]`."""
+    known, series = find(channel.channel.variable), channel.series
+    return np.asarray((series.minimum < known.minimum) | (series.maximum > known.maximum))
+
+
+def has_stray_value(channel: ChannelEvidence) -> np.ndarray:
+    """Return at which times a field has impossible values that are no other units, in which more would be `[time]`."""
+    impossible = is_impossible(channel)
+    return impossible & (np.mean(impossible) < _FEW)
 
 
 def _zero_share(channel: ChannelEvidence) -> np.ndarray:
@@ -164,15 +179,22 @@ def _stays(channel: ChannelEvidence, times: np.ndarray, variable: str) -> np.nda
     series, alive = channel.series, _is_alive(channel, variable)
     same = np.zeros(alive.shape, bool)
     same[1:] = (series.fingerprint[1:] == series.fingerprint[:-1]) & alive[1:]
-    # Of the spread at the same time: that of a field in other units is as much smaller as its change.
-    pace = np.divide(series.change, series.std, out=np.full(series.change.shape, np.nan), where=series.std > 0)
-    changes = pace[np.isfinite(pace) & (pace > 0)]
-    is_told = channel.cells.mean.size >= _FEWEST_COARSE_CELLS and changes.size >= _FEWEST_TIMES
+    is_told = channel.cells.mean.size >= _FEWEST_COARSE_CELLS
     if variable not in AMOUNTS and variable not in RENEWED_DAILY and is_told:
-        same |= (pace < _FROZEN * np.median(changes)) & alive
+        # In its spread as well: of a field in other units both are as much smaller.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            same |= _hardly(series.change) & _hardly(series.change / series.std) & alive
     if variable in RENEWED_DAILY:
         same &= _lasts(same, times) >= DAY
     return same
+
+
+def _hardly(change: np.ndarray) -> np.ndarray:
+    """Return at which times the change is next to nothing beside the usual one `[time]`."""
+    changes = change[np.isfinite(change) & (change > 0)]
+    if changes.size < _FEWEST_TIMES:
+        return np.zeros(change.shape, bool)
+    return np.asarray(change < _FROZEN * np.median(changes))
 
 
 def _lasts(same: np.ndarray, times: np.ndarray) -> np.ndarray:

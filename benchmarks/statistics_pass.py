@@ -1,7 +1,7 @@
 """Statistics and climatology of 0.25-degree fields in one pass of sums, against two passes time by time.
 
 pip install weatherml
-python benchmarks/statistics.py > benchmarks/statistics.md
+python benchmarks/statistics_pass.py > benchmarks/statistics_pass.md
 
 A store of 8 channels (geopotential on 8 levels, in steps of 0.5) is written with the chunks and the codec of `ingest`:
 one field a chunk, zstd of bits put together. Every side runs in a process of its own, one after the other, and reads it
@@ -230,7 +230,7 @@ def kernel():
         by_time.append(time.process_time() - start)
     after, before = min(took) / n_times * 8 / n_channels, min(by_time) * 8 / n_channels
     print("\n## Of values in memory\n")
-    print("`OPENBLAS_NUM_THREADS=1 python benchmarks/statistics.py kernel`, for 8 channels at 0.25 degrees.\n")
+    print("`OPENBLAS_NUM_THREADS=1 python benchmarks/statistics_pass.py kernel`, for 8 channels at 0.25 degrees.\n")
     print("| | CPU seconds a time |\n|---|---|")
     print(f"| products with 15 terms, time by time, as before | {before:.3f} |")
     print(f"| one pass in blocks of 32: products, squares, changes, extremes, quantiles | {after:.3f} |")

@@ -96,6 +96,14 @@ def test_copies_that_differ_by_more_are_refused_with_where_and_how_much(packed_a
             read(packed_apart)
 
 
+def test_copies_in_one_file_that_differ_are_told_of_that_file(tmp_path):
+    twice = layouts.raw(layouts.truth(n_times=3, n_lat=30, n_lon=50))[["t2m"]].isel(time=[0, 1, 1, 2])
+    twice["t2m"][2, 4, 7] += 1
+    layouts.write_old_cds(twice, tmp_path / "one.nc")
+    with pytest.raises(UserError, match=r"is twice in \S*one.nc, and differs by up to .* keep that one alone"):
+        open_files(tmp_path / "one.nc")
+
+
 def test_values_of_one_scale_that_differ_are_different(tmp_path):
     """As kinds of soil do, or counts, by one."""
     raw = layouts.raw(layouts.truth(n_times=1, n_lat=30, n_lon=50))[["t2m"]]

@@ -100,8 +100,11 @@ class Copies:
 def _refused(name: str, one: Piece, two: Piece, found: Difference) -> UserError:
     is_static = "time" not in one.field.coords
     what = f"{name} has no time and" if is_static else f"{name} at {one.field['time'].values:.16}"
-    told = f"{what} differs {found.tell(name)} between {one.origin} and {two.origin}"
     where = f", most at {found.place}" if found.place else ""
+    if one.origin == two.origin:
+        remedy = "find out which is right, and keep that one alone in the file"
+        return UserError(f"{what} is twice in {one.origin}, and differs {found.tell(name)}{where}; {remedy}")
+    told = f"{what} differs {found.tell(name)} between {one.origin} and {two.origin}"
     return UserError(f"{told}{where}; leave one of them out" + (", or the time in one of them" * (not is_static)))
 
 

@@ -73,6 +73,7 @@ def test_sunlight_tells_the_hour_at_once(name, n_times):
     assert found(light) == []
     (finding,) = found(shifted(light, -5))
     assert finding.subject == name and "about 5 h early (or longitudes 75 degrees off)" in finding.message
+    assert finding.message.endswith("ds.assign_coords(time=ds.time + np.timedelta64(5, 'h'))")
 
 
 @pytest.mark.parametrize("lost", [{"time": 0, "drop": True}, {"time": [0, 1]}], ids=["no time", "a time unknown"])

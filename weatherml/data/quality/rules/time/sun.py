@@ -78,9 +78,10 @@ def hour_of_day(evidence: Evidence) -> Iterator[Finding]:
             shift = _shift_of_cycle(own, evidence)
         if shift:
             way, hours = "late" if shift > 0 else "early", abs(round(shift))
+            back = f"ds.assign_coords(time=ds.time {'-' if shift > 0 else '+'} np.timedelta64({hours}, 'h'))"
             text = (
-                f"by the sun, times are about {hours} h {way} (or longitudes {hours * 15} degrees off); look up whether"
-                " the times are UTC and of which hour the fields are, and correct the time coordinate"
+                f"by the sun, the labels of time are about {hours} h {way} (or longitudes {hours * 15} degrees off);"
+                f" look up of which hour, UTC, the fields are; if the labels are wrong: {back}"
             )
             yield Finding("error", str(channel), text, "hour-of-day")
     if not any(_tells_hour(own, evidence) for own in evidence.channels.values()):

@@ -22,8 +22,8 @@ from weatherml.variables import find
 from weatherml.wording import counted
 
 _LOST = (
-    "what is lost in a store reads as its fill value: weatherml check STORE --files --repair makes it again; files must"
-    " be fetched again"
+    "what is lost reads as the fill value: fetch these files again; of a store that weatherml ingest wrote, weatherml"
+    " check STORE --files --repair makes them again"
 )
 _FEWEST_CELLS = 16
 """Cells without which two fields may be equal by chance; of rain, cells that are not zero: a shower on a dry day."""

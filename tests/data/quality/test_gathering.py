@@ -8,12 +8,14 @@ from fake_data import analyses
 
 from weatherml.data.quality.gathering import blocks, gather
 from weatherml.data.quality.gathering.coarsening import Coarsening
+from weatherml.data.quality.gathering.numbers.lags import Lagged
 from weatherml.grid import LatLonGrid
 from weatherml.state import Channel
 
 T2M, Z500 = Channel("2m_temperature"), Channel("geopotential", 500)
 HOURLY = analyses({"2m_temperature": (), "geopotential": (500, 850)}, times=61, step="1h", start="2001-01-30T00")
 HOURLY = HOURLY + np.float32(10)
+LATER = np.datetime64("2001-01-30", "ns")
 
 
 def with_holes(dataset):
@@ -198,3 +200,22 @@ def test_block_means_pass_over_what_is_missing():
     finite[0, 1, 0], finite[0, 89:92, 10:12] = False, False
     means = Coarsening.of(grid).means(np.where(finite, np.float32(3), np.float32(0)), finite)
     assert np.isnan(means).sum() == 1 and np.isnan(means[0, 45, 5]) and np.nanmax(np.abs(means - 3)) == 0
+
+
+def test_what_is_missing_is_not_zero_to_a_fingerprint(cut):
+    holes = HOURLY.copy(deep=True)
+    holes["2m_temperature"][:3] = holes["2m_temperature"][0]
+    holes["2m_temperature"][0, 2, 2] = 0
+    holes["2m_temperature"][1:3, 2, 2] = [np.nan, np.inf]  # neither is a value
+    zero, *missing = gather(cut(holes)).channels[T2M].series.fingerprint[:3]
+    assert missing[0] == missing[1] != zero
+
+
+@pytest.mark.parametrize("order", ["rising", "falling", "the same"])
+def test_fields_that_are_held_for_later_blocks_are_those_of_a_day_at_most(order):
+    times = HOURLY["time"].values[:: 1 if order == "rising" else -1] if order != "the same" else np.repeat(LATER, 61)
+    fields = np.zeros((61, 1, 1, 2, 2), np.float32)
+    held = Lagged(times[:1], fields[:1])
+    for start in range(1, 61, 10):
+        held = (held + Lagged(times[start : start + 10], fields[start : start + 10])).last_day()
+    assert len(held.times) == (25 if order == "rising" else 1)

@@ -48,7 +48,8 @@ def measure(fields: np.ndarray, finite: np.ndarray | None, areas: np.ndarray) ->
         variance = np.einsum("nij,nij->ni", apart, apart) @ areas / area
     lowest, highest = _extremes(fields, finite)
     n_zero = _zeros(fields, finite, (lowest <= 0) & (highest >= 0))
-    return FieldNumbers(mean, variance, lowest, highest, n_cells - n_found, n_zero, fingerprints(fields))
+    told = fields if finite is None else np.where(finite, fields, np.float32(np.nan))  # 0 is a value
+    return FieldNumbers(mean, variance, lowest, highest, n_cells - n_found, n_zero, fingerprints(told))
 
 
 def fingerprints(fields: np.ndarray) -> np.ndarray:

@@ -30,7 +30,9 @@ class Lagged:
         return self._where(self.times - self.times[0] <= _day_of(self.times))
 
     def last_day(self) -> Self:
-        """Return the times that a later block may be compared with."""
+        """Return the times that a later block may be compared with: the last alone where they do not rise."""
+        if not self._rises:
+            return self._where(np.arange(len(self.times)) == len(self.times) - 1)
         return self._where(self.times[-1] - self.times <= _day_of(self.times))
 
     def _where(self, chosen: np.ndarray) -> Self:
@@ -47,11 +49,16 @@ class Lagged:
 
     def _day_before(self) -> np.ndarray:
         """Return the position of the time a day before each `[time]`; -1 where there is none."""
-        if self.times.dtype.kind != "M" or not np.all(np.diff(self.times) > np.timedelta64(0, "ns")):
+        if self.times.dtype.kind != "M" or not self._rises:
             return np.full(len(self.times), -1)
         wanted = self.times - DAY
         places = np.searchsorted(self.times, wanted)
         return np.where(self.times[places] == wanted, places, -1)
+
+    @property
+    def _rises(self) -> bool:
+        steps = np.diff(self.times)
+        return bool(np.all(steps > 0 * steps))
 
     def _since(self, before: np.ndarray, weights: np.ndarray) -> np.ndarray:
         result = np.full((len(before), self.coarse.shape[2]), np.nan)

@@ -40,6 +40,18 @@ def test_a_rule_that_is_none_is_refused_with_the_nearest(mistake):
         mistake()
 
 
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda: check_dataset(CELSIUS.isel(latitude=slice(None, None, -1)), ignore=["grid"]),
+        lambda: CheckConfig(ignore=("range", "grid")),
+    ],
+)
+def test_a_wrong_grid_cannot_be_ignored_as_no_value_would_be_looked_at(mistake):
+    with pytest.raises(UserError, match=r"the rule 'grid' cannot be ignored.*open_files"):
+        mistake()
+
+
 def test_every_rule_says_in_one_sentence_what_it_finds():
     told = described_rules()
     assert {*RULES, *LABEL_RULES} <= set(told)

@@ -11,7 +11,7 @@ from weatherml.data.quality import labels, rules  # noqa: F401  (rules register 
 from weatherml.data.quality.evidence import Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.gathering import gather
-from weatherml.data.quality.rules.registry import LABEL_RULES, RULES, UNDECIDABLE, require_rules, surest
+from weatherml.data.quality.rules.registry import LABEL_RULES, NEEDED, RULES, UNDECIDABLE, require_rules, surest
 from weatherml.registry import Registry
 from weatherml.wording import listed
 
@@ -40,7 +40,7 @@ def check_dataset(dataset: xr.Dataset, progress: Progress | None = None, ignore:
     """
     require_rules(ignore)
     findings = [finding for finding in _ask(LABEL_RULES, dataset) if finding.rule not in ignore]
-    if not any(True for _ in LABEL_RULES["grid"](dataset)):
+    if not any(True for _ in LABEL_RULES[NEEDED](dataset)):
         findings += judge(gather(dataset, progress), ignore)
     return _ordered(findings)
 

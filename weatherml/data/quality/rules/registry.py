@@ -1,6 +1,6 @@
 """The rules by their ids, which `--ignore` and findings name."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import wraps
 from itertools import product
 
@@ -32,6 +32,8 @@ def of_time(rule: Rule) -> Rule:
 
 
 UNDECIDABLE, DAMAGED_FILE, NOT_VERIFIED, LOST_CHUNKS = "undecidable", "damaged-file", "not-verified", "lost-chunks"
+NEEDED = "grid"
+"""The rule without which no value can be looked at."""
 _SURER: dict[str, frozenset[str]] = {}
 _OTHERS = {
     UNDECIDABLE: "These fields cannot show some errors, which other fields or other times would.",
@@ -79,13 +81,18 @@ def described_rules() -> Mapping[str, str]:
     return {name: told[name].strip().partition("\n")[0] for name in sorted(told)}
 
 
-def require_rules(names: Iterable[str]) -> None:
-    """Require that there are rules of these ids.
+def require_rules(names: Collection[str]) -> None:
+    """Require that there are rules of these ids, which can be passed over.
 
     Raises:
-        UserError: There is none of one.
+        UserError: There is none of one, or nothing could be looked at if it were ignored.
     """
     known = described_rules()
+    if NEEDED in names:
+        raise UserError(
+            f"the rule {NEEDED!r} cannot be ignored: no value is looked at where the grid is wrong; correct the"
+            " coordinates latitude and longitude (weatherml.open_files brings rows and columns into order)"
+        )
     for name in names:
         if name not in known:
             raise UserError(f"no rule is called {name!r}{nearest(name, known, SEE_RULES)}")

@@ -31,10 +31,9 @@ def versions_of(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
     notes = cache(lambda place: _notes(place, str(dataset.attrs.get("digest", ""))))
     for name in spec.variables:
         variable = dataset[name].variable
-        guarded = what_guards(variable)
-        if guarded is None or not isinstance(guarded[0], StoreGuard) or variable.dims[0] != "time":
+        guard, key = what_guards(variable) or (None, ())
+        if not isinstance(guard, StoreGuard) or variable.dims[0] != "time":
             return np.zeros(len(versions), np.int64)
-        guard, key = guarded
         own = _of_files(guard, np.arange(guard.shape[0])[key[0]] // guard.shard_length, notes(guard.place))
         versions = versions * _MIX ^ own
         if not own.all():

@@ -1,7 +1,6 @@
 """Which version of its files each time of a store lies in, and which times hold other values than they did."""
 
 from collections.abc import Mapping
-from functools import cache
 
 import numpy as np
 import xarray as xr
@@ -28,13 +27,16 @@ def versions_of(dataset: xr.Dataset, spec: StateSpec) -> np.ndarray:
         spec: Which of its variables matter.
     """
     versions = np.zeros(dataset.sizes["time"], np.uint64)
-    notes = cache(lambda place: _notes(place, str(dataset.attrs.get("digest", ""))))
+    notes: dict[str, Mapping[str, FileNote]] = {}
     for name in spec.variables:
         variable = dataset[name].variable
         guard, key = what_guards(variable) or (None, ())
         if not isinstance(guard, StoreGuard) or variable.dims[0] != "time":
             return np.zeros(len(versions), np.int64)
-        own = _of_files(guard, np.arange(guard.shape[0])[key[0]] // guard.shard_length, notes(guard.place))
+        place = str(guard.place)
+        if place not in notes:
+            notes[place] = _notes(guard.place, str(dataset.attrs.get("digest", "")))
+        own = _of_files(guard, np.arange(guard.shape[0])[key[0]] // guard.shard_length, notes[place])
         versions = versions * _MIX ^ own
         if not own.all():
             return np.zeros(len(versions), np.int64)

@@ -57,6 +57,8 @@ def test_what_fits_is_accepted():
         ("forecast.lead_time=6d", "holds no forecast of lead_time 6d whole"),
         ("forecast.lead_time=9h", "lead_time 9h is not a multiple of"),
         ("model.patch=5", "patch 5"),
+        ("climatology.window_days=61", "no time at 0 UTC lies within 30 days of day 38 of the year"),
+        ("climatology.quantiles=[0.9]", "no time lies within 30 days of day"),
         ("forcings=[season, orography]", "static field 'geopotential_at_surface', which the data do not hold"),
         ("time_step=9h", "time_step of 9 h is no multiple of the data's 6 h"),
         ("forecast.perturbation.amplitude={t500: 2}", "amplitude names 't500', which is no channel"),

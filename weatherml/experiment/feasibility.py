@@ -13,6 +13,7 @@ from weatherml.data.period import stride_of
 from weatherml.data.reading.canonical import STATIC
 from weatherml.data.source import Source
 from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.fitting import require_all_year
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import parse_duration
@@ -86,7 +87,8 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
 
     Raises:
         UserError: A channel is not in the data, a period holds less than a batch or a forecast, a lead is no multiple
-            of the time step, the grid does not suit the model, or forecasts name what the state does not have.
+            of the time step, a climatology needs times of all the year, the grid does not suit the model, or forecasts
+            name what the state does not have.
     """
     spec = StateSpec(parse_channels(config.channels, levels_in(holdings.channels)), holdings.grid)
     for channel in spec.channels:
@@ -94,6 +96,8 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
             raise UserError(f"the data have no {channel}{alternatives(channel, holdings.channels)}")
     _require_times(config, holdings.times)
     _require_memory(config, spec)
+    own, training = config.climatology, within(holdings.times, config.periods.training)
+    require_all_year(training, own.window_days, own.quantiles)
     _require_network(config, spec, holdings)
     _require_forecast(config, spec.channels, holdings.times)
 

@@ -113,6 +113,15 @@ def test_each_task_of_dask_reads_its_own_times_of_what_is_asked_for(tmp_path, n_
     assert reads == {("2m_temperature", time): 1 + n_tasks * (time == 0) for time in range(74)}
 
 
+@pytest.mark.parametrize("asked", [{"window_days": 61}, {"quantiles": (0.9,)}])
+def test_a_period_that_lacks_part_of_the_year_is_refused_before_it_is_read(tmp_path, asked):
+    reads = Counter()
+    dataset = counting(record(), reads)
+    with pytest.raises(UserError, match="lies within 30 days of day"):
+        fit(dataset, Fit(spec_of(dataset), PERIOD, HARMONICS, **asked), tmp_path)
+    assert not reads
+
+
 def test_years_are_left_out(tmp_path):
     dataset = record()
     periods = [("2001-01-01", "2001-01-05"), ("2001-01-14", "2001-01-20")]

@@ -14,13 +14,13 @@ from weatherml.data.period import select, stride_of, time_step_of
 from weatherml.data.statistics.channel_statistics import Statistics, joined, statistics_of
 from weatherml.data.statistics.climatology import writing
 from weatherml.data.statistics.quantile_climatology import writing_quantiles
-from weatherml.data.statistics.sums.day_sketches import BySeason
-from weatherml.data.statistics.sums.days import ByDay
+from weatherml.data.statistics.sums.day_sketches import BySeason, require_seasons
+from weatherml.data.statistics.sums.days import ByDay, require_windows
 from weatherml.data.statistics.sums.gathering import Gathering, Recipe
 from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.data.statistics.sums.sums import Sums
-from weatherml.data.statistics.windowed_climatology import writing_windowed
+from weatherml.data.statistics.windowed_climatology import window_weights, writing_windowed
 from weatherml.locations import local_folder
 from weatherml.state import StateSpec
 from weatherml.times import Periods, write_periods
@@ -95,12 +95,30 @@ def fit(
         The statistics.
 
     Raises:
-        UserError: As `compute_statistics`, and where the memory does not hold one channel.
+        UserError: As `compute_statistics` and `require_all_year`, and where the memory does not hold one channel.
     """
     folder, chosen = local_folder(folder), select(dataset, wanted.period)
     gathering = wanted.gathering(chosen, memory, n_tasks, wanted.others(folder))
+    require_all_year(chosen["time"].values, wanted.window_days, wanted.quantiles)
     groups, store = gathering.run(chosen, progress), str(chosen.attrs.get("digest", ""))
     return write_fit(groups, wanted, gathering.harmonics, folder, store)
+
+
+def require_all_year(times: np.ndarray, window_days: int | None, quantiles: tuple[float, ...]) -> None:
+    """Require that a period has times all year round where its climatologies need them, before it is read.
+
+    Args:
+        times: Of the period, `datetime64[ns]` [time].
+        window_days: As in `Fit`.
+        quantiles: As in `Fit`.
+
+    Raises:
+        UserError: Some part of the year holds none.
+    """
+    if window_days is not None:
+        require_windows(times, window_weights(window_days))
+    if quantiles:
+        require_seasons(times)
 
 
 def write_fit(

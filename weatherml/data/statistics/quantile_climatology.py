@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.statistics.sums.day_sketches import N_BINS, DaySketches
+from weatherml.data.statistics.sums.day_sketches import CENTRES, N_BINS, DaySketches
 from weatherml.data.statistics.sums.days import N_DAYS, day_of_year
 from weatherml.data.statistics.windowed_climatology import declare, put
 from weatherml.errors import UserError
@@ -19,9 +19,6 @@ from weatherml.state import Channel, StateSpec, to_array
 from weatherml.storage.files import netcdf_in_place
 from weatherml.times import Periods, parse_times, write_periods
 from weatherml.wording import listed
-
-_CENTRES = (np.arange(N_BINS) + 0.5) * N_DAYS / N_BINS
-"""Of the bins, in days from the beginning of the year."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +42,7 @@ class QuantileClimatology:
     def at(self, times: np.ndarray) -> xr.Dataset:
         """Return the quantiles at `times` [time], dims (time, quantile, ...); without `quantile` where there is one."""
         times = parse_times(times)
-        place = (day_of_year(times) + 0.5 - _CENTRES[0]) * N_BINS / N_DAYS
+        place = (day_of_year(times) + 0.5 - CENTRES[0]) * N_BINS / N_DAYS
         before = np.floor(place).astype(int)
         share = xr.DataArray((place - before).astype(np.float32), dims="time")
         first, second = (
@@ -123,9 +120,6 @@ def writing_quantiles(
                 declare(file, spec, {"quantile": np.array(probabilities), "season": np.arange(N_BINS)})
             for number in range(N_BINS):
                 window = sketches.window(number)
-                if not window.n_members:
-                    day = int(_CENTRES[number]) + 1
-                    raise UserError(f"no time lies within 30 days of day {day} of the year; choose a longer period")
                 errors.append(window.rank_error / window.n_members)
                 quantiles = window.quantiles(probabilities)
                 for position, channel in enumerate(sketches.spec.channels):

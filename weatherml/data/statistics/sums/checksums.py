@@ -14,6 +14,7 @@ class ByField:
     """Asks for a checksum of each field."""
 
     may_lie_on_disk: ClassVar = False
+    remedy: ClassVar = ""
 
     def cell_bytes(self, times: np.ndarray) -> int:
         """Return what checksums take for one cell of a channel: less than a byte."""

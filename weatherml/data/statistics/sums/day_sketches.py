@@ -6,12 +6,15 @@ from typing import ClassVar
 import numpy as np
 
 from weatherml.data.statistics.sums.days import N_DAYS, day_of_year
+from weatherml.errors import UserError
 from weatherml.sketch import Sketch, values_entered
 from weatherml.state import StateSpec
 
 N_BINS = 30
 """Bins of 12.2 days, of which five make a window of 61."""
 BINS_A_WINDOW = 5
+CENTRES = (np.arange(N_BINS) + 0.5) * N_DAYS / N_BINS
+"""Of the bins, in days from the beginning of the year."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class BySeason:
 
     size: int = 128
     may_lie_on_disk: ClassVar = False
+    remedy: ClassVar = "choose a coarser grid with source.regrid, or leave climatology.quantiles out"
 
     def cell_bytes(self, times: np.ndarray) -> int:
         """Return what the sketches take for one cell of a channel, with the window that is put together at the end."""
@@ -61,6 +65,22 @@ class DaySketches:
         for shift in range(-(BINS_A_WINDOW // 2), BINS_A_WINDOW // 2 + 1):
             merged.merge(self.bins[(number + shift) % N_BINS])
         return merged
+
+
+def require_seasons(times: np.ndarray) -> None:
+    """Require that the window around each bin holds a time.
+
+    Raises:
+        UserError: One holds none.
+    """
+    counts, half = np.bincount(bin_of(times), minlength=N_BINS), BINS_A_WINDOW // 2
+    lacking = np.flatnonzero(sum(np.roll(counts, shift) for shift in range(-half, half + 1)) == 0)
+    if len(lacking):
+        day = int(CENTRES[lacking[0]]) + 1
+        raise UserError(
+            f"no time lies within 30 days of day {day} of the year; choose a longer period, or leave"
+            " climatology.quantiles out"
+        )
 
 
 def bin_of(times: np.ndarray) -> np.ndarray:

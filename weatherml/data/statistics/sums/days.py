@@ -23,6 +23,7 @@ class ByDay:
 
     scratch: Path
     may_lie_on_disk: ClassVar = True
+    remedy: ClassVar = ""  # it never takes more than half
 
     def cell_bytes(self, times: np.ndarray) -> int:
         """Return what the sums take for one cell of a channel."""
@@ -73,29 +74,54 @@ class DaySums:
             channel: Which channel.
             rows: Which rows.
 
-        Raises:
-            UserError: A window holds no time.
+        Every window holds a time, as `require_windows` requires.
         """
-        half, days = len(weights) // 2, np.arange(N_DAYS)
-        circle = np.zeros((N_DAYS, N_DAYS))
-        for shift, weight in zip(range(-half, half + 1), weights, strict=True):
-            circle[days, (days + shift) % N_DAYS] += weight
-        sums = self.sums[:, :, channel, rows].astype(np.float64)
+        circle, sums = _circle(weights), self.sums[:, :, channel, rows].astype(np.float64)
         counts = self.counts @ circle.T
-        if not counts.all():
-            hour, day = np.argwhere(counts == 0)[0]
-            raise UserError(
-                f"no time at {self.hours[hour]:g} UTC lies within {half} days of day {day + 1} of the year; choose a"
-                " longer period, or a wider window"
-            )
         means = (circle @ sums.reshape(*counts.shape, -1)).reshape(sums.shape) / counts[:, :, None, None]
         values: np.ndarray = (means + self.origin[channel, rows]).astype(np.float32)
         return values
 
 
+def require_windows(times: np.ndarray, weights: np.ndarray) -> None:
+    """Require that each window of days around a day of the year holds a time of each hour that occurs.
+
+    Args:
+        times: Of the period, `datetime64[ns]` [time].
+        weights: Of the days of a window, as in `DaySums.windowed`.
+
+    Raises:
+        UserError: One holds none.
+    """
+    hours, half = hours_of(times), len(weights) // 2
+    is_there = np.zeros((len(hours), N_DAYS))
+    is_there[np.searchsorted(hours, _hour_of(times)), day_of_year(times)] = 1
+    is_last = day_of_year(times + np.timedelta64(1, "D")) == 0
+    is_there[np.searchsorted(hours, _hour_of(times[is_last])), -1] = 1
+    lacking = np.argwhere(is_there @ _circle(weights).T == 0)
+    if len(lacking):
+        hour, day = lacking[0]
+        raise UserError(
+            f"no time at {hours[hour]:g} UTC lies within {half} days of day {day + 1} of the year; choose a longer"
+            " period, or a wider window"
+        )
+
+
+def _circle(weights: np.ndarray) -> np.ndarray:
+    """Return the weight of each day in the window around each day, `[day, day]`."""
+    half, days, circle = len(weights) // 2, np.arange(N_DAYS), np.zeros((N_DAYS, N_DAYS))
+    for shift, weight in zip(range(-half, half + 1), weights, strict=True):
+        circle[days, (days + shift) % N_DAYS] += weight
+    return circle
+
+
 def hours_of(times: np.ndarray) -> np.ndarray:
     """Return the hours of the day that occur, rising, float64 `[hour]`."""
-    hours: np.ndarray = np.unique((times - times.astype("datetime64[D]")) / np.timedelta64(1, "h"))
+    return np.unique(_hour_of(times))
+
+
+def _hour_of(times: np.ndarray) -> np.ndarray:
+    hours: np.ndarray = (times - times.astype("datetime64[D]")) / np.timedelta64(1, "h")
     return hours
 
 

@@ -38,6 +38,11 @@ class Recipe(Protocol):
         """Whether it can be made in a memory-mapped file."""
         ...
 
+    @property
+    def remedy(self) -> str:
+        """What to do, other than to allow more memory, where it takes too much; empty where it never does."""
+        ...
+
     def cell_bytes(self, times: np.ndarray) -> int:
         """Return what it takes for one cell of a channel."""
         ...
@@ -70,7 +75,9 @@ class Gathering:
 
     def groups(self, dataset: xr.Dataset) -> tuple[list[StateSpec], int]:
         """Return the groups of channels, and how many times a block has."""
-        return groups_of(dataset, self.spec, self.memory, self._cell_bytes(dataset["time"].values))
+        times = dataset["time"].values
+        remedy = ", ".join(["allow more", *(other.remedy for other in self.others if other.remedy)])
+        return groups_of(dataset, self.spec, self.memory, self._cell_bytes(times), remedy=remedy)
 
     def run(
         self, dataset: xr.Dataset, progress: Progress | None = None, own: slice | None = None

@@ -54,7 +54,12 @@ def stored_length(dataset: xr.Dataset, spec: StateSpec) -> int:
 
 
 def groups_of(
-    dataset: xr.Dataset, spec: StateSpec, memory: int, cell_bytes: int, block_copies: int = _COPIES
+    dataset: xr.Dataset,
+    spec: StateSpec,
+    memory: int,
+    cell_bytes: int,
+    block_copies: int = _COPIES,
+    remedy: str = "allow more",
 ) -> tuple[list[StateSpec], int]:
     """Return groups of channels that are summed one after the other, and how many times a block has.
 
@@ -64,6 +69,7 @@ def groups_of(
         memory: Bytes for the sums and the blocks of a group.
         cell_bytes: What sums take for each cell of a channel.
         block_copies: Of what is read.
+        remedy: What to do where the memory does not suffice.
 
     Raises:
         UserError: The sums of one channel do not fit.
@@ -74,8 +80,7 @@ def groups_of(
     if not most:
         least = cells * (cell_bytes + 4 * block_copies * shortest)
         raise UserError(
-            f"memory of {memory / 2**20:.0f} MiB is less than the {-(-least // 2**20)} MiB that one channel needs;"
-            " allow more"
+            f"memory of {memory / 2**20:.0f} MiB is less than the {_amount(least)} that one channel needs; {remedy}"
         )
     wanted = min(_BLOCK_TIMES, dataset.sizes["time"])
     fitting = memory // (cells * (cell_bytes + 4 * block_copies * max(shortest, wanted)))
@@ -84,6 +89,10 @@ def groups_of(
     largest = cells * max(group.n_channels for group in groups)
     length = (memory - largest * cell_bytes) // (4 * block_copies * largest)
     return groups, int(min(length, max(_BLOCK_TIMES, _BLOCK_BYTES // (4 * largest))))
+
+
+def _amount(n_bytes: int) -> str:
+    return f"{-(-n_bytes // 2**20)} MiB" if n_bytes < 10 * 2**30 else f"{-(-n_bytes // 2**30)} GiB"
 
 
 def _cut(dataset: xr.Dataset, spec: StateSpec, n_channels: int) -> list[StateSpec]:

@@ -48,3 +48,17 @@ def test_a_climate_without_seasons_is_no_mistake(january):
     dataset, _ = january
     even = (dataset + upside_down()(dataset)) / 2
     assert subjects(even) == subjects(upside_down()(even)) == set()
+
+
+def test_land_warmer_than_the_sea_is_no_winter_of_the_north(shared):
+    file = shared("reanalysis/erainterim_t2m_dailymax_2p5deg_2015.nc")
+    summer = open_files(file).sel(time=slice("2015-06-01", "2015-08-31")).isel(time=slice(None, None, 3)).load()
+    later = summer.assign_coords(time=summer["time"] + np.timedelta64(183, "D"))
+    assert subjects(summer) == set()
+    (finding,) = winter_elsewhere(gather(later))
+    assert finding.severity == "error" and "warmer than the sea" in finding.message
+
+
+def test_what_shows_no_winter_is_said(shared):
+    weeks = open_files(shared("reanalysis/era5_msl_2025-2026_djf_2.5x2.5.zarr")).isel(time=slice(0, 8)).load()
+    assert subjects(weeks) == {"times off by half a year"}

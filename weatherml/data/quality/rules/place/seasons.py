@@ -9,8 +9,11 @@ from weatherml.data.quality.evidence import Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.place import earth
 from weatherml.data.quality.place.levels import GAS, levels_of
-from weatherml.data.quality.rules.registry import RULES
+from weatherml.data.quality.place.standing import fits
+from weatherml.data.quality.rules.kinds import varying
+from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
 from weatherml.state import Channel
+from weatherml.wording import listed
 
 _TOLERANCE = {"temperature": 7.0, "u_component_of_wind": 8.0}
 """Departure from the zonal means of January, root mean square over latitude and levels, that is still January: other
@@ -20,6 +23,12 @@ _CLEARLY = 0.5
 """Of the departure as labelled, what that of the fields upside down must stay below."""
 _WINTERS = {"northern": (11, 0, 1), "southern": (5, 6, 7)}
 """Calendar months, from 0. In July temperature is that of January upside down, but for a few kelvin; wind is not."""
+_LAND = ((1.0, -np.inf), (np.inf, -4.0))
+"""K by which land at 40 to 65 N is warmer than the sea, at most and at least, in northern and in southern winter: a
+January of ERA5 has -16, daily maxima of ERA-Interim have 6 to 11 from June to August; a summer night has less."""
+_MOSTLY = 0.8
+"""Share of land from which on a cell is land."""
+_SEASONAL = ("2m_temperature", "temperature", "geopotential", "u_component_of_wind")
 
 
 @RULES.register("winter-elsewhere")
@@ -37,6 +46,41 @@ def winter_elsewhere(evidence: Evidence) -> Iterator[Finding]:
             if reversed_ < min(_TOLERANCE[quantity], _CLEARLY * labelled):
                 yield _finding(variable, winter, labelled, reversed_)
                 break
+    yield from _land_of_the_other_season(evidence)
+    untold = [name for name in varying(evidence) if name not in _SEASONAL]
+    if untold:
+        text = "winter is known of 2 m temperature, and of temperature, geopotential and eastward wind aloft, not of"
+        yield Finding("note", "times off by half a year", f"{text} {listed(untold)}", UNDECIDABLE)
+
+
+def _land_of_the_other_season(evidence: Evidence) -> Iterator[Finding]:
+    """Find 2 m temperature in which land of northern middle latitudes is warm in winter, or cold in summer."""
+    channel = Channel("2m_temperature")
+    fit = fits(evidence).get(str(channel))
+    if channel not in evidence.channels or fit is None or fit.is_elsewhere:
+        return
+    for (winter, months), (warmest, coldest) in zip(_WINTERS.items(), _LAND, strict=True):
+        excess = _excess_of_land(evidence, channel, months)
+        if not (np.isnan(excess) or coldest <= excess <= warmest):
+            season = f"in {winter} winter land at 40 to 65 N is {abs(excess):.3g} K"
+            way = "warmer" if excess > 0 else "colder"
+            text = f"times are off by half a year: {season} {way} than the sea there; correct the time coordinate"
+            yield Finding("error", str(channel), text)
+            return
+
+
+def _excess_of_land(evidence: Evidence, channel: Channel, months: tuple[int, ...]) -> float:
+    """Return by how much land at 40 to 65 N is warmer than the sea, K; NaN where these months have no values."""
+    by_month = evidence.channels[channel].cells.by_month[list(months)]
+    known = by_month[np.isfinite(by_month).all((1, 2))]
+    if not len(known):
+        return float("nan")
+    grid = evidence.coarse
+    latitude = np.asarray(grid.latitude)[:, None]
+    weights = grid.area_weights() * ((latitude >= 40) & (latitude <= 65))
+    land, mean = earth.land(grid), known.mean(0)
+    on_land, at_sea = (np.average(mean, weights=weights * is_so) for is_so in (land > _MOSTLY, land < 1 - _MOSTLY))
+    return float(on_land - at_sea)
 
 
 def knows_winter(evidence: Evidence, variable: str) -> bool:

@@ -136,7 +136,7 @@ def is_spoilt(channel: ChannelEvidence, times: np.ndarray) -> np.ndarray:
     variable = channel.channel.variable
     is_copy = _stays(channel, times, variable) | (_first_equal(channel, variable) >= 0)
     spoilt = is_flat(channel) | is_copy | has_stray_value(channel)
-    return spoilt if variable in AMOUNTS else spoilt | _has_lost_part(channel)
+    return np.asarray(spoilt if variable in AMOUNTS else spoilt | _has_lost_part(channel))
 
 
 def is_impossible(channel: ChannelEvidence) -> np.ndarray:
@@ -148,7 +148,7 @@ def is_impossible(channel: ChannelEvidence) -> np.ndarray:
 def has_stray_value(channel: ChannelEvidence) -> np.ndarray:
     """Return at which times a field has impossible values that are no other units, in which more would be `[time]`."""
     impossible = is_impossible(channel)
-    return impossible & (np.mean(impossible) < _FEW)
+    return np.asarray(impossible & (np.mean(impossible) < _FEW))
 
 
 def _zero_share(channel: ChannelEvidence) -> np.ndarray:

@@ -88,6 +88,13 @@ def test_a_training_period_shorter_than_the_lead_leaves_damped_persistence_witho
         require_feasible(config, holdings())
 
 
+def test_forcings_count_in_the_memory_of_a_training():
+    config = build("training.batch_size=1", "training.memory=7000B", "forcings=[]")  # 8 x 12 cells, 3 channels, 2 times
+    require_feasible(config, holdings())
+    with pytest.raises(UserError, match=r"set training\.memory=1GiB, or a smaller training\.batch_size"):
+        require_feasible(build("training.batch_size=1", "training.memory=7000B", "forcings=[latitude]"), holdings())
+
+
 def test_gaps_that_leave_too_few_samples_are_found_without_reading():
     held = holdings()
     times = np.delete(held.times, np.arange(1, 32, 2))  # every second of the training period

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
-from weatherml.data.loading.loader import require_room
+from weatherml.data.loading.room import batch_bytes, require_room
 from weatherml.data.period import stride_of
 from weatherml.data.reading.canonical import STATIC
 from weatherml.data.source import Source
@@ -95,17 +95,17 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
         if channel not in holdings.channels:
             raise UserError(f"the data have no {channel}{alternatives(channel, holdings.channels)}")
     _require_times(config, holdings.times)
-    _require_memory(config, spec)
     own, training = config.climatology, within(holdings.times, config.periods.training)
     require_all_year(training, own.window_days, own.quantiles)
     _require_network(config, spec, holdings)
     _require_forecast(config, spec.channels, holdings.times)
 
 
-def _require_memory(config: ExperimentConfig, spec: StateSpec) -> None:
-    """Require that training may hold two batches of states; forcings come on top."""
-    n_states = config.training.batch_size * (config.training.longest_rollout + 1)
-    require_room(4 * n_states * int(np.prod(spec.shape)), parse_memory(config.training.memory))
+def _require_memory(config: ExperimentConfig, spec: StateSpec, forcings: Forcings) -> None:
+    """Require that training may hold two batches of its longest stage; periods are held only where they fit beside."""
+    training = config.training
+    needed = batch_bytes(spec, forcings, training.batch_size, training.longest_rollout)
+    require_room(needed, parse_memory(training.memory))
 
 
 def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
@@ -146,11 +146,12 @@ def _smaller_batch(period: str, n_samples: int) -> list[Option]:
 
 
 def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdings) -> None:
-    """Require that the network can be built and taught on this grid, on the devices of this machine."""
+    """Require that the network can be built and taught on this grid, in the memory and on the devices that are here."""
     config.training.loss.require_noise(config.model.n_noise)
     require_divisible(config.training.batch_size, data_mesh())
     fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})
     forcings = Forcings(config.forcings, spec.grid, config.step_of(holdings.times), fields)
+    _require_memory(config, spec, forcings)
     nnx.eval_shape(lambda: config.model.build(spec, forcings.n_maps, nnx.Rngs(0)))
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import xarray as xr
 
 from weatherml.checkpoint import Checkpoint, Provenance
+from weatherml.data.loading.room import Room, batch_bytes
 from weatherml.data.loading.samples import Samples
 from weatherml.data.period import select
 from weatherml.data.quality.check import check_dataset
@@ -22,6 +23,7 @@ from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.data.store.ingest import ingest as write_store
 from weatherml.data.store.opening import verify
 from weatherml.errors import UserError
+from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, require_feasible
 from weatherml.experiment.judgement import judge_event, judge_skill
 from weatherml.experiment.results import Results
@@ -105,10 +107,6 @@ def fit_of(results: Results) -> Fit:
     )
 
 
-_FOR_VALIDATION = 8
-"""Part of the memory of a training in half of which the validation period is held where it fits."""
-
-
 def train(results: Results, report: Report) -> None:
     """Train the model, from where an earlier run of this phase left it."""
     config = results.config
@@ -119,10 +117,24 @@ def train(results: Results, report: Report) -> None:
     forcings = Forcings(config.forcings, results.spec.grid, results.statistics.time_step, _static_fields(results))
     provenance = Provenance(config.model_dump(mode="json"), str(results.store.attrs["digest"]))
     start = Checkpoint.initialize(config.model, forcings, normalizer, provenance, config.seed, config.prediction)
-    memory = parse_memory(config.training.memory)
-    training = Samples(results.store, normalizer, forcings, 1, config.periods.training, memory)
-    validation = Samples(results.store, normalizer, forcings, 1, config.periods.validation, memory // _FOR_VALIDATION)
+    training, validation = _samples(config, results.store, normalizer, forcings)
     train_model(config.training, start, training, validation, results.training.directory, report)
+
+
+_FOR_VALIDATION = 8
+"""Part of the memory of a training in half of which the validation period is held where it fits."""
+
+
+def _samples(
+    config: ExperimentConfig, store: xr.Dataset, normalizer: Normalizer, forcings: Forcings
+) -> tuple[Samples, Samples]:
+    """Return the samples of the training and of the validation period, which share the memory of the training."""
+    memory, training = parse_memory(config.training.memory), config.training
+    largest = batch_bytes(normalizer.spec, forcings, training.batch_size, training.longest_rollout)
+    room = Room(memory // _FOR_VALIDATION, largest)
+    validation = Samples(store, normalizer, forcings, 1, config.periods.validation, room)
+    room = Room(memory - validation.held_bytes, largest)
+    return Samples(store, normalizer, forcings, 1, config.periods.training, room), validation
 
 
 def forecast(results: Results, report: Report) -> None:

@@ -10,8 +10,9 @@ from pydantic import Field, PositiveInt
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
-from weatherml.data.loading.loader import Loader, Speed, Spell, require_room, total
+from weatherml.data.loading.loader import Loader, Speed, Spell, total
 from weatherml.data.loading.order import Order
+from weatherml.data.loading.room import require_room
 from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
 from weatherml.memory import MemoryText
@@ -40,7 +41,7 @@ class TrainingConfig(Config):
         validate_every: Optimiser steps between validations.
         snapshot_every: Optimiser steps between snapshots, the most that a crash can cost.
         n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
-        memory: What samples may take on this machine, and the batches that are made of them ahead.
+        memory: What loading may take on this machine: both periods, where they are held, and batches.
     """
 
     stages: tuple[Stage, ...] = Field(min_length=1)
@@ -213,7 +214,8 @@ class Session:
     def _open_stage(self, index: int, position: int = 0) -> Loader:
         """Return the batches of a stage, from a position on."""
         samples, order = self._drawn_in(index)
-        return Loader(samples, order, position, lambda batch: shard_batch(batch, self._mesh))
+        validated = self._config.batch_size * self._validation.sample_bytes
+        return Loader(samples, order, position, lambda batch: shard_batch(batch, self._mesh), in_use=validated)
 
     def _drawn_in(self, index: int) -> tuple[Samples, Order]:
         """Return what is drawn in a stage, and in which order."""

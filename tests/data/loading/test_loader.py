@@ -10,9 +10,10 @@ from fake_data import FakeSource, analyses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weatherml.data.loading.loader import Loader, Speed, Spell, require_room, total
+from weatherml.data.loading.loader import Loader, Speed, Spell, total
 from weatherml.data.loading.order import Order
 from weatherml.data.loading.prefetch import Prefetch
+from weatherml.data.loading.room import Room, batch_bytes, require_room
 from weatherml.data.loading.samples import Samples
 from weatherml.data.statistics.channel_statistics import compute_statistics
 from weatherml.data.statistics.forcings import Forcings
@@ -98,6 +99,32 @@ def test_the_memory_that_is_asked_for_is_enough(batch_bytes, samples_bytes):
     memory = parse_memory(re.search(r"training.memory=(\w+),", str(refused.value))[1])
     is_held = samples_bytes <= memory // 2
     require_room(batch_bytes, memory - samples_bytes * is_held, samples_bytes)
+
+
+def test_a_period_is_held_only_where_two_of_the_largest_batches_fit_beside_it(store):
+    dataset = open_store(store)
+    normalizer = Normalizer(compute_statistics(dataset, spec_of(dataset), PERIOD))
+    forcings = Forcings(("season", "latitude"), normalizer.spec.grid, normalizer.statistics.time_step)
+
+    def build(memory):
+        return Samples(dataset, normalizer, forcings, 1, PERIOD, memory)
+
+    period = build(0).n_bytes
+    largest = batch_bytes(normalizer.spec, forcings, 4, 8)
+    assert largest == 4 * build(0).with_n_steps(8).sample_bytes
+    assert build(2 * period).held_bytes == period
+    tight = build(Room(2 * period, largest))
+    assert (tight.held_bytes, tight.memory_left) == (0, 2 * period)
+    assert next(Loader(tight.with_n_steps(8), Order(50, 4, 0))).n_bytes == largest
+    wide = build(Room(period + 8 * largest, largest))
+    assert (wide.held_bytes, wide.memory_left) == (period, 8 * largest)
+
+
+def test_batches_ahead_leave_room_for_a_larger_one_in_use(samples):
+    alone, beside = (Loader(samples, Order(len(samples), 2, 0), in_use=n) for n in (0, 9 * samples.sample_bytes))
+    for loader in (alone, beside):
+        loader.close()
+    assert alone._prefetch._most > beside._prefetch._most >= 1
 
 
 def test_a_file_that_is_lost_in_the_middle_stops_at_its_batch_and_the_position_stays(store, tmp_path):

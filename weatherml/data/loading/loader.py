@@ -1,23 +1,16 @@
 """The endless row of batches that a training step takes, and what there is to say of how fast they come."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 from weatherml.data.loading.order import Order
 from weatherml.data.loading.prefetch import Prefetch
+from weatherml.data.loading.room import FOR_BATCHES, require_room
 from weatherml.data.loading.samples import Batch, Samples, Work
-from weatherml.errors import UserError
-from weatherml.memory import GIB
-from weatherml.wording import size_of
 
 _KEEPS_UP = 0.03
 """Share of the time for which a step may wait before anything is said to limit it but itself."""
-
-
-_FOR_BATCHES = 0.75
-"""Share of the memory that batches take at most; the rest is for what they are unpacked from."""
 
 
 class Speed(NamedTuple):
@@ -86,6 +79,7 @@ class Loader:
         position: How many batches of all processes together came before: 0, or what `position` was.
         place: Brings a batch to where it is used; called ahead of its use.
         n_threads: That read and normalise; as many as there are processors, from 4 to 16, when None.
+        in_use: Bytes of the largest batch that is used meanwhile, such as a validation's; one of its own at least.
 
     Raises:
         UserError: Memory does not hold two batches.
@@ -98,10 +92,12 @@ class Loader:
         position: int = 0,
         place: Callable[[Batch], Any] = lambda batch: batch,
         n_threads: int | None = None,
+        in_use: int = 0,
     ) -> None:
         self.position = position
         self._samples, self._order = samples, order
         self._batch_bytes = samples.sample_bytes * (order.batch_size // order.process_count)
+        self._in_use = max(in_use, self._batch_bytes)
         self._taken, self._started = 0, time.perf_counter()
         self._prefetch: Prefetch[Batch, Any] = Prefetch(self._begin, place, position, self._most_ahead(), n_threads)
 
@@ -135,27 +131,5 @@ class Loader:
     def _most_ahead(self) -> int:
         """Return how many batches memory holds beside the one in use."""
         samples = self._samples
-        require_room(self._batch_bytes, samples.memory_left, samples.n_bytes)
-        return int(_FOR_BATCHES * samples.memory_left) // self._batch_bytes - 1
-
-
-def require_room(batch_bytes: int, memory: int, samples_bytes: int = 0) -> None:
-    """Require that memory holds two batches: one that is used, one that is made.
-
-    Args:
-        batch_bytes: Of one.
-        memory: That is left for batches.
-        samples_bytes: Of all times, which are held where they fit.
-
-    Raises:
-        UserError: It does not; the message says how much would do.
-    """
-    needed = math.ceil(2 * batch_bytes / _FOR_BATCHES)
-    if needed > memory:
-        enough = math.ceil(needed / GIB)
-        if samples_bytes <= enough * GIB // 2:
-            enough = math.ceil((needed + samples_bytes) / GIB)
-        raise UserError(
-            f"training.memory leaves {size_of(memory)} for batches of {size_of(batch_bytes)}, of which it must hold two"
-            f" and what they are made of; set training.memory={enough}GiB, or a smaller training.batch_size"
-        )
+        require_room(self._in_use, samples.memory_left, samples.n_bytes)
+        return (int(FOR_BATCHES * samples.memory_left) - self._in_use) // self._batch_bytes

@@ -13,6 +13,7 @@ import xarray as xr
 
 from weatherml.data.blocks import block_length
 from weatherml.data.loading.readers import Part, Positions, band, parts_of
+from weatherml.data.loading.room import Room
 from weatherml.data.loading.scaling import Moments, Scaling
 from weatherml.data.loading.windows import Windows
 from weatherml.data.period import select
@@ -65,12 +66,14 @@ class Samples:
         forcings: On the same grid.
         n_steps: Model steps in a window, at least 1.
         period: Which times; several periods leave out what lies between them.
-        memory: Bytes for samples and the batches that are prepared of them. A period that fits in half of it is
-            normalised once and held; otherwise every sample is read from the dataset.
+        memory: Bytes for samples and the batches that are prepared of them. A period that fits in half of it, beside
+            two of the largest batches where a `Room` says how large, is normalised once and held; otherwise every
+            sample is read from the dataset.
         rows: Which of the grid's, for a process that computes a band of latitudes; all when None.
 
     Attributes:
         n_bytes: Of the fields of all times.
+        held_bytes: Of those that are held: all or none.
         memory_left: For batches, bytes.
 
     Raises:
@@ -85,7 +88,7 @@ class Samples:
         forcings: Forcings,
         n_steps: int,
         period: Periods,
-        memory: int = MEMORY,
+        memory: int | Room = MEMORY,
         rows: slice | None = None,
     ) -> None:
         chosen = select(dataset, period)
@@ -94,9 +97,10 @@ class Samples:
         stored = _Stored(
             chosen, normalizer, forcings, slice(*(rows or slice(None)).indices(normalizer.spec.grid.n_lat))
         )
-        is_held = stored.n_bytes <= memory // 2
-        self._fields: _Fields = _Held(stored) if is_held else stored
-        self.n_bytes, self.memory_left = stored.n_bytes, memory - stored.n_bytes * is_held
+        room = memory if isinstance(memory, Room) else Room(memory)
+        self._fields: _Fields = _Held(stored) if room.holds(stored.n_bytes) else stored
+        self.held_bytes = stored.n_bytes if isinstance(self._fields, _Held) else 0
+        self.n_bytes, self.memory_left = stored.n_bytes, room.n_bytes - self.held_bytes
         self._shapes, self._buffers = stored.shapes, Buffers()
 
     def with_n_steps(self, n_steps: int) -> Self:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weatherml.cli.exit_codes import (
+    end_alike_however_interrupted,
     leaving_at_once_when_interrupted,
     noticing_what_happens_to_the_output,
     open_standard_streams,
@@ -45,6 +46,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the program on the words of its command line."""
     open_standard_streams()
+    end_alike_however_interrupted()
     keep_freed_memory()
     with noticing_what_happens_to_the_output(), leaving_at_once_when_interrupted():
         app()

@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +38,15 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
         if "\n" in error.format_message():  # the help of a verb without words
             raise
         raise _stop(_explain(error), MISTAKE) from None
+
+
+def end_alike_however_interrupted() -> None:
+    """Make SIGTERM, which clusters send before they take a machine away, an interruption as Ctrl-C is."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def open_standard_streams() -> None:

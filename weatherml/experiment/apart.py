@@ -52,11 +52,13 @@ def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..
     process = context.Process(target=_run, args=(told, phase, inputs, results.config, results.folder))
     process.start()
     told.close()
-    with _forwarding_signals(process):
+    with _forwarding_signals(process) as asked:
         error = _listen(news, report)
         process.join()
     if error is not None:
         raise error
+    if asked:  # before it listened, or when it had done all
+        raise KeyboardInterrupt
     if process.exitcode:
         raise UserError(
             f"the process of {phase} was ended by {_ending(process.exitcode)}; where memory was short, lower"
@@ -78,22 +80,21 @@ def _listen(news: Connection, report: Callable[..., None]) -> BaseException | No
 
 
 @contextmanager
-def _forwarding_signals(process: BaseProcess) -> Iterator[None]:
-    """Ask the process to end where this one is asked to."""
+def _forwarding_signals(process: BaseProcess) -> Iterator[list[int]]:
+    """Ask the process to end where this one is asked to; yield the signals that have come."""
+    asked: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield asked
         return
-    n_asked = 0
 
-    def forward(*_: object) -> None:
-        nonlocal n_asked
-        n_asked += 1
+    def forward(number: int, *_: object) -> None:
+        asked.append(number)
         if process.is_alive():
-            (process.terminate if n_asked < _PATIENCE else process.kill)()
+            (process.terminate if len(asked) < _PATIENCE else process.kill)()
 
     before = {number: signal.signal(number, forward) for number in _SIGNALS}
     try:
-        yield
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

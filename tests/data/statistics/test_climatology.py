@@ -161,3 +161,20 @@ def test_harmonics_of_the_year_are_those_that_the_period_tells(n_days, n_annual)
     assert fitted.n_annual == n_annual
     year = np.arange("2010-01-01", "2011-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
     assert np.abs(fitted.array_at(year)).max() < 8  # of noise whose spread is one
+
+
+@pytest.mark.parametrize(
+    ("axis", "change"),
+    [
+        ("latitude", lambda file: file.isel(latitude=slice(1, None))),
+        ("latitude", lambda file: file.isel(latitude=slice(None, None, -1))),
+        ("channel", lambda file: file.isel(channel=slice(None, None, -1))),
+    ],
+)
+def test_a_file_that_is_of_something_else_than_it_says_is_refused(tmp_path, axis, change):
+    dataset = analyses(times=20)
+    Climatology.fit(dataset, spec_of(dataset, ["t2m", "z850"]), ("2001", "2001-06"), 0, 1).save(tmp_path / "whole.nc")
+    with xr.open_dataset(tmp_path / "whole.nc") as whole:
+        change(whole).to_netcdf(tmp_path / "changed.nc")
+    with pytest.raises(UserError, match=f"changed.nc has another {axis} axis"):
+        Climatology.load(tmp_path / "changed.nc")

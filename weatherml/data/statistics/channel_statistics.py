@@ -12,6 +12,7 @@ import xarray as xr
 from weatherml.data.blocks import Progress
 from weatherml.data.period import overlap, select, stride_of, time_step_of
 from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.labels import labelled_spec
 from weatherml.data.statistics.sums.distribution import N_PLACES
 from weatherml.data.statistics.sums.gathering import Gathering
 from weatherml.data.statistics.sums.harmonics import Harmonics
@@ -132,7 +133,7 @@ class Statistics:
         try:
             with xr.open_dataset(local_path(path), engine="netcdf4") as file:
                 record = json.loads(file.attrs["statistics"])
-                spec = StateSpec.from_json(file.attrs["spec"])
+                spec = labelled_spec(file, path)
                 arrays = {n: file[n].values for n in ("mean", "std", "difference_std", "valid")}
                 values = Values.of_variables(file) if "quantiles" in file else None
         except (OSError, KeyError) as error:

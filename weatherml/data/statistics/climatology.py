@@ -12,6 +12,7 @@ import xarray as xr
 
 from weatherml.data.blocks import Progress
 from weatherml.data.period import select, usual_step
+from weatherml.data.statistics.labels import labelled_spec
 from weatherml.data.statistics.sums.gathering import Gathering
 from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.sums.streaming import MEMORY
@@ -117,7 +118,7 @@ class Climatology:
         try:
             with xr.open_dataset(local_path(path), engine="netcdf4") as file:
                 record = json.loads(file.attrs["climatology"])
-                spec = StateSpec.from_json(file.attrs["spec"])
+                spec = labelled_spec(file, path)
                 coefficients = file["coefficients"].values
         except (OSError, KeyError) as error:
             raise UserError(

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
+from weatherml.data.statistics.labels import labelled_spec
 from weatherml.data.statistics.sums.day_sketches import CENTRES, N_BINS, DaySketches
 from weatherml.data.statistics.sums.days import N_DAYS, day_of_year
 from weatherml.data.statistics.windowed_climatology import declare, put
@@ -90,7 +91,7 @@ class QuantileClimatology:
         """
         try:
             dataset = xr.open_dataset(local_path(path), engine="netcdf4")
-            told, spec = json.loads(dataset.attrs["quantile_climatology"]), StateSpec.from_json(dataset.attrs["spec"])
+            told, spec = json.loads(dataset.attrs["quantile_climatology"]), labelled_spec(dataset, path)
         except (OSError, KeyError) as error:
             raise UserError(
                 f"{path} is no climatology of quantiles ({error}); pass quantile_climatology.nc of a run whose"

@@ -11,6 +11,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
+from weatherml.data.statistics.labels import labelled_spec
 from weatherml.data.statistics.sums.days import N_DAYS, DaySums
 from weatherml.errors import UserError
 from weatherml.locations import local_path
@@ -88,7 +89,7 @@ class WindowedClimatology:
         """
         try:
             dataset = xr.open_dataset(local_path(path), engine="netcdf4")
-            told, spec = json.loads(dataset.attrs["windowed_climatology"]), StateSpec.from_json(dataset.attrs["spec"])
+            told, spec = json.loads(dataset.attrs["windowed_climatology"]), labelled_spec(dataset, path)
         except (OSError, KeyError) as error:
             raise UserError(
                 f"{path} is no climatology by hour and day of the year ({error}); pass windowed_climatology.nc of a run"

@@ -82,6 +82,8 @@ def format_of(path: Path) -> str:
     """
     if path.is_dir():
         return "kerchunk" if is_reference_folder(path) else "zarr"
+    if path.exists() and not path.is_file():  # to open a pipe waits for who writes into it
+        raise UserError(f"{path} is neither a file nor a folder; pass a GRIB or NetCDF file or a zarr store")
     head = _head(path)
     known = {b"GRIB": "GRIB", b"{": "kerchunk", _HDF5: "NetCDF-4", **dict.fromkeys(_CLASSIC, "NetCDF classic")}
     found = next((kind for magic, kind in known.items() if head.startswith(magic)), None)

@@ -1,5 +1,6 @@
 """Layouts that people have, through every verb that reads: the values are the truth, or one line says why not."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import source_layouts
+import xarray as xr
 from people_layouts import FORECASTS, LAYOUTS, ONE, ONE_LEAD, TIMES, TRUTH, netcdf
 from typer.testing import CliRunner
 
@@ -193,3 +195,20 @@ def test_messages_that_are_missing_matter_only_where_they_are_wanted(tmp_path):
     source_layouts.write_messages(tmp_path / "wanted.grib2", wanted)
     with pytest.raises(UserError, match="lacks 1 of 6 fields of Temperature"):
         open_files(tmp_path / "wanted.grib2")
+
+
+def test_a_file_without_a_row_is_refused_in_one_line(tmp_path):
+    empty = xr.Dataset(
+        {"t2m": (("time", "latitude", "longitude"), np.zeros((2, 0, 4), np.float32))},
+        {"time": np.arange(2).astype("datetime64[D]").astype("datetime64[ns]"), "latitude": [], "longitude": range(4)},
+    )
+    empty.to_netcdf(tmp_path / "empty.nc")
+    with pytest.raises(UserError, match=r"empty\.nc has no latitude: its latitude axis is empty"):
+        open_files(tmp_path / "empty.nc")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_pipe_is_refused_where_opening_it_would_wait_for_ever(tmp_path):
+    os.mkfifo(tmp_path / "pipe.nc")
+    with pytest.raises(UserError, match=r"pipe\.nc is neither a file nor a folder"):
+        open_files(tmp_path / "pipe.nc")

@@ -29,6 +29,8 @@ _UNSTEADY = ("month", "year", "common_year")
 
 _reads = 0
 
+_SPACE = ("latitude", "lat", "longitude", "lon", "level", "pressure_level", "isobaricInhPa", "lev", "plev", "y", "x")
+
 
 def n_fields_read() -> int:
     """Return how often values of more than one dimension have been read in this process."""
@@ -106,10 +108,21 @@ class _Entrypoint(BackendEntrypoint):
         options, origin, is_zarr = inner["options"], inner["origin"], inner["engine"] == "zarr"
         store = open_group(filename_or_obj, **options) if is_zarr else open_frugally(filename_or_obj)
         raw = xr.open_dataset(store, engine="store", decode_cf=False, cache=False)
+        _require_cells(raw, origin)
         if isinstance(store, ZarrStore):
             require_coordinates(raw, store, origin)
         raw = _without_default_fill(raw) if options.get("zarr_format") == 2 else raw
         return _decoded(guard(raw, origin, inner["own"]), origin)
+
+
+def _require_cells(raw: xr.Dataset, origin: str) -> None:
+    """Refuse fields without a row, a column or a level: they have no size by which to cut them into chunks."""
+    fields = [field for field in raw.data_vars.values() if field.dtype.kind in "fiu"]
+    empty = [str(dim) for field in fields for dim, size in field.sizes.items() if not size and dim in _SPACE]
+    if empty:
+        raise UserError(
+            f"{origin} has no {empty[0]}: its {empty[0]} axis is empty; select it anew, or download it again"
+        )
 
 
 class _FileGuard(NamedTuple):

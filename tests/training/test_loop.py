@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -155,20 +156,27 @@ def test_a_training_goes_on_from_a_snapshot_with_the_state_of_an_older_loader(re
     assert_same_run(train(*arguments(), tmp_path), reference)
 
 
-def test_a_file_that_is_lost_in_the_middle_stops_the_training_and_once_it_is_mended_it_goes_on(reference, tmp_path):
+def turn(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 4
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, turn], ids=["lost", "damaged in place"])
+def test_a_file_that_is_damaged_stops_the_training_and_once_it_is_mended_it_goes_on(reference, tmp_path, damage):
     ingest(FakeSource(dataset()), tmp_path / "store.zarr", shard_length=4)
     settings, checkpoint, *_ = arguments()
     training = Samples(
         open_store(tmp_path / "store.zarr"), checkpoint.normalizer, checkpoint.forcings, 1, TRAINING, 2**16
     )
-    file, kept, run_dir = tmp_path / "store.zarr/2m_temperature/c.6.0.0", tmp_path / "kept", tmp_path / "run"
-    validation = samples(checkpoint, VALIDATION)
-    file.rename(kept)
+    file, run_dir = tmp_path / "store.zarr/2m_temperature/c.6.0.0", tmp_path / "run"
+    validation, content = samples(checkpoint, VALIDATION), file.read_bytes()
+    damage(file)
     with pytest.raises(UserError, match=rf"stopped after step \d+, from which it goes on: {file} is damaged.*--repair"):
         train(settings, checkpoint, training, validation, run_dir)
     (step, *_) = sorted(int(path.name) for path in (run_dir / "snapshots").iterdir())[-1:]
     assert 0 < step < 23
-    kept.rename(file)
+    file.write_bytes(content)
     assert_same_run(train(settings, checkpoint, training, validation, run_dir), reference)
 
 

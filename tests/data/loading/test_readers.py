@@ -24,18 +24,23 @@ LAYOUTS = {  # most bytes of a chunk of levels, bytes of a chunk, whether it is 
 }
 
 
-@pytest.fixture(scope="module", params=LAYOUTS)
-def store(request, tmp_path_factory):
-    most, usual, is_compressed = LAYOUTS[request.param]
-    path = tmp_path_factory.mktemp("readers") / "store.zarr"
+def write(name, fields, path):
+    """Write a store of some layout; without compression there are no checksums of chunks either."""
+    most, usual, is_compressed = LAYOUTS[name]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "_MAX_CHUNK_BYTES", most)
         patch.setattr(layout, "_CHUNK_BYTES", usual)
         if not is_compressed:
-            patch.setattr(layout, "_CODECS", {**layout._CODECS, "compressors": None})
+            declared = layout.Layout.encoding.fget
+            patch.setattr(layout.Layout, "encoding", property(lambda self: {**declared(self), "compressors": None}))
             patch.setattr(layout.Layout, "compress", lambda self, values: np.ascontiguousarray(values).tobytes())
-        ingest(FakeSource(analyses(VARIABLES, times=21)), path, shard_length=4)
+        ingest(FakeSource(fields), path, shard_length=4)
     return path
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def store(request, tmp_path_factory):
+    return write(request.param, analyses(VARIABLES, times=21), tmp_path_factory.mktemp("readers") / "store.zarr")
 
 
 @pytest.mark.parametrize("channels", [CHANNELS, None], ids=["some channels", "all channels"])
@@ -123,3 +128,18 @@ def test_a_store_that_ingest_has_replaced_meanwhile_is_refused(broken):
     ingest(FakeSource(LATER), store, options=IngestOptions(grow=True))
     with pytest.raises(UserError, match=f"{store} has changed since it was opened .*compute statistics and train"):
         read()
+
+
+@pytest.mark.parametrize("change", [lambda d: d, lambda d: d.round()], ids=["as they are", "compressed"])
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if "plain" not in name])
+def test_a_bit_that_was_turned_anywhere_in_a_file_is_found_where_its_chunk_is_read(tmp_path, name, change):
+    dataset = open_store(write(name, change(LATER), tmp_path / "store.zarr"))
+    file, spec = tmp_path / "store.zarr/geopotential/c.1.0.0.0", spec_of(dataset, CHANNELS)
+    content, times = file.read_bytes(), np.arange(4, 8)
+    for offset in range(0, len(content), len(content) // 25):
+        turned = bytearray(content)
+        turned[offset] ^= 1 << offset % 8
+        file.write_bytes(turned)
+        with pytest.raises(UserError, match=rf"{file} is damaged.*--files --repair"):
+            for part in parts_of(dataset, spec, slice(0, 7)):
+                part.read(times, np.zeros((4, *spec.shape), np.float32), Account())

@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from fake_data import FakeSource, analyses
+from fake_data import FakeSource, analyses, forecasts
 
 from weatherml.cli.paths import check_files
 from weatherml.cli.repairing import repair_stores
 from weatherml.data.blocks import read_block
 from weatherml.data.reading.opening import open_files
+from weatherml.data.statistics.channel_statistics import compute_statistics
 from weatherml.data.store import opening
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import digest, open_store, verify
 from weatherml.errors import UserError
+from weatherml.evaluation.evaluate import evaluate
 from weatherml.products.reading import read_forecast
 from weatherml.state import spec_of
 from weatherml.storage.share import Share
@@ -140,7 +142,20 @@ def cut(file):
     file.write_bytes(file.read_bytes()[:-40])
 
 
-SPOILT = {"cut": cut, "overwritten": flip, "emptied": lambda file: file.write_bytes(b""), "deleted": Path.unlink}
+def turn(file):
+    """Turn one bit, which blosc would decode to other values."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 4
+    file.write_bytes(content)
+
+
+SPOILT = {
+    "cut": cut,
+    "overwritten": flip,
+    "turned": turn,
+    "emptied": lambda file: file.write_bytes(b""),
+    "deleted": Path.unlink,
+}
 READERS = {
     "open_store": lambda dataset: dataset["2m_temperature"].isel(time=6).load(),
     "in a worker": lambda dataset: pickle.loads(pickle.dumps(dataset))["2m_temperature"][4:9].values,
@@ -163,6 +178,22 @@ def test_values_of_a_file_that_is_damaged_after_opening_name_it(store, damage):
             reader(dataset)
         assert "\n" not in str(error.value)
     np.testing.assert_array_equal(stored["2m_temperature"][8:12], analyses(times=14)["2m_temperature"][8:12])
+
+
+def scores(dataset):
+    forecast = forecasts(n_init=3, n_lead=3)
+    return evaluate(forecast, dataset, ["rmse"])
+
+
+@pytest.mark.parametrize("compute", [lambda d: compute_statistics(d, spec_of(d), ("2001-01-01", "2001-01-04")), scores])
+def test_nothing_is_computed_of_values_that_were_turned(store, compute):
+    dataset = open_store(store)
+    turn(store / "geopotential/c.1.0.0.0")
+    told = (
+        r"geopotential/c\.1\.0\.0\.0 is damaged \([^\n]*checksum[^\n]*\); mend it with weatherml check [^\n]* --repair$"
+    )
+    with pytest.raises(UserError, match=told):
+        compute(dataset)
 
 
 def test_missing_values_of_whole_files_are_no_damage(tmp_path):

@@ -19,6 +19,7 @@ from weatherml.data.store.making.plan import plan_store
 from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
+from weatherml.storage.places import place_at
 from weatherml.variables import VARIABLES
 
 MUCH = 2**31
@@ -132,7 +133,7 @@ class LargeSource(FakeSource):
         return "0" * 64
 
 
-def test_a_plan_holds_the_first_time_of_one_variable_alone():
+def test_a_plan_holds_the_first_time_of_one_variable_alone(tmp_path):
     grid, names = LatLonGrid.regular(256, 512), [name for name, v in VARIABLES.items() if v.vertical == "surface"][:12]
     field = dask.array.zeros((3, 256, 512), dtype=np.float32, chunks=(1, 256, 512))
     coordinates = {
@@ -142,10 +143,10 @@ def test_a_plan_holds_the_first_time_of_one_variable_alone():
     }
     fields = {name: (("time", "latitude", "longitude"), field + number) for number, name in enumerate(names)}
     source = LargeSource(xr.Dataset(fields, coordinates))
-    plan_store(source, 4)  # what is imported on the way is no memory of a plan's
+    plan_store(source, 4, place_at(tmp_path))  # what is imported on the way is no memory of a plan's
     tracemalloc.start()
     try:
-        plan_store(source, 4)
+        plan_store(source, 4, place_at(tmp_path))
         assert tracemalloc.get_traced_memory()[1] < 6 * 2**19  # a field is 2**19 bytes
     finally:
         tracemalloc.stop()

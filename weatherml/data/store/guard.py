@@ -15,6 +15,8 @@ from weatherml.storage.places import Place
 from weatherml.wording import counted
 
 _MOST_WORDS = 120
+_CHECKSUMS = ". Stored: "
+"""What zarr says of a chunk's checksum goes on with bytes."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class StoreGuard:
     def explain(self, key: Key, error: Exception) -> UserError:
         """Name the file that is damaged, of those that were read."""
         files = [self._file(shard) for shard in np.unique(self._shards(key))]
-        told = " ".join(str(error).split())[:_MOST_WORDS] or type(error).__name__
+        told = " ".join(str(error).split()).partition(_CHECKSUMS)[0][:_MOST_WORDS] or type(error).__name__
         notes = Manifest.load(self.place).files
         whole = fitting(self.place, {file: notes[file] for file in files if file in notes})
         if damaged := [file for file in files if file not in whole]:

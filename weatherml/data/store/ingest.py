@@ -228,9 +228,9 @@ def _plan(
     if complete is None:
         if options.refresh is not None:
             raise UserError(f"there is no store {place} of which to refresh a period; leave refresh out to make it")
-        return plan_store(source, shard_length or Workspace(place).request.get("shard_length"))
+        return plan_store(source, shard_length or Workspace(place).request.get("shard_length"), place)
     if options.refresh is None and is_same(complete.told, told):
-        return plan_store(source, complete.shard_length)
+        return plan_store(source, complete.shard_length, place)
     damaged = sorted(set(complete.files) - fitting(place, complete.files, options.verify))
     if damaged:
         raise UserError(f"{place}/{damaged[0]} is missing or damaged; {remedy(place)} before it is changed")
@@ -240,7 +240,7 @@ def _plan(
         asked, has = parse_period(options.refresh), (complete.first_time, complete.last_time)
         raise UserError(f"{place} has no time within {_between(*asked)}; it has {_between(*has)}")
     _require_whole(place, {file: complete.files[file] for file in _read_again(stored, complete, refreshed)})
-    return plan_store(GrownSource(stored, source, refreshed, options.grow), complete.shard_length)
+    return plan_store(GrownSource(stored, source, refreshed, options.grow), complete.shard_length, place)
 
 
 def _read_again(stored: xr.Dataset, complete: Manifest, refreshed: npt.NDArray[np.bool_]) -> Iterator[str]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from numcodecs import blosc
 
 from weatherml.data.store.guard import StoreGuard
-from weatherml.data.store.layout import file_of
+from weatherml.data.store.layout import CHECKSUM, file_of
 from weatherml.data.store.manifest import ROOT, Manifest
 from weatherml.errors import UserError
 from weatherml.storage.places.local import LocalPlace
@@ -28,7 +28,7 @@ _OPEN_FILES = 24
 """Of one variable."""
 _ABSENT = np.iinfo(np.uint64).max
 _INDEX = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
-_CODECS = (["bytes"], ["bytes", "blosc"])
+_CODECS = (["bytes"], ["bytes", "blosc"], ["bytes", "blosc", "crc32c"])
 _ENTRY = 16
 """Bytes of the offset and size of a chunk, of which the checksum of all takes 4."""
 
@@ -95,7 +95,7 @@ class StoredMaps:
 
     def __init__(self, guard: StoreGuard, layout: "_Layout", watch: "StoreWatch") -> None:
         self._guard, self._watch = guard, watch
-        self._chunk, self._is_compressed = layout.chunk, layout.is_compressed
+        self._chunk, self._is_compressed, self._is_checked = layout.chunk, layout.is_compressed, layout.is_checked
         self._n_chunks = layout.shard[0] // layout.chunk[0], layout.shard[1] // layout.chunk[1]
         self._open = lru_cache(_OPEN_FILES)(self._open_shard)
 
@@ -137,15 +137,26 @@ class StoredMaps:
         if offset == _ABSENT:
             raise self._guard.lost(number)
         header = _HEADER if self._is_compressed else 0
-        if size == header + 4 * int(np.prod(self._chunk)):  # as they are: blosc has not made them smaller
+        plain = header + 4 * int(np.prod(self._chunk))  # as they are: blosc has not made them smaller
+        if self._is_checked and size == plain + CHECKSUM and len(times) == 1 and self._is_whole(places, wanted):
+            (run,) = self._runs(times, places, wanted)
+            self._read_checked(shard, offset, run, wanted, account)
+        elif size == plain and not self._is_checked:
             for run in self._runs(times, places, wanted):
                 self._read_run(shard, offset + header + run.start, run, wanted, account)
         elif self._is_compressed:
-            self._decode(shard.content(offset, size, account), times, places, wanted)
+            content = shard.content(offset, size, account)
+            self._decode(_verified(content) if self._is_checked else content, times, places, wanted)
             for run in self._runs(times, places, wanted):
                 finish_maps(wanted.finish, run.time, run.channel, run.out)
         else:
             raise ValueError(f"a chunk has {size} bytes")
+
+    def _read_checked(self, shard: "_Shard", offset: int, run: "_Run", wanted: Wanted, account: Account) -> None:
+        """Read all of a chunk that is not compressed to where it belongs, and compare its checksum."""
+        check = _Check(google_crc32c.value(shard.content(offset, _HEADER, account)), wanted.finish)
+        self._read_run(shard, offset + _HEADER, run, wanted._replace(finish=check), account)
+        check.require(shard.content(offset + _HEADER + run.out.nbytes, CHECKSUM, account))
 
     def _decode(self, content: npt.NDArray[np.uint8], times: Positions, places: Positions, wanted: Wanted) -> None:
         """Decode a chunk to where its maps are wanted: at once where they are all of it, else by way of a copy."""
@@ -212,6 +223,7 @@ class _Layout:
     chunk: tuple[int, ...]
     shard: tuple[int, ...]
     is_compressed: bool
+    is_checked: bool
 
     @classmethod
     def parse(cls, metadata: bytes | None, shape: tuple[int, ...]) -> Self | None:
@@ -236,7 +248,7 @@ class _Layout:
         is_whole = tuple(shard[1:]) == tuple(shape[1:]) and tuple(chunk[-2:]) == tuple(shape[-2:])
         if not is_known or not is_whole or len(shape) not in (3, 4):
             return None
-        return cls(_with_level(chunk), _with_level(shard), len(codecs) == 2)
+        return cls(_with_level(chunk), _with_level(shard), "blosc" in codecs, "crc32c" in codecs)
 
 
 class _Run(NamedTuple):
@@ -327,6 +339,30 @@ def finish_maps(finish: Finish | None, time: int, channel: int, maps: np.ndarray
     flat = maps.reshape(len(maps), -1)
     for some, cells in _tiles(*flat.shape):
         finish(time, channel + some.start, cells.start, flat[some, cells])
+
+
+@dataclass
+class _Check:
+    """Goes on with a checksum while values are in a processor's cache, before they are finished there."""
+
+    checksum: int
+    finish: Finish | None = None
+
+    def __call__(self, time: int, channel: int, start: int, values: np.ndarray) -> None:
+        self.checksum = google_crc32c.extend(self.checksum, values)
+        if self.finish is not None:
+            self.finish(time, channel, start, values)
+
+    def require(self, told: npt.NDArray[np.uint8]) -> None:
+        if self.checksum != int.from_bytes(told.tobytes(), "little"):
+            raise ValueError("a chunk has another checksum")
+
+
+def _verified(content: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return a chunk without its checksum, which is that of the chunk."""
+    chunk = content[:-CHECKSUM]
+    _Check(google_crc32c.value(chunk)).require(content[-CHECKSUM:])
+    return chunk
 
 
 def _with_level(sizes: Sequence[int]) -> tuple[int, ...]:

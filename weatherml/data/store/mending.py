@@ -7,7 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.data.source import Source, SourceAround, bytes_of_a_time
-from weatherml.data.store.layout import Layout
+from weatherml.data.store.layout import Layout, has_checksums
 from weatherml.data.store.making.cutting import Part
 from weatherml.data.store.making.engine import Progress
 from weatherml.data.store.making.parts import read, write
@@ -63,7 +63,10 @@ class _Mender:
             self._source = _Origins(sources, stored)
         except Exception as error:  # whatever its libraries make of damaged metadata
             raise self._beyond(NoFieldError, "what declares it", error) from error
-        layouts = [Layout.of(stored[name], manifest.n_times, manifest.shard_length) for name in manifest.variables]
+        layouts = [
+            Layout.of(stored[name], manifest.n_times, manifest.shard_length, has_checksums(place, name))
+            for name in manifest.variables
+        ]
         self._layouts = {layout.file(index): (layout, index) for layout in layouts for index in range(layout.n_files)}
 
     def require_fields(self, files: Sequence[str]) -> None:

@@ -12,12 +12,13 @@ import xarray as xr
 from zarr.storage import MemoryStore
 
 from weatherml.data.source import Source, piece_starts
-from weatherml.data.store.layout import Layout, choose_shard_length
+from weatherml.data.store.layout import Layout, choose_shard_length, has_checksums
 from weatherml.data.store.making.cutting import Part, cut, together
 from weatherml.data.store.making.parts import require_constant_mask
 from weatherml.data.store.manifest import FileNote, Manifest
 from weatherml.errors import UserError
 from weatherml.state import with_metadata
+from weatherml.storage.places import Place
 from weatherml.storage.share import Share
 
 _TIMES_IN_A_CHUNK = 2**16
@@ -80,12 +81,13 @@ class StorePlan:
         return Manifest(**request, files=dict(files))
 
 
-def plan_store(source: Source, shard_length: int | None) -> StorePlan:
+def plan_store(source: Source, shard_length: int | None, place: Place) -> StorePlan:
     """Plan a store, having read the first time of the source.
 
     Args:
         source: Where the data come from.
         shard_length: Times in one file; chosen by size when None.
+        place: Where the store is, or will be; arrays that are there keep their codecs.
 
     Raises:
         UserError: The source has no times, or static values that are infinite.
@@ -94,7 +96,9 @@ def plan_store(source: Source, shard_length: int | None) -> StorePlan:
     times = source.times()
     first = source.read(times[:1], source.variables()).drop_encoding()  # its values one variable after the other
     length = shard_length or choose_shard_length(first, len(times))
-    layouts = [Layout.of(field, len(times), length) for field in first.data_vars.values()]
+    layouts = [
+        Layout.of(field, len(times), length, has_checksums(place, str(name))) for name, field in first.data_vars.items()
+    ]
     small = _declarations(first, times, layouts, source.name)
     for layout in (one for one in layouts if one.is_static):
         values = first[layout.name].values.astype(np.float32)

@@ -13,7 +13,6 @@ from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.rules.registry import LABEL_RULES, NEEDED, RULES, UNDECIDABLE, require_rules, surest
 from weatherml.registry import Registry
-from weatherml.wording import listed
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
 
@@ -48,7 +47,7 @@ def check_dataset(dataset: xr.Dataset, progress: Progress | None = None, ignore:
 def judge(evidence: Evidence, ignore: Collection[str] = ()) -> list[Finding]:
     """Return what the rules find in what a pass has kept, errors first."""
     found = surest([*_ask(RULES, evidence)])
-    return _ordered([*_together(finding for finding in found if finding.rule not in ignore)])
+    return _ordered([*_worded(finding for finding in found if finding.rule not in ignore)])
 
 
 def _ask(registry: Registry[Callable[[T], Iterator[Finding]]], subject: T) -> Iterator[Finding]:
@@ -56,16 +55,13 @@ def _ask(registry: Registry[Callable[[T], Iterator[Finding]]], subject: T) -> It
         yield from (replace(finding, rule=finding.rule or name) for finding in registry[name](subject))
 
 
-def _together(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings, and what cannot be told as one note."""
-    untold = []
+def _worded(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings, and what cannot be told in words that say so."""
     for finding in findings:
         if finding.rule != UNDECIDABLE:
             yield finding
         else:
-            untold.append(f"{finding.subject}: {finding.message}")
-    if untold:
-        yield Finding("note", "values", f"cannot tell {listed(untold, len(untold))}", UNDECIDABLE)
+            yield Finding("note", "values", f"cannot tell {finding.subject}: {finding.message}", UNDECIDABLE)
 
 
 def _ordered(findings: Iterable[Finding]) -> list[Finding]:

@@ -57,3 +57,16 @@ def test_logs_in_colour_hold_one_line_of_a_bar():
     colours = {**os.environ, "FORCE_COLOR": "1"}
     done = subprocess.run([sys.executable, "-c", program], env=colours, capture_output=True, text=True)
     assert re.sub(r"\x1b\[[\d;]*m", "", done.stderr) == "ingest     done in 0 s\n"
+
+
+def test_logs_of_a_long_phase_say_how_far_it_is(monkeypatch):
+    log = Console(file=StringIO(), force_terminal=False, width=80)
+    monkeypatch.setattr(progress, "console", log)
+    monkeypatch.setattr(progress, "_EVERY", 0.0)
+    with progress.bar("train") as update:
+        update(101, 200, NEWS)
+        update(102, 200, NEWS)
+    first, second, last = log.file.getvalue().splitlines()
+    assert first == f"train      101 of 200, 0:00:00  {NEWS}"
+    assert re.fullmatch(rf"train      102 of 200, 0:00:00, 0:00:0\d left  {NEWS}", second)
+    assert last.startswith("train      done in 0 s")

@@ -15,6 +15,8 @@ from rich.text import Text
 console = Console(stderr=True, highlight=False, force_interactive=None if sys.stderr.isatty() else False)
 """For people; what programs read goes to standard output."""
 
+_EVERY = 30.0
+"""Seconds between the lines of a phase that nobody watches: a log shows that it goes on, and how far it is."""
 _WIDE = 110  # characters from which there is room for a long bar beside the news
 
 
@@ -41,18 +43,26 @@ class _Counts(MofNCompleteColumn):
 
 @contextmanager
 def bar(phase: str) -> Iterator[Callable[..., None]]:
-    """Draw a bar while the block runs; where nobody watches, print one line at its end.
+    """Draw a bar while the block runs; where nobody watches, print a line now and then and at its end.
 
     Yields:
         A function of the number done, the number of all, and the latest news.
     """
-    start = time.perf_counter()
+    start = told = time.perf_counter()
+    begun: tuple[int, float] | None = None  # where a phase that goes on was when it began, and when
     with Progress(*_columns(), console=console, transient=True, disable=not console.is_interactive) as progress:
         task, latest = progress.add_task(phase, total=None, news=""), [""]
 
         def update(done: int, total: int, news: str = "") -> None:
+            nonlocal begun, told
             latest[0] = news
             progress.update(task, completed=done, total=total, news=news)
+            now = time.perf_counter()
+            begun = begun or (done, now)
+            if not console.is_interactive and now - told >= _EVERY:
+                told = now
+                said = f"{phase:<10} {done} of {total}, {_clock(now - start)}{_left(*begun, done, total, now)}"
+                console.print(f"{said}  {news}".rstrip(), soft_wrap=True)
 
         yield update
     said = f"{phase:<10} done in {time.perf_counter() - start:.0f} s"
@@ -69,6 +79,11 @@ def _columns() -> tuple[ProgressColumn, ...]:
         _Times(table_column=whole),
         TextColumn("[dim]{task.fields[news]}", table_column=Column()),
     )
+
+
+def _left(first: int, start: float, done: int, total: int, now: float) -> str:
+    """Return how long is left, once that can be told."""
+    return f", {_clock((now - start) * (total - done) / (done - first))} left" if done > first else ""
 
 
 def _clock(seconds: float) -> str:

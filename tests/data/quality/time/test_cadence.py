@@ -7,6 +7,7 @@ from red_weather import red_weather, reordered
 from weatherml.data.derived import DERIVATIONS
 from weatherml.data.derived.derivation import Request
 from weatherml.data.quality.gathering import gather
+from weatherml.data.quality.rules.time import continuity
 from weatherml.data.quality.rules.time.cadence import exchanged
 from weatherml.data.reading.opening import open_files
 from weatherml.grid import LatLonGrid
@@ -114,3 +115,13 @@ def test_a_day_of_much_rain_is_in_its_place(seed):
     rain = red_weather({"total_precipitation_24hr": ()}, times=200, step="120h", persistence=0.05, seed=seed)
     rain["total_precipitation_24hr"].values[90] *= 4
     assert [f for f in exchanged(gather(rain)) if f.severity != "note"] == []
+
+
+def test_waves_that_die_away_are_no_exchanged_times():
+    """As a model begins that starts from rest: its changes are large at every other time, a bit less each."""
+    series = np.tile([0.01, -0.01], 15)
+    swinging, exchanged = series.copy(), series.copy()
+    swinging[1:11] = [0.18, -0.26, 0.18, -0.16, 0.12, -0.14, 0.14, -0.05, 0.07, -0.06]
+    exchanged[[4, 6, 20, 22, 24]] = 0.3
+    assert not continuity._swapped(swinging, False, 0.011).any()
+    np.testing.assert_array_equal(np.flatnonzero(continuity._swapped(exchanged, False, 0.011)), [4, 20, 22])

@@ -157,7 +157,18 @@ def _swapped(above: np.ndarray, is_daily: bool, width: float) -> np.ndarray:
     dip = both - above[1:-1]
     each = (_SWAPPED_DAILY if is_daily else _SWAPPED_EACH).of(width)
     result[:-2] = (both > each) & (dip > _SWAPPED.of(scatter(dip)))
-    return result
+    return result & ~_swings(above > each)
+
+
+def _swings(is_large: np.ndarray) -> np.ndarray:
+    """Return where changes are large at every other time, four times or more: so waves swing that soon die away.
+
+    A model that starts from rest or from what does not fit together begins so; of the pairs of a single exchange two
+    changes are large, of two side by side three.
+    """
+    padded = np.pad(is_large, 6)
+    runs = np.stack([padded[by : by + is_large.size + 6] for by in (0, 2, 4, 6)]).all(axis=0)
+    return np.asarray(np.any([runs[6 - by :][: is_large.size] for by in (0, 2, 4, 6)], axis=0))
 
 
 def _usable(changes: np.ndarray, channel: ChannelEvidence, times: np.ndarray, lag: int) -> np.ndarray:

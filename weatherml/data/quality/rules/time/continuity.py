@@ -157,7 +157,7 @@ def _swapped(above: np.ndarray, is_daily: bool, width: float) -> np.ndarray:
     dip = both - above[1:-1]
     each = (_SWAPPED_DAILY if is_daily else _SWAPPED_EACH).of(width)
     result[:-2] = (both > each) & (dip > _SWAPPED.of(scatter(dip)))
-    return result & ~_swings(above > each)
+    return np.asarray(result & ~_swings(above > each))
 
 
 def _swings(is_large: np.ndarray) -> np.ndarray:
@@ -167,7 +167,7 @@ def _swings(is_large: np.ndarray) -> np.ndarray:
     changes are large, of two side by side three.
     """
     padded = np.pad(is_large, 6)
-    runs = np.stack([padded[by : by + is_large.size + 6] for by in (0, 2, 4, 6)]).all(axis=0)
+    runs = np.asarray(np.all([padded[by : by + is_large.size + 6] for by in (0, 2, 4, 6)], axis=0))
     return np.asarray(np.any([runs[6 - by :][: is_large.size] for by in (0, 2, 4, 6)], axis=0))
 
 

@@ -279,7 +279,10 @@ def test_training_lowers_the_loss(reference):
     ("changes", "key"),
     [
         ({"batch_size": 5}, "training.batch_size = 4, now it is 5"),
-        ({"stages": (Stage(n_steps=30, learning_rate=3e-3),)}, "training.stages.0.n_steps = 14, now it is 30"),
+        (
+            {"stages": (Stage(n_steps=30, learning_rate=3e-3),)},
+            r'training\.stages = \[{.*"n_steps": 14.*now it is \[{.*"n_steps": 30',
+        ),
     ],
 )
 def test_another_configuration_is_refused_by_the_key_that_differs(reference, changes, key):

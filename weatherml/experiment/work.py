@@ -68,9 +68,9 @@ def check(results: Results, report: Report) -> None:
     store = results.path("ingest")
     damaged = verify(store)
     if damaged:
+        others = f", with {len(damaged) - 1} more" if damaged[1:] else ""
         raise UserError(
-            f"{store}/{damaged[0]} is missing or damaged, as are {len(damaged) - 1} others; mend them with"
-            f" weatherml check {store} --files --repair"
+            f"{store}/{damaged[0]} is missing or damaged{others}; mend with weatherml check {store} --files --repair"
         )
     findings = check_dataset(results.store, report, results.config.check.ignore)
     write_bytes(results.path("check"), "".join(f"{finding}\n" for finding in findings).encode())

@@ -82,7 +82,7 @@ def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[s
     if not file.exists():
         write_bytes(file, json.dumps(current, indent=1).encode())
         return
-    before, now = (dict(_flatten(tree)) for tree in (json.loads(file.read_text()), current))
+    before, now = (dict(_settings(tree)) for tree in (json.loads(file.read_text()), current))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
             if key == "data":
@@ -90,8 +90,9 @@ def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[s
                     f"the store has other content than when {run.directory} was trained: it has grown or changed since;"
                     " compute statistics again, and train in another folder"
                 )
+            old, new = _written(before.get(key)), _written(now.get(key))
             raise UserError(
-                f"{run.directory} was trained with {key} = {before.get(key)!r}, now it is {now.get(key)!r};"
+                f"{run.directory} was trained with {key} = {old}, now it is {new};"
                 " set it back, or choose another folder"
             )
 
@@ -120,9 +121,15 @@ def _describe_samples(samples: Mapping[str, Samples]) -> dict[str, Any]:
     }
 
 
-def _flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if not isinstance(tree, Mapping | list):
+def _settings(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what can be set by its key: lists as a whole, of which no part can."""
+    if not isinstance(tree, Mapping):
         yield prefix, tree
         return
-    for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
-        yield from _flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    for key, value in tree.items():
+        yield from _settings(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def _written(value: Any) -> str:
+    """Return a value as it is set: lists as YAML reads them."""
+    return json.dumps(value) if isinstance(value, list) else repr(value)

@@ -1,5 +1,6 @@
-"""Whether a file of statistics is of the state that it says it is of."""
+"""Fields by variable and level, and the state that they say they are of."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.state import StateSpec
+from weatherml.state import Channel, StateSpec
 
 
 def labelled_spec(file: xr.Dataset, path: str | Path) -> StateSpec:
@@ -33,6 +34,23 @@ def labelled_spec(file: xr.Dataset, path: str | Path) -> StateSpec:
             " the file as weatherml statistics wrote it"
         )
     return spec
+
+
+def chosen(
+    dataset: xr.Dataset, spec: StateSpec, variables: Mapping[str, Sequence[int]]
+) -> tuple[xr.Dataset, StateSpec]:
+    """Return some variables at some levels in hPa (none where one has one height), and the state that they are.
+
+    Raises:
+        UserError: There is no such channel.
+    """
+    wanted = [Channel(name, level) for name, levels in variables.items() for level in levels or (None,)]
+    for channel in wanted:
+        spec.index(channel)
+    levels = sorted({channel.level for channel in wanted if channel.level is not None})
+    kept = dataset[list(variables)]
+    kept = kept.sel(level=levels) if levels and "level" in kept.dims else kept
+    return kept, StateSpec(tuple(wanted), spec.grid)
 
 
 def _agree(own: np.ndarray, labels: Any) -> bool:

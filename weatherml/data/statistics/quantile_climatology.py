@@ -10,13 +10,13 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.statistics.labels import labelled_spec
+from weatherml.data.statistics.labels import chosen, labelled_spec
 from weatherml.data.statistics.sums.day_sketches import CENTRES, N_BINS, DaySketches
 from weatherml.data.statistics.sums.days import N_DAYS, day_of_year
 from weatherml.data.statistics.windowed_climatology import declare, put
 from weatherml.errors import UserError
 from weatherml.locations import local_path
-from weatherml.state import Channel, StateSpec, to_array
+from weatherml.state import StateSpec, to_array
 from weatherml.storage.files import netcdf_in_place
 from weatherml.times import Periods, parse_times, write_periods
 from weatherml.wording import listed
@@ -74,13 +74,8 @@ class QuantileClimatology:
 
     def only(self, variables: Mapping[str, Sequence[int]]) -> Self:
         """Return the quantiles of some variables at some levels in hPa (none where it has one height)."""
-        wanted = [Channel(name, level) for name, levels in variables.items() for level in levels or (None,)]
-        for channel in wanted:
-            self.spec.index(channel)
-        levels = sorted({channel.level for channel in wanted if channel.level is not None})
-        dataset = self.dataset[list(variables)]
-        dataset = dataset.sel(level=levels) if levels and "level" in dataset.dims else dataset
-        return replace(self, dataset=dataset, spec=StateSpec(tuple(wanted), self.spec.grid))
+        dataset, spec = chosen(self.dataset, self.spec, variables)
+        return replace(self, dataset=dataset, spec=spec)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

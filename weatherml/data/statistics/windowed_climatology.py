@@ -11,7 +11,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from weatherml.data.statistics.labels import labelled_spec
+from weatherml.data.statistics.labels import chosen, labelled_spec
 from weatherml.data.statistics.sums.days import N_DAYS, DaySums
 from weatherml.errors import UserError
 from weatherml.locations import local_path
@@ -72,13 +72,8 @@ class WindowedClimatology:
 
     def only(self, variables: Mapping[str, Sequence[int]]) -> Self:
         """Return the climatology of some variables at some levels in hPa (none where it has one height)."""
-        wanted = [Channel(name, level) for name, levels in variables.items() for level in levels or (None,)]
-        for channel in wanted:
-            self.spec.index(channel)
-        levels = sorted({channel.level for channel in wanted if channel.level is not None})
-        dataset = self.dataset[list(variables)]
-        dataset = dataset.sel(level=levels) if levels and "level" in dataset.dims else dataset
-        return replace(self, dataset=dataset, spec=StateSpec(tuple(wanted), self.spec.grid))
+        dataset, spec = chosen(self.dataset, self.spec, variables)
+        return replace(self, dataset=dataset, spec=spec)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

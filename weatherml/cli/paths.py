@@ -134,7 +134,7 @@ def check_paths(
     about_files = [*_lost(paths, opened), *map(_unread, filter(_is_elsewhere, paths))]
     found = [finding for finding in about_files if finding.rule not in ignore]
     try:
-        with bar("check") as progress:
+        with bar("check", closes=False) as progress:
             return [*found, *check_dataset(opened, progress, ignore)]
     except UserError:
         if not any(finding.rule == LOST_CHUNKS for finding in found):

@@ -42,8 +42,12 @@ class _Counts(MofNCompleteColumn):
 
 
 @contextmanager
-def bar(phase: str) -> Iterator[Callable[..., None]]:
-    """Draw a bar while the block runs; where nobody watches, print a line now and then and at its end.
+def bar(phase: str, closes: bool = True) -> Iterator[Callable[..., None]]:
+    """Draw a bar while the block runs; where nobody watches, print a line now and then.
+
+    Args:
+        phase: What goes on.
+        closes: Whether a line is left that says how long it took; not where what was found follows at once.
 
     Yields:
         A function of the number done, the number of all, and the latest news.
@@ -65,6 +69,8 @@ def bar(phase: str) -> Iterator[Callable[..., None]]:
                 console.print(f"{said}  {news}".rstrip(), soft_wrap=True)
 
         yield update
+    if not closes:
+        return
     said = f"{phase:<10} done in {time.perf_counter() - start:.0f} s"
     console.print(f"{said:<28}{latest[0]}".rstrip(), soft_wrap=True)
 

@@ -59,7 +59,7 @@ def smaller(checkpoint):
     old = checkpoint.normalizer.statistics
     spec, step = StateSpec(old.spec.channels[:-1], old.spec.grid), 2 * old.time_step
     moments = {name: getattr(old, name)[:-1] for name in ("mean", "std", "difference_std", "valid")}
-    normalizer = Normalizer(replace(old, spec=spec, time_step=step, **moments))
+    normalizer = Normalizer(replace(old, spec=spec, time_step=step, values=None, **moments))
     forcings = Forcings(checkpoint.forcings.names, spec.grid, step, checkpoint.forcings.dataset)
     return drawn_checkpoint(checkpoint.model, forcings, normalizer, checkpoint.provenance, seed=1)
 

@@ -15,6 +15,7 @@ from zarr.codecs import BloscCodec
 
 from weatherml.data.reading.formats.local import open_zarr
 from weatherml.data.reading.formats.remote import open_remote
+from weatherml.durations import format_duration
 from weatherml.errors import REPLACE, Option, UserError
 from weatherml.locations import as_url, is_url, local_folder
 from weatherml.state import with_metadata
@@ -162,9 +163,18 @@ def without_stopped(forecast: xr.Dataset) -> xr.Dataset:
         raise UserError(
             f"all members stopped, {len(stopped)} in number, so that none is left",
             "train the model longer",
-            Option("forecast.lead_time", "1d", "to forecast less far"),
+            *_less_far(forecast),
         )
     return forecast.sel(number=kept)
+
+
+def _less_far(forecast: xr.Dataset) -> tuple[Option, ...]:
+    """Return the longest lead time before which some member stopped from no initial time, as a remedy; none if zero."""
+    if "stopped_lead" not in forecast.coords:
+        return ()
+    stops = forecast["stopped_lead"].fillna(np.timedelta64(2**62, "ns")).min("init_time").max().values
+    before = [lead for lead in forecast["lead_time"].values if 0 < lead.astype(int) and lead < stops]
+    return tuple(Option("forecast.lead_time", format_duration(lead), "to forecast less far") for lead in before[-1:])
 
 
 def stopped_numbers(forecast: xr.Dataset) -> frozenset[int]:

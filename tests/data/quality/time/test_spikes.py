@@ -16,7 +16,7 @@ def found(dataset):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("temperature", 400), ("temperature", 120), ("10m_u_component_of_wind", 60)]
+    ("name", "value"), [("temperature", 348), ("temperature", 152), ("10m_u_component_of_wind", 60)]
 )
 def test_one_value_that_stands_alone_is_named_with_its_time(name, value):
     wrong = WEATHER.copy(deep=True)

@@ -197,7 +197,7 @@ def report(took, n_times, values, stored):
     print(
         "\nThe last column is the seconds times 50 GB over the values here: every value is read as often, and memory"
         " does not depend on the number of times"
-        " (`tests/data/statistics/test_memory.py`). The standard deviations of anomalies of both differ by"
+        " (`tests/data/statistics/test_memory_of_a_pass.py`). The standard deviations of anomalies of both differ by"
         f" {_apart(took, 'std'):.0e}, those of their changes by {_apart(took, 'change'):.0e} (largest, relative):"
         " before, the climatology was taken away in float32."
     )

@@ -46,7 +46,7 @@ ODD = {
     "times that mostly repeat": lambda: made(times=np.repeat(WEEKS[:16], 3)),
     "one time only": lambda: made(times=np.repeat(WEEKS[:1], 48)),
     "a time that is none": lambda: made(times=LOST_TIME),
-    "many times, one of them none": lambda: made(times=np.where(np.arange(60) == 7, np.datetime64("NaT"), WEEKS)),
+    "many times, one of them none": lambda: made(times=np.where(np.arange(60) == 7, np.datetime64("NaT", "ns"), WEEKS)),
     "equal members": lambda: EQUAL,
     "hours": lambda: made(times=60, step="1h"),
     "months": lambda: made(times=30, step="30D"),

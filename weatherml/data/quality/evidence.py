@@ -134,7 +134,7 @@ class Evidence:
     @property
     def in_time(self) -> Self:
         """What has a field at each of the times; nothing where those do not rise, or there are none."""
-        rises = self.times.size > 0 and bool(np.all(np.diff(self.times) > np.timedelta64(0)))
+        rises = self.times.size > 0 and bool(np.all(np.diff(self.times) > np.timedelta64(0, "ns")))
         kept = [rises and each.series.mean.size == self.times.size for each in self.channels.values()]
         if all(kept):
             return self

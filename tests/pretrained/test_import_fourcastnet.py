@@ -22,7 +22,7 @@ from weatherml.models.weights import weights_of
 from weatherml.pretrained import import_fourcastnet
 from weatherml.products.store import open_forecast
 from weatherml.state import parse_channels, to_array, to_dataset
-from weatherml.training.losses import LossConfig
+from weatherml.training.objective.losses import LossConfig
 from weatherml.variables import PRESETS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

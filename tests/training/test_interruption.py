@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from weatherml.training.interruption import Interruption
+from weatherml.training.recovery.interruption import Interruption
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,7 +12,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels, to_array
 from weatherml.training import LossConfig
-from weatherml.training.losses import cell_weights
+from weatherml.training.objective.losses import cell_weights
 from weatherml.variables import PRESETS
 
 SPEC = StateSpec(parse_channels(["z500", "t850", "t2m"]), LatLonGrid.regular(4, 5))

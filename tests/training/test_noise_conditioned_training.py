@@ -20,8 +20,10 @@ from weatherml.models import NoiseMapsConfig, Step
 from weatherml.models.weights import split_weights, weights_of
 from weatherml.parallel import data_mesh, replicate, shard_batch
 from weatherml.training import LossConfig
-from weatherml.training.losses import EnsembleLoss, Loss, registry
-from weatherml.training.step import Noise, build_update, build_validate, initial_state, rollout_loss
+from weatherml.training.objective.losses import EnsembleLoss, Loss, registry
+from weatherml.training.objective.rollout import Noise, rollout_loss
+from weatherml.training.update.step import build_update, initial_state
+from weatherml.training.update.validation import build_validate
 
 N_DEVICES = 8
 BATCH, CHANNEL, LAT, LON = 6, 2, 4, 7

@@ -5,7 +5,7 @@ from flax import nnx
 from weatherml.models import FourCastNet, FourCastNetConfig
 from weatherml.models.weights import weights_of
 from weatherml.training import OptimizerConfig, Stage
-from weatherml.training.optimizer import decays, update_average
+from weatherml.training.update.optimizer import decays, update_average
 
 STAGES = (Stage(n_steps=50, learning_rate=1e-2),)
 

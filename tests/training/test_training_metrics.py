@@ -4,7 +4,7 @@ import pytest
 from tensorboardX.proto import event_pb2
 
 from weatherml.errors import UserError
-from weatherml.training.metrics import MetricsLog, read_metrics
+from weatherml.training.records.metrics import MetricsLog, read_metrics
 
 
 def test_going_on_drops_entries_that_will_be_written_again(tmp_path):

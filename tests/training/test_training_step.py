@@ -9,8 +9,10 @@ from weatherml.data.loading.samples import Batch
 from weatherml.models import Step
 from weatherml.models.weights import weights_of, with_weights
 from weatherml.parallel import data_mesh, replicate
-from weatherml.training.losses import Loss, mean_squared_error
-from weatherml.training.step import build_update, build_validate, initial_state, rollout_loss
+from weatherml.training.objective.losses import Loss, mean_squared_error
+from weatherml.training.objective.rollout import rollout_loss
+from weatherml.training.update.step import build_update, initial_state
+from weatherml.training.update.validation import build_validate
 
 BATCH, CHANNEL, FORCING, LAT, LON = 3, 2, 1, 4, 5
 

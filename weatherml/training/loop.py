@@ -7,11 +7,12 @@ from pathlib import Path
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
 from weatherml.locations import local_folder
-from weatherml.training.interruption import Interruption
-from weatherml.training.metrics import MetricsLog
+from weatherml.training.config import TrainingConfig
+from weatherml.training.records.metrics import MetricsLog
+from weatherml.training.recovery.interruption import Interruption
+from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.run import Run, claimed
-from weatherml.training.session import Session, TrainingConfig
-from weatherml.training.snapshots import Snapshots
+from weatherml.training.session import Session
 
 Progress = Callable[[int, int, str], None]
 """Called after every optimiser step with the numbers of completed and of all steps, and the news in a few words."""

@@ -16,7 +16,7 @@ from weatherml.data.loading.samples import Samples
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
-from weatherml.training.metrics import read_metrics
+from weatherml.training.records.metrics import read_metrics
 
 MAY_CHANGE = {"memory"}
 """Settings that may differ from one time to the next: machines do."""

@@ -1,104 +1,27 @@
 """A training in progress: optimiser steps, validation, and the records that are kept of them."""
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
-from pydantic import Field, PositiveInt
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.config import Config
-from weatherml.data.loading.loader import Loader, Speed, Spell, total
+from weatherml.data.loading.loader import Loader, total
 from weatherml.data.loading.order import Order
 from weatherml.data.loading.room import require_room
 from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
-from weatherml.memory import MemoryText
 from weatherml.parallel import data_mesh, replicate, require_divisible, shard_batch
-from weatherml.training.curriculum import Stage, learning_rate_schedule, stage_index
-from weatherml.training.losses import LossConfig
-from weatherml.training.metrics import MetricsLog
-from weatherml.training.optimizer import OptimizerConfig
+from weatherml.training.config import TrainingConfig
+from weatherml.training.records.metrics import MetricsLog
+from weatherml.training.records.window import Window
+from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.training.run import Run
-from weatherml.training.snapshots import Cursor, Snapshots
-from weatherml.training.step import Outcome, build_update, build_validate, initial_state
+from weatherml.training.update.curriculum import learning_rate_schedule, stage_index
+from weatherml.training.update.step import build_update, initial_state
+from weatherml.training.update.validation import build_validate
 from weatherml.wording import counted
-
-
-class TrainingConfig(Config):
-    """How a model is trained.
-
-    Attributes:
-        stages: In order; typically one-step forecasts, then a shorter stage of two.
-        batch_size: Samples in an optimiser step, over all devices.
-        seed: Of the order of samples, and of what is random in a step.
-        loss: What is minimised.
-        optimizer: How.
-        average_decay: Memory of the running average of weights that validation and forecasts use.
-        log_every: Optimiser steps between entries of the metrics.
-        validate_every: Optimiser steps between validations.
-        snapshot_every: Optimiser steps between snapshots, the most that a crash can cost.
-        n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
-        memory: What loading may take on this machine: both periods, where they are held, and batches.
-    """
-
-    stages: tuple[Stage, ...] = Field(min_length=1)
-    batch_size: PositiveInt = 32
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    loss: LossConfig = LossConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    average_decay: float = Field(default=0.999, ge=0, lt=1)
-    log_every: PositiveInt = 50
-    validate_every: PositiveInt = 250
-    snapshot_every: PositiveInt = 250
-    n_validation_batches: PositiveInt = 8
-    memory: MemoryText = "4GiB"
-
-    @property
-    def n_steps(self) -> int:
-        """Optimiser steps of all stages."""
-        return sum(stage.n_steps for stage in self.stages)
-
-    @property
-    def longest_rollout(self) -> int:
-        """Model steps of the longest stage; every validation takes as many, so that all its losses compare."""
-        return max(stage.rollout for stage in self.stages)
-
-
-@dataclass
-class _Window:
-    """What happened since the last metrics entry, or since the session began.
-
-    Attributes:
-        pending: Outcomes that are still on the device.
-        n_steps: Optimiser steps.
-        started: On the clock, seconds.
-        spells: What loading did for the steps of stages that have ended since.
-    """
-
-    pending: list[Outcome] = field(default_factory=list)
-    spells: list[Spell] = field(default_factory=list)
-    n_steps: int = 0
-    started: float = field(default_factory=time.perf_counter)
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one step; the host runs at most one ahead of the device, or batches would pile up there."""
-        self.pending.append(outcome)
-        self.n_steps += 1
-        if len(self.pending) > 1:
-            self.pending[-2].loss.block_until_ready()
-
-    def timings(self, batch_size: int, speed: Speed) -> dict[str, float | str]:
-        """Return the speed, the share of time in which steps waited for the loader, and what limits them."""
-        elapsed = time.perf_counter() - self.started
-        return {
-            "samples_per_second": self.n_steps * batch_size / elapsed,
-            "loader_share": speed.share,
-            "loader_gigabytes_per_second": speed.gigabytes_per_second,
-            "limited_by": speed.limit,
-        }
 
 
 class Session:
@@ -134,7 +57,7 @@ class Session:
         self._require_stages()
         self._stage = stage_index(config.stages, self.step)
         self._batches = self._open_stage(self._stage, self._cursor.position)
-        self._window, self._speed = _Window(), ""
+        self._window, self._speed = Window(), ""
 
     @property
     def news(self) -> str:
@@ -246,7 +169,7 @@ class Session:
         }
         validation_loss = self._validate_average() if is_validation else None
         self._log.append(entry | {"validation_loss": validation_loss})
-        cursor.losses, cursor.gradient_norms, self._window = [], [], _Window()
+        cursor.losses, cursor.gradient_norms, self._window = [], [], Window()
         return validation_loss
 
     def _collect(self) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from weatherml.config import Config
 from weatherml.models.weights import Weights
-from weatherml.training.curriculum import Stage, learning_rate_schedule
+from weatherml.training.update.curriculum import Stage, learning_rate_schedule
 
 _MULTIPLIES_ACTIVATIONS = re.compile(r"kernel|weight|w\d+")
 

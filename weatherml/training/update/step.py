@@ -1,4 +1,4 @@
-"""The compiled parts of training: one optimiser step, and one validation batch."""
+"""The compiled optimiser step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from jax.sharding import Mesh
 
 from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps, Step
-from weatherml.models.layers import subkey
 from weatherml.models.weights import Weights, split_weights
 from weatherml.parallel import replicate
-from weatherml.training.losses import Loss
-from weatherml.training.optimizer import update_average
+from weatherml.training.objective.losses import Loss
+from weatherml.training.objective.rollout import Noise, rollout_loss
+from weatherml.training.update.optimizer import update_average
 
 
 @jax.tree_util.register_dataclass
@@ -52,30 +52,10 @@ class Outcome:
     gradient_norm: Array
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Noise:
-    """What tells a model random maps.
-
-    Attributes:
-        maps: Draws them.
-        key: From which.
-    """
-
-    maps: NoiseMaps
-    key: Array
-
-    def draw(self, n_forecasts: int, n_steps: int) -> Array:
-        """Return independent maps, `[forecast, step, map, lat, lon]`."""
-        maps = self.maps.draw(jax.random.split(self.key, n_forecasts * n_steps))
-        return maps.reshape(n_forecasts, n_steps, *maps.shape[1:])
-
-
 # Of the random maps among what is folded into the key of an optimiser step: no rollout has as many steps.
 _MAPS = 2**31
 
 Update = Callable[[TrainingState, Batch], tuple[TrainingState, Outcome]]
-Validate = Callable[[Weights, Batch], Array]
 _Told = tuple[object, Loss, NoiseMaps | None]
 
 
@@ -84,31 +64,6 @@ def initial_state(weights: Weights, optimizer: optax.GradientTransformation) -> 
     weights = {name: jnp.array(array) for name, array in weights.items()}
     average = {name: jnp.array(array) for name, array in weights.items()}
     return TrainingState(weights, average, optimizer.init(weights), jnp.int32(0))
-
-
-def rollout_loss(step: Step, loss: Loss, batch: Batch, key: Array | None = None, noise: Noise | None = None) -> Array:
-    """Return the loss of forecasts from the batch's first state, averaged over as many steps as the batch holds.
-
-    Every sample is forecast by as many members as the loss judges; side by side, so that they stay on the device of
-    their sample. The gradient flows through every step. Forcings are those at the start of each step.
-
-    Args:
-        step: One step.
-        loss: Of all members.
-        batch: Where forecasts start, and the truth.
-        key: Draws what is random in training; nothing is when None.
-        noise: Tells the model random maps; they are zero when None.
-    """
-    states, forcings = jnp.asarray(batch.state), jnp.asarray(batch.forcing)
-    state, n_steps = jnp.repeat(states[:, 0], loss.members, axis=0), states.shape[1] - 1
-    maps = None if noise is None else noise.draw(state.shape[0], n_steps)
-    total: Array = jnp.float32(0)
-    # Not lax.scan: two steps of the demo's AFNO and their gradient took 21 % more processor time and 35 % more memory.
-    for k in range(n_steps):
-        told = None if maps is None else maps[:, k]
-        state = step(state, jnp.repeat(forcings[:, k], loss.members, axis=0), subkey(key, k), told)
-        total += loss(state, states[:, k + 1])
-    return total / n_steps
 
 
 def build_update(
@@ -145,17 +100,3 @@ def build_update(
         return TrainingState(weights, average, moments, state.step + 1), outcome
 
     return lambda state, batch: update(state, told, batch)
-
-
-def build_validate(step: Step, loss: Loss, mesh: Mesh, seed: int = 0, maps: NoiseMaps | None = None) -> Validate:
-    """Build the compiled loss of given weights on a batch; `maps` are the same for every batch, and every time."""
-    rebuild, constants = split_weights(step)
-    told = replicate((constants, loss, maps), mesh)
-
-    @jax.jit
-    def validate(weights: Weights, told: _Told, batch: Batch) -> Array:
-        constants, loss, maps = told
-        noise = None if maps is None else Noise(maps, jax.random.key(seed))
-        return rollout_loss(rebuild(weights, constants), loss, batch, noise=noise)
-
-    return lambda weights, batch: validate(weights, told, batch)

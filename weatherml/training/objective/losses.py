@@ -16,7 +16,7 @@ from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.registry import Registry
 from weatherml.scores import crps_almost_fair
-from weatherml.training.channel_weights import pangu_weights
+from weatherml.training.objective.channel_weights import pangu_weights
 
 LossFunction = Callable[[Array, Array, Array], Array]
 """`(forecast, truth, weights)` to scalar: `[batch, channel, lat, lon]` twice, `[channel, lat, lon]`."""

@@ -15,7 +15,7 @@ import orbax.checkpoint as ocp
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes
 from weatherml.storage.flush import flush, flush_tree
-from weatherml.training.step import TrainingState
+from weatherml.training.update.step import TrainingState
 
 _FULL, _MOST_WORDS = os.strerror(ENOSPC), 200
 

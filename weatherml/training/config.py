@@ -1,0 +1,49 @@
+"""How a model is trained."""
+
+from pydantic import Field, PositiveInt
+
+from weatherml.config import Config
+from weatherml.memory import MemoryText
+from weatherml.training.objective.losses import LossConfig
+from weatherml.training.update.curriculum import Stage
+from weatherml.training.update.optimizer import OptimizerConfig
+
+
+class TrainingConfig(Config):
+    """How a model is trained.
+
+    Attributes:
+        stages: In order; typically one-step forecasts, then a shorter stage of two.
+        batch_size: Samples in an optimiser step, over all devices.
+        seed: Of the order of samples, and of what is random in a step.
+        loss: What is minimised.
+        optimizer: How.
+        average_decay: Memory of the running average of weights that validation and forecasts use.
+        log_every: Optimiser steps between entries of the metrics.
+        validate_every: Optimiser steps between validations.
+        snapshot_every: Optimiser steps between snapshots, the most that a crash can cost.
+        n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
+        memory: What loading may take on this machine: both periods, where they are held, and batches.
+    """
+
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    batch_size: PositiveInt = 32
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    average_decay: float = Field(default=0.999, ge=0, lt=1)
+    log_every: PositiveInt = 50
+    validate_every: PositiveInt = 250
+    snapshot_every: PositiveInt = 250
+    n_validation_batches: PositiveInt = 8
+    memory: MemoryText = "4GiB"
+
+    @property
+    def n_steps(self) -> int:
+        """Optimiser steps of all stages."""
+        return sum(stage.n_steps for stage in self.stages)
+
+    @property
+    def longest_rollout(self) -> int:
+        """Model steps of the longest stage; every validation takes as many, so that all its losses compare."""
+        return max(stage.rollout for stage in self.stages)

@@ -1,0 +1,1 @@
+"""One optimiser step: how weights change, and when."""

@@ -1,18 +1,58 @@
 """The mesh that devices form, and how batches and weights lie on it."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from pydantic import PositiveInt
 
+from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.parallel.devices import require_devices
 
 Tree = TypeVar("Tree")
 
+DATA, FSDP, MEMBER, LAT, LON, TENSOR = AXES = ("data", "fsdp", "member", "lat", "lon", "tensor")
+"""The axes of every mesh, the outermost first: devices of the last are neighbours."""
+
 BATCH = "batch"
 """The mesh axis over which samples are spread."""
+
+
+class MeshConfig(Config):
+    """How devices share the work: the product of all is their number.
+
+    Attributes:
+        data: Parts of a batch, each with weights of its own; all devices that are left when None.
+        fsdp: Parts of a batch whose devices share one copy of weights, optimiser state and average.
+        spatial: Bands of latitude that a field is cut into, or [bands of latitude, bands of longitude].
+        tensor: Parts of attention heads, widths of MLPs and spectral blocks.
+        member: Parts of the members of a sample, where several are judged together.
+    """
+
+    data: PositiveInt | None = None
+    fsdp: PositiveInt = 1
+    spatial: PositiveInt | tuple[PositiveInt, PositiveInt] = 1
+    tensor: PositiveInt = 1
+    member: PositiveInt = 1
+
+    def build(self, devices: Sequence[jax.Device] | None = None) -> Mesh:
+        """Return the mesh of these devices, or of all there are.
+
+        Raises:
+            UserError: The product does not divide their number, or there is none.
+        """
+        require_devices()
+        devices = jax.devices() if devices is None else devices
+        lat, lon = self.spatial if isinstance(self.spatial, tuple) else (self.spatial, 1)
+        rest = self.fsdp * self.member * lat * lon * self.tensor
+        data = self.data or max(1, len(devices) // rest)
+        if data * rest != len(devices):
+            raise UserError(f"a mesh of {data * rest} devices does not fit the {len(devices)} that there are")
+        shape = (data, self.fsdp, self.member, lat, lon, self.tensor)
+        return jax.make_mesh(shape, AXES, (AxisType.Auto,) * len(AXES), devices=devices)
 
 
 def data_mesh() -> Mesh:

@@ -20,6 +20,7 @@ from weatherml.forecast.plan.lead_plan import Segment
 from weatherml.forecast.rollout.setup import RolloutSetup
 from weatherml.forecast.rollout.step_loop import advance, to_physical
 from weatherml.forecast.workdir import Stopped
+from weatherml.parallel.compiled import memory_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +102,7 @@ class DeviceRollout:
 
     def _compiled_bytes(self, segment: Segment, members: Members, inputs: StepInputs) -> int:
         """Return the memory that the program of a segment takes while it runs, weights among it."""
-        memory: Any = advance.lower(*self.arguments(segment, members, inputs)).compile().memory_analysis()
-        needed = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
-        return int(needed - memory.alias_size_in_bytes)
+        return memory_of(advance.lower(*self.arguments(segment, members, inputs)).compile()).total
 
     def _abstract(self, dtype: Any, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
         place = jax.sharding.SingleDeviceSharding(self.device)

@@ -3,17 +3,28 @@
 from weatherml.parallel.devices import device_room, local_devices, require_devices, split_cpu
 from weatherml.parallel.layout import Layout
 from weatherml.parallel.mesh import BATCH, MeshConfig, data_mesh, replicate, require_divisible, shard_batch
+from weatherml.parallel.processes import Processes, join, leave
+from weatherml.parallel.together import JointError, broadcast, is_first, meet, n_processes, together
 
 __all__ = [
     "BATCH",
+    "JointError",
     "Layout",
     "MeshConfig",
+    "Processes",
+    "broadcast",
     "data_mesh",
     "device_room",
+    "is_first",
+    "join",
+    "leave",
     "local_devices",
+    "meet",
+    "n_processes",
     "replicate",
     "require_devices",
     "require_divisible",
     "shard_batch",
     "split_cpu",
+    "together",
 ]

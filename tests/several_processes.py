@@ -1,0 +1,57 @@
+"""Functions that several real processes run together, on loopback, as tasks of a cluster do."""
+
+import multiprocessing
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from weatherml.errors import UserError
+from weatherml.parallel.processes import Processes, join, leave
+
+_WAIT = 240  # seconds
+
+
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+def run_in_processes(function: Callable[..., Any], n: int, *arguments: Any, n_devices: int = 1) -> list[Any]:
+    """Run a function of a module in n processes that have joined; return what each returns, or the mistake it met.
+
+    They are forked from one that has imported the module, and has computed nothing.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([function.__module__])
+    address, pipes, started = f"127.0.0.1:{free_port()}", [], []
+    for index in range(n):
+        heard, told = context.Pipe(duplex=False)
+        processes = Processes(index, n, address, 60)
+        started.append(context.Process(target=_child, args=(told, processes, n_devices, function, arguments)))
+        started[-1].start()
+        told.close()
+        pipes.append(heard)
+    results = [heard.recv() if heard.poll(_WAIT) else None for heard in pipes]
+    for process in started:
+        process.join(_WAIT)
+        process.kill()
+    assert [process.exitcode for process in started] == n * [0]
+    return results
+
+
+def _child(told: Any, processes: Processes, n_devices: int, function: Callable[..., Any], arguments: Any) -> None:
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_num_cpu_devices", n_devices)
+    try:
+        join(processes)
+        result = function(*arguments)
+    except UserError as error:
+        result = error
+    leave()
+    told.send(result)
+    sys.stderr.flush()

@@ -149,7 +149,8 @@ def do_statistics(data: Data) -> None:
 
 def do_samples(data: Data) -> None:
     """As many batches of four as the period has, at most a hundred."""
-    statistics = compute_statistics(data.whole.isel(time=slice(40)), data.spec, data.period)
+    first, last = np.datetime_as_string(data.whole["time"].values[[0, 39]], "s")
+    statistics = compute_statistics(data.whole, data.spec, (first, last))
     samples = Samples(
         data.analyses,
         Normalizer(statistics),

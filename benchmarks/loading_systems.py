@@ -169,20 +169,25 @@ def cpu_seconds() -> float:
 
 def main() -> None:
     task = json.loads(sys.argv[1])
-    batches, waited, n_bytes = globals()[task["system"]](task), 0.0, 0
+    batches = globals()[task["system"]](task)
     next(batches)
-    cpu_before = cpu_seconds()
-    started = time.perf_counter()
-    while True:
-        asked = time.perf_counter()
-        got = next(batches, None)
-        if got is None:
-            break
-        waited += time.perf_counter() - asked
-        n_bytes += got
-        time.sleep(task["step"])
+    cpu_before, first = cpu_seconds(), sum(draw(batches, task["step"])[1] for _ in range(task["skip"]))
+    started, waited, n_bytes = time.perf_counter(), 0.0, 0
+    while (drawn := draw(batches, task["step"]))[1]:
+        waited += drawn[0]
+        n_bytes += drawn[1]
     told = {"bytes": n_bytes, "waited": waited, "seconds": time.perf_counter() - started}
-    print(json.dumps(told | {"cpu": cpu_seconds() - cpu_before}), flush=True)
+    # Of all batches: what workers took is known only when they have ended.
+    print(json.dumps(told | {"cpu": (cpu_seconds() - cpu_before) * n_bytes / (n_bytes + first)}), flush=True)
+
+
+def draw(batches: Iterator[int], step: float) -> tuple[float, int]:
+    """Return the seconds that a batch was waited for, and its bytes, none after the last; then compute with it."""
+    asked = time.perf_counter()
+    n_bytes = next(batches, 0)
+    waited = time.perf_counter() - asked
+    time.sleep(step if n_bytes else 0)
+    return waited, n_bytes
 
 
 if __name__ == "__main__":

@@ -102,10 +102,22 @@ class Checkpoint:
             UserError: There is no device to compute on.
         """
         require_devices()
-        untrained = cls(model, forcings, normalizer, {}, provenance, prediction)
+        outline = cls.outline(model, forcings, normalizer, provenance, prediction)
         # Compiled as a whole: drawing array by array compiles a program for each.
-        weights = jax.jit(lambda: weights_of(untrained._wrap(untrained._build_network(seed))))()
-        return replace(untrained, weights=weights)
+        return replace(outline, weights=jax.jit(lambda: outline._draw_weights(seed))())
+
+    @classmethod
+    def outline(
+        cls,
+        model: NetworkConfig | DiagnosticConfig,
+        forcings: Forcings,
+        normalizer: Normalizer,
+        provenance: Provenance,
+        prediction: Meaning = "tendency",
+    ) -> Self:
+        """Return a model whose weights are shapes and types alone; its step can be lowered, not run."""
+        bare = cls(model, forcings, normalizer, {}, provenance, prediction)
+        return replace(bare, weights=jax.eval_shape(lambda: bare._draw_weights(0)))
 
     def __post_init__(self) -> None:
         if isinstance(self.model, DiagnosticConfig) != (self.prediction == "diagnostic"):
@@ -216,6 +228,9 @@ class Checkpoint:
         module = self._wrap(nnx.eval_shape(lambda: self._build_network(0)))
         _require_fitting(self.weights, weights_of(module))
         return with_weights(module, self.weights)
+
+    def _draw_weights(self, seed: int) -> dict[str, Array]:
+        return weights_of(self._wrap(self._build_network(seed)))
 
     def _build_network(self, seed: int) -> nnx.Module:
         if isinstance(self.model, DiagnosticConfig):

@@ -162,7 +162,7 @@ def _count_samples(times: np.ndarray, step: np.timedelta64, n_steps: int) -> int
 
 def _require_forecast(config: ExperimentConfig, channels: tuple[Channel, ...], times: np.ndarray) -> None:
     """Require that perturbations and guards name what the state has, and members start from what is there."""
-    normalizer = Normalizer(_unit_statistics(StateSpec(channels, _SMALL), config.step_of(times)))
+    normalizer = Normalizer(unit_statistics(StateSpec(channels, _SMALL), config.step_of(times)))
     guards, perturbation = config.forecast.guards, config.forecast.perturbation
     guard_modifiers(guards, normalizer, Units.build(normalizer), [1], normalizer.statistics.time_step)
     if perturbation is not None:
@@ -173,7 +173,7 @@ def _require_forecast(config: ExperimentConfig, channels: tuple[Channel, ...], t
         _require_starts(lagged, config, starts, times)
 
 
-def _unit_statistics(spec: StateSpec, time_step: np.timedelta64) -> Statistics:
+def unit_statistics(spec: StateSpec, time_step: np.timedelta64) -> Statistics:
     """Return statistics that stand in for those of the data, which are not known yet."""
     one = np.ones(spec.n_channels, np.float32)
     return Statistics(spec, 0 * one, one, one, np.ones(spec.shape, bool), time_step, ("1970", "1970"), 0)

@@ -5,11 +5,13 @@ All of it is known from the program alone; nothing runs. `jit(...).lower(...).co
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
+
+from weatherml.parallel.program_text import Instruction, ProgramText, bytes_of, numbers
 
 CollectiveKind = Literal["all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute"]
 
@@ -105,62 +107,22 @@ def collectives_of(text: str) -> list[Collective]:
 
     A loop whose count the compiler does not know counts once.
     """
-    computations, entry = _computations(text)
-    return list(_collectives_in(computations, entry, 1))
+    executed = ProgramText.parse(text).executed()
+    found = ((one, times) for one, _, times in executed if one.operation.removesuffix("-start") in _KINDS)
+    return [_collective(one, times) for one, times in found]
 
 
-_HEAD = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\) -> .* \{$")
-_COLLECTIVE = re.compile(rf"= (.*?) ({'|'.join(get_args(CollectiveKind))})(-start)?\(")
-_CALLED = re.compile(r"(?:body|to_apply|calls|true_computation|false_computation)=%?([\w.\-]+)")
-_BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
-_TIMES = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
-_SHAPE = re.compile(r"\b(pred|[a-z]+\d+\w*)\[([\d,]*)\]")
+_KINDS = get_args(CollectiveKind)
 
 
-def _computations(text: str) -> tuple[dict[str, list[str]], str]:
-    """Return the lines of each computation by its name, and the name of that which runs."""
-    found: dict[str, list[str]] = {}
-    entry, lines = "", []
-    for line in text.splitlines():
-        if head := _HEAD.match(line):
-            lines = found.setdefault(head[2], [])
-            entry = head[2] if head[1] else entry
-        else:
-            lines.append(line)
-    return found, entry
-
-
-def _collectives_in(computations: dict[str, list[str]], name: str, times: int) -> Iterator[Collective]:
-    for line in computations.get(name, ()):
-        if match := _COLLECTIVE.search(line):
-            yield _collective(line, match, times)
-        else:
-            told = _TIMES.search(line)
-            for called in _called(line):
-                yield from _collectives_in(computations, called, times * (int(told[1]) if told else 1))
-
-
-def _called(line: str) -> list[str]:
-    """Return the computations that an instruction runs."""
-    branches = _BRANCHES.search(line)
-    names = branches[1].split(",") if branches else []
-    return [*_CALLED.findall(line), *(name.strip().removeprefix("%") for name in names)]
-
-
-def _collective(line: str, match: re.Match[str], times: int) -> Collective:
-    shapes = _SHAPE.findall(match[1])
-    if match[3] and match[2] != "all-reduce":  # what begins an exchange returns its operands, too
-        shapes = [shape for shape in shapes if shape != ("u32", "")]
+def _collective(instruction: Instruction, times: int) -> Collective:
+    kind, shapes = instruction.operation.removesuffix("-start"), instruction.shapes
+    if instruction.operation.endswith("-start") and kind != "all-reduce":  # returns operands, too
+        shapes = tuple(shape for shape in shapes if shape != ("u32", ()))
         shapes = shapes[len(shapes) // 2 :]
-    n_bytes = sum(math.prod(_numbers(sizes)) * _item_bytes(kind) for kind, sizes in shapes)
-    written = tuple(f"{kind}[{sizes}]" for kind, sizes in shapes)
-    return Collective(cast(CollectiveKind, match[2]), written, n_bytes, _devices(line), times)
-
-
-def _item_bytes(kind: str) -> int:
-    """Return the bytes of an element of type `f32`, `bf16`, `pred`, `f8e4m3fn`, ..."""
-    bits = re.match(r"[a-z]+(\d+)", kind)
-    return 1 if bits is None else max(1, int(bits[1]) // 8)
+    written = tuple(f"{kind}[{','.join(map(str, sizes))}]" for kind, sizes in shapes)
+    n_bytes = sum(map(bytes_of, shapes))
+    return Collective(cast(CollectiveKind, kind), written, n_bytes, _devices(instruction.rest), times)
 
 
 def _devices(line: str) -> tuple[int, ...]:
@@ -168,9 +130,9 @@ def _devices(line: str) -> tuple[int, ...]:
     if pairs := re.search(r"source_target_pairs=\{(.*?)\}\}", line):
         return tuple(sorted({int(n) for n in re.findall(r"\d+", pairs[1])}))
     if listed := re.search(r"replica_groups=\{\{([\d,]*)\}", line):
-        return _numbers(listed[1])
+        return numbers(listed[1])
     if iota := re.search(r"replica_groups=\[([\d,]+)\](<=\S*?)(?:,\s|$)", line):
-        return tuple(_iota(iota[2]).reshape(_numbers(iota[1]))[0].tolist())
+        return tuple(_iota(iota[2]).reshape(numbers(iota[1]))[0].tolist())
     mesh = re.search(r"replica_groups=mesh\[(.*?)\](?:, device_ids=\((.*?)\))? \{(.*?)\}", line)
     return () if mesh is None else _along(mesh[1], mesh[2], mesh[3])
 
@@ -198,12 +160,8 @@ def _along(axes: str, order: str | None, named: str) -> tuple[int, ...]:
 
 def _iota(written: str) -> np.ndarray:
     """Return the devices of `<=[4,2]T(1,0)`: counted in rows, then transposed; in one row."""
-    shape = _numbers(re.findall(r"\[([\d,]+)\]", written)[0])
+    shape = numbers(re.findall(r"\[([\d,]+)\]", written)[0])
     order: Sequence[int] = tuple(range(len(shape)))
     if transposed := re.search(r"T\(([\d,]+)\)", written):
-        order = _numbers(transposed[1])
+        order = numbers(transposed[1])
     return np.arange(math.prod(shape)).reshape(shape).transpose(order).ravel()
-
-
-def _numbers(written: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in written.split(",") if number)

@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from weatherml.axes import laying
 from weatherml.parallel.activations import ACTIVATIONS
 from weatherml.parallel.mesh import FSDP
+from weatherml.parallel.placing import place
 
 Tree = TypeVar("Tree")
 
@@ -67,12 +68,12 @@ class Layout:
 
     def replicate(self, tree: Tree) -> Tree:
         """Put a copy of every array of `tree` on every device."""
-        placed: Tree = jax.device_put(tree, self.replicated)
+        placed: Tree = place(tree, self.replicated)
         return placed
 
     def place_batch(self, tree: Tree) -> Tree:
         """Spread arrays `[batch, step, channel, lat, lon]` over the devices."""
-        placed: Tree = jax.device_put(tree, self.batch)
+        placed: Tree = place(tree, self.batch)
         return placed
 
     @contextmanager

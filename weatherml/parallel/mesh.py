@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.parallel.devices import require_devices
+from weatherml.parallel.placing import place
 
 Tree = TypeVar("Tree")
 
@@ -67,13 +68,13 @@ def data_mesh() -> Mesh:
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
     """Put a copy of every array of `tree` on every device."""
-    placed: Tree = jax.device_put(tree, _sharding(mesh))
+    placed: Tree = place(tree, _sharding(mesh))
     return placed
 
 
 def shard_batch(tree: Tree, mesh: Mesh) -> Tree:
     """Spread the first axis of every array of `tree` over the devices."""
-    placed: Tree = jax.device_put(tree, _sharding(mesh, BATCH))
+    placed: Tree = place(tree, _sharding(mesh, BATCH))
     return placed
 
 

@@ -1,8 +1,8 @@
 """The compiled optimiser step."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,8 +55,29 @@ class Outcome:
 # Of the random maps among what is folded into the key of an optimiser step: no rollout has as many steps.
 _MAPS = 2**31
 
-Update = Callable[[TrainingState, Batch], tuple[TrainingState, Outcome]]
 _Told = tuple[object, Loss, NoiseMaps | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """The compiled optimiser step; it consumes (donates) the state, and compiles once a rollout length.
+
+    Attributes:
+        program: What is compiled.
+        told: What it is told that no step changes.
+    """
+
+    program: Any
+    told: _Told
+
+    def __call__(self, state: TrainingState, batch: Batch) -> tuple[TrainingState, Outcome]:
+        """Return the state after one step, and what is reported of it."""
+        updated: tuple[TrainingState, Outcome] = self.program(state, self.told, batch)
+        return updated
+
+    def lower(self, state: TrainingState, batch: Batch) -> Any:
+        """Return the program for such a state and batch, to be compiled; shapes and shardings of both will do."""
+        return self.program.lower(state, self.told, batch)
 
 
 def initial_state(weights: Weights, optimizer: optax.GradientTransformation) -> TrainingState:
@@ -75,9 +96,10 @@ def build_update(
     seed: int = 0,
     maps: NoiseMaps | None = None,
 ) -> Update:
-    """Build the compiled optimiser step; it consumes (donates) its first argument, compiles once a rollout length.
+    """Build the compiled optimiser step.
 
-    What is random in a step is drawn from `seed` and the number of the step; `maps` draws what the model is told.
+    Step, loss and maps may be abstract where it is only lowered. What is random in a step is drawn from `seed` and the
+    number of the step; `maps` draws what the model is told.
     """
     rebuild, constants = split_weights(step)
     # These are arguments, not closures: captured arrays are copied into every compiled program.
@@ -99,4 +121,4 @@ def build_update(
         outcome = Outcome(value, optax.tree.norm(gradient))
         return TrainingState(weights, average, moments, state.step + 1), outcome
 
-    return lambda state, batch: update(state, told, batch)
+    return Update(update, told)

@@ -1,0 +1,41 @@
+"""Laws of what programs compute and move, read off their texts."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from weatherml.parallel.compiled import cost_of
+from weatherml.parallel.traffic import work_of
+
+W = jax.ShapeDtypeStruct((40, 40), jnp.float32)
+X = jax.ShapeDtypeStruct((9, 40), jnp.float32)
+
+
+def compiled(function, *arguments):
+    return jax.jit(function).lower(*arguments).compile()
+
+
+def test_without_loops_it_is_what_the_compiler_counts():
+    program = compiled(jax.grad(lambda w, x: (jnp.tanh(x @ w) @ w).sum()), W, X)
+    cost, work = cost_of(program), work_of(program.as_text())
+    assert work.n_bytes == pytest.approx(cost.bytes_accessed, rel=0.02)
+    assert cost.flops * 0.8 < work.product_flops < cost.flops
+
+
+def test_a_loop_counts_as_often_as_it_runs():
+    def repeated(n):
+        return compiled(lambda w, x: jax.lax.scan(lambda y, _: (jnp.tanh(y @ w), None), x, None, length=n)[0], W, X)
+
+    ten, twenty = (work_of(repeated(n).as_text()) for n in (10, 20))
+    assert ten.product_flops == 10 * 2 * 9 * 40 * 40
+    assert twenty.product_flops == 2 * ten.product_flops
+    each = (twenty.n_bytes - ten.n_bytes) / 10
+    assert 4 * (40 * 40 + 2 * 9 * 40) <= each <= 4 * (40 * 40 + 6 * 9 * 40)
+
+
+def test_what_is_changed_in_place_moves_the_part_that_changes():
+    def rows(n):
+        inputs = jax.ShapeDtypeStruct((n, 1000), jnp.float32)
+        return work_of(compiled(lambda x: jax.lax.map(jnp.cumsum, x), inputs).as_text()).n_bytes
+
+    assert rows(400) / rows(100) == pytest.approx(4, rel=0.1)  # 16, were all rows moved for each

@@ -1,0 +1,33 @@
+"""Bringing arrays to where they lie, or saying of abstract ones where they would."""
+
+from typing import Any, TypeVar
+
+import jax
+from jax.sharding import Sharding
+
+Tree = TypeVar("Tree")
+
+
+def place(tree: Tree, sharding: Sharding) -> Tree:
+    """Bring every array of `tree` to devices; abstract ones only say where, so that programs can be lowered."""
+    placed: Tree = jax.tree.map(lambda array: _placed(array, sharding), tree)
+    return placed
+
+
+def outlined(tree: Tree) -> Tree:
+    """Return shapes and types in place of arrays, with where they lie if they lie on devices."""
+    outline: Tree = jax.tree.map(_outlined, tree)
+    return outline
+
+
+def _placed(array: Any, sharding: Sharding) -> Any:
+    if isinstance(array, jax.ShapeDtypeStruct):
+        return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)  # type: ignore[no-untyped-call]
+    return jax.device_put(array, sharding)
+
+
+def _outlined(array: Any) -> jax.ShapeDtypeStruct:
+    if isinstance(array, jax.ShapeDtypeStruct):
+        return array
+    sharding = array.sharding if isinstance(array, jax.Array) else None
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)  # type: ignore[no-untyped-call]

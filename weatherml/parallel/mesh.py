@@ -12,6 +12,7 @@ from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.parallel.devices import require_devices
 from weatherml.parallel.placing import place
+from weatherml.parallel.portion import Portion
 
 Tree = TypeVar("Tree")
 
@@ -73,9 +74,13 @@ def replicate(tree: Tree, mesh: Mesh) -> Tree:
 
 
 def shard_batch(tree: Tree, mesh: Mesh) -> Tree:
-    """Spread the first axis of every array of `tree` over the devices."""
-    placed: Tree = place(tree, _sharding(mesh, BATCH))
-    return placed
+    """Spread the first axis of every array of `tree`, of which each process has its own run, over the devices."""
+    return portion(mesh).place(tree, _sharding(mesh, BATCH))
+
+
+def portion(mesh: Mesh) -> Portion:
+    """Return what this process makes of every batch."""
+    return Portion.of(_sharding(mesh, BATCH))
 
 
 def _sharding(mesh: Mesh, *axes: str) -> NamedSharding:

@@ -3,13 +3,19 @@
 from typing import Any, TypeVar
 
 import jax
+import numpy as np
 from jax.sharding import Sharding
+
+from weatherml.parallel.together import n_processes
 
 Tree = TypeVar("Tree")
 
 
 def place(tree: Tree, sharding: Sharding) -> Tree:
-    """Bring every array of `tree` to devices; abstract ones only say where, so that programs can be lowered."""
+    """Bring every array of `tree` to devices; abstract ones only say where, so that programs can be lowered.
+
+    Every process has them whole, and alike.
+    """
     placed: Tree = jax.tree.map(lambda array: _placed(array, sharding), tree)
     return placed
 
@@ -23,7 +29,11 @@ def outlined(tree: Tree) -> Tree:
 def _placed(array: Any, sharding: Sharding) -> Any:
     if isinstance(array, jax.ShapeDtypeStruct):
         return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)  # type: ignore[no-untyped-call]
-    return jax.device_put(array, sharding)
+    if n_processes() == 1:
+        return jax.device_put(array, sharding)
+    # `device_put` would compare what processes have, by a program for every shape.
+    whole = np.asarray(array)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
 
 def _outlined(array: Any) -> jax.ShapeDtypeStruct:

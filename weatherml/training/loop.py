@@ -7,8 +7,9 @@ from pathlib import Path
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
 from weatherml.locations import local_folder
+from weatherml.parallel import is_first
 from weatherml.training.config import TrainingConfig
-from weatherml.training.records.metrics import MetricsLog
+from weatherml.training.records.metrics import MetricsLog, NoLog
 from weatherml.training.recovery.interruption import Interruption
 from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.run import Run, claimed
@@ -53,7 +54,7 @@ def train(
         if snapshots.latest_step() == config.n_steps:
             return run
         with (
-            MetricsLog(run.directory, snapshots.latest_step() or 0) as log,
+            MetricsLog(run.directory, snapshots.latest_step() or 0) if is_first() else NoLog() as log,
             closing(Session(config, start, (training, validation), run, snapshots, log)) as session,
         ):
             while session.step < config.n_steps:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.config import Config
 from weatherml.data.loading.samples import Samples
 from weatherml.errors import UserError
+from weatherml.parallel import broadcast, is_first, together
 from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
 from weatherml.training.records.metrics import read_metrics
@@ -54,23 +55,14 @@ class Run:
 
 @contextmanager
 def claimed(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, Samples]) -> Iterator[None]:
-    """Keep the folder for this training, while it goes on and from one time to the next.
+    """Keep the folder for this training, while it goes on and from one time to the next; of processes the first does.
 
     Raises:
-        UserError: Another process is training there; or the folder belongs to another configuration, model or data: the
-            message says which key differs.
+        UserError: Another program is training there; the folder belongs to another configuration, model or data; or
+            processes that train together were given different ones: the message says which key differs.
     """
-    busy = f"another process is training in {run.directory}; wait for it, or choose another folder"
-    with alone_in(run.directory, "training.lock", busy):
-        _require_own(run, config, start, samples)
-        yield
-
-
-def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, Samples]) -> None:
-    """Write down whose the folder is, or compare."""
-    file = run.directory / "training.json"
     # Through JSON and back, so that tuples and lists compare equal.
-    current = json.loads(
+    description = json.loads(
         json.dumps(
             {
                 "training": config.model_dump(mode="json", exclude=MAY_CHANGE),
@@ -79,22 +71,44 @@ def _require_own(run: Run, config: Config, start: Checkpoint, samples: Mapping[s
             }
         )
     )
+    first = broadcast(description)
+    with ExitStack() as held:
+        together(lambda: _claim(held, run, description) if is_first() else _require_same(first, description))
+        yield
+
+
+def _claim(held: ExitStack, run: Run, description: Mapping[str, Any]) -> None:
+    """Lock the folder, and write down whose it is, or compare."""
+    busy = f"another process is training in {run.directory}; wait for it, or choose another folder"
+    held.enter_context(alone_in(run.directory, "training.lock", busy))
+    file = run.directory / "training.json"
     if not file.exists():
-        write_bytes(file, json.dumps(current, indent=1).encode())
+        write_bytes(file, json.dumps(description, indent=1).encode())
         return
-    before, now = (dict(_settings(tree)) for tree in (json.loads(file.read_text()), current))
+    for key, before, now in _differences(json.loads(file.read_text()), description):
+        if key == "data":
+            raise UserError(
+                f"the store has other content than when {run.directory} was trained: it has grown or changed since;"
+                " compute statistics again, and train in another folder"
+            )
+        raise UserError(
+            f"{run.directory} was trained with {key} = {before}, now it is {now}; set it back, or choose another folder"
+        )
+
+
+def _require_same(first: Mapping[str, Any], description: Mapping[str, Any]) -> None:
+    for key, there, here in _differences(first, description):
+        raise UserError(
+            f"{key} is {here} here, and {there} in the first process; give all the same configuration and data"
+        )
+
+
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield the keys in which two descriptions differ, with what each has."""
+    before, now = (dict(_settings(tree)) for tree in (one, other))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
-            if key == "data":
-                raise UserError(
-                    f"the store has other content than when {run.directory} was trained: it has grown or changed since;"
-                    " compute statistics again, and train in another folder"
-                )
-            old, new = _written(before.get(key)), _written(now.get(key))
-            raise UserError(
-                f"{run.directory} was trained with {key} = {old}, now it is {new};"
-                " set it back, or choose another folder"
-            )
+            yield key, _written(before.get(key)), _written(now.get(key))
 
 
 def _describe(start: Checkpoint) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from weatherml.data.loading.order import Order
 from weatherml.data.loading.room import require_room
 from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
-from weatherml.parallel import data_mesh, replicate, require_divisible, shard_batch
+from weatherml.parallel import data_mesh, is_first, n_processes, portion, replicate, require_divisible, shard_batch
 from weatherml.training.config import TrainingConfig
-from weatherml.training.records.metrics import MetricsLog
+from weatherml.training.records.metrics import MetricsLog, NoLog
 from weatherml.training.records.window import Window
 from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.training.run import Run
@@ -38,12 +38,13 @@ class Session:
         samples: tuple[Samples, Samples],
         run: Run,
         snapshots: Snapshots,
-        log: MetricsLog,
+        log: MetricsLog | NoLog,
     ) -> None:
         self._config, self._start, self._run, self._snapshots, self._log = config, start, run, snapshots, log
         self._training, self._validation = samples[0], samples[1].with_n_steps(config.longest_rollout)
         self._mesh = data_mesh()
         require_divisible(config.batch_size, self._mesh)
+        self._own = portion(self._mesh).samples
         step, loss = start.build_step(), config.loss.build(start.normalizer.statistics)
         config.loss.require_noise(step.n_noise)
         optimizer, maps = config.optimizer.build(config.stages), start.build_noise()
@@ -115,7 +116,7 @@ class Session:
             batch: Batch = next(self._batches)
             return batch
         except UserError as error:
-            if not self.step:
+            if not self.step or n_processes() > 1:  # of several, the others do not know, and save nothing
                 raise
             if self.step != self._snapshots.latest_step():
                 self.save_snapshot()
@@ -137,21 +138,23 @@ class Session:
     def _open_stage(self, index: int, position: int = 0) -> Loader:
         """Return the batches of a stage, from a position on."""
         samples, order = self._drawn_in(index)
-        validated = self._config.batch_size * self._validation.sample_bytes
+        validated = self._config.batch_size // self._own.count * self._validation.sample_bytes
         return Loader(samples, order, position, lambda batch: shard_batch(batch, self._mesh), in_use=validated)
 
     def _drawn_in(self, index: int) -> tuple[Samples, Order]:
         """Return what is drawn in a stage, and in which order."""
         samples = self._training.with_n_steps(self._config.stages[index].rollout)
         seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
-        return samples, Order(len(samples), self._config.batch_size, seed)
+        return samples, Order(len(samples), self._config.batch_size, seed, self._own.index, self._own.count)
 
     def _require_stages(self) -> None:
         """Require what all stages and validations take now, not after hours of the steps before them."""
         self._validation_indices()
         for index in range(len(self._config.stages)):
             samples, order = self._drawn_in(index)
-            require_room(order.batch_size * samples.sample_bytes, samples.memory_left, samples.n_bytes)
+            require_room(
+                order.batch_size // order.process_count * samples.sample_bytes, samples.memory_left, samples.n_bytes
+            )
 
     def _record(self, is_validation: bool) -> float | None:
         """Write a metrics entry about the steps since the one before; return its validation loss, if there is one."""
@@ -195,7 +198,8 @@ class Session:
 
     def _validate_batch(self, samples: Samples, indices: list[int]) -> np.ndarray:
         """Return the loss of one batch, once it is there: the batch is gone before the next is made."""
-        loss = self._validate(self._state.average, shard_batch(samples.gather(indices), self._mesh))
+        own = samples.gather(indices[self._own.of(len(indices))])
+        loss = self._validate(self._state.average, shard_batch(own, self._mesh))
         return np.asarray(jax.device_get(loss))
 
     def _validation_indices(self) -> list[list[int]]:
@@ -212,6 +216,8 @@ class Session:
         return indices
 
     def _save_checkpoint(self, path: Path, validation_loss: float | None) -> None:
+        if not is_first():
+            return
         weights = jax.device_get(self._state.average)
         provenance = replace(self._start.provenance, step=self.step, validation_loss=validation_loss)
         replace(self._start, weights=weights, provenance=provenance).save(path)

@@ -83,6 +83,22 @@ class MetricsLog:
             self._opened.close()
 
 
+class NoLog:
+    """What a process keeps of a training whose metrics another one writes: nothing."""
+
+    def append(self, entry: Entry) -> None:
+        """Keep nothing."""
+
+    def flush(self) -> None:
+        """Have nothing to flush."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def _explaining_errors(path: Path) -> Iterator[None]:
     try:

@@ -1,0 +1,94 @@
+"""What one of several processes makes of every batch, and how what all have made becomes one."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Self, TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding
+
+from weatherml.errors import UserError
+from weatherml.parallel.placing import place
+from weatherml.parallel.together import n_processes
+
+Tree = TypeVar("Tree")
+
+_SAMPLE, _LAT = 0, 3
+"""Axes of batches `[batch, step, channel, lat, lon]` of which a process makes a part."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several equal parts.
+
+    Attributes:
+        index: Which.
+        count: How many there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, size: int) -> slice:
+        """Return where it lies among `size` things in a row."""
+        own = size // self.count
+        return slice(self.index * own, (self.index + 1) * own)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What this process makes of every batch: a run of its samples, and of each a band of latitudes.
+
+    Attributes:
+        samples: Which part of the samples.
+        rows: Which part of the latitudes.
+    """
+
+    samples: Part
+    rows: Part
+
+    @classmethod
+    def of(cls, sharding: NamedSharding) -> Self:
+        """Return what the devices of this process need of batches that lie so.
+
+        Raises:
+            UserError: That is no whole part.
+        """
+        return cls(_own_part(sharding, _SAMPLE), _own_part(sharding, _LAT))
+
+    def place(self, tree: Tree, sharding: NamedSharding) -> Tree:
+        """Make batches of all processes out of what each has made `[batch, step, channel, lat, lon]`."""
+        if n_processes() == 1:
+            return place(tree, sharding)
+        counts = {_SAMPLE: self.samples.count, _LAT: self.rows.count}
+
+        def spread(own: np.ndarray) -> jax.Array:
+            shape = tuple(size * counts.get(axis, 1) for axis, size in enumerate(own.shape))
+            laid: jax.Array = jax.make_array_from_process_local_data(sharding, own, shape)  # type: ignore[no-untyped-call]
+            return laid
+
+        everywhere: Tree = jax.tree.map(spread, tree)
+        return everywhere
+
+
+def _own_part(sharding: NamedSharding, axis: int) -> Part:
+    """Return which part of an axis the devices of this process hold, all of them together."""
+    pieces = [_n_pieces(sharding, axis) for axis in range(len(sharding.spec))]
+    if axis >= len(pieces):
+        return Part()
+    held = sharding.addressable_devices_indices_map(tuple(pieces)).values()
+    own = {index[axis].start or 0 for index in held if index is not None}
+    first, size = min(own), len(own)
+    if pieces[axis] % size or first % size or max(own) - first + 1 != size:
+        raise UserError(
+            f"training.mesh {dict(sharding.mesh.shape)} gives this process no whole part of a batch; let the product of"
+            f" all but data and fsdp divide the {jax.local_device_count()} devices of a process, or be a multiple of it"
+        )
+    return Part(first // size, pieces[axis] // size)
+
+
+def _n_pieces(sharding: NamedSharding, axis: int) -> int:
+    """Return into how many pieces an axis is cut."""
+    names = sharding.spec[axis]
+    return prod(sharding.mesh.shape[name] for name in ((names,) if isinstance(names, str) else names or ()))

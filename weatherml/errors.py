@@ -66,6 +66,13 @@ class UserError(ValueError):
         return UserError(f"{place}{message}", *remedies)
 
 
+class StopRequested(KeyboardInterrupt):
+    """The system asked the program to stop, as clusters do before they take a machine away: not a person.
+
+    What was begun can be gone on with by the same command, and should be: whoever manages jobs may queue it again.
+    """
+
+
 def require_kind(value: object, kinds: type | tuple[type, ...], name: str, remedy: str) -> None:
     """Require that an argument is of a kind, or one of several.
 

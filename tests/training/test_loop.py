@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
 from weatherml.data.store.ingest import ingest
 from weatherml.data.store.opening import open_store
-from weatherml.errors import UserError
+from weatherml.errors import StopRequested, UserError
 from weatherml.training import LossConfig, Stage, train
 
 TIMINGS = {"samples_per_second", "loader_share", "loader_gigabytes_per_second", "limited_by"}
@@ -129,11 +130,23 @@ def test_a_snapshot_that_a_power_cut_has_torn_is_passed_over(reference, tmp_path
         train(*arguments(), tmp_path, interrupt_at(12, ZeroDivisionError()))
     earlier, latest = sorted(int(path.name) for path in (tmp_path / "snapshots").iterdir() if path.is_dir())
     whole = tmp_path / "snapshots.json"
-    assert json.loads(whole.read_text()) == {"step": latest}
+    assert json.loads(whole.read_text())["step"] == latest
     whole.write_text(json.dumps({"step": earlier}))  # the disk does not hold the latest yet
     for file in (path for path in (tmp_path / "snapshots" / str(latest)).rglob("*") if path.is_file()):
         file.write_bytes(b"")
     assert_same_run(train(*arguments(), tmp_path), reference)
+
+
+def test_a_snapshot_that_was_damaged_is_told_of_and_the_one_before_is_used(reference, tmp_path, caplog):
+    with pytest.raises(ZeroDivisionError):
+        train(*arguments(), tmp_path, interrupt_at(12, ZeroDivisionError()))
+    turn(max((tmp_path / "snapshots" / "10").rglob("*"), key=lambda path: path.stat().st_size))
+    seen = []
+    run = train(*arguments(), tmp_path, lambda step, *_: seen.append(step))
+    (message,) = caplog.messages
+    assert re.match(r"the snapshot of step 10 in .* is damaged \(.*\): training goes on from that of step 5", message)
+    assert seen[0] == 6
+    assert_same_run(run, reference)
 
 
 def test_a_folder_in_which_another_process_trains_is_refused_and_left_alone(reference, tmp_path):
@@ -153,6 +166,7 @@ def test_a_training_goes_on_from_a_snapshot_with_the_state_of_an_older_loader(re
     cursor = json.loads(file.read_text())
     assert cursor["loader"] == 10
     file.write_text(json.dumps({**cursor, "loader": {"next_index": 10}}))
+    (tmp_path / "snapshots.json").write_text(json.dumps({"step": 10}))  # as older ones are: without checksums
     assert_same_run(train(*arguments(), tmp_path), reference)
 
 
@@ -221,10 +235,10 @@ def test_a_signal_saves_the_step_it_came_in(reference, tmp_path):
     def progress(step, n_steps, news):
         seen.append(step)
         if step in (8, 14):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), {8: signal.SIGTERM, 14: signal.SIGUSR1}[step])
 
     for step in (8, 14):
-        with pytest.raises(KeyboardInterrupt, match=f"stopped at step {step} of 23"):
+        with pytest.raises(StopRequested, match=f"stopped at step {step} of 23"):
             train(*arguments(), tmp_path, progress)
     run = train(*arguments(), tmp_path, progress)
     assert seen == list(range(1, 24))

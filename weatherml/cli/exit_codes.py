@@ -11,11 +11,12 @@ from typing import Any
 
 import typer
 
-from weatherml.errors import Spelling, UserError, in_python
+from weatherml.errors import Spelling, StopRequested, UserError, in_python
 from weatherml.secrecy import told, without_secrets
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-MISTAKE, INTERRUPTED, NO_READER = 2, 130, 141
+MISTAKE, STOPPED, INTERRUPTED, NO_READER = 2, 75, 130, 141
+"""That of a program that was asked to stop is EX_TEMPFAIL: to be tried again, as scripts of jobs do."""
 
 _Misuse: Any = typer.BadParameter.__bases__[0]  # of click, which typer keeps in other places from version to version
 
@@ -31,9 +32,10 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
         yield
     except UserError as error:
         raise _stop(error.told(spell), MISTAKE) from None
+    except StopRequested as request:
+        raise _stop(str(request) or "asked to stop; run the same command again to go on", STOPPED) from None
     except KeyboardInterrupt as interruption:
-        words = str(interruption) or "interrupted; run the same command again to go on"
-        raise _stop(words, INTERRUPTED) from None
+        raise _stop(str(interruption) or "interrupted; run the same command again to go on", INTERRUPTED) from None
     except _Misuse as error:
         if "\n" in error.format_message():  # the help of a verb without words
             raise
@@ -41,12 +43,14 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
 
 
 def end_alike_however_interrupted() -> None:
-    """Make SIGTERM, which clusters send before they take a machine away, an interruption as Ctrl-C is."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Make the signals that clusters send before they take a machine away interruptions, as Ctrl-C is."""
+    for name in ("SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _stop_here)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _stop_here(*_: object) -> None:
+    raise StopRequested
 
 
 def open_standard_streams() -> None:
@@ -91,11 +95,11 @@ def leaving_at_once_when_interrupted() -> Iterator[None]:
     try:
         yield
     except SystemExit as end:
-        if end.code == INTERRUPTED:
+        if end.code in (STOPPED, INTERRUPTED):
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError):
                     stream.flush()
-            os._exit(INTERRUPTED)
+            os._exit(end.code)
         raise
 
 

@@ -18,14 +18,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from weatherml.errors import UserError
+from weatherml.errors import StopRequested, UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import perform
 from weatherml.heap import keep_freed_memory
 from weatherml.parallel import split_cpu
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_OF_CLUSTERS = {getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)}
+_SIGNALS = {signal.SIGINT, *_OF_CLUSTERS}
 _PATIENCE = 3  # signals after which a process that does not end is killed
 _COMPUTES = ("ingest", "train", "forecast")
 """Phases that repeat one compiled computation."""
@@ -50,15 +51,16 @@ def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..
         context.set_forkserver_preload([__name__])
     news, told = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(told, phase, inputs, results.config, results.folder))
-    process.start()
+    with _held_back(_OF_CLUSTERS):
+        process.start()
     told.close()
     with _forwarding_signals(process) as asked:
         error = _listen(news, report)
         process.join()
+    if isinstance(error, KeyboardInterrupt) or (asked and error is None):  # before it listened, or when all was done
+        raise (KeyboardInterrupt if signal.SIGINT in asked else StopRequested)(*(error.args if error else ()))
     if error is not None:
         raise error
-    if asked:  # before it listened, or when it had done all
-        raise KeyboardInterrupt
     if process.exitcode:
         raise UserError(
             f"the process of {phase} was ended by {_ending(process.exitcode)}; where memory was short, lower"
@@ -100,6 +102,22 @@ def _forwarding_signals(process: BaseProcess) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _held_back(signals: set[signal.Signals]) -> Iterator[None]:
+    """Hold signals back, and have processes that are started meanwhile born so.
+
+    Clusters send them to every process of a job. The one from which phases are forked must not die of them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _ending(exit_code: int) -> str:
     return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
 
@@ -107,9 +125,12 @@ def _ending(exit_code: int) -> str:
 def _run(told: Connection, phase: str, inputs: str, config: ExperimentConfig, folder: Path) -> None:
     """Do the phase, in its process."""
     if hasattr(signal, "pthread_sigmask"):
-        # A terminal sends it to all processes, of which the first passes it on. Blocked, not ignored: training listens.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    signal.signal(signal.SIGTERM, _interrupt)
+        # Terminals and clusters send theirs to all processes, of which the first passes them on as SIGTERM. Blocked,
+        # not ignored: training listens.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *_OF_CLUSTERS})
+    signal.signal(signal.SIGTERM, _stop_here)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if phase in _COMPUTES:
         keep_freed_memory()
@@ -121,8 +142,8 @@ def _run(told: Connection, phase: str, inputs: str, config: ExperimentConfig, fo
         told.send(("raised", _sendable(error)))
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _stop_here(*_: object) -> None:
+    raise StopRequested
 
 
 def _end_with_parent() -> None:

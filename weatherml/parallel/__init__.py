@@ -1,5 +1,6 @@
 """The only room that knows devices."""
 
+from weatherml.parallel.agreement import AnyOf
 from weatherml.parallel.devices import device_room, local_devices, require_devices, split_cpu
 from weatherml.parallel.layout import Layout
 from weatherml.parallel.mesh import BATCH, MeshConfig, data_mesh, portion, replicate, require_divisible, shard_batch
@@ -9,6 +10,7 @@ from weatherml.parallel.together import JointError, broadcast, is_first, meet, n
 
 __all__ = [
     "BATCH",
+    "AnyOf",
     "JointError",
     "Layout",
     "MeshConfig",

@@ -7,7 +7,7 @@ from pathlib import Path
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
 from weatherml.locations import local_folder
-from weatherml.parallel import is_first
+from weatherml.parallel import AnyOf, is_first
 from weatherml.training.config import TrainingConfig
 from weatherml.training.records.metrics import MetricsLog, NoLog
 from weatherml.training.recovery.interruption import Interruption
@@ -47,12 +47,15 @@ def train(
     Raises:
         UserError: The folder belongs to another training, another process is training there, the loss is no longer
             finite, data cannot be read (a snapshot has been saved), or the disk is full.
-        KeyboardInterrupt: SIGINT or SIGTERM came; a snapshot has been saved.
+        KeyboardInterrupt: SIGINT came, or, of its kind StopRequested, SIGTERM or SIGUSR1: to this process or to one
+            that trains with it. A snapshot has been saved.
     """
     run, samples = Run(local_folder(run_dir)), {"training": training, "validation": validation}
+    anyone = AnyOf()
     with claimed(run, config, start, samples), Interruption() as interruption, Snapshots(run.snapshots) as snapshots:
         if snapshots.latest_step() == config.n_steps:
             return run
+        snapshots.drop_damaged()
         with (
             MetricsLog(run.directory, snapshots.latest_step() or 0) if is_first() else NoLog() as log,
             closing(Session(config, start, (training, validation), run, snapshots, log)) as session,
@@ -61,9 +64,10 @@ def train(
                 session.advance()
                 session.keep_records()
                 progress(session.step, config.n_steps, session.news)
-                if interruption.is_requested and session.step < config.n_steps:
+                if anyone.say(interruption.is_requested) and session.step < config.n_steps:
                     session.save_snapshot()
-                    raise KeyboardInterrupt(
+                    snapshots.wait()
+                    raise interruption.stop(
                         f"stopped at step {session.step} of {config.n_steps}; run it again to go on"
                     )
     return run

@@ -90,6 +90,7 @@ class Session:
             UserError: The loss is no longer finite, or the disk is full.
         """
         config, is_last = self._config, self.step == self._config.n_steps
+        self._snapshots.require_no_failure()
         is_validation = is_last or self.step % config.validate_every == 0
         if is_validation or self.step % config.log_every == 0:
             validation_loss = self._record(is_validation)

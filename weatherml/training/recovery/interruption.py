@@ -1,23 +1,34 @@
-"""Stopping on request: Ctrl-C and the signal that clusters send before they take a machine away."""
+"""Stopping on request: Ctrl-C and the signals that clusters send before they take a machine away."""
 
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any, Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from weatherml.errors import StopRequested
+
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+_ONE_REQUEST = 5.0
+"""Seconds within which signals of a cluster are one request: it sends them to every process of a job, and some of these
+pass them on."""
 
 
 class Interruption:
-    """Turns the first SIGINT or SIGTERM within a `with` block into a request that the block looks at when it suits.
+    """Turns the first signal within a `with` block into a request that the block looks at when it suits.
 
-    A second signal acts as it would have without this. Outside the main thread, where Python delivers no signals,
-    nothing changes.
+    A second Ctrl-C acts as it would have without this, and so does another signal that comes a while later. Outside the
+    main thread, where Python delivers no signals, nothing changes.
     """
 
     def __init__(self) -> None:
         self.is_requested = False
+        self._is_of_a_person, self._asked = False, 0.0
         self._before: dict[signal.Signals, Any] = {}
+
+    def stop(self, words: str) -> KeyboardInterrupt:
+        """Return what to raise: where no person has asked, an end after which the job may be queued again."""
+        return KeyboardInterrupt(words) if self._is_of_a_person else StopRequested(words)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -28,8 +39,12 @@ class Interruption:
         self._give_back()
 
     def _request(self, number: int, frame: FrameType | None) -> None:
-        self.is_requested = True
-        self._give_back()
+        if not self.is_requested:
+            self.is_requested, self._asked = True, time.monotonic()
+            self._is_of_a_person = number == signal.SIGINT
+        elif number == signal.SIGINT or time.monotonic() - self._asked > _ONE_REQUEST:
+            self._give_back()
+            signal.raise_signal(number)
 
     def _give_back(self) -> None:
         for number, handler in self._before.items():

@@ -209,3 +209,15 @@ def test_ctrl_c_in_a_forecast_is_one_line_and_leaves_what_the_same_command_goes_
     assert (process.returncode, stdout) == (130, "")
     assert stderr == "weatherml: interrupted; run the same command again to go on\n"
     assert begun.exists() and not (tmp_path / "f.zarr").exists()
+
+
+def test_a_training_that_is_terminated_before_its_first_step_says_so(tiny_run, tmp_path):
+    """As clusters end jobs: wherever the training is, in this process or in that of a phase."""
+    command = [Path(sys.executable).with_name("weatherml"), "train", tiny_run.config, "-o", tmp_path / "run"]
+    process = subprocess.Popen(command, env=mortal(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (tmp_path / "run").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (75, "")
+    assert stderr.endswith("weatherml: asked to stop; run the same command again to go on\n")

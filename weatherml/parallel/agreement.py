@@ -33,9 +33,9 @@ def _sum_of(number: np.int32) -> jax.Array:
     """Return the sum over processes, once it is there."""
     devices = np.asarray([devices[0] for devices in _devices_of_processes()])
     mesh = jax.sharding.Mesh(devices, ("process",))
-    spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("process"))
-    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    own = jax.make_array_from_process_local_data(spread, np.full(1, number))
+    spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("process"))  # type: ignore[no-untyped-call]
+    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())  # type: ignore[no-untyped-call]
+    own = jax.make_array_from_process_local_data(spread, np.full(1, number))  # type: ignore[no-untyped-call]
     return _sum(own, everywhere)
 
 

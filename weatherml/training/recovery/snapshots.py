@@ -176,8 +176,8 @@ class Snapshots:
         return self._ledger.whole or 0
 
     def _latest_whole(self) -> int:
-        steps = sorted(self._manager.all_steps(), reverse=True)
-        damages = []
+        steps: list[int] = sorted(self._manager.all_steps(), reverse=True)
+        damages: list[tuple[int, str]] = []
         for step in steps:
             damage = self._ledger.damage(step, self._directory / str(step))
             if damage is None:

@@ -14,7 +14,7 @@ import orbax.checkpoint as ocp
 
 from weatherml.errors import UserError
 from weatherml.parallel import broadcast, is_first, n_processes, together
-from weatherml.storage.flush import flush, flush_tree
+from weatherml.storage.flush import flush, flush_tree, make_folder
 from weatherml.training.recovery.ledger import Ledger
 from weatherml.training.update.step import TrainingState
 
@@ -69,6 +69,7 @@ class Snapshots:
         self._silenced.setLevel(logging.CRITICAL)
         self._writer = ThreadPoolExecutor(1, "snapshots")
         self._writing: Future[None] | None = None
+        together(self._make_folder)
         with _explaining_errors(f"open {directory}"):
             self._manager = ocp.CheckpointManager(directory.absolute(), options=_options(keep))
         self._ledger = Ledger(directory.with_name(f"{directory.name}.json"))
@@ -163,6 +164,11 @@ class Snapshots:
                 flush(self._directory)
                 self._ledger.enter(step, self._folders())
 
+    def _make_folder(self) -> None:
+        if is_first():
+            with _explaining_errors(f"open {self._directory}"):
+                make_folder(self._directory)
+
     def _delete_what_is_not_whole(self) -> None:
         whole = _told_by_first(self._open_ledger)
         with _explaining_errors(f"open {self._directory}"):
@@ -213,7 +219,7 @@ def _options(keep: int) -> ocp.CheckpointManagerOptions:
     # Named, processes meet at the coordinator: threads that met on the devices would be amid a step.
     together = set(range(n_processes())) if n_processes() > 1 else None
     meeting = ocp.options.MultiprocessingOptions(active_processes=together)
-    return ocp.CheckpointManagerOptions(max_to_keep=keep, multiprocessing_options=meeting)
+    return ocp.CheckpointManagerOptions(max_to_keep=keep, create=False, multiprocessing_options=meeting)
 
 
 @contextmanager

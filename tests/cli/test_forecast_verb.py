@@ -375,7 +375,7 @@ def test_models_that_cannot_take_turns_are_refused(words, spoilt, other, tmp_pat
     ("share", "reason"),
     [
         ("2of3", "share '2of3' must read INDEX/COUNT"),
-        ("2/2", r"share 2/2 must be one of 0/2 to 1/2"),
+        ("2/2", r"there is no share 2 of 2 (2/2); count from 0: 0/2 to 1/2"),
         ("0/0", "share 0/0 is no share"),
     ],
 )

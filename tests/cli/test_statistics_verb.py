@@ -48,9 +48,15 @@ def test_training_on_statistics_of_a_store_that_has_grown_is_refused(run):
     ("words", "message"),
     [
         (("--part", "0/2", "--merge"), "--part, --merge and --extend are three things to do"),
-        (("--part", "2/2"), "share 2/2 must be one of 0/2 to 1/2"),
+        (("--part", "2/2"), "there is no part 2 of 2 (2/2); count from 0: 0/2 to 1/2"),
+        (("--part", "one"), "part 'one' must read INDEX/COUNT"),
         (("--memory", "1kB"), "--memory 1kB is less than 1 MiB"),
     ],
 )
 def test_what_cannot_be_done_is_refused(run, words, message):
     assert message in refused("statistics", run[0], "-o", run[1], *words)
+
+
+def test_parts_of_a_store_that_is_not_there_are_refused_in_one_line(tiny_run, tmp_path):
+    message = refused("statistics", tiny_run.config, "-o", tmp_path / "empty", "--part", "0/2")
+    assert f"there is no store at {tmp_path / 'empty' / 'data.zarr'}; write it with weatherml ingest" in message

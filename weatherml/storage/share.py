@@ -19,23 +19,25 @@ class Share:
     count: int = 1
 
     def __post_init__(self) -> None:
-        if not self.count:
-            raise UserError(f"share {self.index}/0 is no share; 0/1 is all of it")
-        if not self.index < self.count:
-            last = f"{self.count - 1}/{self.count}"
-            raise UserError(f"share {self.index}/{self.count} must be one of 0/{self.count} to {last}; count from 0")
+        _require_share(self.index, self.count, "share")
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, called: str = "share") -> Self:
         """Read `2/8`.
+
+        Args:
+            text: Index and count.
+            called: What a share is where it is asked for, such as `part`.
 
         Raises:
             UserError: It is none.
         """
         match = re.fullmatch(r"(\d+)/(\d+)", text)
         if match is None:
-            raise UserError(f"share {text!r} must read INDEX/COUNT, for example 0/8 to 7/8 in eight processes")
-        return cls(int(match[1]), int(match[2]))
+            raise UserError(f"{called} {text!r} must read INDEX/COUNT, for example 0/8 to 7/8 in eight processes")
+        index, count = int(match[1]), int(match[2])
+        _require_share(index, count, called)
+        return cls(index, count)
 
     @property
     def name(self) -> str:
@@ -45,6 +47,14 @@ class Share:
     def of(self, n_pieces: int) -> range:
         """Return the positions of the pieces."""
         return range(self.index, n_pieces, self.count)
+
+
+def _require_share(index: int, count: int, called: str) -> None:
+    if not count:
+        raise UserError(f"{called} {index}/0 is no {called}; 0/1 is all of it")
+    if not index < count:
+        known = f"0/{count} to {count - 1}/{count}" if count > 1 else "0/1 is all of it"
+        raise UserError(f"there is no {called} {index} of {count} ({index}/{count}); count from 0: {known}")
 
 
 WHOLE = Share()

@@ -1,15 +1,21 @@
 """What a check must find, by values and not by labels, and what it must not cry about."""
 
+import re
+
 import numpy as np
 import pytest
 import source_layouts as layouts
 import xarray as xr
 from fake_data import analyses
+from red_weather import red_weather
 
 from weatherml.data.notes import LAYOUT, PRELIMINARY
 from weatherml.data.quality.check import Finding, check_dataset
+from weatherml.data.quality.rules.fields import by_variable
+from weatherml.data.quality.subjects import called_alike
 from weatherml.data.reading.opening import open_files
 from weatherml.grid import LatLonGrid
+from weatherml.state import Channel
 
 TRUTH = layouts.truth()
 SINGLE = TRUTH.isel(time=[0])
@@ -266,3 +272,52 @@ def test_northern_westerlies_may_be_the_stronger_ones_for_a_day(days, is_found):
     wind = analyses({"u_component_of_wind": (850,)}, days, "24h", grid=LatLonGrid.regular(37, 72))
     wind["u_component_of_wind"].values[:] += 6 * (wind["latitude"].values > 40)[:, None]
     assert any("latitudes look flipped" in t for t in texts(wind, "error")) == is_found
+
+
+# ---- What findings are about
+
+
+def test_subjects_are_channels_or_a_variable_for_all_of_its_levels():
+    """Whichever rule speaks: of labels, of units, of lost fields."""
+    warm = red_weather({"temperature": (300, 500)}, times=30)
+    warm["temperature"].values[3, 1] = 0
+    warm["temperature"].values[:, 0] += 1e3
+    found = {(f.rule, f.subject) for f in check_dataset(warm)}
+    assert {("constant", "temperature_500"), ("level-order", "temperature")} <= found
+    warm["temperature"].attrs["units"] = "m"
+    for levels, subject in (([300, 500], "temperature"), ([300], "temperature_300")):
+        (units,) = [f for f in check_dataset(warm.sel(level=levels)) if f.rule == "units"]
+        assert units.subject == subject
+
+
+@pytest.mark.parametrize(
+    ("subject", "called"),
+    [
+        ("temperature_300, temperature_500", "temperature"),
+        ("geopotential", "geopotential_500"),
+        ("geopotential, temperature_500", "geopotential_500, temperature_500"),
+        ("time", "time"),
+        ("total_precipitation_24hr", "total_precipitation_24hr"),
+    ],
+)
+def test_a_subject_has_one_form(subject, called):
+    channels = [Channel("temperature", 300), Channel("temperature", 500), Channel("geopotential", 500)]
+    (finding,) = called_alike([Finding("note", subject, "")], [*channels, Channel("total_precipitation_24hr")])
+    assert finding.subject == called
+
+
+def test_names_that_hold_digits_stay_whole_where_levels_are_said_at_once():
+    text = {"severity": "error", "message": "the same", "rule": "row-seam"}
+    subjects = ["10m_u_component_of_wind", "temperature_300", "temperature_500", "total_precipitation_24hr"]
+    told = [finding.subject for finding in by_variable((Finding(subject=name, **text) for name in subjects), [])]
+    assert told == ["10m_u_component_of_wind", "temperature_300, temperature_500", "total_precipitation_24hr"]
+
+
+def test_units_that_are_told_are_found_by_their_label_with_the_remedy():
+    warm = TRUTH.copy(deep=True)
+    warm["2m_temperature"] = (warm["2m_temperature"] * 9 / 5 - 459.67).assign_attrs(units="degF")
+    (finding,) = [f for f in findings(warm) if f.severity == "error"]
+    assert (finding.subject, finding.rule) == ("2m_temperature", "units")
+    factor, offset = (float(word) for word in re.search(r"\* (\S+) \+ (\S+) does", finding.message).groups())
+    mended = (factor * warm["2m_temperature"] + offset).assign_attrs(units="K")
+    assert texts(warm.assign({"2m_temperature": mended})) == []

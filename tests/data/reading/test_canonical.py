@@ -297,3 +297,17 @@ def test_latitude_on_a_dimension_of_another_name_is_found():
     raw = layouts.raw(SMALL)
     renamed = raw.rename_dims(latitude="y", longitude="x").reset_index(["latitude", "longitude"])
     assert_same(canonicalise(renamed, "x.nc"), SMALL)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (lambda field: field * np.complex64(1j), r"t2m in x\.nc holds complex numbers, .* such as ds\['t2m'\]\.real"),
+        (lambda field: field.astype(str), r"t2m in x\.nc holds text; write it as numbers"),
+        (lambda field: field.astype("timedelta64[s]"), r"t2m in x\.nc holds times; write them as numbers"),
+    ],
+)
+def test_what_are_no_real_numbers_is_refused_by_the_name_that_the_file_has(values, told):
+    raw = layouts.raw(SMALL)
+    with pytest.raises(UserError, match=told):
+        canonicalise(raw.assign(t2m=values(raw["t2m"])), "x.nc")

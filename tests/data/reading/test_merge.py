@@ -113,3 +113,23 @@ def test_values_of_one_scale_that_differ_are_different(tmp_path):
         raw.to_netcdf(tmp_path / f"{number}.nc")
     with pytest.raises(UserError, match="differs by up to 1 K"):
         open_files([tmp_path / "0.nc", tmp_path / "1.nc"])
+
+
+@pytest.mark.parametrize("write", [layouts.write_old_cds, layouts.write_grib])
+def test_times_that_come_again_with_equal_values_are_read_once_and_a_note_says_so(tmp_path, write):
+    raw = layouts.raw(layouts.truth(n_times=3, n_lat=30, n_lon=50))[["t2m"]]
+    for name, times in {"a": [0, 1], "b": [1, 2]}.items():
+        write(raw.isel(time=times).round(), tmp_path / name)
+    for found in (open_files([tmp_path / "a", tmp_path / "b"]), by_index([tmp_path / "a", tmp_path / "b"], tmp_path)):
+        (note,) = (text for text in notes(found) if "again" in text)
+        assert re.fullmatch(
+            r"1 time of \S*/a comes again in \S*/b with the same values, the first \S+: read once", note
+        )
+
+
+def test_messages_that_come_twice_in_a_file_are_read_once_and_a_note_says_so(tmp_path):
+    raw = layouts.raw(layouts.truth(n_times=3, n_lat=30, n_lon=50))[["t2m"]]
+    layouts.write_grib(raw.isel(time=[0, 1, 1]), tmp_path / "a.grib")
+    found = open_files(tmp_path / "a.grib")
+    assert found.sizes["time"] == 2
+    assert notes(found) == ["1 message of t2m come again with the same values: read once"]

@@ -25,6 +25,13 @@ from weatherml.errors import UserError
         ("sea_ice_cover", "%", 50.0, 0.5),
         ("soil_type", "(Code table 4.213)", 3.0, 3.0),
         ("2m_temperature", "", 280.0, 280.0),
+        ("2m_temperature", "degF", 32.0, 273.15),
+        ("2m_temperature", "degrees_Fahrenheit", 212.0, 373.15),
+        ("mean_sea_level_pressure", "inHg", 29.92, 101320.76),
+        ("mean_sea_level_pressure", "mmHg", 760.0, 101325.0),
+        ("10m_u_component_of_wind", "mph", 1.0, 0.44704),
+        ("total_precipitation", "inches", 1.0, 0.0254),
+        ("geopotential", "ft", 1.0, 0.3048 * 9.80665),
     ],
 )
 def test_units_convert(name, units, value, expected):
@@ -34,5 +41,7 @@ def test_units_convert(name, units, value, expected):
 
 
 def test_units_of_another_quantity_are_refused():
-    with pytest.raises(UserError, match=r"mean_sea_level_pressure in x\.nc has units 'K'.*'Pa'"):
+    with pytest.raises(
+        UserError, match=r"mean_sea_level_pressure in x\.nc has units 'K'.*'Pa'; .*known here: Pa, inHg"
+    ):
         convert(xr.DataArray([1.0], attrs={"units": "K"}), "mean_sea_level_pressure", "x.nc")

@@ -218,7 +218,7 @@ def test_a_point_over_land_is_no_damage_and_a_file_that_is_lost_afterwards_is(tm
 
 
 def test_what_is_no_store_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no weatherml store"):
+    with pytest.raises(UserError, match=r"there is no store at .*absent; write it with weatherml ingest"):
         open_store(tmp_path / "absent")
 
 

@@ -39,7 +39,7 @@ def statistics(
     n_bytes = size_of("--memory", memory, 2**20, "any pass")
     experiment = experiment_of(settings, output, perform_within(n_bytes))
     if part is not None:
-        print(experiment.statistics_part(Share.parse(part), n_bytes))
+        print(experiment.statistics_part(Share.parse(part, "part"), n_bytes))
         return
     if merge or extend:
         experiment.statistics_of_parts(n_bytes, extend)

@@ -1,6 +1,6 @@
 """What is wrong with a dataset, or worth knowing before it is used."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,7 +12,9 @@ from weatherml.data.quality.evidence import Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.rules.registry import LABEL_RULES, NEEDED, RULES, UNDECIDABLE, require_rules, surest
+from weatherml.data.quality.subjects import called_alike
 from weatherml.registry import Registry
+from weatherml.state import Channel
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
 
@@ -38,16 +40,30 @@ def check_dataset(dataset: xr.Dataset, progress: Progress | None = None, ignore:
         UserError: There is no rule that is to be ignored.
     """
     require_rules(ignore)
-    findings = [finding for finding in _ask(LABEL_RULES, dataset) if finding.rule not in ignore]
+    found = [*_ask(LABEL_RULES, dataset)]
     if not any(True for _ in LABEL_RULES[NEEDED](dataset)):
-        findings += judge(gather(dataset, progress), ignore)
-    return _ordered(findings)
+        found += _ask(RULES, gather(dataset, progress))
+    return _told(found, ignore, _channels_of(dataset))
 
 
 def judge(evidence: Evidence, ignore: Collection[str] = ()) -> list[Finding]:
     """Return what the rules find in what a pass has kept, errors first."""
-    found = surest([*_ask(RULES, evidence)])
-    return _ordered([*_worded(finding for finding in found if finding.rule not in ignore)])
+    return _told([*_ask(RULES, evidence)], ignore, evidence.channels)
+
+
+def _told(found: Sequence[Finding], ignore: Collection[str], channels: Collection[Channel]) -> list[Finding]:
+    """Return what is to be said of what was found: the surest, in words, errors first."""
+    kept = called_alike((finding for finding in surest(found) if finding.rule not in ignore), channels)
+    return sorted(_worded(kept), key=lambda finding: _RANK[finding.severity])
+
+
+def _channels_of(dataset: xr.Dataset) -> list[Channel]:
+    levels = dataset["level"].values.tolist() if "level" in dataset.coords else []
+    return [
+        Channel(str(name), level)
+        for name, field in dataset.data_vars.items()
+        for level in (levels if "level" in field.dims else [None])
+    ]
 
 
 def _ask(registry: Registry[Callable[[T], Iterator[Finding]]], subject: T) -> Iterator[Finding]:
@@ -62,7 +78,3 @@ def _worded(findings: Iterable[Finding]) -> Iterator[Finding]:
             yield finding
         else:
             yield Finding("note", "values", f"cannot tell {finding.subject}: {finding.message}", UNDECIDABLE)
-
-
-def _ordered(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda finding: _RANK[finding.severity])

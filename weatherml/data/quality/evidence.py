@@ -86,6 +86,7 @@ class ChannelEvidence:
         never: Cells of the full grid that have no finite value at any time, bool `[lat, lon]`; None where all have.
         sometimes: Cells that are finite at some only of the times with any value; None where there is none.
         attributes: What the data say of the variable.
+        n_poles: Rows of the full grid that are one point each.
     """
 
     channel: Channel
@@ -95,6 +96,7 @@ class ChannelEvidence:
     never: np.ndarray | None = None
     sometimes: np.ndarray | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    n_poles: int = 0
 
 
 @dataclass(frozen=True, eq=False)

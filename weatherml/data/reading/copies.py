@@ -1,13 +1,14 @@
 """Fields that come twice: equal, equal but for what packing leaves of them, or different."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from weatherml.data.notes import iso
 from weatherml.errors import UserError
 from weatherml.variables import find
 from weatherml.wording import counted
@@ -69,14 +70,17 @@ class Copies:
 
     Args:
         compare: How copies are compared.
-
-    Attributes:
-        notes: Sentences on copies of which one was chosen.
     """
 
     def __init__(self, compare: Comparison = difference) -> None:
         self._compare = compare
-        self.notes: list[str] = []
+        self._packed: list[str] = []
+        self._equal: dict[tuple[str, str], set[np.datetime64]] = defaultdict(set)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on copies of which one was chosen."""
+        return [*self._packed, *(_repeated(one, two, times) for (one, two), times in self._equal.items())]
 
     def require_equal(self, name: str, pairs: Iterable[tuple[Piece, Piece]]) -> None:
         """Require that two fields are one and the same, but for what packing them apart leaves.
@@ -91,10 +95,20 @@ class Copies:
                 raise _refused(name, one, two, found)
             if found.most:
                 packed[one.origin].append(found.most)
+            elif "time" in one.field.coords:  # each file may have what does not vary
+                self._equal[one.origin, two.origin].add(np.datetime64(one.field["time"].values.item(), "ns"))
         for origin, own in packed.items():
             apart = Difference(max(own), "", True).tell(name)
             again = f"{name}: {counted(len(own), 'field')} of {origin} come again, packed apart, and differ {apart}"
-            self.notes.append(f"{again}; those of {origin} are read")
+            self._packed.append(f"{again}; those of {origin} are read")
+
+
+def _repeated(one: str, two: str, times: Collection[np.datetime64]) -> str:
+    """Say which times came again with the same values."""
+    number, first = counted(len(times), "time"), iso(min(times))
+    again = "come" if len(times) > 1 else "comes"
+    where = f"{again} twice in {one}" if one == two else f"of {one} {again} again in {two}"
+    return f"{number} {where} with the same values, the first {first}: read once"
 
 
 def _refused(name: str, one: Piece, two: Piece, found: Difference) -> UserError:

@@ -6,6 +6,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.variables import find
+from weatherml.wording import listed
 
 STANDARD_GRAVITY = 9.80665
 """m s-2; geopotential = gravity times geopotential height (WMO)."""
@@ -16,12 +17,25 @@ _SYNONYMS = {
     "mb": "hpa", "mbar": "hpa", "millibar": "hpa", "millibars": "hpa", "hectopascal": "hpa", "pascal": "pa",
     "metre": "m", "meter": "m", "metres": "m", "meters": "m", "gpm": "m", "gpdam": "dam", "millimetre": "mm",
     "kt": "knot", "kts": "knot", "knots": "knot",
+    "f": "degf", "°f": "degf", "fahrenheit": "degf", "deg_f": "degf", "degree_fahrenheit": "degf",
+    "degrees_fahrenheit": "degf", "degrees fahrenheit": "degf", "degrees celsius": "degc",
+    "in hg": "inhg", "in_hg": "inhg", "inches of mercury": "inhg", "mm hg": "mmhg", "mm_hg": "mmhg", "torr": "mmhg",
+    "mi h-1": "mph", "miles h-1": "mph", "mile h-1": "mph", "kmh": "km h-1", "kph": "km h-1", "km hr-1": "km h-1",
+    "inch": "in", "inches": "in", "foot": "ft", "feet": "ft", "kilopascal": "kpa", "centimetre": "cm",
     "(0 - 1)": "1", "(0-1)": "1", "0-1": "1", "fraction": "1", "dimensionless": "1", "~": "1", "numeric": "1",
     "percent": "%", "j kg-1": "m2 s-2", "n m-2": "pa",
 }  # fmt: skip
 
 _CONVERSIONS = {
     ("k", "degc"): (1.0, 273.15),
+    ("k", "degf"): (5 / 9, 459.67 * 5 / 9),
+    ("pa", "inhg"): (3386.389, 0.0),
+    ("pa", "mmhg"): (133.3224, 0.0),
+    ("pa", "kpa"): (1000.0, 0.0),
+    ("m s-1", "mph"): (1609.344 / 3600, 0.0),
+    ("m", "in"): (0.0254, 0.0),
+    ("m", "cm"): (0.01, 0.0),
+    ("m2 s-2", "ft"): (0.3048 * STANDARD_GRAVITY, 0.0),
     ("pa", "hpa"): (100.0, 0.0),
     ("pa s-1", "hpa s-1"): (100.0, 0.0),
     ("m2 s-2", "m"): (STANDARD_GRAVITY, 0.0),
@@ -37,6 +51,7 @@ _CONVERSIONS = {
     ("kg m-2", "mm"): (1.0, 0.0),
 }
 """(wanted, found): factor and offset of wanted = factor * found + offset."""
+_WRITTEN = {unit.lower(): unit for unit in ("degC", "degF", "hPa", "kPa", "inHg", "mmHg", "hPa s-1")}
 
 
 def convert(field: xr.DataArray, name: str, origin: str) -> xr.DataArray:
@@ -51,14 +66,35 @@ def convert(field: xr.DataArray, name: str, origin: str) -> xr.DataArray:
         UserError: The units stated are not ones of this quantity.
     """
     wanted, found = find(name).units, str(field.attrs.get("units", ""))
-    if _is_same(wanted, found):
+    if is_same(wanted, found):
         return field.astype("float32")
-    pair = (_plain(wanted), _plain(found))
-    if pair not in _CONVERSIONS:
-        raise UserError(f"{name} in {origin} has units {found!r}, which do not convert to {wanted!r}; correct the file")
-    factor, offset = _CONVERSIONS[pair]
+    by = conversion(wanted, found)
+    if by is None:
+        known = listed([wanted, *(_WRITTEN.get(two, two) for one, two in _CONVERSIONS if one == _plain(wanted))])
+        raise UserError(
+            f"{name} in {origin} has units {found!r}, which do not convert to {wanted!r}; correct its attribute units"
+            f" (known here: {known})"
+        )
+    factor, offset = by
     # Packed files decode to float64; adding the offset there keeps 273.15 from being rounded twice.
     return (field.astype("float64") * factor + offset).astype("float32")
+
+
+_NO_NUMBERS = {
+    "c": "complex numbers, of which half would be lost; keep the part that is meant, such as ds[{name!r}].real",
+    **dict.fromkeys("SUO", "text; write it as numbers, such as ds[{name!r}].astype('float32')"),
+    **dict.fromkeys("mM", "times; write them as numbers, such as ds[{name!r}] / np.timedelta64(1, 's')"),
+}
+
+
+def no_numbers(field: xr.DataArray, name: str) -> str:
+    """Return what a field of some name holds that are no real numbers, and the remedy; empty where it holds those."""
+    return _NO_NUMBERS.get(field.dtype.kind, "").format(name=name)
+
+
+def conversion(wanted: str, found: str) -> tuple[float, float] | None:
+    """Return factor and offset of wanted = factor * found + offset; None where units are not of one quantity."""
+    return _CONVERSIONS.get((_plain(wanted), _plain(found)))
 
 
 def is_pressure(units: object) -> bool:
@@ -71,7 +107,7 @@ def in_hectopascals(units: str) -> float | None:
     return {"pa": 0.01, "hpa": 1.0}.get(_plain(units))
 
 
-def _is_same(wanted: str, found: str) -> bool:
+def is_same(wanted: str, found: str) -> bool:
     """Return whether two spellings mean the same units; an empty or tabulated one is taken at its word."""
     plain = _plain(found)
     return plain in ("", "unknown", _plain(wanted)) or plain.startswith("(code table")

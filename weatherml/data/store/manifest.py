@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from weatherml.config import Config
 from weatherml.errors import UserError
+from weatherml.locations import is_url
 from weatherml.storage.places import Place, Root, place_at
 
 ROOT = "zarr.json"
@@ -94,7 +96,9 @@ class Manifest(Config):
         content = place_at(store).read(cls.NAME)
         if content is None:
             require_not_lost(store)
-            raise UserError(f"{store} is no weatherml store (it has no {cls.NAME}); write one with ingest")
+            if not is_url(str(store)) and not Path(str(store)).exists():
+                raise UserError(f"there is no store at {store}; write it with weatherml ingest")
+            raise UserError(f"{store} is no weatherml store (it has no {cls.NAME}); write one with weatherml ingest")
         return content
 
     @classmethod

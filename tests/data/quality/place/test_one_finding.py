@@ -41,7 +41,7 @@ def test_what_contrasts_alone_tell_is_told_and_once_for_all_levels():
     scrambled = truth[["temperature"]].roll(latitude=truth.sizes["latitude"] // 2)
     found_so = [finding for finding in check_dataset(scrambled) if finding.rule == "contrast-rows"]
     assert len({finding.subject for finding in found_so}) == len(found_so) > 0
-    assert [finding.subject for finding in found_so] == ["temperature"]
+    assert [finding.subject for finding in found_so] == ["temperature_500, temperature_850"]
 
 
 @pytest.mark.parametrize(

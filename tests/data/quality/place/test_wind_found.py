@@ -164,7 +164,10 @@ def test_the_ground_tells_a_wrong_sign_of_vorticity_from_reversed_rows(shared):
     winter = open_files(shared("reanalysis/era5_vo850_2025-2026_djf_2.5x2.5.zarr")).isel(time=slice(0, 180, 4)).load()
     evidence = gather(with_sign("vorticity")(winter))
     (finding,) = RULES["vorticity-sign"](evidence)
-    assert "has the wrong sign" in finding.message and finding.message.endswith("change it: -ds['vorticity']")
+    assert (
+        "has the wrong sign" in finding.message
+        and "change it: -ds['vorticity'] ('vorticity' is 'vo' in" in finding.message
+    )
     assert not any("vorticity" in note.message for note in untold_places(evidence))
     assert "reverse the rows" in findings(upside_down("vorticity")(winter.isel(time=[0])))[0].message
 
@@ -180,3 +183,15 @@ def test_a_reference_file_whose_wind_lies_upside_down_is_found(shared):
 def test_wind_over_a_small_region_may_blow_from_anywhere(shared):
     region = open_files(shared("reanalysis/era5t_u10v10_regional_20251104_new_cds_layout.nc")).load()
     assert findings(region) == findings(-region) == []
+
+
+@pytest.mark.parametrize(("wrong", "names"), [(swapped, (U, V)), (with_sign(U), (U,))])
+def test_what_the_file_calls_the_wind_is_said_beside_a_remedy(wrong, names):
+    """The remedy names what `open_files` returns, which the user of a file has not seen."""
+    called = {U: "ua", V: "va"}
+    dataset = wrong(balanced()[[U, V]])
+    for name in (U, V):
+        dataset[name].attrs["weatherml_source_name"] = called[name]
+    (finding,) = findings(dataset)
+    told = ", ".join(f"{name!r} is {called[name]!r} in the file" for name in names)
+    assert finding.message.endswith(f" ({told})")

@@ -8,7 +8,7 @@ from weatherml.data.derived import DERIVATIONS
 from weatherml.data.derived.derivation import Request
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.rules.time import continuity
-from weatherml.data.quality.rules.time.cadence import exchanged
+from weatherml.data.quality.rules.time.cadence import exchanged, time_step
 from weatherml.data.reading.opening import open_files
 from weatherml.grid import LatLonGrid
 
@@ -125,3 +125,35 @@ def test_waves_that_die_away_are_no_exchanged_times():
     exchanged[[4, 6, 20, 22, 24]] = 0.3
     assert not continuity._swapped(swinging, False, 0.011).any()
     np.testing.assert_array_equal(np.flatnonzero(continuity._swapped(exchanged, False, 0.011)), [4, 20, 22])
+
+
+def test_what_stray_values_hide_is_said_to_be_hidden_by_them():
+    """There are fields enough: what an impossible value spoils is named, and what to do."""
+    stray = WEATHER[["temperature"]].copy(deep=True)
+    stray["temperature"].values[7, :, 3, 4] = 1e6
+    (note,) = time_step(gather(stray))
+    assert "beside the impossible values in temperature_500, temperature_850 the weather" in note.message
+
+
+def beginning(step=6, n_times=120):
+    """Waves that travel at 40 km/h and grow from next to nothing, as where a simulation begins, every `step` hours."""
+    dataset = red_weather({"temperature": (500, 850)}, n_times)
+    eastward = np.radians(dataset["longitude"].values) - (40 * step * np.arange(n_times) / 6371)[:, None]
+    growth = np.exp((np.arange(n_times) - n_times) / (n_times / 8))[:, None, None, None]
+    dataset["temperature"].values[:] = 260 + 10 * growth * np.cos(8 * eastward)[:, None, None, :]
+    return dataset
+
+
+@pytest.mark.parametrize("scale", [1, 0.02])
+def test_where_a_simulation_begins_nothing_is_too_slow_or_out_of_turn(scale):
+    """Most times hold hardly any of the weather of the last; or none of them holds weather, which is said."""
+    dataset = 260 + scale * (beginning() - 260)
+    small = reordered(dataset, swapped(120, 8, 9))
+    assert found(dataset, time_step) == [] and found(small) == []
+    notes = [finding.message for finding in time_step(gather(dataset))]
+    assert any("hardly any weather in temperature_500, temperature_850" in note for note in notes) == (scale < 1)
+
+
+def test_hourly_weather_that_is_taken_as_six_hourly_is_too_slow_even_where_it_grows():
+    (finding,) = found(beginning(step=1), time_step)
+    assert finding.rule == "time-step"

@@ -8,7 +8,7 @@ from weatherml.data.quality.check import check_dataset
 
 WEATHER = red_weather({"u_component_of_wind": (300, 500, 850)})
 PRESSURE = WEATHER[["u_component_of_wind"]].sel(level=500, drop=True) * 60 + 100_000
-PRESSURE = PRESSURE.rename(u_component_of_wind="mean_sea_level_pressure")
+PRESSURE = PRESSURE.rename(u_component_of_wind="mean_sea_level_pressure").drop_attrs()
 AT = np.arange(80)[:, None, None]
 
 

@@ -176,3 +176,16 @@ def test_a_part_in_other_units_is_not_frozen():
     assert found(scaled) == []
     (finding,) = found(reordered(scaled, frozen_from(80, 60, 6)))
     assert finding.rule == "frozen"
+
+
+@pytest.mark.parametrize("latitude", [(90.0,), (-90.0,)])
+def test_the_row_of_a_pole_alone_is_one_point(latitude):
+    """Its columns have one value, which may be zero, or that of another time."""
+    pole = red_weather({"2m_temperature": (), WIND: ()}, grid=LatLonGrid(latitude, tuple(10.0 * np.arange(36))))
+    pole = pole.map(
+        lambda field: field.isel(longitude=0, drop=True).broadcast_like(field).transpose(*field.dims).copy()
+    )
+    pole[WIND].values[5] = 0
+    assert found(reordered(pole, frozen_from(80, 30, 2))) == []
+    elsewhere = pole.assign_coords(latitude=[80.0])
+    assert rules(elsewhere) == {"constant"}

@@ -59,7 +59,7 @@ def gather(dataset: xr.Dataset, progress: Progress | None = None) -> Evidence:
     Raises:
         UserError: Its grid is none.
     """
-    names = [name for name, field in dataset.data_vars.items() if name in VARIABLES and _HORIZONTAL <= set(field.dims)]
+    names = [name for name, field in dataset.data_vars.items() if name in VARIABLES and _has_fields(field)]
     own = _Pass(dataset, Coarsening.of(LatLonGrid.from_dataset(dataset)))
     static = {str(name): as_fields(dataset[name].variable)[0, 0, 0] for name in names if _is_static(dataset[name])}
     moving = [dataset[name] for name in names if name not in static]
@@ -73,6 +73,10 @@ def gather(dataset: xr.Dataset, progress: Progress | None = None) -> Evidence:
             if progress is not None:
                 progress(n_done, len(jobs))
     return _evidence(own, picks, static)
+
+
+def _has_fields(variable: xr.DataArray) -> bool:
+    return _HORIZONTAL <= set(variable.dims) and variable.dtype.kind in "biuf"
 
 
 def _is_static(variable: xr.DataArray) -> bool:
@@ -109,7 +113,7 @@ def _jobs(each: xr.DataArray, own: _Pass, picks: np.ndarray) -> Iterator[_Job]:
     affordable = _ROW_CELLS // int(np.prod(own.coarsening.grid.shape))
     in_rows = _spread(len(times), int(np.clip(affordable, _FEWEST_ROWS, _MOST_ROWS)))
     for group in level_groups(each.variable):
-        running = Running(own.coarsening.coarse.area_weights(), own.coarsening.grid.shape, each.attrs)
+        running = Running(own.coarsening.coarse.area_weights(), own.coarsening.grid, each.attrs)
         channels = [Channel(str(each.name), None if level is None else int(level)) for level in levels[group]]
         for block in blocks_of(each.variable, group):
             chosen = Chosen(times[block.times], _inside(in_rows, block.times), _inside(picks, block.times))

@@ -12,8 +12,10 @@ from weatherml.data.quality.gathering.numbers.fields import FieldNumbers
 from weatherml.data.quality.gathering.numbers.lags import Lagged
 from weatherml.data.quality.gathering.numbers.moments import Moments
 from weatherml.data.quality.gathering.numbers.rows import RowSums
+from weatherml.grid import LatLonGrid
 from weatherml.state import Channel
 
+_POLE = 90 - 1e-3
 _LENGTHS = {"month": 12, "hour": 24}
 
 
@@ -23,12 +25,12 @@ class Running:
 
     Attributes:
         weights: Areas of the coarse cells `[lat, 1]`.
-        shape: Of the full grid, (lat, lon).
+        grid: The full one.
         attributes: Of the variable.
     """
 
     weights: np.ndarray
-    shape: tuple[int, int]
+    grid: LatLonGrid
     attributes: Mapping[str, Any]
     _numbers: list[FieldNumbers] = field(default_factory=list)
     _changes: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Running:
     def _count(self, partial: Partial) -> None:
         n_fields = partial.n_fields
         if partial.found is not None and self._found is None:
-            self._found = np.full((*partial.n_filled.shape, *self.shape), self._n_fields, np.int32)
+            self._found = np.full((*partial.n_filled.shape, *self.grid.shape), self._n_fields, np.int32)
         if self._found is not None:
             self._found += n_fields if partial.found is None else partial.found
         self._n_fields += n_fields
@@ -92,6 +94,7 @@ class Running:
                 Rows(*(values[level] for values in rows)),
                 *self._masks(level),
                 self.attributes,
+                int((np.abs(self.grid.latitude) > _POLE).sum()),
             )
             for level, channel in enumerate(channels)
         }

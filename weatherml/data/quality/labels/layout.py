@@ -8,6 +8,7 @@ import xarray as xr
 from weatherml.data.notes import LAYOUT, notes, preliminary
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.registry import LABEL_RULES
+from weatherml.data.reading.units import conversion, is_same, no_numbers
 from weatherml.data.reading.windows import HOW_TO_READ_SUMS, windows_of
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -35,6 +36,33 @@ def find_unknown_names(dataset: xr.Dataset) -> Iterator[Finding]:
         if name not in VARIABLES:
             text = "is not a canonical variable name; weatherml.open_files gives files theirs"
             yield Finding("error", str(name), text)
+
+
+@LABEL_RULES.register("numbers")
+def find_what_are_no_numbers(dataset: xr.Dataset) -> Iterator[Finding]:
+    """A variable holds text or complex numbers."""
+    for name, field in dataset.data_vars.items():
+        if name in VARIABLES and (kind := no_numbers(field, str(name))):
+            yield Finding("error", str(name), f"holds {kind}")
+
+
+@LABEL_RULES.register("units")
+def find_other_units(dataset: xr.Dataset) -> Iterator[Finding]:
+    """A variable says that it has other units than those of weatherml."""
+    for name, field in dataset.data_vars.items():
+        wanted, found = VARIABLES[str(name)].units if name in VARIABLES else "", str(field.attrs.get("units", ""))
+        if name in VARIABLES and not is_same(wanted, found):
+            yield Finding("error", str(name), f"has units {found!r}, not {wanted!r}; {_converted(str(name), field)}")
+
+
+def _converted(name: str, field: xr.DataArray) -> str:
+    """Return how to bring a field to the units of its variable."""
+    units = VARIABLES[name].units
+    by = conversion(units, str(field.attrs["units"]))
+    if by is None:
+        return "these are of another quantity: correct its name or its attribute units"
+    offset = f" + {by[1]:.7g}" if by[1] else ""
+    return f"weatherml.open_files converts what a file says, or ds[{name!r}] * {by[0]:.7g}{offset} does, in {units}"
 
 
 @LABEL_RULES.register("no-level")

@@ -1,6 +1,6 @@
 """What rules on the climate of fields look at: the mean over time of what varies, and static fields, alike."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
+from weatherml.data.quality.subjects import called_alike
 from weatherml.grid import LatLonGrid
 from weatherml.state import Channel
 
@@ -77,10 +78,16 @@ def box_mean(values: np.ndarray, grid: LatLonGrid, box: Box) -> float:
     return float((np.nan_to_num(inside) * weights).sum() / total) if total > 0 else float("nan")
 
 
-def by_variable(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Yield what is said of several levels of a variable in the same words once, of the variable."""
+def by_variable(findings: Iterable[Finding], channels: Collection[Channel]) -> Iterator[Finding]:
+    """Yield what is said of several levels of a variable in the same words once, of all of them.
+
+    Args:
+        findings: Each of a channel.
+        channels: All of the data.
+    """
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.subject.rstrip("0123456789").rstrip("_"), finding.message), []).append(finding)
-    for (variable, _), group in groups.items():
-        yield group[0] if len(group) == 1 else replace(group[0], subject=variable)
+        groups.setdefault((Channel.parse(finding.subject).variable, finding.message), []).append(finding)
+    joined = (", ".join(dict.fromkeys(finding.subject for finding in group)) for group in groups.values())
+    at_once = (replace(group[0], subject=names) for group, names in zip(groups.values(), joined, strict=True))
+    yield from called_alike(at_once, channels)

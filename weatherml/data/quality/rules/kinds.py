@@ -3,8 +3,9 @@
 import numpy as np
 
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
-from weatherml.data.reading.canonical import STATIC
+from weatherml.data.reading.canonical import SOURCE_NAME, STATIC
 from weatherml.grid import LatLonGrid
+from weatherml.state import Channel
 
 AMOUNTS = (
     *(f"total_precipitation{window}" for window in ("", "_6hr", "_12hr", "_24hr")),
@@ -45,6 +46,14 @@ def named(group: list[ChannelEvidence], n_all: int) -> str:
     return first.variable
 
 
+def in_file(evidence: Evidence, *channels: Channel) -> str:
+    """Say what the files call variables that a remedy names, in brackets after a blank; nothing where it is that."""
+    attributes = {channel.variable: evidence.channels[channel].attributes for channel in channels}
+    told = {variable: str(own.get(SOURCE_NAME, variable)) for variable, own in attributes.items()}
+    apart = [f"{variable!r} is {name!r} in the file" for variable, name in told.items() if name != variable]
+    return f" ({', '.join(apart)})" if apart else ""
+
+
 FLAT_IN_REGIONS = (*AMOUNTS, "sea_surface_temperature")
 """May have one value all over a region: no rain, the night, the sea or its freezing point below ice."""
 
@@ -54,10 +63,15 @@ def n_finite(channel: ChannelEvidence) -> np.ndarray:
     return np.asarray(channel.rows.zonal_std.size * channel.rows.column_change.size - channel.series.n_missing)
 
 
+def n_places(channel: ChannelEvidence) -> np.ndarray:
+    """Return how many points of the Earth have a value `[time]`: the cells of a pole's row are one."""
+    return np.asarray(n_finite(channel) - channel.n_poles * (channel.rows.column_change.size - 1))
+
+
 def is_flat(channel: ChannelEvidence) -> np.ndarray:
-    """Return at which times a field of several cells has one value all over `[time]`."""
+    """Return at which times a field of several places has one value all over `[time]`."""
     series = channel.series
-    return np.asarray((n_finite(channel) > 1) & (series.minimum == series.maximum))
+    return np.asarray((n_places(channel) > 1) & (series.minimum == series.maximum))
 
 
 _FILLED, _SAME = 0.2, 1e-4

@@ -14,7 +14,7 @@ from weatherml.data.reading.canonical.times import place_times
 from weatherml.data.reading.canonical.versions import merge_versions
 from weatherml.data.reading.formats.grib import INCOMPLETE
 from weatherml.data.reading.leads import CENTRE
-from weatherml.data.reading.units import convert
+from weatherml.data.reading.units import convert, no_numbers
 from weatherml.data.reading.windows import WINDOWS
 from weatherml.errors import UserError
 from weatherml.state import LEADING, with_metadata
@@ -69,6 +69,9 @@ def _finish(dataset: xr.Dataset, origin: str) -> xr.Dataset:
 
 def _finish_field(field: xr.DataArray, origin: str) -> xr.DataArray:
     dims = (*LEADING, "level", "latitude", "longitude")
+    called = str(field.attrs.get(SOURCE_NAME, field.name))
+    if kind := no_numbers(field, called):
+        raise UserError(f"{called} in {origin} holds {kind}")
     converted = convert(field, str(field.name), origin).transpose(*(d for d in dims if d in field.dims))
     converted.attrs = {key: field.attrs[key] for key in _KEPT_OF_FIELDS if key in field.attrs}
     return converted

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from weatherml.data.notes import PRELIMINARY, is_preliminary, spans_of
+from weatherml.data.notes import PRELIMINARY, is_preliminary, noted, spans_of
 from weatherml.data.reading.formats.decoding import guard, in_words, tell_that_fields_are_read
 from weatherml.data.reading.formats.messages import LEAD_KEYS, VERSION_KEY, MessageTable
 from weatherml.data.reading.windows import WINDOWS, window_of
 from weatherml.errors import UserError
+from weatherml.wording import counted
 
 # What must be one value for messages to form a hypercube, and what tells its messages apart.
 _GROUP = ("paramId", "typeOfLevel", "dataType", "stepType", "gridType", "numberOfPoints")
@@ -153,6 +154,7 @@ class _Group(NamedTuple):
         lacks: What to say of fields that are missing; empty where none is.
         windows: The hours over which sums are taken, of sums other than ERA5's.
         preliminary: Spans of times of which values are preliminary.
+        n_repeated: Fields that come again with the same values.
     """
 
     keys: dict[str, Any]
@@ -160,6 +162,7 @@ class _Group(NamedTuple):
     lacks: str
     windows: frozenset[float]
     preliminary: tuple[str, ...]
+    n_repeated: int
 
     def with_story(self, dataset: xr.Dataset) -> xr.Dataset:
         """Return the messages as a dataset that tells a lead, if it is one of forecasts, and what it lacks."""
@@ -168,6 +171,9 @@ class _Group(NamedTuple):
         for field in dataset.data_vars.values() if self.windows else ():
             field.attrs[WINDOWS] = " ".join(f"{hours:g}" for hours in sorted(self.windows))
         dataset = dataset.assign_attrs({PRELIMINARY: list(self.preliminary)}) if self.preliminary else dataset
+        if self.n_repeated:
+            again = f"{counted(self.n_repeated, 'message')} of {', '.join(map(str, dataset.data_vars))}"
+            dataset = noted(dataset, f"{again} come again with the same values: read once")
         return dataset.assign_attrs({INCOMPLETE: self.lacks}) if self.lacks else dataset
 
 
@@ -186,7 +192,8 @@ def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[_Group]:
         leads[group] = max(leads[group], _lead(told))
         early[group][place[-1]] |= is_preliminary(header[columns[VERSION_KEY]])
         windows[group] |= {_window(told)} - {0.0} if time_dims == ANALYSES else set()
-    for offsets in (o for own in places.values() for o in own.values() if len(o) > 1):
+    repeats = {group: [offsets for offsets in own.values() if len(offsets) > 1] for group, own in places.items()}
+    for offsets in (o for own in repeats.values() for o in own):
         _require_copies(index, offsets, path)
     # Leads may differ from one initial time to the next.
     lacks = {group: _lacking(index, own, path) if time_dims == ANALYSES else "" for group, own in places.items()}
@@ -197,6 +204,7 @@ def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[_Group]:
             lacks[group],
             frozenset(windows[group]),
             _preliminary(early[group]) if time_dims == ANALYSES else (),
+            len(repeats[group]),
         )
         for group in places
     ]

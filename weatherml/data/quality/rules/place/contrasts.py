@@ -83,19 +83,19 @@ yields_to("contrast-rows", "constant", "latitude-flipped", "rows-off", "row-seam
 @RULES.register("contrast-latitude")
 def find_flipped_latitudes(evidence: Evidence) -> Iterator[Finding]:
     """The south lies where the north should."""
-    return by_variable(_contrasts(evidence, "contrast-latitude"))
+    return by_variable(_contrasts(evidence, "contrast-latitude"), evidence.channels)
 
 
 @RULES.register("contrast-longitude")
 def find_shifted_longitudes(evidence: Evidence) -> Iterator[Finding]:
     """Land is not where the longitudes say."""
-    return by_variable(_contrasts(evidence, "contrast-longitude"))
+    return by_variable(_contrasts(evidence, "contrast-longitude"), evidence.channels)
 
 
 @RULES.register("contrast-rows")
 def find_scrambled_rows(evidence: Evidence) -> Iterator[Finding]:
     """A pole is as warm as the tropics."""
-    return by_variable(_contrasts(evidence, "contrast-rows"))
+    return by_variable(_contrasts(evidence, "contrast-rows"), evidence.channels)
 
 
 def _contrasts(evidence: Evidence, rule: str) -> Iterator[Finding]:

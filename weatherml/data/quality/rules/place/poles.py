@@ -41,7 +41,7 @@ yields_to("row-seam", "rows-off", "pole-row", "lost", "constant")
 @RULES.register("pole-row")
 def pole_row(evidence: Evidence) -> Iterator[Finding]:
     """A row away from the poles has one value all around, as only a pole has."""
-    return by_variable(_pole_rows(evidence))
+    return by_variable(_pole_rows(evidence), evidence.channels)
 
 
 def _pole_rows(evidence: Evidence) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def _pole_rows(evidence: Evidence) -> Iterator[Finding]:
 @RULES.register("row-seam")
 def row_seam(evidence: Evidence) -> Iterator[Finding]:
     """Neighbouring rows or columns do not belong side by side: fields were rolled or put together wrongly."""
-    yield from by_variable(_seams(evidence))
+    yield from by_variable(_seams(evidence), evidence.channels)
     asked = _asked_for_seams(evidence)
     if any(_has_steps(each.rows.row_change) or _has_steps(each.rows.column_change) for _, each in asked):
         text = "fields change in steps, as what was brought from a coarser grid does"

@@ -18,6 +18,7 @@ from weatherml.data.quality.place.wind import (
     turns_the_wrong_way,
     winds,
 )
+from weatherml.data.quality.rules.kinds import in_file
 from weatherml.data.quality.rules.registry import RULES, yields_to
 from weatherml.state import Channel
 
@@ -31,7 +32,8 @@ def wind_swapped(evidence: Evidence) -> Iterator[Finding]:
     for wind, ratios in _mistaken(evidence, "swapped"):
         u, v = wind.u.variable, wind.v.variable
         remedy = f"rename them: ds.rename({{{u!r}: {v!r}, {v!r}: {u!r}}})"
-        yield Finding("error", f"{u}, {v}", f"look exchanged: {ratios}; {remedy}", "wind-swapped")
+        told = f"look exchanged: {ratios}; {remedy}{in_file(evidence, wind.u, wind.v)}"
+        yield Finding("error", f"{u}, {v}", told, "wind-swapped")
 
 
 @RULES.register("wind-sign")
@@ -40,34 +42,37 @@ def wind_sign(evidence: Evidence) -> Iterator[Finding]:
     mistaken = _mistaken(evidence, "sign")
     for wind, ratios in mistaken:
         if is_from_the_east(evidence, wind.u):
-            yield _wrong_sign(wind.u.variable, f"{ratios}, and it is from the east where westerlies blow")
+            yield _wrong_sign(evidence, wind.u, f"{ratios}, and it is from the east where westerlies blow")
         else:
             u, v = wind.u.variable, wind.v.variable
             text = f"{v} has the wrong sign, or the rows of both are reversed, or their columns"
             remedy = f"find out which by other fields of the file, and change the sign: -ds[{v!r}]"
+            remedy += in_file(evidence, wind.u, wind.v)
             yield Finding("error", f"{u}, {v}", f"{text}: {ratios}; {remedy}", "wind-sign")
     known = {wind.u.variable for wind, _ in mistaken}
-    for variable, whole in _turned_about(evidence).items():
-        if variable not in known:
+    for channel, whole in _turned_about(evidence).items():
+        if channel.variable not in known:
             reason = "it is from the east where westerlies blow"
             if whole is not None:
                 reason = f"{reason}, and so is {whole.v.variable}, for together they turn as wind does"
-            yield _wrong_sign(variable, reason)
+            yield _wrong_sign(evidence, channel, reason)
 
 
-def _wrong_sign(variable: str, reason: str) -> Finding:
-    return Finding("error", variable, f"has the wrong sign: {reason}; change it: -ds[{variable!r}]", "wind-sign")
+def _wrong_sign(evidence: Evidence, channel: Channel, reason: str) -> Finding:
+    remedy = f"change it: -ds[{channel.variable!r}]{in_file(evidence, channel)}"
+    return Finding("error", channel.variable, f"has the wrong sign: {reason}; {remedy}", "wind-sign")
 
 
-def _turned_about(evidence: Evidence) -> dict[str, Wind | None]:
+def _turned_about(evidence: Evidence) -> dict[Channel, Wind | None]:
     """Return eastward winds that blow the other way, with the whole wind where both components are there."""
     pairs = {wind.u: wind for wind in winds(evidence)}
-    found: dict[str, Wind | None] = {}
+    found: dict[Channel, Wind | None] = {}
     for channel in evidence.channels:
         if EAST in channel.variable and is_from_the_east(evidence, channel):
             wind = pairs.get(channel)
             if _tells_alone(channel) or (wind is not None and _turns_wrongly(wind, evidence)):
-                found.setdefault(channel.variable, wind)
+                if channel.variable not in {other.variable for other in found}:
+                    found[channel] = wind
     return found
 
 
@@ -95,7 +100,7 @@ def vorticity_sign(evidence: Evidence) -> Iterator[Finding]:
         if channel.variable == "vorticity" and is_low and evidence.grid.is_global:
             if turns_the_wrong_way(fields_of(evidence, channel), evidence):
                 text = _turned(fits(evidence).get(str(channel)), channel.variable)
-                yield Finding("error", str(channel), text, "vorticity-sign")
+                yield Finding("error", str(channel), text + in_file(evidence, channel), "vorticity-sign")
 
 
 _CORES = "its sharp cores are those of anticyclones on both hemispheres"

@@ -1,15 +1,16 @@
 """Times that are not those of the fields: exchanged, or of another step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
-from weatherml.data.quality.rules.kinds import DAY, HOUR, usual_step, varying
+from weatherml.data.quality.rules.kinds import DAY, HOUR, named, usual_step, varying
 from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, of_time
 from weatherml.data.quality.rules.time.continuity import FEWEST_TIMES, Breaks, breaks
+from weatherml.data.quality.rules.time.faint import is_faint
 from weatherml.data.quality.rules.values.stuck import has_stray_value
 from weatherml.wording import listed
 
@@ -45,11 +46,12 @@ def exchanged(evidence: Evidence) -> Iterator[Finding]:
     if 1 < evidence.times.size < FEWEST_TIMES or usual_step(evidence.times) > 2 * DAY:
         text = f"it takes {FEWEST_TIMES} times of the same weather"
         yield Finding("note", "times exchanged", text, UNDECIDABLE)
-    for variable, channels in varying(evidence).items():
-        found = [(channel.channel, breaks(channel, evidence.times)) for channel in channels]
+    for channels in varying(evidence).values():
+        lively = [channel for channel in channels if not is_faint(channel, evidence)]
+        found = [(channel, breaks(channel, evidence.times)) for channel in lively]
         broken = [(channel, own) for channel, own in found if own and not own.is_one_border]
         if broken:
-            subject = str(broken[0][0]) if len(broken) == 1 else variable
+            subject = named([channel for channel, _ in broken], len(channels))
             # The channel that shows most says it for all.
             worst = max((own for _, own in broken), key=lambda own: len(own.foreign + own.swapped + own.borders))
             text = "; ".join(_told(worst, evidence.times))
@@ -64,11 +66,14 @@ def time_step(evidence: Evidence) -> Iterator[Finding]:
     if not 1 <= hours <= 12:
         return
     channels = list(evidence.channels.values())
-    paces = np.array([_pace(own, evidence, hours) for own in channels if _is_carried(own)])
+    carried = [own for own in channels if _is_carried(own)]
+    # Beside an impossible value the weather is next to nothing.
+    sound = [own for own in carried if not (has_stray_value(own).any() or is_faint(own, evidence))]
+    paces = np.array([_pace(own, evidence, hours) for own in sound])
     warmth = [_warming(own) for own in channels if own.channel.variable == "2m_temperature" and hours == 6]
     is_known = np.isfinite([*paces, *warmth]).any()
     if not evidence.grid.is_global or evidence.times.size < FEWEST_TIMES or not is_known:
-        text = f"it takes {FEWEST_TIMES} fields over the globe of what the weather carries along"
+        text = _why_unknown(carried if evidence.times.size >= FEWEST_TIMES else [], evidence)
         yield Finding("note", "times of another step as hourly taken as six-hourly", text, UNDECIDABLE)
         return
     is_slow = any(share < 1 for share in warmth) or (np.isfinite(paces).any() and np.nanmedian(paces) < 1)
@@ -80,11 +85,20 @@ def time_step(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("error", "time", text, "time-step", "likely")
 
 
+def _why_unknown(carried: Sequence[ChannelEvidence], evidence: Evidence) -> str:
+    """Return why the pace of the weather is not known, of which these fields would tell were they sound."""
+    spoilt = [str(own.channel) for own in carried if has_stray_value(own).any()]
+    if spoilt and evidence.grid.is_global:
+        return f"beside the impossible values in {listed(spoilt)} the weather is next to nothing; mend those first"
+    if carried and evidence.grid.is_global:
+        names = listed(str(own.channel) for own in carried)
+        return f"there is hardly any weather in {names}, as where a simulation begins"
+    return f"it takes {FEWEST_TIMES} fields over the globe of what the weather carries along"
+
+
 def _is_carried(channel: ChannelEvidence) -> bool:
     level = channel.channel.level
-    is_carried = channel.channel.variable in _CARRIED and (level is None or level >= _STRATOSPHERE)
-    # Beside an impossible value the weather is next to nothing.
-    return is_carried and not has_stray_value(channel).any()
+    return channel.channel.variable in _CARRIED and (level is None or level >= _STRATOSPHERE)
 
 
 def _pace(channel: ChannelEvidence, evidence: Evidence, hours: float) -> float:
@@ -95,11 +109,27 @@ def _pace(channel: ChannelEvidence, evidence: Evidence, hours: float) -> float:
     across = np.cos(np.radians(grid.latitude))
     spacing = 2 * np.pi * _EARTH_RADIUS * across / grid.n_lon
     weights = grid.area_weights()[:, 0] * (across > 0.2)
-    gradient = _root_mean_square((np.roll(weather, -1, axis=-1) - weather) / spacing[:, None], weights)
+    slopes = (np.roll(weather, -1, axis=-1) - weather) / spacing[:, None]
+    gradient = _root_mean_square(slopes, weights)
     size = _root_mean_square(weather, weights) / gradient if gradient > 0 else np.nan
-    changes = channel.series.change[np.append(False, np.diff(evidence.times) == usual_step(evidence.times))]
-    moved = float(np.nanmedian(changes)) / gradient if np.isfinite(changes).any() and gradient > 0 else np.nan
-    return float(moved / (_SLOW * min(_SPEED * hours, size)))
+    is_step = np.append(False, np.diff(evidence.times) == usual_step(evidence.times))
+    changes = np.where(is_step, channel.series.change, np.nan)[np.isin(evidence.times, evidence.snapshots.times)]
+    gradients = np.array([_root_mean_square(np.stack([field]), weights) for field in slopes])
+    return _usual(changes, gradients) / (_SLOW * min(_SPEED * hours, size))
+
+
+def _usual(changes: np.ndarray, gradients: np.ndarray) -> float:
+    """Return how far patterns move: the median of changes over gradients, by how lively the weather is at each time.
+
+    Where a simulation begins, most times hold hardly any of the weather that the others do.
+    """
+    known = np.isfinite(changes) & (gradients > 0)
+    if not known.any():
+        return float("nan")
+    moved, weights = changes[known] / gradients[known], np.square(gradients[known])
+    order = np.argsort(moved)
+    share = np.cumsum(weights[order]) / weights.sum()
+    return float(moved[order][np.searchsorted(share, 0.5)])
 
 
 def _warming(channel: ChannelEvidence) -> float:

@@ -18,6 +18,8 @@ _BESIDE = 0.4
 _FORGOTTEN = 0.85
 """Of the change between times far apart: where neighbours differ by more, no time is out of turn, and one day of much
 rain is unlike both of its neighbours."""
+_QUIET, _LIVELY = 0.4, 0.9
+"""Of the change that this share of the times does not exceed, below which nothing is out of turn."""
 _ROUNDING = 0.01
 """Least scatter of a logarithm: fields of a model that is run hourly change by the same amount to 0.5 %."""
 
@@ -99,10 +101,11 @@ def breaks(channel: ChannelEvidence, times: np.ndarray) -> Breaks:
         return Breaks()
     if _is_forgotten(channel):
         return Breaks(foreign=tuple(np.flatnonzero(_foreign_among_days(channel, times)).tolist()))
-    above = excess(_usable(channel.series.change, channel, times, 1), times)
+    change = _usable(channel.series.change, channel, times, 1)
+    above = excess(change, times)
     width = scatter(above) * (1 + max(0.0, 1 - len(times) / _MANY_TIMES))
     is_daily = channel.channel.variable in RENEWED_DAILY
-    above = np.where(np.isfinite(above), above, 0.0)
+    above = np.where(np.isfinite(above) & ~_is_quiet(change), above, 0.0)
     # What lies beside must be as usual: where a small region is left by a storm, changes rise and fall over some times.
     is_foreign = _foreign(above, 1, width) | _foreign_among_days(channel, times)
     before, after = _shifted(above, -1), _shifted(above, 1)
@@ -112,6 +115,15 @@ def breaks(channel: ChannelEvidence, times: np.ndarray) -> Breaks:
     is_border &= np.maximum(before, after) < _BESIDE * above
     found = (is_foreign, is_swapped, is_border)
     return Breaks(*(tuple(np.flatnonzero(mask).tolist()) for mask in found))
+
+
+def _is_quiet(change: np.ndarray) -> np.ndarray:
+    """Return where far less changes than at lively times `[time]`: a time out of turn would change more, not less.
+
+    Where a simulation begins, small waves swing and die away before there is weather.
+    """
+    known = change[np.isfinite(change)]
+    return np.asarray(change < _QUIET * np.quantile(known, _LIVELY)) if known.size else np.zeros(change.shape, bool)
 
 
 def _is_forgotten(channel: ChannelEvidence) -> bool:

@@ -9,7 +9,7 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.fields import mean_fields
-from weatherml.data.quality.rules.kinds import AMOUNTS, filling, varying
+from weatherml.data.quality.rules.kinds import AMOUNTS, filling, in_file, varying
 from weatherml.data.quality.rules.registry import RULES
 
 
@@ -70,7 +70,11 @@ def find_filled_masks(evidence: Evidence) -> Iterator[Finding]:
             if value is not None:
                 text = f"is {value:.6g} at all times in a large part of the globe, as where a mask was filled"
                 remedy = f"ds[{variable!r}].where(abs(ds[{variable!r}] - {value:.6g}) > 1e-3)"
-                yield Finding("note", str(own.channel), f"{text}; a model would learn it: {remedy} takes it out")
+                yield Finding(
+                    "note",
+                    str(own.channel),
+                    f"{text}; a model would learn it: {remedy} takes it out{in_file(evidence, own.channel)}",
+                )
 
 
 @RULES.register("mask")

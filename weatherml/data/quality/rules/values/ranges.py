@@ -10,16 +10,17 @@ from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.fields import MeanField, mean_fields
 from weatherml.data.quality.rules.registry import RULES, yields_to
 from weatherml.data.quality.rules.values.stuck import at_times, is_impossible
+from weatherml.data.quality.subjects import called_alike
 from weatherml.variables import Variable, find
 
 _SLIPS = {
-    "K": ((1.0, 273.15, "degrees Celsius"),),
-    "Pa": ((100.0, 0.0, "hPa"),),
+    "K": ((5 / 9, 459.67 * 5 / 9, "degrees Fahrenheit"), (1.0, 273.15, "degrees Celsius")),
+    "Pa": ((3386.389, 0.0, "inches of mercury"), (133.3224, 0.0, "mm of mercury"), (100.0, 0.0, "hPa")),
     "kg kg-1": ((1e-3, 0.0, "g/kg"),),
-    "m": ((1e-3, 0.0, "mm"),),
+    "m": ((0.0254, 0.0, "inches"), (1e-3, 0.0, "mm")),
     "1": ((1e-2, 0.0, "%"),),
 }
-"""units: factor, offset and name of what fields are wrongly given in."""
+"""units: factor, offset and name of what fields are wrongly given in; of several that explain them, the last."""
 
 
 _STAND_INS = (
@@ -41,7 +42,7 @@ _STAND_INS = (
 """What stands for a missing value where a file's attribute says so."""
 
 # What is lost, or in other units by a rule that names them, leaves what is plausible, too.
-yields_to("range", "lost", "constant", "unit-change")
+yields_to("range", "lost", "constant", "unit-change", "units")
 
 
 @RULES.register("range")
@@ -51,12 +52,13 @@ def find_impossible_values(evidence: Evidence) -> Iterator[Finding]:
         outside = list(levels)
         low, high = min(field.minimum for field, _ in outside), max(field.maximum for field, _ in outside)
         variable = find(name)
-        found = f"values {low:.6g} .. {high:.6g} {variable.units}{_at_levels(outside)}{outside[0][1]}"
-        text = f"{found} leave the plausible {variable.minimum:g} .. {variable.maximum:g}"
+        values = f"values {low:.6g} .. {high:.6g} {variable.units}{_at_levels(outside)}{outside[0][1]}"
+        text = f"{values} leave the plausible {variable.minimum:g} .. {variable.maximum:g}"
         hint = _hint(variable, low, high)
         if not hint:  # only part of the times may be in other units
             hint = next((slip for field, _ in outside if (slip := slip_of(evidence.channels.get(field.channel)))), "")
-        yield Finding("error", name if len(outside) > 1 else str(outside[0][0].channel), text + hint)
+        found = [Finding("error", ", ".join(str(field.channel) for field, _ in outside), text + hint)]
+        yield from called_alike(found, evidence.channels)
 
 
 def _impossible(evidence: Evidence) -> Iterator[tuple[MeanField, str]]:

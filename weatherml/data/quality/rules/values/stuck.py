@@ -15,6 +15,7 @@ from weatherml.data.quality.rules.kinds import (
     alike,
     is_flat,
     n_finite,
+    n_places,
     varying,
 )
 from weatherml.data.quality.rules.registry import RULES, of_time
@@ -26,7 +27,8 @@ _LOST = (
     " check STORE --files --repair makes them again"
 )
 _FEWEST_CELLS = 16
-"""Cells without which two fields may be equal by chance; of rain, cells that are not zero: a shower on a dry day."""
+"""Places without which two fields may be equal by chance, and one may be zero; of rain, cells that are not: a shower on
+a dry day."""
 _ZERO_MORE, _ZERO_TIMES = 0.02, 5.0
 """Share of the cells that is zero beyond what is usual, and how many times as many as at the upper quartile of times.
 
@@ -163,14 +165,15 @@ def _has_lost_part(channel: ChannelEvidence) -> np.ndarray:
     if seen.size == 0:
         return np.zeros(share.shape, bool)
     usual, quartile = np.median(seen), np.quantile(seen, 0.75)
+    is_told = ~flat & (n_places(channel) >= _FEWEST_CELLS)
     if usual > _MOSTLY_ZERO:
-        return np.asarray((share > _MOSTLY_ZERO) & ~flat)
-    return np.asarray((share > usual + _ZERO_MORE) & (share > _ZERO_TIMES * quartile) & ~flat)
+        return np.asarray((share > _MOSTLY_ZERO) & is_told)
+    return np.asarray((share > usual + _ZERO_MORE) & (share > _ZERO_TIMES * quartile) & is_told)
 
 
 def _is_alive(channel: ChannelEvidence, variable: str) -> np.ndarray:
     """Return at which times fields could not be equal by chance `[time]`."""
-    n_telling = n_finite(channel) - (channel.series.n_zero if variable in AMOUNTS else 0)
+    n_telling = n_places(channel) - (channel.series.n_zero if variable in AMOUNTS else 0)
     return np.asarray(np.isfinite(channel.series.mean) & ~is_flat(channel) & (n_telling >= _FEWEST_CELLS))
 
 

@@ -22,12 +22,12 @@ from weatherml.data.loading.loader import Loader
 from weatherml.data.loading.order import Order
 from weatherml.data.loading.samples import Samples
 from weatherml.data.quality.check import check_dataset
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.channel_statistics import compute_statistics
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
-from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.store.ingest import ingest
 from weatherml.data.store.opening import open_store
 from weatherml.evaluation import evaluate

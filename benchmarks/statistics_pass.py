@@ -25,11 +25,11 @@ import xarray as xr
 from zarr.codecs import BloscCodec
 
 from weatherml.data.blocks import read_block
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.accumulators.sums import Sums
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.fitting import Fit, fit
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.sums import Sums
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec, parse_channels, spec_of
 

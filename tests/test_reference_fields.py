@@ -6,9 +6,9 @@ import xarray as xr
 from fake_data import analyses, as_forecast, forecasts
 
 from weatherml.cli.paths import climatology_at
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.fitting import Fit, fit
-from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.windowed_climatology import WindowedClimatology
 from weatherml.errors import UserError
 from weatherml.evaluation import evaluate

@@ -13,12 +13,12 @@ from weatherml.data.loading.room import Room, batch_bytes
 from weatherml.data.loading.samples import Samples
 from weatherml.data.period import select
 from weatherml.data.quality.check import check_dataset
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.channel_statistics import require_current
+from weatherml.data.statistics.engine.streaming import MEMORY
 from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.data.store.ingest import ingest as write_store
 from weatherml.data.store.opening import verify

@@ -9,7 +9,7 @@ from weatherml.data.statistics.channel_statistics import (
     require_disjoint,
 )
 from weatherml.data.statistics.climatology import Climatology
-from weatherml.data.statistics.sums import streaming
+from weatherml.data.statistics.engine import streaming
 from weatherml.errors import UserError
 from weatherml.state import spec_of, to_array
 

@@ -4,7 +4,7 @@ import xarray as xr
 from fake_data import analyses
 
 from weatherml.data.statistics.climatology import Climatology
-from weatherml.data.statistics.sums import streaming
+from weatherml.data.statistics.engine import streaming
 from weatherml.errors import UserError
 from weatherml.state import spec_of, to_array
 

@@ -9,10 +9,10 @@ import xarray as xr
 from dask import array as lazy
 from fake_data import analyses
 
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.channel_statistics import Statistics, compute_statistics, require_disjoint
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.fitting import Fit, fit
-from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.errors import UserError
 from weatherml.state import spec_of
 

@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 from fake_data import analyses
 
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.fitting import Fit, fit
-from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.grid import LatLonGrid
 from weatherml.state import spec_of
 

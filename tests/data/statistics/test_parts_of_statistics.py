@@ -5,10 +5,10 @@ import pytest
 import xarray as xr
 from fake_data import FakeSource, analyses
 
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.assembly import FOLDER, extend_parts, make_part, merge_parts
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.fitting import Fit, fit
-from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.versions import versions_of
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import open_store

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fake_data import analyses
 
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.quantile_climatology import QuantileClimatology
-from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.state import spec_of

@@ -6,10 +6,10 @@ from fake_data import analyses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.moments import moments_of
-from weatherml.data.statistics.sums.products import product
-from weatherml.data.statistics.sums.sums import Sums
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.accumulators.moments import moments_of
+from weatherml.data.statistics.accumulators.products import product
+from weatherml.data.statistics.accumulators.sums import Sums
 from weatherml.errors import UserError
 from weatherml.state import spec_of, to_array
 

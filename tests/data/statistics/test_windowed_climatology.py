@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 from fake_data import analyses
 
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.fitting import Fit, fit
-from weatherml.data.statistics.sums.harmonics import Harmonics
 from weatherml.data.statistics.windowed_climatology import WindowedClimatology, window_weights
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid

@@ -10,12 +10,12 @@ import xarray as xr
 
 from weatherml.data.blocks import Progress, read_block
 from weatherml.data.period import select
+from weatherml.data.statistics.accumulators.checksums import ByField, checksums_of
 from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.data.statistics.engine.gathering import Gathering, run_of
+from weatherml.data.statistics.engine.parts import Part, Provenance, merged, write_part
+from weatherml.data.statistics.engine.streaming import MEMORY
 from weatherml.data.statistics.fitting import Fit, write_fit
-from weatherml.data.statistics.sums.checksums import ByField, checksums_of
-from weatherml.data.statistics.sums.gathering import Gathering, run_of
-from weatherml.data.statistics.sums.parts import Part, Provenance, merged, write_part
-from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.data.statistics.versions import first_replaced, versions_of
 from weatherml.errors import UserError
 from weatherml.state import StateSpec

@@ -11,13 +11,13 @@ import xarray as xr
 
 from weatherml.data.blocks import Progress
 from weatherml.data.period import overlap, select, stride_of, time_step_of
+from weatherml.data.statistics.accumulators.distribution import N_PLACES
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.accumulators.moments import Moments, moments_of
+from weatherml.data.statistics.accumulators.sums import Sums
 from weatherml.data.statistics.climatology import Climatology
+from weatherml.data.statistics.engine.gathering import Gathering
 from weatherml.data.statistics.labels import labelled_spec
-from weatherml.data.statistics.sums.distribution import N_PLACES
-from weatherml.data.statistics.sums.gathering import Gathering
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.moments import Moments, moments_of
-from weatherml.data.statistics.sums.sums import Sums
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.state import StateSpec

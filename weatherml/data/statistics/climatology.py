@@ -12,10 +12,10 @@ import xarray as xr
 
 from weatherml.data.blocks import Progress
 from weatherml.data.period import select, usual_step
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.engine.gathering import Gathering
+from weatherml.data.statistics.engine.streaming import MEMORY
 from weatherml.data.statistics.labels import labelled_spec
-from weatherml.data.statistics.sums.gathering import Gathering
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.streaming import MEMORY
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.references import as_slice

@@ -11,15 +11,15 @@ import xarray as xr
 
 from weatherml.data.blocks import Progress
 from weatherml.data.period import select, stride_of, time_step_of
+from weatherml.data.statistics.accumulators.day_sketches import BySeason, require_seasons
+from weatherml.data.statistics.accumulators.days import ByDay, require_windows
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.accumulators.sums import Sums
 from weatherml.data.statistics.channel_statistics import Statistics, joined, statistics_of
 from weatherml.data.statistics.climatology import writing
+from weatherml.data.statistics.engine.gathering import Gathering, Recipe
+from weatherml.data.statistics.engine.streaming import MEMORY
 from weatherml.data.statistics.quantile_climatology import writing_quantiles
-from weatherml.data.statistics.sums.day_sketches import BySeason, require_seasons
-from weatherml.data.statistics.sums.days import ByDay, require_windows
-from weatherml.data.statistics.sums.gathering import Gathering, Recipe
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.streaming import MEMORY
-from weatherml.data.statistics.sums.sums import Sums
 from weatherml.data.statistics.windowed_climatology import window_weights, writing_windowed
 from weatherml.locations import local_folder
 from weatherml.state import StateSpec

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from weatherml.data.statistics.sums.harmonics import year_angle
+from weatherml.data.statistics.accumulators.harmonics import year_angle
 from weatherml.data.sunlight import DAY, insolation
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid

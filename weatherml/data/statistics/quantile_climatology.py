@@ -10,9 +10,9 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
+from weatherml.data.statistics.accumulators.day_sketches import CENTRES, N_BINS, DaySketches
+from weatherml.data.statistics.accumulators.days import N_DAYS, day_of_year
 from weatherml.data.statistics.labels import chosen, labelled_spec
-from weatherml.data.statistics.sums.day_sketches import CENTRES, N_BINS, DaySketches
-from weatherml.data.statistics.sums.days import N_DAYS, day_of_year
 from weatherml.data.statistics.windowed_climatology import declare, put
 from weatherml.errors import UserError
 from weatherml.locations import local_path

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from weatherml.data.statistics.sums.checksums import FieldChecksums
-from weatherml.data.statistics.sums.parts import Part
-from weatherml.data.statistics.sums.streaming import groups_of, stream
+from weatherml.data.statistics.accumulators.checksums import FieldChecksums
+from weatherml.data.statistics.engine.parts import Part
+from weatherml.data.statistics.engine.streaming import groups_of, stream
 from weatherml.data.store.guard import StoreGuard
 from weatherml.data.store.layout import file_of
 from weatherml.data.store.manifest import FileNote, Manifest

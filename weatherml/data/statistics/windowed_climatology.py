@@ -11,8 +11,8 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
+from weatherml.data.statistics.accumulators.days import N_DAYS, DaySums
 from weatherml.data.statistics.labels import chosen, labelled_spec
-from weatherml.data.statistics.sums.days import N_DAYS, DaySums
 from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.references import HourlyReference

@@ -12,9 +12,9 @@ from dask.delayed import delayed
 
 from weatherml.data.blocks import Progress, read_block
 from weatherml.data.period import stride_of, usual_step
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.streaming import MEMORY, Accumulator, groups_of, stream
-from weatherml.data.statistics.sums.sums import Sums
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.accumulators.sums import Sums
+from weatherml.data.statistics.engine.streaming import MEMORY, Accumulator, groups_of, stream
 from weatherml.state import StateSpec
 from weatherml.storage.share import Share
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from weatherml.data.statistics.sums.changes import Borders, decide
-from weatherml.data.statistics.sums.distribution import Distribution
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.products import product
+from weatherml.data.statistics.accumulators.changes import Borders, decide
+from weatherml.data.statistics.accumulators.distribution import Distribution
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.accumulators.products import product
 from weatherml.errors import UserError
 from weatherml.state import StateSpec
 from weatherml.wording import counted

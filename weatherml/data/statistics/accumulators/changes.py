@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from weatherml.data.statistics.sums.harmonics import Harmonics
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 
 
 class Pairs(NamedTuple):

@@ -10,9 +10,9 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from weatherml.data.statistics.sums.changes import Borders
-from weatherml.data.statistics.sums.harmonics import Harmonics
-from weatherml.data.statistics.sums.sums import Sums
+from weatherml.data.statistics.accumulators.changes import Borders
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.accumulators.sums import Sums
 from weatherml.errors import UserError
 from weatherml.state import StateSpec
 from weatherml.storage.files import netcdf_in_place

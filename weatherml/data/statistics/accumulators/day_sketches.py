@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from weatherml.data.statistics.sums.days import N_DAYS, day_of_year
+from weatherml.data.statistics.accumulators.days import N_DAYS, day_of_year
 from weatherml.errors import UserError
 from weatherml.sketch import Sketch, values_entered
 from weatherml.state import StateSpec

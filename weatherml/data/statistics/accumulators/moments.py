@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weatherml.data.statistics.sums.products import product
-from weatherml.data.statistics.sums.sums import Sums
+from weatherml.data.statistics.accumulators.products import product
+from weatherml.data.statistics.accumulators.sums import Sums
 
 
 class Moments(NamedTuple):

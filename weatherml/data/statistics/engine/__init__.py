@@ -1,0 +1,1 @@
+"""Reads a period once, in blocks and groups of channels, and hands them to what sums; sums are kept in parts."""

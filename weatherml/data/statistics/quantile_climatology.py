@@ -1,7 +1,7 @@
 """Quantiles at each place and season: what is extreme there at that time of the year."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,33 +12,30 @@ import xarray as xr
 
 from weatherml.data.statistics.accumulators.day_sketches import CENTRES, N_BINS, DaySketches
 from weatherml.data.statistics.accumulators.days import N_DAYS, day_of_year
-from weatherml.data.statistics.labels import chosen, labelled_spec
-from weatherml.data.statistics.windowed_climatology import declare, put
+from weatherml.data.statistics.file_climatology import FileClimatology, declare, put
 from weatherml.errors import UserError
-from weatherml.locations import local_path
-from weatherml.state import StateSpec, to_array
+from weatherml.state import StateSpec
 from weatherml.storage.files import netcdf_in_place
-from weatherml.times import Periods, parse_times, write_periods
+from weatherml.times import Periods, parse_times
 from weatherml.wording import listed
 
 
 @dataclass(frozen=True, eq=False)
-class QuantileClimatology:
+class QuantileClimatology(FileClimatology):
     """Quantiles of 61 days around each twelfth day of the year, of all hours and years; between them a straight line.
 
+    Dims (quantile, season, level, latitude, longitude). `array_at` is of the one that is left by `of`.
+
     Attributes:
-        dataset: Dims (quantile, season, level, latitude, longitude), SI units, opened lazily.
-        spec: Channels.
-        period: What they are of.
         rank_error: By which share of the values in a window the rank of a quantile may be off at most.
-        store: Digest of the store that holds it; empty where it is not known.
     """
 
-    dataset: xr.Dataset
-    spec: StateSpec
-    period: Periods
     rank_error: float
-    store: str = ""
+
+    RECORD = "quantile_climatology"
+    WANTED = (
+        "climatology of quantiles; pass quantile_climatology.nc of a run whose configuration has climatology.quantiles"
+    )
 
     def at(self, times: np.ndarray) -> xr.Dataset:
         """Return the quantiles at `times` [time], dims (time, quantile, ...); without `quantile` where there is one."""
@@ -54,11 +51,6 @@ class QuantileClimatology:
         between = between.squeeze("quantile", drop=True) if between.sizes["quantile"] == 1 else between
         return between.transpose("time", "quantile", ..., missing_dims="ignore")
 
-    def array_at(self, times: np.ndarray) -> np.ndarray:
-        """Return the one quantile as float32 `[*times, channel, lat, lon]` for `datetime64` times of any shape."""
-        times = parse_times(times)
-        return to_array(self.at(times.ravel()), self.spec).reshape(*times.shape, *self.spec.shape)
-
     def of(self, probability: float) -> Self:
         """Return one of the quantiles.
 
@@ -71,28 +63,6 @@ class QuantileClimatology:
             raise UserError(f"there is no quantile {probability}, only {there}; choose one of them")
         position = int(np.abs(known - probability).argmin())
         return replace(self, dataset=self.dataset.isel(quantile=[position]))
-
-    def only(self, variables: Mapping[str, Sequence[int]]) -> Self:
-        """Return the quantiles of some variables at some levels in hPa (none where it has one height)."""
-        dataset, spec = chosen(self.dataset, self.spec, variables)
-        return replace(self, dataset=dataset, spec=spec)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Open what `writing_quantiles` wrote, lazily.
-
-        Raises:
-            UserError: The file is missing or holds something else.
-        """
-        try:
-            dataset = xr.open_dataset(local_path(path), engine="netcdf4")
-            told, spec = json.loads(dataset.attrs["quantile_climatology"]), labelled_spec(dataset, path)
-        except (OSError, KeyError) as error:
-            raise UserError(
-                f"{path} is no climatology of quantiles ({error}); pass quantile_climatology.nc of a run whose"
-                " configuration has climatology.quantiles"
-            ) from None
-        return cls(dataset, spec, write_periods(told["period"]), told["rank_error"], told["store"])
 
 
 @contextmanager
@@ -121,6 +91,6 @@ def writing_quantiles(
                 for position, channel in enumerate(sketches.spec.channels):
                     put(file, spec, channel, slice(None), quantiles[:, position], (slice(None), number))
             record = {"period": period, "rank_error": max(errors), "store": store}
-            file.setncatts({"quantile_climatology": json.dumps(record), "spec": spec.to_json()})
+            file.setncatts({QuantileClimatology.RECORD: json.dumps(record), "spec": spec.to_json()})
 
         yield write

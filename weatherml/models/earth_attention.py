@@ -13,11 +13,15 @@ from flax import nnx
 from jax import Array
 from jax.ad_checkpoint import checkpoint_name
 
+from weatherml.axes import locally
 from weatherml.models.layers import over_tokens, small_normal
 from weatherml.models.windows import Extent, Windows
 
 _APART = -100.0
 """Added to the scores of tokens that are not neighbours, as published."""
+
+VOLUME = ("batch", None, "lat", "lon")
+"""Names of the axes of tokens but the last."""
 
 _KEPT = "attention"
 """Name of what the gradient does not compute again."""
@@ -79,26 +83,54 @@ class EarthAttention(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Return tokens of the same shape, `[batch, level, lat, lon, embed]`."""
-        regions = self.windows.regions()
-        mask = jnp.where(regions[:, :, None] == regions[:, None], 0.0, _APART)
-        # Padded tokens have no features but the bias, so that products before and after see none of them.
-        by_type = self.windows.partition(over_tokens(self.qkv, x)), self.bias.table[...], mask
-        keep = jax.checkpoint_policies.save_only_these_names(_KEPT)
-        mixed = jax.lax.map(jax.checkpoint(lambda one: self.attend(*one), policy=keep), by_type)
-        return over_tokens(self.project, self.windows.merge(mixed))
+        width = x.shape[-1]
+        features = over_tokens(self.qkv, x).reshape(*x.shape[:-1], 3, self.n_heads, -1)
+        bias = self.qkv_bias[...].reshape(3, self.n_heads, -1)
+        table, apart = (self._by_latitude(each) for each in (self.bias.table[...], self._apart()))
+        inputs = (*VOLUME, None, "head"), (None, "head"), (None, "lat", "head"), (None, "lat")
+        mixed = locally(self._mix, inputs, (*VOLUME, "head"))(features, bias, table, apart)
+        return over_tokens(self.project, mixed.reshape(*x.shape[:-1], width))
 
-    def attend(self, features: Array, table: Array, mask: Array) -> Array:
+    def _apart(self) -> Array:
+        """Return what is added to the scores of every head, `[type, query, key]`."""
+        regions = self.windows.regions()
+        return jnp.where(regions[:, :, None] == regions[:, None], 0.0, _APART)
+
+    def _by_latitude(self, by_type: Array) -> Array:
+        """Return `[level, lat, ...]` of `[type, ...]`."""
+        return by_type.reshape(*self.windows.counts[:2], *by_type.shape[1:])
+
+    def _mix(self, features: Array, bias: Array, table: Array, apart: Array) -> Array:
+        """Return what each token sees of those in its window, `[batch, level, lat, lon, head, embed]`.
+
+        Args:
+            features: `[batch, level, lat, lon, 3, head, embed]`, query, key and value without their bias.
+            bias: `[3, head, embed]`.
+            table: The bias of places on Earth, `[level, lat, head, ...]`, of types of windows.
+            apart: `[level, lat, query, key]`, added to the scores of every head.
+        """
+        n_heads = features.shape[-2]
+        # Padded tokens have no features but the bias, so that products before and after see none of them.
+        windows = self.windows.partition(features.reshape(*features.shape[:4], -1))
+        by_type = windows, table.reshape(-1, *table.shape[2:]), apart.reshape(-1, *apart.shape[2:])
+        keep = jax.checkpoint_policies.save_only_these_names(_KEPT)
+        mixed = jax.lax.map(jax.checkpoint(lambda one: self.attend(bias, *one), policy=keep), by_type)
+        merged = self.windows.merge(mixed)
+        return merged.reshape(*merged.shape[:4], n_heads, -1)
+
+    def attend(self, bias: Array, features: Array, table: Array, apart: Array) -> Array:
         """Return what each token of windows of one type sees of those in its window, `[window, token, embed]`.
 
         Args:
+            bias: `[3, head, embed]`, of query, key and value.
             features: `[window, token, 3*embed]`, query, key and value without their bias.
             table: The bias of this type.
-            mask: `[query, key]`, added to the scores of every head.
+            apart: `[query, key]`, added to the scores of every head.
         """
         window, token, _ = features.shape
-        features = features + self.qkv_bias[...].astype(features.dtype)
-        query, key, value = features.reshape(window, token, 3, self.n_heads, -1).transpose(2, 0, 3, 4, 1)
-        mixed = attention(query, key, value, self.bias.expand(table) + mask)
+        features = features + bias.reshape(-1).astype(features.dtype)
+        query, key, value = features.reshape(window, token, *bias.shape).transpose(2, 0, 3, 4, 1)
+        mixed = attention(query, key, value, self.bias.expand(table) + apart)
         return mixed.astype(features.dtype).transpose(0, 3, 1, 2).reshape(window, token, -1)
 
 

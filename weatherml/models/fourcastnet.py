@@ -14,6 +14,7 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from weatherml.axes import lay, locally
 from weatherml.errors import UserError
 from weatherml.models.fourier import PartialFourier
 from weatherml.models.layers import (
@@ -119,14 +120,24 @@ class SpectralFilter(nnx.Module):
         if not rows or not columns:  # few rows and a small fraction: the published filter then adds nothing
             return x
         fourier = PartialFourier(grid, rows, columns)
-        return x + fourier.inverse(self.mix(fourier.forward(x)))
 
-    def mix(self, modes: Array) -> Array:
-        """Return the complex MLP and soft-shrink of `[batch, row, part, column, embed]`."""
-        x = modes.reshape(*modes.shape[:-1], self.b2.shape[1], -1)
-        x = jnp.einsum("brpkni,npiqo->nbrkqo", x, _real_form(self.w1[...]))
-        x = jax.nn.relu(x + _per_block(self.b1[...]))
-        x = jnp.einsum("nbrkpi,npiqo->brqkno", x, _real_form(self.w2[...])) + self.b2[:, None]
+        def filtered(x: Array, *weights: Array) -> Array:
+            return fourier.inverse(self.mix(fourier.forward(x), *weights))
+
+        field, blocks = ("batch", "lat", "lon", None), (None, "block")
+        return x + locally(filtered, (field, *4 * [blocks]), field)(x, *self.weights)
+
+    @property
+    def weights(self) -> tuple[Array, Array, Array, Array]:
+        """Weights and biases of the two layers, `[part, block, ...]`."""
+        return self.w1[...], self.b1[...], self.w2[...], self.b2[...]
+
+    def mix(self, modes: Array, w1: Array, b1: Array, w2: Array, b2: Array) -> Array:
+        """Return the complex MLP and soft-shrink of `[batch, row, part, column, embed]`; of some blocks as well."""
+        x = modes.reshape(*modes.shape[:-1], b2.shape[1], -1)
+        x = jnp.einsum("brpkni,npiqo->nbrkqo", x, _real_form(w1))
+        x = jax.nn.relu(x + _per_block(b1))
+        x = jnp.einsum("nbrkpi,npiqo->brqkno", x, _real_form(w2)) + b2[:, None]
         # Soft-shrink: towards zero by the threshold, zero within it.
         x = x - jnp.clip(x, -self.threshold, self.threshold)
         return x.reshape(modes.shape)
@@ -184,7 +195,7 @@ class FourCastNet(nnx.Module):
         """Return `[batch, n_out, lat, lon]` from `[batch, n_in, lat, lon]`; `key` draws which paths to drop."""
         tokens = over_tokens(self.embed, patchify(x, self.patch)) + self.position[...]
         for index, block in enumerate(self.blocks):
-            tokens = block(tokens, subkey(key, index))
+            tokens = lay(block(tokens, subkey(key, index)), "batch", "lat", "lon", None)
         return unpatchify(over_tokens(self.head, tokens).astype(jnp.float32), self.patch)
 
 

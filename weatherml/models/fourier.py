@@ -4,6 +4,9 @@ Networks transform short axes (tens to a few hundred tokens) of wide tensors, an
 product with the kept rows of the Fourier matrix is faster than a transform of everything, computes only what is
 kept, needs no transposition around it, and is the same on every device. Spectra are real arrays
 `[batch, row, part, column, embed]`, where part 0 is the real and part 1 the imaginary part.
+
+Where a field is cut, transforms along an axis have the whole of it: channels are cut instead of longitudes, then zonal
+wavenumbers, fewer than longitudes, instead of latitudes. Devices exchange parts before, between and after.
 """
 
 import functools
@@ -13,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+
+from weatherml.axes import exchange, n_parts, padded
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,19 @@ class PartialFourier:
     columns: range
 
     def forward(self, x: Array) -> Array:
-        """Return the kept modes `[batch, row, part, column, embed]` of `x [batch, lat, lon, embed]`."""
+        """Return the kept modes `[batch, row, part, column, embed]` of `x [batch, lat, lon, embed]`.
+
+        Of a part of a field, by `weatherml.axes.locally`, these are a part of the columns, which may be filled up with
+        zeros, and of the channels.
+        """
+        x = exchange(x, "lon", split=3, join=2)
         batch, n_lat, _, embed = x.shape
         zonal = _product(_zonal(self.shape[1], self.columns), x)
-        modes = _product(_meridional(n_lat, self.rows), zonal.reshape(batch, 2 * n_lat, -1))
-        return modes.reshape(batch, len(self.rows), 2, len(self.columns), embed)
+        if n_parts("lat") > 1:
+            zonal = padded(zonal.reshape(batch, n_lat, 2, -1, embed), 3, "lat")
+            zonal = exchange(zonal, "lat", split=3, join=1)
+        modes = _product(_meridional(self.shape[0], self.rows), zonal.reshape(batch, 2 * self.shape[0], -1))
+        return modes.reshape(batch, len(self.rows), 2, -1, embed)
 
     def inverse(self, modes: Array) -> Array:
         """Return the grid `[batch, lat, lon, embed]` of the kept modes; all others count as zero.
@@ -44,8 +57,11 @@ class PartialFourier:
         """
         batch, n_rows, _, n_columns, embed = modes.shape
         zonal = _product(_meridional(self.shape[0], self.rows).T, modes.reshape(batch, 2 * n_rows, -1))
-        zonal = zonal.reshape(batch, self.shape[0], 2 * n_columns, embed)
-        return _product(_inverse_zonal(self.shape[1], self.columns), zonal)
+        if n_parts("lat") > 1:
+            zonal = exchange(zonal.reshape(batch, -1, 2, n_columns, embed), "lat", split=1, join=3)
+            zonal = zonal[..., : len(self.columns), :]
+        zonal = zonal.reshape(batch, -1, 2 * len(self.columns), embed)
+        return exchange(_product(_inverse_zonal(self.shape[1], self.columns), zonal), "lon", split=2, join=3)
 
 
 def _product(matrix: np.ndarray, x: Array) -> Array:

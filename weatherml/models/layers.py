@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from weatherml.axes import n_parts
+
 _small_normal = nnx.initializers.normal(0.02)
 
 
@@ -46,8 +48,11 @@ def unpatchify(tokens: Array, patch: tuple[int, int]) -> Array:
 def over_tokens(layer: Callable[[Array], Array], x: Array) -> Array:
     """Apply a linear layer, or several, to `x [..., embed]` as one matrix `[token, embed]`.
 
-    The result is the same without, but XLA on a CPU takes up to twice the time for gradients over several axes.
+    The result is the same without, but XLA on a CPU takes up to twice the time for gradients over several axes. Axes
+    that are cut cannot become one: each device would have to have all of them.
     """
+    if n_parts("lat", "lon") > 1:
+        return layer(x)
     return layer(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 

@@ -12,8 +12,9 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from weatherml.axes import lay
 from weatherml.models.air import Air
-from weatherml.models.earth_attention import EarthAttention, EarthBias, ExpandedEarthBias
+from weatherml.models.earth_attention import VOLUME, EarthAttention, EarthBias, ExpandedEarthBias
 from weatherml.models.layers import (
     LayerNorm,
     Mlp,
@@ -116,7 +117,7 @@ class Layer(nnx.Module):
     def __call__(self, x: Array, key: Array | None = None) -> Array:
         """Return tokens of the same shape."""
         for index, (block, rate) in enumerate(zip(self.blocks, self.drop_rates, strict=True)):
-            x = block(x, rate, subkey(key, index))
+            x = lay(block(x, rate, subkey(key, index)), *VOLUME, None)
         return x
 
 

@@ -20,11 +20,12 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from weatherml.axes import lay, locally, own, total
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models.layers import drop_path, drop_path_rates, gelu, over_tokens, small_normal, subkey
 from weatherml.models.network import NetworkConfig
-from weatherml.models.spherical_harmonics import SphericalHarmonics, exact_degree
+from weatherml.models.spherical_harmonics import FIELD, SPECTRUM, SphericalHarmonics, exact_degree
 from weatherml.state import StateSpec
 
 EPSILON = 1e-6
@@ -105,10 +106,15 @@ class SphericalNorm(nnx.Module):
         return x * (jax.lax.rsqrt(self._mean(jnp.square(x)) + EPSILON) * self.scale[...]) + self.bias[...]
 
     def _mean(self, x: Array) -> Array:
+        return locally(self._share_of_mean, [FIELD], ("batch",))(x)
+
+    def _share_of_mean(self, x: Array) -> Array:
         # As a matrix product, which is faster than a sum on a CPU.
-        weights = np.broadcast_to(self.grid.area_weights().T, self.grid.shape[::-1]).reshape(1, -1)
+        weights = np.broadcast_to(self.grid.area_weights().T, self.grid.shape[::-1])
+        weights = own(own(weights / weights.size, 0, "lon"), 1, "lat").reshape(1, -1)
         points = x.reshape(weights.size, -1)
-        return jnp.matmul(weights / weights.size, points, precision=jax.lax.Precision.HIGHEST).reshape(x.shape[2:])
+        share = jnp.matmul(weights, points, precision=jax.lax.Precision.HIGHEST).reshape(x.shape[2:])
+        return total(share, "lat", "lon")
 
 
 class SpectralFilter(nnx.Module):
@@ -125,10 +131,14 @@ class SpectralFilter(nnx.Module):
 
     def __call__(self, spectrum: Array) -> Array:
         """Return the filtered `spectrum [part, order, degree, batch, embed]`."""
+        return locally(self._filtered, [SPECTRUM, ()], SPECTRUM)(spectrum, self.weight[...])
+
+    @staticmethod
+    def _filtered(spectrum: Array, weight: Array) -> Array:
         # Orders and samples side by side: one product a degree. An einsum over the axes as they are is slower.
         part, order, degree, batch, embed = spectrum.shape
         x = spectrum.transpose(2, 1, 3, 0, 4).reshape(degree, order * batch, part * embed)
-        x = jnp.matmul(x, _real_form(self.weight[...]), precision=jax.lax.Precision.HIGHEST)
+        x = jnp.matmul(x, _real_form(weight), precision=jax.lax.Precision.HIGHEST)
         return x.reshape(degree, order, batch, part, embed).transpose(3, 1, 0, 2, 4)
 
 
@@ -212,7 +222,7 @@ class SFNO(nnx.Module):
         if self.position is not None:
             y = y + self.position[...]
         for index, block in enumerate(self.blocks):
-            y = block(y, subkey(key, index))
+            y = lay(block(y, subkey(key, index)), *FIELD, None)
         y = self.decoder(jnp.concatenate([y, x], -1))
         if self.diffusion is not None:
             y = self.diffusion(y, x[..., : self.n_out])

@@ -7,6 +7,10 @@ without the Condon-Shortley sign, triangularly truncated. Spectra are real array
 is the real and part 1 the imaginary part of the coefficient of `P(degree, order) exp(i order longitude)`, zero where
 degree < order. Negative orders, the complex conjugates, are left out, so in sums of squares orders above zero count
 twice.
+
+Where a field is cut, each product has the whole of the axis that it sums over: columns are cut instead of longitudes,
+then orders instead of latitudes, then orders further instead of columns. Devices exchange parts before, between and
+after; orders are filled up with zeros until all parts are alike.
 """
 
 import functools
@@ -19,8 +23,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from weatherml.axes import exchange, locally, n_parts, own, padded
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
+
+FIELD = ("lon", "lat", "batch")
+SPECTRUM = (None, "order", None, "batch")
+"""Names of the axes of both, where there are samples."""
 
 # Grids hold latitudes to 1e-4 degree, files in float32: far less than the spacing of any grid, which tells kinds apart.
 _TOLERANCE = 1e-3
@@ -49,20 +58,34 @@ class SphericalHarmonics:
 
     def forward(self, field: Array) -> Array:
         """Return the spectrum `[part, order, degree, ...]` of `field [lon, lat, ...]`."""
-        n_orders = self.degree + 1
-        waves = _product(_analysis_waves(self), field.reshape(len(field), -1))
-        waves = waves.reshape(2, n_orders, self.grid.n_lat, -1)
-        return _product(_analysis_functions(self), waves).reshape(2, n_orders, n_orders, *field.shape[2:])
+        return locally(self._forward, [FIELD], SPECTRUM)(field)
 
     def inverse(self, spectrum: Array) -> Array:
         """Return the field `[lon, lat, ...]` of `spectrum [part, order, degree, ...]`.
 
         The imaginary part of order zero, which no real field has, is ignored.
         """
-        rest = spectrum.shape[3:]
-        waves = _product(_synthesis_functions(self), spectrum.reshape(*spectrum.shape[:3], -1))
-        field = _product(_synthesis_waves(self), waves.reshape(2 * (self.degree + 1), -1))
-        return field.reshape(self.grid.n_lon, self.grid.n_lat, *rest)
+        return locally(self._inverse, [SPECTRUM], FIELD)(spectrum)
+
+    def _forward(self, field: Array) -> Array:
+        """Return a device's orders of its part of a field."""
+        rest, n_orders, n_columns = field.shape[2:], self.degree + 1, math.prod(field.shape[2:])
+        x = exchange(padded(field.reshape(*field.shape[:2], -1), 2, "lon"), "lon", split=2, join=0)
+        waves = _product(_analysis_waves(self), x.reshape(len(x), -1)).reshape(2, n_orders, x.shape[1], -1)
+        waves = exchange(padded(waves, 1, "order"), "lat", split=1, join=2)
+        spectrum = _product(own(_analysis_functions(self, n_parts("order")), 0, "lat"), waves)
+        spectrum = exchange(spectrum, "lon", split=1, join=3)[..., :n_columns]
+        return spectrum.reshape(*spectrum.shape[:3], *rest)
+
+    def _inverse(self, spectrum: Array) -> Array:
+        """Return a device's part of the field of its orders."""
+        rest, n_orders, n_columns = spectrum.shape[3:], self.degree + 1, math.prod(spectrum.shape[3:])
+        x = exchange(padded(spectrum.reshape(*spectrum.shape[:3], -1), 3, "lon"), "lon", split=3, join=1)
+        waves = _product(own(_synthesis_functions(self, n_parts("order")), 0, "lat"), x)
+        waves = exchange(waves, "lat", split=2, join=1)[:, :n_orders]
+        field = _product(_synthesis_waves(self), waves.reshape(2 * n_orders, -1))
+        field = exchange(field.reshape(self.grid.n_lon, waves.shape[2], -1), "lon", split=0, join=2)[..., :n_columns]
+        return field.reshape(*field.shape[:2], *rest)
 
 
 def exact_degree(grid: LatLonGrid) -> int:
@@ -168,15 +191,20 @@ def _synthesis_waves(transform: SphericalHarmonics) -> np.ndarray:
 
 
 @functools.cache
-def _analysis_functions(transform: SphericalHarmonics) -> np.ndarray:
-    """Latitude to degree, for each order, weighted."""
+def _analysis_functions(transform: SphericalHarmonics, multiple: int) -> np.ndarray:
+    """Latitude to degree, for each order, weighted; with orders of zeros up to a multiple."""
     rows = _quadrature(transform.grid)
     weighted: np.ndarray = legendre_functions(transform.degree, rows.sine) * rows.weights
-    return weighted.astype(np.float32)
+    return _filled_up(weighted, multiple)
 
 
 @functools.cache
-def _synthesis_functions(transform: SphericalHarmonics) -> np.ndarray:
-    """Degree to latitude, for each order."""
+def _synthesis_functions(transform: SphericalHarmonics, multiple: int) -> np.ndarray:
+    """Degree to latitude, for each order; with orders of zeros up to a multiple."""
     rows = _quadrature(transform.grid)
-    return legendre_functions(transform.degree, rows.sine).transpose(0, 2, 1).astype(np.float32)
+    return _filled_up(legendre_functions(transform.degree, rows.sine).transpose(0, 2, 1), multiple)
+
+
+def _filled_up(functions: np.ndarray, multiple: int) -> np.ndarray:
+    """Return functions `[order, ...]` in float32, with orders of zeros up to a multiple."""
+    return np.pad(functions.astype(np.float32), [(0, -len(functions) % multiple), (0, 0), (0, 0)])

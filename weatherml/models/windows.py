@@ -1,14 +1,18 @@
 """Three-dimensional windows over a volume of tokens, as in a shifted-window transformer on the sphere."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from weatherml.axes import n_parts, roll
+
 Extent = tuple[int, int, int]
 """Sizes along level, latitude and longitude."""
+
+_NAMES = (None, "lat", "lon")
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,9 @@ class Windows:
 
     Where windows do not tile the volume it is padded with zeros at its far end; these count as ordinary tokens.
     Windows between the same levels and latitudes are of one type, whatever their longitude.
+
+    Of a volume that is cut along latitude or longitude, each device holds whole windows, and the half of a window that a
+    shift moves goes to its neighbour.
 
     Compilers are kept from looking through both ways: joined with a product over flat tokens, the order of axes takes
     XLA of jax 0.11.1 and 0.11.2 more than five minutes on a CPU.
@@ -42,23 +49,30 @@ class Windows:
         """Number of types, counted through the latitudes of one level first."""
         return self.counts[0] * self.counts[1]
 
+    @property
+    def _part(self) -> "Windows":
+        """The windows that a device holds."""
+        level, lat, lon = self.volume
+        return replace(self, volume=(level, lat // n_parts("lat"), lon // n_parts("lon")))
+
     def partition(self, x: Array) -> Array:
         """Return the windows `[type, batch*lon, token, embed]` of `x [batch, level, lat, lon, embed]`."""
-        padding = [(0, n * step - size) for n, step, size in zip(self.counts, self.window, self.volume, strict=True)]
+        counts, volume = self._part.counts, self._part.volume
+        padding = [(0, n * step - size) for n, step, size in zip(counts, self.window, volume, strict=True)]
         x = jnp.pad(_apart(x), [(0, 0), *padding, (0, 0)])
-        x = jnp.roll(x, [-s for s in self._shift], (1, 2, 3))
-        pieces = [size for pair in zip(self.counts, self.window, strict=True) for size in pair]
+        x = roll(x, [-s for s in self._shift], (1, 2, 3), _NAMES)
+        pieces = [size for pair in zip(counts, self.window, strict=True) for size in pair]
         x = x.reshape(x.shape[0], *pieces, -1).transpose(1, 3, 0, 5, 2, 4, 6, 7)
-        return x.reshape(self.n_types, -1, math.prod(self.window), x.shape[-1])
+        return x.reshape(counts[0] * counts[1], -1, math.prod(self.window), x.shape[-1])
 
     def merge(self, windows: Array) -> Array:
         """Put windows back in their places: the inverse of `partition`, without what it padded."""
-        level, lat, lon = self.counts
+        (level, lat, lon), volume = self._part.counts, self._part.volume
         x = windows.reshape(level, lat, -1, lon, *self.window, windows.shape[-1])
         x = x.transpose(2, 0, 4, 1, 5, 3, 6, 7)
-        x = x.reshape(x.shape[0], *(n * step for n, step in zip(self.counts, self.window, strict=True)), -1)
-        x = jnp.roll(x, self._shift, (1, 2, 3))
-        return _apart(x[:, : self.volume[0], : self.volume[1], : self.volume[2]])
+        x = x.reshape(x.shape[0], *(n * step for n, step in zip((level, lat, lon), self.window, strict=True)), -1)
+        x = roll(x, self._shift, (1, 2, 3), _NAMES)
+        return _apart(x[:, : volume[0], : volume[1], : volume[2]])
 
     def regions(self) -> np.ndarray:
         """Return a number `[type, token]` for each token, the same where tokens of a window are neighbours on Earth.

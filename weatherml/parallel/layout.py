@@ -9,11 +9,10 @@ from math import prod
 from typing import Any, TypeVar
 
 import jax
-from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from weatherml.axes import laying
-from weatherml.parallel.activations import ACTIVATIONS
+from weatherml.parallel.activations import ACTIVATIONS, Activations
 from weatherml.parallel.mesh import FSDP
 from weatherml.parallel.placing import place
 
@@ -79,14 +78,8 @@ class Layout:
     @contextmanager
     def naming(self) -> Iterator[None]:
         """Give the axes that a network names to the mesh, in what is traced within."""
-        with laying(self._lay):
+        with laying(Activations(self.mesh)):
             yield
-
-    def _lay(self, x: Array, names: Axes) -> Array:
-        if self.mesh.size == 1:
-            return x
-        laid: Array = jax.lax.with_sharding_constraint(x, self.activation(*names))
-        return laid
 
     def _size(self, *axes: str) -> int:
         return prod(self.mesh.shape[axis] for axis in axes)

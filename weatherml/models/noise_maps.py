@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 from pydantic import Field, PositiveFloat
 
+from weatherml.axes import lay
 from weatherml.config import Config
 from weatherml.grid import LatLonGrid
 from weatherml.models.random_field import RandomField
@@ -48,4 +49,5 @@ class NoiseMaps:
         numbers = jax.vmap(lambda key: jax.random.normal(key, (ends[-1],)))(keys)
         parts = jnp.split(numbers, ends[:-1], axis=1)
         own = zip(self.fields, parts, shapes, strict=True)
-        return jnp.stack([field.evaluate(part.reshape(-1, *shape)) for field, part, shape in own], axis=1)
+        maps = jnp.stack([field.evaluate(part.reshape(-1, *shape)) for field, part, shape in own], axis=1)
+        return lay(maps, "batch", None, "lat", "lon")

@@ -5,6 +5,7 @@ from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
+from weatherml.axes import lay
 from weatherml.models.network import Network
 
 
@@ -44,4 +45,4 @@ class Step(nnx.Module):
         output = self.network(jnp.concatenate(told, axis=1), key)
         if self.scale is not None:
             output = state + self.scale[...] * output
-        return jnp.where(self.valid[...], output, 0)
+        return lay(jnp.where(self.valid[...], output, 0), "batch", None, "lat", "lon")

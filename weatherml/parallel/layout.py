@@ -75,6 +75,17 @@ class Layout:
         placed: Tree = place(tree, self.batch)
         return placed
 
+    def place_maps(self, tree: Tree, grid: tuple[int, int]) -> Tree:
+        """Cut what is told of every point of a grid of `(lat, lon)` as fields are; put a copy of all else everywhere."""
+
+        def placed(array: Any) -> Any:
+            is_map = array.shape[-2:] == grid
+            names = (*[None] * (array.ndim - 2), "lat", "lon") if is_map else ()
+            return place(array, self.activation(*names))
+
+        maps: Tree = jax.tree.map(placed, tree)
+        return maps
+
     @contextmanager
     def naming(self) -> Iterator[None]:
         """Give the axes that a network names to the mesh, in what is traced within."""

@@ -69,8 +69,7 @@ def relative_l2(forecast: Array, truth: Array, weights: Array) -> Array:
     fields and add nothing.
     """
     del weights
-    error = jnp.linalg.norm((forecast - truth).reshape(len(truth), -1), axis=1)
-    return jnp.mean(error / jnp.linalg.norm(truth.reshape(len(truth), -1), axis=1))
+    return jnp.mean(_norm(forecast - truth) / _norm(truth))
 
 
 @registry.register("crps")
@@ -78,6 +77,11 @@ def relative_l2(forecast: Array, truth: Array, weights: Array) -> Array:
 def almost_fair_crps(forecast: Array, truth: Array, weights: Array) -> Array:
     """Return the weighted mean of the almost fair CRPS (Lang et al. 2024, arXiv 2412.15832)."""
     return _weighted_mean(crps_almost_fair(forecast, truth, FAIRNESS), weights)
+
+
+def _norm(x: Array) -> Array:
+    """Return the norm of each sample of `[batch, channel, lat, lon]`; not of one row each, as fields may be cut."""
+    return jnp.sqrt(jnp.square(x).sum(axis=(1, 2, 3)))
 
 
 def _weighted_mean(error: Array, weights: Array) -> Array:

@@ -1,0 +1,84 @@
+"""One field on several devices: nothing changes but what each of them holds, and none ever holds all of it."""
+
+import json
+import os
+import subprocess
+import sys
+from math import prod
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+from spatial_problems import CHANNELS, PROBLEMS, SAMPLES
+
+from weatherml.parallel import Layout, MeshConfig
+from weatherml.parallel.compiled import collectives_of, memory_of
+
+SPATIAL = (2, 4)
+NO_OPTIMISATION = "--xla_backend_optimization_level=0"  # of machine code alone: twice as fast to compile
+
+
+def compare():
+    """Print for each network what differs between devices that share fields and one that has them."""
+    print(json.dumps({name: compared(problem) for name, problem in PROBLEMS.items()}))
+
+
+def compared(problem):
+    objective, arguments = problem.objective()
+    layout = Layout(MeshConfig(spatial=SPATIAL).build())
+    evaluate = jax.jit(jax.value_and_grad(objective)).lower(*arguments).compile()
+    with layout.naming():
+        weights, batch, constants, loss = arguments
+        told = layout.place_maps((constants, loss), problem.grid.shape)
+        arguments = layout.replicate(weights), layout.place_batch(batch), *told
+        spread = jax.jit(jax.value_and_grad(lambda *a: objective(*a))).lower(*arguments).compile()
+    (loss, gradient), (ours, own) = evaluate(weights, batch, constants, loss), spread(*arguments)
+    moved = collectives_of(spread.as_text())
+    return {
+        "loss": float(abs(ours - loss) / loss),
+        "gradient": max(relative_error(own[name], gradient[name]) for name in gradient),
+        "memory": memory_of(spread).temporary / memory_of(evaluate).temporary,
+        "gathered": [shape for one in moved if one.kind == "all-gather" for shape in one.shapes],
+        "kinds": sorted({one.kind for one in moved}),
+        "largest": max(one.n_bytes for one in moved if one.kind in ("all-to-all", "collective-permute")),
+    }
+
+
+def relative_error(ours, reference):
+    return float(jnp.abs(jax.device_get(ours) - reference).max() / jnp.abs(reference).max())
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={prod(SPATIAL)} {NO_OPTIMISATION}"}
+    places = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]])}
+    command = [sys.executable, "-c", "import test_spatial_layouts; test_spatial_layouts.compare()"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | flags | places)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_loss_and_gradient_are_those_of_one_device(comparison, name):
+    assert comparison[name]["loss"] < 1e-5
+    assert comparison[name]["gradient"] < 1e-5
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_no_device_gathers_a_field(comparison, name):
+    assert comparison[name]["gathered"] == []
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_activations_of_a_device_are_its_share(comparison, name):
+    assert comparison[name]["memory"] < 1.5 / prod(SPATIAL)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("fourcastnet", "all-to-all"), ("pangu", "collective-permute"), ("sfno", "all-to-all")]
+)
+def test_devices_exchange_parts_alone(comparison, name, kind):
+    """Beside sums of gradients, each network needs one kind of exchange, of less than a field at a time."""
+    assert comparison[name]["kinds"] == ["all-reduce", kind]
+    assert comparison[name]["largest"] < 4 * SAMPLES * len(CHANNELS) * prod(PROBLEMS[name].grid.shape) / 4

@@ -22,8 +22,8 @@ class Windows:
     Where windows do not tile the volume it is padded with zeros at its far end; these count as ordinary tokens.
     Windows between the same levels and latitudes are of one type, whatever their longitude.
 
-    Of a volume that is cut along latitude or longitude, each device holds whole windows, and the half of a window that a
-    shift moves goes to its neighbour.
+    Of a volume that is cut along latitude or longitude, each device holds whole windows; the half of a window that a
+    shift moves goes to the neighbour.
 
     Compilers are kept from looking through both ways: joined with a product over flat tokens, the order of axes takes
     XLA of jax 0.11.1 and 0.11.2 more than five minutes on a CPU.

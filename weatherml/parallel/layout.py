@@ -76,7 +76,7 @@ class Layout:
         return placed
 
     def place_maps(self, tree: Tree, grid: tuple[int, int]) -> Tree:
-        """Cut what is told of every point of a grid of `(lat, lon)` as fields are; put a copy of all else everywhere."""
+        """Cut what is told of every point of a grid `(lat, lon)` as fields are; copy all else to every device."""
 
         def placed(array: Any) -> Any:
             is_map = array.shape[-2:] == grid

@@ -76,7 +76,7 @@ def samples(checkpoint, period):
 
 def config(**changes):
     defaults = dict(
-        stages=(Stage(n_steps=14, learning_rate=3e-3), Stage(rollout=2, n_steps=9, learning_rate=1e-3)),
+        stages=(Stage(n_steps=14, learning_rate=3e-3), Stage(rollout=2, n_steps=9, learning_rate=1e-3, batch_size=2)),
         batch_size=4,
         log_every=3,
         validate_every=6,

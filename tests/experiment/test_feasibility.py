@@ -54,6 +54,14 @@ def test_what_fits_is_accepted():
             "0 times in the test period .* 2000-01-01T00:00 to 2000-01-16T18",
         ),
         ("training.batch_size=8", "8 times in the validation period .* needs 9"),
+        (
+            "training.stages=[{n_steps: 6, learning_rate: 0.002, batch_size: 32}]",
+            "32 times in the training period .* needs 33",
+        ),
+        (
+            "training.stages=[{n_steps: 6, learning_rate: 0.002, period: [2000-01-08, 2000-01-09]}]",
+            r"training.stages\[0\].period: 2000-01-08 .. 2000-01-09 is not in the training period",
+        ),
         ("forecast.lead_time=6d", "holds no forecast of lead_time 6d whole"),
         ("forecast.lead_time=9h", "lead_time 9h is not a multiple of"),
         ("model.patch=5", "patch 5"),

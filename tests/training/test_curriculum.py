@@ -21,5 +21,11 @@ def test_every_stage_warms_up_to_its_peak_and_falls_to_zero_along_a_cosine():
     np.testing.assert_allclose(rates, first + second, rtol=1e-5)
 
 
+def test_a_constant_rate_stays_after_its_warm_up():
+    schedule = learning_rate_schedule((Stage(n_steps=20, learning_rate=4e-4, schedule="constant"), *STAGES), 0.1)
+    np.testing.assert_allclose([schedule(step) for step in range(20)], [4e-4 / 3, 8e-4 / 3, *[4e-4] * 18], rtol=1e-5)
+    assert float(schedule(20)) == pytest.approx(2e-3 / 5)
+
+
 def test_without_warm_up_a_stage_starts_at_its_peak():
     assert float(learning_rate_schedule(STAGES, warm_up=0)(0)) == pytest.approx(2e-3)

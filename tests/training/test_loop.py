@@ -284,6 +284,17 @@ def test_the_validation_loss_is_that_of_the_saved_weights_over_the_longest_rollo
     assert entry["validation_loss"] == pytest.approx(np.mean(losses), rel=1e-4)
 
 
+def test_a_stage_may_have_a_batch_and_a_period_of_its_own(tmp_path):
+    stage, part = {"n_steps": 3, "learning_rate": 1e-3}, ("2001-01-02", "2001-01-05")
+    own, checkpoint, training, validation = arguments(stages=(Stage(**stage, batch_size=3, period=part),))
+    plain = config(stages=(Stage(**stage),), batch_size=3)
+    runs = [
+        train(own, checkpoint, training, validation, tmp_path / "own"),
+        train(plain, checkpoint, samples(checkpoint, part), validation, tmp_path / "plain"),
+    ]
+    assert_same_weights(*(Checkpoint.load(run.last_checkpoint).weights for run in runs))
+
+
 def test_training_lowers_the_loss(reference):
     validated = [e["validation_loss"] for e in reference.metrics() if e["validation_loss"] is not None]
     assert validated[-1] < 0.95 * validated[0]

@@ -53,7 +53,7 @@ def loss_of(function, members):
 def batch(n_steps=1, size=BATCH, seed=0):
     """States that keep their value but for what maps of `SPREAD` add in every step."""
     first, key = np.random.default_rng(seed).normal(size=(size, 1, CHANNEL, LAT, LON)), jax.random.key(seed)
-    steps = SPREAD * Noise(MAPS, key).draw(size, n_steps)
+    steps = SPREAD * jax.vmap(MAPS.draw)(Noise(MAPS, key).keys(size, n_steps))
     states = np.concatenate([first, first + np.cumsum(steps, axis=1)], axis=1).astype(np.float32)
     return Batch(states, np.zeros((size, n_steps + 1, 0, LAT, LON), np.float32))
 

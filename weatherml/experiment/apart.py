@@ -4,6 +4,7 @@ The processes of phases are forked from one that has done the imports. The progr
 alone, so that an interruption is asked for once, however it came.
 """
 
+import math
 import multiprocessing
 import os
 import pickle
@@ -135,7 +136,7 @@ def _run(told: Connection, phase: str, inputs: str, config: ExperimentConfig, fo
     if phase in _COMPUTES:
         keep_freed_memory()
     if phase in _IN_PARALLEL:
-        split_cpu(config.training.batch_size)
+        split_cpu(math.gcd(*(size for size, _ in config.training.batches)))
     try:
         perform(phase, inputs, Results(config, folder), lambda *news: told.send(("progress", news)))
     except BaseException as error:

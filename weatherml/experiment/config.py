@@ -21,7 +21,7 @@ from weatherml.forecast import ForecastConfig
 from weatherml.models import AnyNetwork
 from weatherml.models.network import NetworkConfig
 from weatherml.state import Channel, alternatives, levels_in, parse_channels
-from weatherml.times import PeriodsText, PeriodText, show_periods
+from weatherml.times import Periods, PeriodsText, PeriodText, each_period, parse_period, show_periods
 from weatherml.training import TrainingConfig
 from weatherml.variables import ChannelNames
 from weatherml.yaml_text import parse_yaml
@@ -158,6 +158,8 @@ class ExperimentConfig(Config):
             _require_among("extremes.channel", judged, "the channels of the forecast", self.kept_channels)
         for name in self.forcings:
             FORCINGS[name]
+        for index, stage in enumerate(self.training.stages):
+            _require_inside(f"training.stages[{index}].period", stage.period, self.periods.training)
         _require_judgeable(self.forecast)
         _require_noise(self.forecast, self.model)
         return self
@@ -170,6 +172,18 @@ def _require_among(key: str, wanted: tuple[Channel, ...], where: str, known: tup
     twice = [channel for channel in wanted if wanted.count(channel) > 1]
     if twice or not wanted:
         raise UserError(f"{key}: {f'{twice[0]} is there twice' if twice else 'there is none'}; name each channel once")
+
+
+def _require_inside(key: str, period: Periods | None, whole: Periods) -> None:
+    """Require that a part of the training period lies in it: statistics and tests know of no other times."""
+    spans = [parse_period(one) for one in each_period(whole)]
+    for one in () if period is None else each_period(period):
+        first, last = parse_period(one)
+        if not any(span.first <= first and last <= span.last for span in spans):
+            raise UserError(
+                f"{key}: {show_periods(one)} is not in the training period {show_periods(whole)}; choose a part"
+                " of it, or extend periods.training"
+            )
 
 
 def _require_judgeable(forecast: ForecastConfig) -> None:

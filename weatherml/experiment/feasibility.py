@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import xarray as xr
@@ -102,21 +102,47 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
 
 
 def _require_memory(config: ExperimentConfig, spec: StateSpec, forcings: Forcings) -> None:
-    """Require that training may hold two batches of its longest stage; periods are held only where they fit beside."""
+    """Require that training may hold two of its largest batches; periods are held only where they fit beside."""
     training = config.training
-    needed = batch_bytes(spec, forcings, training.batch_size, training.longest_rollout)
+    needed = max(batch_bytes(spec, forcings, size, rollout) for size, rollout in training.batches)
     require_room(needed, parse_memory(training.memory))
+
+
+class _Need(NamedTuple):
+    """What a period must hold.
+
+    Attributes:
+        name: Of the period.
+        period: Itself, or the part of it that a stage learns from.
+        batch_size: Samples at least.
+        rollout: Model steps of each.
+    """
+
+    name: str
+    period: Periods
+    batch_size: int
+    rollout: int
+
+    @classmethod
+    def all_of(cls, config: ExperimentConfig) -> list[Self]:
+        """Return what an experiment needs, stage by stage, then for validations and for the test."""
+        own, training = config.periods, config.training
+        stages = [
+            cls("training", stage.period or own.training, training.batch_size_of(stage), stage.rollout)
+            for stage in training.stages
+        ]
+        validation = cls("validation", own.validation, training.batch_size, training.longest_rollout)
+        return [*stages, validation, cls("test", own.test, 1, 1)]
 
 
 def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
     """Require that every period holds what is done with it."""
     step = config.step_of(times)
-    one_batch = config.training.batch_size + config.training.longest_rollout * stride_of(times, step)
-    n_needed = {"training": one_batch, "validation": one_batch, "test": 2}
     first, last = np.datetime_as_string(times[[0, -1]], unit="m")
-    for name, period in config.periods:
-        n_times, n_least = within(times, period).size, n_needed[name]
-        n_samples = _count_samples(within(times, period), step, config.training.longest_rollout)
+    for name, period, size, rollout in _Need.all_of(config):
+        n_times = within(times, period).size
+        n_least = 2 if name == "test" else size + rollout * stride_of(times, step)
+        n_samples = _count_samples(within(times, period), step, rollout)
         if n_times < n_least:
             raise UserError(
                 f"the data have {counted(n_times, 'time')} in the {name} period {show_periods(period)}, which needs"
@@ -124,10 +150,10 @@ def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
                 f"choose another {name} period",
                 *_smaller_batch(name, n_samples),
             )
-        if name != "test" and n_samples < config.training.batch_size:
+        if name != "test" and n_samples < size:
             raise UserError(
                 f"gaps leave {counted(n_samples, 'sample')} in the {name} period {show_periods(period)}, fewer than a"
-                f" batch of {config.training.batch_size}",
+                f" batch of {size}",
                 f"choose another {name} period",
                 *_smaller_batch(name, n_samples),
             )
@@ -148,7 +174,8 @@ def _smaller_batch(period: str, n_samples: int) -> list[Option]:
 def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdings) -> None:
     """Require that the network can be built and taught on this grid, in the memory and on the devices that are here."""
     config.training.loss.require_noise(config.model.n_noise)
-    require_divisible(config.training.batch_size, data_mesh())
+    for size, _ in config.training.batches:
+        require_divisible(size, data_mesh())
     fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})
     forcings = Forcings(config.forcings, spec.grid, config.step_of(holdings.times), fields)
     _require_memory(config, spec, forcings)

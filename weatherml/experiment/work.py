@@ -130,7 +130,7 @@ def _samples(
 ) -> tuple[Samples, Samples]:
     """Return the samples of the training and of the validation period, which share the memory of the training."""
     memory, training = parse_memory(config.training.memory), config.training
-    largest = batch_bytes(normalizer.spec, forcings, training.batch_size, training.longest_rollout)
+    largest = max(batch_bytes(normalizer.spec, forcings, size, rollout) for size, rollout in training.batches)
     room = Room(memory // _FOR_VALIDATION, largest)
     validation = Samples(store, normalizer, forcings, 1, config.periods.validation, room)
     room = Room(memory - validation.held_bytes, largest)

@@ -14,7 +14,8 @@ class TrainingConfig(Config):
 
     Attributes:
         stages: In order; typically one-step forecasts, then a shorter stage of two.
-        batch_size: Samples in an optimiser step, over all devices.
+        batch_size: Samples in an optimiser step of a stage that says nothing else, and of a validation; over all
+            devices.
         seed: Of the order of samples, and of what is random in a step.
         loss: What is minimised.
         optimizer: How.
@@ -42,6 +43,16 @@ class TrainingConfig(Config):
     def n_steps(self) -> int:
         """Optimiser steps of all stages."""
         return sum(stage.n_steps for stage in self.stages)
+
+    def batch_size_of(self, stage: Stage) -> int:
+        """Samples in an optimiser step of a stage."""
+        return stage.batch_size or self.batch_size
+
+    @property
+    def batches(self) -> tuple[tuple[int, int], ...]:
+        """The batches that are made, samples and model steps of each: of all stages, and of validations."""
+        stages = [(self.batch_size_of(stage), stage.rollout) for stage in self.stages]
+        return (*stages, (self.batch_size, self.longest_rollout))
 
     @property
     def longest_rollout(self) -> int:

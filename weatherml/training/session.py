@@ -43,7 +43,8 @@ class Session:
         self._config, self._start, self._run, self._snapshots, self._log = config, start, run, snapshots, log
         self._training, self._validation = samples[0], samples[1].with_n_steps(config.longest_rollout)
         self._mesh = data_mesh()
-        require_divisible(config.batch_size, self._mesh)
+        for size, _ in config.batches:
+            require_divisible(size, self._mesh)
         self._own = portion(self._mesh).samples
         step, loss = start.build_step(), config.loss.build(start.normalizer.statistics)
         config.loss.require_noise(step.n_noise)
@@ -76,7 +77,7 @@ class Session:
         """
         batch = self._next_batch()
         self._state, outcome = self._update(self._state, batch)
-        self._window.add(outcome)
+        self._window.add(outcome, self._config.batch_size_of(self._config.stages[self._stage]))
         self.step += 1
 
     def close(self) -> None:
@@ -144,9 +145,10 @@ class Session:
 
     def _drawn_in(self, index: int) -> tuple[Samples, Order]:
         """Return what is drawn in a stage, and in which order."""
-        samples = self._training.with_n_steps(self._config.stages[index].rollout)
+        stage = self._config.stages[index]
+        samples, size = stage.choose(self._training), self._config.batch_size_of(stage)
         seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
-        return samples, Order(len(samples), self._config.batch_size, seed, self._own.index, self._own.count)
+        return samples, Order(len(samples), size, seed, self._own.index, self._own.count)
 
     def _require_stages(self) -> None:
         """Require what all stages and validations take now, not after hours of the steps before them."""
@@ -169,7 +171,7 @@ class Session:
             "loss": float(np.mean(cursor.losses)),
             "gradient_norm": float(np.mean(cursor.gradient_norms)),
             "learning_rate": float(self._learning_rate(self.step - 1)),
-            **self._window.timings(self._config.batch_size, speed),
+            **self._window.timings(speed),
         }
         validation_loss = self._validate_average() if is_validation else None
         self._log.append(entry | {"validation_loss": validation_loss})

@@ -124,6 +124,18 @@ def test_longer_windows_share_the_fields(build):
     assert np.shares_memory(two[16].state, one[17].state)
 
 
+def test_windows_of_a_part_of_the_period_lie_whole_in_it_and_share_the_fields(build):
+    whole, part = build(1), ("2001-01-07T06", "2001-01-08T12")
+    some, alone = whole.with_n_steps(2).within(part), build(2, part)
+    assert len(some) == len(alone) == len(whole.within(part).with_n_steps(2))
+    np.testing.assert_array_equal(
+        [some.times(index) for index in range(len(some))], [alone.times(index) for index in range(len(alone))]
+    )
+    np.testing.assert_array_equal(some[1].state, alone[1].state)
+    with pytest.raises(UserError, match="a period without data holds no 3 consecutive times"):
+        some.within(("1999", "1999"))
+
+
 @pytest.mark.parametrize("memory", [HELD, READ])
 def test_missing_values_where_statistics_had_data_are_refused(dataset, normalizer, forcings, memory):
     broken = dataset.compute()

@@ -105,8 +105,19 @@ class Samples:
 
     def with_n_steps(self, n_steps: int) -> Self:
         """Return the windows of another length over the same fields, which are shared, not read again."""
+        return self._with(self._windows.with_n_steps(n_steps))
+
+    def within(self, period: Periods) -> Self:
+        """Return the windows that lie whole in a period, or in several, over the same fields, which are shared.
+
+        Raises:
+            UserError: There is none.
+        """
+        return self._with(self._windows.within(period))
+
+    def _with(self, windows: Windows) -> Self:
         other = copy.copy(self)
-        other._windows, other._buffers = self._windows.with_n_steps(n_steps), Buffers()
+        other._windows, other._buffers = windows, Buffers()
         return other
 
     def __len__(self) -> int:

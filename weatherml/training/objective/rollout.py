@@ -1,5 +1,6 @@
 """Forecasts of as many steps as a batch holds, and what they miss of the truth."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -10,6 +11,9 @@ from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps, Step
 from weatherml.models.layers import subkey
 from weatherml.training.objective.losses import Loss
+
+N_KEPT = 2
+"""The longest rollout, in model steps, of which all activations are kept for the way back."""
 
 
 @jax.tree_util.register_dataclass
@@ -25,13 +29,19 @@ class Noise:
     maps: NoiseMaps
     key: Array
 
-    def draw(self, n_forecasts: int, n_steps: int) -> Array:
-        """Return independent maps, `[forecast, step, map, lat, lon]`."""
-        maps = self.maps.draw(jax.random.split(self.key, n_forecasts * n_steps))
-        return maps.reshape(n_forecasts, n_steps, *maps.shape[1:])
+    def keys(self, n_forecasts: int, n_steps: int) -> Array:
+        """Return a key for every step of every forecast, `[forecast, step]`."""
+        return jax.random.split(self.key, (n_forecasts, n_steps))
 
 
-def rollout_loss(step: Step, loss: Loss, batch: Batch, key: Array | None = None, noise: Noise | None = None) -> Array:
+def rollout_loss(
+    step: Step,
+    loss: Loss,
+    batch: Batch,
+    key: Array | None = None,
+    noise: Noise | None = None,
+    n_kept: int = N_KEPT,
+) -> Array:
     """Return the loss of forecasts from the batch's first state, averaged over as many steps as the batch holds.
 
     Every sample is forecast by as many members as the loss judges; side by side, so that they stay on the device of
@@ -43,14 +53,47 @@ def rollout_loss(step: Step, loss: Loss, batch: Batch, key: Array | None = None,
         batch: Where forecasts start, and the truth.
         key: Draws what is random in training; nothing is when None.
         noise: Tells the model random maps; they are zero when None.
+        n_kept: The longest rollout of which all activations are kept. Of a longer one only the states are, and its
+            activations are computed again, step by step, on the way back.
     """
     states, forcings = jnp.asarray(batch.state), jnp.asarray(batch.forcing)
     state, n_steps = jnp.repeat(states[:, 0], loss.members, axis=0), states.shape[1] - 1
-    maps = None if noise is None else noise.draw(state.shape[0], n_steps)
+    keys = None if noise is None else noise.keys(state.shape[0], n_steps)
+
+    def advance(state: Array, k: Array | int) -> tuple[Array, Array]:
+        """Return the state after step `k`, and its loss."""
+        told = None if noise is None or keys is None else noise.maps.draw(_at(keys, k))
+        forcing = jnp.repeat(_at(forcings, k), loss.members, axis=0)
+        state = step(state, forcing, subkey(key, k), told)
+        return state, loss(state, _at(states, k + 1))
+
+    run = _keep_everything if n_steps <= n_kept else _keep_states
+    return run(advance, state, n_steps) / n_steps
+
+
+_Advance = Callable[[Array, Array | int], tuple[Array, Array]]
+
+
+def _at(array: Array, k: Array | int) -> Array:
+    """Return `[batch, ...]` of `[batch, step, ...]`, taken where it is used: a scan over steps would copy it all."""
+    return jax.lax.dynamic_index_in_dim(array, k, axis=1, keepdims=False)
+
+
+def _keep_everything(advance: _Advance, state: Array, n_steps: int) -> Array:
+    """Return the sum of the losses of all steps.
+
+    Not lax.scan: two steps of the demo's AFNO and their gradient took 21 % more processor time and 35 % more memory.
+    """
     total: Array = jnp.float32(0)
-    # Not lax.scan: two steps of the demo's AFNO and their gradient took 21 % more processor time and 35 % more memory.
     for k in range(n_steps):
-        told = None if maps is None else maps[:, k]
-        state = step(state, jnp.repeat(forcings[:, k], loss.members, axis=0), subkey(key, k), told)
-        total += loss(state, states[:, k + 1])
-    return total / n_steps
+        state, missed = advance(state, k)
+        total += missed
+    return total
+
+
+def _keep_states(advance: _Advance, state: Array, n_steps: int) -> Array:
+    """Return the sum of the losses of all steps, in the memory of one step and all states."""
+    # A scan's iterations are not merged by the compiler, so its barrier against that is not needed.
+    again = jax.checkpoint(advance, prevent_cse=False)
+    _, missed = jax.lax.scan(again, state, jnp.arange(n_steps))
+    return jnp.sum(missed)

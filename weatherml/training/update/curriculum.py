@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Literal
 
 import optax
 from pydantic import PositiveFloat, PositiveInt
 
 from weatherml.config import Config
+from weatherml.data.loading.samples import Samples
+from weatherml.times import PeriodsText
 
 
 class Stage(Config):
@@ -15,12 +18,27 @@ class Stage(Config):
     Attributes:
         rollout: Model steps that are forecast and scored; the gradient flows through all of them.
         n_steps: Optimiser steps.
-        learning_rate: The peak, reached after warm-up; falls to zero along a cosine.
+        learning_rate: The peak, reached after warm-up.
+        schedule: Whether the rate then falls to zero along a cosine, or stays.
+        batch_size: Samples in an optimiser step, over all devices; those of the training when None.
+        period: Which of the training period's times are learned from, such as its last years; all when None.
     """
 
     rollout: PositiveInt = 1
     n_steps: PositiveInt
     learning_rate: PositiveFloat
+    schedule: Literal["cosine", "constant"] = "cosine"
+    batch_size: PositiveInt | None = None
+    period: PeriodsText | None = None
+
+    def choose(self, samples: Samples) -> Samples:
+        """Return those of the training's samples that are learned from.
+
+        Raises:
+            UserError: There is none.
+        """
+        chosen = samples.with_n_steps(self.rollout)
+        return chosen if self.period is None else chosen.within(self.period)
 
 
 def stage_starts(stages: Sequence[Stage]) -> list[int]:
@@ -34,7 +52,7 @@ def stage_index(stages: Sequence[Stage], step: int) -> int:
 
 
 def learning_rate_schedule(stages: Sequence[Stage], warm_up: float) -> optax.Schedule:
-    """Return the learning rate as a function of completed optimiser steps: warm-up and cosine in every stage.
+    """Return the learning rate as a function of completed optimiser steps: every stage warms up, then has its schedule.
 
     Args:
         stages: In order.
@@ -46,4 +64,6 @@ def learning_rate_schedule(stages: Sequence[Stage], warm_up: float) -> optax.Sch
 def _one_stage(stage: Stage, warm_up: float) -> optax.Schedule:
     n_warm_up = int(warm_up * stage.n_steps)
     first = stage.learning_rate / (n_warm_up + 1)
+    if stage.schedule == "constant":
+        return optax.linear_schedule(first, stage.learning_rate, n_warm_up)
     return optax.warmup_cosine_decay_schedule(first, stage.learning_rate, n_warm_up, stage.n_steps)

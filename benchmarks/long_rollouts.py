@@ -1,5 +1,5 @@
-"""What a long rollout takes in training: planned memory by its length, and the time of a step, with activations of all
-steps kept and with those of one.
+"""What a long rollout takes in training, with activations of all steps kept and with those of one: planned memory by
+its length, and processor time.
 
     python benchmarks/long_rollouts.py configs/planet_sfno.yaml memory 16 1 2 4 8 12
     python benchmarks/long_rollouts.py configs/planet_sfno.yaml time 2 2 4
@@ -26,6 +26,7 @@ from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.experiment import ExperimentConfig
 from weatherml.grid import LatLonGrid
+from weatherml.heap import keep_freed_memory
 from weatherml.models.weights import split_weights
 from weatherml.state import StateSpec, parse_channels
 from weatherml.training.objective.rollout import Noise, rollout_loss
@@ -81,7 +82,7 @@ def print_memory(config: ExperimentConfig, start: Checkpoint, size: int, lengths
 
 
 def print_times(config: ExperimentConfig, start: Checkpoint, size: int, lengths: list[int]) -> None:
-    """Print the time of a gradient, the shortest of five of each way in turn."""
+    """Print the processor time of a gradient, the least of five of each way in turn."""
     print(
         f"| steps | {' | '.join(f'{way} kept, s' for way in WAYS)} | ratio | apart |\n|---|{'---|' * (len(WAYS) + 2)}"
     )
@@ -97,12 +98,13 @@ def print_times(config: ExperimentConfig, start: Checkpoint, size: int, lengths:
 
 
 def _timed(way: Callable[..., Any], *arguments: Any) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     jax.block_until_ready(way(*arguments))
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as the program does
     path, what, size, *lengths = sys.argv[1:]
     wanted = load_yaml(ExperimentConfig, Path(path))
     show = {"memory": print_memory, "time": print_times}[what]

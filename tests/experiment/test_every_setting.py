@@ -39,7 +39,13 @@ TABLE = [
     ("forcings", "[season, latitude, longitude, insolation, orography]", "[land_sea_mask]", "static field"),
     ("model", "{name: sfno, width: 8, depth: 1, scale_factor: 1.0}", "sfnoo", "did you mean 'sfno'"),
     ("prediction", "state", "diagnostic", "'tendency' or 'state'"),
-    ("training.stages", "[{n_steps: 3, rollout: 2, learning_rate: 0.001}]", "[]", "at least 1"),
+    ("start", None, "nowhere", "nowhere is not a checkpoint"),
+    (
+        "training.stages",
+        "[{n_steps: 3, rollout: 2, learning_rate: 0.001, schedule: constant, period: ['2000-01-01', '2000-01-04']}]",
+        "[]",
+        "at least 1",
+    ),
     ("training.batch_size", "2", "64", "choose another training period, or pass batch_size="),
     ("training.seed", "3", "-1", "greater than or equal to 0"),
     ("training.loss.name", "mae", "crps", "model.noise="),
@@ -50,6 +56,7 @@ TABLE = [
     ("training.optimizer.beta2", "0.5", "1.0", "less than 1"),
     ("training.optimizer.clip_norm", "0.5", "0.0", "greater than 0"),
     ("training.optimizer.warm_up", "0.0", "1.0", "less than 1"),
+    ("training.trainable", "[decoder, blocks.0]", "[encoder]", "'encoder' is in the name of no weight; the network has"),
     ("training.average_decay", "0.0", "1.0", "less than 1"),
     ("training.log_every", "1", "0", "greater than 0"),
     ("training.validate_every", "2", "0", "greater than 0"),
@@ -99,7 +106,8 @@ def test_the_table_has_every_setting():
     groups = {prefix.removesuffix(".") for prefix in GROUPS}
     fields = {f"{prefix}{name}" for prefix, kind in GROUPS.items() for name in kind.model_fields}
     assert fields - groups == {key for key, *_ in TABLE}
-    assert set(Stage.model_fields) == {"rollout", "n_steps", "learning_rate"}  # which `training.stages` has
+    stage = {"rollout", "n_steps", "learning_rate", "schedule", "batch_size", "period"}  # which `training.stages` has
+    assert set(Stage.model_fields) == stage
 
 
 @pytest.fixture(scope="module")

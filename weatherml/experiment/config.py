@@ -106,6 +106,7 @@ class ExperimentConfig(Config):
         forcings: What the network is told beside the state.
         model: A preset's name, or a registered network with its sizes.
         prediction: What its output means.
+        start: Folder of a checkpoint whose weights training begins with; random weights when None.
         training: How it learns.
         forecast: Leads, members, and what is kept; one deterministic forecast of all channels unless told otherwise.
         init_every: Time between initial times of the test period.
@@ -124,6 +125,7 @@ class ExperimentConfig(Config):
     forcings: tuple[str, ...] = ()
     model: AnyNetwork
     prediction: Prediction = "tendency"
+    start: str | None = None
     training: TrainingConfig
     forecast: ForecastConfig = ForecastConfig()
     init_every: DurationText = "1d"

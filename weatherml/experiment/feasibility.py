@@ -19,15 +19,18 @@ from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import parse_duration
 from weatherml.errors import Option, UserError
 from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.fine_tuning import load_start
 from weatherml.forecast import CombinedConfig, LaggedConfig, PerturbationConfig
 from weatherml.forecast.guards.step_modifiers import guard_modifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.memory import parse_memory
+from weatherml.models.weights import weights_of
 from weatherml.parallel import data_mesh, require_divisible
 from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
 from weatherml.times import Periods, is_within, show_periods
+from weatherml.training.update.trainable import frozen_names
 from weatherml.variables import find
 from weatherml.wording import counted
 
@@ -86,9 +89,9 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
     """Require that an experiment would not fail on what data there are.
 
     Raises:
-        UserError: A channel is not in the data, a period holds less than a batch or a forecast, a lead is no multiple
-            of the time step, a climatology needs times of all the year, the grid does not suit the model, or forecasts
-            name what the state does not have.
+        UserError: A channel is not in the data, the checkpoint to begin with does not fit, a period holds less than a
+            batch or a forecast, a lead is no multiple of the time step, a climatology needs times of all the year, the
+            grid does not suit the model, or forecasts name what the state does not have.
     """
     spec = StateSpec(parse_channels(config.channels, levels_in(holdings.channels)), holdings.grid)
     for channel in spec.channels:
@@ -97,6 +100,8 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
     _require_times(config, holdings.times)
     own, training = config.climatology, within(holdings.times, config.periods.training)
     require_all_year(training, own.window_days, own.quantiles)
+    if config.start is not None:
+        load_start(config, config.start, spec, config.step_of(holdings.times))
     _require_network(config, spec, holdings)
     _require_forecast(config, spec.channels, holdings.times)
 
@@ -179,7 +184,8 @@ def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdin
     fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})
     forcings = Forcings(config.forcings, spec.grid, config.step_of(holdings.times), fields)
     _require_memory(config, spec, forcings)
-    nnx.eval_shape(lambda: config.model.build(spec, forcings.n_maps, nnx.Rngs(0)))
+    network = nnx.eval_shape(lambda: config.model.build(spec, forcings.n_maps, nnx.Rngs(0)))
+    frozen_names([f"network.{name}" for name in weights_of(network)], config.training.trainable)
 
 
 def _count_samples(times: np.ndarray, step: np.timedelta64, n_steps: int) -> int:

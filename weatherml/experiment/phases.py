@@ -31,7 +31,7 @@ PHASES: dict[str, Phase] = {
         ("ingest",), ("channels", "periods", "climatology", "time_step", "reference"), "statistics.nc", ("check",)
     ),
     "train": Phase(
-        ("statistics",), ("forcings", "model", "prediction", "training", "seed"), "training/checkpoints/last"
+        ("statistics",), ("forcings", "model", "prediction", "start", "training", "seed"), "training/checkpoints/last"
     ),
     "forecast": Phase(("train",), ("forecast", "init_every"), "forecast.zarr"),
     "evaluate": Phase(("forecast",), (), "scores.nc"),

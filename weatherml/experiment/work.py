@@ -25,6 +25,7 @@ from weatherml.data.store.opening import verify
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, require_feasible
+from weatherml.experiment.fine_tuning import fine_tuned, load_start
 from weatherml.experiment.judgement import judge_event, judge_skill
 from weatherml.experiment.results import Results
 from weatherml.forecast import Forecaster
@@ -112,13 +113,21 @@ def train(results: Results, report: Report) -> None:
     config = results.config
     period, step = config.periods.training, config.step_of(results.store["time"].values)
     require_current(results.statistics, select(results.store, period), results.spec, step, period)
-    reference = results.climatology if config.reference == "climatology" else None
-    normalizer = Normalizer(results.statistics, reference)
-    forcings = Forcings(config.forcings, results.spec.grid, results.statistics.time_step, _static_fields(results))
-    provenance = Provenance(config.model_dump(mode="json"), str(results.store.attrs["digest"]))
-    start = Checkpoint.initialize(config.model, forcings, normalizer, provenance, config.seed, config.prediction)
-    training, validation = _samples(config, results.store, normalizer, forcings)
+    start = _start(results)
+    training, validation = _samples(config, results.store, start.normalizer, start.forcings)
     train_model(config.training, start, training, validation, results.training.directory, report)
+
+
+def _start(results: Results) -> Checkpoint:
+    """Return the model before its training: with random weights, or those of the checkpoint that it begins with."""
+    config, statistics = results.config, results.statistics
+    provenance = Provenance(config.model_dump(mode="json"), str(results.store.attrs["digest"]))
+    if config.start is not None:
+        known = load_start(config, config.start, results.spec, statistics.time_step)
+        return fine_tuned(known, config, statistics, provenance)
+    normalizer = Normalizer(statistics, results.climatology if config.reference == "climatology" else None)
+    forcings = Forcings(config.forcings, results.spec.grid, statistics.time_step, _static_fields(results))
+    return Checkpoint.initialize(config.model, forcings, normalizer, provenance, config.seed, config.prediction)
 
 
 _FOR_VALIDATION = 8

@@ -1,6 +1,6 @@
 """The trained arrays of a module as one flat mapping, and back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import jax
@@ -17,6 +17,23 @@ def weights_of(module: nnx.Module) -> dict[str, Array]:
     """Return every trained array of `module`."""
     parameters = nnx.to_flat_state(nnx.state(module, nnx.Param))
     return {_name(path): variable.get_value() for path, variable in parameters}
+
+
+class Frozen(nnx.Variable[Array]):
+    """An array that was trained once, and is not any more."""
+
+
+def freeze(module: ModuleT, names: Collection[str]) -> None:
+    """Let some trained arrays of a module stay as they are: they are then no longer among its weights.
+
+    Args:
+        module: Changed in place.
+        names: Of the arrays, as `weights_of` has them.
+    """
+    for path, part in nnx.iter_modules(module):
+        for name, variable in list(vars(part).items()):
+            if isinstance(variable, nnx.Param) and _name((*path, name)) in names:
+                setattr(part, name, Frozen(variable.get_value()))
 
 
 def with_weights(module: ModuleT, weights: Weights) -> ModuleT:

@@ -7,6 +7,7 @@ from weatherml.memory import MemoryText
 from weatherml.training.objective.losses import LossConfig
 from weatherml.training.update.curriculum import Stage
 from weatherml.training.update.optimizer import OptimizerConfig
+from weatherml.training.update.trainable import Pattern
 
 
 class TrainingConfig(Config):
@@ -19,6 +20,8 @@ class TrainingConfig(Config):
         seed: Of the order of samples, and of what is random in a step.
         loss: What is minimised.
         optimizer: How.
+        trainable: Which weights are trained: patterns that are found in their dotted names, such as `head`; the others
+            stay as they were, bit for bit. All when None.
         average_decay: Memory of the running average of weights that validation and forecasts use.
         log_every: Optimiser steps between entries of the metrics.
         validate_every: Optimiser steps between validations.
@@ -32,6 +35,7 @@ class TrainingConfig(Config):
     seed: int = Field(default=0, ge=0, lt=2**32)
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    trainable: tuple[Pattern, ...] | None = Field(default=None, min_length=1)
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     log_every: PositiveInt = 50
     validate_every: PositiveInt = 250

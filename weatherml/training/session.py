@@ -12,6 +12,7 @@ from weatherml.data.loading.order import Order
 from weatherml.data.loading.room import require_room
 from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
+from weatherml.models.weights import weights_of
 from weatherml.parallel import data_mesh, is_first, n_processes, portion, replicate, require_divisible, shard_batch
 from weatherml.training.config import TrainingConfig
 from weatherml.training.records.metrics import MetricsLog, NoLog
@@ -20,6 +21,7 @@ from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.training.run import Run
 from weatherml.training.update.curriculum import learning_rate_schedule, stage_index
 from weatherml.training.update.step import build_update, initial_state
+from weatherml.training.update.trainable import freeze_others
 from weatherml.training.update.validation import build_validate
 from weatherml.wording import counted
 
@@ -48,11 +50,12 @@ class Session:
         self._own = portion(self._mesh).samples
         step, loss = start.build_step(), config.loss.build(start.normalizer.statistics)
         config.loss.require_noise(step.n_noise)
+        freeze_others(step, config.trainable)
         optimizer, maps = config.optimizer.build(config.stages), start.build_noise()
         self._update = build_update(step, loss, optimizer, config.average_decay, self._mesh, config.seed, maps)
         self._validate = build_validate(step, loss, self._mesh, config.seed, maps)
         self._learning_rate = learning_rate_schedule(config.stages, config.optimizer.warm_up)
-        self._state = replicate(initial_state(start.weights, optimizer), self._mesh)
+        self._state = replicate(initial_state(weights_of(step), optimizer), self._mesh)
         self._cursor, self.step = Cursor(), snapshots.latest_step() or 0
         if self.step:
             self._state, self._cursor = snapshots.restore(self._state)
@@ -221,7 +224,7 @@ class Session:
     def _save_checkpoint(self, path: Path, validation_loss: float | None) -> None:
         if not is_first():
             return
-        weights = jax.device_get(self._state.average)
+        weights = {**self._start.weights, **jax.device_get(self._state.average)}
         provenance = replace(self._start.provenance, step=self.step, validation_loss=validation_loss)
         replace(self._start, weights=weights, provenance=provenance).save(path)
 

@@ -1,0 +1,56 @@
+"""Which weights are trained, by their names; the others stay as they are."""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from weatherml.errors import UserError
+from weatherml.models import Step
+from weatherml.models.weights import freeze, weights_of
+from weatherml.wording import listed
+
+
+def _is_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise UserError(f"{text!r} is no regular expression ({error}); write a part of a name, such as head") from None
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_is_pattern)]
+"""A regular expression that is found anywhere in a name."""
+
+
+def frozen_names(names: Collection[str], trainable: Sequence[str] | None) -> set[str]:
+    """Return which weights stay as they are.
+
+    Args:
+        names: Dotted names of all weights of a step.
+        trainable: Patterns of those that are trained, such as `head` or `blocks.(10|11)\\.`; all are when None.
+
+    Raises:
+        UserError: A pattern is found in no name.
+    """
+    if trainable is None:
+        return set()
+    for pattern in trainable:
+        if not any(re.search(pattern, name) for name in names):
+            parts = listed(dict.fromkeys(name.split(".")[1] for name in names))
+            raise UserError(f"training.trainable: {pattern!r} is in the name of no weight; the network has {parts}")
+    return {name for name in names if not any(re.search(pattern, name) for pattern in trainable)}
+
+
+def freeze_others(step: Step, trainable: Sequence[str] | None) -> None:
+    """Freeze all weights of a step but those that a pattern names: there is no gradient, moment or average of them.
+
+    Args:
+        step: Changed in place.
+        trainable: As `frozen_names` has them.
+
+    Raises:
+        UserError: A pattern is found in no name.
+    """
+    freeze(step, frozen_names(weights_of(step), trainable))

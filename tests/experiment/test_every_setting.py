@@ -56,7 +56,7 @@ TABLE = [
     ("training.optimizer.beta2", "0.5", "1.0", "less than 1"),
     ("training.optimizer.clip_norm", "0.5", "0.0", "greater than 0"),
     ("training.optimizer.warm_up", "0.0", "1.0", "less than 1"),
-    ("training.trainable", "[decoder, blocks.0]", "[encoder]", "'encoder' is in the name of no weight; the network has"),
+    ("training.trainable", "[decoder, blocks.0]", "[encoder]", "'encoder' is in the name of no weight"),
     ("training.average_decay", "0.0", "1.0", "less than 1"),
     ("training.log_every", "1", "0", "greater than 0"),
     ("training.validate_every", "2", "0", "greater than 0"),

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from flax import nnx
+from jax import Array
 
 from weatherml.config import Config
 from weatherml.registry import Registry
@@ -29,6 +30,14 @@ class DiagnosticConfig(Config):
         Raises:
             UserError: The state's channels or grid do not suit these sizes.
         """
+
+    def compress(self, values: Array) -> Array:
+        """Return outputs, SI units, in the unit in which losses compare them; as they are where a class says no other.
+
+        Args:
+            values: Of the outputs, or of the truth, `[batch, output, lat, lon]`.
+        """
+        return values
 
 
 registry: Registry[type[DiagnosticConfig]] = Registry("diagnostic")

@@ -56,7 +56,7 @@ def over_tokens(layer: Callable[[Array], Array], x: Array) -> Array:
     return layer(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
-def subkey(key: Array | None, index: int) -> Array | None:
+def subkey(key: Array | None, index: int | Array) -> Array | None:
     """Return the key of part `index`, or None where nothing is random."""
     return None if key is None else jax.random.fold_in(key, index)
 

@@ -44,6 +44,10 @@ class PrecipitationConfig(DiagnosticConfig):
         """Build the network; the backbone's patches must divide the grid."""
         return Precipitation(FourCastNet(self.backbone, spec.n_channels, 1, spec.grid.shape, rngs=rngs), rngs=rngs)
 
+    def compress(self, values: Array) -> Array:
+        """Return `log(1 + depth / EPSILON)`; what is below zero, as packed data have it, is none."""
+        return jnp.log1p(jnp.maximum(values, 0) / EPSILON)
+
 
 class Precipitation(nnx.Module):
     """The backbone, a 3 x 3 convolution that meets itself in longitude, and a ReLU.
@@ -62,7 +66,7 @@ class Precipitation(nnx.Module):
         return EPSILON * jnp.expm1(self.logarithm(x))
 
     def logarithm(self, x: Array) -> Array:
-        """Return `log(1 + depth / EPSILON)`, in which losses are taken, `[batch, 1, lat, lon]`."""
+        """Return `log(1 + depth / EPSILON)`, `[batch, 1, lat, lon]`."""
         raw = jnp.moveaxis(self.backbone(x), 1, -1)
         wrapped = jnp.pad(raw, ((0, 0), (0, 0), (1, 1), (0, 0)), mode="wrap")
         padded = jnp.pad(wrapped, ((0, 0), (1, 1), (0, 0), (0, 0)))

@@ -26,6 +26,7 @@ def train(
     validation: Samples,
     run_dir: str | Path,
     progress: Progress = lambda step, n_steps, news: None,
+    model: Checkpoint | None = None,
 ) -> Run:
     """Train a model, or go on training it, and leave its checkpoints, metrics and snapshots in a folder.
 
@@ -35,11 +36,13 @@ def train(
 
     Args:
         config: How.
-        start: The model and the weights to begin with, from `Checkpoint.initialize` or an earlier training.
+        start: The model, or diagnostic, and the weights to begin with, from `Checkpoint.initialize` or an earlier
+            training.
         training: Windows to learn from; their length is set by each stage.
         validation: Windows to choose the best weights by.
         run_dir: The folder; made where it is missing.
         progress: Told of every step.
+        model: Of whose forecasts a diagnostic is trained; of analyses when None.
 
     Returns:
         The folder, and what is where in it.
@@ -52,13 +55,17 @@ def train(
     """
     run, samples = Run(local_folder(run_dir)), {"training": training, "validation": validation}
     anyone = AnyOf()
-    with claimed(run, config, start, samples), Interruption() as interruption, Snapshots(run.snapshots) as snapshots:
+    with (
+        claimed(run, config, (start, model), samples),
+        Interruption() as interruption,
+        Snapshots(run.snapshots) as snapshots,
+    ):
         if snapshots.latest_step() == config.n_steps:
             return run
         snapshots.drop_damaged()
         with (
             MetricsLog(run.directory, snapshots.latest_step() or 0) if is_first() else NoLog() as log,
-            closing(Session(config, start, (training, validation), run, snapshots, log)) as session,
+            closing(Session(config, start, (training, validation), run, snapshots, log, model)) as session,
         ):
             while session.step < config.n_steps:
                 session.advance()

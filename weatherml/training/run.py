@@ -54,8 +54,16 @@ class Run:
 
 
 @contextmanager
-def claimed(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, Samples]) -> Iterator[None]:
+def claimed(
+    run: Run, config: Config, models: tuple[Checkpoint, Checkpoint | None], samples: Mapping[str, Samples]
+) -> Iterator[None]:
     """Keep the folder for this training, while it goes on and from one time to the next; of processes the first does.
+
+    Args:
+        run: The folder.
+        config: Of the training.
+        models: What is trained; and the model of whose forecasts that is trained, if it is a diagnostic.
+        samples: By name.
 
     Raises:
         UserError: Another program is training there; the folder belongs to another configuration, model or data; or
@@ -66,7 +74,8 @@ def claimed(run: Run, config: Config, start: Checkpoint, samples: Mapping[str, S
         json.dumps(
             {
                 "training": config.model_dump(mode="json", exclude=MAY_CHANGE),
-                **_describe(start),
+                **_describe(models[0]),
+                "trained of forecasts of": None if models[1] is None else _describe(models[1]),
                 **_describe_samples(samples),
             }
         )

@@ -15,6 +15,7 @@ from weatherml.errors import UserError
 from weatherml.models.weights import weights_of
 from weatherml.parallel import data_mesh, is_first, n_processes, portion, replicate, require_divisible, shard_batch
 from weatherml.training.config import TrainingConfig
+from weatherml.training.objective.objective import build_objective
 from weatherml.training.records.metrics import MetricsLog, NoLog
 from weatherml.training.records.window import Window
 from weatherml.training.recovery.snapshots import Cursor, Snapshots
@@ -41,6 +42,7 @@ class Session:
         run: Run,
         snapshots: Snapshots,
         log: MetricsLog | NoLog,
+        model: Checkpoint | None = None,
     ) -> None:
         self._config, self._start, self._run, self._snapshots, self._log = config, start, run, snapshots, log
         self._training, self._validation = samples[0], samples[1].with_n_steps(config.longest_rollout)
@@ -48,8 +50,7 @@ class Session:
         for size, _ in config.batches:
             require_divisible(size, self._mesh)
         self._own = portion(self._mesh).samples
-        step, loss = start.build_step(), config.loss.build(start.normalizer.statistics)
-        config.loss.require_noise(step.n_noise)
+        step, loss = build_objective(config.loss, start, model)
         freeze_others(step, config.trainable)
         optimizer, maps = config.optimizer.build(config.stages), start.build_noise()
         self._update = build_update(step, loss, optimizer, config.average_decay, self._mesh, config.seed, maps)

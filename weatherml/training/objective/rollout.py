@@ -76,7 +76,8 @@ _Advance = Callable[[Array, Array | int], tuple[Array, Array]]
 
 def _at(array: Array, k: Array | int) -> Array:
     """Return `[batch, ...]` of `[batch, step, ...]`, taken where it is used: a scan over steps would copy it all."""
-    return jax.lax.dynamic_index_in_dim(array, k, axis=1, keepdims=False)
+    chosen: Array = jax.lax.dynamic_index_in_dim(array, k, axis=1, keepdims=False)
+    return chosen
 
 
 def _keep_everything(advance: _Advance, state: Array, n_steps: int) -> Array:

@@ -7,15 +7,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from flax import nnx
 from jax import Array
 from jax.sharding import Mesh
 
 from weatherml.data.loading.samples import Batch
-from weatherml.models import NoiseMaps, Step
+from weatherml.models import NoiseMaps
 from weatherml.models.weights import Weights, split_weights
 from weatherml.parallel import replicate
-from weatherml.training.objective.losses import Loss
-from weatherml.training.objective.rollout import Noise, rollout_loss
+from weatherml.training.objective.objective import AnyLoss, evaluate
+from weatherml.training.objective.rollout import Noise
 from weatherml.training.update.optimizer import update_average
 
 
@@ -55,7 +56,7 @@ class Outcome:
 # Of the random maps among what is folded into the key of an optimiser step: no rollout has as many steps.
 _MAPS = 2**31
 
-_Told = tuple[object, Loss, NoiseMaps | None]
+_Told = tuple[object, AnyLoss, NoiseMaps | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +89,8 @@ def initial_state(weights: Weights, optimizer: optax.GradientTransformation) -> 
 
 
 def build_update(
-    step: Step,
-    loss: Loss,
+    step: nnx.Module,
+    loss: AnyLoss,
     optimizer: optax.GradientTransformation,
     average_decay: float,
     mesh: Mesh,
@@ -112,7 +113,7 @@ def build_update(
         noise = None if maps is None else Noise(maps, jax.random.fold_in(key, _MAPS))
 
         def objective(weights: Weights) -> Array:
-            return rollout_loss(rebuild(weights, constants), loss, batch, key, noise)
+            return evaluate(rebuild(weights, constants), loss, batch, key, noise)
 
         value, gradient = jax.value_and_grad(objective)(state.weights)
         changes, moments = optimizer.update(gradient, state.optimizer, state.weights)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Annotated
 
+from flax import nnx
 from pydantic import AfterValidator
 
 from weatherml.errors import UserError
-from weatherml.models import Step
 from weatherml.models.weights import freeze, weights_of
 from weatherml.wording import listed
 
@@ -28,7 +28,7 @@ def frozen_names(names: Collection[str], trainable: Sequence[str] | None) -> set
     """Return which weights stay as they are.
 
     Args:
-        names: Dotted names of all weights of a step.
+        names: Dotted names of all weights.
         trainable: Patterns of those that are trained, such as `head` or `blocks.(10|11)\\.`; all are when None.
 
     Raises:
@@ -38,19 +38,19 @@ def frozen_names(names: Collection[str], trainable: Sequence[str] | None) -> set
         return set()
     for pattern in trainable:
         if not any(re.search(pattern, name) for name in names):
-            parts = listed(dict.fromkeys(name.split(".")[1] for name in names))
+            parts = listed(dict.fromkeys(name.removeprefix("network.").partition(".")[0] for name in names))
             raise UserError(f"training.trainable: {pattern!r} is in the name of no weight; the network has {parts}")
     return {name for name in names if not any(re.search(pattern, name) for pattern in trainable)}
 
 
-def freeze_others(step: Step, trainable: Sequence[str] | None) -> None:
-    """Freeze all weights of a step but those that a pattern names: there is no gradient, moment or average of them.
+def freeze_others(module: nnx.Module, trainable: Sequence[str] | None) -> None:
+    """Freeze all weights of a module but those that a pattern names: there is no gradient, moment or average of them.
 
     Args:
-        step: Changed in place.
+        module: A step, or a diagnostic; changed in place.
         trainable: As `frozen_names` has them.
 
     Raises:
         UserError: A pattern is found in no name.
     """
-    freeze(step, frozen_names(weights_of(step), trainable))
+    freeze(module, frozen_names(weights_of(module), trainable))

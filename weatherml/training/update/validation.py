@@ -3,21 +3,24 @@
 from collections.abc import Callable
 
 import jax
+from flax import nnx
 from jax import Array
 from jax.sharding import Mesh
 
 from weatherml.data.loading.samples import Batch
-from weatherml.models import NoiseMaps, Step
+from weatherml.models import NoiseMaps
 from weatherml.models.weights import Weights, split_weights
 from weatherml.parallel import replicate
-from weatherml.training.objective.losses import Loss
-from weatherml.training.objective.rollout import Noise, rollout_loss
+from weatherml.training.objective.objective import AnyLoss, evaluate
+from weatherml.training.objective.rollout import Noise
 
 Validate = Callable[[Weights, Batch], Array]
-_Told = tuple[object, Loss, NoiseMaps | None]
+_Told = tuple[object, AnyLoss, NoiseMaps | None]
 
 
-def build_validate(step: Step, loss: Loss, mesh: Mesh, seed: int = 0, maps: NoiseMaps | None = None) -> Validate:
+def build_validate(
+    step: nnx.Module, loss: AnyLoss, mesh: Mesh, seed: int = 0, maps: NoiseMaps | None = None
+) -> Validate:
     """Build the compiled loss of given weights on a batch; `maps` are the same for every batch, and every time."""
     rebuild, constants = split_weights(step)
     told = replicate((constants, loss, maps), mesh)
@@ -26,6 +29,6 @@ def build_validate(step: Step, loss: Loss, mesh: Mesh, seed: int = 0, maps: Nois
     def validate(weights: Weights, told: _Told, batch: Batch) -> Array:
         constants, loss, maps = told
         noise = None if maps is None else Noise(maps, jax.random.key(seed))
-        return rollout_loss(rebuild(weights, constants), loss, batch, noise=noise)
+        return evaluate(rebuild(weights, constants), loss, batch, noise=noise)
 
     return lambda weights, batch: validate(weights, told, batch)

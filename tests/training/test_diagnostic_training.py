@@ -19,7 +19,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, PrecipitationConfig
 from weatherml.state import spec_of
 from weatherml.training import LossConfig, Stage, train
-from weatherml.training.objective.diagnosis import with_outputs
+from weatherml.training.objective.diagnosis import diagnostic_normalizer
 from weatherml.training.objective.objective import build_objective, evaluate
 
 PERIODS = ("2001-01-01", "2001-01-15"), ("2001-01-16", "2001-01-20")
@@ -50,7 +50,7 @@ def untrained(data=None):
 
 
 def samples(start, forcings=None):
-    normalizer = with_outputs(start)
+    normalizer = diagnostic_normalizer(start)
     return [Samples(weather(), normalizer, forcings or start.forcings, 1, period) for period in PERIODS]
 
 

@@ -97,7 +97,7 @@ def diagnosis_loss(config: LossConfig, start: Checkpoint, model: Checkpoint | No
     return DiagnosisLoss(loss, backbone, start.model.compress, start.spec.n_channels)
 
 
-def with_outputs(start: Checkpoint) -> Normalizer:
+def diagnostic_normalizer(start: Checkpoint) -> Normalizer:
     """Return the normaliser of the states that a diagnostic is trained on: its outputs follow, in SI units.
 
     Raises:

@@ -1,0 +1,24 @@
+"""What the page on curricula shows is what is read."""
+
+import re
+
+import pytest
+import yaml
+from docs_page import DOCS
+
+from weatherml.config import from_mapping
+from weatherml.training import Stage, TrainingConfig
+
+PAGE = (DOCS / "fine_tuning.md").read_text()
+BLOCKS = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_curriculum_is_read_as_the_page_has_it(block):
+    config = from_mapping(TrainingConfig, block["training"])
+    assert [stage.rollout for stage in config.stages] == [stage["rollout"] for stage in block["training"]["stages"]]
+
+
+def test_the_table_has_every_key_of_a_stage():
+    assert len(BLOCKS) == 3
+    assert set(re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)) == set(Stage.model_fields)

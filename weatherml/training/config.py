@@ -5,6 +5,7 @@ from pydantic import Field, PositiveInt
 from weatherml.config import Config
 from weatherml.memory import MemoryText
 from weatherml.training.objective.losses import LossConfig
+from weatherml.training.recovery.non_finite import Policy
 from weatherml.training.update.curriculum import Stage
 from weatherml.training.update.optimizer import OptimizerConfig
 from weatherml.training.update.trainable import Pattern
@@ -26,6 +27,10 @@ class TrainingConfig(Config):
         log_every: Optimiser steps between entries of the metrics.
         validate_every: Optimiser steps between validations.
         snapshot_every: Optimiser steps between snapshots, the most that a crash can cost.
+        non_finite: What to do where a loss or a gradient is not finite: `stop`, `skip` that step, or `rollback` to the
+            latest snapshot and go on with later batches.
+        most_non_finite: Steps that are skipped one after the other, or times that training goes back to the same
+            snapshot, before it stops.
         n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
         memory: What loading may take on this machine: both periods, where they are held, and batches.
     """
@@ -40,6 +45,8 @@ class TrainingConfig(Config):
     log_every: PositiveInt = 50
     validate_every: PositiveInt = 250
     snapshot_every: PositiveInt = 250
+    non_finite: Policy = "stop"
+    most_non_finite: PositiveInt = 5
     n_validation_batches: PositiveInt = 8
     memory: MemoryText = "4GiB"
 

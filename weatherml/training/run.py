@@ -19,8 +19,8 @@ from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
 from weatherml.training.records.metrics import read_metrics
 
-MAY_CHANGE = {"memory"}
-"""Settings that may differ from one time to the next: machines do."""
+MAY_CHANGE = {"memory", "non_finite", "most_non_finite"}
+"""Settings that may differ from one time to the next: machines do, and what is done about mishaps."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from weatherml.training.config import TrainingConfig
 from weatherml.training.objective.objective import build_objective
 from weatherml.training.records.metrics import MetricsLog, NoLog
 from weatherml.training.records.window import Window
+from weatherml.training.recovery.non_finite import Drawn, NonFinite, NotFiniteError, Offence
 from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.training.run import Run
 from weatherml.training.update.curriculum import learning_rate_schedule, stage_index
@@ -60,16 +61,20 @@ class Session:
         self._cursor, self.step = Cursor(), snapshots.latest_step() or 0
         if self.step:
             self._state, self._cursor = snapshots.restore(self._state)
+        self._non_finite = NonFinite(config.non_finite, config.most_non_finite, run.snapshots, self._times_of)
+        self._drawn: list[Drawn] = []
         self._require_stages()
         self._stage = stage_index(config.stages, self.step)
         self._batches = self._open_stage(self._stage, self._cursor.position)
         self._window, self._speed = Window(), ""
+        if config.non_finite == "rollback" and snapshots.latest_step() is None:
+            self.save_snapshot()  # the first that there is to go back to
 
     @property
     def news(self) -> str:
         """Where the training is, in a few words."""
         stages, best = self._config.stages, self._cursor.best_loss
-        stage = stage_index(stages, self.step - 1) + 1
+        stage = stage_index(stages, max(0, self.step - 1)) + 1
         validation = "" if best is None else f", best validation loss {best:.4g}"
         return ", ".join(filter(None, (f"stage {stage} of {len(stages)}{validation}", self._speed)))
 
@@ -82,6 +87,7 @@ class Session:
         batch = self._next_batch()
         self._state, outcome = self._update(self._state, batch)
         self._window.add(outcome, self._config.batch_size_of(self._config.stages[self._stage]))
+        self._drawn.append(Drawn(self._stage, self._batches.position - 1))
         self.step += 1
 
     def close(self) -> None:
@@ -91,9 +97,17 @@ class Session:
     def keep_records(self) -> None:
         """Write what is due after this step: a metrics entry, a validation, checkpoints, a snapshot.
 
+        Where a step was not finite, training may be back at an earlier one afterwards.
+
         Raises:
             UserError: The loss is no longer finite, or the disk is full.
         """
+        try:
+            self._keep_records()
+        except NotFiniteError as error:
+            self._roll_back(error.offence)
+
+    def _keep_records(self) -> None:
         config, is_last = self._config, self.step == self._config.n_steps
         self._snapshots.require_no_failure()
         is_validation = is_last or self.step % config.validate_every == 0
@@ -103,18 +117,36 @@ class Session:
                 self._save_checkpoint(self._run.last_checkpoint, validation_loss)
         # Last of all, so that whatever a crash undoes is written again.
         if is_last or self.step % config.snapshot_every == 0:
-            self.save_snapshot()
+            self._save_snapshot()
 
     def save_snapshot(self) -> None:
-        """Write all that is needed to go on from here.
+        """Write all that is needed to go on from here, or from an earlier step where one was not finite since.
 
         Raises:
             UserError: The loss is no longer finite, or the disk is full.
         """
+        try:
+            self._save_snapshot()
+        except NotFiniteError as error:
+            self._roll_back(error.offence)
+
+    def _save_snapshot(self) -> None:
         self._collect()
-        self._cursor.loader = self._position
+        self._cursor.loader, self._cursor.n_rollbacks = self._position, 0
         self._log.flush()  # entries up to here are not written again
         self._snapshots.save(self.step, self._state, self._cursor)
+
+    def _roll_back(self, offence: Offence) -> None:
+        """Go back to the latest snapshot, and on from there with the batches after the offending one."""
+        before = self._cursor
+        self._state, self._cursor = self._snapshots.restore(self._state)
+        self._non_finite.roll_back(offence, before, self._snapshots, self._cursor)
+        self.step = self._snapshots.latest_step() or 0
+        self._log.go_back(self.step)
+        self._batches.close()
+        self._stage = stage_index(self._config.stages, self.step)
+        self._batches = self._open_stage(self._stage, self._cursor.position)
+        self._window, self._drawn = Window(), []
 
     def _next_batch(self) -> Batch:
         try:
@@ -144,6 +176,7 @@ class Session:
     def _open_stage(self, index: int, position: int = 0) -> Loader:
         """Return the batches of a stage, from a position on."""
         samples, order = self._drawn_in(index)
+        position = max(position, self._cursor.passed.get(str(index), 0))
         validated = self._config.batch_size // self._own.count * self._validation.sample_bytes
         return Loader(samples, order, position, lambda batch: shard_batch(batch, self._mesh), in_use=validated)
 
@@ -153,6 +186,11 @@ class Session:
         samples, size = stage.choose(self._training), self._config.batch_size_of(stage)
         seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
         return samples, Order(len(samples), size, seed, self._own.index, self._own.count)
+
+    def _times_of(self, drawn: Drawn) -> np.ndarray:
+        """Return the initial times of the samples of a batch, of all processes."""
+        samples, order = self._drawn_in(drawn.stage)
+        return np.sort([samples.times(index)[0] for index in order.batch(drawn.position)])
 
     def _require_stages(self) -> None:
         """Require what all stages and validations take now, not after hours of the steps before them."""
@@ -172,25 +210,27 @@ class Session:
         entry = {
             "step": self.step,
             "stage": stage,
-            "loss": float(np.mean(cursor.losses)),
-            "gradient_norm": float(np.mean(cursor.gradient_norms)),
+            "loss": _mean(cursor.losses),
+            "gradient_norm": _mean(cursor.gradient_norms),
             "learning_rate": float(self._learning_rate(self.step - 1)),
             **self._window.timings(speed),
+            **({"non_finite": cursor.non_finite} if cursor.non_finite else {}),
         }
         validation_loss = self._validate_average() if is_validation else None
         self._log.append(entry | {"validation_loss": validation_loss})
-        cursor.losses, cursor.gradient_norms, self._window = [], [], Window()
+        cursor.losses, cursor.gradient_norms, cursor.non_finite, self._window = [], [], [], Window()
         return validation_loss
 
     def _collect(self) -> None:
         """Fetch what the device has reported since the last time."""
-        outcomes = jax.device_get(self._window.pending)
+        outcomes, drawn, last = jax.device_get(self._window.pending), self._drawn, self._snapshots.latest_step() or 0
+        self._window.pending, self._drawn = [], []
         for step, outcome in enumerate(outcomes, self.step - len(outcomes) + 1):
-            self._require_finite("loss", float(outcome.loss), step)
-            self._require_finite("gradient norm", float(outcome.gradient_norm), step)
-            self._cursor.losses.append(float(outcome.loss))
-            self._cursor.gradient_norms.append(float(outcome.gradient_norm))
-        self._window.pending = []
+            values = {"loss": float(outcome.loss), "gradient norm": float(outcome.gradient_norm)}
+            batch = drawn[step - self.step - 1]
+            if self._non_finite.look_at(step, batch, values, self._cursor, last):
+                self._cursor.losses.append(values["loss"])
+                self._cursor.gradient_norms.append(values["gradient norm"])
 
     def _validate_average(self) -> float:
         """Return the loss of the averaged weights, kept as the best checkpoint if no lower loss came before."""
@@ -236,3 +276,8 @@ class Session:
                 f"{name} is {value} at step {step}; the last good snapshot in {self._run.snapshots} is of step {last}:"
                 " lower the learning_rate or clip_norm in a new folder"
             )
+
+
+def _mean(values: list[float]) -> float | None:
+    """Return the mean; None where every step was skipped."""
+    return float(np.mean(values)) if values else None

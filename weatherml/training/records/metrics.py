@@ -39,16 +39,26 @@ class MetricsLog:
     """
 
     def __init__(self, directory: Path, step: int) -> None:
-        path, board = directory / "metrics.jsonl", directory / "tensorboard"
-        kept = [json.dumps(entry) + "\n" for entry in read_metrics(path) if entry["step"] <= step]
-        write_bytes(path, "".join(kept).encode())
-        with _explaining_errors(path), ExitStack() as opened:
+        self._path, board = directory / "metrics.jsonl", directory / "tensorboard"
+        self._drop_after(step)
+        with _explaining_errors(self._path), ExitStack() as opened:
             board.mkdir(exist_ok=True)
-            self._file = opened.enter_context(path.open("a"))
+            self._file = opened.enter_context(self._path.open("a"))
             self._board = opened.enter_context(closing(EventsWriter(str(board / "events"))))
-            # What TensorBoard has read of later steps, before a crash, it forgets.
-            self._board.write_event(Event(step=step + 1, session_log=SessionLog(status=SessionLog.START)))
+            self._forget_after(step)
             self._opened = opened.pop_all()
+
+    def go_back(self, step: int) -> None:
+        """Drop the entries after a step, from which training goes on another way.
+
+        Raises:
+            UserError: The disk is full.
+        """
+        with _explaining_errors(self._path):
+            self._file.close()
+            self._drop_after(step)
+            self._file = self._opened.enter_context(self._path.open("a"))
+            self._forget_after(step)
 
     def append(self, entry: Entry) -> None:
         """Write one entry, which has a `step`; it survives a crash of the process from here on.
@@ -57,7 +67,7 @@ class MetricsLog:
             UserError: The disk is full.
         """
         values = {name: value for name, value in entry.items() if name != "step" and isinstance(value, int | float)}
-        with _explaining_errors(Path(self._file.name)):
+        with _explaining_errors(self._path):
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
             for name, value in values.items():
@@ -71,9 +81,16 @@ class MetricsLog:
         Raises:
             UserError: The disk refuses.
         """
-        path = Path(self._file.name)
-        with _explaining_errors(path):
-            flush(path)
+        with _explaining_errors(self._path):
+            flush(self._path)
+
+    def _drop_after(self, step: int) -> None:
+        kept = [json.dumps(entry) + "\n" for entry in read_metrics(self._path) if entry["step"] <= step]
+        write_bytes(self._path, "".join(kept).encode())
+
+    def _forget_after(self, step: int) -> None:
+        """Have TensorBoard forget what it has read of later steps."""
+        self._board.write_event(Event(step=step + 1, session_log=SessionLog(status=SessionLog.START)))
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +105,9 @@ class NoLog:
 
     def append(self, entry: Entry) -> None:
         """Keep nothing."""
+
+    def go_back(self, step: int) -> None:
+        """Have nothing to drop."""
 
     def flush(self) -> None:
         """Have nothing to flush."""

@@ -23,7 +23,8 @@ class Ledger:
         file: Where it is, and goes.
 
     Attributes:
-        whole: The latest step of which the disk holds the snapshot; None where nothing is recorded.
+        whole: The latest step of which the disk holds the snapshot, negative before the first; None where nothing is
+            recorded.
 
     Raises:
         UserError: It cannot be read.

@@ -19,6 +19,8 @@ from weatherml.training.recovery.ledger import Ledger
 from weatherml.training.update.step import TrainingState
 
 _FULL, _MOST_WORDS = os.strerror(ENOSPC), 200
+_NONE = -1
+"""Step before all: no snapshot is whole."""
 _logger = logging.getLogger(__name__)
 
 
@@ -32,12 +34,20 @@ class Cursor:
         losses: Of the steps since the last metrics entry.
         gradient_norms: Likewise.
         best_loss: Lowest validation loss so far; None before the first validation.
+        non_finite: Steps since the last metrics entry whose loss or gradient was not finite.
+        n_skipped: How many of these came one after the other, up to now.
+        n_rollbacks: How often training has gone back to the latest snapshot.
+        passed: How many batches of a stage, by its number, are passed over since such a step was among them.
     """
 
     loader: Any = None
     losses: list[float] = field(default_factory=list)
     gradient_norms: list[float] = field(default_factory=list)
     best_loss: float | None = None
+    non_finite: list[dict[str, Any]] = field(default_factory=list)
+    n_skipped: int = 0
+    n_rollbacks: int = 0
+    passed: dict[str, int] = field(default_factory=dict)
 
     @property
     def position(self) -> int:
@@ -178,8 +188,9 @@ class Snapshots:
     def _open_ledger(self) -> int:
         """Return the latest step that the disk holds for certain; begin a record where there is none."""
         if self._ledger.whole is None:
-            self._ledger.enter(self.latest_step() or 0, self._folders())
-        return self._ledger.whole or 0
+            latest = self.latest_step()
+            self._ledger.enter(_NONE if latest is None else latest, self._folders())
+        return _NONE if self._ledger.whole is None else self._ledger.whole
 
     def _latest_whole(self) -> int:
         steps: list[int] = sorted(self._manager.all_steps(), reverse=True)

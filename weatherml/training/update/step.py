@@ -17,6 +17,7 @@ from weatherml.models.weights import Weights, split_weights
 from weatherml.parallel import replicate
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
+from weatherml.training.update.finite import unless_finite_as_before
 from weatherml.training.update.optimizer import update_average
 
 
@@ -120,6 +121,7 @@ def build_update(
         weights = optax.apply_updates(state.weights, changes)
         average = update_average(state.average, weights, state.step, average_decay)
         outcome = Outcome(value, optax.tree.norm(gradient))
-        return TrainingState(weights, average, moments, state.step + 1), outcome
+        updated = TrainingState(weights, average, moments, state.step + 1)
+        return unless_finite_as_before(state, updated, outcome.loss, outcome.gradient_norm), outcome
 
     return Update(update, told)

@@ -1,0 +1,83 @@
+"""Laws of losses that are not finite: the weights learn nothing of them, and then what was asked for is done."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny_training import TRAINING, arguments, assert_same_weights, dataset
+
+from weatherml.checkpoint import Checkpoint
+from weatherml.data.loading.samples import Samples
+from weatherml.errors import UserError
+from weatherml.training import Stage, train
+from weatherml.training.update.finite import unless_finite_as_before
+
+WRONG = "2001-01-01T00:00"  # the first: the windows that begin then hold it, and no others
+
+
+def spoilt(n_wrong=1, **changes):
+    """Return the arguments of a training one or more times of whose data are beyond all bounds."""
+    settings, checkpoint, _, validation = arguments(**changes)
+    data = dataset().copy(deep=True)
+    first = int(np.flatnonzero(data["time"].values == np.datetime64(WRONG))[0])
+    for name in data:
+        values = data[name].values.copy()
+        values[first : first + n_wrong] = 1e30
+        data[name] = data[name].dims, values, data[name].attrs
+    return settings, checkpoint, Samples(data, checkpoint.normalizer, checkpoint.forcings, 1, TRAINING), validation
+
+
+def met(run):
+    return [offence for entry in run.metrics() for offence in entry.get("non_finite", [])]
+
+
+def crash_at(step):
+    def progress(done, *_):
+        if done == step:
+            raise ZeroDivisionError
+
+    return progress
+
+
+def test_an_update_of_what_is_not_finite_changes_nothing_but_counts():
+    before, after = ({"w": jnp.full(3, float(value)), "count": jnp.int32(value)} for value in (1, 2))
+    for loss, norm, expected in ((0.5, 1, 2), (jnp.nan, 1, 1), (0.5, jnp.inf, 1)):
+        kept = unless_finite_as_before(before, after, jnp.float32(loss), jnp.float32(norm))
+        assert (kept["w"] == expected).all() and kept["count"] == 2
+
+
+def test_a_training_stops_and_names_the_times_of_the_samples(tmp_path):
+    with pytest.raises(UserError, match=r"loss is inf at step \d+, whose samples begin at .*; the last good snapshot"):
+        train(*spoilt(), tmp_path)
+
+
+@pytest.mark.parametrize("policy", ["skip", "rollback"])
+def test_a_training_that_goes_on_says_what_it_met_and_does_the_same_after_a_crash(tmp_path, caplog, policy):
+    whole = train(*spoilt(non_finite=policy), tmp_path / "whole")
+    offences = met(whole)
+    assert offences and all(WRONG in offence["times"] for offence in offences)
+    assert len(caplog.messages) == len(offences)
+    assert all("whose samples begin at 2001-01-0" in message for message in caplog.messages)
+    assert whole.metrics()[-1]["step"] == 23
+    assert all(np.isfinite(entry["loss"]) for entry in whole.metrics() if entry["loss"] is not None)
+    for step in (offences[0]["step"], 16):
+        with pytest.raises(ZeroDivisionError):
+            train(*spoilt(non_finite=policy), tmp_path / "crashed", crash_at(step))
+    crashed = train(*spoilt(non_finite=policy), tmp_path / "crashed")
+    assert met(crashed) == offences
+    weights = [Checkpoint.load(run.last_checkpoint).weights for run in (whole, crashed)]
+    assert_same_weights(*weights)
+    assert all(np.isfinite(array).all() for array in weights[0].values())
+    assert [e["loss"] for e in whole.metrics()] == [e["loss"] for e in crashed.metrics()]
+
+
+@pytest.mark.parametrize(("policy", "words"), [("skip", "3 steps were skipped one after"), ("rollback", "3 ways from")])
+def test_a_training_that_meets_nothing_else_stops_all_the_same(tmp_path, policy, words):
+    settings = spoilt(40, non_finite=policy, most_non_finite=3, stages=(Stage(n_steps=40, learning_rate=1e-3),))
+    with pytest.raises(UserError, match=rf"at step \d+, whose samples begin at .*; {words}.*in a new folder"):
+        train(*settings, tmp_path)
+
+
+def test_what_is_done_may_change_from_one_time_to_the_next(tmp_path):
+    with pytest.raises(UserError, match="non_finite=skip"):
+        train(*spoilt(), tmp_path)
+    assert train(*spoilt(non_finite="skip"), tmp_path).last_checkpoint.exists()

@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 _CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.truncate"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -59,3 +61,22 @@ def _die_before(n: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+
+
+def kill_during(owner: type, method: str, n: int, delay: float) -> None:
+    """Have this process killed a while after it has entered a method for the n-th time.
+
+    Args:
+        owner: Whose method.
+        method: Its name.
+        n: Counted from 1.
+        delay: Seconds from there.
+    """
+    original, calls = getattr(owner, method), count(1)
+
+    def entered(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == n:
+            threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return original(*arguments, **options)
+
+    setattr(owner, method, entered)

@@ -73,6 +73,17 @@ class StopRequested(KeyboardInterrupt):
     """
 
 
+LOST = 76
+"""Exit code of a program that was cut off (EX_PROTOCOL, of what failed on the other side)."""
+
+
+class LostError(UserError):
+    """The program was cut off by what is nobody's mistake: a process that it worked with died, or did not answer.
+
+    The same command goes on.
+    """
+
+
 def require_kind(value: object, kinds: type | tuple[type, ...], name: str, remedy: str) -> None:
     """Require that an argument is of a kind, or one of several.
 

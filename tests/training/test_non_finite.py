@@ -78,6 +78,6 @@ def test_a_training_that_meets_nothing_else_stops_all_the_same(tmp_path, policy,
 
 
 def test_what_is_done_may_change_from_one_time_to_the_next(tmp_path):
-    with pytest.raises(UserError, match="non_finite=skip"):
+    with pytest.raises(UserError, match="or pass non_finite='skip' to go on"):
         train(*spoilt(), tmp_path)
     assert train(*spoilt(non_finite="skip"), tmp_path).last_checkpoint.exists()

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=Program,
     help="Data-driven global weather forecasting: from ERA5 to ensemble forecasts, verdicts on extremes, and maps.\n\n"
-    "Exit codes: 0 done; 1 `check` found errors; 2 a mistake, in one line; 75 asked to stop, or 130"
-    " interrupted: run it again to go on; 141 the reader of the output left.",
+    "Exit codes: 0 done; 1 `check` found errors; 2 a mistake, in one line; 75 asked to stop, 76 cut"
+    " off, 130 interrupted: run it again to go on; 141 the reader of the output left.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from weatherml.errors import Spelling, StopRequested, UserError, in_python
+from weatherml.errors import LOST, LostError, Spelling, StopRequested, UserError, in_python
 from weatherml.secrecy import told, without_secrets
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -31,7 +31,7 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise _stop(error.told(spell), MISTAKE) from None
+        raise _stop(error.told(spell), LOST if isinstance(error, LostError) else MISTAKE) from None
     except StopRequested as request:
         raise _stop(str(request) or "asked to stop; run the same command again to go on", STOPPED) from None
     except KeyboardInterrupt as interruption:

@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from weatherml.errors import StopRequested, UserError
+from weatherml.errors import LOST, LostError, StopRequested, UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import perform
@@ -62,6 +62,8 @@ def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..
         raise (KeyboardInterrupt if signal.SIGINT in asked else StopRequested)(*(error.args if error else ()))
     if error is not None:
         raise error
+    if process.exitcode == LOST:  # the reason is on standard error
+        raise LostError(f"the process of {phase} has ended itself, for it did not go on; run the same command again")
     if process.exitcode:
         raise UserError(
             f"the process of {phase} was ended by {_ending(process.exitcode)}; where memory was short, lower"

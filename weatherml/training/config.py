@@ -3,6 +3,7 @@
 from pydantic import Field, PositiveInt
 
 from weatherml.config import Config
+from weatherml.durations import DurationText
 from weatherml.memory import MemoryText
 from weatherml.training.objective.losses import LossConfig
 from weatherml.training.recovery.non_finite import Policy
@@ -31,6 +32,8 @@ class TrainingConfig(Config):
             latest snapshot and go on with later batches.
         most_non_finite: Steps that are skipped one after the other, or times that training goes back to the same
             snapshot, before it stops.
+        watchdog: How long a step may take before the process ends itself, for the same command to go on: ten times as
+            long where it is compiled first, without end when None.
         n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
         memory: What loading may take on this machine: both periods, where they are held, and batches.
     """
@@ -47,6 +50,7 @@ class TrainingConfig(Config):
     snapshot_every: PositiveInt = 250
     non_finite: Policy = "stop"
     most_non_finite: PositiveInt = 5
+    watchdog: DurationText | None = "1h"
     n_validation_batches: PositiveInt = 8
     memory: MemoryText = "4GiB"
 

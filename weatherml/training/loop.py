@@ -4,14 +4,18 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
+from weatherml.durations import parse_duration
 from weatherml.locations import local_folder
 from weatherml.parallel import AnyOf, is_first
 from weatherml.training.config import TrainingConfig
 from weatherml.training.records.metrics import MetricsLog, NoLog
 from weatherml.training.recovery.interruption import Interruption
 from weatherml.training.recovery.snapshots import Snapshots
+from weatherml.training.recovery.watchdog import Watchdog
 from weatherml.training.run import Run, claimed
 from weatherml.training.session import Session
 
@@ -66,8 +70,10 @@ def train(
         with (
             MetricsLog(run.directory, snapshots.latest_step() or 0) if is_first() else NoLog() as log,
             closing(Session(config, start, (training, validation), run, snapshots, log, model)) as session,
+            Watchdog(_seconds(config.watchdog), "run it again to go on, or set training.watchdog") as watchdog,
         ):
             while session.step < config.n_steps:
+                watchdog.expect(f"step {session.step + 1} of {config.n_steps}", session.compiles)
                 session.advance()
                 session.keep_records()
                 progress(session.step, config.n_steps, session.news)
@@ -78,3 +84,7 @@ def train(
                         f"stopped at step {session.step} of {config.n_steps}; run it again to go on"
                     )
     return run
+
+
+def _seconds(duration: str | None) -> float | None:
+    return None if duration is None else float(parse_duration(duration) / np.timedelta64(1, "s"))

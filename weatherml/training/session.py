@@ -63,6 +63,7 @@ class Session:
             self._state, self._cursor = snapshots.restore(self._state)
         self._non_finite = NonFinite(config.non_finite, config.most_non_finite, run.snapshots, self._times_of)
         self._drawn: list[Drawn] = []
+        self._compiled: set[int | str] = set()
         self._require_stages()
         self._stage = stage_index(config.stages, self.step)
         self._batches = self._open_stage(self._stage, self._cursor.position)
@@ -78,6 +79,12 @@ class Session:
         validation = "" if best is None else f", best validation loss {best:.4g}"
         return ", ".join(filter(None, (f"stage {stage} of {len(stages)}{validation}", self._speed)))
 
+    @property
+    def compiles(self) -> bool:
+        """Whether the next step, or the records kept after it, may be the first of their kind in this process."""
+        is_due = self._is_validated_after(self.step + 1) and "validation" not in self._compiled
+        return is_due or stage_index(self._config.stages, self.step) not in self._compiled
+
     def advance(self) -> None:
         """Take one optimiser step; the device may still be at work on it when this returns.
 
@@ -88,6 +95,7 @@ class Session:
         self._state, outcome = self._update(self._state, batch)
         self._window.add(outcome, self._config.batch_size_of(self._config.stages[self._stage]))
         self._drawn.append(Drawn(self._stage, self._batches.position - 1))
+        self._compiled.add(self._stage)
         self.step += 1
 
     def close(self) -> None:
@@ -110,7 +118,7 @@ class Session:
     def _keep_records(self) -> None:
         config, is_last = self._config, self.step == self._config.n_steps
         self._snapshots.require_no_failure()
-        is_validation = is_last or self.step % config.validate_every == 0
+        is_validation = self._is_validated_after(self.step)
         if is_validation or self.step % config.log_every == 0:
             validation_loss = self._record(is_validation)
             if is_last:
@@ -118,6 +126,9 @@ class Session:
         # Last of all, so that whatever a crash undoes is written again.
         if is_last or self.step % config.snapshot_every == 0:
             self._save_snapshot()
+
+    def _is_validated_after(self, step: int) -> bool:
+        return step == self._config.n_steps or step % self._config.validate_every == 0
 
     def save_snapshot(self) -> None:
         """Write all that is needed to go on from here, or from an earlier step where one was not finite since.
@@ -237,6 +248,7 @@ class Session:
         samples = self._validation.with_n_steps(self._config.longest_rollout)  # whose memory goes with it
         losses = [self._validate_batch(samples, indices) for indices in self._validation_indices()]
         mean = float(np.mean(losses))
+        self._compiled.add("validation")
         self._require_finite("validation loss", mean, self.step)
         if self._cursor.best_loss is None or mean < self._cursor.best_loss:
             self._cursor.best_loss = mean

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.parallel import is_first
 from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.wording import listed
@@ -112,7 +112,7 @@ class NonFinite:
             return False
         if self._policy == "rollback" and cursor.n_rollbacks < self._most:
             raise NotFiniteError(offence)
-        raise UserError(f"{offence}; {self._told(last)}")
+        raise self._end(offence, last)
 
     def roll_back(self, offence: Offence, before: Cursor, snapshots: Snapshots, restored: Cursor) -> None:
         """Let what was read from the latest snapshot know what came after it, so that the same is not met again.
@@ -137,9 +137,12 @@ class NonFinite:
         if is_first():
             _logger.warning("%s; %s", offence, what_is_done)
 
-    def _told(self, last: int) -> str:
-        snapshot = f"the last good snapshot in {self._folder} is of step {last}"
-        if self._policy == "stop":
-            return f"{snapshot}: lower the learning_rate or clip_norm in a new folder, or go on with non_finite=skip"
-        done = {"skip": "steps were skipped one after the other", "rollback": "ways from there have led to the like"}
-        return f"{self._most} {done[self._policy]}; {snapshot}: lower the learning_rate or clip_norm in a new folder"
+    def _end(self, offence: Offence, last: int) -> UserError:
+        tried = {
+            "stop": "",
+            "skip": f"{self._most} steps were skipped one after the other; ",
+            "rollback": f"{self._most} ways from there have led to the like; ",
+        }
+        told = f"{offence}; {tried[self._policy]}the last good snapshot in {self._folder} is of step {last}"
+        on = [Option("training.non_finite", "skip", "to go on")] if self._policy == "stop" else []
+        return UserError(told, "lower the learning_rate or clip_norm in a new folder", *on)

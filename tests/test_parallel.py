@@ -1,16 +1,19 @@
 import os
+import re
 import subprocess
 import sys
 
 import jax
 import numpy as np
 import pytest
+from data_parallel import data_layout
 from jax.sharding import AbstractMesh
 from tiny_training import arguments, start
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
-from weatherml.parallel import BATCH, data_mesh, replicate, require_divisible, shard_batch
+from weatherml.parallel import MeshConfig, require_batch, require_grid, require_members
+from weatherml.parallel.mesh import AXES
 from weatherml.training import Stage, train
 
 SHORT = {
@@ -23,14 +26,13 @@ SHORT = {
 ON_EIGHT_DEVICES = """
 import sys
 import jax, numpy as np
-from test_parallel import SHORT, arguments, train
-from weatherml.parallel import data_mesh, replicate, shard_batch
+from test_parallel import SHORT, arguments, data_layout, train
 
 assert jax.device_count() == 8
-array = np.arange(48.0).reshape(16, 3)
-spread, copied = shard_batch(array, data_mesh()), replicate(array, data_mesh())
-assert [s.data.shape for s in spread.addressable_shards] == 8 * [(2, 3)]
-assert [s.data.shape for s in copied.addressable_shards] == 8 * [(16, 3)]
+array = np.arange(96.0).reshape(16, 1, 3, 2, 1)
+spread, copied = data_layout().place_batch(array), data_layout().replicate(array)
+assert [s.data.shape for s in spread.addressable_shards] == 8 * [(2, 1, 3, 2, 1)]
+assert [s.data.shape for s in copied.addressable_shards] == 8 * [(16, 1, 3, 2, 1)]
 train(*arguments(**SHORT), sys.argv[1])
 """
 
@@ -51,15 +53,52 @@ def test_eight_devices_train_like_one_and_one_reads_what_eight_saved(tmp_path):
         np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-2 * moved)
 
 
+def mesh_of(n_devices, **sizes):
+    return AbstractMesh(MeshConfig(**sizes).shape(n_devices), AXES)
+
+
 def test_batches_must_divide_evenly():
-    mesh = AbstractMesh((3,), (BATCH,))
-    require_divisible(6, mesh)
-    with pytest.raises(UserError, match=r"multiple of the number of devices \(3\), got 8"):
-        require_divisible(8, mesh)
+    require_batch(6, mesh_of(3))
+    with pytest.raises(UserError, match=r"multiple of the number of devices \(3\), got 8; take 6 or 9"):
+        require_batch(8, mesh_of(3))
+    with pytest.raises(UserError, match=r"data x fsdp of the mesh \(4\), got 6; take 4 or 8"):
+        require_batch(6, mesh_of(8, fsdp=2, tensor=2))
+
+
+def test_what_data_takes_is_what_is_left():
+    assert MeshConfig(fsdp=2, spatial=(2, 3), member=5, tensor=7).shape(840) == (2, 2, 5, 2, 3, 7)
+    assert MeshConfig(spatial=4).shape(4) == (1, 1, 1, 4, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (
+            dict(fsdp=3),
+            "{fsdp: 3} takes a multiple of 3 devices, got 8; choose sizes whose product is 1, 2, 4 or 8",
+        ),
+        (dict(data=2, tensor=2), "mesh {data: 2, tensor: 2} takes 4 devices, got 8; leave data out, which is then 4"),
+        (dict(spatial=(2, 8)), "mesh {spatial: [2, 8]} takes a multiple of 16 devices, got 8"),
+    ],
+)
+def test_a_mesh_that_does_not_fit_says_which_would(sizes, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        MeshConfig(**sizes).shape(8)
+
+
+def test_bands_of_a_grid_are_alike():
+    require_grid((6, 10), mesh_of(6, spatial=(3, 2)))
+    with pytest.raises(UserError, match=r"spatial 4 x 2 .* does not divide the 6 rows .* for lat, choose 1, 2, 3"):
+        require_grid((6, 10), mesh_of(8, spatial=(4, 2)))
+
+
+def test_members_of_a_sample_are_shared_evenly():
+    require_members(4, mesh_of(2, member=2))
+    with pytest.raises(UserError, match=r"member 2 .* does not divide the 3 members that the loss judges; .* 1 or 3"):
+        require_members(3, mesh_of(2, member=2))
 
 
 def test_trees_keep_their_shape_and_values():
-    tree = {"a": np.arange(6.0).reshape(2, 3), "b": (np.ones(4),)}
-    for place in (replicate, shard_batch):
-        placed = place(tree, data_mesh())
-        jax.tree.map(np.testing.assert_array_equal, placed, tree)
+    tree = {"a": np.arange(6.0).reshape(2, 1, 3, 1, 1), "b": (np.ones((4, 1, 1, 1, 1)),)}
+    for place in (data_layout().replicate, data_layout().place_batch, data_layout().placed):
+        jax.tree.map(np.testing.assert_array_equal, place(tree), tree)

@@ -5,14 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from data_parallel import data_layout
 from small_models import SMALL
 from test_every_model import BATCH, objective_of, relative_error
 
 from weatherml.models.weights import weights_of, with_weights
-from weatherml.parallel import data_mesh, replicate, shard_batch
 
 N_DEVICES = BATCH  # one device is then given the program of test_every_model, which is compiled once for both
 
@@ -33,9 +34,10 @@ def problem(small):
 
 def sharded(small):
     evaluate, vector, fields = problem(small)
-    spread = shard_batch(fields, data_mesh())
+    layout = data_layout()
+    spread = jax.device_put(fields, layout.activation("sample"))
     assert len({shard.device for shard in spread[0].addressable_shards}) == N_DEVICES
-    (_, output), gradient = evaluate(replicate(vector, data_mesh()), *spread)
+    (_, output), gradient = evaluate(layout.replicate(vector), *spread)
     return {"output": output, "gradient": gradient}
 
 

@@ -3,11 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from data_parallel import data_layout
 from tiny_training import config, start
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Batch
-from weatherml.parallel import data_mesh, replicate, shard_batch
 from weatherml.parallel.compiled import memory_of
 from weatherml.parallel.placing import outlined
 from weatherml.training.update.step import build_update, initial_state
@@ -23,7 +23,7 @@ def arguments(checkpoint):
         jnp.zeros((*shape, *spec.shape), jnp.float32),
         jnp.zeros((*shape, checkpoint.forcings.n_maps, *spec.grid.shape), jnp.float32),
     )
-    return checkpoint.build_step(), loss, optimizer, shard_batch(batch, data_mesh())
+    return checkpoint.build_step(), loss, optimizer, data_layout().place_batch(batch)
 
 
 def test_an_outline_has_the_weights_of_the_model_and_none_of_their_values():
@@ -36,9 +36,9 @@ def test_an_outline_has_the_weights_of_the_model_and_none_of_their_values():
 
 def test_the_step_lowered_for_shapes_is_the_one_that_trains():
     step, loss, optimizer, batch = arguments(start())
-    state = replicate(initial_state(start().weights, optimizer), data_mesh())
-    real = build_update(step, loss, optimizer, 0.9, data_mesh())
-    abstract = build_update(outlined(step), outlined(loss), optimizer, 0.9, data_mesh())
+    state = data_layout().placed(initial_state(start().weights, optimizer))
+    real = build_update(step, loss, optimizer, 0.9, data_layout())
+    abstract = build_update(outlined(step), outlined(loss), optimizer, 0.9, data_layout())
     lowered = abstract.lower(outlined(state), outlined(batch))
     assert lowered.as_text() == real.lower(state, batch).as_text()
     n_bytes = sum(np.prod(weight.shape) * 4 for weight in start().weights.values())

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from data_parallel import data_layout
 from flax import nnx
 from tiny_training import arguments, noisy_start
 
@@ -18,7 +19,6 @@ from weatherml.data.loading.samples import Batch
 from weatherml.grid import LatLonGrid
 from weatherml.models import NoiseMapsConfig, Step
 from weatherml.models.weights import split_weights, weights_of
-from weatherml.parallel import data_mesh, replicate, shard_batch
 from weatherml.training import LossConfig
 from weatherml.training.objective.losses import EnsembleLoss, Loss, registry
 from weatherml.training.objective.rollout import Noise, rollout_loss
@@ -61,8 +61,8 @@ def batch(n_steps=1, size=BATCH, seed=0):
 @pytest.mark.parametrize(("name", "members", "learnt"), [("crps", 2, SPREAD), ("crps", 4, SPREAD), ("mse", 1, 0)])
 def test_spread_is_learnt_from_crps_and_not_from_the_mean_squared_error(name, members, learnt):
     step, optimizer, data = additive(), optax.adam(0.02), batch(size=200)
-    update = build_update(step, loss_of(registry[name], members), optimizer, 0.9, data_mesh(), maps=MAPS)
-    state = replicate(initial_state(weights_of(step), optimizer), data_mesh())
+    update = build_update(step, loss_of(registry[name], members), optimizer, 0.9, data_layout(), maps=MAPS)
+    state = data_layout().placed(initial_state(weights_of(step), optimizer))
     for _ in range(150):
         state, _ = update(state, data)
     assert float(state.average["network.gain"]) == pytest.approx(1, abs=0.05)
@@ -91,7 +91,7 @@ def test_members_are_judged_by_the_truth_of_their_own_sample():
 def test_validation_tells_the_same_maps_every_time():
     step, data = additive(), batch(2)
     weights, loss = weights_of(step), loss_of(registry["crps"], 3)
-    values = [float(build_validate(step, loss, data_mesh(), seed, MAPS)(weights, data)) for seed in (4, 4, 5)]
+    values = [float(build_validate(step, loss, data_layout(), seed, MAPS)(weights, data)) for seed in (4, 4, 5)]
     assert values[0] == values[1] != values[2]
     assert values[0] != float(rollout_loss(step, loss, data))
 
@@ -109,7 +109,7 @@ def print_sharded():
 
     evaluate, weights = jax.jit(jax.value_and_grad(objective)), dict(start.weights)
     alone = jax.device_get(evaluate(weights, data))
-    spread = replicate(weights, data_mesh()), shard_batch(data, data_mesh())
+    spread = data_layout().placed(weights), data_layout().place_batch(data)
     together = jax.device_get(evaluate(*spread))
     program = evaluate.lower(*spread).compile().as_text()
     exchanges = [name for name in ("all-gather", "all-to-all", "collective-permute") if name in program]

@@ -3,12 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from data_parallel import data_layout
 from flax import nnx
 
 from weatherml.data.loading.samples import Batch
 from weatherml.models import Step
 from weatherml.models.weights import weights_of, with_weights
-from weatherml.parallel import data_mesh, replicate
 from weatherml.training.objective.losses import Loss, mean_squared_error
 from weatherml.training.objective.rollout import rollout_loss
 from weatherml.training.update.step import build_update, initial_state
@@ -90,8 +90,8 @@ def test_the_gradient_flows_through_every_step(loss):
 def test_an_update_is_one_optax_step_and_moves_the_average_towards_it(step, loss):
     optimizer, data, weights = optax.sgd(0.1), batch(1), weights_of(step)
     gradient = jax.grad(lambda w: rollout_loss(with_weights(step, w), loss, data))(weights)
-    state = replicate(initial_state(weights, optimizer), data_mesh())
-    state, outcome = build_update(step, loss, optimizer, 0.999, data_mesh())(state, data)
+    state = data_layout().placed(initial_state(weights, optimizer))
+    state, outcome = build_update(step, loss, optimizer, 0.999, data_layout())(state, data)
     for name, before in weights.items():
         after = before - 0.1 * gradient[name]
         np.testing.assert_allclose(state.weights[name], after, rtol=1e-5, atol=1e-7)
@@ -103,8 +103,8 @@ def test_an_update_is_one_optax_step_and_moves_the_average_towards_it(step, loss
 
 def test_updates_compile_once_for_each_rollout_length(step, loss):
     optimizer = optax.sgd(0.1)
-    update = build_update(step, loss, optimizer, 0.9, data_mesh())
-    state = replicate(initial_state(weights_of(step), optimizer), data_mesh())
+    update = build_update(step, loss, optimizer, 0.9, data_layout())
+    state = data_layout().placed(initial_state(weights_of(step), optimizer))
     traces = []
     for n_steps in (1, 1, 1, 2, 2, 1):
         state, _ = update(state, batch(n_steps))
@@ -114,8 +114,8 @@ def test_updates_compile_once_for_each_rollout_length(step, loss):
 
 def test_an_update_consumes_its_state_but_not_the_weights_it_began_with(step, loss):
     optimizer, weights = optax.sgd(0.1), weights_of(step)
-    before = replicate(initial_state(weights, optimizer), data_mesh())
-    build_update(step, loss, optimizer, 0.9, data_mesh())(before, batch(1))
+    before = data_layout().placed(initial_state(weights, optimizer))
+    build_update(step, loss, optimizer, 0.9, data_layout())(before, batch(1))
     assert all(array.is_deleted() for array in before.weights.values())
     assert not any(array.is_deleted() for array in weights.values())
 
@@ -125,14 +125,14 @@ def test_one_batch_can_be_learnt_by_heart(step, loss):
     data = batch(1)
     data.state[:, 1] = teacher(data.state[:, 0], data.forcing[:, 0])
     optimizer = optax.adam(0.05)
-    update = build_update(step, loss, optimizer, 0.9, data_mesh())
-    state = replicate(initial_state(weights_of(step), optimizer), data_mesh())
+    update = build_update(step, loss, optimizer, 0.9, data_layout())
+    state = data_layout().placed(initial_state(weights_of(step), optimizer))
     losses = []
     for _ in range(200):
         state, outcome = update(state, data)
         losses.append(float(outcome.loss))
     assert losses[-1] < 1e-3 * losses[0]
-    assert float(build_validate(step, loss, data_mesh())(state.weights, data)) < 1e-3 * losses[0]
+    assert float(build_validate(step, loss, data_layout())(state.weights, data)) < 1e-3 * losses[0]
 
 
 class Noisy(nnx.Module):
@@ -147,12 +147,12 @@ class Noisy(nnx.Module):
 
 
 def test_training_draws_from_the_seed_and_the_step_and_validation_draws_nothing(loss):
-    step, mesh = Step(Noisy(), None, np.ones((CHANNEL, LAT, LON), bool)), data_mesh()
+    step = Step(Noisy(), None, np.ones((CHANNEL, LAT, LON), bool))
     optimizer, data = optax.sgd(0.0), batch(2)
 
     def losses(seed):
-        update = build_update(step, loss, optimizer, 0.9, mesh, seed)
-        state, found = replicate(initial_state(weights_of(step), optimizer), mesh), []
+        update = build_update(step, loss, optimizer, 0.9, data_layout(), seed)
+        state, found = data_layout().placed(initial_state(weights_of(step), optimizer)), []
         for _ in range(2):
             state, outcome = update(state, data)
             found.append(float(outcome.loss))
@@ -160,5 +160,5 @@ def test_training_draws_from_the_seed_and_the_step_and_validation_draws_nothing(
 
     assert losses(0) == losses(0)
     assert len({*losses(0), *losses(1)}) == 4
-    validate = build_validate(step, loss, mesh)
+    validate = build_validate(step, loss, data_layout())
     assert validate(weights_of(step), data) == rollout_loss(step, loss, data)

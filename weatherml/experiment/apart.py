@@ -138,7 +138,7 @@ def _run(told: Connection, phase: str, inputs: str, config: ExperimentConfig, fo
     if phase in _COMPUTES:
         keep_freed_memory()
     if phase in _IN_PARALLEL:
-        split_cpu(math.gcd(*(size for size, _ in config.training.batches)))
+        split_cpu(math.gcd(*(size for size, _ in config.training.batches)), config.training.mesh)
     try:
         perform(phase, inputs, Results(config, folder), lambda *news: told.send(("progress", news)))
     except BaseException as error:

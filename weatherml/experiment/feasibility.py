@@ -27,7 +27,6 @@ from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.memory import parse_memory
 from weatherml.models.weights import weights_of
-from weatherml.parallel import data_mesh, require_divisible
 from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
 from weatherml.times import Periods, is_within, show_periods
 from weatherml.training.update.trainable import frozen_names
@@ -179,8 +178,7 @@ def _smaller_batch(period: str, n_samples: int) -> list[Option]:
 def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdings) -> None:
     """Require that the network can be built and taught on this grid, in the memory and on the devices that are here."""
     config.training.loss.require_noise(config.model.n_noise)
-    for size, _ in config.training.batches:
-        require_divisible(size, data_mesh())
+    config.training.lay_out(config.model.name, spec.grid.shape)
     fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})
     forcings = Forcings(config.forcings, spec.grid, config.step_of(holdings.times), fields)
     _require_memory(config, spec, forcings)

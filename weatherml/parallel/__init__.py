@@ -1,15 +1,15 @@
 """The only room that knows devices."""
 
 from weatherml.parallel.agreement import AnyOf
-from weatherml.parallel.devices import device_room, local_devices, require_devices, split_cpu
+from weatherml.parallel.cores import split_cpu
+from weatherml.parallel.devices import device_room, local_devices, require_devices
 from weatherml.parallel.layout import Layout
-from weatherml.parallel.mesh import BATCH, MeshConfig, data_mesh, portion, replicate, require_divisible, shard_batch
+from weatherml.parallel.mesh import MeshConfig, require_batch, require_grid, require_members
 from weatherml.parallel.portion import Portion
 from weatherml.parallel.processes import Processes, join, leave
 from weatherml.parallel.together import JointError, broadcast, is_first, meet, n_processes, together
 
 __all__ = [
-    "BATCH",
     "AnyOf",
     "JointError",
     "Layout",
@@ -17,7 +17,6 @@ __all__ = [
     "Portion",
     "Processes",
     "broadcast",
-    "data_mesh",
     "device_room",
     "is_first",
     "join",
@@ -25,11 +24,10 @@ __all__ = [
     "local_devices",
     "meet",
     "n_processes",
-    "portion",
-    "replicate",
+    "require_batch",
     "require_devices",
-    "require_divisible",
-    "shard_batch",
+    "require_grid",
+    "require_members",
     "split_cpu",
     "together",
 ]

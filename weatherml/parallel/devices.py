@@ -6,27 +6,6 @@ import jax
 
 from weatherml.errors import UserError
 
-_MOST_CPU_DEVICES = 4
-"""Beyond, one device with several threads does as well, and weights are held fewer times."""
-
-
-def split_cpu(batch_size: int) -> None:
-    """Let cores be devices of their own, as many as divide a batch; call it before the first computation.
-
-    Programs of small arrays keep one core busy, however many there are. Accelerators, and a number of devices that the
-    environment says (`JAX_NUM_CPU_DEVICES`, `XLA_FLAGS`), are left as they are.
-    """
-    is_said = "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if not is_said:
-        most = min(_n_cores(), _MOST_CPU_DEVICES)
-        n_devices = max(n for n in range(1, most + 1) if batch_size % n == 0)
-        jax.config.update("jax_num_cpu_devices", n_devices)  # type: ignore[no-untyped-call]
-
-
-def _n_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
 
 def require_devices() -> None:
     """Require that there is a device to compute on.

@@ -1,31 +1,29 @@
 """Where everything lies on the devices: weights by their names, batches, and activations by the names of axes."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import jax
+from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.tree_util import DictKey
 
 from weatherml.axes import laying
+from weatherml.errors import UserError
 from weatherml.parallel.activations import ACTIVATIONS, Activations
-from weatherml.parallel.mesh import FSDP
+from weatherml.parallel.mesh import FSDP, MeshConfig
+from weatherml.parallel.placement import Placement
 from weatherml.parallel.placing import place
+from weatherml.parallel.portion import Portion
+from weatherml.parallel.rules import Rules, rules_of
 
 Tree = TypeVar("Tree")
 
-Axes = tuple[str | None, ...]
-"""Over which mesh axis each axis of an array is split."""
 
-Rules = Mapping[str, Axes]
-"""Regular expression of the dotted names of weights to their axes; the first that fits counts."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """Where arrays lie on a mesh.
 
@@ -36,6 +34,21 @@ class Layout:
 
     mesh: Mesh
     rules: Rules = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: MeshConfig, network: str) -> Self:
+        """Return the layout of a network, by its name in the registry of models, on all devices.
+
+        Raises:
+            UserError: The mesh does not fit the devices or the network.
+        """
+        rules = rules_of(network)
+        if config.tensor > 1 and not rules:
+            raise UserError(
+                f"no rules say how the weights of {network!r} are split over tensor, got tensor {config.tensor};"
+                " leave it out, or register some (weatherml.parallel.rules)"
+            )
+        return cls(config.build(), rules)
 
     @cached_property
     def replicated(self) -> NamedSharding:
@@ -52,30 +65,56 @@ class Layout:
         return self._sharding(*(ACTIVATIONS.get(name or "") for name in names))
 
     def weight(self, name: str, shape: tuple[int, ...]) -> NamedSharding:
-        """Return how a weight lies, by its dotted name such as `network.blocks.0.mlp.expand.kernel`."""
-        axes = next((axes for rule, axes in self.rules.items() if re.search(rule, name)), ())
-        split = [axis if axis and size % self._size(axis) == 0 else None for axis, size in zip(axes, shape)]  # noqa: B905
-        split += [None] * (len(shape) - len(split))
-        whole = [place for place, axis in enumerate(split) if axis is None and shape[place] % self._size(FSDP) == 0]
-        if len(shape) > 1 and whole and self._size(FSDP) > 1:
-            split[max(whole, key=lambda place: shape[place])] = FSDP
-        return self._sharding(*split)
+        """Return how a weight is kept, by its dotted name such as `network.blocks.0.mlp.expand.kernel`."""
+        return self._placement.kept(name, shape)
 
-    def weights(self, weights: Mapping[str, Any]) -> dict[str, NamedSharding]:
-        """Return how every weight lies."""
-        return {name: self.weight(name, array.shape) for name, array in weights.items()}
+    def state(self, tree: Any) -> Any:
+        """Return how each array of a tree is kept: as the weight that the last key on the way to it names, if any."""
+        return jax.tree_util.tree_map_with_path(self._kept, tree)
+
+    @cached_property
+    def portion(self) -> Portion:
+        """What this process makes of every batch.
+
+        Raises:
+            UserError: That is no whole part.
+        """
+        return Portion.of(self.batch)
+
+    def placed(self, tree: Tree) -> Tree:
+        """Put what belongs to weights where it is kept; a device takes no more than its part."""
+        return place(tree, self.state(tree))
 
     def replicate(self, tree: Tree) -> Tree:
         """Put a copy of every array of `tree` on every device."""
-        placed: Tree = place(tree, self.replicated)
-        return placed
+        return place(tree, jax.tree.map(lambda _: self.replicated, tree))
 
     def place_batch(self, tree: Tree) -> Tree:
-        """Spread arrays `[batch, step, channel, lat, lon]` over the devices."""
-        placed: Tree = place(tree, self.batch)
-        return placed
+        """Spread batches `[batch, step, channel, lat, lon]`, of which each process has made its portion."""
+        return self.portion.place(tree, self.batch)
 
-    def place_maps(self, tree: Tree, grid: tuple[int, int]) -> Tree:
+    def fetch(self, tree: Tree) -> Tree:
+        """Return arrays in full, from whatever devices they lie on."""
+        if not all(array.is_fully_addressable for array in jax.tree.leaves(tree)):
+            tree = jax.jit(lambda whole: whole, out_shardings=self.replicated)(tree)
+        fetched: Tree = jax.device_get(tree)
+        return fetched
+
+    def used(self, weights: Mapping[str, Array]) -> dict[str, Array]:
+        """Return weights in a program as products take them: `fsdp` parts of them put together.
+
+        Left to itself XLA would rather send activations about, which are larger.
+        """
+        if self.mesh.shape[FSDP] == 1:
+            return dict(weights)
+        return {name: _lie(array, self._placement.used(name, array.shape)) for name, array in weights.items()}
+
+    def keep(self, tree: Tree) -> Tree:
+        """Return in a program what belongs to weights, such as gradients, as it is kept."""
+        kept: Tree = jax.tree.map(_lie, tree, self.state(tree))
+        return kept
+
+    def place_maps(self, tree: Tree, grid: tuple[int, ...]) -> Tree:
         """Cut what is told of every point of a grid `(lat, lon)` as fields are; copy all else to every device."""
 
         def placed(array: Any) -> Any:
@@ -92,8 +131,18 @@ class Layout:
         with laying(Activations(self.mesh)):
             yield
 
-    def _size(self, *axes: str) -> int:
-        return prod(self.mesh.shape[axis] for axis in axes)
+    @cached_property
+    def _placement(self) -> Placement:
+        return Placement(self.mesh, self.rules)
+
+    def _kept(self, path: tuple[Any, ...], array: Any) -> NamedSharding:
+        names = [key.key for key in path if isinstance(key, DictKey)]
+        return self.weight(str(names[-1]), array.shape) if names else self.replicated
 
     def _sharding(self, *axes: str | tuple[str, ...] | None) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
+
+
+def _lie(x: Array, where: NamedSharding) -> Array:
+    lying: Array = jax.lax.with_sharding_constraint(x, where)  # type: ignore[no-untyped-call]
+    return lying

@@ -1,37 +1,30 @@
-"""The mesh that devices form, and how batches and weights lie on it."""
+"""The mesh that devices form: how many of them share what."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from math import prod
 
 import jax
-import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh
 from pydantic import PositiveInt
 
 from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.parallel.devices import require_devices
-from weatherml.parallel.placing import place
-from weatherml.parallel.portion import Portion
-
-Tree = TypeVar("Tree")
+from weatherml.wording import listed
 
 DATA, FSDP, MEMBER, LAT, LON, TENSOR = AXES = ("data", "fsdp", "member", "lat", "lon", "tensor")
 """The axes of every mesh, the outermost first: devices of the last are neighbours."""
 
-BATCH = "batch"
-"""The mesh axis over which samples are spread."""
-
 
 class MeshConfig(Config):
-    """How devices share the work: the product of all is their number.
+    """How devices share the work; the product of all is their number.
 
     Attributes:
         data: Parts of a batch, each with weights of its own; all devices that are left when None.
-        fsdp: Parts of a batch whose devices share one copy of weights, optimiser state and average.
-        spatial: Bands of latitude that a field is cut into, or [bands of latitude, bands of longitude].
-        tensor: Parts of attention heads, widths of MLPs and spectral blocks.
-        member: Parts of the members of a sample, where several are judged together.
+        fsdp: Parts of a batch, whose devices keep one copy of weights, optimiser state and average between them.
+        spatial: Bands of latitude that fields are cut into, or [bands of latitude, bands of longitude].
+        tensor: Parts of a network: of attention heads, hidden widths of MLPs, and blocks of spectral weights.
+        member: Parts of the members of a sample, for losses that judge several together.
     """
 
     data: PositiveInt | None = None
@@ -40,58 +33,115 @@ class MeshConfig(Config):
     tensor: PositiveInt = 1
     member: PositiveInt = 1
 
+    @property
+    def bands(self) -> tuple[int, int]:
+        """Bands of latitude, and of longitude."""
+        return self.spatial if isinstance(self.spatial, tuple) else (self.spatial, 1)
+
+    @property
+    def n_without_data(self) -> int:
+        """Devices for each part of `data`."""
+        return self.fsdp * self.member * prod(self.bands) * self.tensor
+
+    def shape(self, n_devices: int) -> tuple[int, ...]:
+        """Return the size of each of `AXES`.
+
+        Raises:
+            UserError: They do not come to so many devices.
+        """
+        rest = self.n_without_data
+        if n_devices % rest:
+            raise UserError(
+                f"mesh {self} takes a multiple of {rest} devices, got {n_devices};"
+                f" choose sizes whose product is {_one_of(divisors(n_devices))}"
+            )
+        data = n_devices // rest
+        if self.data not in (None, data):
+            raise UserError(
+                f"mesh {self} takes {(self.data or 1) * rest} devices, got {n_devices};"
+                f" leave data out, which is then {data}"
+            )
+        return (data, self.fsdp, self.member, *self.bands, self.tensor)
+
+    def suits(self, n_devices: int, batch_size: int) -> bool:
+        """Return whether so many devices form this mesh, and a batch can be spread over them."""
+        data, rest = divmod(n_devices, self.n_without_data)
+        return not rest and self.data in (None, data) and batch_size % (data * self.fsdp) == 0
+
     def build(self, devices: Sequence[jax.Device] | None = None) -> Mesh:
         """Return the mesh of these devices, or of all there are.
 
         Raises:
-            UserError: The product does not divide their number, or there is none.
+            UserError: There is no device, or the sizes do not come to so many.
         """
         require_devices()
         devices = jax.devices() if devices is None else devices
-        lat, lon = self.spatial if isinstance(self.spatial, tuple) else (self.spatial, 1)
-        rest = self.fsdp * self.member * lat * lon * self.tensor
-        data = self.data or max(1, len(devices) // rest)
-        if data * rest != len(devices):
-            raise UserError(f"a mesh of {data * rest} devices does not fit the {len(devices)} that there are")
-        shape = (data, self.fsdp, self.member, lat, lon, self.tensor)
-        return jax.make_mesh(shape, AXES, (AxisType.Auto,) * len(AXES), devices=devices)
+        return jax.make_mesh(self.shape(len(devices)), AXES, (AxisType.Auto,) * len(AXES), devices=devices)
+
+    def __str__(self) -> str:
+        """Return what differs from data parallelism, as it is written in files."""
+        said = {name: size for name, size in self if size not in (None, 1)}
+        return "{" + ", ".join(f"{name}: {_written(size)}" for name, size in said.items()) + "}"
 
 
-def data_mesh() -> Mesh:
-    """Return the mesh of every device in one row, for data parallelism: samples are spread, weights are everywhere.
-
-    Raises:
-        UserError: There is no device to compute on.
-    """
-    require_devices()
-    return Mesh(np.asarray(jax.devices()), (BATCH,))
-
-
-def replicate(tree: Tree, mesh: Mesh) -> Tree:
-    """Put a copy of every array of `tree` on every device."""
-    placed: Tree = place(tree, _sharding(mesh))
-    return placed
-
-
-def shard_batch(tree: Tree, mesh: Mesh) -> Tree:
-    """Spread the first axis of every array of `tree`, of which each process has its own run, over the devices."""
-    return portion(mesh).place(tree, _sharding(mesh, BATCH))
-
-
-def portion(mesh: Mesh) -> Portion:
-    """Return what this process makes of every batch."""
-    return Portion.of(_sharding(mesh, BATCH))
-
-
-def _sharding(mesh: Mesh, *axes: str) -> NamedSharding:
-    return NamedSharding(mesh, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
-
-
-def require_divisible(batch_size: int, mesh: Mesh) -> None:
+def require_batch(batch_size: int, mesh: Mesh | AbstractMesh) -> None:
     """Require that every device gets the same number of samples.
 
     Raises:
-        UserError: The batch size is not a multiple of the number of devices.
+        UserError: The batch size is not a multiple of the number of parts that batches are cut into.
     """
-    if batch_size % mesh.size:
-        raise UserError(f"batch_size must be a multiple of the number of devices ({mesh.size}), got {batch_size}")
+    parts = mesh.shape[DATA] * mesh.shape[FSDP]
+    if batch_size % parts:
+        kind = "devices" if parts == mesh.size else "parts of a batch, data x fsdp of the mesh"
+        below, above = batch_size // parts * parts, -(-batch_size // parts) * parts
+        raise UserError(
+            f"batch_size must be a multiple of the number of {kind} ({parts}), got {batch_size};"
+            f" take {_one_of([size for size in (below, above) if size])}"
+        )
+
+
+def require_members(members: int, mesh: Mesh | AbstractMesh) -> None:
+    """Require that every device gets the same number of the members of a sample.
+
+    Raises:
+        UserError: It does not.
+    """
+    if members % mesh.shape[MEMBER]:
+        raise UserError(
+            f"member {mesh.shape[MEMBER]} of the mesh does not divide the {members} members that the loss judges;"
+            f" set member to {_one_of(divisors(members))}"
+        )
+
+
+def require_grid(shape: tuple[int, int], mesh: Mesh | AbstractMesh) -> None:
+    """Require that bands of a grid are alike.
+
+    Args:
+        shape: Rows and columns.
+        mesh: Of the devices.
+
+    Raises:
+        UserError: They are not.
+    """
+    for n_points, axis, what in zip(shape, (LAT, LON), ("rows", "columns"), strict=True):
+        if n_points % mesh.shape[axis]:
+            raise UserError(
+                f"spatial {mesh.shape[LAT]} x {mesh.shape[LON]} of the mesh does not divide the {n_points} {what} of"
+                f" the grid; for {axis}, choose {_one_of(divisors(n_points))}"
+            )
+
+
+def divisors(number: int) -> list[int]:
+    """Return what divides a number, rising."""
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
+def _one_of(numbers: Sequence[int]) -> str:
+    *others, last = map(str, numbers)
+    if len(others) >= 8:
+        return f"one of {listed([*others, last])}"
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _written(size: object) -> str:
+    return str(list(size)) if isinstance(size, tuple) else str(size)

@@ -11,12 +11,12 @@ from weatherml.parallel.together import n_processes
 Tree = TypeVar("Tree")
 
 
-def place(tree: Tree, sharding: Sharding) -> Tree:
-    """Bring every array of `tree` to devices; abstract ones only say where, so that programs can be lowered.
+def place(tree: Tree, shardings: Any) -> Tree:
+    """Bring every array of `tree` where a tree like it says; every process has them whole, and alike.
 
-    Every process has them whole, and alike.
+    Abstract arrays only say where, so that programs can be lowered.
     """
-    placed: Tree = jax.tree.map(lambda array: _placed(array, sharding), tree)
+    placed: Tree = jax.tree.map(_placed, tree, shardings)
     return placed
 
 
@@ -31,6 +31,8 @@ def _placed(array: Any, sharding: Sharding) -> Any:
         return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)  # type: ignore[no-untyped-call]
     if n_processes() == 1:
         return jax.device_put(array, sharding)
+    if isinstance(array, jax.Array) and array.sharding == sharding:
+        return array
     # `device_put` would compare what processes have, by a program for every shape.
     whole = np.asarray(array)
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])

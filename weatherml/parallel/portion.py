@@ -60,7 +60,7 @@ class Portion:
     def place(self, tree: Tree, sharding: NamedSharding) -> Tree:
         """Make batches of all processes out of what each has made `[batch, step, channel, lat, lon]`."""
         if n_processes() == 1:
-            return place(tree, sharding)
+            return place(tree, jax.tree.map(lambda _: sharding, tree))
         counts = {_SAMPLE: self.samples.count, _LAT: self.rows.count}
 
         def spread(own: np.ndarray) -> jax.Array:

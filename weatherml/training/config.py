@@ -5,6 +5,7 @@ from pydantic import Field, PositiveInt
 from weatherml.config import Config
 from weatherml.durations import DurationText
 from weatherml.memory import MemoryText
+from weatherml.parallel import Layout, MeshConfig, require_batch, require_grid, require_members
 from weatherml.training.objective.losses import LossConfig
 from weatherml.training.recovery.non_finite import Policy
 from weatherml.training.update.curriculum import Stage
@@ -35,6 +36,7 @@ class TrainingConfig(Config):
         watchdog: How long a step may take before the process ends itself, for the same command to go on: ten times as
             long where it is compiled first, without end when None.
         n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
+        mesh: How devices share the work.
         memory: What loading may take on this machine: both periods, where they are held, and batches.
     """
 
@@ -52,6 +54,7 @@ class TrainingConfig(Config):
     most_non_finite: PositiveInt = 5
     watchdog: DurationText | None = "1h"
     n_validation_batches: PositiveInt = 8
+    mesh: MeshConfig = MeshConfig()
     memory: MemoryText = "4GiB"
 
     @property
@@ -73,3 +76,20 @@ class TrainingConfig(Config):
     def longest_rollout(self) -> int:
         """Model steps of the longest stage; every validation takes as many, so that all its losses compare."""
         return max(stage.rollout for stage in self.stages)
+
+    def lay_out(self, network: str, grid: tuple[int, int]) -> Layout:
+        """Return where what is trained lies on the devices that are here.
+
+        Args:
+            network: Its name in the registry of models.
+            grid: Rows and columns.
+
+        Raises:
+            UserError: The mesh does not divide the devices, the batch, the members of a sample, or the grid.
+        """
+        layout = Layout.of(self.mesh, network)
+        for size, _ in self.batches:
+            require_batch(size, layout.mesh)
+        require_members(self.loss.n_members, layout.mesh)
+        require_grid(grid, layout.mesh)
+        return layout

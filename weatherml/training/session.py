@@ -13,7 +13,7 @@ from weatherml.data.loading.room import require_room
 from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
 from weatherml.models.weights import weights_of
-from weatherml.parallel import data_mesh, is_first, n_processes, portion, replicate, require_divisible, shard_batch
+from weatherml.parallel import is_first, n_processes
 from weatherml.training.config import TrainingConfig
 from weatherml.training.objective.objective import build_objective
 from weatherml.training.records.metrics import MetricsLog, NoLog
@@ -47,17 +47,15 @@ class Session:
     ) -> None:
         self._config, self._start, self._run, self._snapshots, self._log = config, start, run, snapshots, log
         self._training, self._validation = samples[0], samples[1].with_n_steps(config.longest_rollout)
-        self._mesh = data_mesh()
-        for size, _ in config.batches:
-            require_divisible(size, self._mesh)
-        self._own = portion(self._mesh).samples
+        self._layout = config.lay_out(start.model.name, start.spec.grid.shape)
+        self._own = self._layout.portion.samples
         step, loss = build_objective(config.loss, start, model)
         freeze_others(step, config.trainable)
         optimizer, maps = config.optimizer.build(config.stages), start.build_noise()
-        self._update = build_update(step, loss, optimizer, config.average_decay, self._mesh, config.seed, maps)
-        self._validate = build_validate(step, loss, self._mesh, config.seed, maps)
+        self._update = build_update(step, loss, optimizer, config.average_decay, self._layout, config.seed, maps)
+        self._validate = build_validate(step, loss, self._layout, config.seed, maps)
         self._learning_rate = learning_rate_schedule(config.stages, config.optimizer.warm_up)
-        self._state = replicate(initial_state(weights_of(step), optimizer), self._mesh)
+        self._state = self._layout.placed(initial_state(self._layout.placed(weights_of(step)), optimizer))
         self._cursor, self.step = Cursor(), snapshots.latest_step() or 0
         if self.step:
             self._state, self._cursor = snapshots.restore(self._state)
@@ -189,7 +187,7 @@ class Session:
         samples, order = self._drawn_in(index)
         position = max(position, self._cursor.passed.get(str(index), 0))
         validated = self._config.batch_size // self._own.count * self._validation.sample_bytes
-        return Loader(samples, order, position, lambda batch: shard_batch(batch, self._mesh), in_use=validated)
+        return Loader(samples, order, position, self._layout.place_batch, in_use=validated)
 
     def _drawn_in(self, index: int) -> tuple[Samples, Order]:
         """Return what is drawn in a stage, and in which order."""
@@ -258,7 +256,7 @@ class Session:
     def _validate_batch(self, samples: Samples, indices: list[int]) -> np.ndarray:
         """Return the loss of one batch, once it is there: the batch is gone before the next is made."""
         own = samples.gather(indices[self._own.of(len(indices))])
-        loss = self._validate(self._state.average, shard_batch(own, self._mesh))
+        loss = self._validate(self._state.average, self._layout.place_batch(own))
         return np.asarray(jax.device_get(loss))
 
     def _validation_indices(self) -> list[list[int]]:
@@ -275,9 +273,10 @@ class Session:
         return indices
 
     def _save_checkpoint(self, path: Path, validation_loss: float | None) -> None:
+        weights = self._layout.fetch(self._state.average)
         if not is_first():
             return
-        weights = {**self._start.weights, **jax.device_get(self._state.average)}
+        weights = {**self._start.weights, **weights}
         provenance = replace(self._start.provenance, step=self.step, validation_loss=validation_loss)
         replace(self._start, weights=weights, provenance=provenance).save(path)
 

@@ -58,6 +58,11 @@ class DiagnosisLoss:
     compress: Callable[[Array], Array] = field(metadata={"static": True})
     n_inputs: int = field(metadata={"static": True})
 
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Rows and columns of the fields."""
+        return self.loss.grid
+
     def __call__(self, diagnostic: nnx.Module, batch: Batch) -> Array:
         """Return the loss, averaged over the batch and all its times but the first.
 

@@ -180,6 +180,11 @@ class Loss:
     function: LossFunction = field(metadata={"static": True})
     members: int = field(default=1, metadata={"static": True})
 
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Rows and columns of the fields."""
+        return self.weights.shape[-2:]
+
     def __call__(self, forecast: Array, truth: Array) -> Array:
         """Return the loss, averaged over the batch.
 

@@ -9,12 +9,11 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 from jax import Array
-from jax.sharding import Mesh
 
 from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps
 from weatherml.models.weights import Weights, split_weights
-from weatherml.parallel import replicate
+from weatherml.parallel import Layout
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
 from weatherml.training.update.finite import unless_finite_as_before
@@ -94,7 +93,7 @@ def build_update(
     loss: AnyLoss,
     optimizer: optax.GradientTransformation,
     average_decay: float,
-    mesh: Mesh,
+    layout: Layout,
     seed: int = 0,
     maps: NoiseMaps | None = None,
 ) -> Update:
@@ -105,7 +104,7 @@ def build_update(
     """
     rebuild, constants = split_weights(step)
     # These are arguments, not closures: captured arrays are copied into every compiled program.
-    told = replicate((constants, loss, maps), mesh)
+    told = layout.place_maps((constants, loss, maps), loss.grid)
 
     @partial(jax.jit, donate_argnums=0)
     def update(state: TrainingState, told: _Told, batch: Batch) -> tuple[TrainingState, Outcome]:
@@ -114,14 +113,17 @@ def build_update(
         noise = None if maps is None else Noise(maps, jax.random.fold_in(key, _MAPS))
 
         def objective(weights: Weights) -> Array:
-            return evaluate(rebuild(weights, constants), loss, batch, key, noise)
+            return evaluate(rebuild(layout.used(weights), constants), loss, batch, key, noise)
 
-        value, gradient = jax.value_and_grad(objective)(state.weights)
+        with layout.naming():
+            value, gradient = jax.value_and_grad(objective)(state.weights)
+        gradient = layout.keep(gradient)
         changes, moments = optimizer.update(gradient, state.optimizer, state.weights)
         weights = optax.apply_updates(state.weights, changes)
         average = update_average(state.average, weights, state.step, average_decay)
         outcome = Outcome(value, optax.tree.norm(gradient))
         updated = TrainingState(weights, average, moments, state.step + 1)
-        return unless_finite_as_before(state, updated, outcome.loss, outcome.gradient_norm), outcome
+        kept = unless_finite_as_before(state, updated, outcome.loss, outcome.gradient_norm)
+        return layout.keep(kept), outcome
 
     return Update(update, told)

@@ -5,12 +5,11 @@ from collections.abc import Callable
 import jax
 from flax import nnx
 from jax import Array
-from jax.sharding import Mesh
 
 from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps
 from weatherml.models.weights import Weights, split_weights
-from weatherml.parallel import replicate
+from weatherml.parallel import Layout
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
 
@@ -19,16 +18,17 @@ _Told = tuple[object, AnyLoss, NoiseMaps | None]
 
 
 def build_validate(
-    step: nnx.Module, loss: AnyLoss, mesh: Mesh, seed: int = 0, maps: NoiseMaps | None = None
+    step: nnx.Module, loss: AnyLoss, layout: Layout, seed: int = 0, maps: NoiseMaps | None = None
 ) -> Validate:
     """Build the compiled loss of given weights on a batch; `maps` are the same for every batch, and every time."""
     rebuild, constants = split_weights(step)
-    told = replicate((constants, loss, maps), mesh)
+    told = layout.place_maps((constants, loss, maps), loss.grid)
 
     @jax.jit
     def validate(weights: Weights, told: _Told, batch: Batch) -> Array:
         constants, loss, maps = told
         noise = None if maps is None else Noise(maps, jax.random.key(seed))
-        return evaluate(rebuild(weights, constants), loss, batch, noise=noise)
+        with layout.naming():
+            return evaluate(rebuild(layout.used(weights), constants), loss, batch, noise=noise)
 
     return lambda weights, batch: validate(weights, told, batch)

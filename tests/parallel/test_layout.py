@@ -1,0 +1,39 @@
+"""Where weights lie, asked of meshes without devices."""
+
+from jax.sharding import AbstractMesh
+
+from weatherml.parallel import Layout, MeshConfig
+from weatherml.parallel.mesh import AXES
+from weatherml.parallel.rules import rules_of
+
+
+def layout_of(n_devices, network="user's own", **sizes):
+    return Layout(AbstractMesh(MeshConfig(**sizes).shape(n_devices), AXES), rules_of(network))
+
+
+def part(layout, name, shape):
+    return layout.weight(name, shape).shard_shape(shape)
+
+
+def test_the_longest_axis_that_can_be_cut_is():
+    layout = layout_of(6, fsdp=6)
+    assert part(layout, "a.kernel", (12, 18)) == (12, 3)
+    assert part(layout, "a.kernel", (12, 20)) == (2, 20)
+
+
+def test_parts_are_made_of_several_axes_where_none_can_be_cut_into_all():
+    assert part(layout_of(8, fsdp=8), "table", (124, 6, 2, 6, 2, 6, 23)) == (31, 3, 2, 6, 2, 6, 23)
+    assert part(layout_of(12, fsdp=12), "a.kernel", (9, 10)) == (3, 5)
+
+
+def test_vectors_and_what_nothing_divides_lie_whole():
+    layout = layout_of(8, fsdp=8)
+    assert part(layout, "a.bias", (64,)) == (64,)
+    assert part(layout, "a.kernel", (5, 7)) == (5, 7)
+
+
+def test_rules_say_what_tensor_splits_and_fsdp_takes_the_rest():
+    layout = layout_of(8, "pangu", fsdp=2, tensor=4)
+    assert part(layout, "network.layers.0.blocks.1.mlp.expand.kernel", (24, 96)) == (12, 24)
+    assert part(layout, "network.layers.0.blocks.1.attention.bias.table", (5, 12, 2, 2, 5)) == (5, 3, 1, 2, 5)
+    assert part(layout, "network.layers.0.blocks.1.attention.bias.table", (5, 6, 2, 2, 5)) == (5, 3, 2, 2, 5)

@@ -44,7 +44,12 @@ class UserError(ValueError):
     Args:
         message: What is wrong; with the remedies, where they are the same for everyone.
         remedies: In the imperative, or options: these are offered where the verb or function has them.
+
+    Attributes:
+        is_told: Whether another process says it, of several that have met it together.
     """
+
+    is_told = False
 
     def __init__(self, message: str, *remedies: str | Option) -> None:
         hidden = (way if isinstance(way, Option) else without_secrets(way) for way in (message, *remedies))

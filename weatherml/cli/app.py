@@ -21,6 +21,7 @@ from weatherml.cli.verbs.downloading import download
 from weatherml.cli.verbs.forecasting import forecast
 from weatherml.cli.verbs.ingestion import ingest
 from weatherml.cli.verbs.statistics import statistics
+from weatherml.cli.verbs.training import train
 from weatherml.cli.verbs.weights import export, imports
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
@@ -82,17 +83,7 @@ app.command()(ingest)
 app.command()(statistics)
 
 
-@app.command()
-def train(settings: Settings = None, output: Folder = Path("runs/demo")) -> None:
-    """Train a model; a training that was stopped or killed goes on where it was.
-
-    Example: `weatherml train configs/t2m_erainterim.yaml training.batch_size=16 -o runs/t2m`
-    """
-    experiment = experiment_of(settings, output)
-    experiment.run("train")
-    print(experiment.training.best_checkpoint)
-
-
+app.command()(train)
 app.command()(forecast)
 app.command()(calibrate)
 app.command()(convert)

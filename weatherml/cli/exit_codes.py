@@ -31,6 +31,8 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
     try:
         yield
     except UserError as error:
+        if error.is_told:
+            raise typer.Exit(MISTAKE) from None
         raise _stop(error.told(spell), LOST if isinstance(error, LostError) else MISTAKE) from None
     except StopRequested as request:
         raise _stop(str(request) or "asked to stop; run the same command again to go on", STOPPED) from None

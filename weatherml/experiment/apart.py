@@ -21,10 +21,12 @@ from typing import Any
 
 from weatherml.errors import LOST, LostError, StopRequested, UserError
 from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.jointly import ending, join_and_train, last_words
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import perform
 from weatherml.heap import keep_freed_memory
-from weatherml.parallel import split_cpu
+from weatherml.parallel import Processes, split_cpu
+from weatherml.parallel.processes import ALONE
 
 _OF_CLUSTERS = {getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)}
 _SIGNALS = {signal.SIGINT, *_OF_CLUSTERS}
@@ -34,7 +36,9 @@ _COMPUTES = ("ingest", "train", "forecast")
 _IN_PARALLEL = ("train", "forecast")
 
 
-def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..., None]) -> None:
+def perform_apart(
+    phase: str, inputs: str, results: Results, report: Callable[..., None], processes: Processes = ALONE
+) -> None:
     """Do a phase in a process of its own; what it raises is raised here.
 
     Args:
@@ -42,6 +46,7 @@ def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..
         inputs: Fingerprint of what it reads, for the ledger.
         results: Whose configuration and folder are passed on.
         report: Told how far the phase is.
+        processes: That train together, of which this is one; in other phases it is alone.
 
     Raises:
         UserError: As the phase; or its process was killed.
@@ -51,12 +56,12 @@ def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..
     if sys.platform != "win32":
         context.set_forkserver_preload([__name__])
     news, told = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(told, phase, inputs, results.config, results.folder))
+    process = context.Process(target=_run, args=(told, phase, inputs, results.config, results.folder, processes))
     with _held_back(_OF_CLUSTERS):
         process.start()
     told.close()
     with _forwarding_signals(process) as asked:
-        error = _listen(news, report)
+        error, has_told = _listen(news, report)
         process.join()
     if isinstance(error, KeyboardInterrupt) or (asked and error is None):  # before it listened, or when all was done
         raise (KeyboardInterrupt if signal.SIGINT in asked else StopRequested)(*(error.args if error else ()))
@@ -64,6 +69,8 @@ def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..
         raise error
     if process.exitcode == LOST:  # the reason is on standard error
         raise LostError(f"the process of {phase} has ended itself, for it did not go on; run the same command again")
+    if process.exitcode and processes.count > 1:
+        raise ending(process.exitcode, has_told, processes, last_words(results, processes))
     if process.exitcode:
         raise UserError(
             f"the process of {phase} was ended by {_ending(process.exitcode)}; where memory was short, lower"
@@ -71,16 +78,18 @@ def perform_apart(phase: str, inputs: str, results: Results, report: Callable[..
         )
 
 
-def _listen(news: Connection, report: Callable[..., None]) -> BaseException | None:
-    """Pass on what the process tells until it ends; return what it has raised."""
+def _listen(news: Connection, report: Callable[..., None]) -> tuple[BaseException | None, bool]:
+    """Pass on what the process tells until it ends; return what it has raised, and whether it has told anything."""
+    has_told = False
     while True:
         try:
             kind, content = news.recv()
         except EOFError:
-            return None
+            return None, has_told
         if kind == "raised":
             error: BaseException = content
-            return error
+            return error, has_told
+        has_told = True
         report(*content)
 
 
@@ -125,7 +134,9 @@ def _ending(exit_code: int) -> str:
     return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
 
 
-def _run(told: Connection, phase: str, inputs: str, config: ExperimentConfig, folder: Path) -> None:
+def _run(
+    told: Connection, phase: str, inputs: str, config: ExperimentConfig, folder: Path, processes: Processes
+) -> None:
     """Do the phase, in its process."""
     if hasattr(signal, "pthread_sigmask"):
         # Terminals and clusters send theirs to all processes, of which the first passes them on as SIGTERM. Blocked,
@@ -138,9 +149,13 @@ def _run(told: Connection, phase: str, inputs: str, config: ExperimentConfig, fo
     if phase in _COMPUTES:
         keep_freed_memory()
     if phase in _IN_PARALLEL:
-        split_cpu(math.gcd(*(size for size, _ in config.training.batches)), config.training.mesh)
+        split_cpu(math.gcd(*(size for size, _ in config.training.batches)), config.training.mesh, processes)
+    results = Results(config, folder)
     try:
-        perform(phase, inputs, Results(config, folder), lambda *news: told.send(("progress", news)))
+        if processes.count > 1:
+            join_and_train(inputs, results, lambda *news: told.send(("progress", news)), processes)
+        else:
+            perform(phase, inputs, results, lambda *news: told.send(("progress", news)))
     except BaseException as error:
         told.send(("raised", _sendable(error)))
 

@@ -1,5 +1,6 @@
 """What a run has left in its folder, opened where it is asked for."""
 
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import initial_times
-from weatherml.experiment.ledger import Ledger
-from weatherml.experiment.phases import PHASES
+from weatherml.experiment.ledger import Ledger, digest_of
+from weatherml.experiment.phases import OF_THE_MACHINE, PHASES
 from weatherml.products import open_forecast, without_stopped
 from weatherml.state import StateSpec, spec_of
+from weatherml.storage.files import write_bytes
+from weatherml.storage.locks import alone_in
 from weatherml.training import Run
 
 
@@ -103,3 +106,32 @@ class Results:
     def verdict(self) -> xr.Dataset:
         """On the event."""
         return xr.load_dataset(self.path("extremes"), engine="netcdf4", decode_timedelta=True)
+
+    def inputs(self, phase: str) -> str:
+        """Return a fingerprint of all that a phase depends on."""
+        reads = set(PHASES[phase].reads)
+        own = self.config.model_dump(mode="json", include=reads, exclude=OF_THE_MACHINE)
+        return digest_of(phase, own, [self.inputs(needed) for needed in PHASES[phase].needs])
+
+    def needs(self, phase: str) -> list[str]:
+        """Return the phases that come before a phase; where no event is named there is no verdict."""
+        before = (*PHASES[phase].waits_for, *PHASES[phase].needs)
+        return [name for name in before if name != "extremes" or self.config.extremes is not None]
+
+    def is_done(self, phase: str) -> bool:
+        """Return whether a phase and those that it needs are done."""
+        own = self.ledger.is_done(phase, self.inputs(phase)) and self.path(phase).exists()
+        return own and all(map(self.is_done, self.needs(phase)))
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other programs from working in the folder meanwhile.
+
+        Raises:
+            UserError: One does.
+        """
+        busy = f"another process is at work in {self.folder}; wait for it, or choose another folder"
+        return alone_in(self.folder, "experiment.lock", busy)
+
+    def note_config(self) -> None:
+        """Write down what is done in the folder."""
+        write_bytes(self.folder / "config.json", self.config.model_dump_json(indent=1).encode())

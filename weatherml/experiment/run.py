@@ -7,15 +7,13 @@ from typing import Protocol
 
 from weatherml.data.statistics.assembly import extend_parts, make_part, merge_parts
 from weatherml.data.store.ingest import IngestOptions, IngestReport
+from weatherml.experiment.apart import perform_apart
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import require_pictures
-from weatherml.experiment.ledger import digest_of
-from weatherml.experiment.phases import OF_THE_MACHINE, PHASES
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import Perform, Report, fit_of, ingest
 from weatherml.experiment.work import perform as perform_here
-from weatherml.storage.files import write_bytes
-from weatherml.storage.locks import alone_in
+from weatherml.parallel import Processes
 from weatherml.storage.share import WHOLE, Share
 
 
@@ -62,10 +60,20 @@ class Experiment(Results):
         """
         if last == "report":
             require_pictures()
-        if not self._is_done(last):  # who only reads is in nobody's way
-            with self._alone():
+        if not self.is_done(last):  # who only reads is in nobody's way
+            with self.alone():
                 self._do(last)
         return self.path(last)
+
+    def train_with(self, processes: Processes) -> Path:
+        """Train as one of several processes, each of which calls this; what a training needs must be done before.
+
+        Raises:
+            UserError: It is not, the processes do not meet, or another program is at work in the folder.
+        """
+        with self._progress("train") if processes.is_first else silent("train") as report:
+            perform_apart("train", self.inputs("train"), self, report, processes)
+        return self.training.best_checkpoint
 
     def ingest(self, options: IngestOptions) -> IngestReport:
         """Write the store, or a share of it, as `options` say; several processes may be at work on shares at once.
@@ -76,9 +84,9 @@ class Experiment(Results):
         if options.share != WHOLE:  # whoever asks for the whole next finds it done, and enters it into the ledger
             with self._progress("ingest") as report:
                 return ingest(self, report, options)
-        with self._alone(), self._progress("ingest") as report, self.ledger.timing("ingest", self.inputs("ingest")):
+        with self.alone(), self._progress("ingest") as report, self.ledger.timing("ingest", self.inputs("ingest")):
             done = ingest(self, report, options)
-        self._note_config()
+        self.note_config()
         return done
 
     def statistics_part(self, share: Share, memory: int) -> Path:
@@ -97,41 +105,18 @@ class Experiment(Results):
             UserError: As `weatherml.data.statistics.assembly.merge_parts`.
         """
         inputs = self.inputs("statistics")
-        with self._alone(), self._progress("statistics") as report, self.ledger.timing("statistics", inputs):
+        with self.alone(), self._progress("statistics") as report, self.ledger.timing("statistics", inputs):
             if extend:
                 extend_parts(self.store, fit_of(self), self.folder, report, memory)
             else:
                 merge_parts(self.store, fit_of(self), self.folder, memory)
-        self._note_config()
+        self.note_config()
 
     def _do(self, last: str) -> None:
-        for needed in self._needs(last):
+        for needed in self.needs(last):
             self._do(needed)
         inputs = self.inputs(last)
         if not (self.ledger.is_done(last, inputs) and self.path(last).exists()):
             with self._progress(last) as report:
                 self._perform(last, inputs, self, report)
-            self._note_config()
-
-    def _alone(self) -> AbstractContextManager[None]:
-        busy = f"another process is at work in {self.folder}; wait for it, or choose another folder"
-        return alone_in(self.folder, "experiment.lock", busy)
-
-    def _note_config(self) -> None:
-        write_bytes(self.folder / "config.json", self.config.model_dump_json(indent=1).encode())
-
-    def _is_done(self, phase: str) -> bool:
-        """Return whether a phase and those that it needs are done."""
-        own = self.ledger.is_done(phase, self.inputs(phase)) and self.path(phase).exists()
-        return own and all(map(self._is_done, self._needs(phase)))
-
-    def inputs(self, phase: str) -> str:
-        """Return a fingerprint of all that a phase depends on."""
-        reads = set(PHASES[phase].reads)
-        own = self.config.model_dump(mode="json", include=reads, exclude=OF_THE_MACHINE)
-        return digest_of(phase, own, [self.inputs(needed) for needed in PHASES[phase].needs])
-
-    def _needs(self, phase: str) -> list[str]:
-        """Return the phases that come before a phase; where no event is named there is no verdict."""
-        before = (*PHASES[phase].waits_for, *PHASES[phase].needs)
-        return [name for name in before if name != "extremes" or self.config.extremes is not None]
+            self.note_config()

@@ -30,6 +30,7 @@ from weatherml.experiment.judgement import judge_event, judge_skill
 from weatherml.experiment.results import Results
 from weatherml.forecast import Forecaster
 from weatherml.memory import parse_memory
+from weatherml.parallel import together
 from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.training import train as train_model
 
@@ -110,12 +111,17 @@ def fit_of(results: Results) -> Fit:
 
 def train(results: Results, report: Report) -> None:
     """Train the model, from where an earlier run of this phase left it."""
+    start, training, validation = together(lambda: _taught(results))
+    train_model(results.config.training, start, training, validation, results.training.directory, report)
+
+
+def _taught(results: Results) -> tuple[Checkpoint, Samples, Samples]:
+    """Return the model before training, and what it learns from and is chosen by."""
     config = results.config
     period, step = config.periods.training, config.step_of(results.store["time"].values)
     require_current(results.statistics, select(results.store, period), results.spec, step, period)
     start = _start(results)
-    training, validation = _samples(config, results.store, start.normalizer, start.forcings)
-    train_model(config.training, start, training, validation, results.training.directory, report)
+    return start, *_samples(config, results.store, start.normalizer, start.forcings)
 
 
 def _start(results: Results) -> Checkpoint:

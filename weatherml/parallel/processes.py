@@ -98,6 +98,12 @@ class Processes:
         return self.index == 0
 
     @property
+    def n_here(self) -> int:
+        """How many are known to share the cores of this machine, where nothing else shares these out."""
+        host = (self.coordinator or "").rpartition(":")[0]
+        return self.count if _is_loopback(host) else 1
+
+    @property
     def name(self) -> str:
         """Which of them this is, for people."""
         return f"process {self.index} of {self.count} on {socket.gethostname()}"

@@ -30,13 +30,7 @@ def n_processes() -> int:
 
 
 class JointError(UserError):
-    """A mistake of one of several processes, of which all have heard: the first of them says it, and all end.
-
-    Attributes:
-        is_told: Whether another process says it.
-    """
-
-    is_told = False
+    """A mistake of one of several processes, of which all have heard: the first of them says it, and all end."""
 
 
 def together(action: Callable[[], T]) -> T:

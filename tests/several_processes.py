@@ -1,6 +1,7 @@
 """Functions that several real processes run together, on loopback, as tasks of a cluster do."""
 
 import multiprocessing
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -45,6 +46,7 @@ def run_in_processes(function: Callable[..., Any], n: int, *arguments: Any, n_de
 
 
 def _child(told: Any, processes: Processes, n_devices: int, function: Callable[..., Any], arguments: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", n_devices)
     try:

@@ -1,5 +1,7 @@
 """Laws of processes that train together: how they are named, how they meet, and that one's mistake is everybody's."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -88,11 +90,20 @@ def tell():
 
     first = broadcast({"index": jax.process_index(), "words": "as long as you like" * jax.process_index()})
     own = together(lambda: jax.process_index())
-    return is_first(), n_processes(), first["index"], own
+    return is_first(), n_processes(), first["index"], own, hears_sigterm()
 
 
-def test_processes_hear_the_first():
-    assert run_in_processes(tell, 2) == [(True, 2, 0, 0), (False, 2, 0, 1)]
+def hears_sigterm():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def test_processes_hear_the_first_and_the_signals_that_they_heard_before():
+    assert run_in_processes(tell, 2) == [(True, 2, 0, 0, True), (False, 2, 0, 1, True)]
 
 
 def fail(*where):

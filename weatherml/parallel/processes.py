@@ -2,7 +2,9 @@
 
 import os
 import re
+import signal
 import socket
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -142,6 +144,7 @@ def join(processes: Processes) -> None:
         _reach(processes)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")  # type: ignore[no-untyped-call]
     left = processes.patience - (time.monotonic() - started)
+    heard = signal.getsignal(signal.SIGTERM)
     jax.distributed.initialize(
         processes.coordinator,
         processes.count,
@@ -153,6 +156,8 @@ def join(processes: Processes) -> None:
         # Where all are on one machine, nobody else need reach them.
         coordinator_bind_address=f"{host}:{port}" if _is_loopback(host) else None,
     )
+    if heard is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, heard)  # the runtime has put a handler of its own in its place
     if jax.process_count() != processes.count:
         raise UserError(
             f"process {processes.index} was told of {counted(processes.count, 'process', 'processes')}, the coordinator"

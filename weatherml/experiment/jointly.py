@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jax
 
-from weatherml.errors import UserError
+from weatherml.errors import LostError, UserError
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import Report, train
 from weatherml.parallel import Processes, broadcast, is_first, join, leave, meet, together
@@ -41,7 +41,7 @@ def join_and_train(inputs: str, results: Results, report: Report, processes: Pro
         except jax.errors.JaxRuntimeError as error:
             if not _OF_PEERS.search(str(error)):
                 raise
-            raise UserError(lost(processes, "a connection that broke", last_words(results, processes))) from error
+            raise lost(processes, "a connection that broke", last_words(results, processes)) from error
         except (JointError, KeyboardInterrupt):  # of which all know
             leave()
             raise
@@ -81,37 +81,43 @@ def last_words(results: Results, processes: Processes) -> Path:
     return results.folder / f"runtime-{processes.index}-of-{processes.count}.log"
 
 
-def lost(processes: Processes, by: str, words: Path) -> str:
-    """Return what to say where a process has lost the others."""
+def lost(processes: Processes, by: str, words: Path) -> LostError:
+    """Return what to raise where a process has lost the others."""
     told = f" (what the runtime said is in {words})" if words.exists() else ""
-    return (
+    return LostError(
         f"{processes.name} was ended by {by}: another process has died, or the coordinator {processes.coordinator} was"
         f" lost; run the same command again in all processes to go on{told}"
     )
 
 
-def ending(exit_code: int, is_joined: bool, processes: Processes, words: Path) -> str:
-    """Return what to say of a process of a training that ended without a word."""
-    if exit_code != -signal.SIGABRT:
-        name = signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
-        return (
-            f"{processes.name} was ended by {name}; where memory was short, lower training.batch_size, then run again"
-        )
-    return lost(processes, "the runtime", words) if is_joined else processes.missed
+def ending(exit_code: int, is_joined: bool, processes: Processes, words: Path) -> UserError:
+    """Return what to raise for a process of a training that ended without a word."""
+    if exit_code == -signal.SIGABRT:
+        return lost(processes, "the runtime", words) if is_joined else UserError(processes.missed)
+    name = signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
+    remedy = "where memory was short, lower training.batch_size, then run again to go on"
+    return UserError(f"{processes.name} was ended by {name}; {remedy}")
 
 
 @contextmanager
 def _apart_from_the_words_of_the_runtime(file: Path) -> Iterator[None]:
     """Have what compiled code prints go to a file meanwhile, pages where a process has died; Python's goes on.
 
-    The file is deleted where all went well.
+    The file stays where the others are lost.
     """
     if not file.parent.is_dir():  # on this machine, which is said soon
         yield
         return
-    with file.open("wb") as said, _diverted("stdout", said.fileno()), _diverted("stderr", said.fileno()):
-        yield
-    file.unlink(missing_ok=True)
+    is_lost = False
+    try:
+        with file.open("wb") as said, _diverted("stdout", said.fileno()), _diverted("stderr", said.fileno()):
+            yield
+    except LostError:
+        is_lost = True
+        raise
+    finally:
+        if not is_lost:
+            file.unlink(missing_ok=True)
 
 
 @contextmanager

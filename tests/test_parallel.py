@@ -17,37 +17,44 @@ from weatherml.parallel.mesh import AXES
 from weatherml.training import Stage, train
 
 SHORT = {
-    "stages": (Stage(rollout=2, n_steps=4, learning_rate=3e-3),),
+    "stages": (Stage(rollout=2, n_steps=14, learning_rate=1e-3),),
     "batch_size": 8,
     "n_validation_batches": 1,
     "log_every": 1,
+    "snapshot_every": 2,
 }
 
-ON_EIGHT_DEVICES = """
-import sys
+ON_SEVERAL_DEVICES = """
+import os, signal, sys
 import jax, numpy as np
 from test_parallel import SHORT, arguments, data_layout, train
 
-assert jax.device_count() == 8
+folder, n_devices, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+assert jax.device_count() == n_devices
 array = np.arange(96.0).reshape(16, 1, 3, 2, 1)
 spread, copied = data_layout().place_batch(array), data_layout().replicate(array)
-assert [s.data.shape for s in spread.addressable_shards] == 8 * [(2, 1, 3, 2, 1)]
-assert [s.data.shape for s in copied.addressable_shards] == 8 * [(16, 1, 3, 2, 1)]
-train(*arguments(**SHORT), sys.argv[1])
+assert [s.data.shape for s in spread.addressable_shards] == n_devices * [(16 // n_devices, 1, 3, 2, 1)]
+assert [s.data.shape for s in copied.addressable_shards] == n_devices * [(16, 1, 3, 2, 1)]
+try:
+    train(*arguments(**SHORT), folder, lambda step, *_: step == last and os.kill(os.getpid(), signal.SIGTERM))
+except KeyboardInterrupt:
+    sys.exit(75)
 """
 
 
-def test_eight_devices_train_like_one_and_one_reads_what_eight_saved(tmp_path):
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-    command = [sys.executable, "-c", ON_EIGHT_DEVICES, str(tmp_path / "eight")]
-    subprocess.run(command, check=True, env=os.environ | flags)
+def test_a_training_goes_on_with_the_same_batches_on_another_number_of_devices(tmp_path):
+    for n_devices, last in ((8, 2), (4, 5)):
+        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={n_devices}"}
+        command = [sys.executable, "-c", ON_SEVERAL_DEVICES, str(tmp_path / "several"), str(n_devices), str(last)]
+        assert subprocess.run(command, check=False, env=os.environ | flags).returncode == 75
+    steps = []
+    several = train(*arguments(**SHORT), tmp_path / "several", lambda step, *_: steps.append(step))
+    assert steps == list(range(6, 15))
     one = train(*arguments(**SHORT), tmp_path / "one")
-    # The run of eight has ended, so this reads it and trains nothing.
-    eight = train(*arguments(**SHORT), tmp_path / "eight")
-    for entry, expected in zip(eight.metrics(), one.metrics(), strict=True):
+    for entry, expected in zip(several.metrics(), one.metrics(), strict=True):
         assert entry["loss"] == pytest.approx(expected["loss"], rel=1e-5)
         assert entry["gradient_norm"] == pytest.approx(expected["gradient_norm"], rel=1e-4)
-    weights, expected = (Checkpoint.load(run.last_checkpoint).weights for run in (eight, one))
+    weights, expected = (Checkpoint.load(run.last_checkpoint).weights for run in (several, one))
     for name, array in weights.items():
         moved = np.abs(expected[name] - start().weights[name]).max()
         np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-2 * moved)

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,29 +80,39 @@ def interrupt_at(step, error):
     return progress
 
 
-TRAIN_SLOWLY = """
-import sys, time
+TRAIN_AND_DIE = """
+import sys
+from kills import kill_during
 from tiny_training import arguments
+from weatherml.data.loading.samples import Samples
 from weatherml.training import train
+from weatherml.training.recovery.snapshots import Snapshots
+from weatherml.training.session import Session
 
-def progress(step, n_steps, news):
-    print(step, flush=True)
-    time.sleep(0.02)
-
-train(*arguments(), sys.argv[1], progress)
+folder, owner, method, n, delay = sys.argv[1:]
+kill_during(globals()[owner], method, int(n), float(delay))
+train(*arguments(), folder)
 """
+
+# Of what, and how often a training enters it.
+INSTANTS = {
+    ("Session", "advance"): 23,
+    ("Session", "_validate_average"): 4,
+    ("Session", "_save_checkpoint"): 3,
+    ("Session", "_open_stage"): 2,
+    ("Samples", "begin"): 30,
+    ("Snapshots", "save"): 5,
+    ("Snapshots", "_finish"): 5,
+}
 
 
 def test_a_training_killed_at_any_instant_ends_with_the_same_bits(reference, tmp_path):
     moment = random.SystemRandom()
-    step, delay = moment.randint(1, 22), moment.uniform(0, 0.2)
-    command = [sys.executable, "-c", TRAIN_SLOWLY, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=mortal()) as process:
-        while int(process.stdout.readline()) < step:
-            pass
-        time.sleep(delay)
-        process.kill()
-    print(f"killed {delay:.3f} s after step {step}; snapshots {os.listdir(tmp_path / 'snapshots')}")
+    (owner, method), most = moment.choice(list(INSTANTS.items()))
+    words = [owner, method, str(moment.randint(1, most)), f"{moment.uniform(0, 0.05):.4f}"]
+    killed = subprocess.run([sys.executable, "-c", TRAIN_AND_DIE, str(tmp_path), *words], check=False, env=mortal())
+    print(f"killed at {words}: {killed.returncode}; snapshots {os.listdir(tmp_path / 'snapshots')}")
+    assert killed.returncode == -signal.SIGKILL
     assert_same_run(train(*arguments(), tmp_path), reference)
 
 

@@ -19,7 +19,6 @@ import optax
 from weatherml.data.loading.samples import Batch
 from weatherml.grid import LatLonGrid
 from weatherml.models import registry
-from weatherml.parallel import data_mesh, replicate
 from weatherml.state import Channel, StateSpec
 from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.training.update.optimizer import update_average
@@ -37,7 +36,7 @@ def fourcastnet(width: int, depth: int) -> tuple[TrainingState, object, object]:
     flat = {str(number): leaf for number, leaf in enumerate(jax.tree.leaves(weights))}
     structure = jax.tree.structure(weights)
     optimizer = optax.adamw(1e-4)
-    state = replicate(initial_state(flat, optimizer), data_mesh())
+    state = initial_state(flat, optimizer)
     x = np.random.default_rng(0).standard_normal((4, len(channels), 48, 96)).astype(np.float32)
 
     def loss(weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:

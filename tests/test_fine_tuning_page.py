@@ -8,9 +8,15 @@ from docs_page import DOCS
 
 from weatherml.config import from_mapping
 from weatherml.training import Stage, TrainingConfig
+from weatherml.training.objective.physics import terms
 
 PAGE = (DOCS / "fine_tuning.md").read_text()
 BLOCKS = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)]
+
+
+def rows(heading):
+    section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| `(\w+)` \| ", section, re.MULTILINE))
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -21,4 +27,8 @@ def test_a_curriculum_is_read_as_the_page_has_it(block):
 
 def test_the_table_has_every_key_of_a_stage():
     assert len(BLOCKS) == 3
-    assert set(re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)) == set(Stage.model_fields)
+    assert rows("Stages") == set(Stage.model_fields)
+
+
+def test_the_table_has_every_term_of_physics():
+    assert rows("Terms of physics") == set(terms)

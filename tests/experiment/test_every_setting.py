@@ -51,6 +51,7 @@ TABLE = [
     ("training.loss.name", "mae", "crps", "model.noise="),
     ("training.loss.channel_weight", "pangu", "none", "'uniform'"),
     ("training.loss.members", None, "2", "judges one forecast"),
+    ("training.loss.physics", "{energy: 0.01}", "{moisture: 1.0}", "moisture needs total_column_water_vapour"),
     ("training.optimizer.weight_decay", "0.0", "-0.1", "greater than or equal to 0"),
     ("training.optimizer.beta1", "0.5", "1.0", "less than 1"),
     ("training.optimizer.beta2", "0.5", "1.0", "less than 1"),

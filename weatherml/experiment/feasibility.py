@@ -179,6 +179,8 @@ def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdin
     """Require that the network can be built and taught on this grid, in the memory and on the devices that are here."""
     config.training.loss.require_noise(config.model.n_noise)
     config.training.lay_out(config.model.name, spec.grid.shape)
+    small = unit_statistics(StateSpec(spec.channels, _SMALL), config.step_of(holdings.times))
+    config.training.loss.build(small)  # refuses terms of physics that the channels do not tell
     fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})
     forcings = Forcings(config.forcings, spec.grid, config.step_of(holdings.times), fields)
     _require_memory(config, spec, forcings)

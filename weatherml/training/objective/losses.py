@@ -17,6 +17,7 @@ from weatherml.errors import UserError
 from weatherml.registry import Registry
 from weatherml.scores import crps_almost_fair
 from weatherml.training.objective.channel_weights import pangu_weights
+from weatherml.training.objective.physics import Term, TermWeights, terms
 
 LossFunction = Callable[[Array, Array, Array], Array]
 """`(forecast, truth, weights)` to scalar: `[batch, channel, lat, lon]` twice, `[channel, lat, lon]`."""
@@ -100,11 +101,13 @@ class LossConfig(Config):
         members: Forecasts of each sample, each with random maps of its own, that are judged together. 2 when None for a
             loss of ensembles (`crps`), which takes that many at least; 1 for all others. Activations, the most of the
             memory that training takes, grow in proportion.
+        physics: What is added to the loss, terms and their weights: `dry_mass`, `moisture`, `hydrostatic`, `energy`.
     """
 
     name: str = "mse"
     channel_weight: Literal["uniform", "tendency", "pangu"] = "tendency"
     members: PositiveInt | None = None
+    physics: TermWeights = ()
 
     @model_validator(mode="after")
     def _members_suit_the_loss(self) -> Self:
@@ -145,14 +148,15 @@ class LossConfig(Config):
         """Build the loss of states with these statistics.
 
         Raises:
-            UserError: The size of tendencies is not known.
+            UserError: The size of tendencies is not known, or a term of physics needs channels that are not there.
         """
         weights = self._weights(statistics)
         scale = np.ones_like(statistics.std)
         if self.channel_weight == "tendency":
             scale = statistics.tendency_scale()
         unit = jnp.asarray(scale[:, None, None], jnp.float32)
-        return Loss(jnp.asarray(weights), unit, registry[self.name], self.n_members)
+        physics = tuple((terms[name](statistics), jnp.float32(weight)) for name, weight in self.physics)
+        return Loss(jnp.asarray(weights), unit, registry[self.name], self.n_members, physics)
 
     def _weights(self, statistics: Statistics) -> np.ndarray:
         """Return the weight of each cell, float32 `[channel, lat, lon]`."""
@@ -173,12 +177,14 @@ class Loss:
         scale: `[channel, 1, 1]`, the unit of errors in normalised units.
         function: Of fields in that unit.
         members: Forecasts of each sample.
+        physics: Terms that are added, and their weights.
     """
 
     weights: Array
     scale: Array
     function: LossFunction = field(metadata={"static": True})
     members: int = field(default=1, metadata={"static": True})
+    physics: tuple[tuple[Term, Array], ...] = ()
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -192,6 +198,14 @@ class Loss:
             forecast: `[batch * member, channel, lat, lon]`, the members of a sample side by side.
             truth: `[batch, channel, lat, lon]`.
         """
+        return self._of_fields(forecast, truth) + self._of_physics(forecast, truth)
+
+    def _of_physics(self, forecast: Array, truth: Array) -> Array:
+        """Return the weighted sum of all terms, of every member against the truth."""
+        truth = jnp.repeat(truth, self.members, axis=0) if self.physics else truth
+        return sum((weight * term(forecast, truth) for term, weight in self.physics), start=jnp.float32(0))
+
+    def _of_fields(self, forecast: Array, truth: Array) -> Array:
         forecast, truth = forecast / self.scale, truth / self.scale
         if isinstance(self.function, EnsembleLoss):
             forecast = forecast.reshape(truth.shape[0], self.members, *truth.shape[1:]).swapaxes(0, 1)

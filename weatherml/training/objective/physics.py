@@ -1,0 +1,219 @@
+"""What forecasts should keep beside the fields: mass, moisture, hydrostatic balance, and the energy of all scales.
+
+Every term compares a forecast with the truth of the same time. What is compared is linear in the fields, but for the
+energy: so references that normalisation subtracts, a climatology too, fall out of the difference.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Annotated, Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PositiveFloat
+
+from weatherml.data.reading.units import STANDARD_GRAVITY
+from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.errors import UserError
+from weatherml.registry import Registry
+from weatherml.state import StateSpec
+
+_GAS_CONSTANT = 287.05  # J kg-1 K-1, dry air
+_NO_ENERGY = 1e-4  # of the mean over all waves: what is below counts as nothing, or rounding would be compared
+_TINY = 1e-20  # of a channel that has no values at all
+
+
+@runtime_checkable
+class Term(Protocol):
+    """Tells how far a forecast is from what it should keep."""
+
+    def __call__(self, forecast: Array, truth: Array) -> Array:
+        """Return a scalar, 0 for the truth; both are normalised, `[batch, channel, lat, lon]`."""
+        ...
+
+
+terms: Registry[Callable[[Statistics], Term]] = Registry("physics term")
+
+
+def _pairs(value: Any) -> Any:
+    return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+def _are_known(pairs: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+    for name, _ in pairs:
+        terms[name]
+    return pairs
+
+
+TermWeights = Annotated[
+    tuple[tuple[str, PositiveFloat], ...],
+    BeforeValidator(_pairs),
+    AfterValidator(_are_known),
+    PlainSerializer(lambda pairs: dict(pairs)),
+]
+"""A mapping from names of terms to their weights, as hashable pairs."""
+
+_contract = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class MeanTerm:
+    """The squared error of area means.
+
+    Attributes:
+        weights: Of normalised channels in each mean, `[mean, channel, lat, lon]`.
+    """
+
+    weights: Array
+
+    def __call__(self, forecast: Array, truth: Array) -> Array:
+        """Return the mean over samples and means."""
+        return jnp.mean(jnp.square(_contract("bcij,mcij->bm", forecast - truth, self.weights)))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class BalanceTerm:
+    """The squared error of a balance in every cell.
+
+    Attributes:
+        factors: Of normalised channels in each balance, `[balance, channel]`.
+        areas: Shares of cells, `[lat, lon]`.
+    """
+
+    factors: Array
+    areas: Array
+
+    def __call__(self, forecast: Array, truth: Array) -> Array:
+        """Return the area mean, averaged over samples and balances."""
+        error = _contract("bcij,mc->bmij", forecast - truth, self.factors)
+        return jnp.mean(_contract("bmij,ij->bm", jnp.square(error), self.areas))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class EnergyTerm:
+    """The squared error of the logarithm of the energy of every wave along circles of latitude.
+
+    Attributes:
+        areas: Shares of circles, `[lat]`.
+    """
+
+    areas: Array
+
+    def __call__(self, forecast: Array, truth: Array) -> Array:
+        """Return the mean over channels and waves, the mean over circles left out; energies are means over samples."""
+        ours, theirs = self._energy(forecast), self._energy(truth)
+        none = _NO_ENERGY * jnp.mean(theirs, axis=-1, keepdims=True) + _TINY
+        return jnp.mean(jnp.square(jnp.log((ours + none) / (theirs + none))))
+
+    def _energy(self, fields: Array) -> Array:
+        """Return `[channel, wave]`."""
+        waves = jnp.fft.rfft(fields, axis=-1)[..., 1:]
+        return _contract("bcim,i->cm", jnp.square(waves.real) + jnp.square(waves.imag), self.areas) / len(fields)
+
+
+@terms.register("dry_mass")
+def dry_mass(statistics: Statistics) -> Term:
+    """Return the error of the mean pressure of dry air, in units of what pressure changes by in a step.
+
+    Raises:
+        UserError: The state has no pressure at a fixed height.
+    """
+    spec = statistics.spec
+    pressure = next((name for name in ("surface_pressure", "mean_sea_level_pressure") if name in spec.names), None)
+    if pressure is None:
+        raise UserError(
+            "loss.physics: dry_mass needs surface_pressure or mean_sea_level_pressure, which the state lacks; leave it"
+            " out"
+        )
+    factors: dict[str, float] = {pressure: 1.0}
+    if pressure == "surface_pressure" and "total_column_water_vapour" in spec.names:
+        factors["total_column_water_vapour"] = -STANDARD_GRAVITY
+    return _mean_term(statistics, factors, _change(statistics, pressure))
+
+
+@terms.register("moisture")
+def moisture(statistics: Statistics) -> Term:
+    """Return the error of the mean water vapour of the column, in units of what that of one level changes by in a step.
+
+    Raises:
+        UserError: The state has neither the column's vapour nor humidity on two levels.
+    """
+    names = statistics.spec.names
+    if "total_column_water_vapour" in names:
+        column = {"total_column_water_vapour": 1.0}
+        return _mean_term(statistics, column, _change(statistics, "total_column_water_vapour"))
+    levels = _levels(statistics.spec, "specific_humidity")
+    if len(levels) < 2:
+        raise UserError(
+            "loss.physics: moisture needs total_column_water_vapour, or specific_humidity on two levels; leave it out"
+        )
+    depths = np.gradient(np.array(levels, float)) * 100 / STANDARD_GRAVITY  # kg m-2 of air
+    factors = {f"specific_humidity_{level}": float(depth) for level, depth in zip(levels, depths, strict=True)}
+    largest = max(factor * _change(statistics, name) for name, factor in factors.items())
+    return _mean_term(statistics, factors, largest)
+
+
+@terms.register("hydrostatic")
+def hydrostatic(statistics: Statistics) -> Term:
+    """Return the error of thickness less what temperature makes of it, in units of what its levels change by in a step.
+
+    Raises:
+        UserError: The state has no two levels with both geopotential and temperature.
+    """
+    spec = statistics.spec
+    levels = sorted(set(_levels(spec, "geopotential")) & set(_levels(spec, "temperature")))
+    if len(levels) < 2:
+        raise UserError(
+            "loss.physics: hydrostatic needs geopotential and temperature on the same two levels; leave it out"
+        )
+    rows = []
+    for upper, lower in pairwise(levels):
+        depth = _GAS_CONSTANT * math.log(lower / upper) / 2  # of the mean of both temperatures
+        factors = {f"geopotential_{upper}": 1.0, f"geopotential_{lower}": -1.0}
+        unit = math.hypot(*(_change(statistics, name) for name in factors))
+        factors |= {f"temperature_{upper}": -depth, f"temperature_{lower}": -depth}
+        rows.append(_row(statistics, factors, unit))
+    areas = np.broadcast_to(spec.grid.area_weights(), spec.grid.shape)
+    return BalanceTerm(jnp.asarray(np.stack(rows), jnp.float32), jnp.asarray(areas / areas.sum(), jnp.float32))
+
+
+@terms.register("energy")
+def energy(statistics: Statistics) -> Term:
+    """Return the error of the logarithm of the energy of waves, of all channels."""
+    areas = statistics.spec.grid.area_weights()[:, 0]
+    return EnergyTerm(jnp.asarray(areas / areas.sum(), jnp.float32))
+
+
+def _levels(spec: StateSpec, variable: str) -> list[int]:
+    """Return the levels of a variable, rising, hPa."""
+    return sorted(channel.level for channel in spec.channels if channel.variable == variable and channel.level)
+
+
+def _change(statistics: Statistics, name: str) -> float:
+    """Return the standard deviation of what a channel changes by in a step, SI units."""
+    index = statistics.spec.names.index(name)
+    return float((statistics.tendency_scale() * statistics.std)[index])
+
+
+def _row(statistics: Statistics, factors: Mapping[str, float], unit: float) -> np.ndarray:
+    """Return factors of normalised channels `[channel]` from those of physical ones."""
+    row = np.zeros(statistics.spec.n_channels)
+    for name, factor in factors.items():
+        index = statistics.spec.names.index(name)
+        row[index] = factor * statistics.std[index] / unit
+    return row
+
+
+def _mean_term(statistics: Statistics, factors: Mapping[str, float], unit: float) -> MeanTerm:
+    areas = statistics.valid * statistics.spec.grid.area_weights()
+    shares = areas / np.maximum(areas.sum(axis=(1, 2), keepdims=True), 1e-12)
+    weights = _row(statistics, factors, unit)[:, None, None] * shares
+    return MeanTerm(jnp.asarray(weights[None], jnp.float32))

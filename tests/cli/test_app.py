@@ -22,6 +22,7 @@ VERBS = (
     "ingest",
     "statistics",
     "train",
+    "plan",
     "forecast",
     "calibrate",
     "export",

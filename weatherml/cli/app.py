@@ -20,6 +20,7 @@ from weatherml.cli.verbs.conversion import convert
 from weatherml.cli.verbs.downloading import download
 from weatherml.cli.verbs.forecasting import forecast
 from weatherml.cli.verbs.ingestion import ingest
+from weatherml.cli.verbs.planning import plan
 from weatherml.cli.verbs.statistics import statistics
 from weatherml.cli.verbs.training import train
 from weatherml.cli.verbs.weights import export, imports
@@ -84,6 +85,7 @@ app.command()(statistics)
 
 
 app.command()(train)
+app.command()(plan)
 app.command()(forecast)
 app.command()(calibrate)
 app.command()(convert)

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from weatherml.parallel.program_text import Computation, Instruction, ProgramText, numbers
@@ -12,22 +14,49 @@ class Work:
     """Of one device in one run.
 
     Attributes:
-        product_flops: Additions and multiplications of matrix products.
-        n_bytes: Read from memory and written to it, where nothing stays in a cache between two instructions.
+        products: Additions and multiplications of matrix products, by the narrowest of the three sizes of a product.
+        product_bytes: Read and written by them.
+        moved: Bytes read and written by what goes through arrays from their beginning to their end, by the size of what
+            an instruction reads and writes as a power of two: what is small may still be in a cache.
+        shuffled: Bytes read and written by what transposes, joins, cuts or sums up.
+        n_instructions: How many run, one after the other.
     """
 
-    product_flops: float
-    n_bytes: float
+    products: Mapping[int, float]
+    product_bytes: float
+    moved: Mapping[int, float]
+    shuffled: float
+    n_instructions: int
+
+    @property
+    def product_flops(self) -> float:
+        """Of matrix products, in all."""
+        return sum(self.products.values())
+
+    @property
+    def n_bytes(self) -> float:
+        """Read and written in all."""
+        return self.product_bytes + self.shuffled + sum(self.moved.values())
 
 
 def work_of(text: str) -> Work:
     """Return what a compiled program does, by its text (`Compiled.as_text()`)."""
     program = ProgramText.parse(text)
-    flops = n_bytes = 0.0
+    products, moved = Counter[int](), Counter[int]()
+    product_bytes = shuffled = 0.0
+    n_instructions = 0
     for instruction, around, times in program.executed():
-        flops += times * _product_flops(instruction, around, program)
-        n_bytes += times * _moved(instruction, around, program)
-    return Work(flops, n_bytes)
+        own = dict(_products(instruction, around, program))
+        products.update({narrowest: times * flops for narrowest, flops in own.items()})
+        n_bytes = int(_moved(instruction, around, program))
+        n_instructions += times * (n_bytes > 0)
+        if own:
+            product_bytes += times * n_bytes
+        elif _shuffles(instruction, program):
+            shuffled += times * n_bytes
+        elif n_bytes:
+            moved[n_bytes.bit_length()] += times * n_bytes
+    return Work(dict(products), product_bytes, dict(moved), shuffled, n_instructions)
 
 
 _NOTHING = frozenset(
@@ -39,19 +68,39 @@ _NOTHING = frozenset(
 _PIECES = frozenset({"dynamic-slice", "slice", "gather"})
 """Instructions that read as much as they return of what may be far larger."""
 
+_SHUFFLES = frozenset("transpose concatenate pad gather scatter copy reduce reduce-window reverse sort".split())
 _CONTRACTED = re.compile(r"lhs_contracting_dims=\{([\d,]*)\}")
+_BATCHED = re.compile(r"lhs_batch_dims=\{([\d,]*)\}")
 
 
-def _product_flops(instruction: Instruction, around: Computation, program: ProgramText) -> float:
-    if instruction.operation == "fusion":
-        inside = [program.computations.get(name, {}) for name in instruction.called]
-        return sum(_product_flops(one, fused, program) for fused in inside for one in fused.values())
-    if instruction.operation != "dot":
-        return 0.0
-    left = around[instruction.operands[0]].shapes[0][1]
-    contracted = _CONTRACTED.search(instruction.rest)
-    axes = numbers(contracted[1]) if contracted else ()
-    return 2.0 * math.prod(instruction.shapes[0][1]) * math.prod(left[axis] for axis in axes)
+def _inside(instruction: Instruction, program: ProgramText) -> Computation:
+    """Return what a fusion does; nothing of anything else."""
+    is_fusion = instruction.operation == "fusion" and instruction.called
+    return program.computations.get(instruction.called[0], {}) if is_fusion else {}
+
+
+def _products(instruction: Instruction, around: Computation, program: ProgramText) -> Iterator[tuple[int, float]]:
+    """Yield the narrowest size and the operations of the products of an instruction."""
+    inside = _inside(instruction, program)
+    for one in inside.values():
+        yield from _products(one, inside, program)
+    if instruction.operation == "dot":
+        left = around[instruction.operands[0]].shapes[0][1]
+        sizes = [_axes(written, instruction.rest) for written in (_CONTRACTED, _BATCHED)]
+        contracted, batch = (math.prod(left[axis] for axis in axes) for axes in sizes)
+        out, rows = math.prod(instruction.shapes[0][1]), math.prod(left) // (contracted * batch)
+        yield min(contracted, rows, out // (rows * batch)), 2.0 * out * contracted
+
+
+def _axes(written: re.Pattern[str], rest: str) -> tuple[int, ...]:
+    found = written.search(rest)
+    return numbers(found[1]) if found else ()
+
+
+def _shuffles(instruction: Instruction, program: ProgramText) -> bool:
+    """Return whether an instruction takes values from where they are not neighbours, or adds many up."""
+    operations = {instruction.operation, *(one.operation for one in _inside(instruction, program).values())}
+    return bool(operations & _SHUFFLES)
 
 
 def _moved(instruction: Instruction, around: Computation, program: ProgramText) -> float:
@@ -62,8 +111,8 @@ def _moved(instruction: Instruction, around: Computation, program: ProgramText) 
         return 2.0 * instruction.n_bytes
     if instruction.operation == "dynamic-update-slice":
         return 2.0 * _bytes_at(around, instruction.operands[1])
-    if instruction.operation == "fusion" and instruction.called:
-        return _moved_by_fusion(instruction, around, program.computations.get(instruction.called[0], {}))
+    if inside := _inside(instruction, program):
+        return _moved_by_fusion(instruction, around, inside)
     return instruction.n_bytes + sum(_bytes_at(around, name) for name in instruction.operands)
 
 

@@ -1,0 +1,130 @@
+"""Laws of plans: what they say is what the step of the training takes."""
+
+import json
+
+import pytest
+from tiny_experiment import CONFIG, done, refused, write_config
+
+from weatherml.config import from_mapping
+from weatherml.experiment import ExperimentConfig
+from weatherml.parallel.traffic import Work
+from weatherml.plan.accelerators import accelerators
+from weatherml.plan.compiling import Compiled, Exchange
+from weatherml.plan.estimate import Machine, memory_by_part
+from weatherml.plan.planning import with_data
+from weatherml.plan.problem import Problem, parse_grid
+
+MESH = {"data": 1, "fsdp": 2, "member": 1, "lat": 1, "lon": 1, "tensor": 1}
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    """Return what the verb says of the tiny experiment on two devices that share its weights."""
+    config = write_config(tmp_path_factory.mktemp("plan") / "tiny.yaml")
+    told = done(
+        "plan", config, "training.mesh.fsdp=2", "--devices", "2xh200", "--grid", "8x16", "--json", "--no-propose"
+    )
+    return json.loads(told)
+
+
+def compiled(**changes):
+    """Return what might have been read off a program."""
+    defaults = dict(
+        mesh=MESH,
+        stage=0,
+        parameters={"blocks": 1000},
+        resident={"weights": 4000, "moments": 8000, "average": 4000, "batch": 10**6, "loss weights and masks": 500},
+        temporary=5 * 10**6,
+        work=Work({64: 2e9}, 1e6, {20: 3e6}, 4e6, 100),
+        transcendentals=1e6,
+        exchanges=(),
+        counts=({"tensorfloat32": 3e9, "float32": 1e9, "transcendental": 2e6}, {"tensorfloat32": 8e9}),
+    )
+    return Compiled(**(defaults | changes))
+
+
+def test_weights_and_moments_are_halved_where_two_devices_share_them(planned):
+    n_parameters = sum(planned["parameters"].values())
+    memory = planned["memory_bytes"]
+    assert 0.5 * 4 * n_parameters <= memory["weights"] < 0.7 * 4 * n_parameters  # vectors lie whole
+    assert memory["average"] == memory["gradient"] == memory["weights"]
+    assert memory["moments"] == pytest.approx(2 * memory["weights"], abs=100)
+    channels, batch = planned["channels"], CONFIG["training"]["batch_size"]
+    assert memory["batch"] == memory["next batch"] == 4 * (batch // 2) * 2 * channels * 8 * 16
+    assert planned["needed_bytes"] == sum(memory.values()) < planned["room_bytes"]
+
+
+def test_devices_that_share_weights_gather_them_and_reduce_their_gradient(planned):
+    sent = planned["sent_bytes"]
+    weights = 4 * sum(planned["parameters"].values())
+    assert 0.2 * weights < sent["all-gather along fsdp"] < 1.5 * weights  # half of them, once or twice
+    assert sent["all-reduce along fsdp"] > 0.2 * weights
+
+
+def test_days_and_loading_follow_from_the_time_of_steps(planned):
+    (stage,) = planned["stages"]
+    assert stage["step_seconds"] == pytest.approx(sum(stage["seconds"].values()))
+    assert planned["days"] == pytest.approx(stage["n_steps"] * stage["step_seconds"] / 86400)
+    delivered = 4 * stage["batch_size"] * 2 * planned["channels"] * 8 * 16
+    assert planned["loading_bytes_per_second"] == pytest.approx(delivered / stage["step_seconds"])
+
+
+def test_without_data_or_grid_the_plan_asks_for_one(tmp_path):
+    source = {"name": "files", "paths": [str(tmp_path / "nothing.nc")]}
+    config = write_config(tmp_path / "nothing.yaml", source=source)
+    assert "weatherml plan CONFIG --grid 721x1440" in refused("plan", config, "--devices", "h200")
+    assert "rows x columns" in refused("plan", config, "--grid", "721")
+    assert "multiple of 3 devices" in refused(
+        "plan", config, "--grid", "8x16", "--devices", "4xh200", "training.mesh.fsdp=3"
+    )
+
+
+def test_time_is_that_of_products_by_their_types_memory_and_links():
+    h200 = accelerators()["h200"]
+    near = compiled(exchanges=(Exchange("all-reduce", ("fsdp",), 9e9),))
+    spent = Machine(h200, None, 2).seconds(near, 0)
+    on_device = {"tensorfloat32": 1.5e9, "float32": 0.5e9}  # of 4e9 the device computes 2e9
+    assert spent["matrix products"] == pytest.approx(sum(n / (0.5 * h200.flops[kind]) for kind, n in on_device.items()))
+    assert spent["memory"] == pytest.approx(7e6 / (0.75 * h200.bandwidth))
+    assert spent["exchange within a node"] == pytest.approx(9e9 / (0.7 * h200.link))
+    assert spent["exchange between nodes"] == 0
+    longer = Machine(h200, None, 2).seconds(near, 1)
+    assert longer["matrix products"] == pytest.approx(2 * spent["matrix products"])
+
+
+def test_what_reaches_beyond_a_node_takes_the_network():
+    h200 = accelerators()["h200"]
+    mesh = MESH | {"data": 4, "fsdp": 8}
+    exchanges = (Exchange("all-gather", ("fsdp",), 1e9), Exchange("all-reduce", ("data",), 2e9))
+    spent = Machine(h200, None, 32).seconds(compiled(mesh=mesh, exchanges=exchanges), 0)
+    assert spent["exchange within a node"] == pytest.approx(1e9 / (0.7 * h200.link))
+    assert spent["exchange between nodes"] == pytest.approx(2e9 / (0.7 * h200.network))
+
+
+def test_more_parts_of_a_batch_lengthen_rings_and_change_nothing_else_of_a_device():
+    small = compiled(
+        mesh=MESH | {"data": 2},
+        exchanges=(Exchange("all-reduce", ("data",), 100.0), Exchange("all-gather", ("fsdp",), 7.0)),
+    )
+    large = with_data(small, 16)
+    assert [one.n_bytes for one in large.exchanges] == [pytest.approx(100 * (15 / 16) / (1 / 2)), 7.0]
+    assert large.counts[0]["tensorfloat32"] == 8 * small.counts[0]["tensorfloat32"]
+    assert (large.work, large.resident, large.temporary) == (small.work, small.resident, small.temporary)
+
+
+def test_memory_by_part_is_all_that_the_program_takes_and_the_batch_that_waits():
+    own = compiled()
+    parts = memory_by_part(own)
+    assert sum(parts.values()) == sum(own.resident.values()) + own.temporary + own.resident["batch"]
+    assert parts["gradient"] == parts["weights"]
+
+
+def test_the_heaviest_stage_is_planned_for():
+    stages = [
+        {"n_steps": 6, "learning_rate": 0.002},
+        {"n_steps": 2, "rollout": 12, "learning_rate": 0.002, "batch_size": 2},
+    ]
+    config = from_mapping(ExperimentConfig, CONFIG | {"training": CONFIG["training"] | {"stages": stages}}, "test")
+    problem = Problem.of(config, None, parse_grid("8x16"))
+    assert problem.batch_sizes == (4, 2) and problem.heaviest_stage == 0
+    assert problem.spec.grid.shape == (8, 16)

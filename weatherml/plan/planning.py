@@ -1,0 +1,234 @@
+"""The plan of a training: what it takes on some devices, whether that fits, and what would be better."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from weatherml.config import apply_overrides, from_mapping
+from weatherml.experiment.config import ExperimentConfig
+from weatherml.plan.accelerators import CPU, Devices, accelerators
+from weatherml.plan.calibration import rates_of_this_machine
+from weatherml.plan.compiling import Compiled, compile_apart
+from weatherml.plan.estimate import USABLE, Machine, flops_of, memory_by_part, share_of_peak
+from weatherml.plan.problem import Problem
+
+_DAY = 86_400.0
+_MOST_VIRTUAL = 64
+"""Devices that a program is compiled for; of more, fewer parts of a batch: the program of a device is the same."""
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage of a training.
+
+    Attributes:
+        rollout: Model steps.
+        batch_size: Samples of an optimiser step.
+        n_steps: Optimiser steps.
+        flops: Of matrix products in an optimiser step, over all devices.
+        seconds: Of an optimiser step, by what takes them.
+    """
+
+    rollout: int
+    batch_size: int
+    n_steps: int
+    flops: float
+    seconds: Mapping[str, float]
+
+    @property
+    def step_seconds(self) -> float:
+        """Of an optimiser step."""
+        return sum(self.seconds.values())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training takes.
+
+    Attributes:
+        devices: As they were asked for.
+        title: What people call such a device.
+        mesh: Sizes of its axes.
+        grid: Rows and columns.
+        n_channels: Of the state.
+        known_from: What told the grid.
+        parameters: By part of the network.
+        memory: Of a device by part, bytes.
+        room: That programs may take of a device, bytes.
+        exchanged: Bytes that a device sends in a step, by kind and axes.
+        stages: In order.
+        field_bytes: Of the state and the forcings of one sample at one time.
+        share_of_peak: Of matrix products, in the first stage.
+        changes: Of the configuration, as a command has them, by which it differs from what was asked.
+    """
+
+    devices: Devices
+    title: str
+    mesh: Mapping[str, int]
+    grid: tuple[int, int]
+    n_channels: int
+    known_from: str
+    parameters: Mapping[str, int]
+    memory: Mapping[str, int]
+    room: int
+    exchanged: Mapping[str, float]
+    stages: tuple[StagePlan, ...]
+    field_bytes: int
+    share_of_peak: float
+    changes: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> int:
+        """Memory of a device, bytes."""
+        return sum(self.memory.values())
+
+    @property
+    def fits(self) -> bool:
+        """Whether a device has that much."""
+        return self.needed <= self.room
+
+    @property
+    def days(self) -> float:
+        """Of all stages, without validations and snapshots."""
+        return sum(stage.n_steps * stage.step_seconds for stage in self.stages) / _DAY
+
+    @property
+    def loading(self) -> float:
+        """Bytes a second that the loader must deliver, over all hosts, in the stage that asks for most."""
+        return max(self.field_bytes * s.batch_size * (s.rollout + 1) / s.step_seconds for s in self.stages)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it, plain values."""
+        return {
+            "devices": str(self.devices),
+            "title": self.title,
+            "mesh": dict(self.mesh),
+            "grid": list(self.grid),
+            "channels": self.n_channels,
+            "known_from": self.known_from,
+            "parameters": dict(self.parameters),
+            "memory_bytes": dict(self.memory),
+            "needed_bytes": self.needed,
+            "room_bytes": self.room,
+            "fits": self.fits,
+            "sent_bytes": dict(self.exchanged),
+            "stages": [
+                {
+                    "rollout": stage.rollout,
+                    "batch_size": stage.batch_size,
+                    "n_steps": stage.n_steps,
+                    "flops": stage.flops,
+                    "seconds": dict(stage.seconds),
+                    "step_seconds": stage.step_seconds,
+                }
+                for stage in self.stages
+            ],
+            "share_of_peak": self.share_of_peak,
+            "loading_bytes_per_second": self.loading,
+            "days": self.days,
+            "changes": list(self.changes),
+        }
+
+
+def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> Plan:
+    """Return what a training takes on some devices; its step is compiled for that, for as many virtual ones.
+
+    Args:
+        problem: What is trained.
+        devices: On what.
+        changes: `key.path=value`, of the configuration.
+
+    Raises:
+        UserError: The configuration does not suit the data, the devices or the changes.
+    """
+    problem = problem.with_config(changed(problem.config, changes))
+    problem.config.training.mesh.shape(devices.count)  # refuses what does not come to so many
+    compiled = compiled_for(problem, devices.count)
+    config, machine = problem.config, machine_of(devices)
+    stages = tuple(
+        StagePlan(stage.rollout, size, stage.n_steps, flops_of(counts), machine.seconds(compiled, position))
+        for position, (stage, size, counts) in enumerate(
+            zip(config.training.stages, problem.batch_sizes, compiled.counts, strict=True)
+        )
+    )
+    heaviest = stages[compiled.stage]
+    n_parts = prod(compiled.mesh[axis] for axis in ("data", "fsdp", "lat", "lon"))
+    batch_bytes = n_parts * compiled.resident["batch"]
+    return Plan(
+        devices=devices,
+        title=machine.accelerator.title if machine.accelerator else "this machine's processors",
+        mesh=compiled.mesh,
+        grid=problem.spec.grid.shape,
+        n_channels=problem.spec.n_channels,
+        known_from=problem.known_from,
+        parameters=compiled.parameters,
+        memory=memory_by_part(compiled),
+        room=room_of(machine),
+        exchanged={f"{one.kind} along {' x '.join(one.axes)}": one.n_bytes for one in compiled.exchanges if one.axes},
+        stages=stages,
+        field_bytes=batch_bytes // (heaviest.batch_size * (heaviest.rollout + 1)),
+        share_of_peak=share_of_peak(machine, compiled.counts[0], stages[0].step_seconds),
+        changes=changes,
+    )
+
+
+def changed(config: ExperimentConfig, changes: tuple[str, ...]) -> ExperimentConfig:
+    """Return a configuration with changes, as a command line has them."""
+    if not changes:
+        return config
+    return from_mapping(ExperimentConfig, apply_overrides(config.model_dump(mode="json"), changes), "plan")
+
+
+def compiled_for(problem: Problem, n_devices: int) -> Compiled:
+    """Compile the heaviest stage for devices; for fewer of them where they are many and share a batch."""
+    training = problem.config.training
+    sizes = {training.batch_size, *problem.batch_sizes, n_devices // training.mesh.n_without_data}
+    fewer = 1
+    while n_devices // fewer > _MOST_VIRTUAL and all(size % (2 * fewer) == 0 for size in sizes):
+        fewer *= 2
+    if fewer == 1:
+        return compile_apart(problem, n_devices, problem.heaviest_stage)
+    smaller = changed(problem.config, _with_smaller_batches(problem, fewer))
+    compiled = compile_apart(problem.with_config(smaller), n_devices // fewer, problem.heaviest_stage)
+    return with_data(compiled, compiled.mesh["data"] * fewer)
+
+
+def _with_smaller_batches(problem: Problem, times: int) -> tuple[str, ...]:
+    """Return the changes by which every batch is so many times smaller."""
+    sizes = [f"training.stages.{n}.batch_size={size // times}" for n, size in enumerate(problem.batch_sizes)]
+    return (f"training.batch_size={problem.config.training.batch_size // times}", "training.mesh.data=null", *sizes)
+
+
+def with_data(compiled: Compiled, data: int) -> Compiled:
+    """Return what is sent, and counted over all devices, where a batch has more parts of the same size."""
+    before = compiled.mesh["data"]
+    counts = tuple({kind: number * data / before for kind, number in own.items()} for own in compiled.counts)
+    exchanges = tuple(
+        replace(one, n_bytes=one.n_bytes * _ring(one.axes, compiled.mesh, data)) if "data" in one.axes else one
+        for one in compiled.exchanges
+    )
+    return replace(compiled, mesh=dict(compiled.mesh) | {"data": data}, counts=counts, exchanges=exchanges)
+
+
+def _ring(axes: tuple[str, ...], mesh: Mapping[str, int], data: int) -> float:
+    """Return by how much more a device sends around a longer ring: by (n - 1) / n of each."""
+    n = prod(mesh[axis] for axis in axes)
+    longer = n * data // mesh["data"]
+    return ((longer - 1) / longer) / ((n - 1) / n)
+
+
+def machine_of(devices: Devices) -> Machine:
+    """Return what devices do."""
+    if devices.kind == CPU:
+        return Machine(None, rates_of_this_machine(), devices.count)
+    return Machine(accelerators()[devices.kind], None, devices.count)
+
+
+def room_of(machine: Machine) -> int:
+    """Return what programs may take of a device, bytes: of this machine a share of half of its memory."""
+    if machine.accelerator is not None:
+        return int(USABLE * machine.accelerator.n_bytes)
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return whole // 2 // machine.n_devices

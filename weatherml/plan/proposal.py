@@ -1,0 +1,144 @@
+"""The mesh and the savings of memory that are fastest among what fits: reckoned for all, compiled for the best."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, product
+
+from weatherml.plan.accelerators import Devices
+from weatherml.plan.planning import Plan, plan
+from weatherml.plan.problem import Problem
+from weatherml.training import TrainingConfig
+
+_MOST_COMPILED = 3
+"""Candidates that are compiled: each takes as long as the plan itself."""
+
+_MOST_TENSOR = 8
+"""Beyond the devices of a node, what `tensor` exchanges in every block would cross the network."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A way to need less memory.
+
+    Attributes:
+        changes: Of the configuration.
+        activations: Share of the memory of activations that is left, about.
+        time: Of a step, over that without it, about.
+    """
+
+    changes: tuple[str, ...]
+    activations: float
+    time: float
+
+
+_REMAT = "training.device_memory.remat"
+_ACCUMULATE = "training.device_memory.accumulate"
+_PLAIN = Saving((), 1.0, 1.0)
+_SAVINGS = (
+    Saving((f"{_REMAT}=none", f"{_ACCUMULATE}=1"), 1.0, 1.0),
+    Saving((f"{_REMAT}=products", f"{_ACCUMULATE}=1"), 0.6, 1.15),
+    Saving((f"{_REMAT}=blocks", f"{_ACCUMULATE}=1"), 0.3, 1.33),
+)
+SAVINGS = _SAVINGS if "device_memory" in TrainingConfig.model_fields else (_PLAIN,)
+"""Those of a network's blocks; parts of a batch come on top."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Another layout.
+
+    Attributes:
+        changes: Of the configuration.
+        needed: Memory of a device, bytes, reckoned from what was compiled.
+        seconds: Of a step of the first stage, reckoned.
+    """
+
+    changes: tuple[str, ...]
+    needed: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What would be better than what was asked.
+
+    Attributes:
+        plan: The best that fits, compiled; None where nothing does, or nothing better.
+        on_more: The fewest devices of the kind on which something would fit, and what, reckoned; None where not needed.
+    """
+
+    plan: Plan | None
+    on_more: tuple[Devices, Candidate] | None = None
+
+
+def proposed(problem: Problem, asked: Plan) -> Proposal:
+    """Return what is best among what fits the devices that were asked for, or what would if nothing does."""
+    best = asked if asked.fits else None
+    for candidate in islice(_worth_a_look(problem, asked), _MOST_COMPILED):
+        compiled = plan(problem, asked.devices, candidate.changes)
+        if compiled.fits and (best is None or compiled.days < best.days):
+            best = compiled
+            break
+    if best is None:
+        return Proposal(None, _on_more(problem, asked))
+    return Proposal(None if best is asked else best)
+
+
+def _worth_a_look(problem: Problem, asked: Plan) -> Iterator[Candidate]:
+    """Yield candidates that should fit and be faster than what was asked, or just fit where that does not."""
+    fitting = [one for one in _candidates(problem, asked, asked.devices.count) if one.needed <= asked.room]
+    step = asked.stages[0].step_seconds
+    for one in sorted(fitting, key=lambda one: (one.seconds, one.needed)):
+        if not asked.fits or one.seconds < 0.97 * step:
+            yield one
+
+
+def _on_more(problem: Problem, asked: Plan) -> tuple[Devices, Candidate] | None:
+    for times in (2, 4, 8, 16, 32, 64):
+        count = asked.devices.count * times
+        fitting = [one for one in _candidates(problem, asked, count) if one.needed <= asked.room]
+        if fitting:
+            return Devices(count, asked.devices.kind), min(fitting, key=lambda one: (one.seconds, one.needed))
+    return None
+
+
+def _candidates(problem: Problem, asked: Plan, n_devices: int) -> Iterator[Candidate]:
+    training = problem.config.training
+    n_lat = asked.grid[0]
+    for tensor, lat, fsdp in product(*(_divisors(n_devices) for _ in range(3))):
+        data, rest = divmod(n_devices, tensor * lat * fsdp)
+        parts = data * fsdp
+        if rest or not data or tensor > _MOST_TENSOR or n_lat % lat or training.batch_size % parts:
+            continue
+        local = training.batch_size // parts
+        mesh = (f"data={data}", f"fsdp={fsdp}", f"spatial={lat}", f"tensor={tensor}", "member=1")
+        keys = tuple(f"training.mesh.{key}" for key in mesh)
+        parts_of_batch = _divisors(local) if SAVINGS[0].changes else [1]
+        for saving, accumulate in product(SAVINGS, parts_of_batch):
+            yield _reckoned(asked, keys, saving, {"data": data, "fsdp": fsdp, "lat": lat, "tensor": tensor}, accumulate)
+
+
+def _reckoned(asked: Plan, keys: tuple[str, ...], saving: Saving, mesh: dict[str, int], accumulate: int) -> Candidate:
+    """Reckon from what was compiled: shares of weights by `fsdp` and `tensor`, of activations by all axes."""
+    before, own = asked.mesh, asked.memory
+    weights = before["fsdp"] * before["tensor"] / (mesh["fsdp"] * mesh["tensor"])
+    all_before = before["data"] * before["fsdp"] * before["lat"] * before["lon"] * before["tensor"]
+    all_after = mesh["data"] * mesh["fsdp"] * mesh["lat"] * mesh["tensor"]
+    share = all_before / all_after
+    of_weights = own["weights"] + own["moments"] + own["average"] + own["gradient"]
+    batches = (own["batch"] + own["next batch"]) * share * mesh["tensor"] / before["tensor"]
+    needed = weights * of_weights + batches + share * saving.activations * own["activations"] / accumulate
+    gathered = own["weights"] * before["fsdp"] / 8 if mesh["fsdp"] > 1 else 0  # the weights of a block in use
+    step = asked.stages[0]
+    computing = sum(step.seconds[key] for key in step.seconds if not key.startswith("exchange"))
+    # Every halving of fields or of the network exchanges activations in every block: taken as a tenth of the step each.
+    exchanging = 0.1 * (mesh["lat"].bit_length() - 1) + 0.15 * (mesh["tensor"].bit_length() - 1)
+    exchanging += 0.03 * (mesh["fsdp"] > 1)
+    seconds = computing * share * saving.time * (1 + exchanging) * (1 + 0.02 * (accumulate - 1))
+    accumulated = f"{_ACCUMULATE}={accumulate}"
+    changes = tuple(accumulated if key.startswith(_ACCUMULATE) else key for key in saving.changes)
+    return Candidate((*keys, *changes), needed + gathered + own["loss weights and masks"], seconds)
+
+
+def _divisors(number: int) -> list[int]:
+    return [n for n in range(1, number + 1) if number % n == 0]

@@ -79,8 +79,9 @@ def locally(function: Callable[..., Array], inputs: Sequence[Names], output: Nam
         output: Names of the axes of the result.
     """
     rule = _RULE.get()
-    named = {name for names in (*inputs, output) for name in names if name not in (None, "batch")}
-    if rule is None or n_parts(*(name for name in named if name)) == 1:
+    # Samples that come first never meet, and axes after them may become one.
+    named = {name for names in (*inputs, output) for name in names[names[:1] == ("batch",) :] if name}
+    if rule is None or n_parts(*named) == 1:
         return function
     return rule.spread(function, inputs, output)
 

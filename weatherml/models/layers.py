@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -45,13 +45,20 @@ def unpatchify(tokens: Array, patch: tuple[int, int]) -> Array:
     return pieces.transpose(0, 5, 1, 3, 2, 4).reshape(batch, channel, lat * rows, lon * columns)
 
 
-def over_tokens(layer: Callable[[Array], Array], x: Array) -> Array:
+def over_tokens(
+    layer: Callable[[Array], Array], x: Array, names: Sequence[str] = ("batch", "lat", "lon")
+) -> Array:
     """Apply a linear layer, or several, to `x [..., embed]` as one matrix `[token, embed]`.
 
     The result is the same without, but XLA on a CPU takes up to twice the time for gradients over several axes. Axes
-    that are cut cannot become one: each device would have to have all of them.
+    of which one but the first is cut cannot become one: each device would have to have all of them.
+
+    Args:
+        layer: Acts on the last axis.
+        x: Tokens.
+        names: Of axes of `x` that may be cut, in order, see `weatherml.axes`.
     """
-    if n_parts("lat", "lon") > 1:
+    if n_parts(*names[1:]) > 1:
         return layer(x)
     return layer(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 

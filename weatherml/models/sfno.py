@@ -89,7 +89,7 @@ class Mlp(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Return `[..., n_out]` from `[..., n_in]`, float32."""
-        return over_tokens(lambda tokens: self.contract(gelu(self.expand(tokens))), x).astype(jnp.float32)
+        return over_tokens(lambda tokens: self.contract(gelu(self.expand(tokens))), x, FIELD).astype(jnp.float32)
 
 
 class SphericalNorm(nnx.Module):
@@ -167,7 +167,7 @@ class Block(nnx.Module):
         if self.synthesis != self.analysis:
             x = self.synthesis.inverse(spectrum)
         y = self.norm1(self.synthesis.inverse(self.filter(spectrum)))
-        y = self.norm2(self.mlp(gelu(y + over_tokens(self.skip, x).astype(jnp.float32))))
+        y = self.norm2(self.mlp(gelu(y + over_tokens(self.skip, x, FIELD).astype(jnp.float32))))
         return x + y * drop_path(jnp.ones((x.shape[2], 1)), self.drop_path, key)
 
 

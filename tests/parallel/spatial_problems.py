@@ -28,24 +28,33 @@ class Problem:
     loss: str
     n_steps: int = 1
 
-    def objective(self):
-        """Return the loss of `(weights, batch, constants)`, and these."""
+    @property
+    def maps(self):
+        """What draws the random maps that the network is told, if it is told any."""
+        return self.config.noise.build(self.grid) if self.config.noise else None
+
+    def parts(self, samples=SAMPLES):
+        """Return the step without weights, these, the loss, and a batch."""
         spec, rng = StateSpec(parse_channels(CHANNELS), self.grid), np.random.default_rng(4)
         n_noise, shape = self.config.n_noise, (len(CHANNELS), *self.grid.shape)
         network = nnx.eval_shape(lambda: self.config.build(spec, 1 + n_noise, nnx.Rngs(0)))
         step = Step(network, rng.uniform(0.5, 1, len(CHANNELS)), rng.uniform(size=shape) < 0.9, n_noise)
         weights = {name: normal(rng, a.shape, 0.2) for name, a in weights_of(step).items()}
-        rebuild, constants = split_weights(step)
         members = 2 if n_noise else 1
         loss = Loss(jnp.abs(normal(rng, shape)), jnp.ones((len(CHANNELS), 1, 1)), registry[self.loss], members)
-        maps = self.config.noise.build(self.grid) if self.config.noise else None
+        sizes = (samples, self.n_steps + 1, shape[0]), (samples, self.n_steps + 1, 1)
+        return step, weights, loss, Batch(*(normal(rng, (*size, *self.grid.shape)) for size in sizes))
+
+    def objective(self):
+        """Return the loss of `(weights, batch, constants)`, and these."""
+        step, weights, loss, batch = self.parts()
+        rebuild, constants = split_weights(step)
+        maps = self.maps
 
         def objective(weights, batch, constants, loss):
             noise = None if maps is None else Noise(maps, jax.random.key(1))
             return rollout_loss(rebuild(weights, constants), loss, batch, jax.random.key(2), noise)
 
-        sizes = (SAMPLES, self.n_steps + 1, shape[0]), (SAMPLES, self.n_steps + 1, 1)
-        batch = Batch(*(normal(rng, (*size, *self.grid.shape)) for size in sizes))
         return objective, (weights, batch, constants, loss)
 
 

@@ -45,9 +45,7 @@ def unpatchify(tokens: Array, patch: tuple[int, int]) -> Array:
     return pieces.transpose(0, 5, 1, 3, 2, 4).reshape(batch, channel, lat * rows, lon * columns)
 
 
-def over_tokens(
-    layer: Callable[[Array], Array], x: Array, names: Sequence[str] = ("batch", "lat", "lon")
-) -> Array:
+def over_tokens(layer: Callable[[Array], Array], x: Array, names: Sequence[str] = ("batch", "lat", "lon")) -> Array:
     """Apply a linear layer, or several, to `x [..., embed]` as one matrix `[token, embed]`.
 
     The result is the same without, but XLA on a CPU takes up to twice the time for gradients over several axes. Axes

@@ -1,0 +1,61 @@
+"""One training step on eight devices that share samples, weights, fields, members: the same, however they do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from spatial_problems import PROBLEMS
+from ten_steps import differences, ten_steps
+
+from weatherml.parallel import MeshConfig
+
+N_DEVICES = 8
+FSDP = {"fsdp": 8}
+LAYOUTS = [
+    ("sfno", FSDP),
+    ("fourcastnet", {"fsdp": 2, "spatial": 2}),
+    ("fourcastnet", {"member": 2, "tensor": 2}),
+]
+"""All networks in all layouts: benchmarks/layouts.md."""
+
+
+def compare():
+    """Print what differs from one device, in every layout."""
+    alone = {name: ten_steps(name, problem, MeshConfig(), 1) for name, problem in PROBLEMS.items()}
+    print(json.dumps([_compared(name, sizes, alone[name]) for name, sizes in LAYOUTS]))
+
+
+def _compared(name, sizes, alone):
+    ours = ten_steps(name, PROBLEMS[name], MeshConfig(**sizes), N_DEVICES)
+    shares = {part: ours[part] / alone[part] for part in ("state", "activations")}
+    gathered = sum(one.times * one.n_bytes for one in ours["exchanges"] if one.kind == "all-gather")
+    return differences(ours, alone) | shares | {"gathered": gathered / ours["weights"].nbytes}
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={N_DEVICES} --xla_backend_optimization_level=0"}
+    places = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]])}
+    command = [sys.executable, "-c", "import test_layouts; test_layouts.compare()"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | flags | places)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+@pytest.mark.parametrize("layout", range(len(LAYOUTS)), ids=map(str, LAYOUTS))
+def test_ten_steps_are_those_of_one_device(comparison, layout):
+    for what in ("losses", "norms", "weights"):
+        assert comparison[layout][what] < 1e-5, what
+
+
+def test_weights_average_and_moments_are_kept_in_parts(comparison):
+    assert comparison[LAYOUTS.index(("sfno", FSDP))]["state"] < 1.2 / N_DEVICES
+
+
+def test_devices_gather_weights_once_and_no_samples(comparison):
+    told = comparison[LAYOUTS.index(("sfno", FSDP))]
+    assert 0.9 < told["gathered"] < 1.1
+    assert told["activations"] < 1.5 / N_DEVICES

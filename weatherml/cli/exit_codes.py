@@ -13,6 +13,7 @@ import typer
 
 from weatherml.errors import LOST, LostError, Spelling, StopRequested, UserError, in_python
 from weatherml.secrecy import told, without_secrets
+from weatherml.signals import OF_CLUSTERS, heard, raise_when_asked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 MISTAKE, STOPPED, INTERRUPTED, NO_READER = 2, 75, 130, 141
@@ -35,8 +36,10 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
             raise typer.Exit(MISTAKE) from None
         raise _stop(error.told(spell), LOST if isinstance(error, LostError) else MISTAKE) from None
     except StopRequested as request:
+        heard()
         raise _stop(str(request) or "asked to stop; run the same command again to go on", STOPPED) from None
     except KeyboardInterrupt as interruption:
+        heard()
         raise _stop(str(interruption) or "interrupted; run the same command again to go on", INTERRUPTED) from None
     except _Misuse as error:
         if "\n" in error.format_message():  # the help of a verb without words
@@ -46,13 +49,10 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
 
 def end_alike_however_interrupted() -> None:
     """Make the signals that clusters send before they take a machine away interruptions, as Ctrl-C is."""
-    for name in ("SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _stop_here)
-
-
-def _stop_here(*_: object) -> None:
-    raise StopRequested
+    is_heard = (
+        signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    )  # not where it was started in the background
+    raise_when_asked(OF_CLUSTERS | ({signal.SIGINT} if is_heard else frozenset()))
 
 
 def open_standard_streams() -> None:

@@ -27,9 +27,9 @@ from weatherml.experiment.work import perform
 from weatherml.heap import keep_freed_memory
 from weatherml.parallel import Processes, split_cpu
 from weatherml.parallel.processes import ALONE
+from weatherml.signals import OF_CLUSTERS, heard, raise_when_asked
 
-_OF_CLUSTERS = {getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)}
-_SIGNALS = {signal.SIGINT, *_OF_CLUSTERS}
+_SIGNALS = {signal.SIGINT, *OF_CLUSTERS}
 _PATIENCE = 3  # signals after which a process that does not end is killed
 _COMPUTES = ("ingest", "train", "forecast")
 """Phases that repeat one compiled computation."""
@@ -57,7 +57,7 @@ def perform_apart(
         context.set_forkserver_preload([__name__])
     news, told = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(told, phase, inputs, results.config, results.folder, processes))
-    with _held_back(_OF_CLUSTERS):
+    with _held_back(OF_CLUSTERS):
         process.start()
     told.close()
     with _forwarding_signals(process) as asked:
@@ -115,7 +115,7 @@ def _forwarding_signals(process: BaseProcess) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _held_back(signals: set[signal.Signals]) -> Iterator[None]:
+def _held_back(signals: frozenset[signal.Signals]) -> Iterator[None]:
     """Hold signals back, and have processes that are started meanwhile born so.
 
     Clusters send them to every process of a job. The one from which phases are forked must not die of them.
@@ -141,8 +141,8 @@ def _run(
     if hasattr(signal, "pthread_sigmask"):
         # Terminals and clusters send theirs to all processes, of which the first passes them on as SIGTERM. Blocked,
         # not ignored: training listens.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *_OF_CLUSTERS})
-    signal.signal(signal.SIGTERM, _stop_here)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    raise_when_asked(frozenset({signal.SIGTERM}))
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -157,11 +157,8 @@ def _run(
         else:
             perform(phase, inputs, results, lambda *news: told.send(("progress", news)))
     except BaseException as error:
+        heard()
         told.send(("raised", _sendable(error)))
-
-
-def _stop_here(*_: object) -> None:
-    raise StopRequested
 
 
 def _end_with_parent() -> None:

@@ -7,8 +7,9 @@ from types import FrameType
 from typing import Any, Self
 
 from weatherml.errors import StopRequested
+from weatherml.signals import OF_CLUSTERS, heard
 
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+_SIGNALS = (signal.SIGINT, *OF_CLUSTERS)
 _ONE_REQUEST = 5.0
 """Seconds within which signals of a cluster are one request: it sends them to every process of a job, and some of these
 pass them on."""
@@ -33,6 +34,8 @@ class Interruption:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._request) for number in _SIGNALS}
+            for number in heard():  # which came where nobody could hear it
+                self._request(number, None)
         return self
 
     def __exit__(self, *_: object) -> None:

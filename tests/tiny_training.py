@@ -70,8 +70,8 @@ def initialize(data, width=5, seed=0, noise=None):
     return drawn_checkpoint(model, forcings, Normalizer(statistics), provenance, seed, deviation=0.3)
 
 
-def samples(checkpoint, period):
-    return Samples(dataset(), checkpoint.normalizer, checkpoint.forcings, 1, period)
+def samples(checkpoint, period, rows=None):
+    return Samples(dataset(), checkpoint.normalizer, checkpoint.forcings, 1, period, rows=rows)
 
 
 def config(**changes):

@@ -78,6 +78,9 @@ class StopRequested(KeyboardInterrupt):
     """
 
 
+STOPPED = 75
+"""Exit code of a program that was asked to stop (EX_TEMPFAIL): to be tried again, as scripts of jobs do."""
+
 LOST = 76
 """Exit code of a program that was cut off (EX_PROTOCOL, of what failed on the other side)."""
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from several_processes import run_in_processes
-from tiny_training import arguments, start
+from tiny_training import TRAINING, VALIDATION, arguments, config, samples, start
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.training import Stage, train
@@ -17,13 +17,17 @@ SHORT = {
 }
 
 
-def learn(folder):
-    train(*arguments(**SHORT), folder)
+def learn(folder, mesh):
+    """Run in every process."""
+    settings, own = config(**SHORT, mesh=mesh), start()
+    rows = settings.lay_out(own.model.name, own.spec.grid.shape).portion.rows.of(own.spec.grid.n_lat)
+    train(settings, own, samples(own, TRAINING, rows), samples(own, VALIDATION, rows), folder)
+    return rows.stop - rows.start
 
 
-@pytest.mark.parametrize(("n", "n_devices"), [(2, 2), (4, 1)])
-def test_processes_train_like_one(tmp_path, n, n_devices):
-    assert run_in_processes(learn, n, tmp_path / "together", n_devices=n_devices) == n * [None]
+@pytest.mark.parametrize(("n", "n_devices", "mesh", "n_rows"), [(2, 2, {}, 6), (4, 1, {"data": 2, "spatial": 2}, 3)])
+def test_processes_train_like_one(tmp_path, n, n_devices, mesh, n_rows):
+    assert run_in_processes(learn, n, tmp_path / "together", mesh, n_devices=n_devices) == n * [n_rows]
     one = train(*arguments(**SHORT), tmp_path / "one")
     together = train(*arguments(**SHORT), tmp_path / "together")  # has ended: this reads it
     for entry, expected in zip(together.metrics(), one.metrics(), strict=True):

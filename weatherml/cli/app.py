@@ -22,6 +22,7 @@ from weatherml.cli.verbs.forecasting import forecast
 from weatherml.cli.verbs.ingestion import ingest
 from weatherml.cli.verbs.planning import plan
 from weatherml.cli.verbs.statistics import statistics
+from weatherml.cli.verbs.submission import submit
 from weatherml.cli.verbs.training import train
 from weatherml.cli.verbs.weights import export, imports
 from weatherml.errors import UserError
@@ -86,6 +87,7 @@ app.command()(statistics)
 
 app.command()(train)
 app.command()(plan)
+app.command()(submit)
 app.command()(forecast)
 app.command()(calibrate)
 app.command()(convert)

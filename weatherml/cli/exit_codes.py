@@ -11,13 +11,12 @@ from typing import Any
 
 import typer
 
-from weatherml.errors import LOST, LostError, Spelling, StopRequested, UserError, in_python
+from weatherml.errors import LOST, STOPPED, LostError, Spelling, StopRequested, UserError, in_python
 from weatherml.secrecy import told, without_secrets
 from weatherml.signals import OF_CLUSTERS, heard, raise_when_asked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-MISTAKE, STOPPED, INTERRUPTED, NO_READER = 2, 75, 130, 141
-"""That of a program that was asked to stop is EX_TEMPFAIL: to be tried again, as scripts of jobs do."""
+MISTAKE, INTERRUPTED, NO_READER = 2, 130, 141
 
 _Misuse: Any = typer.BadParameter.__bases__[0]  # of click, which typer keeps in other places from version to version
 

@@ -27,6 +27,7 @@ from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.memory import parse_memory
 from weatherml.models.weights import weights_of
+from weatherml.parallel import MeshConfig
 from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
 from weatherml.times import Periods, is_within, show_periods
 from weatherml.training.update.trainable import frozen_names
@@ -176,14 +177,20 @@ def _smaller_batch(period: str, n_samples: int) -> list[Option]:
 
 
 def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdings) -> None:
-    """Require that the network can be built and taught on this grid, in the memory and on the devices that are here."""
+    """Require that the network can be built and taught on this grid, in the memory and on the devices that are here.
+
+    A mesh that is named is one of machines that need not be here, as where statistics are made before a job is sent.
+    """
     config.training.loss.require_noise(config.model.n_noise)
-    config.training.lay_out(config.model.name, spec.grid.shape)
+    is_here = config.training.mesh == MeshConfig()
+    if is_here:
+        config.training.lay_out(config.model.name, spec.grid.shape)
     small = unit_statistics(StateSpec(spec.channels, _SMALL), config.step_of(holdings.times))
     config.training.loss.build(small)  # refuses terms of physics that the channels do not tell
     fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})
     forcings = Forcings(config.forcings, spec.grid, config.step_of(holdings.times), fields)
-    _require_memory(config, spec, forcings)
+    if is_here:
+        _require_memory(config, spec, forcings)
     network = nnx.eval_shape(lambda: config.model.build(spec, forcings.n_maps, nnx.Rngs(0)))
     frozen_names([f"network.{name}" for name in weights_of(network)], config.training.trainable)
 

@@ -143,13 +143,20 @@ _FOR_VALIDATION = 8
 def _samples(
     config: ExperimentConfig, store: xr.Dataset, normalizer: Normalizer, forcings: Forcings
 ) -> tuple[Samples, Samples]:
-    """Return the samples of the training and of the validation period, which share the memory of the training."""
-    memory, training = parse_memory(config.training.memory), config.training
-    largest = max(batch_bytes(normalizer.spec, forcings, size, rollout) for size, rollout in training.batches)
+    """Return the samples of the training and of the validation period, which share the memory of the training.
+
+    Of processes that share fields, each reads its own bands of latitude.
+    """
+    memory, training, grid = parse_memory(config.training.memory), config.training, normalizer.spec.grid
+    own = training.lay_out(config.model.name, grid.shape).portion
+    n_parts, rows = own.samples.count * own.rows.count, own.rows.of(grid.n_lat)
+    largest = (
+        max(batch_bytes(normalizer.spec, forcings, size, rollout) for size, rollout in training.batches) // n_parts
+    )
     room = Room(memory // _FOR_VALIDATION, largest)
-    validation = Samples(store, normalizer, forcings, 1, config.periods.validation, room)
+    validation = Samples(store, normalizer, forcings, 1, config.periods.validation, room, rows)
     room = Room(memory - validation.held_bytes, largest)
-    return Samples(store, normalizer, forcings, 1, config.periods.training, room), validation
+    return Samples(store, normalizer, forcings, 1, config.periods.training, room, rows), validation
 
 
 def forecast(results: Results, report: Report) -> None:

@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 from fake_data import analyses
+from onnx_writer import write_onnx
 from tiny_fourcastnet import CHANNELS, TINY, state_dict, write_moments
+from tiny_pangu import as_published, draw
 from torch_writer import write_weights
 
-from weatherml.checkpoint import Checkpoint
+from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.config import apply_overrides, from_mapping
+from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.experiment import Experiment, ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, require_feasible
-from weatherml.experiment.fine_tuning import fine_tuned
+from weatherml.experiment.fine_tuning import fine_tuned, load_start
 from weatherml.grid import LatLonGrid
-from weatherml.pretrained import import_fourcastnet
+from weatherml.pretrained import import_fourcastnet, import_pangu
 
 LEVELS = {"temperature": (850,), "geopotential": (500,), "u_component_of_wind": (850,)}
 SURFACE = {"2m_temperature": (), "mean_sea_level_pressure": (), "surface_pressure": ()}
@@ -176,3 +179,20 @@ def test_another_grid_another_step_and_a_test_that_was_learned_from_are_refused(
     }
     with pytest.raises(UserError, match=r"has learned from 1979.* overlaps the test period 2014"):
         require(from_mapping(ExperimentConfig, settings(published) | {"periods": periods}), old)
+
+
+def test_pangu_begins_a_training_likewise(tmp_path):
+    path = write_onnx(tmp_path / "pangu_weather_24.onnx", as_published(draw()))
+    imported = import_pangu(path).checkpoint
+    imported.save(tmp_path / "pangu")
+    spec, model = imported.spec, imported.model.model_dump(mode="json") | {"drop_path": 0.2}
+    changes = {"channels": list(spec.names), "model": model, "time_step": "24h", "start": str(tmp_path / "pangu")}
+    config = from_mapping(ExperimentConfig, settings("") | changes | {"forecast": {"lead_time": "1d"}})
+    start = load_start(config, config.start, spec, imported.time_step)
+    one = np.ones(spec.n_channels, np.float32)
+    own = Statistics(spec, 0 * one, one, 3 * one, np.ones(spec.shape, bool), start.time_step, ("2019", "2019"), 9)
+    tuned = fine_tuned(start, config, own, Provenance({}, "own"))
+    assert tuned.model.drop_path == 0.2
+    np.testing.assert_array_equal(tuned.normalizer.statistics.mean, imported.normalizer.statistics.mean)
+    np.testing.assert_allclose(tuned.normalizer.statistics.tendency_scale(), 3 / imported.normalizer.statistics.std)
+    assert tuned.provenance.licence == imported.provenance.licence

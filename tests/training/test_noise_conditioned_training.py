@@ -21,7 +21,7 @@ from weatherml.models import NoiseMapsConfig, Step
 from weatherml.models.weights import split_weights, weights_of
 from weatherml.training import LossConfig
 from weatherml.training.objective.losses import EnsembleLoss, Loss, registry
-from weatherml.training.objective.rollout import Noise, rollout_loss
+from weatherml.training.objective.rollout import N_KEPT, Noise, rollout_loss
 from weatherml.training.update.step import build_update, initial_state
 from weatherml.training.update.validation import build_validate
 
@@ -100,7 +100,7 @@ def print_sharded():
     """Say how far the loss and the gradient of eight devices are from those of one, and what devices exchange."""
     _, start, training, _ = arguments(noisy_start())
     loss = LossConfig(name="crps", members=3).build(start.normalizer.statistics)
-    data = training.with_n_steps(2).gather(list(range(0, 2 * N_DEVICES, 2)))
+    data = training.with_n_steps(N_KEPT + 1).gather(list(range(0, 2 * N_DEVICES, 2)))
     rebuild, constants = split_weights(start.build_step())
 
     def objective(weights, data):

@@ -34,7 +34,10 @@ from weatherml.data.store.opening import open_store
 from weatherml.errors import StopRequested, UserError
 from weatherml.training import LossConfig, Stage, train
 
-TIMINGS = {"samples_per_second", "loader_share", "loader_gigabytes_per_second", "limited_by"}
+TIMINGS = {
+    *("samples_per_second", "seconds_per_step", "device_wait", "flops_per_second"),
+    *("loader_share", "loader_gigabytes_per_second", "limited_by"),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,6 +7,7 @@ from weatherml.durations import DurationText
 from weatherml.memory import MemoryText
 from weatherml.parallel import Layout, MeshConfig, require_batch, require_grid, require_members
 from weatherml.training.objective.losses import LossConfig
+from weatherml.training.records.profile import StepsText
 from weatherml.training.recovery.non_finite import Policy
 from weatherml.training.update.curriculum import Stage
 from weatherml.training.update.optimizer import OptimizerConfig
@@ -38,6 +39,8 @@ class TrainingConfig(Config):
         n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
         mesh: How devices share the work.
         memory: What loading may take on this machine: both periods, where they are held, and batches.
+        profile_steps: The first and the last of some optimiser steps, such as `10:15`, counted from 1: what host and
+            devices do in them is written to `profile` in the folder of the training, for xprof or TensorBoard.
     """
 
     stages: tuple[Stage, ...] = Field(min_length=1)
@@ -56,6 +59,7 @@ class TrainingConfig(Config):
     n_validation_batches: PositiveInt = 8
     mesh: MeshConfig = MeshConfig()
     memory: MemoryText = "4GiB"
+    profile_steps: StepsText | None = None
 
     @property
     def n_steps(self) -> int:

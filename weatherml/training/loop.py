@@ -13,6 +13,7 @@ from weatherml.locations import local_folder
 from weatherml.parallel import AnyOf, is_first
 from weatherml.training.config import TrainingConfig
 from weatherml.training.records.metrics import MetricsLog, NoLog
+from weatherml.training.records.profile import Profile
 from weatherml.training.recovery.interruption import Interruption
 from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.recovery.watchdog import Watchdog
@@ -70,12 +71,14 @@ def train(
         with (
             MetricsLog(run.directory, snapshots.latest_step() or 0) if is_first() else NoLog() as log,
             closing(Session(config, start, (training, validation), run, snapshots, log, model)) as session,
+            closing(Profile(config.profile_steps, run.directory, session.step, config.n_steps)) as profile,
             Watchdog(_seconds(config.watchdog), "run it again to go on, or set training.watchdog") as watchdog,
         ):
             while session.step < config.n_steps:
                 watchdog.expect(f"step {session.step + 1} of {config.n_steps}", session.compiles)
-                session.advance()
-                session.keep_records()
+                with profile.around(session.step + 1, session.wait):
+                    session.advance()
+                    session.keep_records()
                 progress(session.step, config.n_steps, session.news)
                 if anyone.say(interruption.is_requested) and session.step < config.n_steps:
                     session.save_snapshot()

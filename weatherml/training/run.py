@@ -19,7 +19,7 @@ from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
 from weatherml.training.records.metrics import read_metrics
 
-MAY_CHANGE = {"memory", "mesh", "non_finite", "most_non_finite", "watchdog"}
+MAY_CHANGE = {"memory", "mesh", "non_finite", "most_non_finite", "watchdog", "profile_steps"}
 """Settings that may differ from one time to the next: machines do, and what is done about mishaps."""
 
 

@@ -13,9 +13,11 @@ from weatherml.data.loading.room import require_room
 from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
 from weatherml.models.weights import weights_of
-from weatherml.parallel import is_first, n_processes
+from weatherml.parallel import is_first, local_devices, n_processes
 from weatherml.training.config import TrainingConfig
 from weatherml.training.objective.objective import build_objective
+from weatherml.training.records.device import Operations
+from weatherml.training.records.glimpse import Viewer, build_look
 from weatherml.training.records.metrics import MetricsLog, NoLog
 from weatherml.training.records.window import Window
 from weatherml.training.recovery.non_finite import Drawn, NonFinite, NotFiniteError, Offence
@@ -65,7 +67,8 @@ class Session:
         self._require_stages()
         self._stage = stage_index(config.stages, self.step)
         self._batches = self._open_stage(self._stage, self._cursor.position)
-        self._window, self._speed = Window(), ""
+        self._viewer = Viewer(start.normalizer, build_look(step, loss, self._layout, config.seed, maps))
+        self._window, self._operations, self._pace, self._speed = Window(), Operations(), "", ""
         if config.non_finite == "rollback" and snapshots.latest_step() is None:
             self.save_snapshot()  # the first that there is to go back to
 
@@ -75,7 +78,7 @@ class Session:
         stages, best = self._config.stages, self._cursor.best_loss
         stage = stage_index(stages, max(0, self.step - 1)) + 1
         validation = "" if best is None else f", best validation loss {best:.4g}"
-        return ", ".join(filter(None, (f"stage {stage} of {len(stages)}{validation}", self._speed)))
+        return ", ".join(filter(None, (f"stage {stage} of {len(stages)}{validation}", self._pace, self._speed)))
 
     @property
     def compiles(self) -> bool:
@@ -91,10 +94,19 @@ class Session:
         """
         batch = self._next_batch()
         self._state, outcome = self._update(self._state, batch)
-        self._window.add(outcome, self._config.batch_size_of(self._config.stages[self._stage]))
+        n_samples = self._config.batch_size_of(self._config.stages[self._stage])
+        self._window.add(outcome, n_samples, self._operations_in(batch))
         self._drawn.append(Drawn(self._stage, self._batches.position - 1))
         self._compiled.add(self._stage)
         self.step += 1
+
+    def _operations_in(self, batch: Batch) -> float | None:
+        """Return the operations of a step on one device; the program is there, for a step has just been taken."""
+        return self._operations.in_step(self._stage, lambda: self._update.lower(self._state, batch).compile())
+
+    def wait(self) -> None:
+        """Wait until the device has done what it was given."""
+        jax.block_until_ready(self._state)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """End the threads that make batches."""
@@ -216,18 +228,22 @@ class Session:
         cursor, stage = self._cursor, stage_index(self._config.stages, self.step - 1) + 1
         speed = total([*self._window.spells, self._batches.spell()]).speed
         self._speed = speed.words
+        loss = _mean(cursor.losses)
         entry = {
             "step": self.step,
             "stage": stage,
-            "loss": _mean(cursor.losses),
+            "loss": loss,
             "gradient_norm": _mean(cursor.gradient_norms),
             "learning_rate": float(self._learning_rate(self.step - 1)),
-            **self._window.timings(speed),
+            **self._window.timings(speed, local_devices()[0]),
             **({"non_finite": cursor.non_finite} if cursor.non_finite else {}),
         }
+        self._pace = self._window.pace(loss)
         validation_loss = self._validate_average() if is_validation else None
-        self._log.append(entry | {"validation_loss": validation_loss})
-        cursor.losses, cursor.gradient_norms, cursor.non_finite, self._window = [], [], [], Window()
+        by_channel = {"validation_loss_by_channel": self._viewer.losses} if is_validation else {}
+        self._log.append(entry | {"validation_loss": validation_loss} | by_channel)
+        cursor.losses, cursor.gradient_norms, cursor.non_finite = [], [], []
+        self._window = self._window.following()
         return validation_loss
 
     def _collect(self) -> None:
@@ -244,19 +260,24 @@ class Session:
     def _validate_average(self) -> float:
         """Return the loss of the averaged weights, kept as the best checkpoint if no lower loss came before."""
         samples = self._validation.with_n_steps(self._config.longest_rollout)  # whose memory goes with it
-        losses = [self._validate_batch(samples, indices) for indices in self._validation_indices()]
+        chosen = self._validation_indices()
+        losses = [self._validate_batch(samples, indices, is_seen=indices is chosen[0]) for indices in chosen]
         mean = float(np.mean(losses))
         self._compiled.add("validation")
         self._require_finite("validation loss", mean, self.step)
         if self._cursor.best_loss is None or mean < self._cursor.best_loss:
             self._cursor.best_loss = mean
             self._save_checkpoint(self._run.best_checkpoint, mean)
+            if is_first():
+                self._viewer.write(self._run.directory, samples.times(chosen[0][0]), self.step)
         return mean
 
-    def _validate_batch(self, samples: Samples, indices: list[int]) -> np.ndarray:
+    def _validate_batch(self, samples: Samples, indices: list[int], is_seen: bool) -> np.ndarray:
         """Return the loss of one batch, once it is there: the batch is gone before the next is made."""
-        own = samples.gather(indices[self._own.of(len(indices))])
-        loss = self._validate(self._state.average, self._layout.place_batch(own))
+        own = self._layout.place_batch(samples.gather(indices[self._own.of(len(indices))]))
+        loss = self._validate(self._state.average, own)
+        if is_seen:
+            self._viewer.look(self._state.average, own)
         return np.asarray(jax.device_get(loss))
 
     def _validation_indices(self) -> list[list[int]]:

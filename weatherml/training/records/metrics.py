@@ -66,7 +66,7 @@ class MetricsLog:
         Raises:
             UserError: The disk is full.
         """
-        values = {name: value for name, value in entry.items() if name != "step" and isinstance(value, int | float)}
+        values = dict(_numbers({name: value for name, value in entry.items() if name != "step"}))
         with _explaining_errors(self._path):
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
@@ -98,6 +98,15 @@ class MetricsLog:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # a full disk has been reported by then
             self._opened.close()
+
+
+def _numbers(entry: Entry, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield what is a number, by its name; numbers of channels by that and the channel, such as `loss/t850`."""
+    for name, value in entry.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float):
+            yield f"{prefix}{name}", value
 
 
 class NoLog:

@@ -1,0 +1,181 @@
+"""One forecast of a validation for people to look at: errors by channel, fields and spectra."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from flax import nnx
+from jax import Array
+
+from weatherml.data.loading.samples import Batch
+from weatherml.data.statistics.normalization import Normalizer
+from weatherml.models import NoiseMaps, Step
+from weatherml.models.weights import Weights, split_weights
+from weatherml.parallel import Layout
+from weatherml.state import Channel, StateSpec, to_dataset
+from weatherml.storage.files import write_netcdf
+from weatherml.training.objective.losses import Loss
+from weatherml.training.objective.objective import AnyLoss
+
+FOLDER = "glimpse"
+"""In the folder of a training: `forecast.nc`, `analysis.nc` and `spectra.nc`."""
+_MOST_CHANNELS, _MOST_BYTES = 6, 2**25
+"""That are drawn, and their bytes."""
+
+Look = Callable[[Weights, Batch], "Glimpse"]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Glimpse:
+    """What one batch shows.
+
+    Attributes:
+        losses: What each channel adds to the loss, the mean over the steps of the rollout `[channel]`.
+        forecast: Of the first sample, normalised, after the last step `[channel, lat, lon]`.
+        truth: The analysis then.
+    """
+
+    losses: Array
+    forecast: Array
+    truth: Array
+
+
+class Viewer:
+    """Looks at a batch of every validation, and writes what it has seen at the best.
+
+    Args:
+        normalizer: Of the model.
+        look: Forecasts a batch; None of what makes no forecasts, where nothing is seen.
+
+    Attributes:
+        losses: What each channel added to the loss of the batch that was looked at last, by its name.
+    """
+
+    def __init__(self, normalizer: Normalizer, look: Look | None) -> None:
+        self._normalizer, self._look = normalizer, look
+        self._seen: Glimpse | None = None
+        self.losses: dict[str, float] = {}
+
+    def look(self, weights: Weights, batch: Batch) -> None:
+        """Look at a batch, where it lies on the devices; every process that trains does."""
+        if self._look is not None:
+            seen: Glimpse = jax.device_get(self._look(weights, batch))
+            self._seen = seen
+            names = self._normalizer.spec.names
+            self.losses = dict(zip(names, np.asarray(seen.losses, float).tolist(), strict=True))
+
+    def write(self, folder: Path, times: np.ndarray, step: int) -> None:
+        """Write what was seen last, if anything, in the folder of the training.
+
+        Args:
+            folder: Of the training.
+            times: Of the first sample of the batch, from the initial to the valid one `[step + 1]`.
+            step: Completed optimiser steps.
+        """
+        if self._seen is not None:
+            write_glimpse(folder, self._seen, self._normalizer, times, step)
+
+
+def build_look(
+    step: nnx.Module, loss: AnyLoss, layout: Layout, seed: int = 0, maps: NoiseMaps | None = None
+) -> Look | None:
+    """Build what forecasts one batch with given weights; the result is on every device, for any of them to read.
+
+    None of what makes no forecasts, such as a diagnostic.
+    """
+    if not isinstance(step, Step) or not isinstance(loss, Loss):
+        return None
+    rebuild, constants = split_weights(step)
+    told = layout.place_maps((constants, loss, maps), loss.grid)
+
+    @partial(jax.jit, out_shardings=layout.replicated)
+    def look(weights: Weights, told: tuple[object, Loss, NoiseMaps | None], batch: Batch) -> Glimpse:
+        constants, loss, maps = told
+        model = rebuild(layout.used(weights), constants)
+        states, forcings = jnp.asarray(batch.state), jnp.asarray(batch.forcing)
+        first, n_steps = jnp.repeat(states[:, 0], loss.members, axis=0), states.shape[1] - 1
+        keys = jax.random.split(jax.random.key(seed), (n_steps, len(first)))
+
+        def advance(state: Array, k: Array) -> tuple[Array, Array]:
+            forcing, truth = (jax.lax.dynamic_index_in_dim(a, j, 1, False) for a, j in ((forcings, k), (states, k + 1)))
+            noise = None if maps is None else maps.draw(keys[k])
+            state = model(state, jnp.repeat(forcing, loss.members, axis=0), None, noise)
+            return state, losses_of_channels(loss, state, truth)
+
+        with layout.naming():
+            last, losses = jax.lax.scan(advance, first, jnp.arange(n_steps))
+        return Glimpse(losses.mean(0), last[0], states[0, -1])
+
+    return lambda weights, batch: look(weights, told, batch)
+
+
+def losses_of_channels(loss: Loss, forecast: Array, truth: Array) -> Array:
+    """Return what the loss would be if all channels but one were right, for each `[channel]`.
+
+    Args:
+        loss: Any.
+        forecast: `[batch * member, channel, lat, lon]`.
+        truth: `[batch, channel, lat, lon]`.
+    """
+    right = jnp.repeat(truth, loss.members, axis=0)
+
+    def of_one(channel: Array) -> Array:
+        is_other = (jnp.arange(truth.shape[1]) != channel)[:, None, None]
+        return loss(jnp.where(is_other, right, forecast), truth)
+
+    losses: Array = jax.lax.map(of_one, jnp.arange(truth.shape[1]))
+    return losses
+
+
+def write_glimpse(folder: Path, glimpse: Glimpse, normalizer: Normalizer, times: np.ndarray, step: int) -> None:
+    """Write fields of some channels as a forecast and an analysis, and the spectra of all.
+
+    Args:
+        folder: Of the training.
+        glimpse: Fetched from the device.
+        normalizer: Of the model.
+        times: From the initial to the valid time `[step + 1]`.
+        step: Completed optimiser steps.
+    """
+    spec, told = normalizer.spec, {"optimiser_step": step}
+    pair = np.stack([np.asarray(glimpse.forecast), np.asarray(glimpse.truth)])
+    physical = normalizer.denormalize(pair, times[-1:].repeat(2))
+    chosen = _drawn(spec)
+    drawn = StateSpec(chosen, spec.grid)
+    forecast, truth = (each[[spec.index(channel) for channel in chosen]] for each in physical)
+    leading = {"init_time": times[:1], "lead_time": times[-1:] - times[0]}
+    (folder / FOLDER).mkdir(exist_ok=True)
+    write_netcdf(folder / FOLDER / "forecast.nc", to_dataset(forecast[None, None], drawn, leading).assign_attrs(told))
+    write_netcdf(folder / FOLDER / "analysis.nc", to_dataset(truth[None], drawn, {"time": times[-1:]}))
+    write_netcdf(folder / FOLDER / "spectra.nc", spectra(physical, spec).assign_attrs(told))
+
+
+def _drawn(spec: StateSpec) -> tuple[Channel, ...]:
+    """Return a channel of each variable, the one in the middle, as many as may be drawn."""
+    middle = [Channel(name, levels[len(levels) // 2] if levels else None) for name, levels in spec.variables.items()]
+    return tuple(middle[: max(1, min(_MOST_CHANNELS, _MOST_BYTES // (8 * int(np.prod(spec.grid.shape)))))])
+
+
+def spectra(pair: np.ndarray, spec: StateSpec) -> xr.Dataset:
+    """Return how much variance waves around the globe have, by the number of them on a circle of latitude.
+
+    Args:
+        pair: Forecast and truth in SI units `[2, channel, lat, lon]`; cells without a value count as the mean of all.
+        spec: What the channels are.
+
+    Returns:
+        `forecast` and `truth` with dims (channel, wavenumber), area-weighted means over rows, square SI units.
+    """
+    filled = np.where(np.isfinite(pair), pair, np.nanmean(pair, axis=(-2, -1), keepdims=True))
+    waves = np.abs(np.fft.rfft(filled, axis=-1) / spec.grid.n_lon) ** 2
+    waves[..., 1 : (spec.grid.n_lon + 1) // 2] *= 2  # those of both directions
+    power = (waves * spec.grid.area_weights()).mean(-2)
+    dims = ("channel", "wavenumber")
+    fields = {name: (dims, own) for name, own in zip(("forecast", "truth"), power, strict=True)}
+    return xr.Dataset(fields, {"channel": list(spec.names), "wavenumber": np.arange(power.shape[-1])})

@@ -1,9 +1,9 @@
 """What terms of physics in a loss do to a model of the planet: what each compares, and the error of the fields.
 
     weatherml statistics weatherml/experiment/demonstration.yaml -o FOLDER
-    python benchmarks/physics_terms.py FOLDER 400 dry_mass=100 hydrostatic=1 energy=0.01
+    python benchmarks/physics_terms.py FOLDER 200 dry_mass=100 hydrostatic=1 energy=0.01
 
-400 optimiser steps of one model step for each, and once without any, from the same weights in the same order; then
+200 optimiser steps of one model step for each, and once without any, from the same weights in the same order; then
 forecasts from the validation period, with averaged weights.
 """
 

@@ -115,3 +115,16 @@ def test_a_model_with_other_states_and_a_loss_of_members_are_refused():
         build_objective(LossConfig(), start, model)
     with pytest.raises(UserError, match="loss crps compares members, of which a diagnostic gives none"):
         build_objective(LossConfig(name="crps"), start)
+
+
+def test_a_diagnostic_is_trained_of_what_a_model_forecasts_and_goes_on_with_no_other(tmp_path):
+    start = untrained()
+    forcings = Forcings(("latitude",), start.spec.grid, start.time_step)
+    model = drawn_checkpoint(tiny_training.TinyConfig(), forcings, start.normalizer, Provenance({}, "none"))
+    short = settings(stages=(Stage(n_steps=2, learning_rate=1e-2),), n_validation_batches=1)
+    run = train(short, start, *samples(start, forcings), tmp_path, model=model)
+    after = Checkpoint.load(run.last_checkpoint)
+    assert after.prediction == "diagnostic" and after.weights.keys() == start.weights.keys()
+    assert not np.array_equal(after.weights["conv.kernel"], start.weights["conv.kernel"])
+    with pytest.raises(UserError, match=r"was trained with forecasts\.\S+ = .*, now it is None"):
+        train(short, start, *samples(start, forcings), tmp_path)

@@ -75,7 +75,7 @@ def claimed(
             {
                 "training": config.model_dump(mode="json", exclude=MAY_CHANGE),
                 **_describe(models[0]),
-                "trained of forecasts of": None if models[1] is None else _describe(models[1]),
+                "forecasts": None if models[1] is None else _describe(models[1]),
                 **_describe_samples(samples),
             }
         )

@@ -1,11 +1,16 @@
 """Laws of trainings by several real processes: they learn what one process learns, and share a folder as one."""
 
+import os
+import signal
+
+import jax
 import numpy as np
 import pytest
 from several_processes import run_in_processes
 from tiny_training import TRAINING, VALIDATION, arguments, config, samples, start
 
 from weatherml.checkpoint import Checkpoint
+from weatherml.errors import StopRequested
 from weatherml.training import Stage, train
 
 SHORT = {
@@ -25,11 +30,38 @@ def learn(folder, mesh):
     return rows.stop - rows.start
 
 
+def learn_until_one_is_asked_to_stop(folder):
+    def progress(step, *_):
+        if step == 1 and jax.process_index() == 1:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    try:
+        train(*arguments(**SHORT), folder, progress)
+    except StopRequested as request:
+        return str(request)
+    return None
+
+
 @pytest.mark.parametrize(("n", "n_devices", "mesh", "n_rows"), [(2, 2, {}, 6), (4, 1, {"data": 2, "spatial": 2}, 3)])
 def test_processes_train_like_one(tmp_path, n, n_devices, mesh, n_rows):
     assert run_in_processes(learn, n, tmp_path / "together", mesh, n_devices=n_devices) == n * [n_rows]
-    one = train(*arguments(**SHORT), tmp_path / "one")
-    together = train(*arguments(**SHORT), tmp_path / "together")  # has ended: this reads it
+    assert_the_same(
+        train(*arguments(**SHORT), tmp_path / "together"),  # has ended: this reads it
+        train(*arguments(**SHORT), tmp_path / "one"),
+    )
+
+
+def test_where_one_of_several_processes_is_asked_to_stop_all_save_the_same_step_and_one_goes_on(tmp_path):
+    stopped = run_in_processes(learn_until_one_is_asked_to_stop, 2, tmp_path / "together")
+    assert stopped == 2 * ["stopped at step 2 of 4; run it again to go on"]
+    assert (tmp_path / "together" / "snapshots" / "2").exists()
+    steps = []
+    together = train(*arguments(**SHORT), tmp_path / "together", lambda step, *_: steps.append(step))
+    assert steps == [3, 4]
+    assert_the_same(together, train(*arguments(**SHORT), tmp_path / "one"))
+
+
+def assert_the_same(together, one):
     for entry, expected in zip(together.metrics(), one.metrics(), strict=True):
         for name in ("loss", "validation_loss", "gradient_norm"):
             assert entry[name] == (expected[name] and pytest.approx(expected[name], rel=1e-5)), name

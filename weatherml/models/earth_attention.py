@@ -13,7 +13,7 @@ from flax import nnx
 from jax import Array
 from jax.ad_checkpoint import checkpoint_name
 
-from weatherml.axes import locally
+from weatherml.axes import locally, n_parts
 from weatherml.models.layers import over_tokens, small_normal
 from weatherml.models.windows import Extent, Windows
 
@@ -87,8 +87,9 @@ class EarthAttention(nnx.Module):
         features = over_tokens(self.qkv, x).reshape(*x.shape[:-1], 3, self.n_heads, -1)
         bias = self.qkv_bias[...].reshape(3, self.n_heads, -1)
         table, apart = (self._by_latitude(each) for each in (self.bias.table[...], self._apart()))
-        inputs = (*VOLUME, None, "head"), (None, "head"), (None, "lat", "head"), (None, "lat")
-        mixed = locally(self._mix, inputs, (*VOLUME, "head"))(features, bias, table, apart)
+        head = "head" if self.n_heads % n_parts("head") == 0 else None
+        inputs = (*VOLUME, None, head), (None, head), (None, "lat", head), (None, "lat")
+        mixed = locally(self._mix, inputs, (*VOLUME, head))(features, bias, table, apart)
         return over_tokens(self.project, mixed.reshape(*x.shape[:-1], width))
 
     def _apart(self) -> Array:

@@ -14,7 +14,7 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from weatherml.axes import lay, locally
+from weatherml.axes import lay, locally, n_parts
 from weatherml.errors import UserError
 from weatherml.models.fourier import PartialFourier
 from weatherml.models.layers import (
@@ -79,6 +79,11 @@ class FourCastNetConfig(NetworkConfig):
         """Rows and columns of a patch."""
         return self.patch if isinstance(self.patch, tuple) else (self.patch, self.patch)
 
+    def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the rows and columns of patches, and the blocks of the filter, which lie where longitude is whole."""
+        rows, columns = _token_grid(grid, self.patch_shape)
+        return {"rows of patches": rows}, {"columns of patches": columns, "n_blocks": self.n_blocks}
+
     def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> "FourCastNet":
         """Build the network; its patches must divide the grid."""
         return FourCastNet(self, spec.n_channels + n_forcings, spec.n_channels, spec.grid.shape, rngs=rngs)
@@ -124,8 +129,10 @@ class SpectralFilter(nnx.Module):
         def filtered(x: Array, *weights: Array) -> Array:
             return fourier.inverse(self.mix(fourier.forward(x), *weights))
 
-        field, blocks = ("batch", "lat", "lon", None), (None, "block")
-        return x + locally(filtered, (field, *4 * [blocks]), field)(x, *self.weights)
+        is_divided = self.b2.shape[1] % n_parts("block") == 0
+        channel, block = ("channel", "block") if is_divided else (None, "zonal_block")
+        field = ("batch", "lat", "lon", channel)
+        return x + locally(filtered, (field, *4 * [(None, block)]), field)(x, *self.weights)
 
     @property
     def weights(self) -> tuple[Array, Array, Array, Array]:

@@ -41,6 +41,14 @@ class NetworkConfig(Config):
         """Number of random maps."""
         return 0 if self.noise is None else len(self.noise.lengths)
 
+    def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return what bands of latitude must hold whole, and bands of longitude, with how many of it there are.
+
+        Args:
+            grid: Rows and columns, which all networks cut into equal bands.
+        """
+        return {"rows": grid[0]}, {"columns": grid[1]}
+
     @abstractmethod
     def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> nnx.Module:
         """Build a `Network` from a state and `n_forcings` maps, random ones included, to the next state or its change.

@@ -82,6 +82,17 @@ class PanguConfig(NetworkConfig):
         """Channels of a token in each layer."""
         return self.width, 2 * self.width, 2 * self.width, self.width
 
+    def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the rows and columns of windows at the coarser resolution."""
+        return self._windows("rows", grid[0], 1), self._windows("columns", grid[1], 2)
+
+    def _windows(self, what: str, size: int, axis: int) -> dict[str, int]:
+        """Return how many windows at the coarser resolution lie along an axis, one if they do not tile it."""
+        points = 2 * self.patch[axis] * self.window[axis]
+        if size % points:
+            return {f"{size} {what}, which windows tile only in multiples of 2 x patch x window = {points}": 1}
+        return {f"{what} of windows at the coarser resolution": size // points}
+
     def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> "Pangu":
         """Build the network; the state needs surface and upper-air variables, the latter on one set of levels."""
         return Pangu(self, Air.of(spec), n_forcings, spec.grid.shape, rngs=rngs)

@@ -20,12 +20,12 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from weatherml.axes import lay, locally, own, total
+from weatherml.axes import lay, locally, n_parts, own, total
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models.layers import drop_path, drop_path_rates, gelu, over_tokens, small_normal, subkey
 from weatherml.models.network import NetworkConfig
-from weatherml.models.spherical_harmonics import FIELD, SPECTRUM, SphericalHarmonics, exact_degree
+from weatherml.models.spherical_harmonics import FIELD, SphericalHarmonics, exact_degree
 from weatherml.state import StateSpec
 
 EPSILON = 1e-6
@@ -64,6 +64,12 @@ class SFNOConfig(NetworkConfig):
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
 
+    def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the rows and columns of the grids outside and inside."""
+        (rows, columns), inside = grid, internal_shape(grid, self.scale_factor)
+        scaled = f"inside, where scale_factor is {self.scale_factor:g}"
+        return {"rows": rows, f"rows {scaled}": inside[0]}, {"columns": columns, f"columns {scaled}": inside[1]}
+
     def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> "SFNO":
         """Build the network; its grid must be global, and Gaussian or equally spaced."""
         return SFNO(self, spec.n_channels + n_forcings, spec.n_channels, spec.grid, rngs=rngs)
@@ -71,7 +77,13 @@ class SFNOConfig(NetworkConfig):
 
 def internal_grid(grid: LatLonGrid, scale_factor: float) -> LatLonGrid:
     """Return the Gaussian grid with fewer rows and columns than `grid` by a factor; `grid` itself if it is that one."""
-    return LatLonGrid.gaussian(*(max(2, round(size / scale_factor)) for size in grid.shape))
+    return LatLonGrid.gaussian(*internal_shape(grid.shape, scale_factor))
+
+
+def internal_shape(shape: tuple[int, int], scale_factor: float) -> tuple[int, int]:
+    """Return the rows and columns of the internal grid."""
+    rows, columns = (max(2, round(size / scale_factor)) for size in shape)
+    return rows, columns
 
 
 class Mlp(nnx.Module):
@@ -131,7 +143,9 @@ class SpectralFilter(nnx.Module):
 
     def __call__(self, spectrum: Array) -> Array:
         """Return the filtered `spectrum [part, order, degree, batch, embed]`."""
-        return locally(self._filtered, [SPECTRUM, ()], SPECTRUM)(spectrum, self.weight[...])
+        degree = "degree" if self.weight.shape[1] % n_parts("degree") == 0 else None
+        part = (None, "order", degree, "batch")
+        return locally(self._filtered, [part, (None, degree)], part)(spectrum, self.weight[...])
 
     @staticmethod
     def _filtered(spectrum: Array, weight: Array) -> Array:

@@ -1,6 +1,7 @@
 """The only room that knows devices."""
 
 from weatherml.parallel.agreement import AnyOf
+from weatherml.parallel.bands import require_bands
 from weatherml.parallel.cores import split_cpu
 from weatherml.parallel.devices import device_room, local_devices, require_devices
 from weatherml.parallel.layout import Layout
@@ -24,6 +25,7 @@ __all__ = [
     "local_devices",
     "meet",
     "n_processes",
+    "require_bands",
     "require_batch",
     "require_devices",
     "require_grid",

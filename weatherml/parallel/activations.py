@@ -19,10 +19,14 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "lon": (LON,),
     "hidden": (TENSOR,),
     "head": (TENSOR,),
-    # Diagonal blocks of an AFNO, while a field is whole along longitude.
-    "block": (LON,),
+    # Channels that an AFNO's filter is given; and its diagonal blocks, while a field is whole along longitude, where
+    # `tensor` divides them, and where not.
+    "channel": (TENSOR,),
+    "block": (TENSOR, LON),
+    "zonal_block": (LON,),
     # Zonal wavenumbers of spherical harmonics, while a field is whole along both.
     "order": (LAT, LON),
+    "degree": (TENSOR,),
 }
 """Mesh axes, the outermost first. A sample's members lie side by side in a batch, `[batch * member]`."""
 

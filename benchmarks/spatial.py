@@ -85,10 +85,11 @@ def equality(layouts: list[tuple[int, int]]) -> Iterator[list[str]]:
     yield ["network", "spatial", "loss, relative", "gradient, of the largest of a weight", "exchanges"]
     yield ["---"] * 5
     for name, (config, grid) in SMALL.items():
-        loss, gradient = compiled(config, grid, (1, 1))(*arguments(config, grid))
+        loss, gradient = jax.device_get(compiled(config, grid, (1, 1))(*arguments(config, grid)))
         for spatial in layouts:
             program = compiled(config, grid, spatial)
-            own, ours = program(*placed(arguments(config, grid), layout_of(config, grid, spatial)))
+            given = placed(arguments(config, grid), layout_of(config, grid, spatial))
+            own, ours = jax.device_get(program(*given))
             worst = max(relative_error(ours[name], gradient[name]) for name in gradient)
             kinds = sorted({one.kind for one in collectives_of(program.as_text())})
             yield [name, written(spatial), f"{abs(own - loss) / loss:.1e}", f"{worst:.1e}", ", ".join(kinds)]
@@ -96,7 +97,7 @@ def equality(layouts: list[tuple[int, int]]) -> Iterator[list[str]]:
 
 def relative_error(ours: Any, reference: Any) -> float:
     """Return the largest difference over the largest value."""
-    return float(np.abs(np.asarray(ours) - np.asarray(reference)).max() / np.abs(np.asarray(reference)).max())
+    return float(np.abs(ours - reference).max() / np.abs(reference).max())
 
 
 def compiled(config: NetworkConfig, grid: LatLonGrid, spatial: tuple[int, int]) -> Any:

@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from math import prod
 from typing import Any, Protocol, TypeVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -97,7 +96,7 @@ def exchange(x: Array, name: str, *, split: int, join: int) -> Array:
     """
     if n_parts(name) == 1:
         return x
-    exchanged: Array = lax.all_to_all(x, tuple(_sizes(name)), split, join, tiled=True)
+    exchanged: Array = lax.all_to_all(x, tuple(_sizes(name)), split, join, tiled=True)  # type: ignore[no-untyped-call]
     return exchanged
 
 
@@ -125,13 +124,13 @@ def _roll_parts(x: Array, shift: int, axis: int, name: str) -> Array:
     edge = x.shape[axis] - shift if shift > 0 else -shift
     first, last = lax.slice_in_dim(x, 0, edge, axis=axis), lax.slice_in_dim(x, edge, None, axis=axis)
     if shift > 0:
-        last = lax.ppermute(last, mesh_axis, [(i, (i + 1) % size) for i in range(size)])
+        last = lax.ppermute(last, mesh_axis, [(i, (i + 1) % size) for i in range(size)])  # type: ignore[no-untyped-call]
     else:
-        first = lax.ppermute(first, mesh_axis, [(i, (i - 1) % size) for i in range(size)])
+        first = lax.ppermute(first, mesh_axis, [(i, (i - 1) % size) for i in range(size)])  # type: ignore[no-untyped-call]
     return jnp.concatenate([last, first], axis)
 
 
-def own(array: np.ndarray, axis: int, name: str) -> np.ndarray | Array:
+def own(array: np.ndarray | Array, axis: int, name: str) -> np.ndarray | Array:
     """Return a device's part, within `locally`, of an array that is the same everywhere; parts divide the axis."""
     n = n_parts(name)
     if n == 1:
@@ -151,7 +150,10 @@ def padded(x: Array, axis: int, name: str) -> Array:
 def total(x: Array, *names: str) -> Array:
     """Return the sum over the parts of axes of these names, within `locally`."""
     mesh_axes = tuple(mesh_axis for name in names for mesh_axis in _sizes(name))
-    return jax.lax.psum(x, mesh_axes) if mesh_axes else x
+    if not mesh_axes:
+        return x
+    summed: Array = lax.psum(x, mesh_axes)  # type: ignore[no-untyped-call]
+    return summed
 
 
 def _sizes(name: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ from jax.sharding import AbstractMesh
 from spatial_problems import PROBLEMS
 
 from weatherml.errors import UserError
-from weatherml.models import FourCastNetConfig, PanguConfig, SFNOConfig
+from weatherml.models import FourCastNetConfig, PanguConfig, PrecipitationConfig, SFNOConfig
 from weatherml.parallel import require_bands
 from weatherml.parallel.mesh import LAT, LON
 
@@ -26,7 +26,8 @@ REFUSED = [
         "721 rows, which windows tile only in multiples of 2 x patch x window = 48 (1); choose 1",
     ),
     (PanguConfig(), FULL, (1, 2), "columns of windows at the coarser resolution (15); choose 1, 3, 5, 15"),
-    (SFNOConfig(), FULL, (2, 1), "2 bands of latitude do not divide rows (721); choose 1"),
+    (SFNOConfig(), FULL, (7, 1), "7 bands of latitude do not divide rows inside, where scale_factor is 3 (240)"),
+    (PrecipitationConfig(), WITHOUT_POLE, (1, 9), "9 bands of longitude do not divide n_blocks (8); choose 1, 2, 4"),
     (
         SFNOConfig(),
         WITHOUT_POLE,

@@ -184,7 +184,7 @@ def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdin
     config.training.loss.require_noise(config.model.n_noise)
     is_here = config.training.mesh == MeshConfig()
     if is_here:
-        config.training.lay_out(config.model.name, spec.grid.shape)
+        config.training.lay_out(config.model, spec.grid.shape)
     small = unit_statistics(StateSpec(spec.channels, _SMALL), config.step_of(holdings.times))
     config.training.loss.build(small)  # refuses terms of physics that the channels do not tell
     fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})

@@ -23,6 +23,10 @@ class DiagnosticConfig(Config):
 
     name: str
 
+    def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return what bands of latitude must hold whole, and bands of longitude: see `NetworkConfig.uncut`."""
+        return {}, {}
+
     @abstractmethod
     def build(self, spec: StateSpec, rngs: nnx.Rngs) -> nnx.Module:
         """Build a module from normalised states `[batch, channel, lat, lon]` to SI units `[batch, output, lat, lon]`.

@@ -42,12 +42,12 @@ class NetworkConfig(Config):
         return 0 if self.noise is None else len(self.noise.lengths)
 
     def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
-        """Return what bands of latitude must hold whole, and bands of longitude, with how many of it there are.
+        """Return what bands of latitude must hold whole, and bands of longitude, with how many there are of it.
 
         Args:
-            grid: Rows and columns, which all networks cut into equal bands.
+            grid: Rows and columns, which bands hold as many of in any case.
         """
-        return {"rows": grid[0]}, {"columns": grid[1]}
+        return {}, {}
 
     @abstractmethod
     def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> nnx.Module:

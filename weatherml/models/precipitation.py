@@ -40,6 +40,10 @@ class PrecipitationConfig(DiagnosticConfig):
             raise ValueError("backbone.noise: a diagnostic is told no random maps; remove them")
         return self
 
+    def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return what the backbone must hold whole."""
+        return self.backbone.uncut(grid)
+
     def build(self, spec: StateSpec, rngs: nnx.Rngs) -> "Precipitation":
         """Build the network; the backbone's patches must divide the grid."""
         return Precipitation(FourCastNet(self.backbone, spec.n_channels, 1, spec.grid.shape, rngs=rngs), rngs=rngs)

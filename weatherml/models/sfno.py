@@ -9,6 +9,7 @@ Inside, arrays are `[lon, lat, batch, embed]`, float32: the order in which trans
 """
 
 import functools
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -65,10 +66,10 @@ class SFNOConfig(NetworkConfig):
     dtype: Literal["float32", "bfloat16"] = "float32"
 
     def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
-        """Return the rows and columns of the grids outside and inside."""
-        (rows, columns), inside = grid, internal_shape(grid, self.scale_factor)
+        """Return the rows and columns of the grid inside."""
+        rows, columns = internal_shape(grid, self.scale_factor)
         scaled = f"inside, where scale_factor is {self.scale_factor:g}"
-        return {"rows": rows, f"rows {scaled}": inside[0]}, {"columns": columns, f"columns {scaled}": inside[1]}
+        return {f"rows {scaled}": rows}, {f"columns {scaled}": columns}
 
     def build(self, spec: StateSpec, n_forcings: int, rngs: nnx.Rngs) -> "SFNO":
         """Build the network; its grid must be global, and Gaussian or equally spaced."""
@@ -122,11 +123,11 @@ class SphericalNorm(nnx.Module):
 
     def _share_of_mean(self, x: Array) -> Array:
         # As a matrix product, which is faster than a sum on a CPU.
-        weights = np.broadcast_to(self.grid.area_weights().T, self.grid.shape[::-1])
-        weights = own(own(weights / weights.size, 0, "lon"), 1, "lat").reshape(1, -1)
+        share = np.broadcast_to(self.grid.area_weights().T, self.grid.shape[::-1]) / math.prod(self.grid.shape)
+        weights = own(own(share, 0, "lon"), 1, "lat").reshape(1, -1)
         points = x.reshape(weights.size, -1)
-        share = jnp.matmul(weights, points, precision=jax.lax.Precision.HIGHEST).reshape(x.shape[2:])
-        return total(share, "lat", "lon")
+        mean = jnp.matmul(weights, points, precision=jax.lax.Precision.HIGHEST).reshape(x.shape[2:])
+        return total(mean, "lat", "lon")
 
 
 class SpectralFilter(nnx.Module):

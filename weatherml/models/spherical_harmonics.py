@@ -163,7 +163,7 @@ def _kinds_of_rows(n_lat: int) -> Iterator[tuple[bool, np.ndarray]]:
     yield False, np.arange(1, n_lat + 1) * np.pi / (n_lat + 1)
 
 
-def _product(matrix: np.ndarray, x: Array) -> Array:
+def _product(matrix: np.ndarray | Array, x: Array) -> Array:
     """Multiply `matrix [..., out, in]` into `x [..., in, column]`."""
     return jnp.matmul(matrix, x.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
 

@@ -50,7 +50,7 @@ class Activations:
         if self.mesh.size == 1:
             return x
         sharding = NamedSharding(self.mesh, self.spec(names))
-        laid: Array = jax.lax.with_sharding_constraint(x, sharding)
+        laid: Array = jax.lax.with_sharding_constraint(x, sharding)  # type: ignore[no-untyped-call]
         return laid
 
     def spread(self, function: Callable[..., Array], inputs: Sequence[Names], output: Names) -> Callable[..., Array]:

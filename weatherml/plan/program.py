@@ -34,7 +34,7 @@ class Program:
     def layout(self) -> Layout:
         """Where its arrays lie."""
         config = self.problem.config
-        return config.training.lay_out(config.model.name, self.problem.spec.grid.shape)
+        return config.training.lay_out(config.model, self.problem.spec.grid.shape)
 
     @cached_property
     def update(self) -> Update:

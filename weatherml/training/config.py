@@ -5,7 +5,8 @@ from pydantic import Field, PositiveInt
 from weatherml.config import Config
 from weatherml.durations import DurationText
 from weatherml.memory import MemoryText
-from weatherml.parallel import Layout, MeshConfig, require_batch, require_grid, require_members
+from weatherml.models import DiagnosticConfig, NetworkConfig
+from weatherml.parallel import Layout, MeshConfig, require_bands, require_batch, require_grid, require_members
 from weatherml.training.objective.losses import LossConfig
 from weatherml.training.records.profile import StepsText
 from weatherml.training.recovery.non_finite import Policy
@@ -81,19 +82,21 @@ class TrainingConfig(Config):
         """Model steps of the longest stage; every validation takes as many, so that all its losses compare."""
         return max(stage.rollout for stage in self.stages)
 
-    def lay_out(self, network: str, grid: tuple[int, int]) -> Layout:
+    def lay_out(self, network: NetworkConfig | DiagnosticConfig, grid: tuple[int, int]) -> Layout:
         """Return where what is trained lies on the devices that are here.
 
         Args:
-            network: Its name in the registry of models.
+            network: What is trained.
             grid: Rows and columns.
 
         Raises:
-            UserError: The mesh does not divide the devices, the batch, the members of a sample, or the grid.
+            UserError: The mesh does not divide the devices, the batch, the members of a sample, the grid, or
+                what the network cannot cut.
         """
-        layout = Layout.of(self.mesh, network)
+        layout = Layout.of(self.mesh, network.name)
         for size, _ in self.batches:
             require_batch(size, layout.mesh)
         require_members(self.loss.n_members, layout.mesh)
         require_grid(grid, layout.mesh)
+        require_bands(*network.uncut(grid), layout.mesh)
         return layout

@@ -49,7 +49,7 @@ class Session:
     ) -> None:
         self._config, self._start, self._run, self._snapshots, self._log = config, start, run, snapshots, log
         self._training, self._validation = samples[0], samples[1].with_n_steps(config.longest_rollout)
-        self._layout = config.lay_out(start.model.name, start.spec.grid.shape)
+        self._layout = config.lay_out(start.model, start.spec.grid.shape)
         self._own = self._layout.portion.samples
         step, loss = build_objective(config.loss, start, model)
         freeze_others(step, config.trainable)

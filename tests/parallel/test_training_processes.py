@@ -25,7 +25,7 @@ SHORT = {
 def learn(folder, mesh):
     """Run in every process."""
     settings, own = config(**SHORT, mesh=mesh), start()
-    rows = settings.lay_out(own.model.name, own.spec.grid.shape).portion.rows.of(own.spec.grid.n_lat)
+    rows = settings.lay_out(own.model, own.spec.grid.shape).portion.rows.of(own.spec.grid.n_lat)
     train(settings, own, samples(own, TRAINING, rows), samples(own, VALIDATION, rows), folder)
     return rows.stop - rows.start
 

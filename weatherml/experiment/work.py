@@ -148,7 +148,7 @@ def _samples(
     Of processes that share fields, each reads its own bands of latitude.
     """
     memory, training, grid = parse_memory(config.training.memory), config.training, normalizer.spec.grid
-    own = training.lay_out(config.model.name, grid.shape).portion
+    own = training.lay_out(config.model, grid.shape).portion
     n_parts, rows = own.samples.count * own.rows.count, own.rows.of(grid.n_lat)
     largest = (
         max(batch_bytes(normalizer.spec, forcings, size, rollout) for size, rollout in training.batches) // n_parts

@@ -52,10 +52,11 @@ def gradient_of(config: ExperimentConfig, start: Checkpoint, longest_kept: int) 
     """Return the compiled loss and gradient of a batch, `(weights, batch)`."""
     loss, maps = config.training.loss.build(start.normalizer.statistics), start.build_noise()
     rebuild, constants = split_weights(start.build_step())
-    noise = None if maps is None else Noise(maps, jax.random.key(1))
 
     def objective(weights: Any, batch: Batch) -> jax.Array:
-        return rollout_loss(rebuild(weights, constants), loss, batch, jax.random.key(0), noise, longest_kept)
+        keys, of_maps = (jax.random.split(jax.random.key(seed), len(batch.state)) for seed in (0, 1))
+        noise = None if maps is None else Noise(maps, of_maps)
+        return rollout_loss(rebuild(weights, constants), loss, batch, keys, noise, longest_kept)
 
     return jax.jit(jax.value_and_grad(objective))
 

@@ -122,9 +122,9 @@ def test_a_saved_network_comes_back_bit_for_bit(checkpoint, network, fields, tmp
     np.testing.assert_array_equal(run(loaded.build_step().network, fields[0]), run(network, fields[0]))
 
 
-def test_a_key_draws_what_is_dropped_and_the_same_key_draws_the_same(network, fields):
+def test_keys_draw_what_is_dropped_and_the_same_keys_draw_the_same(network, fields):
     x, _ = fields
-    draws = [run(network, x, jax.random.key(seed)) for seed in (0, 1, 2, 0)]
+    draws = [run(network, x, jax.random.split(jax.random.key(seed), BATCH)) for seed in (0, 1, 2, 0)]
     np.testing.assert_array_equal(draws[0], draws[3])
     assert len({np.asarray(draw).tobytes() for draw in draws}) > 1
 

@@ -178,7 +178,7 @@ def test_a_dropped_sample_passes_a_block_unchanged():
     block = with_random_weights(lambda: Block(config, (transform, transform), 0.5, rngs=nnx.Rngs(0)))
     x = jnp.asarray(np.random.default_rng(7).normal(size=(24, 8, 16, 6)), jnp.float32)
     branch = run(block, x) - x
-    change = run(block, x, jax.random.key(8)) - x
+    change = run(block, x, jax.random.split(jax.random.key(8), 16)) - x
     dropped = jnp.abs(change).max((0, 1, 3)) == 0
     assert 0 < dropped.sum() < 16
     np.testing.assert_allclose(change[:, :, ~dropped], 2 * branch[:, :, ~dropped], atol=1e-5)

@@ -52,8 +52,9 @@ class Problem:
         maps = self.maps
 
         def objective(weights, batch, constants, loss):
-            noise = None if maps is None else Noise(maps, jax.random.key(1))
-            return rollout_loss(rebuild(weights, constants), loss, batch, jax.random.key(2), noise)
+            own, of_maps = (jax.random.split(jax.random.key(seed), SAMPLES) for seed in (2, 1))
+            noise = None if maps is None else Noise(maps, of_maps)
+            return rollout_loss(rebuild(weights, constants), loss, batch, own, noise)
 
         return objective, (weights, batch, constants, loss)
 

@@ -46,10 +46,10 @@ def objective(name, members, n_kept, key=True, maps=True):
     """Return the loss of a batch, a function `(weights, batch)`."""
     rebuild, constants = split_weights(step())
     loss = Loss(jnp.full((CHANNEL, LAT, LON), 1 / (LAT * LON)), jnp.full((CHANNEL, 1, 1), 0.3), registry[name], members)
-    noise = Noise(MAPS, jax.random.key(5)) if maps else None
 
     def evaluate(weights, data):
-        own = jax.random.key(6) if key else None
+        own, of_maps = (jax.random.split(jax.random.key(seed), len(data.state)) for seed in (6, 5))
+        own, noise = own if key else None, Noise(MAPS, of_maps) if maps else None
         return rollout_loss(rebuild(weights, constants), loss, data, own, noise, n_kept)
 
     return evaluate

@@ -22,7 +22,7 @@ from weatherml.models.weights import split_weights, weights_of
 from weatherml.training import LossConfig
 from weatherml.training.objective.losses import EnsembleLoss, Loss, registry
 from weatherml.training.objective.rollout import N_KEPT, Noise, rollout_loss
-from weatherml.training.update.step import build_update, initial_state
+from weatherml.training.update.step import Draws, build_update, initial_state
 from weatherml.training.update.validation import build_validate
 
 N_DEVICES = 8
@@ -50,10 +50,14 @@ def loss_of(function, members):
     return Loss(weights, jnp.ones((CHANNEL, 1, 1)), function, members)
 
 
+def told(seed, size=BATCH):
+    return Noise(MAPS, jax.random.split(jax.random.key(seed), size))
+
+
 def batch(n_steps=1, size=BATCH, seed=0):
     """States that keep their value but for what maps of `SPREAD` add in every step."""
-    first, key = np.random.default_rng(seed).normal(size=(size, 1, CHANNEL, LAT, LON)), jax.random.key(seed)
-    steps = SPREAD * jax.vmap(MAPS.draw)(Noise(MAPS, key).keys(size, n_steps))
+    first = np.random.default_rng(seed).normal(size=(size, 1, CHANNEL, LAT, LON))
+    steps = SPREAD * jax.vmap(MAPS.draw)(told(seed, size).keys(1, n_steps))
     states = np.concatenate([first, first + np.cumsum(steps, axis=1)], axis=1).astype(np.float32)
     return Batch(states, np.zeros((size, n_steps + 1, 0, LAT, LON), np.float32))
 
@@ -61,7 +65,7 @@ def batch(n_steps=1, size=BATCH, seed=0):
 @pytest.mark.parametrize(("name", "members", "learnt"), [("crps", 2, SPREAD), ("crps", 4, SPREAD), ("mse", 1, 0)])
 def test_spread_is_learnt_from_crps_and_not_from_the_mean_squared_error(name, members, learnt):
     step, optimizer, data = additive(), optax.adam(0.02), batch(size=200)
-    update = build_update(step, loss_of(registry[name], members), optimizer, 0.9, data_layout(), maps=MAPS)
+    update = build_update(step, loss_of(registry[name], members), optimizer, 0.9, data_layout(), Draws(maps=MAPS))
     state = data_layout().placed(initial_state(weights_of(step), optimizer))
     for _ in range(150):
         state, _ = update(state, data)
@@ -73,7 +77,7 @@ def test_every_step_of_every_forecast_is_told_maps_of_its_own():
     step, data = additive(), batch(3, seed=2)
     step.network.gain[...], step.network.strength[...] = 1.0, SPREAD
     loss = loss_of(registry["mae"], 1)
-    assert float(rollout_loss(step, loss, data, noise=Noise(MAPS, jax.random.key(2)))) < 1e-6
+    assert float(rollout_loss(step, loss, data, noise=told(2))) < 1e-6
     assert float(rollout_loss(step, loss, data)) > 0.5 * SPREAD
 
 
@@ -83,7 +87,7 @@ def test_members_are_judged_by_the_truth_of_their_own_sample():
     step.network.gain[...], step.network.strength[...] = 1.0, 0.0
     data = batch(2)
     still = Batch(data.state[:, :1].repeat(3, 1), data.forcing)
-    noise = Noise(MAPS, jax.random.key(1))
+    noise = told(1)
     assert float(rollout_loss(step, loss_of(largest, 3), still, noise=noise)) == 0
     assert float(rollout_loss(step, loss_of(largest, 3), data, noise=noise)) > 0
 
@@ -91,7 +95,7 @@ def test_members_are_judged_by_the_truth_of_their_own_sample():
 def test_validation_tells_the_same_maps_every_time():
     step, data = additive(), batch(2)
     weights, loss = weights_of(step), loss_of(registry["crps"], 3)
-    values = [float(build_validate(step, loss, data_layout(), seed, MAPS)(weights, data)) for seed in (4, 4, 5)]
+    values = [float(build_validate(step, loss, data_layout(), Draws(seed, MAPS))(weights, data)) for seed in (4, 4, 5)]
     assert values[0] == values[1] != values[2]
     assert values[0] != float(rollout_loss(step, loss, data))
 
@@ -104,7 +108,7 @@ def print_sharded():
     rebuild, constants = split_weights(start.build_step())
 
     def objective(weights, data):
-        noise = Noise(start.build_noise(), jax.random.key(3))
+        noise = Noise(start.build_noise(), jax.random.split(jax.random.key(3), len(data.state)))
         return rollout_loss(rebuild(weights, constants), loss, data, noise=noise)
 
     evaluate, weights = jax.jit(jax.value_and_grad(objective)), dict(start.weights)

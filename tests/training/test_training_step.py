@@ -11,7 +11,7 @@ from weatherml.models import Step
 from weatherml.models.weights import weights_of, with_weights
 from weatherml.training.objective.losses import Loss, mean_squared_error
 from weatherml.training.objective.rollout import rollout_loss
-from weatherml.training.update.step import build_update, initial_state
+from weatherml.training.update.step import Draws, build_update, initial_state
 from weatherml.training.update.validation import build_validate
 
 BATCH, CHANNEL, FORCING, LAT, LON = 3, 2, 1, 4, 5
@@ -142,7 +142,7 @@ class Noisy(nnx.Module):
         self.scale = nnx.Param(jnp.float32(1.0))
 
     def __call__(self, x, key=None):
-        noise = 0 if key is None else jax.random.normal(key)
+        noise = 0 if key is None else jax.vmap(jax.random.normal)(key)[:, None, None, None]
         return self.scale[...] * x[:, :CHANNEL] + noise
 
 
@@ -151,7 +151,7 @@ def test_training_draws_from_the_seed_and_the_step_and_validation_draws_nothing(
     optimizer, data = optax.sgd(0.0), batch(2)
 
     def losses(seed):
-        update = build_update(step, loss, optimizer, 0.9, data_layout(), seed)
+        update = build_update(step, loss, optimizer, 0.9, data_layout(), Draws(seed))
         state, found = data_layout().placed(initial_state(weights_of(step), optimizer)), []
         for _ in range(2):
             state, outcome = update(state, data)

@@ -149,7 +149,7 @@ def _run(
     if phase in _COMPUTES:
         keep_freed_memory()
     if phase in _IN_PARALLEL:
-        split_cpu(math.gcd(*(size for size, _ in config.training.batches)), config.training.mesh, processes)
+        split_cpu(math.gcd(*config.training.parts), config.training.mesh, processes)
     results = Results(config, folder)
     try:
         if processes.count > 1:

@@ -1,6 +1,7 @@
 """The road as a table: what each phase needs, what it reads of the configuration, and what it leaves."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from weatherml.training.run import MAY_CHANGE
 
@@ -40,5 +41,5 @@ PHASES: dict[str, Phase] = {
 }
 """The road, in order."""
 
-OF_THE_MACHINE: dict[str, set[str]] = {"training": MAY_CHANGE}
+OF_THE_MACHINE: dict[str, dict[str, Any]] = {"training": MAY_CHANGE}
 """Settings that no result depends on."""

@@ -15,6 +15,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from weatherml.axes import locally, n_parts
 from weatherml.models.layers import over_tokens, small_normal
+from weatherml.models.remat import ATTENTION
 from weatherml.models.windows import Extent, Windows
 
 _APART = -100.0
@@ -22,9 +23,6 @@ _APART = -100.0
 
 VOLUME = ("batch", None, "lat", "lon")
 """Names of the axes of tokens but the last."""
-
-_KEPT = "attention"
-"""Name of what the gradient does not compute again."""
 
 
 class EarthBias(nnx.Module):
@@ -114,7 +112,7 @@ class EarthAttention(nnx.Module):
         # Padded tokens have no features but the bias, so that products before and after see none of them.
         windows = self.windows.partition(features.reshape(*features.shape[:4], -1))
         by_type = windows, table.reshape(-1, *table.shape[2:]), apart.reshape(-1, *apart.shape[2:])
-        keep = jax.checkpoint_policies.save_only_these_names(_KEPT)
+        keep = jax.checkpoint_policies.save_only_these_names(ATTENTION)
         mixed = jax.lax.map(jax.checkpoint(lambda one: self.attend(bias, *one), policy=keep), by_type)
         merged = self.windows.merge(mixed)
         return merged.reshape(*merged.shape[:4], n_heads, -1)
@@ -156,7 +154,7 @@ def _attention_forward(query: Array, key: Array, value: Array, bias: Array) -> t
     weights = jnp.exp(scores - highest)
     total = weights.sum(-1, keepdims=True)
     average = _product("whek,whqk->wheq", value, weights) / total.swapaxes(-1, -2)
-    average, log_total = checkpoint_name((average, highest + jnp.log(total)), _KEPT)  # type: ignore[no-untyped-call]
+    average, log_total = checkpoint_name((average, highest + jnp.log(total)), ATTENTION)  # type: ignore[no-untyped-call]
     return average, (query, key, value, bias, average, log_total)
 
 

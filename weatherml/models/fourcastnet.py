@@ -29,6 +29,7 @@ from weatherml.models.layers import (
     unpatchify,
 )
 from weatherml.models.network import NetworkConfig
+from weatherml.models.remat import through
 from weatherml.state import StateSpec
 
 EPSILON = 1e-6
@@ -202,7 +203,7 @@ class FourCastNet(nnx.Module):
         """Return `[batch, n_out, lat, lon]` from `[batch, n_in, lat, lon]`; `key` draws which paths to drop."""
         tokens = over_tokens(self.embed, patchify(x, self.patch)) + self.position[...]
         for index, block in enumerate(self.blocks):
-            tokens = lay(block(tokens, subkey(key, index)), "batch", "lat", "lon", None)
+            tokens = lay(through(block, tokens, subkey(key, index)), "batch", "lat", "lon", None)
         return unpatchify(over_tokens(self.head, tokens).astype(jnp.float32), self.patch)
 
 

@@ -62,8 +62,8 @@ def over_tokens(layer: Callable[[Array], Array], x: Array, names: Sequence[str] 
 
 
 def subkey(key: Array | None, index: int | Array) -> Array | None:
-    """Return the key of part `index`, or None where nothing is random."""
-    return None if key is None else jax.random.fold_in(key, index)
+    """Return the keys `[batch]` of part `index`, or None where nothing is random."""
+    return None if key is None else jax.vmap(jax.random.fold_in, (0, None))(key, index)
 
 
 def drop_path_rates(last: float, n_blocks: int) -> tuple[float, ...]:
@@ -77,11 +77,11 @@ def drop_path(x: Array, rate: float, key: Array | None) -> Array:
     Args:
         x: `[batch, ...]`, what a residual connection is about to add.
         rate: Probability that a sample is dropped.
-        key: Draws them; None drops nothing.
+        key: Draws them, `[batch]`, one a sample; None drops nothing.
     """
     if key is None or rate == 0:
         return x
-    kept = jax.random.bernoulli(key, 1 - rate, (len(x),)).reshape(-1, *(1,) * (x.ndim - 1))
+    kept = jax.vmap(lambda own: jax.random.bernoulli(own, 1 - rate))(key).reshape(-1, *(1,) * (x.ndim - 1))
     return jnp.where(kept, x / (1 - rate), 0)
 
 

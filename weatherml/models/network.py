@@ -20,7 +20,8 @@ class Network(Protocol):
 
         Args:
             x: `[batch, channel + forcing, lat, lon]`, the state's channels first. Random maps are forcings, the last.
-            key: Draws what is random in training, such as stochastic depth; nothing is random when None.
+            key: Keys `[batch]`, one a sample, that draw what is random in training, such as stochastic depth; nothing
+                is random when None. What a sample draws is then the same in whatever batch it is.
         """
 
 

@@ -26,6 +26,7 @@ from weatherml.models.layers import (
 )
 from weatherml.models.network import NetworkConfig
 from weatherml.models.patches import from_patches, to_patches, volume_of
+from weatherml.models.remat import through
 from weatherml.models.windows import Extent, Windows
 from weatherml.state import StateSpec
 
@@ -128,7 +129,7 @@ class Layer(nnx.Module):
     def __call__(self, x: Array, key: Array | None = None) -> Array:
         """Return tokens of the same shape."""
         for index, (block, rate) in enumerate(zip(self.blocks, self.drop_rates, strict=True)):
-            x = lay(block(x, rate, subkey(key, index)), *VOLUME, None)
+            x = lay(through(block, x, rate, subkey(key, index)), *VOLUME, None)
         return x
 
 

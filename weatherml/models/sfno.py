@@ -26,6 +26,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models.layers import drop_path, drop_path_rates, gelu, over_tokens, small_normal, subkey
 from weatherml.models.network import NetworkConfig
+from weatherml.models.remat import through
 from weatherml.models.spherical_harmonics import FIELD, SphericalHarmonics, exact_degree
 from weatherml.state import StateSpec
 
@@ -237,7 +238,7 @@ class SFNO(nnx.Module):
         if self.position is not None:
             y = y + self.position[...]
         for index, block in enumerate(self.blocks):
-            y = lay(block(y, subkey(key, index)), *FIELD, None)
+            y = lay(through(block, y, subkey(key, index)), *FIELD, None)
         y = self.decoder(jnp.concatenate([y, x], -1))
         if self.diffusion is not None:
             y = self.diffusion(y, x[..., : self.n_out])

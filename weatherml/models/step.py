@@ -35,7 +35,7 @@ class Step(nnx.Module):
         Args:
             state: `[batch, channel, lat, lon]`.
             forcing: `[batch, forcing, lat, lon]`.
-            key: Draws what is random in training; nothing is random when None.
+            key: Keys `[batch]` that draw what is random in training; nothing is random when None.
             noise: Random maps, `[batch, map, lat, lon]`; zero when None, which is the step of a control.
         """
         told = [state, forcing]

@@ -3,7 +3,8 @@
 from weatherml.parallel.agreement import AnyOf
 from weatherml.parallel.bands import require_bands
 from weatherml.parallel.cores import split_cpu
-from weatherml.parallel.devices import device_room, local_devices, require_devices
+from weatherml.parallel.devices import device_room, local_devices, recomputing, require_devices
+from weatherml.parallel.host_memory import require_host_memory, to_device, to_host
 from weatherml.parallel.layout import Layout
 from weatherml.parallel.mesh import MeshConfig, require_batch, require_grid, require_members
 from weatherml.parallel.portion import Portion
@@ -25,11 +26,15 @@ __all__ = [
     "local_devices",
     "meet",
     "n_processes",
+    "recomputing",
     "require_bands",
     "require_batch",
     "require_devices",
     "require_grid",
+    "require_host_memory",
     "require_members",
     "split_cpu",
+    "to_device",
+    "to_host",
     "together",
 ]

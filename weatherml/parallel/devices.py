@@ -33,6 +33,15 @@ def local_devices() -> list[jax.Device]:
     return devices
 
 
+def recomputing() -> dict[str, str]:
+    """Return options for compiling what computes something twice to save memory.
+
+    XLA on a CPU takes away the barriers that keep both apart, and then makes one of them, but for this.
+    """
+    on_cpu = {"xla_disable_hlo_passes": "cse_barrier_expander"}
+    return on_cpu if local_devices()[0].platform == "cpu" else {}
+
+
 def device_room(device: jax.Device) -> int:
     """Return how many bytes programs may take on a device: nine tenths of its memory.
 

@@ -1,6 +1,8 @@
 """How a model is trained."""
 
-from pydantic import Field, PositiveInt
+from typing import Self
+
+from pydantic import Field, PositiveInt, model_validator
 
 from weatherml.config import Config
 from weatherml.durations import DurationText
@@ -11,6 +13,7 @@ from weatherml.training.objective.losses import LossConfig
 from weatherml.training.records.profile import StepsText
 from weatherml.training.recovery.non_finite import Policy
 from weatherml.training.update.curriculum import Stage
+from weatherml.training.update.device_memory import DeviceMemoryConfig
 from weatherml.training.update.optimizer import OptimizerConfig
 from weatherml.training.update.trainable import Pattern
 
@@ -39,6 +42,7 @@ class TrainingConfig(Config):
             long where it is compiled first, without end when None.
         n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
         mesh: How devices share the work.
+        device_memory: What is done to need less memory of a device.
         memory: What loading may take on this machine: both periods, where they are held, and batches.
         profile_steps: The first and the last of some optimiser steps, such as `10:15`, counted from 1: what host and
             devices do in them is written to `profile` in the folder of the training, for xprof or TensorBoard.
@@ -59,8 +63,25 @@ class TrainingConfig(Config):
     watchdog: DurationText | None = "1h"
     n_validation_batches: PositiveInt = 8
     mesh: MeshConfig = MeshConfig()
+    device_memory: DeviceMemoryConfig = DeviceMemoryConfig()
     memory: MemoryText = "4GiB"
     profile_steps: StepsText | None = None
+
+    @model_validator(mode="after")
+    def _parts_divide_the_batch(self) -> Self:
+        n_parts = self.device_memory.accumulate
+        for size, _ in self.batches:
+            if size % n_parts:
+                fitting = max(n for n in range(1, n_parts) if size % n == 0)
+                raise ValueError(
+                    f"device_memory.accumulate {n_parts} does not divide batch_size {size}; {fitting} does"
+                )
+        return self
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Samples that are computed at once, over all devices, of every batch that is made."""
+        return tuple(size // self.device_memory.accumulate for size, _ in self.batches)
 
     @property
     def n_steps(self) -> int:
@@ -94,7 +115,7 @@ class TrainingConfig(Config):
                 what the network cannot cut.
         """
         layout = Layout.of(self.mesh, network.name)
-        for size, _ in self.batches:
+        for size in self.parts:
             require_batch(size, layout.mesh)
         require_members(self.loss.n_members, layout.mesh)
         require_grid(grid, layout.mesh)

@@ -19,7 +19,15 @@ from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
 from weatherml.training.records.metrics import read_metrics
 
-MAY_CHANGE = {"memory", "mesh", "non_finite", "most_non_finite", "watchdog", "profile_steps"}
+MAY_CHANGE: dict[str, Any] = {
+    "memory": True,
+    "mesh": True,
+    "device_memory": {"remat", "accumulate", "offload"},
+    "non_finite": True,
+    "most_non_finite": True,
+    "watchdog": True,
+    "profile_steps": True,
+}
 """Settings that may differ from one time to the next: machines do, and what is done about mishaps."""
 
 

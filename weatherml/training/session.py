@@ -24,7 +24,7 @@ from weatherml.training.recovery.non_finite import Drawn, NonFinite, NotFiniteEr
 from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.training.run import Run
 from weatherml.training.update.curriculum import learning_rate_schedule, stage_index
-from weatherml.training.update.step import build_update, initial_state
+from weatherml.training.update.step import Draws, build_update, initial_state, offloaded
 from weatherml.training.update.trainable import freeze_others
 from weatherml.training.update.validation import build_validate
 from weatherml.wording import counted
@@ -53,11 +53,14 @@ class Session:
         self._own = self._layout.portion.samples
         step, loss = build_objective(config.loss, start, model)
         freeze_others(step, config.trainable)
-        optimizer, maps = config.optimizer.build(config.stages), start.build_noise()
-        self._update = build_update(step, loss, optimizer, config.average_decay, self._layout, config.seed, maps)
-        self._validate = build_validate(step, loss, self._layout, config.seed, maps)
+        memory, draws = config.device_memory, Draws(config.seed, start.build_noise())
+        memory.require_host()
+        optimizer = config.optimizer.build(config.stages, memory.moments)
+        self._update = build_update(step, loss, optimizer, config.average_decay, self._layout, draws, memory)
+        self._validate = build_validate(step, loss, self._layout, draws, memory.accumulate)
         self._learning_rate = learning_rate_schedule(config.stages, config.optimizer.warm_up)
-        self._state = self._layout.placed(initial_state(self._layout.placed(weights_of(step)), optimizer))
+        state = self._layout.placed(initial_state(self._layout.placed(weights_of(step)), optimizer))
+        self._state = offloaded(state, memory.offload)
         self._cursor, self.step = Cursor(), snapshots.latest_step() or 0
         if self.step:
             self._state, self._cursor = snapshots.restore(self._state)
@@ -67,7 +70,7 @@ class Session:
         self._require_stages()
         self._stage = stage_index(config.stages, self.step)
         self._batches = self._open_stage(self._stage, self._cursor.position)
-        self._viewer = Viewer(start.normalizer, build_look(step, loss, self._layout, config.seed, maps))
+        self._viewer = Viewer(start.normalizer, build_look(step, loss, self._layout, config.seed, draws.maps))
         self._window, self._operations, self._pace, self._speed = Window(), Operations(), "", ""
         if config.non_finite == "rollback" and snapshots.latest_step() is None:
             self.save_snapshot()  # the first that there is to go back to

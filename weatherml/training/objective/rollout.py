@@ -23,15 +23,15 @@ class Noise:
 
     Attributes:
         maps: Draws them.
-        key: From which.
+        key: Keys `[batch]`, one a sample.
     """
 
     maps: NoiseMaps
     key: Array
 
-    def keys(self, n_forecasts: int, n_steps: int) -> Array:
-        """Return a key for every step of every forecast, `[forecast, step]`."""
-        return jax.random.split(self.key, (n_forecasts, n_steps))
+    def keys(self, n_members: int, n_steps: int) -> Array:
+        """Return a key for every step of every forecast, `[batch * member, step]`."""
+        return split_each(self.key, n_members * n_steps).reshape(-1, n_steps)
 
 
 def rollout_loss(
@@ -51,14 +51,15 @@ def rollout_loss(
         step: One step.
         loss: Of all members.
         batch: Where forecasts start, and the truth.
-        key: Draws what is random in training; nothing is when None.
+        key: Keys `[batch]` that draw what is random in training; nothing is when None.
         noise: Tells the model random maps; they are zero when None.
         n_kept: The longest rollout of which all activations are kept. Of a longer one only the states are, and its
             activations are computed again, step by step, on the way back.
     """
     states, forcings = jnp.asarray(batch.state), jnp.asarray(batch.forcing)
     state, n_steps = jnp.repeat(states[:, 0], loss.members, axis=0), states.shape[1] - 1
-    keys = None if noise is None else noise.keys(state.shape[0], n_steps)
+    keys = None if noise is None else noise.keys(loss.members, n_steps)
+    key = None if key is None else split_each(key, loss.members)
 
     def advance(state: Array, k: Array | int) -> tuple[Array, Array]:
         """Return the state after step `k`, and its loss."""
@@ -69,6 +70,11 @@ def rollout_loss(
 
     run = _keep_everything if n_steps <= n_kept else _keep_states
     return run(advance, state, n_steps) / n_steps
+
+
+def split_each(keys: Array, n: int) -> Array:
+    """Return `n` keys of each, side by side: what is drawn for a sample does not depend on the batch around it."""
+    return jax.vmap(lambda key: jax.random.split(key, n))(keys).reshape(-1)
 
 
 _Advance = Callable[[Array, Array | int], tuple[Array, Array]]

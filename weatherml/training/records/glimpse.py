@@ -16,7 +16,7 @@ from weatherml.data.loading.samples import Batch
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.models import NoiseMaps, Step
 from weatherml.models.weights import Weights, split_weights
-from weatherml.parallel import Layout
+from weatherml.parallel import Layout, to_device
 from weatherml.state import Channel, StateSpec, to_dataset
 from weatherml.storage.files import write_netcdf
 from weatherml.training.objective.losses import Loss
@@ -112,7 +112,7 @@ def build_look(
             last, losses = jax.lax.scan(advance, first, jnp.arange(n_steps))
         return Glimpse(losses.mean(0), last[0], states[0, -1])
 
-    return lambda weights, batch: look(weights, told, batch)
+    return lambda weights, batch: look(to_device(weights), told, batch)
 
 
 def losses_of_channels(loss: Loss, forecast: Array, truth: Array) -> Array:

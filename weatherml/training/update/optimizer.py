@@ -1,7 +1,7 @@
 """How weights change: AdamW with clipped gradients, and the running average of the weights that forecasts use."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import optax
@@ -10,7 +10,15 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from weatherml.config import Config
 from weatherml.models.weights import Weights
+from weatherml.training.update import moments
 from weatherml.training.update.curriculum import Stage, learning_rate_schedule
+from weatherml.training.update.device_memory import Moments
+
+_SCALING: dict[Moments, Callable[[float, float], optax.GradientTransformation]] = {
+    "float32": moments.adam,
+    "bfloat16": moments.adam_in_bfloat16,
+    "factored": moments.factored_adam,
+}
 
 _MULTIPLIES_ACTIVATIONS = re.compile(r"kernel|weight|w\d+")
 
@@ -32,10 +40,13 @@ class OptimizerConfig(Config):
     clip_norm: PositiveFloat = 1.0
     warm_up: float = Field(default=0.05, ge=0, lt=1)
 
-    def build(self, stages: Sequence[Stage]) -> optax.GradientTransformation:
-        """Build the transformation of gradients into changes of the weights."""
-        rate = learning_rate_schedule(stages, self.warm_up)
-        adamw = optax.adamw(rate, self.beta1, self.beta2, weight_decay=self.weight_decay, mask=decays)
+    def build(self, stages: Sequence[Stage], kept: Moments = "float32") -> optax.GradientTransformation:
+        """Build the transformation of gradients into changes of the weights, with moments `kept` in so many bytes."""
+        adamw = optax.chain(
+            _SCALING[kept](self.beta1, self.beta2),
+            optax.add_decayed_weights(self.weight_decay, decays),
+            optax.scale_by_learning_rate(learning_rate_schedule(stages, self.warm_up)),
+        )
         return optax.chain(optax.clip_by_global_norm(self.clip_norm), adamw)
 
 

@@ -1,8 +1,9 @@
 """The compiled optimiser step."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,13 @@ from jax import Array
 
 from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps
+from weatherml.models.remat import keeping
 from weatherml.models.weights import Weights, split_weights
-from weatherml.parallel import Layout
+from weatherml.parallel import Layout, recomputing, to_device, to_host
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
+from weatherml.training.update.accumulation import mean_over_parts
+from weatherml.training.update.device_memory import AS_IT_COMES, DeviceMemoryConfig, Offloaded
 from weatherml.training.update.finite import unless_finite_as_before
 from weatherml.training.update.optimizer import update_average
 
@@ -81,11 +85,49 @@ class Update:
         return self.program.lower(state, self.told, batch)
 
 
+@dataclass(frozen=True)
+class Draws:
+    """What is random in a training.
+
+    Attributes:
+        seed: What is drawn follows from it and from the number of the step.
+        maps: Draws what the model is told, where it is told random maps.
+    """
+
+    seed: int = 0
+    maps: NoiseMaps | None = None
+
+
+NOTHING_TOLD = Draws()
+"""Draws of a model that is told no random maps."""
+
+
+class _Part(NamedTuple):
+    """Samples, with the keys `[batch]` of what is random in the step and of the maps that it is told."""
+
+    batch: Batch
+    keys: Array
+    of_maps: Array
+
+
 def initial_state(weights: Weights, optimizer: optax.GradientTransformation) -> TrainingState:
     """Return the state before the first optimiser step; arrays are copies, because updates consume them."""
     weights = {name: jnp.array(array) for name, array in weights.items()}
     average = {name: jnp.array(array) for name, array in weights.items()}
     return TrainingState(weights, average, optimizer.init(weights), jnp.int32(0))
+
+
+def offloaded(state: TrainingState, what: Sequence[Offloaded]) -> TrainingState:
+    """Return the state as it lies between steps, some of it in memory of the host."""
+    return _moved(state, what, to_host)
+
+
+def _moved(state: TrainingState, what: Sequence[Offloaded], move: Callable[[Any], Any]) -> TrainingState:
+    average = move(state.average) if "average" in what else state.average
+    optimizer = state.optimizer
+    if "moments" in what:  # counts are on the device, where they are needed first
+        optimizer = jax.tree.map(lambda array: move(array) if array.ndim else array, optimizer)
+    return replace(state, average=average, optimizer=optimizer)
 
 
 def build_update(
@@ -94,36 +136,44 @@ def build_update(
     optimizer: optax.GradientTransformation,
     average_decay: float,
     layout: Layout,
-    seed: int = 0,
-    maps: NoiseMaps | None = None,
+    draws: Draws = NOTHING_TOLD,
+    device_memory: DeviceMemoryConfig = AS_IT_COMES,
 ) -> Update:
     """Build the compiled optimiser step.
 
-    Step, loss and maps may be abstract where it is only lowered. What is random in a step is drawn from `seed` and the
-    number of the step; `maps` draws what the model is told.
+    Step, loss and maps may be abstract where it is only lowered. What is random is drawn sample by sample, so that a
+    step is the same in however many parts it is computed.
     """
     rebuild, constants = split_weights(step)
     # These are arguments, not closures: captured arrays are copied into every compiled program.
-    told = layout.place_maps((constants, loss, maps), loss.grid)
+    told = layout.place_maps((constants, loss, draws.maps), loss.grid)
 
-    @partial(jax.jit, donate_argnums=0)
+    options = {} if device_memory.remat == "none" else recomputing()
+
+    @partial(jax.jit, donate_argnums=0, compiler_options=options)
     def update(state: TrainingState, told: _Told, batch: Batch) -> tuple[TrainingState, Outcome]:
         constants, loss, maps = told
-        key = jax.random.fold_in(jax.random.key(seed), state.step)
-        noise = None if maps is None else Noise(maps, jax.random.fold_in(key, _MAPS))
+        state = _moved(state, device_memory.offload, to_device)
 
-        def objective(weights: Weights) -> Array:
-            return evaluate(rebuild(layout.used(weights), constants), loss, batch, key, noise)
+        def differentiate(part: _Part) -> tuple[Array, Weights]:
+            noise = None if maps is None else Noise(maps, part.of_maps)
 
-        with layout.naming():
+            def objective(weights: Weights) -> Array:
+                return evaluate(rebuild(layout.used(weights), constants), loss, part.batch, part.keys, noise)
+
             value, gradient = jax.value_and_grad(objective)(state.weights)
-        gradient = layout.keep(gradient)
+            return value, layout.keep(gradient)
+
+        key = jax.random.fold_in(jax.random.key(draws.seed), state.step)
+        keys, of_maps = (jax.random.split(own, len(batch.state)) for own in (key, jax.random.fold_in(key, _MAPS)))
+        with layout.naming(), keeping(device_memory.remat, device_memory.between_blocks):
+            value, gradient = mean_over_parts(differentiate, _Part(batch, keys, of_maps), device_memory.accumulate)
         changes, moments = optimizer.update(gradient, state.optimizer, state.weights)
         weights = optax.apply_updates(state.weights, changes)
         average = update_average(state.average, weights, state.step, average_decay)
         outcome = Outcome(value, optax.tree.norm(gradient))
         updated = TrainingState(weights, average, moments, state.step + 1)
         kept = unless_finite_as_before(state, updated, outcome.loss, outcome.gradient_norm)
-        return layout.keep(kept), outcome
+        return offloaded(layout.keep(kept), device_memory.offload), outcome
 
     return Update(update, told)

@@ -9,26 +9,41 @@ from jax import Array
 from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps
 from weatherml.models.weights import Weights, split_weights
-from weatherml.parallel import Layout
+from weatherml.parallel import Layout, to_device
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
+from weatherml.training.update.accumulation import mean_over_parts
+from weatherml.training.update.step import NOTHING_TOLD, Draws
 
 Validate = Callable[[Weights, Batch], Array]
 _Told = tuple[object, AnyLoss, NoiseMaps | None]
 
 
 def build_validate(
-    step: nnx.Module, loss: AnyLoss, layout: Layout, seed: int = 0, maps: NoiseMaps | None = None
+    step: nnx.Module, loss: AnyLoss, layout: Layout, draws: Draws = NOTHING_TOLD, accumulate: int = 1
 ) -> Validate:
-    """Build the compiled loss of given weights on a batch; `maps` are the same for every batch, and every time."""
+    """Build the compiled loss of given weights on a batch; random maps are the same for every batch, and every time.
+
+    Args:
+        step: One step.
+        loss: Of forecasts.
+        layout: Where everything lies.
+        draws: Random maps.
+        accumulate: Parts of a batch that are computed one after another.
+    """
     rebuild, constants = split_weights(step)
-    told = layout.place_maps((constants, loss, maps), loss.grid)
+    told = layout.place_maps((constants, loss, draws.maps), loss.grid)
 
     @jax.jit
     def validate(weights: Weights, told: _Told, batch: Batch) -> Array:
         constants, loss, maps = told
-        noise = None if maps is None else Noise(maps, jax.random.key(seed))
-        with layout.naming():
-            return evaluate(rebuild(layout.used(weights), constants), loss, batch, noise=noise)
 
-    return lambda weights, batch: validate(weights, told, batch)
+        def missed(part: tuple[Batch, Array]) -> Array:
+            noise = None if maps is None else Noise(maps, part[1])
+            return evaluate(rebuild(layout.used(weights), constants), loss, part[0], noise=noise)
+
+        keys = jax.random.split(jax.random.key(draws.seed), len(batch.state))
+        with layout.naming():
+            return mean_over_parts(missed, (batch, keys), accumulate)
+
+    return lambda weights, batch: validate(to_device(weights), told, batch)

@@ -1,6 +1,6 @@
 """What savers of device memory save, and what they cost.
 
-    python benchmarks/device_memory.py plan pangu pangu_lite    # memory of full-size gradients; compiled, not run
+    python benchmarks/device_memory.py plan pangu pangu_lite   # memory of full-size gradients; compiled, not run
     python benchmarks/device_memory.py time                    # seconds of a smaller one, as ratios
 
 `plan` is of the gradient of one step at batch 1 with the sizes of configs/era5_0p25deg_pangu_24h.yaml; each program is

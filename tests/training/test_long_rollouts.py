@@ -19,7 +19,7 @@ MAPS = NoiseMapsConfig(lengths=(4000, 9000)).build(LatLonGrid.regular(LAT, LON))
 
 
 class Told(nnx.Module):
-    """A network that all it is told matters to: the state, forcings, random maps, and a key that drops paths."""
+    """A network that all it is told matters to: the state, forcings, random maps, and keys that drop paths."""
 
     def __init__(self):
         rngs = nnx.Rngs(0)
@@ -28,7 +28,9 @@ class Told(nnx.Module):
 
     def __call__(self, x, key=None):
         y = self.contract(jnp.tanh(self.expand(jnp.moveaxis(x, 1, -1))))
-        kept = 1 if key is None else jax.random.bernoulli(key, 0.7, (len(x), 1, 1, 1))
+        kept = 1
+        if key is not None:
+            kept = jax.vmap(lambda own: jax.random.bernoulli(own, 0.7))(key)[:, None, None, None]
         return jnp.moveaxis(y * kept, -1, 1)
 
 

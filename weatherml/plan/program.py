@@ -16,7 +16,7 @@ from weatherml.parallel import Layout
 from weatherml.parallel.placing import outlined, place
 from weatherml.plan.problem import Problem
 from weatherml.training.objective.objective import AnyLoss, build_objective
-from weatherml.training.update.step import TrainingState, Update, build_update, initial_state
+from weatherml.training.update.step import Draws, TrainingState, Update, build_update, initial_state
 from weatherml.training.update.trainable import freeze_others
 
 
@@ -39,9 +39,10 @@ class Program:
     @cached_property
     def update(self) -> Update:
         """The step."""
-        training, maps = self.problem.config.training, outlined(self.problem.outline.build_noise())
+        training, decay = self.problem.config.training, self.problem.config.training.average_decay
+        draws = Draws(training.seed, outlined(self.problem.outline.build_noise()))
         module, loss = self._objective
-        return build_update(module, loss, self._optimizer, training.average_decay, self.layout, training.seed, maps)
+        return build_update(module, loss, self._optimizer, decay, self.layout, draws, training.device_memory)
 
     @cached_property
     def state(self) -> TrainingState:
@@ -73,7 +74,7 @@ class Program:
     @cached_property
     def _optimizer(self) -> Any:
         training = self.problem.config.training
-        return training.optimizer.build(training.stages)
+        return training.optimizer.build(training.stages, training.device_memory.moments)
 
 
 def parameters_by_part(weights: Mapping[str, Any]) -> dict[str, int]:

@@ -7,7 +7,7 @@ import optax
 from weatherml.parallel import Layout
 from weatherml.parallel.compiled import collectives_of, memory_of
 from weatherml.parallel.rules import rules_of
-from weatherml.training.update.step import build_update, initial_state
+from weatherml.training.update.step import Draws, build_update, initial_state
 
 SAMPLES = 8
 
@@ -17,7 +17,7 @@ def ten_steps(name, problem, mesh, n_devices):
     layout = Layout(mesh.build(jax.devices()[:n_devices]), rules_of(name))
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1e-3, b2=0.99))
     step, weights, loss, batch = problem.parts(SAMPLES)
-    update = build_update(step, loss, optimizer, 0.9, layout, seed=3, maps=problem.maps)
+    update = build_update(step, loss, optimizer, 0.9, layout, Draws(3, problem.maps))
     state = layout.placed(initial_state(layout.placed(weights), optimizer))
     batch = layout.place_batch(batch)
     program, outcomes = update.lower(state, batch).compile(), []

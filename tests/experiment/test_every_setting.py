@@ -63,6 +63,12 @@ TABLE = [
     ("training.validate_every", "2", "0", "greater than 0"),
     ("training.snapshot_every", "2", "0", "greater than 0"),
     ("training.mesh", None, "{fsdp: 5}", "takes a multiple of 5 devices, got"),
+    (
+        "training.device_memory",
+        "{remat: blocks, accumulate: 2, moments: bfloat16, offload: [average]}",
+        "{accumulate: 3}",
+        "accumulate 3 does not divide batch_size 4; 2 does",
+    ),
     ("training.non_finite", "skip", "explode", "'stop', 'skip' or 'rollback'"),
     ("training.most_non_finite", "2", "0", "greater than 0"),
     ("training.watchdog", "30min", "soon", "duration 'soon'"),

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -27,28 +28,37 @@ SHORT = {
 ON_SEVERAL_DEVICES = """
 import os, signal, sys
 import jax, numpy as np
-from test_parallel import SHORT, arguments, data_layout, train
+from weatherml.parallel import Layout
+from test_parallel import SHORT, MeshConfig, arguments, data_layout, start, train
 
 folder, n_devices, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+mesh = MeshConfig.model_validate_json(sys.argv[4])
 assert jax.device_count() == n_devices
 array = np.arange(96.0).reshape(16, 1, 3, 2, 1)
 spread, copied = data_layout().place_batch(array), data_layout().replicate(array)
 assert [s.data.shape for s in spread.addressable_shards] == n_devices * [(16 // n_devices, 1, 3, 2, 1)]
 assert [s.data.shape for s in copied.addressable_shards] == n_devices * [(16, 1, 3, 2, 1)]
+kernel, layout = start().weights["network.embed.kernel"], Layout(mesh.build())
+assert layout.placed({"a": kernel})["a"].addressable_data(0).size == kernel.size // mesh.fsdp
+told = arguments(**SHORT, mesh=mesh)
 try:
-    train(*arguments(**SHORT), folder, lambda step, *_: step == last and os.kill(os.getpid(), signal.SIGTERM))
+    train(*told, folder, lambda step, *_: step == last and os.kill(os.getpid(), signal.SIGTERM))
 except KeyboardInterrupt:
     sys.exit(75)
 """
 
 
-def test_a_training_goes_on_with_the_same_batches_on_another_number_of_devices(tmp_path):
-    for n_devices, last in ((8, 2), (4, 5)):
+def test_a_training_goes_on_with_the_same_batches_on_other_devices_in_another_layout(tmp_path):
+    folder = tmp_path / "several"
+    for n_devices, last, mesh in ((8, 2, {"fsdp": 2, "spatial": 2}), (4, 5, {"spatial": [1, 2]})):
         flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={n_devices}"}
-        command = [sys.executable, "-c", ON_SEVERAL_DEVICES, str(tmp_path / "several"), str(n_devices), str(last)]
+        words = [str(folder), str(n_devices), str(last), json.dumps(mesh)]
+        command = [sys.executable, "-c", ON_SEVERAL_DEVICES, *words]
         assert subprocess.run(command, check=False, env=os.environ | flags).returncode == 75
+        told = json.loads((folder / "training.json").read_text())["mesh"]
+        assert {name: told[name] for name in mesh} == mesh
     steps = []
-    several = train(*arguments(**SHORT), tmp_path / "several", lambda step, *_: steps.append(step))
+    several = train(*arguments(**SHORT), folder, lambda step, *_: steps.append(step))
     assert steps == list(range(6, 15))
     one = train(*arguments(**SHORT), tmp_path / "one")
     for entry, expected in zip(several.metrics(), one.metrics(), strict=True):

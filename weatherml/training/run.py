@@ -82,6 +82,7 @@ def claimed(
         json.dumps(
             {
                 "training": config.model_dump(mode="json", exclude=MAY_CHANGE),
+                **config.model_dump(mode="json", include={"mesh"}),
                 **_describe(models[0]),
                 "forecasts": None if models[1] is None else _describe(models[1]),
                 **_describe_samples(samples),
@@ -95,14 +96,13 @@ def claimed(
 
 
 def _claim(held: ExitStack, run: Run, description: Mapping[str, Any]) -> None:
-    """Lock the folder, and write down whose it is, or compare."""
+    """Lock the folder, and write down whose it is, or compare; and on what mesh it is trained now."""
     busy = f"another process is training in {run.directory}; wait for it, or choose another folder"
     held.enter_context(alone_in(run.directory, "training.lock", busy))
     file = run.directory / "training.json"
-    if not file.exists():
-        write_bytes(file, json.dumps(description, indent=1).encode())
-        return
-    for key, before, now in _differences(json.loads(file.read_text()), description):
+    written = json.loads(file.read_text()) if file.exists() else {}
+    own = {**(written or description), "mesh": description["mesh"]}
+    for key, before, now in _differences(own, description):
         if key == "data":
             raise UserError(
                 f"the store has other content than when {run.directory} was trained: it has grown or changed since;"
@@ -111,6 +111,8 @@ def _claim(held: ExitStack, run: Run, description: Mapping[str, Any]) -> None:
         raise UserError(
             f"{run.directory} was trained with {key} = {before}, now it is {now}; set it back, or choose another folder"
         )
+    if written != own:
+        write_bytes(file, json.dumps(own, indent=1).encode())
 
 
 def _require_same(first: Mapping[str, Any], description: Mapping[str, Any]) -> None:

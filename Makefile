@@ -5,11 +5,12 @@ BIN     := $(VENV)/bin
 DEMO    ?= runs/demo
 WORKERS ?= 2
 
-.PHONY: demo test check format lint types layers notebooks clean help
+.PHONY: demo test test-cluster check format lint types layers notebooks clean help
 
 help:
 	@echo "make demo   simulate a planet, train, forecast, judge, draw; prints where the report is"
 	@echo "make test   every test that CI runs"
+	@echo "make test-cluster   a training on a real SLURM, which it starts here; as root, with slurm-wlm and munge installed"
 	@echo "make check  format, lint, types, import layers, then the tests"
 
 demo: $(VENV)/.installed-plot
@@ -17,6 +18,10 @@ demo: $(VENV)/.installed-plot
 
 test: $(VENV)/.installed-dev layers
 	$(BIN)/python -m pytest tests notebooks --nbmake --nbmake-timeout=300 --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# Outside of `make test`: some minutes of waiting for SLURM, which starts a job again after two.
+test-cluster: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python tests/cluster/warned_training.py
 
 check: $(VENV)/.installed-dev format lint types test
 

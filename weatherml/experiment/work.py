@@ -111,11 +111,11 @@ def fit_of(results: Results) -> Fit:
 
 def train(results: Results, report: Report) -> None:
     """Train the model, from where an earlier run of this phase left it."""
-    start, training, validation = together(lambda: _taught(results))
+    start, training, validation = together(lambda: taught(results))
     train_model(results.config.training, start, training, validation, results.training.directory, report)
 
 
-def _taught(results: Results) -> tuple[Checkpoint, Samples, Samples]:
+def taught(results: Results) -> tuple[Checkpoint, Samples, Samples]:
     """Return the model before training, and what it learns from and is chosen by."""
     config = results.config
     period, step = config.periods.training, config.step_of(results.store["time"].values)

@@ -78,6 +78,14 @@ class MeshConfig(Config):
         devices = jax.devices() if devices is None else devices
         return jax.make_mesh(self.shape(len(devices)), AXES, (AxisType.Auto,) * len(AXES), devices=devices)
 
+    def outline(self, n_devices: int) -> AbstractMesh:
+        """Return the mesh of so many devices, which need not be here.
+
+        Raises:
+            UserError: The sizes do not come to so many.
+        """
+        return AbstractMesh(self.shape(n_devices), AXES)
+
     def __str__(self) -> str:
         """Return what differs from data parallelism, as it is written in files."""
         said = {name: size for name, size in self if size not in (None, 1)}

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from jax.sharding import AbstractMesh, Mesh
 from pydantic import Field, PositiveInt, model_validator
 
 from weatherml.config import Config
@@ -115,9 +116,19 @@ class TrainingConfig(Config):
                 what the network cannot cut.
         """
         layout = Layout.of(self.mesh, network.name)
-        for size in self.parts:
-            require_batch(size, layout.mesh)
-        require_members(self.loss.n_members, layout.mesh)
-        require_grid(grid, layout.mesh)
-        require_bands(*network.uncut(grid), layout.mesh)
+        self.require_mesh(layout.mesh, network, grid)
         return layout
+
+    def require_mesh(
+        self, mesh: Mesh | AbstractMesh, network: NetworkConfig | DiagnosticConfig, grid: tuple[int, int]
+    ) -> None:
+        """Require that devices get equal parts of batches, members, a grid `(rows, columns)`, and what a network cuts.
+
+        Raises:
+            UserError: They do not.
+        """
+        for size in self.parts:
+            require_batch(size, mesh)
+        require_members(self.loss.n_members, mesh)
+        require_grid(grid, mesh)
+        require_bands(*network.uncut(grid), mesh)

@@ -1,0 +1,74 @@
+"""Laws of checking a configuration before a job is sent: each thing is tried, and what fails says what to do."""
+
+import json
+
+import pytest
+from tiny_experiment import refused, weatherml, write_config
+
+
+def outcomes(*words):
+    """Return the exit code, and outcome and words by the name of the thing."""
+    ran = weatherml("check", *words, "--json")
+    assert ran.stdout, (ran.output, ran.exception)
+    return ran.exit_code, {one["name"]: (one["outcome"], one["words"]) for one in json.loads(ran.stdout)}
+
+
+def test_a_training_that_would_run_is_tried_to_its_first_step_and_leaves_nothing(tiny_run):
+    before = sorted(tiny_run.folder.rglob("*"))
+    code, found = outcomes(tiny_run.config, "-o", tiny_run.folder, "--devices", "2xcpu")
+    assert code == 0 and {outcome for outcome, _ in found.values()} == {"ok"}, found
+    assert found["mesh"][1] == "2xcpu: data 2"
+    assert found["one step"][1].startswith("loss ")
+    assert sorted(tiny_run.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "devices", "thing", "words"),
+    [
+        ("training.mesh={tensor: 3}", "8xh200", "mesh", "mesh {tensor: 3} takes a multiple of 3 devices, got 8"),
+        (
+            "training.batch_size=6",
+            "8xh200",
+            "mesh",
+            "batch_size must be a multiple of the number of devices (8), got 6",
+        ),
+        ("training.mesh={spatial: 5}", "5xcpu", "mesh", "of the mesh does not divide the 12 rows"),
+        ("channels=[z500, t850, v10m]", "cpu", "store", "the data have no 10m_v_component_of_wind"),
+    ],
+)
+def test_what_would_fail_is_told_and_what_needs_it_is_not_tried(tiny_run, change, devices, thing, words):
+    code, found = outcomes(tiny_run.config, change, "-o", tiny_run.folder, "--devices", devices)
+    assert code == 1
+    assert found[thing][0] == "failed" and words in found[thing][1], found
+    assert found["one step"][0] == "not tried"
+
+
+def test_a_run_that_has_no_data_yet_says_which_command_makes_them(tiny_run, tmp_path):
+    code, found = outcomes(tiny_run.config, "-o", tmp_path / "run")
+    assert code == 1
+    told = f"there is no {tmp_path / 'run/data.zarr'}; run weatherml statistics CONFIG -o {tmp_path / 'run'}"
+    assert found["store"] == ("failed", f"{told}, which makes it")
+    assert found["statistics"] == ("not tried", "mend store first")
+    assert found["folder"][0] == "ok" and not (tmp_path / "run").exists()
+
+
+def test_statistics_of_another_period_are_told(tiny_run, tmp_path):
+    periods = {"training": ["2000-01-02", "2000-01-08"], "validation": ["2000-01-09", "2000-01-10"]}
+    config = write_config(tmp_path / "other.yaml", periods=periods | {"test": ["2000-01-11", "2000-01-16"]})
+    _, found = outcomes(config, "training.mesh={tensor: 3}", "-o", tiny_run.folder)
+    assert found["statistics"][0] == "failed" and "not those of this configuration" in found["statistics"][1]
+
+
+def test_lines_for_people_begin_with_the_outcome(tiny_run, tmp_path):
+    lines = weatherml("check", tiny_run.config, "-o", tmp_path / "run").stdout.splitlines()
+    assert lines[0] == "ok        configuration       A tiny planet: fourcastnet, 6 optimiser steps in 1 stage"
+    assert [line[:10].strip() for line in lines] == ["ok", "ok", "failed", *6 * ["not tried"]]
+
+
+def test_options_of_files_and_of_configurations_are_told_apart(tiny_run):
+    told = refused("check", tiny_run.config, "--files", "--rules")
+    assert "--files and --rules are of files and stores, not of a configuration" in told
+    assert "--devices are of a configuration; name its YAML file first" in refused(
+        "check", tiny_run.store, "--devices", "cpu"
+    )
+    assert "devices" in refused("check", tiny_run.config, "--devices", "eight")

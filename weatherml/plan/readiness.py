@@ -1,0 +1,210 @@
+"""Whether a training would run, asked before it waits in a queue: each thing by itself, in seconds."""
+
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from weatherml.data.loading.room import batch_bytes, memory_for
+from weatherml.data.period import overlap
+from weatherml.errors import UserError
+from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.feasibility import Holdings, require_feasible, within
+from weatherml.experiment.results import Results
+from weatherml.experiment.work import taught
+from weatherml.memory import parse_memory
+from weatherml.parallel import MeshConfig, local_devices
+from weatherml.plan.accelerators import CPU, Devices, accelerators
+from weatherml.plan.compiling import Compiled
+from weatherml.plan.estimate import Machine, flops_of, memory_by_part
+from weatherml.plan.planning import compiled_for, room_of
+from weatherml.plan.problem import Problem
+from weatherml.storage.files import write_bytes
+from weatherml.storage.room import explaining_errors
+from weatherml.times import show_periods
+from weatherml.training import train
+from weatherml.wording import counted, size_of
+
+_KEPT = 14
+"""Times that the weights are on the disk at most: two snapshots and one that is being written, each of weights, average
+and two moments, and two checkpoints."""
+_MOST_BYTES, _MOST_FLOPS = 2 * 2**30, 3e11
+"""Of one sample, beyond which a step is compiled but not taken, for it would be minutes on the processors here."""
+
+
+class Checked(NamedTuple):
+    """What came of one thing.
+
+    Attributes:
+        name: Of the thing.
+        outcome: `ok`, `failed`, or `not tried` where something else must be mended first.
+        words: What was found, or what to do.
+    """
+
+    name: str
+    outcome: str
+    words: str
+
+
+@dataclass(frozen=True, eq=False)
+class Readiness:
+    """A training that is to be sent to machines.
+
+    Attributes:
+        config: What it is.
+        folder: Of the run.
+        devices: On what it will run.
+    """
+
+    config: ExperimentConfig
+    folder: Path
+    devices: Devices
+
+    def check(self) -> Iterator[Checked]:
+        """Try one thing after the other, and go on with those that do not need what failed."""
+        things: list[tuple[str, Callable[[], str], tuple[str, ...]]] = [
+            ("configuration", self._configuration, ()),
+            ("folder", self._folder, ()),
+            ("store", self._store, ()),
+            ("statistics", self._statistics, ("store",)),
+            ("periods", self._periods, ("statistics",)),
+            ("mesh", self._mesh, ("store",)),
+            ("memory of loading", self._loading, ("store", "mesh")),
+            ("memory of a device", self._device, ("store", "mesh")),
+            ("one step", self._step, ("statistics", "memory of a device")),
+        ]
+        failed: set[str] = set()
+        for name, try_it, needs in things:
+            missing = [needed for needed in needs if needed in failed]
+            checked = Checked(name, "not tried", f"mend {missing[0]} first") if missing else _tried(name, try_it)
+            if checked.outcome != "ok":
+                failed.add(name)
+            yield checked
+
+    @cached_property
+    def _results(self) -> Results:
+        return Results(self.config, self.folder)
+
+    @cached_property
+    def _problem(self) -> Problem:
+        return Problem.of(self.config, self.folder)
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        return compiled_for(self._problem, self.devices.count)
+
+    def _configuration(self) -> str:
+        training = self.config.training
+        stages = counted(len(training.stages), "stage")
+        return f"{self.config.title}: {self.config.model.name}, {training.n_steps} optimiser steps in {stages}"
+
+    def _folder(self) -> str:
+        existing = self._existing
+        trial = existing / f".weatherml-check-{time.time_ns()}"
+        with explaining_errors(existing, again="check again"):
+            write_bytes(trial, b"")
+            trial.unlink()
+        return f"{existing} can be written, {size_of(shutil.disk_usage(existing).free)} are free"
+
+    def _store(self) -> str:
+        path = self._results.path("ingest")
+        if not path.exists():
+            raise UserError(f"there is no {path}; run weatherml statistics CONFIG -o {self.folder}, which makes it")
+        require_feasible(self.config, Holdings.of_store(self._results.store))
+        n_times = within(self._results.store["time"].values, self.config.periods.training).size
+        return f"{self._results.spec.n_channels} channels, {counted(n_times, 'time')} of training"
+
+    def _statistics(self) -> str:
+        if not self._results.is_done("statistics"):
+            remedy = f"run weatherml statistics CONFIG -o {self.folder}"
+            raise UserError(f"they are not those of this configuration and these data; {remedy}")
+        statistics = self._results.statistics
+        return f"of {counted(statistics.n_times, 'time')} in {show_periods(statistics.period)}"
+
+    def _periods(self) -> str:
+        own, learned = self.config.periods, self._results.statistics.period
+        for name, period in (("validation", own.validation), ("test", own.test)):
+            if overlap(learned, period):
+                raise UserError(
+                    f"statistics are of {show_periods(learned)}, which overlaps the {name} period"
+                    f" {show_periods(period)}: what is judged on would be learned from; compute them again"
+                )
+        return "neither validation nor test is in what statistics were computed of"
+
+    def _mesh(self) -> str:
+        mesh = self.config.training.mesh.outline(self.devices.count)
+        self.config.training.require_mesh(mesh, self.config.model, self._problem.spec.grid.shape)
+        sizes = " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items() if size > 1)
+        return f"{self.devices}: {sizes or 'one device'}"
+
+    def _loading(self) -> str:
+        training, spec = self.config.training, self._problem.spec
+        forcings = self._problem.outline.forcings
+        needed = max(memory_for(batch_bytes(spec, forcings, size, rollout)) for size, rollout in training.batches)
+        n_hosts = math.ceil(self.devices.count / self._per_host)
+        own, memory = math.ceil(needed / n_hosts), parse_memory(training.memory)
+        if own > memory:
+            raise UserError(
+                f"a host needs {size_of(own)} for batches, training.memory is {training.memory}; set"
+                f" training.memory={math.ceil(own / 2**30)}GiB"
+            )
+        return f"a host needs {size_of(own)} for batches of {training.memory}"
+
+    @property
+    def _per_host(self) -> int:
+        return self.devices.count if self.devices.kind == CPU else accelerators()[self.devices.kind].per_node
+
+    def _device(self) -> str:
+        accelerator = None if self.devices.kind == CPU else accelerators()[self.devices.kind]
+        room = room_of(Machine(accelerator, None, self.devices.count))
+        needed, n_parameters = sum(memory_by_part(self._compiled).values()), sum(self._compiled.parameters.values())
+        if needed > room:
+            raise UserError(
+                f"a step takes {size_of(needed)} of a device, programs may take {size_of(room)}; weatherml plan CONFIG"
+                f" -o {self.folder} --devices {self.devices} proposes what fits"
+            )
+        free, kept = shutil.disk_usage(self._existing).free, 4 * _KEPT * n_parameters
+        if kept > free:
+            raise UserError(f"snapshots and checkpoints take {size_of(kept)}, {size_of(free)} are free; make room")
+        return f"a step takes {size_of(needed)} of {size_of(room)}, snapshots {size_of(kept)} of the disk"
+
+    @property
+    def _existing(self) -> Path:
+        return next(place for place in (self.folder.absolute(), *self.folder.absolute().parents) if place.exists())
+
+    def _step(self) -> str:
+        size = self._problem.batch_sizes[self._compiled.stage]
+        flops = flops_of(self._compiled.counts[self._compiled.stage]) / size
+        if self._compiled.temporary > _MOST_BYTES or flops > _MOST_FLOPS:
+            return f"compiled; not taken here, as one sample takes {flops:.2g} operations"
+        started = time.perf_counter()
+        loss = self._step_taken()
+        return f"loss {loss:.4g}; compiled, taken and saved in {time.perf_counter() - started:.0f} s"
+
+    def _step_taken(self) -> float:
+        """Train for one step of as few samples as there are devices here, beside the run; return the loss."""
+        training = self.config.training
+        stage = training.stages[0].model_copy(update={"n_steps": 1, "batch_size": None})
+        n, spec, forcings = len(local_devices()), self._problem.spec, self._problem.outline.forcings
+        # Little more than batches need, so that no period is read as a whole to be held.
+        memory = math.ceil(memory_for(batch_bytes(spec, forcings, n, stage.rollout)) / 2**20) + 1
+        small = {"stages": (stage,), "batch_size": n, "mesh": MeshConfig(), "n_validation_batches": 1}
+        small |= {"memory": f"{memory}MiB"}
+        config = self.config.model_copy(update={"training": training.model_copy(update=small)})
+        with tempfile.TemporaryDirectory(prefix=".weatherml-check-", dir=self.folder) as folder:
+            run = train(config.training, *taught(Results(config, self.folder)), folder)
+            return float(np.float64(run.metrics()[-1]["loss"]))
+
+
+def _tried(name: str, try_it: Callable[[], str]) -> Checked:
+    try:
+        return Checked(name, "ok", try_it())
+    except UserError as error:
+        return Checked(name, "failed", str(error))

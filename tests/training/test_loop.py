@@ -230,10 +230,11 @@ def test_what_a_later_stage_or_a_validation_cannot_have_is_refused_before_the_fi
     assert not steps
 
 
-def test_the_memory_of_a_training_may_change(reference, tmp_path):
+def test_what_is_of_the_machine_may_change(reference, tmp_path):
     with pytest.raises(ZeroDivisionError):
         train(*arguments(), tmp_path, interrupt_at(12, ZeroDivisionError()))
-    assert_same_run(train(*arguments(memory="1GiB"), tmp_path), reference)
+    assert_same_run(train(*arguments(memory="1GiB", snapshots_kept=3, watchdog=None), tmp_path), reference)
+    assert sorted(int(path.name) for path in (tmp_path / "snapshots").iterdir()) == [15, 20, 23]
 
 
 def test_a_loss_of_members_that_would_all_be_alike_is_refused(tmp_path):

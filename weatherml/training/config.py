@@ -35,6 +35,7 @@ class TrainingConfig(Config):
         log_every: Optimiser steps between entries of the metrics.
         validate_every: Optimiser steps between validations.
         snapshot_every: Optimiser steps between snapshots, the most that a crash can cost.
+        snapshots_kept: How many there are; the one before is needed while one is written, and where one is damaged.
         non_finite: What to do where a loss or a gradient is not finite: `stop`, `skip` that step, or `rollback` to the
             latest snapshot and go on with later batches.
         most_non_finite: Steps that are skipped one after the other, or times that training goes back to the same
@@ -59,6 +60,7 @@ class TrainingConfig(Config):
     log_every: PositiveInt = 50
     validate_every: PositiveInt = 250
     snapshot_every: PositiveInt = 250
+    snapshots_kept: int = Field(default=2, ge=2)
     non_finite: Policy = "stop"
     most_non_finite: PositiveInt = 5
     watchdog: DurationText | None = "1h"

@@ -63,7 +63,7 @@ def train(
     with (
         claimed(run, config, (start, model), samples),
         Interruption() as interruption,
-        Snapshots(run.snapshots) as snapshots,
+        Snapshots(run.snapshots, config.snapshots_kept) as snapshots,
     ):
         if snapshots.latest_step() == config.n_steps:
             return run

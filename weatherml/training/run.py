@@ -23,6 +23,7 @@ MAY_CHANGE: dict[str, Any] = {
     "memory": True,
     "mesh": True,
     "device_memory": {"remat", "accumulate", "offload"},
+    "snapshots_kept": True,
     "non_finite": True,
     "most_non_finite": True,
     "watchdog": True,

@@ -79,11 +79,11 @@ class Snapshots:
         self._silenced.setLevel(logging.CRITICAL)
         self._writer = ThreadPoolExecutor(1, "snapshots")
         self._writing: Future[None] | None = None
-        together(self._make_folder)
-        with _explaining_errors(f"open {directory}"):
-            self._manager = ocp.CheckpointManager(directory.absolute(), options=_options(keep))
-        self._ledger = Ledger(directory.with_name(f"{directory.name}.json"))
-        self._delete_what_is_not_whole()
+        try:
+            self._open(keep)
+        except BaseException:
+            self._silenced.setLevel(self._level)
+            raise
 
     def latest_step(self) -> int | None:
         """Return the number of completed optimiser steps in the latest snapshot, if there is one."""
@@ -173,6 +173,13 @@ class Snapshots:
                 flush_tree(self._directory / str(step))
                 flush(self._directory)
                 self._ledger.enter(step, self._folders())
+
+    def _open(self, keep: int) -> None:
+        together(self._make_folder)
+        with _explaining_errors(f"open {self._directory}"):
+            self._manager = ocp.CheckpointManager(self._directory.absolute(), options=_options(keep))
+        self._ledger = Ledger(self._directory.with_name(f"{self._directory.name}.json"))
+        self._delete_what_is_not_whole()
 
     def _make_folder(self) -> None:
         if is_first():

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from docs_page import run_python
 from spatial_problems import PROBLEMS
 
+from weatherml.models import registry
 from weatherml.parallel import Layout, MeshConfig
 from weatherml.parallel.compiled import collectives_of, memory_of
+from weatherml.training.objective.physics import EnergyTerm
 
 SPATIAL = (2, 4)
 NO_OPTIMISATION = "--xla_backend_optimization_level=0"  # of machine code alone: twice as fast to compile
@@ -21,12 +25,13 @@ NO_OPTIMISATION = "--xla_backend_optimization_level=0"  # of machine code alone:
 
 def compare():
     """Print for each network what differs between devices that share fields and one that has them."""
-    print(json.dumps({name: compared(problem) for name, problem in PROBLEMS.items()}))
-
-
-def compared(problem):
-    objective, arguments = problem.objective()
     layout = Layout(MeshConfig(spatial=SPATIAL).build())
+    told = {name: compared(problem, layout) for name, problem in PROBLEMS.items()}
+    print(json.dumps(told | {"energy": energy_compared(layout), "page": page_compared(layout)}))
+
+
+def compared(problem, layout):
+    objective, arguments = problem.objective()
     evaluate = jax.jit(jax.value_and_grad(objective)).lower(*arguments).compile()
     with layout.naming():
         weights, batch, constants, loss = arguments
@@ -42,6 +47,31 @@ def compared(problem):
         "gathered": [shape for one in moved if one.kind == "all-gather" for shape in one.shapes],
         "kinds": sorted({one.kind for one in moved}),
     }
+
+
+def energy_compared(layout):
+    rng = np.random.default_rng(0)
+    term = EnergyTerm(jnp.asarray(rng.uniform(size=8), jnp.float32))
+    forecast, truth = (jnp.asarray(rng.normal(size=(2, 3, 8, 16)), jnp.float32) for _ in range(2))
+    evaluate = jax.value_and_grad(lambda *fields: term(*fields))
+    (value, slope), fields = jax.jit(evaluate)(forecast, truth), layout.activation("batch", None, "lat", "lon")
+    with layout.naming():
+        placed = jax.device_put((forecast, truth), fields)
+        spread = jax.jit(jax.value_and_grad(lambda *fields: term(*fields))).lower(*placed).compile()
+    ours, own = spread(*placed)
+    kinds = sorted({one.kind for one in collectives_of(spread.as_text())})
+    return {"loss": float(abs(ours - value) / value), "gradient": relative_error(own, slope), "kinds": kinds}
+
+
+def page_compared(layout):
+    """Compare what docs/add_a_model.md shows, of three channels on four bands of longitude."""
+    spectrum = run_python("add_a_model.md", registry)["zonal_spectrum"]
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(2, 4, 8, 3)), jnp.float32)
+    with layout.naming():
+        placed = jax.device_put(x, layout.activation("batch", "lat", "lon", None))
+        spread = jax.jit(lambda x: spectrum(x)).lower(placed).compile()
+    kinds = sorted({one.kind for one in collectives_of(spread.as_text())})
+    return {"values": relative_error(spread(placed), spectrum(x)), "kinds": kinds}
 
 
 def relative_error(ours, reference):
@@ -62,6 +92,17 @@ def comparison():
 def test_loss_and_gradient_are_those_of_one_device(comparison, name):
     assert comparison[name]["loss"] < 1e-5
     assert comparison[name]["gradient"] < 1e-5
+
+
+def test_the_energy_of_waves_needs_no_field_on_one_device(comparison):
+    told = comparison["energy"]
+    assert max(told["loss"], told["gradient"]) < 1e-5
+    assert told["kinds"] == ["all-reduce", "all-to-all"]
+
+
+def test_what_the_page_on_models_shows_is_cut_as_it_says(comparison):
+    assert comparison["page"]["values"] < 1e-5
+    assert comparison["page"]["kinds"] == ["all-to-all"]
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

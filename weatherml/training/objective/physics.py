@@ -17,6 +17,7 @@ import numpy as np
 from jax import Array
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PositiveFloat
 
+from weatherml.axes import exchange, locally, padded, total
 from weatherml.data.reading.units import STANDARD_GRAVITY
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.errors import UserError
@@ -115,8 +116,16 @@ class EnergyTerm:
 
     def _energy(self, fields: Array) -> Array:
         """Return `[channel, wave]`."""
-        waves = jnp.fft.rfft(fields, axis=-1)[..., 1:]
-        return _contract("bcim,i->cm", jnp.square(waves.real) + jnp.square(waves.imag), self.areas) / len(fields)
+        # Channels are cut as longitudes were, which a transform has whole.
+        given, made = (("batch", None, "lat", "lon"), ("lat",)), ("batch", "lon")
+        each = locally(_energy_of_samples, given, made)(fields, self.areas)
+        return jnp.mean(each[:, : fields.shape[1]], axis=0)
+
+
+def _energy_of_samples(fields: Array, areas: Array) -> Array:
+    """Return `[batch, channel, wave]`, with channels of zeros until all devices have as many."""
+    waves = jnp.fft.rfft(exchange(padded(fields, 1, "lon"), "lon", split=1, join=3), axis=-1)[..., 1:]
+    return total(_contract("bcim,i->bcm", jnp.square(waves.real) + jnp.square(waves.imag), areas), "lat")
 
 
 @terms.register("dry_mass")

@@ -14,12 +14,19 @@ from pathlib import Path
 
 N_DEVICES = 8
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={N_DEVICES} --xla_backend_optimization_level=0"
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "parallel"))
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+sys.path += [str(TESTS), str(TESTS / "parallel")]
 
-from spatial_problems import PROBLEMS  # noqa: E402
+from docs_page import run_python  # noqa: E402
+from spatial_problems import PROBLEMS, Problem  # noqa: E402
 from ten_steps import SAMPLES, differences, ten_steps  # noqa: E402
 
+from weatherml.grid import LatLonGrid  # noqa: E402
+from weatherml.models import registry  # noqa: E402
 from weatherml.parallel import MeshConfig  # noqa: E402
+
+CONVNET = run_python("add_a_model.md", registry)["ConvNetConfig"](width=24, depth=2, drop_path=0.5)
+PROBLEMS |= {"convnet": Problem(CONVNET, LatLonGrid.regular(16, 32, poles=False), "huber")}
 
 LAYOUTS = [
     MeshConfig(),

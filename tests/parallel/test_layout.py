@@ -1,7 +1,10 @@
 """Where weights lie, asked of meshes without devices."""
 
+import numpy as np
+import pytest
 from jax.sharding import AbstractMesh
 
+from weatherml.errors import UserError
 from weatherml.parallel import Layout, MeshConfig
 from weatherml.parallel.mesh import AXES
 from weatherml.parallel.rules import rules_of
@@ -37,3 +40,16 @@ def test_rules_say_what_tensor_splits_and_fsdp_takes_the_rest():
     assert part(layout, "network.layers.0.blocks.1.mlp.expand.kernel", (24, 96)) == (12, 24)
     assert part(layout, "network.layers.0.blocks.1.attention.bias.table", (5, 12, 2, 2, 5)) == (5, 3, 1, 2, 5)
     assert part(layout, "network.layers.0.blocks.1.attention.bias.table", (5, 6, 2, 2, 5)) == (5, 3, 2, 2, 5)
+
+
+def test_tensor_must_divide_something():
+    weights = {"blocks.0.mlp.expand.kernel": np.zeros((24, 36)), "head.kernel": np.zeros((24, 16))}
+    layout_of(4, "fourcastnet", tensor=4).require_split(weights)
+    layout_of(8, fsdp=8).require_split(weights)
+    with pytest.raises(UserError, match=r"tensor 8 of the mesh divides no part .* choose 2, 3, 4, 6, 9, 12, 18, 36"):
+        layout_of(8, "fourcastnet", tensor=8).require_split(weights)
+
+
+def test_a_network_without_rules_is_not_split():
+    with pytest.raises(UserError, match=r"no rules say how the weights of 'own' are split over tensor, got tensor 2"):
+        Layout.of(MeshConfig(tensor=2), "own")

@@ -14,11 +14,12 @@ from jax.tree_util import DictKey
 from weatherml.axes import laying
 from weatherml.errors import UserError
 from weatherml.parallel.activations import ACTIVATIONS, Activations
-from weatherml.parallel.mesh import FSDP, MeshConfig
+from weatherml.parallel.mesh import FSDP, TENSOR, MeshConfig, divisors
 from weatherml.parallel.placement import Placement
 from weatherml.parallel.placing import place
 from weatherml.parallel.portion import Portion
 from weatherml.parallel.rules import Rules, rules_of
+from weatherml.wording import listed
 
 Tree = TypeVar("Tree")
 
@@ -80,6 +81,21 @@ class Layout:
             UserError: That is no whole part.
         """
         return Portion.of(self.batch)
+
+    def require_split(self, weights: Mapping[str, Any]) -> None:
+        """Require that `tensor` splits a weight, or devices would do the same work.
+
+        Raises:
+            UserError: It divides nothing that rules would split.
+        """
+        n_parts = self.mesh.shape[TENSOR]
+        sizes = {size for name, array in weights.items() for size in self._placement.sizes(name, array.shape)}
+        if n_parts > 1 and all(size % n_parts for size in sizes):
+            fitting = sorted({part for size in sizes for part in divisors(size) if part > 1})
+            raise UserError(
+                f"tensor {n_parts} of the mesh divides no part of the network that can be split;"
+                f" choose {listed(fitting) or 1}"
+            )
 
     def placed(self, tree: Tree) -> Tree:
         """Put what belongs to weights where it is kept; a device takes no more than its part."""

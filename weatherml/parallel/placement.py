@@ -9,7 +9,7 @@ from math import prod
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
 from weatherml.parallel.mesh import AXES, FSDP
-from weatherml.parallel.rules import Rules
+from weatherml.parallel.rules import Axes, Rules
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,18 @@ class Placement:
         """Return where a weight lies when it is multiplied: `fsdp` splits nothing."""
         return self._sharding(self._by_rule(name, shape))
 
+    def sizes(self, name: str, shape: tuple[int, ...]) -> list[int]:
+        """Return the lengths of the axes that rules would split."""
+        return [size for axis, size in zip(self._axes(name), shape, strict=False) if axis is not None]
+
+    def _axes(self, name: str) -> Axes:
+        """Return what the first rule that fits says."""
+        return next((axes for pattern, axes in self.rules.items() if fnmatchcase(name, pattern)), ())
+
     def _by_rule(self, name: str, shape: tuple[int, ...]) -> list[tuple[str, ...]]:
         """Return the mesh axes over which each axis is split, as far as they divide it."""
-        axes = next((axes for pattern, axes in self.rules.items() if fnmatchcase(name, pattern)), ())
         split: list[tuple[str, ...]] = [()] * len(shape)
-        for place, (axis, size) in enumerate(zip(axes, shape, strict=False)):
+        for place, (axis, size) in enumerate(zip(self._axes(name), shape, strict=False)):
             if axis is not None and size % self.mesh.shape[axis] == 0:
                 split[place] = (axis,)
         return split

@@ -52,6 +52,7 @@ class Session:
         self._layout = config.lay_out(start.model, start.spec.grid.shape)
         self._own = self._layout.portion.samples
         step, loss = build_objective(config.loss, start, model)
+        self._layout.require_split(weights_of(step))
         freeze_others(step, config.trainable)
         memory, draws = config.device_memory, Draws(config.seed, start.build_noise())
         memory.require_host()

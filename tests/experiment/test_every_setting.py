@@ -73,6 +73,7 @@ TABLE = [
     ("training.most_non_finite", "2", "0", "greater than 0"),
     ("training.watchdog", "30min", "soon", "duration 'soon'"),
     ("training.n_validation_batches", "1", "0", "greater than 0"),
+    ("training.profile_steps", None, "3:2", "must be the first and the last of some optimiser steps"),
     ("training.memory", "2GiB", "much", "no amount of memory"),
     ("check.ignore", "[spike]", "[spikes]", "did you mean 'spike'"),
     ("forecast.lead_time", "36h", "20h", "is not a multiple"),

@@ -61,3 +61,12 @@ def test_a_full_disk_is_one_line_and_the_entries_before_it_stay(tmp_path):
             assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 3}]
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_numbers_of_channels_have_a_curve_each(tmp_path):
+    with MetricsLog(tmp_path, 0) as log:
+        log.append({"step": 6, "limited_by": "step", "loss_by_channel": {"t850": 0.25, "z500": 0.5}})
+        (file,) = (tmp_path / "tensorboard").glob("events.out.tfevents.*")
+        events = [event_pb2.Event.FromString(record) for record in records(file.read_bytes())]
+    told = {value.tag: value.simple_value for event in events for value in event.summary.value}
+    assert told == {"loss_by_channel/t850": 0.25, "loss_by_channel/z500": 0.5}

@@ -1,6 +1,6 @@
 """The page that a person opens at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ from weatherml.data.period import select
 from weatherml.durations import parse_duration
 from weatherml.experiment.judgement import CONTROL
 from weatherml.experiment.results import Results
-from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spread, verdict, write_report
+from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spectra, spread, verdict, write_report
 from weatherml.plot import map as draw_map
 from weatherml.plot.style import BASELINES, quantity_of, with_units, write_lead, write_time
+from weatherml.products import read_forecast
 from weatherml.state import Channel, parse_channels
 from weatherml.times import show_periods
 from weatherml.wording import counted
@@ -137,7 +138,36 @@ def _training(results: Results) -> Section:
     text = f"{config.n_steps} optimiser steps; best validation loss {best:.4g}."
     if config.longest_rollout > 1:
         text += f" Every validation is of rollouts of {config.longest_rollout} steps, as the longest stage's are."
-    return Section("The training", text, {"Loss by optimiser step": learning(entries)})
+    figures = {"Loss by optimiser step": learning(entries)}
+    if results.training.glimpse.is_dir():
+        figures |= _glimpse(results)
+    return Section("The training", text, figures)
+
+
+def _glimpse(results: Results) -> dict[str, Figure]:
+    """Return what the best validation of a training has left to be drawn."""
+    folder, (coastlines, orography) = results.training.glimpse, _ground(results)
+    forecast = read_forecast(folder / "forecast.nc").isel(init_time=0, lead_time=0, number=0)
+    analysis, power = (xr.load_dataset(folder / name) for name in ("analysis.nc", "spectra.nc"))
+    name = str(next(iter(forecast.data_vars)))
+    known = forecast[name].dropna("level", how="all") if "level" in forecast[name].dims else None
+    channel = Channel(name, None if known is None else int(known["level"].values[0]))
+    pair = [_field(dataset, channel) for dataset in (forecast, analysis.isel(time=0))]
+    when = f"after {power.attrs['optimiser_step']} optimiser steps, at the best validation"
+    return {
+        f"A forecast of {_words(str(channel))} {when}": forecast_vs_truth(
+            *pair, coastlines=coastlines, orography=orography
+        ),
+        f"How much waves of each length vary {when}": spectra(power, _one_of_each(power["channel"].values.tolist())),
+    }
+
+
+def _one_of_each(names: Sequence[str]) -> list[str]:
+    """Return a channel of each variable, the one in the middle, six at most."""
+    by_variable: dict[str, list[str]] = {}
+    for name in names:
+        by_variable.setdefault(Channel.parse(name).variable, []).append(name)
+    return [own[len(own) // 2] for own in by_variable.values()][:6]
 
 
 def _forecast(results: Results) -> Section:

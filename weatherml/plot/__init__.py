@@ -13,6 +13,7 @@ from weatherml.plot.learning import learning
 from weatherml.plot.maps import deviation, forecast_vs_truth, map, mean_over_spread, probability, spread
 from weatherml.plot.report import Section, write_report
 from weatherml.plot.skill import skill, verdict
+from weatherml.plot.spectra import spectra
 
 __all__ = [
     "Section",
@@ -24,6 +25,7 @@ __all__ = [
     "mean_over_spread",
     "probability",
     "skill",
+    "spectra",
     "spread",
     "verdict",
     "write_report",

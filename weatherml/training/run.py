@@ -17,6 +17,7 @@ from weatherml.errors import UserError
 from weatherml.parallel import broadcast, is_first, together
 from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
+from weatherml.training.records.glimpse import FOLDER
 from weatherml.training.records.metrics import read_metrics
 
 MAY_CHANGE: dict[str, Any] = {
@@ -56,6 +57,11 @@ class Run:
     def snapshots(self) -> Path:
         """Where the training goes on from."""
         return self.directory / "snapshots"
+
+    @property
+    def glimpse(self) -> Path:
+        """A forecast at the best validation, the analysis, and the spectra of both."""
+        return self.directory / FOLDER
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the entries of `metrics.jsonl`, in order of `step`."""

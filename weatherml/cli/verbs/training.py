@@ -18,6 +18,9 @@ def train(
     process_id: Annotated[int | None, typer.Option(help="Which of them this is, from 0.")] = None,
     n_processes: Annotated[int | None, typer.Option(help="How many there are.")] = None,
     patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for all of them.")] = 300.0,
+    profile_steps: Annotated[
+        str | None, typer.Option(metavar="FIRST:LAST", help="Steps to profile, into training/profile of the run.")
+    ] = None,
 ) -> None:
     """Train a model; a training that was stopped or killed goes on where it was.
 
@@ -29,7 +32,8 @@ def train(
     from weatherml.parallel import Processes  # loads jax, which the first screen does without
 
     processes = Processes.given(os.environ, coordinator, process_id, n_processes, patience)
-    experiment = experiment_of(settings, output)
+    profile = [] if profile_steps is None else [f"training.profile_steps={profile_steps}"]
+    experiment = experiment_of([*(settings or []), *profile], output)
     if processes.count > 1:
         experiment.train_with(processes)
     else:

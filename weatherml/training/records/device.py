@@ -5,11 +5,9 @@ from typing import Any
 
 import jax
 
+from weatherml.parallel.accelerators import accelerators
 from weatherml.parallel.compiled import cost_of
 from weatherml.parallel.traffic import work_of
-
-_PEAKS = {"A100": 312e12, "H100": 989e12, "H200": 989e12}
-"""Operations a second of dense bfloat16 matrix products, as published, by what the name of a device holds."""
 
 
 def flops_of(compiled: Any) -> float:
@@ -42,8 +40,9 @@ class Operations:
 
 
 def peak_flops(device: jax.Device) -> float | None:
-    """Return how many operations a second a device can do at most; None where that is not known."""
-    return next((peak for name, peak in _PEAKS.items() if name in device.device_kind), None)
+    """Return how many operations a second a device can do at most, in bfloat16; None where that is not known."""
+    kind = device.device_kind.lower()
+    return next((float(own.flops["bfloat16"]) for name, own in accelerators().items() if name in kind), None)
 
 
 def told_of(device: jax.Device, flops_per_second: float | None) -> dict[str, float]:

@@ -21,7 +21,7 @@ from flax import nnx
 from jax import Array
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from weatherml.axes import lay, locally, n_parts, own, total
+from weatherml.axes import lay, locally, own, padded, total
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models.layers import drop_path, drop_path_rates, gelu, over_tokens, small_normal, subkey
@@ -145,9 +145,8 @@ class SpectralFilter(nnx.Module):
 
     def __call__(self, spectrum: Array) -> Array:
         """Return the filtered `spectrum [part, order, degree, batch, embed]`."""
-        degree = "degree" if self.weight.shape[1] % n_parts("degree") == 0 else None
-        part = (None, "order", degree, "batch")
-        return locally(self._filtered, [part, (None, degree)], part)(spectrum, self.weight[...])
+        part, weight = (None, "order", "filter_degree", "batch"), padded(self.weight[...], 1, "filter_degree")
+        return locally(self._filtered, [part, (None, "filter_degree")], part)(spectrum, weight)
 
     @staticmethod
     def _filtered(spectrum: Array, weight: Array) -> Array:
@@ -206,9 +205,9 @@ class Hyperdiffusion:
     def __call__(self, tendency: Array, state: Array) -> Array:
         """Return the tendency of a damped state, both `[lon, lat, batch, channel]`."""
         eigenvalues = np.arange(self.transform.degree + 1) * np.arange(1, self.transform.degree + 2)
-        kept = 1 - (eigenvalues / eigenvalues[-1]) ** self.order
+        kept = jnp.asarray(1 - (eigenvalues / eigenvalues[-1]) ** self.order, jnp.float32)
         spectrum = self.transform.forward(tendency)
-        spectrum += self.transform.forward(state) * kept[:, None, None].astype(np.float32)
+        spectrum += self.transform.forward(state) * padded(kept, 0, "filter_degree")[:, None, None]
         return self.transform.inverse(spectrum) - state
 
 

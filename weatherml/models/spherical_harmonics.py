@@ -9,8 +9,8 @@ degree < order. Negative orders, the complex conjugates, are left out, so in sum
 twice.
 
 Where a field is cut, each product has the whole of the axis that it sums over: columns are cut instead of longitudes,
-then orders instead of latitudes, then orders further instead of columns. Devices exchange parts before, between and
-after; orders are filled up with zeros until all parts are alike.
+then orders instead of latitudes, then degrees instead of columns. Devices exchange parts before, between and after;
+orders and degrees are filled up with zeros until all parts are alike.
 """
 
 import functools
@@ -28,7 +28,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 
 FIELD = ("lon", "lat", "batch")
-SPECTRUM = (None, "order", None, "batch")
+SPECTRUM = (None, "order", "degree", "batch")
 """Names of the axes of both, where there are samples."""
 
 # Grids hold latitudes to 1e-4 degree, files in float32: far less than the spacing of any grid, which tells kinds apart.
@@ -74,13 +74,14 @@ class SphericalHarmonics:
         waves = _product(_analysis_waves(self), x.reshape(len(x), -1)).reshape(2, n_orders, x.shape[1], -1)
         waves = exchange(padded(waves, 1, "order"), "lat", split=1, join=2)
         spectrum = _product(own(_analysis_functions(self, n_parts("order")), 0, "lat"), waves)
-        spectrum = exchange(spectrum, "lon", split=1, join=3)[..., :n_columns]
+        spectrum = exchange(padded(spectrum, 2, "filter_degree"), "lon", split=2, join=3)[..., :n_columns]
         return spectrum.reshape(*spectrum.shape[:3], *rest)
 
     def _inverse(self, spectrum: Array) -> Array:
         """Return a device's part of the field of its orders."""
         rest, n_orders, n_columns = spectrum.shape[3:], self.degree + 1, math.prod(spectrum.shape[3:])
-        x = exchange(padded(spectrum.reshape(*spectrum.shape[:3], -1), 3, "lon"), "lon", split=3, join=1)
+        x = padded(spectrum.reshape(*spectrum.shape[:3], -1), 3, "lon")
+        x = exchange(x, "lon", split=3, join=2)[:, :, :n_orders]
         waves = _product(own(_synthesis_functions(self, n_parts("order")), 0, "lat"), x)
         waves = exchange(waves, "lat", split=2, join=1)[:, :n_orders]
         field = _product(_synthesis_waves(self), waves.reshape(2 * n_orders, -1))

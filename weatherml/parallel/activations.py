@@ -24,9 +24,10 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "channel": (TENSOR,),
     "block": (TENSOR, LON),
     "zonal_block": (LON,),
-    # Zonal wavenumbers of spherical harmonics, while a field is whole along both.
-    "order": (LAT, LON),
-    "degree": (TENSOR,),
+    # Orders and degrees of spherical harmonics, while a field is whole; and degrees where they are filtered.
+    "order": (LAT,),
+    "degree": (LON,),
+    "filter_degree": (LON, TENSOR),
 }
 """Mesh axes, the outermost first. A sample's members lie side by side in a batch, `[batch * member]`."""
 

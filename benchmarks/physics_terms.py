@@ -1,9 +1,9 @@
 """What terms of physics in a loss do to a model of the planet: what each compares, and the error of the fields.
 
     weatherml statistics weatherml/experiment/demonstration.yaml -o FOLDER
-    python benchmarks/physics_terms.py FOLDER 200 dry_mass=100 hydrostatic=1 energy=0.01
+    python benchmarks/physics_terms.py FOLDER 300 model.width=64 model.depth=2 dry_mass=100 hydrostatic=1 energy=0.01
 
-200 optimiser steps of one model step for each, and once without any, from the same weights in the same order; then
+300 optimiser steps of one model step for each term, and once without any, from the same weights in the same order; then
 forecasts from the validation period, with averaged weights.
 """
 
@@ -67,8 +67,10 @@ def judged(experiment: Experiment, checkpoint: Checkpoint) -> dict[str, list[flo
 
 def main() -> None:
     """Print a table."""
-    folder, n_steps, *weights = sys.argv[1:]
-    experiment = Experiment(load_yaml(ExperimentConfig, Path(folder) / "config.json"), folder)
+    folder, n_steps, *words = sys.argv[1:]
+    overrides = [word for word in words if word.startswith("model.")]
+    weights = [word for word in words if word not in overrides]
+    experiment = Experiment(load_yaml(ExperimentConfig, Path(folder) / "config.json", overrides), folder)
     wanted = [{}, *({name: float(weight)} for name, weight in (word.split("=") for word in weights))]
     columns = [f"{name} {k * 6} h" for name in ("error", *TERMS) for k in LEADS]
     print(f"| term in the loss | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")

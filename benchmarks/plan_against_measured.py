@@ -58,41 +58,38 @@ def problem_of(case):
     return Problem.of(content, Path("."), parse_grid(grid))
 
 
-def planned(case):
-    """The plan of a case: bytes of all devices, and seconds of one of them, which has a core."""
-    from weatherml.plan.compiling import compile_apart
-    from weatherml.plan.estimate import Machine, memory_by_part
-
-    problem, n_devices = problem_of(case), CASES[case][2]
-    compiled = compile_apart(problem, n_devices, 0)
-    parts = memory_by_part(compiled)
-    rates = rates_of_a_core()
-    seconds = Machine(None, rates, 1).seconds(compiled, 0)
-    return n_devices * (sum(parts.values()) - parts["next batch"]), sum(seconds.values()), seconds
-
-
-def rates_of_a_core():
-    from weatherml.plan.calibration import Rates
-
-    return Rates.from_json(in_process("rates", "", 1))
-
-
-def in_process(what, case, n_devices, **environment):
-    """Do one thing on as many cores as there are devices, and return what it says."""
-    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={n_devices}", "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, __file__, "--do", what, "--case", case, "--cores", str(n_devices)]
-    done = subprocess.run(command, env=os.environ | flags | environment, stdout=subprocess.PIPE, text=True, check=True)
+def in_process(case, repeats):
+    """Plan and measure a case on as many cores as there are devices, and return what was found."""
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={CASES[case][2]}", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, __file__, "--case", case, "--repeats", str(repeats)]
+    done = subprocess.run(command, env=os.environ | flags, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure_rates():
-    from dataclasses import asdict
-
+def plan_and_measure(case, repeats):
+    """Bytes of all devices and seconds of one, planned and measured."""
     from weatherml.heap import keep_freed_memory
     from weatherml.plan.calibration import measure_rates
+    from weatherml.plan.compiling import compile_here
+    from weatherml.plan.estimate import Machine, memory_by_part
 
-    keep_freed_memory()
-    return asdict(measure_rates(time.process_time))
+    n_devices = CASES[case][2]
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n_devices])
+    compiled = compile_here(problem_of(case), 0)
+    parts = memory_by_part(compiled)
+    program, arguments = build(case)
+    found = {
+        "memory": n_devices * (sum(parts.values()) - parts["next batch"]),
+        "real memory": measure_memory(program, arguments),
+    }
+    keep_freed_memory()  # as the program does
+    rates = measure_rates(time.process_time)
+    parts = Machine(None, rates, 1).seconds(compiled, 0)
+    return found | {
+        "seconds": sum(parts.values()),
+        "parts": parts,
+        "real seconds": measure_time(program, arguments, repeats) / n_devices,
+    }
 
 
 def build(case):
@@ -118,33 +115,29 @@ def build(case):
     return compiled, arguments
 
 
-def measure_time(case, repeats):
+def measure_time(program, arguments, repeats):
+    """The least time of processors that a step takes."""
     import jax
 
-    from weatherml.heap import keep_freed_memory
-
-    keep_freed_memory()
-    compiled, arguments = build(case)
     state, told, batch = arguments()
     spent = []
     for _ in range(repeats):
         before = time.process_time()
-        state, outcome = compiled(state, told, batch)
+        state, outcome = program(state, told, batch)
         jax.block_until_ready((state, outcome))
         spent.append(time.process_time() - before)
-    return min(spent[1:]) / CASES[case][2]
+    return min(spent[1:])
 
 
-def measure_memory(case):
+def measure_memory(program, arguments):
+    """What two steps add to the resident set of a process that has done two before."""
     import jax
-
-    compiled, arguments = build(case)
 
     def steps():
         state, told, batch = arguments()
         open("/proc/self/clear_refs", "w").write("5")  # forget the peak so far
         for _ in range(2):
-            state, outcome = compiled(state, told, batch)
+            state, outcome = program(state, told, batch)
             jax.block_until_ready((state, outcome))
         return resident("VmHWM")
 
@@ -160,15 +153,15 @@ def resident(field):
 
 
 def row(case, repeats):
-    n_devices = CASES[case][2]
-    memory, seconds, parts = planned(case)
-    real_memory = in_process("memory", case, n_devices)
-    real_seconds = in_process("time", case, n_devices, REPEATS=str(repeats))
+    found = in_process(case, repeats)
+    memory, real_memory, seconds, real_seconds = (
+        found[key] for key in ("memory", "real memory", "seconds", "real seconds")
+    )
     errors = memory / real_memory - 1, seconds / real_seconds - 1
     marks = ["" if abs(e) <= most else " (missed)" for e, most in zip(errors, (MEMORY, TIME), strict=True)]
-    largest = max(parts, key=parts.get)
+    largest = max(found["parts"], key=found["parts"].get)
     print(
-        f"| {case} | {n_devices} | {memory / 2**20:.0f} | {real_memory / 2**20:.0f} | {errors[0]:+.0%}{marks[0]} |"
+        f"| {case} | {CASES[case][2]} | {memory / 2**20:.0f} | {real_memory / 2**20:.0f} | {errors[0]:+.0%}{marks[0]} |"
         f" {1e3 * seconds:.1f} | {1e3 * real_seconds:.1f} | {errors[1]:+.0%}{marks[1]} | {largest} |",
         flush=True,
     )
@@ -177,21 +170,12 @@ def row(case, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--do", choices=("rates", "time", "memory"))
-    parser.add_argument("--case", default="")
-    parser.add_argument("--cores", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=8, help="steps that are timed")
+    parser.add_argument("--case", help="one case, in this process")
+    parser.add_argument("--repeats", type=int, default=6, help="steps that are timed")
     parser.add_argument("--only", default="", help="cases whose name has this")
     options = parser.parse_args()
-    if options.do:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
-        repeats = int(os.environ.get("REPEATS", options.repeats))
-        done = {
-            "rates": measure_rates,
-            "time": lambda: measure_time(options.case, repeats),
-            "memory": lambda: measure_memory(options.case),
-        }
-        print(json.dumps(done[options.do]()))
+    if options.case:
+        print(json.dumps(plan_and_measure(options.case, options.repeats)))
         return
     import jax
 

@@ -36,6 +36,7 @@ class Accelerator(Config):
         bandwidth: Of that memory, bytes/s.
         link: To other devices of its node, one direction, bytes/s.
         network: To other nodes, bytes/s.
+        host: To the memory of its host, one direction, bytes/s.
         per_node: Devices of a node.
         source: Where this is from.
     """
@@ -46,6 +47,7 @@ class Accelerator(Config):
     bandwidth: PositiveFloat
     link: PositiveFloat
     network: PositiveFloat
+    host: PositiveFloat
     per_node: PositiveInt
     source: str
 

@@ -1,7 +1,5 @@
 """Compiles the optimiser step in a process of its own, which has as many virtual devices as its mesh needs.
 
-    python -m weatherml.plan.compiling < REQUEST > ANSWER
-
 Virtual devices are made when a process begins, and what is compiled at full size should be gone with it.
 """
 
@@ -99,7 +97,7 @@ def compile_apart(problem: Problem, n_devices: int, stage: int) -> Compiled:
     }
     environment.pop("JAX_NUM_CPU_DEVICES", None)
     request = json.dumps({"problem": problem.to_json(), "stage": stage})
-    command = [sys.executable, "-m", "weatherml.plan.compiling"]
+    command = [sys.executable, "-c", "from weatherml.plan.compiling import main; main()"]
     done = subprocess.run(command, input=request, env=environment, capture_output=True, text=True)
     if done.returncode == _REFUSED:
         raise UserError(done.stderr.strip().splitlines()[-1])
@@ -163,7 +161,3 @@ def _exchanges(collectives: "Sequence[Collective]", mesh: Mapping[str, int]) -> 
         axes = tuple(name for name, own in zip(mesh, places, strict=True) if len(set(own.tolist())) > 1)
         sums[one.kind, axes] = sums.get((one.kind, axes), 0.0) + one.sent_bytes
     return tuple(Exchange(*key, n_bytes) for key, n_bytes in sums.items())
-
-
-if __name__ == "__main__":
-    main()

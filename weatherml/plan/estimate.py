@@ -32,11 +32,13 @@ class Machine:
         accelerator: Published; None for this machine.
         rates: Measured of all processors of this machine together; None for an accelerator.
         n_devices: That take part.
+        crossing: Bytes that go from the memory of the host to a device and back in every step, both counted.
     """
 
     accelerator: Accelerator | None
     rates: Rates | None
     n_devices: int
+    crossing: int = 0
 
     def seconds(self, compiled: Compiled, stage: int) -> dict[str, float]:
         """Return what a step of a stage takes, seconds by what takes them; as if nothing overlapped."""
@@ -63,6 +65,7 @@ class Machine:
             "matrix products": max(products, compiled.work.product_bytes / bandwidth),
             "memory": others / bandwidth,
             "calls": compiled.work.n_instructions * CALL,
+            "to the host and back": self.crossing / (own.host * LINK),
         }
 
     def _exchanging(self, compiled: Compiled) -> dict[str, float]:

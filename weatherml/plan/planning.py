@@ -19,6 +19,10 @@ _MOST_VIRTUAL = 64
 """Devices that a program is compiled for; of more, fewer parts of a batch: the program of a device is the same."""
 
 
+_NOT_OFFLOADED = ("training.device_memory.offload=[]",)
+"""Processors have no memory but the host's, and no program for another."""
+
+
 @dataclass(frozen=True)
 class StagePlan:
     """One stage of a training.
@@ -145,8 +149,10 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
     """
     problem = problem.with_config(changed(problem.config, changes))
     problem.config.training.mesh.shape(devices.count)  # refuses what does not come to so many
-    compiled = compiled_for(problem, devices.count)
     config, machine = problem.config, machine_of(devices)
+    offloaded = config.training.device_memory.offload
+    compiled = compiled_for(problem.with_config(changed(config, _NOT_OFFLOADED if offloaded else ())), devices.count)
+    machine = replace(machine, crossing=sum(2 * compiled.resident[part] for part in offloaded))
     stages = tuple(
         StagePlan(stage.rollout, size, stage.n_steps, flops_of(counts), machine.seconds(compiled, position))
         for position, (stage, size, counts) in enumerate(
@@ -164,7 +170,7 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
         n_channels=problem.spec.n_channels,
         known_from=problem.known_from,
         parameters=compiled.parameters,
-        memory=memory_by_part(compiled),
+        memory={part: size for part, size in memory_by_part(compiled).items() if part not in offloaded},
         room=room_of(machine),
         exchanged={f"{one.kind} along {' x '.join(one.axes)}": one.n_bytes for one in compiled.exchanges if one.axes},
         stages=stages,

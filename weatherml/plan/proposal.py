@@ -7,7 +7,6 @@ from itertools import islice, product
 from weatherml.parallel.accelerators import Devices
 from weatherml.plan.planning import Plan, plan
 from weatherml.plan.problem import Problem
-from weatherml.training import TrainingConfig
 
 _MOST_COMPILED = 3
 """Candidates that are compiled: each takes as long as the plan itself."""
@@ -33,13 +32,12 @@ class Saving:
 
 _REMAT = "training.device_memory.remat"
 _ACCUMULATE = "training.device_memory.accumulate"
-_PLAIN = Saving((), 1.0, 1.0)
-_SAVINGS = (
+SAVINGS = (
     Saving((f"{_REMAT}=none", f"{_ACCUMULATE}=1"), 1.0, 1.0),
     Saving((f"{_REMAT}=products", f"{_ACCUMULATE}=1"), 0.6, 1.15),
+    Saving((f"{_REMAT}=attention", f"{_ACCUMULATE}=1"), 0.4, 1.25),
     Saving((f"{_REMAT}=blocks", f"{_ACCUMULATE}=1"), 0.3, 1.33),
 )
-SAVINGS = _SAVINGS if "device_memory" in TrainingConfig.model_fields else (_PLAIN,)
 """Those of a network's blocks; parts of a batch come on top."""
 
 
@@ -113,8 +111,7 @@ def _candidates(problem: Problem, asked: Plan, n_devices: int) -> Iterator[Candi
         local = training.batch_size // parts
         mesh = (f"data={data}", f"fsdp={fsdp}", f"spatial={lat}", f"tensor={tensor}", "member=1")
         keys = tuple(f"training.mesh.{key}" for key in mesh)
-        parts_of_batch = _divisors(local) if SAVINGS[0].changes else [1]
-        for saving, accumulate in product(SAVINGS, parts_of_batch):
+        for saving, accumulate in product(SAVINGS, _divisors(local)):
             yield _reckoned(asked, keys, saving, {"data": data, "fsdp": fsdp, "lat": lat, "tensor": tensor}, accumulate)
 
 

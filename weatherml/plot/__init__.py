@@ -11,6 +11,7 @@ except ImportError as missing:
 from weatherml.plot.climate import climate
 from weatherml.plot.learning import learning
 from weatherml.plot.maps import deviation, forecast_vs_truth, map, mean_over_spread, probability, spread
+from weatherml.plot.memory import memory
 from weatherml.plot.report import Section, write_report
 from weatherml.plot.skill import skill, verdict
 from weatherml.plot.spectra import spectra
@@ -23,6 +24,7 @@ __all__ = [
     "learning",
     "map",
     "mean_over_spread",
+    "memory",
     "probability",
     "skill",
     "spectra",

@@ -43,7 +43,7 @@ def gradient_of(name, dtype, way):
     from weatherml.models.presets import PRESETS
     from weatherml.models.remat import keeping
     from weatherml.models.weights import split_weights, weights_of
-    from weatherml.parallel import recomputing
+    from weatherml.parallel import computes_once
     from weatherml.state import StateSpec, parse_channels
     from weatherml.training.objective.losses import Loss, mean_absolute_error
     from weatherml.training.objective.rollout import rollout_loss
@@ -60,12 +60,12 @@ def gradient_of(name, dtype, way):
     def gradient(weights, constants, batch, keys):
         even = jnp.full(spec.shape, 1 / np.prod(spec.shape), jnp.float32)
         loss = Loss(even, jnp.ones((spec.n_channels, 1, 1)), mean_absolute_error)
-        with keeping(kept.remat, kept.between_blocks):
+        with keeping(kept.remat, kept.between_blocks, computes_once()):
             return jax.value_and_grad(lambda w: rollout_loss(rebuild(w, constants), loss, batch, keys))(weights)
 
     fields = [jax.ShapeDtypeStruct((1, 2, n, *spec.grid.shape), jnp.float32) for n in (spec.n_channels, N_FORCINGS)]
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 1))
-    return jax.jit(gradient, compiler_options=recomputing() if way else {}), (weights, constants, Batch(*fields), keys)
+    return jax.jit(gradient), (weights, constants, Batch(*fields), keys)
 
 
 def compiled(name, dtype, way):

@@ -32,20 +32,22 @@ _POLICIES: dict[Policy, Callable[..., bool]] = {
 class _Kept:
     policy: Policy
     between: jnp.dtype
+    apart: bool
 
 
 _kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
-def keeping(policy: Policy, between: jnp.dtype | str = "float32") -> Iterator[None]:
+def keeping(policy: Policy, between: jnp.dtype | str = "float32", apart: bool = False) -> Iterator[None]:
     """Say what gradients that are traced here keep of every block.
 
     Args:
         policy: Its name.
         between: Type in which what passes from block to block is kept, rounded to it where it is finer.
+        apart: Whether each block is hidden from a compiler that would make one of what is to be computed twice.
     """
-    token = _kept.set(_Kept(policy, jnp.dtype(between)))
+    token = _kept.set(_Kept(policy, jnp.dtype(between), apart))
     try:
         yield
     finally:
@@ -69,5 +71,22 @@ def through(block: Callable[..., Array], x: Array, *others: Any) -> Array:
     def rounded(stored: Array) -> Array:
         return block(stored.astype(x.dtype), *others).astype(between)
 
-    y: Array = jax.checkpoint(rounded, policy=_POLICIES[kept.policy])(x.astype(between))
+    again = jax.checkpoint(rounded, policy=_POLICIES[kept.policy], prevent_cse=not kept.apart)
+    y: Array = (_hidden(again) if kept.apart else again)(x.astype(between))
     return y.astype(x.dtype)
+
+
+def _hidden(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Return a function in a branch that is always taken, though no compiler can know.
+
+    Buffers of a branch live in it alone, and nothing is shared with what is outside. Where the first number is infinite
+    or none, which nothing is made better by, the branch is not taken, and the number stays.
+    """
+
+    def hidden(x: Array) -> Array:
+        shape = jax.eval_shape(function, x)
+        is_number = x[(0,) * x.ndim] < jnp.inf
+        chosen: Array = jax.lax.cond(is_number, function, lambda x: jnp.broadcast_to(x[(0,) * x.ndim], shape.shape), x)
+        return chosen
+
+    return hidden

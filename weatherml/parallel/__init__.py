@@ -3,7 +3,7 @@
 from weatherml.parallel.agreement import AnyOf
 from weatherml.parallel.bands import require_bands
 from weatherml.parallel.cores import split_cpu
-from weatherml.parallel.devices import device_room, local_devices, recomputing, require_devices
+from weatherml.parallel.devices import computes_once, device_room, local_devices, require_devices
 from weatherml.parallel.host_memory import require_host_memory, to_device, to_host
 from weatherml.parallel.layout import Layout
 from weatherml.parallel.mesh import MeshConfig, require_batch, require_grid, require_members
@@ -19,6 +19,7 @@ __all__ = [
     "Portion",
     "Processes",
     "broadcast",
+    "computes_once",
     "device_room",
     "is_first",
     "join",
@@ -26,7 +27,6 @@ __all__ = [
     "local_devices",
     "meet",
     "n_processes",
-    "recomputing",
     "require_bands",
     "require_batch",
     "require_devices",

@@ -33,13 +33,12 @@ def local_devices() -> list[jax.Device]:
     return devices
 
 
-def recomputing() -> dict[str, str]:
-    """Return options for compiling what computes something twice to save memory.
+def computes_once() -> bool:
+    """Return whether the compiler makes one of what a program computes twice to save memory.
 
-    XLA on a CPU takes away the barriers that keep both apart, and then makes one of them, but for this.
+    XLA on a CPU takes away the barriers that should keep both apart, before it looks for what is equal.
     """
-    on_cpu = {"xla_disable_hlo_passes": "cse_barrier_expander"}
-    return on_cpu if local_devices()[0].platform == "cpu" else {}
+    return local_devices()[0].platform == "cpu"
 
 
 def device_room(device: jax.Device) -> int:

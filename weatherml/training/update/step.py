@@ -15,7 +15,7 @@ from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps
 from weatherml.models.remat import keeping
 from weatherml.models.weights import Weights, split_weights
-from weatherml.parallel import Layout, recomputing, to_device, to_host
+from weatherml.parallel import Layout, computes_once, to_device, to_host
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
 from weatherml.training.update.accumulation import mean_over_parts
@@ -148,9 +148,9 @@ def build_update(
     # These are arguments, not closures: captured arrays are copied into every compiled program.
     told = layout.place_maps((constants, loss, draws.maps), loss.grid)
 
-    options = {} if device_memory.remat == "none" else recomputing()
+    keep = partial(keeping, device_memory.remat, device_memory.between_blocks, computes_once())
 
-    @partial(jax.jit, donate_argnums=0, compiler_options=options)
+    @partial(jax.jit, donate_argnums=0)
     def update(state: TrainingState, told: _Told, batch: Batch) -> tuple[TrainingState, Outcome]:
         constants, loss, maps = told
         state = _moved(state, device_memory.offload, to_device)
@@ -166,7 +166,7 @@ def build_update(
 
         key = jax.random.fold_in(jax.random.key(draws.seed), state.step)
         keys, of_maps = (jax.random.split(own, len(batch.state)) for own in (key, jax.random.fold_in(key, _MAPS)))
-        with layout.naming(), keeping(device_memory.remat, device_memory.between_blocks):
+        with layout.naming(), keep():
             value, gradient = mean_over_parts(differentiate, _Part(batch, keys, of_maps), device_memory.accumulate)
         changes, moments = optimizer.update(gradient, state.optimizer, state.weights)
         weights = optax.apply_updates(state.weights, changes)

@@ -16,6 +16,7 @@ N_DEVICES = 8
 FSDP = {"fsdp": 8}
 LAYOUTS = [
     ("sfno", FSDP),
+    ("pangu", {"tensor": 4}),
     ("fourcastnet", {"fsdp": 2, "spatial": 2}),
     ("fourcastnet", {"member": 2, "tensor": 2}),
 ]

@@ -42,7 +42,9 @@ def learn_until_one_is_asked_to_stop(folder):
     return None
 
 
-@pytest.mark.parametrize(("n", "n_devices", "mesh", "n_rows"), [(2, 2, {"fsdp": 4}, 6), (4, 1, {"data": 2, "spatial": 2}, 3)])
+@pytest.mark.parametrize(
+    ("n", "n_devices", "mesh", "n_rows"), [(2, 2, {"fsdp": 4}, 6), (4, 1, {"data": 2, "spatial": 2}, 3)]
+)
 def test_processes_train_like_one(tmp_path, n, n_devices, mesh, n_rows):
     assert run_in_processes(learn, n, tmp_path / "together", mesh, n_devices=n_devices) == n * [n_rows]
     assert_the_same(

@@ -12,10 +12,11 @@ from jax.sharding import AbstractMesh
 from tiny_training import arguments, start
 
 from weatherml.checkpoint import Checkpoint
+from weatherml.config import from_mapping
 from weatherml.errors import UserError
 from weatherml.parallel import MeshConfig, require_batch, require_grid, require_members
 from weatherml.parallel.mesh import AXES
-from weatherml.training import Stage, train
+from weatherml.training import Stage, TrainingConfig, train
 
 SHORT = {
     "stages": (Stage(rollout=2, n_steps=14, learning_rate=1e-3),),
@@ -101,6 +102,15 @@ def test_what_data_takes_is_what_is_left():
 def test_a_mesh_that_does_not_fit_says_which_would(sizes, message):
     with pytest.raises(UserError, match=re.escape(message)):
         MeshConfig(**sizes).shape(8)
+
+
+ONE = {"n_steps": 1, "learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize("spatial", [[1, 2, 3], 0, [2, "a"], "2x4"])
+def test_what_are_no_bands_is_said_in_a_line(spatial):
+    with pytest.raises(UserError, match=r"mesh.spatial: give bands of latitude, or \[bands .* got .*$"):
+        from_mapping(TrainingConfig, {"stages": [ONE], "mesh": {"spatial": spatial}})
 
 
 def test_bands_of_a_grid_are_alike():

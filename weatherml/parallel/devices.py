@@ -38,7 +38,8 @@ def computes_once() -> bool:
 
     XLA on a CPU takes away the barriers that should keep both apart, before it looks for what is equal.
     """
-    return local_devices()[0].platform == "cpu"
+    platform: str = local_devices()[0].platform
+    return platform == "cpu"
 
 
 def device_room(device: jax.Device) -> int:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import jax
 from jax.sharding import AbstractMesh, AxisType, Mesh
-from pydantic import PositiveInt
+from pydantic import PositiveInt, field_validator
 
 from weatherml.config import Config
 from weatherml.errors import UserError
@@ -32,6 +33,14 @@ class MeshConfig(Config):
     spatial: PositiveInt | tuple[PositiveInt, PositiveInt] = 1
     tensor: PositiveInt = 1
     member: PositiveInt = 1
+
+    @field_validator("spatial", mode="before")
+    @classmethod
+    def _are_bands(cls, value: Any) -> Any:
+        pair = value if isinstance(value, list | tuple) else (value, 1)
+        if len(pair) != len((LAT, LON)) or not all(isinstance(size, int) and size > 0 for size in pair):
+            raise ValueError(f"give bands of latitude, or [bands of latitude, bands of longitude], got {value!r}")
+        return tuple(value) if isinstance(value, list) else value
 
     @property
     def bands(self) -> tuple[int, int]:

@@ -8,7 +8,6 @@ its loader, records and news, and what else the machine does meets all three ali
 """
 
 import argparse
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -71,30 +70,34 @@ class Turns:
 
     Attributes:
         programs: What else is run, by name; each waits for its result.
-        seconds: Of a step in each turn, by name.
+        seconds: Of a step in each turn, by name: on the clock, and of processors.
     """
 
     programs: dict[str, Callable[[], object]]
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    _left: float = 0.0
+    seconds: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    _left: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
     def __call__(self, step: int, n_steps: int, news: str) -> None:
         """Take a turn where records have just been written, when the device has done all it was given."""
         if step % BLOCK:
             return
-        self.seconds.setdefault("loop", []).append((time.perf_counter() - self._left) / BLOCK)
+        self._note("loop")
         for name, program in self.programs.items():
-            started = time.perf_counter()
             for _ in range(BLOCK):
                 program()
-            self.seconds.setdefault(name, []).append((time.perf_counter() - started) / BLOCK)
-        self._left = time.perf_counter()
+            self._note(name)
+
+    def _note(self, name: str) -> None:
+        """Note what a step has taken since the last note."""
+        now = np.array([time.perf_counter(), time.process_time()])
+        self.seconds.setdefault(name, []).append((now - self._left) / BLOCK)
+        self._left = now
 
 
 def programs_of(config: TrainingConfig, start: Checkpoint, batch: Batch) -> dict[str, Callable[[], object]]:
     """Return the gradient and the optimiser step on a batch that lies on the device."""
     module, loss = build_objective(config.loss, start)
-    layout = config.lay_out(start.model.name, start.spec.grid.shape)
+    layout = config.lay_out(start.model, start.spec.grid.shape)
     placed = layout.place_batch(batch)
     rebuild, constants = split_weights(module)
     gradient = jax.jit(
@@ -112,7 +115,7 @@ def programs_of(config: TrainingConfig, start: Checkpoint, batch: Batch) -> dict
     return {"gradient": lambda: jax.block_until_ready(gradient(weights, loss, placed)), "update": step}
 
 
-def measure(network: dict[str, Any], batch_size: int, rounds: int, folder: Path) -> dict[str, list[float]]:
+def measure(network: dict[str, Any], batch_size: int, rounds: int, folder: Path) -> dict[str, np.ndarray]:
     """Train, and return the seconds of a step by turn: of the loop, of the gradient and of the optimiser step alone."""
     dataset = walk()
     start = initialize(network, dataset)
@@ -132,7 +135,7 @@ def measure(network: dict[str, Any], batch_size: int, rounds: int, folder: Path)
     turns = Turns(programs_of(config, start, training.gather(range(batch_size))))
     train(config, start, training, validation, folder, turns)
     # Programs are compiled in the first turn, and validation, a checkpoint and a snapshot belong to the last.
-    return {name: seconds[1:-1] for name, seconds in turns.seconds.items()}
+    return {name: np.array(seconds[1:-1]) for name, seconds in turns.seconds.items()}
 
 
 def main() -> None:
@@ -140,21 +143,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--only", help="networks whose name begins so")
     chosen = parser.parse_args()
     kind = jax.devices()[0].device_kind
     print(f"{len(jax.devices())} device(s), {kind}; batch {chosen.batch}, {chosen.rounds} turns of {BLOCK} steps\n")
-    print("| network | gradient, ms | optimiser step, ms | loop, ms | loop over gradient | loop over optimiser step |")
-    print("|---|---|---|---|---|---|")
+    print("| network | of | gradient, ms | update, ms | loop, ms | loop over gradient | loop over update |")
+    print("|---|---|---|---|---|---|---|")
     for name, network in NETWORKS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            seconds = measure(network, chosen.batch, chosen.rounds, Path(folder))
-        median = {kind: 1e3 * statistics.median(own) for kind, own in seconds.items()}
-        ratios = [
-            statistics.median(a / b for a, b in zip(seconds["loop"], seconds[other], strict=True))
-            for other in ("gradient", "update")
-        ]
-        times = " | ".join(f"{median[kind]:.1f}" for kind in ("gradient", "update", "loop"))
-        print(f"| {name} | {times} | {' | '.join(f'{100 * (ratio - 1):+.1f} %' for ratio in ratios)} |", flush=True)
+        if name.startswith(chosen.only or ""):
+            with tempfile.TemporaryDirectory() as folder:
+                seconds = measure(network, chosen.batch, chosen.rounds, Path(folder))
+            for number, what in enumerate(("clock", "processors")):
+                row = _row({kind: own[:, number] for kind, own in seconds.items()})
+                print(f"| {name} | {what} | {row} |", flush=True)
+
+
+def _row(seconds: dict[str, np.ndarray]) -> str:
+    """Return medians over the turns: of seconds, and of the ratios in each turn."""
+    times = [f"{1e3 * np.median(seconds[kind]):.1f}" for kind in ("gradient", "update", "loop")]
+    ratios = [np.median(seconds["loop"] / seconds[other]) for other in ("gradient", "update")]
+    return " | ".join([*times, *(f"{100 * (ratio - 1):+.1f} %" for ratio in ratios)])
 
 
 if __name__ == "__main__":

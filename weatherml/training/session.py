@@ -71,7 +71,7 @@ class Session:
         self._require_stages()
         self._stage = stage_index(config.stages, self.step)
         self._batches = self._open_stage(self._stage, self._cursor.position)
-        self._viewer = Viewer(start.normalizer, build_look(step, loss, self._layout, config.seed, draws.maps))
+        self._viewer = Viewer(start.normalizer, build_look(step, loss, self._layout, draws, memory.accumulate))
         self._window, self._operations, self._pace, self._speed = Window(), Operations(), "", ""
         if config.non_finite == "rollback" and snapshots.latest_step() is None:
             self.save_snapshot()  # the first that there is to go back to

@@ -21,6 +21,7 @@ from weatherml.state import Channel, StateSpec, to_dataset
 from weatherml.storage.files import write_netcdf
 from weatherml.training.objective.losses import Loss
 from weatherml.training.objective.objective import AnyLoss
+from weatherml.training.update.step import NOTHING_TOLD, Draws
 
 FOLDER = "glimpse"
 """In the folder of a training: `forecast.nc`, `analysis.nc` and `spectra.nc`."""
@@ -83,24 +84,31 @@ class Viewer:
 
 
 def build_look(
-    step: nnx.Module, loss: AnyLoss, layout: Layout, seed: int = 0, maps: NoiseMaps | None = None
+    step: nnx.Module, loss: AnyLoss, layout: Layout, draws: Draws = NOTHING_TOLD, accumulate: int = 1
 ) -> Look | None:
     """Build what forecasts one batch with given weights; the result is on every device, for any of them to read.
 
-    None of what makes no forecasts, such as a diagnostic.
+    None of what makes no forecasts, such as a diagnostic. Of a batch that is computed in parts it is the first part.
+
+    Args:
+        step: One step.
+        loss: Of forecasts.
+        layout: Where everything lies.
+        draws: Random maps.
+        accumulate: Parts of a batch that are computed one after another.
     """
     if not isinstance(step, Step) or not isinstance(loss, Loss):
         return None
     rebuild, constants = split_weights(step)
-    told = layout.place_maps((constants, loss, maps), loss.grid)
+    told = layout.place_maps((constants, loss, draws.maps), loss.grid)
 
     @partial(jax.jit, out_shardings=layout.replicated)
     def look(weights: Weights, told: tuple[object, Loss, NoiseMaps | None], batch: Batch) -> Glimpse:
         constants, loss, maps = told
         model = rebuild(layout.used(weights), constants)
-        states, forcings = jnp.asarray(batch.state), jnp.asarray(batch.forcing)
+        states, forcings = (jnp.asarray(array)[::accumulate] for array in (batch.state, batch.forcing))
         first, n_steps = jnp.repeat(states[:, 0], loss.members, axis=0), states.shape[1] - 1
-        keys = jax.random.split(jax.random.key(seed), (n_steps, len(first)))
+        keys = jax.random.split(jax.random.key(draws.seed), (n_steps, len(first)))
 
         def advance(state: Array, k: Array) -> tuple[Array, Array]:
             forcing, truth = (jax.lax.dynamic_index_in_dim(a, j, 1, False) for a, j in ((forcings, k), (states, k + 1)))

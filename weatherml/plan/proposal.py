@@ -78,29 +78,31 @@ def proposed(problem: Problem, asked: Plan) -> Proposal:
             best = compiled
             break
     if best is None:
-        return Proposal(None, _on_more(problem, asked))
+        return Proposal(None, on_more(problem, asked))
     return Proposal(None if best is asked else best)
 
 
 def _worth_a_look(problem: Problem, asked: Plan) -> Iterator[Candidate]:
     """Yield candidates that should fit and be faster than what was asked, or just fit where that does not."""
-    fitting = [one for one in _candidates(problem, asked, asked.devices.count) if one.needed <= asked.room]
+    fitting = [one for one in candidates(problem, asked, asked.devices.count) if one.needed <= asked.room]
     step = asked.stages[0].step_seconds
     for one in sorted(fitting, key=lambda one: (one.seconds, one.needed)):
         if not asked.fits or one.seconds < 0.97 * step:
             yield one
 
 
-def _on_more(problem: Problem, asked: Plan) -> tuple[Devices, Candidate] | None:
+def on_more(problem: Problem, asked: Plan) -> tuple[Devices, Candidate] | None:
+    """Return the fewest devices, by doubling, on which something is reckoned to fit, and the fastest of it."""
     for times in (2, 4, 8, 16, 32, 64):
         count = asked.devices.count * times
-        fitting = [one for one in _candidates(problem, asked, count) if one.needed <= asked.room]
+        fitting = [one for one in candidates(problem, asked, count) if one.needed <= asked.room]
         if fitting:
             return Devices(count, asked.devices.kind), min(fitting, key=lambda one: (one.seconds, one.needed))
     return None
 
 
-def _candidates(problem: Problem, asked: Plan, n_devices: int) -> Iterator[Candidate]:
+def candidates(problem: Problem, asked: Plan, n_devices: int) -> Iterator[Candidate]:
+    """Yield every mesh of so many devices that divides batch and rows, with every saving, reckoned from a plan."""
     training = problem.config.training
     n_lat = asked.grid[0]
     for tensor, lat, fsdp in product(*(_divisors(n_devices) for _ in range(3))):

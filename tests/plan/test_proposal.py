@@ -1,0 +1,67 @@
+"""Laws of proposals: what is reckoned divides everything, fits, and needs no more devices than it must."""
+
+import pytest
+from tiny_experiment import CONFIG
+
+from weatherml.config import from_mapping
+from weatherml.experiment import ExperimentConfig
+from weatherml.parallel.accelerators import Devices
+from weatherml.plan.planning import Plan, StagePlan, changed
+from weatherml.plan.problem import Problem, parse_grid
+from weatherml.plan.proposal import candidates, on_more
+
+GIB = 2**30
+ALONE = {"data": 1, "fsdp": 1, "member": 1, "lat": 1, "lon": 1, "tensor": 1}
+MEMORY = {
+    "weights": 1 * GIB,
+    "moments": 2 * GIB,
+    "average": 1 * GIB,
+    "batch": 1 * GIB,
+    "loss weights and masks": 0,
+    "next batch": 1 * GIB,
+    "gradient": 1 * GIB,
+    "activations": 160 * GIB,
+}
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """Return a training of batches of 4 on 8 x 16 points."""
+    return Problem.of(from_mapping(ExperimentConfig, CONFIG, "test"), None, parse_grid("8x16"))
+
+
+def asked(room, count=1):
+    stage = StagePlan(1, 4, 6, 1e12, {"matrix products": 1.0, "memory": 0.5})
+    return Plan(
+        Devices(count, "h200"), "", ALONE, (8, 16), 3, "grid", {"all": 2**28}, MEMORY, room, {}, (stage,), 1, 0.1
+    )
+
+
+def testcandidates_divide_devices_batch_and_rows_and_are_configurations(problem):
+    found = list(candidates(problem, asked(10 * GIB), 8))
+    assert len({candidate.changes for candidate in found}) == len(found) > 10
+    for candidate in found:
+        training = changed(problem.config, candidate.changes).training
+        data, fsdp, _, lat, _, tensor = training.mesh.shape(8)
+        assert data * fsdp * lat * tensor == 8 and 4 % (data * fsdp) == 0 and 8 % lat == 0
+        assert 4 // (data * fsdp) % training.device_memory.accumulate == 0
+
+
+def test_more_devices_need_less_memory_of_each_and_savings_too(problem):
+    two, eight = (min(c.needed for c in candidates(problem, asked(GIB), n)) for n in (2, 8))
+    assert eight < two / 2
+    by_remat = {c.changes[-2]: c.needed for c in candidates(problem, asked(GIB), 1) if c.changes[-1].endswith("=1")}
+    kept, again = by_remat["training.device_memory.remat=none"], by_remat["training.device_memory.remat=blocks"]
+    assert kept == sum(MEMORY.values()) and again < kept / 2
+
+
+@pytest.mark.parametrize(("room", "count"), [(14 * GIB, 2), (7 * GIB, 4), (2 * GIB, 32)])
+def test_the_fewest_devices_on_which_something_fits_are_told(problem, room, count):
+    devices, candidate = on_more(problem, asked(room))
+    assert candidate.needed <= room
+    assert devices.count == count
+    assert all(c.needed > room for c in candidates(problem, asked(room), count // 2))
+
+
+def test_nothing_is_promised_that_fits_nowhere(problem):
+    assert on_more(problem, asked(1)) is None

@@ -35,7 +35,7 @@ def compiled(**changes):
         parameters={"blocks": 1000},
         resident={"weights": 4000, "moments": 8000, "average": 4000, "batch": 10**6, "loss weights and masks": 500},
         temporary=5 * 10**6,
-        work=Work({64: 2e9}, 1e6, {20: 3e6}, 4e6, 100),
+        work=Work({64: 2e9}, {20: 1e6}, {20: 3e6}, 4e6, 100),
         transcendentals=1e6,
         exchanges=(),
         counts=({"tensorfloat32": 3e9, "float32": 1e9, "transcendental": 2e6}, {"tensorfloat32": 8e9}),

@@ -15,7 +15,7 @@ class Work:
 
     Attributes:
         products: Additions and multiplications of matrix products, by the narrowest of the three sizes of a product.
-        product_bytes: Read and written by them.
+        product_moved: Bytes read and written by them, by the size of what one reads and writes as a power of two.
         moved: Bytes read and written by what goes through arrays from their beginning to their end, by the size of what
             an instruction reads and writes as a power of two: what is small may still be in a cache.
         shuffled: Bytes read and written by what transposes, joins, cuts or sums up.
@@ -23,7 +23,7 @@ class Work:
     """
 
     products: Mapping[int, float]
-    product_bytes: float
+    product_moved: Mapping[int, float]
     moved: Mapping[int, float]
     shuffled: float
     n_instructions: int
@@ -34,6 +34,11 @@ class Work:
         return sum(self.products.values())
 
     @property
+    def product_bytes(self) -> float:
+        """Read and written by matrix products."""
+        return sum(self.product_moved.values())
+
+    @property
     def n_bytes(self) -> float:
         """Read and written in all."""
         return self.product_bytes + self.shuffled + sum(self.moved.values())
@@ -42,8 +47,8 @@ class Work:
 def work_of(text: str) -> Work:
     """Return what a compiled program does, by its text (`Compiled.as_text()`)."""
     program = ProgramText.parse(text)
-    products, moved = Counter[int](), Counter[int]()
-    product_bytes = shuffled = 0.0
+    products, product_moved, moved = Counter[int](), Counter[int](), Counter[int]()
+    shuffled = 0.0
     n_instructions = 0
     for instruction, around, times in program.executed():
         own = dict(_products(instruction, around, program))
@@ -51,12 +56,12 @@ def work_of(text: str) -> Work:
         n_bytes = int(_moved(instruction, around, program))
         n_instructions += times * (n_bytes > 0)
         if own:
-            product_bytes += times * n_bytes
+            product_moved[n_bytes.bit_length()] += times * n_bytes
         elif _shuffles(instruction, program):
             shuffled += times * n_bytes
         elif n_bytes:
             moved[n_bytes.bit_length()] += times * n_bytes
-    return Work(dict(products), product_bytes, dict(moved), shuffled, n_instructions)
+    return Work(dict(products), dict(product_moved), dict(moved), shuffled, n_instructions)
 
 
 _NOTHING = frozenset(

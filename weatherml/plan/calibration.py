@@ -58,13 +58,16 @@ class Rates:
     def seconds(self, work: Work, transcendentals: float) -> dict[str, float]:
         """Return what one run of a program takes, by what takes it."""
         spent = {
-            "matrix products": sum(flops / self.of_product(narrowest) for narrowest, flops in work.products.items()),
-            "memory": sum(n_bytes / self.of_moved(2**size) for size, n_bytes in work.moved.items())
-            + work.shuffled / self.shuffled,
+            "matrix products": sum(flops / self.of_product(narrowest) for narrowest, flops in work.products.items())
+            + self._moving(work.product_moved),
+            "memory": self._moving(work.moved) + work.shuffled / self.shuffled,
             "exponentials": transcendentals / self.transcendentals,
             "calls": work.n_instructions / self.calls,
         }
         return {name: seconds / self.share for name, seconds in spent.items()}
+
+    def _moving(self, moved: Mapping[int, float]) -> float:
+        return sum(n_bytes / self.of_moved(2**size) for size, n_bytes in moved.items())
 
     def of_product(self, narrowest: int) -> float:
         """Return the rate of products of a narrowest size: that of the widest measured that is no wider."""

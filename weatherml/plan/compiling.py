@@ -69,7 +69,7 @@ class Compiled:
     def from_json(cls, told: dict[str, Any]) -> Self:
         """Read what `asdict` wrote as JSON."""
         work = dict(told["work"])
-        for key in ("products", "moved"):
+        for key in ("products", "product_moved", "moved"):
             work[key] = {int(size): number for size, number in work[key].items()}
         changed = {
             "work": Work(**work),

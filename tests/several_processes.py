@@ -22,8 +22,12 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
-def run_in_processes(function: Callable[..., Any], n: int, *arguments: Any, n_devices: int = 1) -> list[Any]:
+def run_in_processes(
+    function: Callable[..., Any], n: int, *arguments: Any, n_devices: int = 1, told_count: int | None = None
+) -> list[Any]:
     """Run a function of a module in n processes that have joined; return what each returns, or the mistake it met.
+
+    The last is told that there are `told_count`.
 
     They are forked from one that has imported the module, and has computed nothing.
     """
@@ -32,7 +36,7 @@ def run_in_processes(function: Callable[..., Any], n: int, *arguments: Any, n_de
     address, pipes, started = f"127.0.0.1:{free_port()}", [], []
     for index in range(n):
         heard, told = context.Pipe(duplex=False)
-        processes = Processes(index, n, address, 60)
+        processes = Processes(index, told_count or n if index == n - 1 else n, address, 60)
         started.append(context.Process(target=_child, args=(told, processes, n_devices, function, arguments)))
         started[-1].start()
         told.close()

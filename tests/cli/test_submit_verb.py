@@ -67,6 +67,7 @@ def test_chained_jobs_wait_for_each_other_and_are_not_queued_again(tiny_run, sba
         (["--slurm", "nodes=2-4", "--slurm", "time=60"], "--slurm nodes=2-4 must be a whole number from 1"),
         (["--slurm", "nodes=4", "--slurm", "time=1h"], "--slurm time=1h must read as SLURM has it, such as 12:00:00"),
         ([*ASKED, "--slurm", "signal=B:TERM"], "--slurm signal is set by weatherml submit itself; leave it out"),
+        ([*ASKED, "--slurm", "ntasks-per-node=8"], "each of --slurm ntasks-per-node=8 would take all GPUs of its node"),
         ([*ASKED, "--slurm", "nodes=5"], "--slurm nodes is given twice"),
         (["--slurm", "--nodes=5"], "--slurm --nodes=5 must read KEY=VALUE, as sbatch has it without dashes"),
     ],

@@ -1,6 +1,7 @@
 """Laws of processes that train together: how they are named, how they meet, and that one's mistake is everybody's."""
 
 import os
+import re
 import signal
 import time
 
@@ -104,6 +105,18 @@ def hears_sigterm():
 
 def test_processes_hear_the_first_and_the_signals_that_they_heard_before():
     assert run_in_processes(tell, 2) == [(True, 2, 0, 0, True), (False, 2, 0, 1, True)]
+
+
+def nothing():
+    return None
+
+
+def test_a_process_that_was_told_of_another_number_says_both():
+    _, second = run_in_processes(nothing, 2, told_count=3)
+    assert re.fullmatch(
+        r"process 1 was told of 3 processes, the coordinator 127\.0\.0\.1:\d+ of 2; give all the same --n-processes",
+        str(second),
+    )
 
 
 def fail(*where):

@@ -67,6 +67,12 @@ class SlurmJob:
         for name in ("nodes", "time"):
             if name not in self.asked:
                 raise UserError(f"a job needs --slurm {name}=..., such as {_EXAMPLES[name]}")
+        n_tasks = self.asked.get("ntasks-per-node", "1")
+        if "gpus-per-node" in self.asked and n_tasks != "1":
+            raise UserError(
+                f"each of --slurm ntasks-per-node={n_tasks} would take all GPUs of its node; leave it out, as one task"
+                " drives them all, or ask for gpus-per-task=1 in place of gpus-per-node"
+            )
         if not _TIME.fullmatch(self.asked["time"]):
             time = self.asked["time"]
             raise UserError(f"--slurm time={time} must read as SLURM has it, such as 12:00:00 or 1-12:00:00")

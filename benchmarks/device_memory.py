@@ -1,7 +1,7 @@
 """What savers of device memory save, and what they cost.
 
     python benchmarks/device_memory.py plan pangu pangu_lite   # memory of full-size gradients; compiled, not run
-    python benchmarks/device_memory.py time                    # seconds of a smaller one, as ratios
+    python benchmarks/device_memory.py time                    # processor time of a smaller one, as ratios
 
 `plan` is of the gradient of one step at batch 1 with the sizes of configs/era5_0p25deg_pangu_24h.yaml; each program is
 compiled in a process of its own. `time` lets all ways take turns in one process, several rounds; the figure is the
@@ -112,11 +112,11 @@ def print_times(name, n_rounds):
     seconds = {way: [] for way in ready}
     for _ in range(n_rounds + 1):  # of which the first is to warm up
         for way, (program, _) in ready.items():
-            started = time.perf_counter()
+            started = time.process_time()  # of all cores, which other work on the machine hardly changes
             jax.block_until_ready(program(*arguments))
-            seconds[way].append(time.perf_counter() - started)
+            seconds[way].append(time.process_time() - started)
     print(f"{name}, float32, batch 1, {n_rounds} rounds")
-    print("| remat | temporary, GiB | time over that of none (least and most of a round) | seconds |")
+    print("| remat | temporary, GiB | processor time over that of none (least and most of a round) | seconds |")
     print("|---|---|---|---|")
     for way, (program, _) in ready.items():
         ratios = sorted(own / none for own, none in zip(seconds[way][1:], seconds["none"][1:], strict=True))

@@ -28,7 +28,7 @@ from tiny_training import arguments
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
-from weatherml.parallel.processes import Processes, join, leave
+from weatherml.parallel.processes.joining import Processes, join, leave
 from weatherml.training import Run, train
 from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.session import Session

@@ -20,7 +20,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, NetworkConfig, PanguConfig, SFNOConfig
 from weatherml.models.weights import split_weights, weights_of
 from weatherml.parallel import Layout, MeshConfig, require_bands
-from weatherml.parallel.compiled import collectives_of, memory_of
+from weatherml.parallel.programs.compiled import collectives_of, memory_of
 from weatherml.state import StateSpec, parse_channels
 
 CHANNELS = [f"{name}{level}" for name in "ztuv" for level in (250, 500, 700, 850)] + ["msl", "2t", "10u", "10v"]

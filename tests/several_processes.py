@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from weatherml.errors import UserError
-from weatherml.parallel.processes import Processes, join, leave
+from weatherml.parallel.processes.joining import Processes, join, leave
 
 _WAIT = 240  # seconds
 

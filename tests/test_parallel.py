@@ -15,7 +15,7 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
 from weatherml.errors import UserError
 from weatherml.parallel import MeshConfig, require_batch, require_grid, require_members
-from weatherml.parallel.mesh import AXES
+from weatherml.parallel.layouts.mesh import AXES
 from weatherml.training import Stage, TrainingConfig, train
 
 SHORT = {

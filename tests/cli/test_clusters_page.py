@@ -7,7 +7,7 @@ import yaml
 from docs_page import DOCS
 from tiny_experiment import done, weatherml, write_config
 
-from weatherml.parallel.processes import Processes
+from weatherml.parallel.processes.joining import Processes
 
 PAGE = (DOCS / "training_on_clusters.md").read_text()
 COMMANDS = [

@@ -5,8 +5,8 @@ import numpy as np
 import optax
 
 from weatherml.parallel import Layout
-from weatherml.parallel.compiled import collectives_of, memory_of
-from weatherml.parallel.rules import rules_of
+from weatherml.parallel.layouts.rules import rules_of
+from weatherml.parallel.programs.compiled import collectives_of, memory_of
 from weatherml.training.update.step import Draws, build_update, initial_state
 
 SAMPLES = 8

@@ -7,7 +7,7 @@ from spatial_problems import PROBLEMS
 from weatherml.errors import UserError
 from weatherml.models import FourCastNetConfig, PanguConfig, PrecipitationConfig, SFNOConfig
 from weatherml.parallel import require_bands
-from weatherml.parallel.mesh import LAT, LON
+from weatherml.parallel.layouts.mesh import LAT, LON
 
 FULL, WITHOUT_POLE = (721, 1440), (720, 1440)
 

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from weatherml.parallel.compiled import collectives_of, cost_of, memory_of
+from weatherml.parallel.programs.compiled import collectives_of, cost_of, memory_of
 
 ON_FOUR_DEVICES = """
 import json
 import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
-from weatherml.parallel.compiled import collectives_of
+from weatherml.parallel.programs.compiled import collectives_of
 
 mesh = Mesh(np.asarray(jax.devices()).reshape(2, 2), ("data", "fsdp"))
 

@@ -6,8 +6,8 @@ from jax.sharding import AbstractMesh
 
 from weatherml.errors import UserError
 from weatherml.parallel import Layout, MeshConfig
-from weatherml.parallel.mesh import AXES
-from weatherml.parallel.rules import rules_of
+from weatherml.parallel.layouts.mesh import AXES
+from weatherml.parallel.layouts.rules import rules_of
 
 
 def layout_of(n_devices, network="user's own", **sizes):

@@ -9,8 +9,8 @@ import pytest
 from several_processes import free_port, run_in_processes
 
 from weatherml.errors import UserError
-from weatherml.parallel.processes import ALONE, Processes, join
-from weatherml.parallel.together import broadcast, is_first, meet, n_processes, together
+from weatherml.parallel.processes.joining import ALONE, Processes, join
+from weatherml.parallel.processes.together import broadcast, is_first, meet, n_processes, together
 
 STEP = {"SLURM_JOB_ID": "4097", "SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_ID": "1"}
 

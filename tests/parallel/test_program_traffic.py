@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from weatherml.parallel.compiled import cost_of
-from weatherml.parallel.traffic import work_of
+from weatherml.parallel.programs.compiled import cost_of
+from weatherml.parallel.programs.traffic import work_of
 
 W = jax.ShapeDtypeStruct((40, 40), jnp.float32)
 X = jax.ShapeDtypeStruct((9, 40), jnp.float32)

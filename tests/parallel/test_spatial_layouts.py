@@ -16,7 +16,7 @@ from spatial_problems import PROBLEMS
 
 from weatherml.models import registry
 from weatherml.parallel import Layout, MeshConfig
-from weatherml.parallel.compiled import collectives_of, memory_of
+from weatherml.parallel.programs.compiled import collectives_of, memory_of
 from weatherml.training.objective.physics import EnergyTerm
 
 SPATIAL = (2, 4)

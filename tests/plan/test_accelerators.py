@@ -3,7 +3,7 @@
 import pytest
 
 from weatherml.errors import UserError
-from weatherml.parallel.accelerators import Devices, accelerators
+from weatherml.parallel.hardware.accelerators import Devices, accelerators
 
 
 @pytest.mark.parametrize(

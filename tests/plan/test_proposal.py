@@ -5,7 +5,7 @@ from tiny_experiment import CONFIG
 
 from weatherml.config import from_mapping
 from weatherml.experiment import ExperimentConfig
-from weatherml.parallel.accelerators import Devices
+from weatherml.parallel.hardware.accelerators import Devices
 from weatherml.plan.planning import Plan, StagePlan, changed
 from weatherml.plan.problem import Problem, parse_grid
 from weatherml.plan.proposal import candidates, on_more

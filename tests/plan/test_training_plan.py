@@ -7,8 +7,8 @@ from tiny_experiment import CONFIG, done, refused, write_config
 
 from weatherml.config import from_mapping
 from weatherml.experiment import ExperimentConfig
-from weatherml.parallel.accelerators import accelerators
-from weatherml.parallel.traffic import Work
+from weatherml.parallel.hardware.accelerators import accelerators
+from weatherml.parallel.programs.traffic import Work
 from weatherml.plan.compiling import Compiled, Exchange
 from weatherml.plan.estimate import Machine, memory_by_part
 from weatherml.plan.planning import with_data

@@ -8,8 +8,8 @@ from tiny_training import config, start
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Batch
-from weatherml.parallel.compiled import memory_of
-from weatherml.parallel.placing import outlined
+from weatherml.parallel.layouts.placing import outlined
+from weatherml.parallel.programs.compiled import memory_of
 from weatherml.training.update.step import build_update, initial_state
 
 

@@ -26,7 +26,7 @@ from weatherml.experiment.results import Results
 from weatherml.experiment.work import perform
 from weatherml.heap import keep_freed_memory
 from weatherml.parallel import Processes, split_cpu
-from weatherml.parallel.processes import ALONE
+from weatherml.parallel.processes.joining import ALONE
 from weatherml.signals import OF_CLUSTERS, heard, raise_when_asked
 
 _SIGNALS = {signal.SIGINT, *OF_CLUSTERS}

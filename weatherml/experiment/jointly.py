@@ -14,7 +14,7 @@ from weatherml.errors import LostError, UserError
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import Report, train
 from weatherml.parallel import Processes, broadcast, is_first, join, leave, meet, together
-from weatherml.parallel.together import JointError
+from weatherml.parallel.processes.together import JointError
 
 _OF_PEERS = re.compile("gloo|nccl|coordination|heartbeat|peer|socket", re.IGNORECASE)
 """What the runtime says when the others are lost, not when memory is short."""

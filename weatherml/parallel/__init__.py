@@ -1,15 +1,15 @@
 """The only room that knows devices."""
 
-from weatherml.parallel.agreement import AnyOf
-from weatherml.parallel.bands import require_bands
 from weatherml.parallel.cores import split_cpu
-from weatherml.parallel.devices import computes_once, device_room, local_devices, require_devices
-from weatherml.parallel.host_memory import require_host_memory, to_device, to_host
-from weatherml.parallel.layout import Layout
-from weatherml.parallel.mesh import MeshConfig, require_batch, require_grid, require_members
-from weatherml.parallel.portion import Portion
-from weatherml.parallel.processes import Processes, join, leave
-from weatherml.parallel.together import JointError, broadcast, is_first, meet, n_processes, together
+from weatherml.parallel.hardware.devices import computes_once, device_room, local_devices, require_devices
+from weatherml.parallel.hardware.host_memory import require_host_memory, to_device, to_host
+from weatherml.parallel.layouts.bands import require_bands
+from weatherml.parallel.layouts.layout import Layout
+from weatherml.parallel.layouts.mesh import MeshConfig, require_batch, require_grid, require_members
+from weatherml.parallel.layouts.portion import Portion
+from weatherml.parallel.processes.agreement import AnyOf
+from weatherml.parallel.processes.joining import Processes, join, leave
+from weatherml.parallel.processes.together import JointError, broadcast, is_first, meet, n_processes, together
 
 __all__ = [
     "AnyOf",

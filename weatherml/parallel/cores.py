@@ -4,8 +4,8 @@ import os
 
 import jax
 
-from weatherml.parallel.mesh import MeshConfig
-from weatherml.parallel.processes import ALONE, Processes
+from weatherml.parallel.layouts.mesh import MeshConfig
+from weatherml.parallel.processes.joining import ALONE, Processes
 
 _MOST_CPU_DEVICES = 4
 """Beyond, one device with several threads does as well, and weights are held fewer times."""

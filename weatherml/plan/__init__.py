@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from weatherml.experiment import ExperimentConfig
-from weatherml.parallel.accelerators import Devices
+from weatherml.parallel.hardware.accelerators import Devices
 from weatherml.plan.planning import Plan, plan
 from weatherml.plan.problem import Problem, parse_grid
 from weatherml.plan.proposal import Proposal, proposed

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from weatherml.data.reading.file_index.cache import FOLDER
 from weatherml.models.layers import gelu
-from weatherml.parallel.traffic import Work, work_of
+from weatherml.parallel.programs.traffic import Work, work_of
 from weatherml.plan.counting import TRANSCENDENTAL, count
 from weatherml.storage.files import write_bytes
 

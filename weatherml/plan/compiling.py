@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from weatherml.errors import UserError
-from weatherml.parallel.traffic import Work
+from weatherml.parallel.programs.traffic import Work
 from weatherml.plan.problem import Problem
 
 if TYPE_CHECKING:
-    from weatherml.parallel.compiled import Collective
+    from weatherml.parallel.programs.compiled import Collective
 
 _REFUSED = 2
 """Exit code where the configuration is to blame."""
@@ -123,8 +123,8 @@ _QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passe
 
 def compile_here(problem: Problem, stage: int) -> Compiled:
     """Compile the step of a stage for all devices of this process."""
-    from weatherml.parallel.compiled import collectives_of, memory_of
-    from weatherml.parallel.traffic import work_of
+    from weatherml.parallel.programs.compiled import collectives_of, memory_of
+    from weatherml.parallel.programs.traffic import work_of
     from weatherml.plan.counting import TRANSCENDENTAL, count
     from weatherml.plan.program import Program, device_bytes, parameters_by_part
 

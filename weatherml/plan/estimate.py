@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from weatherml.parallel.accelerators import BANDWIDTH, CALL, LINK, PRODUCTS, Accelerator
+from weatherml.parallel.hardware.accelerators import BANDWIDTH, CALL, LINK, PRODUCTS, Accelerator
 from weatherml.plan.calibration import Rates
 from weatherml.plan.compiling import Compiled
 from weatherml.plan.counting import TRANSCENDENTAL

@@ -8,7 +8,7 @@ from typing import Any
 
 from weatherml.config import apply_overrides, from_mapping
 from weatherml.experiment.config import ExperimentConfig
-from weatherml.parallel.accelerators import CPU, Devices, accelerators
+from weatherml.parallel.hardware.accelerators import CPU, Devices, accelerators
 from weatherml.plan.calibration import rates_of_this_machine
 from weatherml.plan.compiling import Compiled, compile_apart
 from weatherml.plan.estimate import USABLE, Machine, flops_of, memory_by_part, share_of_peak

@@ -13,7 +13,7 @@ from flax import nnx
 from weatherml.data.loading.samples import Batch
 from weatherml.models.weights import weights_of
 from weatherml.parallel import Layout
-from weatherml.parallel.placing import outlined, place
+from weatherml.parallel.layouts.placing import outlined, place
 from weatherml.plan.problem import Problem
 from weatherml.training.objective.objective import AnyLoss, build_objective
 from weatherml.training.update.step import Draws, TrainingState, Update, build_update, initial_state

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, product
 
-from weatherml.parallel.accelerators import Devices
+from weatherml.parallel.hardware.accelerators import Devices
 from weatherml.plan.planning import Plan, plan
 from weatherml.plan.problem import Problem
 

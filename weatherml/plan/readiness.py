@@ -21,7 +21,7 @@ from weatherml.experiment.results import Results
 from weatherml.experiment.work import taught
 from weatherml.memory import parse_memory
 from weatherml.parallel import MeshConfig, local_devices
-from weatherml.parallel.accelerators import CPU, Devices, accelerators
+from weatherml.parallel.hardware.accelerators import CPU, Devices, accelerators
 from weatherml.plan.compiling import Compiled
 from weatherml.plan.estimate import Machine, flops_of, memory_by_part
 from weatherml.plan.planning import compiled_for, room_of

@@ -87,7 +87,7 @@ def check_configuration(words: Sequence[str], output: Path, devices: str, as_jso
         Exit: It would not.
     """
     from weatherml.cli.printing.findings import print_checked
-    from weatherml.parallel.accelerators import Devices
+    from weatherml.parallel.hardware.accelerators import Devices
     from weatherml.plan.readiness import Readiness
 
     wanted = Devices.parse(devices)

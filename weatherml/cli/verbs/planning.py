@@ -31,7 +31,7 @@ def plan(
     Example: `weatherml plan configs/era5_0p25deg_pangu_24h.yaml --devices 8xh200 --grid 721x1440`
     """
     from weatherml.cli.printing.training_plan import print_plan
-    from weatherml.parallel.accelerators import Devices
+    from weatherml.parallel.hardware.accelerators import Devices
     from weatherml.plan.planning import plan as make
     from weatherml.plan.problem import Problem, parse_grid
     from weatherml.plan.proposal import proposed

@@ -20,7 +20,7 @@ from weatherml.forecast.plan.lead_plan import Segment
 from weatherml.forecast.rollout.setup import RolloutSetup
 from weatherml.forecast.rollout.step_loop import advance, to_physical
 from weatherml.forecast.workdir import Stopped
-from weatherml.parallel.compiled import memory_of
+from weatherml.parallel.programs.compiled import memory_of
 
 
 @dataclass(frozen=True, eq=False)

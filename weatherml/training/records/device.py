@@ -5,9 +5,9 @@ from typing import Any
 
 import jax
 
-from weatherml.parallel.accelerators import accelerators
-from weatherml.parallel.compiled import cost_of
-from weatherml.parallel.traffic import work_of
+from weatherml.parallel.hardware.accelerators import accelerators
+from weatherml.parallel.programs.compiled import cost_of
+from weatherml.parallel.programs.traffic import work_of
 
 
 def flops_of(compiled: Any) -> float:

@@ -8,8 +8,8 @@ from math import prod
 
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
-from weatherml.parallel.mesh import AXES, FSDP
-from weatherml.parallel.rules import Axes, Rules
+from weatherml.parallel.layouts.mesh import AXES, FSDP
+from weatherml.parallel.layouts.rules import Axes, Rules
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jax.sharding import Sharding
 
-from weatherml.parallel.together import n_processes
+from weatherml.parallel.processes.together import n_processes
 
 Tree = TypeVar("Tree")
 

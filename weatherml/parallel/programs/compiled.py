@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from weatherml.parallel.program_text import Instruction, ProgramText, bytes_of, numbers
+from weatherml.parallel.programs.text import Instruction, ProgramText, bytes_of, numbers
 
 CollectiveKind = Literal["all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute"]
 

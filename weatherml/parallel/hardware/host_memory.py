@@ -5,7 +5,7 @@ from typing import TypeVar
 import jax
 
 from weatherml.errors import UserError
-from weatherml.parallel.devices import local_devices
+from weatherml.parallel.hardware.devices import local_devices
 
 Tree = TypeVar("Tree")
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from weatherml.parallel.together import n_processes
+from weatherml.parallel.processes.together import n_processes
 
 
 class AnyOf:

@@ -9,7 +9,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from weatherml.axes import Names
-from weatherml.parallel.mesh import DATA, FSDP, LAT, LON, MEMBER, TENSOR
+from weatherml.parallel.layouts.mesh import DATA, FSDP, LAT, LON, MEMBER, TENSOR
 
 ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "sample": (DATA, FSDP),

@@ -93,5 +93,5 @@ class Devices:
 @cache
 def accelerators() -> Mapping[str, Accelerator]:
     """Return what is published of accelerators, by name."""
-    content = parse_yaml((files("weatherml.parallel") / "accelerators.yaml").read_bytes(), "accelerators")
+    content = parse_yaml((files("weatherml.parallel.hardware") / "accelerators.yaml").read_bytes(), "accelerators")
     return MappingProxyType({name: from_mapping(Accelerator, told, name) for name, told in content.items()})

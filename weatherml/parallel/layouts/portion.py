@@ -9,8 +9,8 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from weatherml.errors import UserError
-from weatherml.parallel.placing import place
-from weatherml.parallel.together import n_processes
+from weatherml.parallel.layouts.placing import place
+from weatherml.parallel.processes.together import n_processes
 
 Tree = TypeVar("Tree")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jax.sharding import AbstractMesh, Mesh
 
 from weatherml.errors import UserError
-from weatherml.parallel.mesh import LAT, LON
+from weatherml.parallel.layouts.mesh import LAT, LON
 from weatherml.wording import listed
 
 Counts = Mapping[str, int]

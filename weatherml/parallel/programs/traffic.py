@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from weatherml.parallel.program_text import Computation, Instruction, ProgramText, numbers
+from weatherml.parallel.programs.text import Computation, Instruction, ProgramText, numbers
 
 
 @dataclass(frozen=True)

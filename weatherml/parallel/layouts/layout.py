@@ -13,12 +13,12 @@ from jax.tree_util import DictKey
 
 from weatherml.axes import laying
 from weatherml.errors import UserError
-from weatherml.parallel.activations import ACTIVATIONS, Activations
-from weatherml.parallel.mesh import FSDP, TENSOR, MeshConfig, divisors
-from weatherml.parallel.placement import Placement
-from weatherml.parallel.placing import place
-from weatherml.parallel.portion import Portion
-from weatherml.parallel.rules import Rules, rules_of
+from weatherml.parallel.layouts.activations import ACTIVATIONS, Activations
+from weatherml.parallel.layouts.mesh import FSDP, TENSOR, MeshConfig, divisors
+from weatherml.parallel.layouts.placement import Placement
+from weatherml.parallel.layouts.placing import place
+from weatherml.parallel.layouts.portion import Portion
+from weatherml.parallel.layouts.rules import Rules, rules_of
 from weatherml.wording import listed
 
 Tree = TypeVar("Tree")
@@ -47,7 +47,7 @@ class Layout:
         if config.tensor > 1 and not rules:
             raise UserError(
                 f"no rules say how the weights of {network!r} are split over tensor, got tensor {config.tensor};"
-                " leave it out, or register some (weatherml.parallel.rules)"
+                " leave it out, or register some (weatherml.parallel.layouts.rules)"
             )
         return cls(config.build(), rules)
 

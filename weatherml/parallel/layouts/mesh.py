@@ -10,7 +10,7 @@ from pydantic import PositiveInt, field_validator
 
 from weatherml.config import Config
 from weatherml.errors import UserError
-from weatherml.parallel.devices import require_devices
+from weatherml.parallel.hardware.devices import require_devices
 from weatherml.wording import listed
 
 DATA, FSDP, MEMBER, LAT, LON, TENSOR = AXES = ("data", "fsdp", "member", "lat", "lon", "tensor")

@@ -1,7 +1,7 @@
 """FourCastNet: hidden widths of MLPs, and diagonal blocks of the filters, whose products need no other block."""
 
-from weatherml.parallel.mesh import TENSOR
-from weatherml.parallel.rules.rule import Rules
+from weatherml.parallel.layouts.mesh import TENSOR
+from weatherml.parallel.layouts.rules.rule import Rules
 
 FOURCASTNET: Rules = {
     "*.mlp.expand.kernel": (None, TENSOR),

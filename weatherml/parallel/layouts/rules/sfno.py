@@ -1,7 +1,7 @@
 """SFNO: hidden widths of MLPs, and degrees of the filters, whose products need no other degree."""
 
-from weatherml.parallel.mesh import TENSOR
-from weatherml.parallel.rules.rule import Rules
+from weatherml.parallel.layouts.mesh import TENSOR
+from weatherml.parallel.layouts.rules.rule import Rules
 
 SFNO: Rules = {
     "*.expand.kernel": (None, TENSOR),

@@ -4,8 +4,8 @@ Queries, keys and values lie side by side in one kernel, `3 * head * embed`, who
 whole.
 """
 
-from weatherml.parallel.mesh import TENSOR
-from weatherml.parallel.rules.rule import Rules
+from weatherml.parallel.layouts.mesh import TENSOR
+from weatherml.parallel.layouts.rules.rule import Rules
 
 PANGU: Rules = {
     "*.mlp.expand.kernel": (None, TENSOR),

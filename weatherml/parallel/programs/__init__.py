@@ -1,0 +1,1 @@
+"""What a compiled program takes, and what its devices send to each other."""

@@ -12,17 +12,22 @@ from weatherml.state import StateSpec, parse_channels
 from weatherml.training import LossConfig
 from weatherml.training.objective.physics import terms
 
-NAMES = ("sp", "tcwv", "z500", "z850", "t500", "t850", "q500", "q850")
-STD = np.array([900, 12, 3000, 1500, 9, 11, 1e-3, 4e-3], np.float32)
-CHANGE = np.array([300, 3, 500, 400, 2, 3, 4e-4, 1e-3], np.float32)
-GRID, BATCH = LatLonGrid.regular(5, 12), 3
+NAMES = ("sp", "tcwv", "z500", "z850", "t500", "t850", "q500", "q850", "q925")
+STD = np.array([900, 12, 3000, 1500, 9, 11, 1e-3, 4e-3, 5e-3], np.float32)
+CHANGE = np.array([300, 3, 500, 400, 2, 3, 4e-4, 1e-3, 2e-3], np.float32)
+ON_LEVELS = ("sp", "q500", "q850", "q925")
+GRID, BATCH, BELOW_GROUND = LatLonGrid.regular(5, 12), 3, slice(2)
 
 
-def statistics(names=NAMES):
+def statistics(names=NAMES, below_ground=None):
+    """Return statistics; a channel has no values in two rows where it is said to lie below ground."""
     chosen = [NAMES.index(name) for name in names]
     spec = StateSpec(parse_channels(names), GRID)
     step, std = np.timedelta64(6, "h").astype("timedelta64[ns]"), STD[chosen]
-    return Statistics(spec, 0 * std, std, CHANGE[chosen], np.ones(spec.shape, bool), step, ("2001", "2001"), 9)
+    valid = np.ones(spec.shape, bool)
+    if below_ground:
+        valid[names.index(below_ground), BELOW_GROUND] = False
+    return Statistics(spec, 0 * std, std, CHANGE[chosen], valid, step, ("2001", "2001"), 9)
 
 
 def truth():
@@ -64,8 +69,43 @@ def test_moisture_is_the_mean_of_the_column():
     assert value("moisture", tcwv=1.5) == pytest.approx((1.5 / 3) ** 2, rel=1e-4)
     assert value("moisture", tcwv=5 * balanced()) < 1e-9
     levels = statistics(("q500", "q850"))
-    ours = truth()[:, 6:] + np.array([0, 1e-3 / 4e-3], np.float32)[:, None, None]
-    assert float(terms["moisture"](levels)(ours, truth()[:, 6:])) == pytest.approx(1, rel=1e-4)
+    ours = truth()[:, 6:8] + np.array([0, 1e-3 / 4e-3], np.float32)[:, None, None]
+    assert float(terms["moisture"](levels)(ours, truth()[:, 6:8])) == pytest.approx(1, rel=1e-4)
+
+
+def of_changes(name, statistics, **changes):
+    """Return a term of physical amounts that are added to fields of zeros, of cells that have values."""
+    forecast = np.zeros((BATCH, *statistics.spec.shape), np.float32)
+    for short, change in changes.items():
+        place = statistics.spec.names.index(str(parse_channels((short,))[0]))
+        forecast[:, place] = change / statistics.std[place] * statistics.valid[place]
+    return float(terms[name](statistics)(jnp.asarray(forecast), jnp.zeros(forecast.shape)))
+
+
+@pytest.mark.parametrize("humidity", [(1e-3, 1e-3, 1e-3), (1e-3, 3e-3, 4e-3), (4e-3, 1e-3, 0)])
+def test_vapour_on_levels_is_integrated_from_the_first_to_the_last_and_weighs_in_pressure(humidity):
+    vapour = np.trapezoid(humidity, [50000, 85000, 92500]) / 9.80665  # kg m-2
+    found = statistics(ON_LEVELS)
+    changes = dict(zip(("q500", "q850", "q925"), humidity, strict=True))
+    unit = max(17500 * 4e-4, 21250 * 1e-3, 3750 * 2e-3) / 9.80665
+    assert of_changes("moisture", found, **changes) == pytest.approx((vapour / unit) ** 2, rel=1e-4)
+    assert of_changes("dry_mass", found, sp=9.80665 * vapour, **changes) < 1e-9
+    assert of_changes("dry_mass", found, **changes) == pytest.approx((9.80665 * vapour / 300) ** 2, rel=1e-4)
+
+
+def test_dry_mass_is_that_of_all_air_where_vapour_is_not_told():
+    assert of_changes("dry_mass", statistics(("sp", "q500")), sp=60, q500=1e-3) == pytest.approx(0.04, rel=1e-4)
+
+
+def test_what_lies_below_the_ground_is_in_no_balance_and_no_column():
+    thickness = 287.05 * np.log(850 / 500)
+    found = statistics(("z500", "z850", "t500", "t850"), below_ground="t850")
+    assert of_changes("hydrostatic", found, z500=2 * thickness, t500=2, t850=2) < 1e-9
+    assert of_changes("hydrostatic", found, z500=100) == pytest.approx(1e4 / (500**2 + 400**2), rel=1e-4)
+    areas = GRID.area_weights()[:, 0]
+    share_of_air = 1 - areas[BELOW_GROUND].sum() / areas.sum()
+    found, pressure = statistics(ON_LEVELS, below_ground="q925"), 3750 * 1e-3 * share_of_air
+    assert of_changes("dry_mass", found, sp=pressure, q925=1e-3) < 1e-9
 
 
 def test_hydrostatic_balance_knows_thickness_by_temperature_in_every_cell():

@@ -85,7 +85,7 @@ class BalanceTerm:
 
     Attributes:
         factors: Of normalised channels in each balance, `[balance, channel]`.
-        areas: Shares of cells, `[lat, lon]`.
+        areas: Shares of cells in each, `[balance, lat, lon]`; none of those where one of its channels has no value.
     """
 
     factors: Array
@@ -94,7 +94,7 @@ class BalanceTerm:
     def __call__(self, forecast: Array, truth: Array) -> Array:
         """Return the area mean, averaged over samples and balances."""
         error = _contract("bcij,mc->bmij", forecast - truth, self.factors)
-        return jnp.mean(_contract("bmij,ij->bm", jnp.square(error), self.areas))
+        return jnp.mean(_contract("bmij,mij->bm", jnp.square(error), self.areas))
 
 
 @jax.tree_util.register_dataclass
@@ -132,6 +132,8 @@ def _energy_of_samples(fields: Array, areas: Array) -> Array:
 def dry_mass(statistics: Statistics) -> Term:
     """Return the error of the mean pressure of dry air, in units of what pressure changes by in a step.
 
+    Of all air instead, where the state does not tell the column's vapour, or tells pressure at mean sea level alone.
+
     Raises:
         UserError: The state has no pressure at a fixed height.
     """
@@ -143,8 +145,8 @@ def dry_mass(statistics: Statistics) -> Term:
             " out"
         )
     factors: dict[str, float] = {pressure: 1.0}
-    if pressure == "surface_pressure" and "total_column_water_vapour" in spec.names:
-        factors["total_column_water_vapour"] = -STANDARD_GRAVITY
+    if pressure == "surface_pressure":
+        factors |= {name: -STANDARD_GRAVITY * factor for name, factor in _vapour(spec).items()}
     return _mean_term(statistics, factors, _change(statistics, pressure))
 
 
@@ -155,17 +157,11 @@ def moisture(statistics: Statistics) -> Term:
     Raises:
         UserError: The state has neither the column's vapour nor humidity on two levels.
     """
-    names = statistics.spec.names
-    if "total_column_water_vapour" in names:
-        column = {"total_column_water_vapour": 1.0}
-        return _mean_term(statistics, column, _change(statistics, "total_column_water_vapour"))
-    levels = _levels(statistics.spec, "specific_humidity")
-    if len(levels) < 2:
+    factors = _vapour(statistics.spec)
+    if not factors:
         raise UserError(
             "loss.physics: moisture needs total_column_water_vapour, or specific_humidity on two levels; leave it out"
         )
-    depths = np.gradient(np.array(levels, float)) * 100 / STANDARD_GRAVITY  # kg m-2 of air
-    factors = {f"specific_humidity_{level}": float(depth) for level, depth in zip(levels, depths, strict=True)}
     largest = max(factor * _change(statistics, name) for name, factor in factors.items())
     return _mean_term(statistics, factors, largest)
 
@@ -183,15 +179,16 @@ def hydrostatic(statistics: Statistics) -> Term:
         raise UserError(
             "loss.physics: hydrostatic needs geopotential and temperature on the same two levels; leave it out"
         )
-    rows = []
+    rows, areas = [], []
     for upper, lower in pairwise(levels):
         depth = _GAS_CONSTANT * math.log(lower / upper) / 2  # of the mean of both temperatures
         factors = {f"geopotential_{upper}": 1.0, f"geopotential_{lower}": -1.0}
         unit = math.hypot(*(_change(statistics, name) for name in factors))
         factors |= {f"temperature_{upper}": -depth, f"temperature_{lower}": -depth}
         rows.append(_row(statistics, factors, unit))
-    areas = np.broadcast_to(spec.grid.area_weights(), spec.grid.shape)
-    return BalanceTerm(jnp.asarray(np.stack(rows), jnp.float32), jnp.asarray(areas / areas.sum(), jnp.float32))
+        has_all = statistics.valid[[spec.names.index(name) for name in factors]].all(axis=0)
+        areas.append(_shares(statistics, has_all))
+    return BalanceTerm(*(jnp.asarray(np.stack(arrays), jnp.float32) for arrays in (rows, areas)))
 
 
 @terms.register("energy")
@@ -204,6 +201,18 @@ def energy(statistics: Statistics) -> Term:
 def _levels(spec: StateSpec, variable: str) -> list[int]:
     """Return the levels of a variable, rising, hPa."""
     return sorted(channel.level for channel in spec.channels if channel.variable == variable and channel.level)
+
+
+def _vapour(spec: StateSpec) -> dict[str, float]:
+    """Return factors of channels in the column's water vapour, kg m-2; none where the state does not tell it."""
+    if "total_column_water_vapour" in spec.names:
+        return {"total_column_water_vapour": 1.0}
+    levels = _levels(spec, "specific_humidity")
+    if len(levels) < 2:
+        return {}
+    between = [(upper + lower) / 2 for upper, lower in pairwise(levels)]
+    depths = np.diff([levels[0], *between, levels[-1]]) * 100 / STANDARD_GRAVITY  # kg m-2 of air: half layers at ends
+    return {f"specific_humidity_{level}": float(depth) for level, depth in zip(levels, depths, strict=True)}
 
 
 def _change(statistics: Statistics, name: str) -> float:
@@ -222,7 +231,15 @@ def _row(statistics: Statistics, factors: Mapping[str, float], unit: float) -> n
 
 
 def _mean_term(statistics: Statistics, factors: Mapping[str, float], unit: float) -> MeanTerm:
-    areas = statistics.valid * statistics.spec.grid.area_weights()
-    shares = areas / np.maximum(areas.sum(axis=(1, 2), keepdims=True), 1e-12)
+    valid = statistics.valid[_row(statistics, factors, unit) != 0]
+    # Where a level has no value there is no air: shares are of all places where something has one.
+    shares = statistics.valid * _shares(statistics, valid.any(axis=0))
     weights = _row(statistics, factors, unit)[:, None, None] * shares
     return MeanTerm(jnp.asarray(weights[None], jnp.float32))
+
+
+def _shares(statistics: Statistics, chosen: np.ndarray) -> np.ndarray:
+    """Return the shares of cells in the area of those that are chosen, `[lat, lon]`."""
+    areas = chosen * statistics.spec.grid.area_weights()
+    shares: np.ndarray = areas / max(areas.sum(), _TINY)
+    return shares

@@ -128,3 +128,21 @@ def test_the_heaviest_stage_is_planned_for():
     problem = Problem.of(config, None, parse_grid("8x16"))
     assert problem.batch_sizes == (4, 2) and problem.heaviest_stage == 0
     assert problem.spec.grid.shape == (8, 16)
+
+
+def test_more_devices_than_are_compiled_for_are_planned_with_fewer_parts_of_a_batch(tmp_path):
+    config = write_config(tmp_path / "tiny.yaml")
+    words = ("plan", config, "--devices", "128xh200", "--grid", "8x16", "--json", "--no-propose")
+    stages = "training.stages=[{n_steps: 6, learning_rate: 0.002}, {n_steps: 2, learning_rate: 0.001, batch_size: 128}]"
+    told = json.loads(done(*words, "training.batch_size=256", stages))
+    assert told["mesh"]["data"] == 128 and [stage["batch_size"] for stage in told["stages"]] == [256, 128]
+    gradient = 4 * sum(told["parameters"].values())
+    assert told["sent_bytes"]["all-reduce along data"] > 0.99 * 2 * gradient * 127 / 128
+    assert "multiple of the number of devices (128)" in refused(*words, "training.batch_size=192")
+
+
+def test_parts_of_a_batch_are_never_so_few_that_nothing_is_sent_between_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("weatherml.plan.planning._MOST_VIRTUAL", 1)
+    config = write_config(tmp_path / "tiny.yaml")
+    told = json.loads(done("plan", config, "--devices", "2xh200", "--grid", "8x16", "--json", "--no-propose"))
+    assert told["sent_bytes"]["all-reduce along data"] > 0.99 * 4 * sum(told["parameters"].values())

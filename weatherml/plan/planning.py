@@ -148,7 +148,6 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
         UserError: The configuration does not suit the data, the devices or the changes.
     """
     problem = problem.with_config(changed(problem.config, changes))
-    problem.config.training.mesh.shape(devices.count)  # refuses what does not come to so many
     config, machine = problem.config, machine_of(devices)
     offloaded = config.training.device_memory.offload
     compiled = compiled_for(problem.with_config(changed(config, _NOT_OFFLOADED if offloaded else ())), devices.count)
@@ -188,23 +187,32 @@ def changed(config: ExperimentConfig, changes: tuple[str, ...]) -> ExperimentCon
 
 
 def compiled_for(problem: Problem, n_devices: int) -> Compiled:
-    """Compile the heaviest stage for devices; for fewer of them where they are many and share a batch."""
-    training = problem.config.training
-    sizes = {training.batch_size, *problem.batch_sizes, n_devices // training.mesh.n_without_data}
+    """Compile the heaviest stage for devices; for fewer of them where they are many and share a batch.
+
+    Raises:
+        UserError: The configuration does not suit the devices.
+    """
+    data = problem.require_devices(n_devices)["data"]
     fewer = 1
-    while n_devices // fewer > _MOST_VIRTUAL and all(size % (2 * fewer) == 0 for size in sizes):
+    # Two parts of a batch at least: of one, nothing would be sent along `data`.
+    while n_devices // fewer > _MOST_VIRTUAL and data % (2 * fewer) == 0 and data // fewer >= 4:
         fewer *= 2
-    if fewer == 1:
-        return compile_apart(problem, n_devices, problem.heaviest_stage)
-    smaller = changed(problem.config, _with_smaller_batches(problem, fewer))
-    compiled = compile_apart(problem.with_config(smaller), n_devices // fewer, problem.heaviest_stage)
-    return with_data(compiled, compiled.mesh["data"] * fewer)
+    smaller = problem if fewer == 1 else problem.with_config(_with_smaller_batches(problem.config, fewer))
+    compiled = compile_apart(smaller, n_devices // fewer, problem.heaviest_stage)
+    return compiled if fewer == 1 else with_data(compiled, data)
 
 
-def _with_smaller_batches(problem: Problem, times: int) -> tuple[str, ...]:
-    """Return the changes by which every batch is so many times smaller."""
-    sizes = [f"training.stages.{n}.batch_size={size // times}" for n, size in enumerate(problem.batch_sizes)]
-    return (f"training.batch_size={problem.config.training.batch_size // times}", "training.mesh.data=null", *sizes)
+def _with_smaller_batches(config: ExperimentConfig, times: int) -> ExperimentConfig:
+    """Return a training on so many times fewer devices, every batch of which is that much smaller."""
+    training = config.training
+    stages = [
+        stage.model_dump(mode="json") | {"batch_size": training.batch_size_of(stage) // times}
+        for stage in training.stages
+    ]
+    told = config.model_dump(mode="json")
+    told["training"] |= {"stages": stages, "batch_size": training.batch_size // times}
+    told["training"]["mesh"]["data"] = None
+    return from_mapping(ExperimentConfig, told, "plan")
 
 
 def with_data(compiled: Compiled, data: int) -> Compiled:

@@ -1,5 +1,6 @@
 """What is to be trained: an experiment, and the state that its data give, known without reading any."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -98,6 +99,17 @@ class Problem:
         kept = [rollout if rollout <= N_KEPT else 1 + rollout / 20 for rollout in rollouts]
         weights = [size * steps for size, steps in zip(self.batch_sizes, kept, strict=True)]
         return weights.index(max(weights))
+
+    def require_devices(self, n_devices: int) -> Mapping[str, int]:
+        """Require of devices, which need not be here, all that a training requires of them; return the sizes of axes.
+
+        Raises:
+            UserError: The mesh does not divide them, batches, members, the grid or the network.
+        """
+        config = self.config
+        layout = config.training.lay_out(config.model, self.spec.grid.shape, n_devices)
+        layout.require_split(self.outline.weights)
+        return dict(layout.mesh.shape)
 
     def with_config(self, config: ExperimentConfig) -> Self:
         """Return the same data for another experiment."""

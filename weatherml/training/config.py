@@ -106,18 +106,21 @@ class TrainingConfig(Config):
         """Model steps of the longest stage; every validation takes as many, so that all its losses compare."""
         return max(stage.rollout for stage in self.stages)
 
-    def lay_out(self, network: NetworkConfig | DiagnosticConfig, grid: tuple[int, int]) -> Layout:
-        """Return where what is trained lies on the devices that are here.
+    def lay_out(
+        self, network: NetworkConfig | DiagnosticConfig, grid: tuple[int, int], n_devices: int | None = None
+    ) -> Layout:
+        """Return where what is trained lies on devices.
 
         Args:
             network: What is trained.
             grid: Rows and columns.
+            n_devices: How many, which need not be here; those that are here when None.
 
         Raises:
             UserError: The mesh does not divide the devices, the batch, the members of a sample, the grid, or
                 what the network cannot cut.
         """
-        layout = Layout.of(self.mesh, network.name)
+        layout = Layout.of(self.mesh, network.name, n_devices)
         self.require_mesh(layout.mesh, network, grid)
         return layout
 

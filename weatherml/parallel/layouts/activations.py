@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 from jax import Array
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
 from weatherml.axes import Names
 from weatherml.parallel.layouts.mesh import DATA, FSDP, LAT, LON, MEMBER, TENSOR
@@ -40,7 +40,7 @@ class Activations:
         mesh: The devices.
     """
 
-    mesh: Mesh
+    mesh: Mesh | AbstractMesh
 
     def sizes(self, name: str) -> dict[str, int]:
         """Return the mesh axes over which an axis is split, the outermost first, with their sizes above one."""

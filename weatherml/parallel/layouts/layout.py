@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import jax
 from jax import Array
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 from jax.tree_util import DictKey
 
 from weatherml.axes import laying
@@ -29,16 +29,21 @@ class Layout:
     """Where arrays lie on a mesh.
 
     Attributes:
-        mesh: The devices.
+        mesh: The devices; or an outline of them, on which nothing can be placed.
         rules: How the weights of a network are split over `tensor`.
     """
 
-    mesh: Mesh
+    mesh: Mesh | AbstractMesh
     rules: Rules = field(default_factory=dict)
 
     @classmethod
-    def of(cls, config: MeshConfig, network: str) -> Self:
-        """Return the layout of a network, by its name in the registry of models, on all devices.
+    def of(cls, config: MeshConfig, network: str, n_devices: int | None = None) -> Self:
+        """Return the layout of a network, by its name in the registry of models.
+
+        Args:
+            config: How devices share the work.
+            network: The name.
+            n_devices: Of an outline, for which no device need be here; all devices when None.
 
         Raises:
             UserError: The mesh does not fit the devices or the network.
@@ -49,7 +54,7 @@ class Layout:
                 f"no rules say how the weights of {network!r} are split over tensor, got tensor {config.tensor};"
                 " leave it out, or register some (weatherml.parallel.layouts.rules)"
             )
-        return cls(config.build(), rules)
+        return cls(config.build() if n_devices is None else config.outline(n_devices), rules)
 
     @cached_property
     def replicated(self) -> NamedSharding:

@@ -20,6 +20,7 @@ from weatherml.models.remat import through
 from weatherml.models.weights import weights_of, with_weights
 from weatherml.training import LossConfig, OptimizerConfig, Stage
 from weatherml.training.objective.losses import Loss, mean_squared_error
+from weatherml.training.update.accumulation import mean_over_parts
 from weatherml.training.update.device_memory import DeviceMemoryConfig
 from weatherml.training.update.moments import round_at_random
 from weatherml.training.update.step import Draws, build_update, initial_state, offloaded
@@ -104,6 +105,12 @@ def test_a_gradient_in_parts_of_blocks_computed_again_is_that_of_the_batch():
     for name in whole:
         largest = float(jnp.abs(whole[name]).max())
         np.testing.assert_allclose(parts[name], whole[name], atol=1e-5 * largest, err_msg=name)
+
+
+def test_a_batch_without_forcings_is_split():
+    batch = Batch(np.arange(16.0).reshape(4, 2, 1, 1, 2), np.zeros((4, 2, 0, 1, 2)))
+    first = mean_over_parts(lambda part: (part.state.mean(), jnp.array(part.forcing.shape)), batch, 2)
+    assert float(first[0]) == 7.5 and first[1].tolist() == [2, 2, 0, 1, 2]
 
 
 def test_members_and_maps_are_the_same_in_parts():
@@ -193,9 +200,11 @@ def test_what_is_offloaded_lies_in_memory_of_the_host_after_a_step():
     assert kinds == {"weights": {"device"}, "average": {"pinned_host"}, "moments": {"pinned_host"}}
 
 
-def test_parts_that_are_not_alike_are_refused_with_a_number_that_fits():
-    with pytest.raises(UserError, match="accumulate 4 does not divide batch_size 6; 3 does"):
-        config(batch_size=6, device_memory={"accumulate": 4})
+def test_the_number_of_parts_that_is_named_divides_the_batches_of_all_stages():
+    two = (Stage(n_steps=1, learning_rate=1e-3, batch_size=4), Stage(n_steps=1, learning_rate=1e-3))
+    with pytest.raises(UserError, match="accumulate 3 does not divide batch_size 4, 6; 2 does"):
+        config(batch_size=6, stages=two, device_memory={"accumulate": 3})
+    assert config(batch_size=6, stages=two, device_memory={"accumulate": 2}).parts == (2, 3, 3)
 
 
 def test_rounding_between_blocks_is_refused_where_it_saves_nothing():

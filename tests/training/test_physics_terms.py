@@ -128,6 +128,14 @@ def test_energy_tells_smooth_fields_from_moved_ones():
     assert float(term(smooth, truth())) == pytest.approx(np.log(4) ** 2 * 3 / 6, rel=1e-2)
 
 
+@pytest.mark.parametrize("name", terms)
+def test_a_term_is_a_mean_over_samples(name):
+    """So that a batch is the same in however many parts it is computed."""
+    term, forecast = terms[name](statistics()), truth() * np.array([0.5, 2, 3], np.float32)[:, None, None, None]
+    alone = [float(term(forecast[k : k + 1], truth()[k : k + 1])) for k in range(BATCH)]
+    assert float(term(forecast, truth())) == pytest.approx(np.mean(alone), rel=1e-4) and np.ptp(alone) > 0.01
+
+
 def test_a_loss_adds_its_terms_by_their_weights_for_every_member():
     config = {"name": "crps", "members": 2}
     plain = LossConfig(**config).build(statistics())

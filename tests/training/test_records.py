@@ -135,13 +135,31 @@ def short(**changes):
     return arguments(stages=(Stage(n_steps=5, learning_rate=1e-3),), log_every=2, validate_every=5, **changes)
 
 
+def numbers_of(folder):
+    events = (
+        json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"] for trace in folder.rglob("*.trace.json.gz")
+    )
+    return {int(e["args"]["step_num"]) for own in events for e in own if e.get("name") == "optimiser step"}
+
+
 def test_the_steps_that_are_asked_for_are_profiled_and_no_others(tmp_path):
     train(*short(profile_steps="2:3"), tmp_path)
-    (trace,) = (tmp_path / "profile").rglob("*.trace.json.gz")
     assert list((tmp_path / "profile" / "plugins" / "profile").rglob("*.xplane.pb"))
-    events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
-    numbers = {e["args"]["step_num"] for e in events if e.get("name") == "optimiser step"}
-    assert {int(number) for number in numbers} == {2, 3}
+    assert numbers_of(tmp_path / "profile") == {2, 3}
+
+
+@pytest.mark.parametrize(("steps", "first", "left"), [("2:3", {2, 3}, set()), ("3:5", {3, 4}, {5})])
+def test_a_training_that_goes_on_records_what_is_left_of_its_steps(steps, first, left, tmp_path):
+    def stop(step, n_steps, news):
+        if step == 4:
+            raise InterruptedError
+
+    settings = short(profile_steps=steps, snapshot_every=2)
+    with pytest.raises(InterruptedError):
+        train(*settings, tmp_path, stop)
+    (tmp_path / "profile").rename(tmp_path / "before")
+    train(*settings, tmp_path)
+    assert (numbers_of(tmp_path / "before"), numbers_of(tmp_path / "profile")) == (first, left)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """How a model is trained."""
 
+import math
 from typing import Self
 
 from jax.sharding import AbstractMesh, Mesh
@@ -17,6 +18,7 @@ from weatherml.training.update.curriculum import Stage
 from weatherml.training.update.device_memory import DeviceMemoryConfig
 from weatherml.training.update.optimizer import OptimizerConfig
 from weatherml.training.update.trainable import Pattern
+from weatherml.wording import listed
 
 
 class TrainingConfig(Config):
@@ -72,13 +74,13 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _parts_divide_the_batch(self) -> Self:
-        n_parts = self.device_memory.accumulate
-        for size, _ in self.batches:
-            if size % n_parts:
-                fitting = max(n for n in range(1, n_parts) if size % n == 0)
-                raise ValueError(
-                    f"device_memory.accumulate {n_parts} does not divide batch_size {size}; {fitting} does"
-                )
+        n_parts, sizes = self.device_memory.accumulate, sorted({size for size, _ in self.batches})
+        common = math.gcd(*sizes)
+        if common % n_parts:
+            fitting = max(n for n in range(1, n_parts) if common % n == 0)
+            raise ValueError(
+                f"device_memory.accumulate {n_parts} does not divide batch_size {listed(sizes)}; {fitting} does"
+            )
         return self
 
     @property

@@ -71,7 +71,7 @@ def train(
         with (
             MetricsLog(run.directory, snapshots.latest_step() or 0) if is_first() else NoLog() as log,
             closing(Session(config, start, (training, validation), run, snapshots, log, model)) as session,
-            closing(Profile(config.profile_steps, run.directory, session.step, config.n_steps)) as profile,
+            closing(Profile(config.profile_steps, run.directory, config.n_steps)) as profile,
             Watchdog(_seconds(config.watchdog), "run it again to go on, or set training.watchdog") as watchdog,
         ):
             while session.step < config.n_steps:

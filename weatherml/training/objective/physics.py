@@ -109,17 +109,22 @@ class EnergyTerm:
     areas: Array
 
     def __call__(self, forecast: Array, truth: Array) -> Array:
-        """Return the mean over channels and waves, the mean over circles left out; energies are means over samples."""
+        """Return the mean over samples, channels and waves, the mean over circles left out.
+
+        Logarithms are of the energy of each sample: so the term is a mean over samples, as every loss is, and the same
+        in however many parts a batch is computed.
+        """
         ours, theirs = self._energy(forecast), self._energy(truth)
         none = _NO_ENERGY * jnp.mean(theirs, axis=-1, keepdims=True) + _TINY
         return jnp.mean(jnp.square(jnp.log((ours + none) / (theirs + none))))
 
     def _energy(self, fields: Array) -> Array:
-        """Return `[channel, wave]`."""
+        """Return `[batch, channel, wave]`."""
         # Channels are cut as longitudes were, which a transform has whole.
         given, made = (("batch", None, "lat", "lon"), ("lat",)), ("batch", "lon")
         each = locally(_energy_of_samples, given, made)(fields, self.areas)
-        return jnp.mean(each[:, : fields.shape[1]], axis=0)
+        energies: Array = each[:, : fields.shape[1]]
+        return energies
 
 
 def _energy_of_samples(fields: Array, areas: Array) -> Array:

@@ -48,23 +48,25 @@ StepsText = Annotated[str, AfterValidator(_checked)]
 class Profile:
     """Records what host and devices do in some optimiser steps.
 
+    Of steps that a training has passed when it goes on there is no record, and they are no mistake: the same command
+    goes on.
+
     Args:
         text: Which, as `Steps.parse` reads; None where none is recorded.
         directory: Of the training, in which they are written to `profile`.
-        step: Completed optimiser steps.
         n_steps: All.
 
     Raises:
-        UserError: The training goes on after these steps, or has none so late.
+        UserError: The training has none so late.
     """
 
-    def __init__(self, text: str | None, directory: Path, step: int, n_steps: int) -> None:
+    def __init__(self, text: str | None, directory: Path, n_steps: int) -> None:
         self._steps = None if text is None else Steps.parse(text)
         self._folder, self._is_on = directory / FOLDER, False
-        if self._steps is not None and not (step < self._steps.first and self._steps.last <= n_steps):
+        if self._steps is not None and self._steps.last > n_steps:
             raise UserError(
-                f"steps {self._steps} cannot be profiled: the training goes from step {step + 1} to {n_steps}; choose"
-                " some of those: training.profile_steps"
+                f"steps {self._steps} cannot be profiled: the training goes from step 1 to {n_steps}; choose some of"
+                " those: training.profile_steps"
             )
 
     @contextmanager

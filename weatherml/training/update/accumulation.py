@@ -25,7 +25,7 @@ def mean_over_parts(function: Callable[[Tree], Result], batch: Tree, n_parts: in
     """
     if n_parts == 1:
         return function(batch)
-    split = jax.tree.map(lambda a: jnp.reshape(a, (-1, n_parts, *a.shape[1:])), batch)
+    split = jax.tree.map(lambda a: jnp.reshape(a, (len(a) // n_parts, n_parts, *a.shape[1:])), batch)
 
     def part(index: Array | int) -> Tree:
         taken: Tree = jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, index, 1, keepdims=False), split)

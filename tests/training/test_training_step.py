@@ -101,6 +101,18 @@ def test_an_update_is_one_optax_step_and_moves_the_average_towards_it(step, loss
     assert int(state.step) == 1
 
 
+def test_an_update_of_what_is_not_finite_is_one_step_without_any_change(step, loss):
+    data, weights, optimizer = batch(1), weights_of(step), optax.adam(0.1)
+    data.state[0, 1, 0, 0, 0] = np.nan
+    state = data_layout().placed(initial_state(weights, optimizer))
+    state, outcome = build_update(step, loss, optimizer, 0.9, data_layout())(state, data)
+    assert np.isnan(outcome.loss)
+    assert (int(state.step), int(state.optimizer[0].count)) == (1, 0)
+    for name, before in weights.items():
+        np.testing.assert_array_equal(state.weights[name], before)
+        np.testing.assert_array_equal(state.average[name], before)
+
+
 def test_updates_compile_once_for_each_rollout_length(step, loss):
     optimizer = optax.sgd(0.1)
     update = build_update(step, loss, optimizer, 0.9, data_layout())

@@ -191,7 +191,7 @@ def hydrostatic(statistics: Statistics) -> Term:
         unit = math.hypot(*(_change(statistics, name) for name in factors))
         factors |= {f"temperature_{upper}": -depth, f"temperature_{lower}": -depth}
         rows.append(_row(statistics, factors, unit))
-        has_all = statistics.valid[[spec.names.index(name) for name in factors]].all(axis=0)
+        has_all = np.logical_and.reduce(statistics.valid[[spec.names.index(name) for name in factors]])
         areas.append(_shares(statistics, has_all))
     return BalanceTerm(*(jnp.asarray(np.stack(arrays), jnp.float32) for arrays in (rows, areas)))
 
@@ -236,9 +236,9 @@ def _row(statistics: Statistics, factors: Mapping[str, float], unit: float) -> n
 
 
 def _mean_term(statistics: Statistics, factors: Mapping[str, float], unit: float) -> MeanTerm:
-    valid = statistics.valid[_row(statistics, factors, unit) != 0]
+    valid = np.logical_or.reduce(statistics.valid[_row(statistics, factors, unit) != 0])
     # Where a level has no value there is no air: shares are of all places where something has one.
-    shares = statistics.valid * _shares(statistics, valid.any(axis=0))
+    shares = statistics.valid * _shares(statistics, valid)
     weights = _row(statistics, factors, unit)[:, None, None] * shares
     return MeanTerm(jnp.asarray(weights[None], jnp.float32))
 

@@ -174,6 +174,7 @@ def build_update(
         outcome = Outcome(value, optax.tree.norm(gradient))
         updated = TrainingState(weights, average, moments, state.step + 1)
         kept = unless_finite_as_before(state, updated, outcome.loss, outcome.gradient_norm)
+        kept = replace(kept, step=updated.step)  # what is random is another in the next step
         return offloaded(layout.keep(kept), device_memory.offload), outcome
 
     return Update(update, told)

@@ -10,7 +10,7 @@ WORKERS ?= 2
 help:
 	@echo "make demo   simulate a planet, train, forecast, judge, draw; prints where the report is"
 	@echo "make test   every test that CI runs"
-	@echo "make test-cluster   a training on a real SLURM, which it starts here; as root, with slurm-wlm and munge installed"
+	@echo "make test-cluster   trainings on a real SLURM, which it starts here; as root, with slurm-wlm and munge installed"
 	@echo "make check  format, lint, types, import layers, then the tests"
 
 demo: $(VENV)/.installed-plot
@@ -22,6 +22,7 @@ test: $(VENV)/.installed-dev layers
 # Outside of `make test`: some minutes of waiting for SLURM, which starts a job again after two.
 test-cluster: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python tests/cluster/warned_training.py
+	PYTHONPATH=tests $(BIN)/python tests/cluster/killed_task.py
 
 check: $(VENV)/.installed-dev format lint types test
 

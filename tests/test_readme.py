@@ -38,6 +38,19 @@ def write_weather(path):
     noise.assign(weather).to_netcdf(path)
 
 
+def test_no_line_of_where_to_read_on_names_a_page_twice():
+    onward = README.partition("## Where to read on")[2].partition("\n## ")[0]
+    for item in onward.split("\n- ")[1:]:
+        pages = re.findall(r"\]\(([^)#]+)\)", item)
+        assert pages and len(pages) == len(set(pages)), item
+
+
+def test_the_page_on_clusters_is_installed_as_the_first_page_says():
+    page = (Path(__file__).parents[1] / "docs" / "training_on_clusters.md").read_text()
+    installs = re.findall(r"pip install \S*cuda13\S*", page)
+    assert installs and set(installs) <= set(re.findall(r"pip install \S*cuda13\S*", README))
+
+
 def test_a_configuration_for_new_data_is_at_most_twelve_lines(configuration):
     assert len(configuration.splitlines()) <= 12
     assert set(yaml.safe_load(configuration)) == {"source", "channels", "periods", "model", "training"}

@@ -33,8 +33,13 @@ def test_the_job_of_the_page_is_what_submit_writes(tmp_path, monkeypatch):
     write_config(tmp_path / "my.yaml")
     (submit,) = (words for words in COMMANDS if words[0] == "submit")
     script = done(*submit, "--dry-run")
-    for said in ("--signal=USR1@120", "--requeue", "--nodes=4", "srun --kill-on-bad-exit=1", "JAX_COORDINATOR_ADDRESS"):
+    for said in ("--signal=USR1@120", "--requeue", "--nodes=4", "JAX_COORDINATOR_ADDRESS"):
         assert said in script and said.partition("=")[0].lstrip("-") in PAGE, said
+    for said in ("srun --kill-on-bad-exit=0 --wait=600", 'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"'):
+        assert said in script and said in PAGE, said
+    codes = re.search(r"^([0-9|]+)\)$", script, re.MULTILINE).group(1).split("|")
+    named = re.search(r"where the code is (.*?), at most", PAGE).group(1)
+    assert list(dict.fromkeys(re.findall(r"\d+", named))) == codes
 
 
 def test_the_job_of_kubernetes_names_its_processes_as_the_program_reads_them():

@@ -29,19 +29,23 @@ PATIENCE = 1800  # seconds
 def main() -> None:
     """Send the job, and watch it until it has gone on after a warning."""
     with tempfile.TemporaryDirectory(prefix="cluster-") as place, slurm():
-        folder = Path(place)
-        run, config = folder / "run", folder / "tiny.yaml"
-        training = CONFIG["training"] | {
-            "stages": [{"n_steps": N_STEPS, "learning_rate": 0.001}],
-            **{"log_every": EVERY, "validate_every": N_STEPS, "snapshot_every": N_STEPS},
-        }
-        config.write_text(yaml.safe_dump(CONFIG | {"training": training}))
-        weatherml("statistics", config, "-o", run)
-        asked = ["nodes=1", "ntasks-per-node=2", f"time={LIMIT}"]
-        words = [word for own in asked for word in ("--slurm", own)]
-        job = weatherml("submit", config, "-o", run, *words, "--warning", WARNING).strip()
+        run = Path(place) / "run"
+        job = send(run, ["nodes=1", "ntasks-per-node=2", f"time={LIMIT}"])
         watch(job, run)
         subprocess.run(["scancel", job], check=True)
+
+
+def send(run: Path, asked: list[str], snapshot_every: int = N_STEPS) -> str:
+    """Send a training without end, in a folder that is made; return the number of its job."""
+    config = run.parent / "tiny.yaml"
+    training = CONFIG["training"] | {
+        "stages": [{"n_steps": N_STEPS, "learning_rate": 0.001}],
+        **{"log_every": EVERY, "validate_every": N_STEPS, "snapshot_every": snapshot_every},
+    }
+    config.write_text(yaml.safe_dump(CONFIG | {"training": training}))
+    weatherml("statistics", config, "-o", run)
+    words = [word for own in asked for word in ("--slurm", own)]
+    return weatherml("submit", config, "-o", run, *words, "--warning", WARNING).strip()
 
 
 def weatherml(*words: object) -> str:

@@ -1,5 +1,6 @@
 """The verb `submit`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,9 @@ def submit(
     output: Folder = Path("runs/demo"),
     slurm: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="What sbatch is asked for, such as nodes=4; may be repeated."),
+        typer.Option(
+            metavar="KEY=VALUE", help="What sbatch is asked for, such as nodes=4, or exclusive alone; may be repeated."
+        ),
     ] = None,
     warning: Annotated[int, typer.Option(min=10, help="Seconds before its end at which the job saves.")] = 120,
     chain: Annotated[int, typer.Option(min=1, max=100, help="So many jobs, one after the other.")] = 1,
@@ -42,9 +45,10 @@ def submit(
         print(job.script, end="")
         return
     if not experiment.is_done("statistics"):
+        words = shlex.join(["weatherml", "statistics", file, *overrides, "-o", str(output)])
         raise UserError(
-            f"statistics is not done in {output} for this configuration; run weatherml statistics {file} -o {output}"
-            " first, of which a job does not wait for one process"
+            f"statistics is not done in {output} for this configuration; run {words} first: one process does it, and"
+            " a job would keep all its nodes waiting for that"
         )
     for number in job.send():
         print(number)

@@ -27,7 +27,7 @@ SHORT = {
 }
 
 ON_SEVERAL_DEVICES = """
-import os, signal, sys
+import collections, os, signal, sys
 import jax, numpy as np
 from weatherml.parallel import Layout
 from test_parallel import SHORT, MeshConfig, arguments, data_layout, start, train
@@ -42,8 +42,18 @@ assert [s.data.shape for s in copied.addressable_shards] == n_devices * [(16, 1,
 kernel, layout = start().weights["network.embed.kernel"], Layout(mesh.build())
 assert layout.placed({"a": kernel})["a"].addressable_data(0).size == kernel.size // mesh.fsdp
 told = arguments(**SHORT, mesh=mesh)
+
+def progress(step, *_):
+    if step == last:
+        lying = collections.Counter(  # weights of the loss and the mask of the step, shared by all programs
+            (array.dtype.name, shard.device) for array in jax.live_arrays() if array.shape == start().spec.shape
+            for shard in array.addressable_shards
+        )
+        assert len(lying) == 2 * n_devices and set(lying.values()) == {1}, lying
+        os.kill(os.getpid(), signal.SIGTERM)
+
 try:
-    train(*told, folder, lambda step, *_: step == last and os.kill(os.getpid(), signal.SIGTERM))
+    train(*told, folder, progress)
 except KeyboardInterrupt:
     sys.exit(75)
 """

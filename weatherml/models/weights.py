@@ -1,7 +1,7 @@
 """The trained arrays of a module as one flat mapping, and back."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 from flax import nnx
@@ -23,6 +23,18 @@ class Frozen(nnx.Variable[Array]):
     """An array that was trained once, and is not any more."""
 
 
+class Constants(NamedTuple):
+    """What of a module is not trained.
+
+    Attributes:
+        frozen: What was once, by the same names.
+        others: All else.
+    """
+
+    frozen: Weights
+    others: Any
+
+
 def freeze(module: ModuleT, names: Collection[str]) -> None:
     """Let some trained arrays of a module stay as they are: they are then no longer among its weights.
 
@@ -42,20 +54,23 @@ def with_weights(module: ModuleT, weights: Weights) -> ModuleT:
     return rebuild(weights, constants)
 
 
-def split_weights(module: ModuleT) -> tuple[Callable[[Weights, Any], ModuleT], Any]:
+def split_weights(module: ModuleT) -> tuple[Callable[[Weights, Constants], ModuleT], Constants]:
     """Return `rebuild` and `constants` such that `rebuild(weights, constants)` is `module` with those weights.
 
     `rebuild` may be traced: both of its arguments are pytrees of arrays, and it keeps none itself.
     """
-    graph, parameters, constants = nnx.split(module, nnx.Param, ...)  # type: ignore[misc]
-    places = nnx.to_flat_state(jax.tree.map(_abstract, parameters))
+    graph, parameters, frozen, others = nnx.split(module, nnx.Param, Frozen, ...)  # type: ignore[misc]
+    trained, untrained = (nnx.to_flat_state(jax.tree.map(_abstract, part)) for part in (parameters, frozen))
 
-    def rebuild(weights: Weights, constants: Any) -> ModuleT:
-        filled = [(path, place.replace(weights[_name(path)])) for path, place in places]
-        rebuilt: ModuleT = nnx.merge(graph, nnx.from_flat_state(filled), constants)
+    def filled(places: Any, arrays: Weights) -> Any:
+        return nnx.from_flat_state([(path, place.replace(arrays[_name(path)])) for path, place in places])
+
+    def rebuild(weights: Weights, constants: Constants) -> ModuleT:
+        parts = filled(trained, weights), filled(untrained, constants.frozen), constants.others
+        rebuilt: ModuleT = nnx.merge(graph, *parts)
         return rebuilt
 
-    return rebuild, constants
+    return rebuild, Constants({_name(path): own.get_value() for path, own in nnx.to_flat_state(frozen)}, others)
 
 
 def _abstract(array: Any) -> jax.ShapeDtypeStruct:

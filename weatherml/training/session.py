@@ -25,6 +25,7 @@ from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.training.run import Run
 from weatherml.training.update.curriculum import learning_rate_schedule, stage_index
 from weatherml.training.update.step import Draws, build_update, initial_state, offloaded
+from weatherml.training.update.told import shared
 from weatherml.training.update.trainable import freeze_others
 from weatherml.training.update.validation import build_validate
 from weatherml.wording import counted
@@ -54,7 +55,8 @@ class Session:
         step, loss = build_objective(config.loss, start, model)
         self._layout.require_split(weights_of(step))
         freeze_others(step, config.trainable)
-        memory, draws = config.device_memory, Draws(config.seed, start.build_noise())
+        step, loss, maps = shared(step, loss, start.build_noise(), self._layout)
+        memory, draws = config.device_memory, Draws(config.seed, maps)
         memory.require_host()
         optimizer = config.optimizer.build(config.stages, memory.moments)
         self._update = build_update(step, loss, optimizer, config.average_decay, self._layout, draws, memory)

@@ -14,7 +14,7 @@ from jax import Array
 
 from weatherml.data.loading.samples import Batch
 from weatherml.data.statistics.normalization import Normalizer
-from weatherml.models import NoiseMaps, Step
+from weatherml.models import Step
 from weatherml.models.weights import Weights, split_weights
 from weatherml.parallel import Layout, to_device
 from weatherml.state import Channel, StateSpec, to_dataset
@@ -22,6 +22,7 @@ from weatherml.storage.files import write_netcdf
 from weatherml.training.objective.losses import Loss
 from weatherml.training.objective.objective import AnyLoss
 from weatherml.training.update.step import NOTHING_TOLD, Draws
+from weatherml.training.update.told import Told
 
 FOLDER = "glimpse"
 """In the folder of a training: `forecast.nc`, `analysis.nc` and `spectra.nc`."""
@@ -100,12 +101,13 @@ def build_look(
     if not isinstance(step, Step) or not isinstance(loss, Loss):
         return None
     rebuild, constants = split_weights(step)
-    told = layout.place_maps((constants, loss, draws.maps), loss.grid)
+    told = Told.placed(constants, loss, draws.maps, layout)
 
     @partial(jax.jit, out_shardings=layout.replicated)
-    def look(weights: Weights, told: tuple[object, Loss, NoiseMaps | None], batch: Batch) -> Glimpse:
-        constants, loss, maps = told
-        model = rebuild(layout.used(weights), constants)
+    def look(weights: Weights, told: Told, batch: Batch) -> Glimpse:
+        loss, maps = told.loss, told.maps
+        assert isinstance(loss, Loss)
+        model = rebuild(layout.used(weights), told.used(layout))
         states, forcings = (jnp.asarray(array)[::accumulate] for array in (batch.state, batch.forcing))
         first, n_steps = jnp.repeat(states[:, 0], loss.members, axis=0), states.shape[1] - 1
         keys = jax.random.split(jax.random.key(draws.seed), (n_steps, len(first)))

@@ -22,6 +22,7 @@ from weatherml.training.update.accumulation import mean_over_parts
 from weatherml.training.update.device_memory import AS_IT_COMES, DeviceMemoryConfig, Offloaded
 from weatherml.training.update.finite import unless_finite_as_before
 from weatherml.training.update.optimizer import update_average
+from weatherml.training.update.told import Told
 
 
 @jax.tree_util.register_dataclass
@@ -60,8 +61,6 @@ class Outcome:
 # Of the random maps among what is folded into the key of an optimiser step: no rollout has as many steps.
 _MAPS = 2**31
 
-_Told = tuple[object, AnyLoss, NoiseMaps | None]
-
 
 @dataclass(frozen=True, eq=False)
 class Update:
@@ -73,7 +72,7 @@ class Update:
     """
 
     program: Any
-    told: _Told
+    told: Told
 
     def __call__(self, state: TrainingState, batch: Batch) -> tuple[TrainingState, Outcome]:
         """Return the state after one step, and what is reported of it."""
@@ -145,21 +144,21 @@ def build_update(
     step is the same in however many parts it is computed.
     """
     rebuild, constants = split_weights(step)
-    # These are arguments, not closures: captured arrays are copied into every compiled program.
-    told = layout.place_maps((constants, loss, draws.maps), loss.grid)
+    told = Told.placed(constants, loss, draws.maps, layout)
 
     keep = partial(keeping, device_memory.remat, device_memory.between_blocks, computes_once())
 
     @partial(jax.jit, donate_argnums=0)
-    def update(state: TrainingState, told: _Told, batch: Batch) -> tuple[TrainingState, Outcome]:
-        constants, loss, maps = told
+    def update(state: TrainingState, told: Told, batch: Batch) -> tuple[TrainingState, Outcome]:
+        maps = told.maps
         state = _moved(state, device_memory.offload, to_device)
 
         def differentiate(part: _Part) -> tuple[Array, Weights]:
             noise = None if maps is None else Noise(maps, part.of_maps)
 
             def objective(weights: Weights) -> Array:
-                return evaluate(rebuild(layout.used(weights), constants), loss, part.batch, part.keys, noise)
+                module = rebuild(layout.used(weights), told.used(layout))
+                return evaluate(module, told.loss, part.batch, part.keys, noise)
 
             value, gradient = jax.value_and_grad(objective)(state.weights)
             return value, layout.keep(gradient)

@@ -7,16 +7,15 @@ from flax import nnx
 from jax import Array
 
 from weatherml.data.loading.samples import Batch
-from weatherml.models import NoiseMaps
 from weatherml.models.weights import Weights, split_weights
 from weatherml.parallel import Layout, to_device
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
 from weatherml.training.update.accumulation import mean_over_parts
 from weatherml.training.update.step import NOTHING_TOLD, Draws
+from weatherml.training.update.told import Told
 
 Validate = Callable[[Weights, Batch], Array]
-_Told = tuple[object, AnyLoss, NoiseMaps | None]
 
 
 def build_validate(
@@ -32,15 +31,13 @@ def build_validate(
         accumulate: Parts of a batch that are computed one after another.
     """
     rebuild, constants = split_weights(step)
-    told = layout.place_maps((constants, loss, draws.maps), loss.grid)
+    told = Told.placed(constants, loss, draws.maps, layout)
 
     @jax.jit
-    def validate(weights: Weights, told: _Told, batch: Batch) -> Array:
-        constants, loss, maps = told
-
+    def validate(weights: Weights, told: Told, batch: Batch) -> Array:
         def missed(part: tuple[Batch, Array]) -> Array:
-            noise = None if maps is None else Noise(maps, part[1])
-            return evaluate(rebuild(layout.used(weights), constants), loss, part[0], noise=noise)
+            noise = None if told.maps is None else Noise(told.maps, part[1])
+            return evaluate(rebuild(layout.used(weights), told.used(layout)), told.loss, part[0], noise=noise)
 
         keys = jax.random.split(jax.random.key(draws.seed), len(batch.state))
         with layout.naming():

@@ -2,6 +2,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -212,11 +213,22 @@ def test_the_entry_at_the_end_of_a_stage_tells_the_speed_of_its_own_batches(tmp_
     assert all(entry["loader_gigabytes_per_second"] > 0 for entry in entries)
 
 
+def with_last(**settings):
+    """Return stages of which the last has other settings."""
+    return (Stage(n_steps=14, learning_rate=3e-3), Stage(n_steps=9, learning_rate=1e-3, **settings))
+
+
 @pytest.mark.parametrize(
     ("changes", "memory", "reason"),
     [
         ({}, 2**15, "of which it must hold two.* set training.memory="),
         ({"batch_size": 15}, 2**22, "the validation period holds 14 samples, fewer than batch_size 15"),
+        ({"stages": with_last(rollout=16)}, 2**22, "^period of validation: 2001-01-09.* holds no 17 consecutive times"),
+        (
+            {"stages": with_last(batch_size=99)},
+            2**22,
+            "^period of training, stage 2 of 2: batch size 99 must be from 1 to 31",
+        ),
     ],
 )
 def test_what_a_later_stage_or_a_validation_cannot_have_is_refused_before_the_first_step(
@@ -228,6 +240,31 @@ def test_what_a_later_stage_or_a_validation_cannot_have_is_refused_before_the_fi
     with pytest.raises(UserError, match=reason):
         train(settings, checkpoint, training, validation, tmp_path, lambda step, *_: steps.append(step))
     assert not steps
+    with pytest.raises(ZeroDivisionError):  # the folder is not bound to what was refused
+        train(*arguments(), tmp_path, interrupt_at(1, ZeroDivisionError()))
+
+
+@pytest.mark.parametrize("content", [b"", b'{"training": {', b"[]"])
+def test_what_was_written_of_whose_a_folder_is_may_be_damaged(reference, tmp_path, content):
+    folder = shutil.copytree(reference.directory, tmp_path / "run")
+    (folder / "training.json").write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"training\.json is damaged, .*; put it back from a copy, or delete it to go on"
+    ):
+        train(*arguments(), folder)
+    (folder / "training.json").unlink()
+    assert_same_run(train(*arguments(), folder), reference)
+
+
+def test_a_folder_whose_snapshots_are_gone_is_still_that_of_its_training(reference, tmp_path):
+    folder = shutil.copytree(reference.directory, tmp_path / "run")
+    shutil.rmtree(folder / "snapshots")
+    metrics = (folder / "metrics.jsonl").read_bytes()
+    with pytest.raises(UserError, match=r"training\.batch_size = 4, now it is 5"):
+        train(*arguments(batch_size=5), folder)
+    with pytest.raises(UserError, match=r"snapshots\.json tells of a snapshot of step 23, which is not in"):
+        train(*arguments(), folder)
+    assert (folder / "metrics.jsonl").read_bytes() == metrics
 
 
 def test_what_is_of_the_machine_may_change(reference, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 
 import jax
@@ -83,6 +84,28 @@ def test_a_record_of_snapshots_that_is_damaged_is_one_line(tmp_path):
         latest(tmp_path / "s")
     (tmp_path / "s.json").unlink()
     assert latest(tmp_path / "s") == 4
+
+
+def test_where_the_snapshots_of_the_record_are_gone_nothing_begins_again(tmp_path):
+    save_all(tmp_path / "s", (4, 8))
+    kept = tmp_path / "s" / "4"
+    kept.rename(tmp_path / "4")
+    shutil.rmtree(tmp_path / "s")
+    told = r"s\.json tells of a snapshot of step 8, which is not in .*; put it back .*, or delete .*s\.json, or choose"
+    with pytest.raises(UserError, match=told):
+        latest(tmp_path / "s")
+    (tmp_path / "s.json").unlink()
+    with Snapshots(tmp_path / "s") as snapshots:
+        assert snapshots.latest_step() is None
+
+
+def test_where_the_latest_is_gone_the_log_tells_of_it_and_the_one_before_is_used(tmp_path, caplog):
+    save_all(tmp_path / "s", (4, 8))
+    shutil.rmtree(tmp_path / "s" / "8")
+    assert latest(tmp_path / "s") == 4
+    assert re.fullmatch(
+        r"the snapshot of step 8, of which .*, is not in .*: training goes on from .* 4", *caplog.messages
+    )
 
 
 def test_a_first_snapshot_that_the_disk_may_not_hold_is_deleted(tmp_path):

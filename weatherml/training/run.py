@@ -19,6 +19,7 @@ from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
 from weatherml.training.records.glimpse import FOLDER
 from weatherml.training.records.metrics import read_metrics
+from weatherml.training.recovery.snapshots import has_begun
 
 MAY_CHANGE: dict[str, Any] = {
     "memory": True,
@@ -103,11 +104,14 @@ def claimed(
 
 
 def _claim(held: ExitStack, run: Run, description: Mapping[str, Any]) -> None:
-    """Lock the folder, and write down whose it is, or compare; and on what mesh it is trained now."""
+    """Lock the folder, and write down whose it is, or compare; and on what mesh it is trained now.
+
+    A folder without a snapshot is nobody's yet: what is trained there begins at the first step, as given then.
+    """
     busy = f"another process is training in {run.directory}; wait for it, or choose another folder"
     held.enter_context(alone_in(run.directory, "training.lock", busy))
     file = run.directory / "training.json"
-    written = json.loads(file.read_text()) if file.exists() else {}
+    written = _whose(file) if has_begun(run.snapshots) else {}
     own = {**(written or description), "mesh": description["mesh"]}
     for key, before, now in _differences(own, description):
         if key == "data":
@@ -120,6 +124,20 @@ def _claim(held: ExitStack, run: Run, description: Mapping[str, Any]) -> None:
         )
     if written != own:
         write_bytes(file, json.dumps(own, indent=1).encode())
+
+
+def _whose(file: Path) -> dict[str, Any]:
+    """Return what was written down of whose a folder is; nothing where that is not there."""
+    try:
+        written = json.loads(file.read_bytes()) if file.exists() else {}
+    except ValueError:
+        written = None
+    if not isinstance(written, dict):
+        raise UserError(
+            f"{file} is damaged, and says no more how {file.parent} was trained; put it back from a copy, or delete it"
+            " to go on with the configuration and data that are given now"
+        )
+    return written
 
 
 def _require_same(first: Mapping[str, Any], description: Mapping[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """A training in progress: optimiser steps, validation, and the records that are kept of them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -30,6 +32,8 @@ from weatherml.training.update.trainable import freeze_others
 from weatherml.training.update.validation import build_validate
 from weatherml.wording import counted
 
+T = TypeVar("T")
+
 
 class Session:
     """A training from where its latest snapshot left it.
@@ -49,7 +53,8 @@ class Session:
         model: Checkpoint | None = None,
     ) -> None:
         self._config, self._start, self._run, self._snapshots, self._log = config, start, run, snapshots, log
-        self._training, self._validation = samples[0], samples[1].with_n_steps(config.longest_rollout)
+        self._training, longest = samples[0], config.longest_rollout
+        self._validation = _in("validation", lambda: samples[1].with_n_steps(longest))
         self._layout = config.lay_out(start.model, start.spec.grid.shape)
         self._own = self._layout.portion.samples
         step, loss = build_objective(config.loss, start, model)
@@ -210,9 +215,11 @@ class Session:
     def _drawn_in(self, index: int) -> tuple[Samples, Order]:
         """Return what is drawn in a stage, and in which order."""
         stage = self._config.stages[index]
-        samples, size = stage.choose(self._training), self._config.batch_size_of(stage)
+        period = f"training, stage {index + 1} of {len(self._config.stages)}"
+        samples = _in(period, lambda: stage.choose(self._training))
         seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
-        return samples, Order(len(samples), size, seed, self._own.index, self._own.count)
+        size, own = self._config.batch_size_of(stage), self._own
+        return samples, _in(period, lambda: Order(len(samples), size, seed, own.index, own.count))
 
     def _times_of(self, drawn: Drawn) -> np.ndarray:
         """Return the initial times of the samples of a batch, of all processes."""
@@ -314,6 +321,14 @@ class Session:
                 f"{name} is {value} at step {step}; the last good snapshot in {self._run.snapshots} is of step {last}:"
                 " lower the learning_rate or clip_norm in a new folder"
             )
+
+
+def _in(period: str, choose: Callable[[], T]) -> T:
+    """Return what is chosen of a period, by which a mistake is named."""
+    try:
+        return choose()
+    except UserError as error:
+        raise error.within(f"period of {period}: ") from None
 
 
 def _mean(values: list[float]) -> float | None:

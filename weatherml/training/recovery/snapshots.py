@@ -178,7 +178,7 @@ class Snapshots:
         together(self._make_folder)
         with _explaining_errors(f"open {self._directory}"):
             self._manager = ocp.CheckpointManager(self._directory.absolute(), options=_options(keep))
-        self._ledger = Ledger(self._directory.with_name(f"{self._directory.name}.json"))
+        self._ledger = Ledger(_ledger_of(self._directory))
         self._delete_what_is_not_whole()
 
     def _make_folder(self) -> None:
@@ -197,7 +197,24 @@ class Snapshots:
         if self._ledger.whole is None:
             latest = self.latest_step()
             self._ledger.enter(_NONE if latest is None else latest, self._folders())
+        self._require_recorded(self._ledger.whole)
         return _NONE if self._ledger.whole is None else self._ledger.whole
+
+    def _require_recorded(self, whole: int | None) -> None:
+        """Require that what is recorded is there, or at least a snapshot before it, which the log then tells of."""
+        steps: list[int] = sorted(self._manager.all_steps())
+        if whole is None or whole == _NONE or whole in steps:
+            return
+        before, record = [step for step in steps if step < whole], _ledger_of(self._directory)
+        if not before:
+            raise UserError(
+                f"{record} tells of a snapshot of step {whole}, which is not in {self._directory}; put it back from a"
+                f" copy, or delete {record}, or choose another folder, to begin again at the first step"
+            )
+        _logger.warning(
+            "the snapshot of step %s, of which %s tells, is not in %s: training goes on from that of step %s",
+            *(whole, record, self._directory, before[-1]),
+        )
 
     def _latest_whole(self) -> int:
         steps: list[int] = sorted(self._manager.all_steps(), reverse=True)
@@ -226,6 +243,23 @@ class Snapshots:
 
     def _action(self, step: int) -> str:
         return f"save step {step} to {self._directory}"
+
+
+def has_begun(directory: Path) -> bool:
+    """Return whether a folder of snapshots has, or its record tells of, any that a training goes on from.
+
+    Raises:
+        UserError: What was recorded of snapshots is damaged.
+    """
+    whole = Ledger(_ledger_of(directory)).whole
+    return whole not in (None, _NONE) or (
+        directory.is_dir() and any(path.name.isdigit() for path in directory.iterdir())
+    )
+
+
+def _ledger_of(directory: Path) -> Path:
+    """Return the file beside a folder of snapshots that tells which of them are whole."""
+    return directory.with_name(f"{directory.name}.json")
 
 
 def _told_by_first(action: Callable[[], int]) -> int:

@@ -93,6 +93,23 @@ def test_batches_must_divide_evenly():
         require_batch(6, mesh_of(8, fsdp=2, tensor=2))
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "accumulate", "n_devices", "remedy"),
+    [
+        (16, 16, 2, "set device_memory.accumulate to 1, 2, 4 or 8, or take batch_size 32"),
+        (6, 2, 2, "set device_memory.accumulate to 1, or take batch_size 4 or 8"),
+        (3, 3, 2, "take batch_size 6"),
+    ],
+)
+def test_parts_of_a_batch_that_do_not_divide_name_what_parted_it(batch_size, accumulate, n_devices, remedy):
+    require_batch(batch_size, mesh_of(1), accumulate)
+    told = (
+        f"device_memory.accumulate {accumulate} leaves {batch_size // accumulate} of batch_size {batch_size} to compute"
+    )
+    with pytest.raises(UserError, match=f"^{told} at once, no multiple of the 2 parts that devices take; {remedy}$"):
+        require_batch(batch_size, mesh_of(n_devices), accumulate)
+
+
 def test_what_data_takes_is_what_is_left():
     assert MeshConfig(fsdp=2, spatial=(2, 3), member=5, tensor=7).shape(840) == (2, 2, 5, 2, 3, 7)
     assert MeshConfig(spatial=4).shape(4) == (1, 1, 1, 4, 1, 1)
@@ -106,6 +123,7 @@ def test_what_data_takes_is_what_is_left():
             "{fsdp: 3} takes a multiple of 3 devices, got 8; choose sizes whose product is 1, 2, 4 or 8",
         ),
         (dict(data=2, tensor=2), "mesh {data: 2, tensor: 2} takes 4 devices, got 8; leave data out, which is then 4"),
+        (dict(data=1), "mesh {data: 1} takes 1 device, got 8; leave data out, which is then 8"),
         (dict(spatial=(2, 8)), "mesh {spatial: [2, 8]} takes a multiple of 16 devices, got 8"),
     ],
 )

@@ -134,8 +134,8 @@ class TrainingConfig(Config):
         Raises:
             UserError: They do not.
         """
-        for size in self.parts:
-            require_batch(size, mesh)
+        for size, _ in self.batches:
+            require_batch(size, mesh, self.device_memory.accumulate)
         require_members(self.loss.n_members, mesh)
         require_grid(grid, mesh)
         require_bands(*network.uncut(grid), mesh)

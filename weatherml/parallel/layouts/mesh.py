@@ -11,7 +11,7 @@ from pydantic import PositiveInt, field_validator
 from weatherml.config import Config
 from weatherml.errors import UserError
 from weatherml.parallel.hardware.devices import require_devices
-from weatherml.wording import listed
+from weatherml.wording import counted, listed
 
 DATA, FSDP, MEMBER, LAT, LON, TENSOR = AXES = ("data", "fsdp", "member", "lat", "lon", "tensor")
 """The axes of every mesh, the outermost first: devices of the last are neighbours."""
@@ -67,7 +67,7 @@ class MeshConfig(Config):
         data = n_devices // rest
         if self.data not in (None, data):
             raise UserError(
-                f"mesh {self} takes {(self.data or 1) * rest} devices, got {n_devices};"
+                f"mesh {self} takes {counted((self.data or 1) * rest, 'device')}, got {n_devices};"
                 f" leave data out, which is then {data}"
             )
         return (data, self.fsdp, self.member, *self.bands, self.tensor)
@@ -96,18 +96,33 @@ class MeshConfig(Config):
         return AbstractMesh(self.shape(n_devices), AXES)
 
     def __str__(self) -> str:
-        """Return what differs from data parallelism, as it is written in files."""
-        said = {name: size for name, size in self if size not in (None, 1)}
+        """Return what differs from data parallelism over all devices, as it is written in files."""
+        said = {name: size for name, size in self if size not in (None, 1) or (name == "data" and size)}
         return "{" + ", ".join(f"{name}: {_written(size)}" for name, size in said.items()) + "}"
 
 
-def require_batch(batch_size: int, mesh: Mesh | AbstractMesh) -> None:
+def require_batch(batch_size: int, mesh: Mesh | AbstractMesh, accumulate: int = 1) -> None:
     """Require that every device gets the same number of samples.
 
+    Args:
+        batch_size: Samples in an optimiser step.
+        mesh: Of the devices.
+        accumulate: Parts of a batch that are computed one after another, which it is a multiple of.
+
     Raises:
-        UserError: The batch size is not a multiple of the number of parts that batches are cut into.
+        UserError: What is computed at once is not a multiple of the number of parts that batches are cut into.
     """
     parts = mesh.shape[DATA] * mesh.shape[FSDP]
+    if accumulate > 1 and batch_size // accumulate % parts:
+        step = parts * accumulate
+        fitting = [size for size in (batch_size // step * step, -(-batch_size // step) * step) if size]
+        fewer = [n for n in divisors(batch_size) if n < accumulate and batch_size // n % parts == 0]
+        other = f"set device_memory.accumulate to {_one_of(fewer)}, or " if fewer else ""
+        raise UserError(
+            f"device_memory.accumulate {accumulate} leaves {batch_size // accumulate} of batch_size {batch_size} to"
+            f" compute at once, no multiple of the {parts} parts that devices take;"
+            f" {other}take batch_size {_one_of(fitting)}"
+        )
     if batch_size % parts:
         kind = "devices" if parts == mesh.size else "parts of a batch, data x fsdp of the mesh"
         below, above = batch_size // parts * parts, -(-batch_size // parts) * parts

@@ -1,5 +1,6 @@
 """Laws of phases in processes of their own: whatever ends one, the program hears of it, and nothing is left running."""
 
+import json
 import multiprocessing
 import os
 import re
@@ -94,6 +95,22 @@ def test_a_process_that_was_killed_is_told_of_in_one_line(tiny_run, tmp_path):
     with pytest.raises(UserError, match=r"the process of train was ended by SIGKILL; .* run the same command again"):
         perform_apart("train", "", settings, lambda *_: None)
     killer.join()
+
+
+def test_what_a_phase_warns_of_is_a_plain_line(tiny_run, tmp_path):
+    folder = tiny_run.copy_to(tmp_path / "run", ("last", "forecast.zarr"))
+    done = json.loads((folder / "phases.json").read_text())
+    (folder / "phases.json").write_text(json.dumps({phase: done[phase] for phase in done if phase != "train"}))
+    ledger = folder / "training" / "snapshots.json"
+    ledger.write_text(ledger.read_text().replace('"step": 6', '"step": 5').replace('"6": {', '"5": {'))
+    snapshot = (folder / "training" / "snapshots" / "6").rename(folder / "training" / "snapshots" / "5")  # not the end
+    weights = max(snapshot.rglob("*"), key=lambda path: path.stat().st_size)
+    weights.write_bytes(weights.read_bytes()[:-1])
+    words = [Path(sys.executable).with_name("weatherml"), "train", tiny_run.config, "-o", folder]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    (warning,) = (line for line in ended.stderr.splitlines() if "is damaged" in line)
+    assert warning.startswith("weatherml: the snapshot of step 5 in ") and warning.endswith("from that of step 3")
 
 
 def test_progress_and_the_ledger_are_those_of_the_phase(tiny_run, tmp_path):

@@ -274,6 +274,20 @@ def test_what_is_of_the_machine_may_change(reference, tmp_path):
     assert sorted(int(path.name) for path in (tmp_path / "snapshots").iterdir()) == [15, 20, 23]
 
 
+def test_how_often_a_training_is_noted_and_saved_may_change(reference, tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        train(*arguments(), tmp_path, interrupt_at(12, ZeroDivisionError()))
+    with pytest.raises(UserError, match=r"was trained with training\.validate_every = 6, now it is 5; set it back"):
+        train(*arguments(validate_every=5), tmp_path)
+    noted = json.loads((tmp_path / "training.json").read_text())
+    (tmp_path / "training.json").write_text(json.dumps(noted | {"training": noted["training"] | {"log_every": 3}}))
+    run = train(*arguments(log_every=2, snapshot_every=9), tmp_path)
+    assert_same_weights(*(Checkpoint.load(own.last_checkpoint).weights for own in (run, reference)))
+    steps = [entry["step"] for entry in run.metrics()]
+    assert steps == [3, 6, 9, *range(12, 23, 2), 23]
+    assert sorted(int(path.name) for path in (tmp_path / "snapshots").iterdir()) == [18, 23]
+
+
 def test_a_loss_of_members_that_would_all_be_alike_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"loss crps compares members.*give it some: model.noise="):
         train(*arguments(loss=LossConfig(name="crps")), tmp_path)

@@ -27,6 +27,7 @@ from weatherml.cli.verbs.training import train
 from weatherml.cli.verbs.weights import export, imports
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
+from weatherml.logs import tell_warnings_plainly
 
 if TYPE_CHECKING:
     pass
@@ -50,6 +51,7 @@ def main() -> None:
     """Run the program on the words of its command line."""
     open_standard_streams()
     end_alike_however_interrupted()
+    tell_warnings_plainly()
     keep_freed_memory()
     with noticing_what_happens_to_the_output(), leaving_at_once_when_interrupted():
         app()

@@ -25,6 +25,7 @@ from weatherml.experiment.jointly import ending, join_and_train, last_words
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import perform
 from weatherml.heap import keep_freed_memory
+from weatherml.logs import tell_warnings_plainly
 from weatherml.parallel import Processes, split_cpu
 from weatherml.parallel.processes.joining import ALONE
 from weatherml.signals import OF_CLUSTERS, heard, raise_when_asked
@@ -138,6 +139,7 @@ def _run(
     told: Connection, phase: str, inputs: str, config: ExperimentConfig, folder: Path, processes: Processes
 ) -> None:
     """Do the phase, in its process."""
+    tell_warnings_plainly()
     if hasattr(signal, "pthread_sigmask"):
         # Terminals and clusters send theirs to all processes, of which the first passes them on as SIGTERM. Blocked,
         # not ignored: training listens.

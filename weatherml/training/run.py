@@ -25,13 +25,18 @@ MAY_CHANGE: dict[str, Any] = {
     "memory": True,
     "mesh": True,
     "device_memory": {"remat", "accumulate", "offload"},
+    "log_every": True,
+    "snapshot_every": True,
     "snapshots_kept": True,
     "non_finite": True,
     "most_non_finite": True,
     "watchdog": True,
     "profile_steps": True,
 }
-"""Settings that may differ from one time to the next: machines do, and what is done about mishaps."""
+"""Settings that may differ from one time to the next: machines do, what is noted, and what is done about mishaps.
+
+Not `validate_every`, which says among which weights the best are looked for.
+"""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,8 @@ def _claim(held: ExitStack, run: Run, description: Mapping[str, Any]) -> None:
     file = run.directory / "training.json"
     written = _whose(file) if has_begun(run.snapshots) else {}
     own = {**(written or description), "mesh": description["mesh"]}
+    # Folders of before hold settings that may change by now.
+    own["training"] = {key: value for key, value in own.get("training", {}).items() if MAY_CHANGE.get(key) is not True}
     for key, before, now in _differences(own, description):
         if key == "data":
             raise UserError(

@@ -1,0 +1,26 @@
+"""Warnings of the program, told as all else it says: a plain line, whatever logging other packages have set up."""
+
+import logging
+import sys
+
+from weatherml.secrecy import without_secrets
+
+
+class _PlainLines(logging.Handler):
+    """Prints to what standard error is at the time, which a training diverts."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(f"weatherml: {without_secrets(record.getMessage())}", file=sys.stderr, flush=True)
+        except OSError:  # of a full disk nobody can be told there
+            self.handleError(record)
+
+
+def tell_warnings_plainly() -> None:
+    """Print warnings of this package in lines of the program's own, and leave its loggers to no one else.
+
+    For processes of the program; in Python whoever imports the package decides.
+    """
+    logger = logging.getLogger("weatherml")
+    logger.handlers = [_PlainLines(logging.WARNING)]
+    logger.propagate = False

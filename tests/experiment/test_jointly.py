@@ -1,19 +1,26 @@
 """Laws of a training by several processes of one experiment: one folder, one line where something is amiss."""
 
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import pytest
 from several_processes import free_port, run_in_processes
 from tiny_experiment import CONFIG
 
 from weatherml.config import from_mapping
+from weatherml.errors import StopRequested
 from weatherml.experiment import ExperimentConfig
+from weatherml.experiment.apart import perform_apart
 from weatherml.experiment.jointly import train_jointly
 from weatherml.experiment.results import Results
-from weatherml.parallel import n_processes
+from weatherml.parallel import Processes, n_processes
 
 PROGRAM = Path(sys.executable).with_name("weatherml")
 
@@ -49,6 +56,36 @@ def test_a_process_whose_others_do_not_come_says_so_in_one_line(tiny_run):
     ((code, output, words),) = ends([start(0, tiny_run.config, "-o", tiny_run.folder, port=port, n=3, patience=2)])
     told = f"weatherml: not all of 3 processes came to the coordinator 127.0.0.1:{port} within 2 s; start as many"
     assert (code, output) == (2, "") and words.startswith(told) and words.count("\n") == 1, words
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_a_process_that_waits_for_the_others_hears_signals(tmp_path, number):
+    processes, asked = Processes(0, 3, f"127.0.0.1:{free_port()}", 120), []
+
+    def ask():
+        assert listens(int(processes.coordinator.rpartition(":")[2]), 60)
+        time.sleep(1)
+        asked.append(time.monotonic())
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=ask, daemon=True).start()
+    results = Results(from_mapping(ExperimentConfig, CONFIG), tmp_path)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        perform_apart("train", "inputs", results, lambda *_: None, processes)
+    assert time.monotonic() - asked[0] < 30
+    assert isinstance(stopped.value, StopRequested) == (number != signal.SIGINT)
+    assert not list(tmp_path.iterdir())
+
+
+def listens(port, wait):
+    """Return whether somebody listens at a port of this machine, within some seconds."""
+    deadline = time.monotonic() + wait
+    while time.monotonic() < deadline:
+        with socket.socket() as caller:
+            if caller.connect_ex(("127.0.0.1", port)) == 0:
+                return True
+        time.sleep(0.1)
+    return False
 
 
 def meet_in(folders):

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import time
 
 import pytest
@@ -51,6 +52,9 @@ def test_what_is_given_wins_over_the_environment():
         ((None, 0, 2), "several processes need --coordinator"),
         (("here:1234", 2, 2), "--process-id 2 must be from 0 to 1, as there are 2 processes"),
         (("here", 0, 2), "--coordinator here must read HOST:PORT"),
+        (("here:61440123", 0, 2), "--coordinator here:61440123: the port must be from 1 to 65535"),
+        (("here:65536", 0, 2), "--coordinator here:65536: the port must be from 1 to 65535"),
+        (("here:0", 0, 2), "--coordinator here:0: the port must be from 1 to 65535"),
         (("here:1234", 0, 0), "--n-processes 0 must be 1 or more"),
     ],
 )
@@ -72,12 +76,42 @@ def test_a_coordinator_that_does_not_answer_is_told_by_its_address_in_time():
 
 
 def test_two_trainings_do_not_meet_at_one_address():
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(UserError, match=f"another program listens at the coordinator's address {address}"):
             join(Processes(0, 2, address))
+
+
+@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "no..host"])
+def test_a_coordinator_whose_name_nobody_has_is_refused_at_once(host, index):
+    start = time.monotonic()
+    with pytest.raises(UserError, match=rf"--coordinator {host}:61440: no machine has the name {host} \(.+\); give a"):
+        join(Processes(index, 2, f"{host}:61440", patience=60))
+    assert time.monotonic() - start < 20
+
+
+def test_in_kubernetes_a_name_may_be_known_later(monkeypatch):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    with pytest.raises(UserError, match=r"cannot reach the coordinator no\.\.host:61440 within 1 s"):
+        join(Processes(1, 2, "no..host:61440", patience=1))
+
+
+def test_a_first_process_that_cannot_listen_at_the_address_says_so():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # does not listen: nobody answers there
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        told = rf"process 0 of 2 on .* cannot listen at the coordinator's address {address} \(Address already in use"
+        with pytest.raises(UserError, match=told):
+            join(Processes(0, 2, address, patience=60))
+
+
+def test_an_address_that_does_not_lead_to_the_first_process_is_refused_at_once():
+    address = f"255.255.255.255:{free_port()}"  # of no machine
+    with pytest.raises(
+        UserError, match=rf"the coordinator's address {address} does not lead to process 0 of 2 on .*give"
+    ):
+        join(Processes(0, 2, address, patience=60))
 
 
 def test_one_process_needs_nobody():

@@ -6,9 +6,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import jax
 
@@ -23,10 +23,14 @@ _SHUTDOWN = 30
 """Seconds for which a process that has done its part waits for the others at the end."""
 _PROBE = 0.5
 """Seconds between attempts to reach the coordinator."""
+_TURN = 0.2
+"""Seconds after which who waits for the others listens to signals."""
+_IN_KUBERNETES = "KUBERNETES_SERVICE_HOST"
+"""Variable of its pods, whose names are known a while after they have started."""
 
 _JAX = ("JAX_COORDINATOR_ADDRESS", "JAX_PROCESS_ID", "JAX_NUM_PROCESSES")
 _SLURM_STEP = ("SLURM_JOB_ID", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST")
-_FIRST_PORT, _N_PORTS = 61440, 4096
+_FIRST_PORT, _N_PORTS, _LAST_PORT = 61440, 4096, 65535
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Processes:
             raise UserError(
                 f"--process-id {self.index} must be from 0 to {self.count - 1}, as there are {self.count} processes"
             )
-        if self.count > 1 and not re.fullmatch(r".+:\d{1,5}", self.coordinator or ""):
-            raise UserError(f"--coordinator {self.coordinator} must read HOST:PORT, such as node001:61440")
+        if self.count > 1:
+            _require_address(self.coordinator or "")
 
     @classmethod
     def given(
@@ -140,12 +144,14 @@ def join(processes: Processes) -> None:
     host, _, port = processes.coordinator.rpartition(":")
     if processes.is_first:
         _require_free(processes.coordinator)
+        _require_own(processes)
     else:
         _reach(processes)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")  # type: ignore[no-untyped-call]
     left = processes.patience - (time.monotonic() - started)
     heard = signal.getsignal(signal.SIGTERM)
-    jax.distributed.initialize(
+    _in_turns(
+        jax.distributed.initialize,
         processes.coordinator,
         processes.count,
         processes.index,
@@ -163,6 +169,28 @@ def join(processes: Processes) -> None:
             f"process {processes.index} was told of {counted(processes.count, 'process', 'processes')}, the coordinator"
             f" {processes.coordinator} of {jax.process_count()}; give all the same --n-processes"
         )
+
+
+def _in_turns(action: Callable[..., None], *arguments: Any, **named: Any) -> None:
+    """Do something that waits deaf to signals, in a thread of its own: this one hears them meanwhile.
+
+    Where one is raised here, the thread is left behind, and ends with the process.
+    """
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def act() -> None:
+        try:
+            action(*arguments, **named)
+        except BaseException as error:
+            failures.append(error)
+        done.set()
+
+    threading.Thread(target=act, daemon=True).start()
+    while not done.wait(_TURN):
+        pass
+    if failures:
+        raise failures[0]
 
 
 def leave() -> None:
@@ -194,6 +222,13 @@ def _number(name: str, text: str | None) -> int | None:
     return None if text is None else int(text)
 
 
+def _require_address(coordinator: str) -> None:
+    if not re.fullmatch(r".+:\d+", coordinator):
+        raise UserError(f"--coordinator {coordinator or None} must read HOST:PORT, such as node001:61440")
+    if not 1 <= int(coordinator.rpartition(":")[2]) <= _LAST_PORT:
+        raise UserError(f"--coordinator {coordinator}: the port must be from 1 to {_LAST_PORT}, such as 61440")
+
+
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
@@ -205,6 +240,37 @@ def _require_free(coordinator: str) -> None:
             f"another program listens at the coordinator's address {coordinator}, perhaps the first process of another"
             " training; choose another port"
         )
+
+
+def _require_own(processes: Processes) -> None:
+    """Require that this process can listen where it is to, and that the coordinator's address leads here.
+
+    Raises:
+        UserError: It cannot, or the address does not.
+    """
+    address = str(processes.coordinator)
+    host, _, port = address.rpartition(":")
+    try:
+        listening = _listen(host if _is_loopback(host) else "", int(port))
+    except OSError as error:
+        raise UserError(
+            f"{processes.name} cannot listen at the coordinator's address {address} ({_reason(error)}); choose another"
+            " port, or another host"
+        ) from error
+    with listening:
+        refusal = _refusal(address)
+    if refusal is not None and _IN_KUBERNETES not in os.environ:
+        raise UserError(
+            f"the coordinator's address {address} does not lead to {processes.name} ({refusal}); give a name or"
+            " address of the machine of process 0, by which it reaches itself, too"
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen as the runtime does: at a loopback address, or at all of this machine."""
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 def _reach(processes: Processes) -> None:
@@ -225,10 +291,27 @@ def _reach(processes: Processes) -> None:
 
 
 def _refusal(address: str) -> str | None:
-    """Return why nobody answers at an address; None where somebody does."""
+    """Return why nobody answers at an address; None where somebody does.
+
+    Raises:
+        UserError: No machine has this name; in Kubernetes it may have it a while later.
+    """
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (socket.gaierror, UnicodeError) as error:
+        if _IN_KUBERNETES not in os.environ:
+            raise UserError(
+                f"--coordinator {address}: no machine has the name {host} ({_reason(error)}); give a name that all"
+                " processes know, or an address"
+            ) from error
+        return _reason(error)
     except OSError as error:
-        return error.strerror or os.strerror(error.errno or 0) if error.errno else str(error)
+        return _reason(error)
     return None
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's words for what has failed."""
+    number = getattr(error, "errno", None)
+    return str(getattr(error, "strerror", None) or (os.strerror(number) if number else error))

@@ -74,7 +74,8 @@ class Checkpoint:
         model: Sizes of the network; of a class in the registry of models, or in that of diagnostics.
         forcings: What the network is told beside the state; diagnostics are told nothing.
         normalizer: Statistics, and the climatology where values are anomalies.
-        weights: The step's; after training, the running average that forecasts use.
+        weights: The step's; after training, the running average that forecasts use. Drawn or loaded ones are in memory
+            of the host, and take none of a device until a step is built.
         provenance: Where the weights come from.
         prediction: What the network's output means.
     """
@@ -104,7 +105,7 @@ class Checkpoint:
         require_devices()
         outline = cls.outline(model, forcings, normalizer, provenance, prediction)
         # Compiled as a whole: drawing array by array compiles a program for each.
-        return replace(outline, weights=jax.jit(lambda: outline._draw_weights(seed))())
+        return replace(outline, weights=jax.device_get(jax.jit(lambda: outline._draw_weights(seed))()))
 
     @classmethod
     def outline(
@@ -227,7 +228,7 @@ class Checkpoint:
     def _build(self) -> nnx.Module:
         module = self._wrap(nnx.eval_shape(lambda: self._build_network(0)))
         _require_fitting(self.weights, weights_of(module))
-        return with_weights(module, self.weights)
+        return with_weights(module, {name: _on_device(array) for name, array in self.weights.items()})
 
     def _draw_weights(self, seed: int) -> dict[str, Array]:
         return weights_of(self._wrap(self._build_network(seed)))
@@ -247,6 +248,10 @@ class Checkpoint:
 
 
 T = TypeVar("T")
+
+
+def _on_device(array: Any) -> Any:
+    return jnp.asarray(array) if isinstance(array, np.ndarray) else array  # abstract ones are neither here nor there
 
 
 def _build_model_config(description: Mapping[str, Any], origin: str) -> NetworkConfig | DiagnosticConfig:
@@ -283,6 +288,6 @@ def _write_weights(path: Path, weights: Weights) -> None:
     np.savez(path, **{name: np.asarray(array) for name, array in weights.items()})  # type: ignore[arg-type]
 
 
-def _read_weights(path: Path) -> dict[str, Array]:
+def _read_weights(path: Path) -> dict[str, Any]:
     with np.load(path) as arrays:
-        return {name: jnp.asarray(arrays[name]) for name in arrays}
+        return {name: arrays[name] for name in arrays}

@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import random
@@ -426,3 +427,25 @@ def test_other_first_weights_or_other_samples_are_refused(reference):
         train(config(), reseeded, *windows, reference.directory)
     with pytest.raises(UserError, match="trained with validation samples"):
         train(config(), start, windows[0], windows[0], reference.directory)
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_devices_hold_the_weights_that_are_trained_and_not_those_at_the_start(tmp_path, is_loaded):
+    given, held = start(), []
+    given.save(tmp_path / "start")
+    others = n_on_devices(given.weights["network.mix.kernel"])
+    if is_loaded:
+        began = Checkpoint.load(tmp_path / "start")
+    else:
+        began = Checkpoint.initialize(given.model, given.forcings, given.normalizer, given.provenance, 0)
+
+    def progress(*_):
+        held.append(n_on_devices(given.weights["network.mix.kernel"]))
+
+    train(*arguments(began, stages=(Stage(n_steps=2, learning_rate=1e-3),)), tmp_path / "run", progress)
+    assert held[0] - others == 4  # weights, their average and two moments
+
+
+def n_on_devices(like):
+    gc.collect()
+    return sum(array.shape == like.shape for array in jax.live_arrays())

@@ -117,7 +117,7 @@ def compiled(config: NetworkConfig, grid: LatLonGrid, spatial: tuple[int, int]) 
 def layout_of(config: NetworkConfig, grid: LatLonGrid, spatial: tuple[int, int]) -> Layout:
     """Return the layout of as many devices as share a field."""
     layout = Layout(MeshConfig(spatial=spatial).build(jax.devices()[: math.prod(spatial)]))
-    require_bands(*config.uncut(grid.shape), layout.mesh)
+    require_bands(grid.shape, *config.uncut(grid.shape), layout.mesh)
     return layout
 
 

@@ -14,7 +14,7 @@ from tiny_training import arguments, start
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
 from weatherml.errors import UserError
-from weatherml.parallel import MeshConfig, require_batch, require_grid, require_members
+from weatherml.parallel import MeshConfig, require_bands, require_batch, require_members
 from weatherml.parallel.layouts.mesh import AXES
 from weatherml.training import Stage, TrainingConfig, train
 
@@ -142,9 +142,12 @@ def test_what_are_no_bands_is_said_in_a_line(spatial):
 
 
 def test_bands_of_a_grid_are_alike():
-    require_grid((6, 10), mesh_of(6, spatial=(3, 2)))
-    with pytest.raises(UserError, match=r"spatial 4 x 2 .* does not divide the 6 rows .* for lat, choose 1, 2, 3"):
-        require_grid((6, 10), mesh_of(8, spatial=(4, 2)))
+    require_bands((6, 10), {}, {}, mesh_of(6, spatial=(3, 2)))
+    with pytest.raises(
+        UserError,
+        match=r"spatial 4 x 2 .* 4 bands of latitude do not divide rows of the grid \(6\); choose 1, 2, 3 or 6",
+    ):
+        require_bands((6, 10), {}, {}, mesh_of(8, spatial=(4, 2)))
 
 
 def test_members_of_a_sample_are_shared_evenly():

@@ -5,7 +5,7 @@ from weatherml.parallel.hardware.devices import computes_once, device_room, loca
 from weatherml.parallel.hardware.host_memory import require_host_memory, to_device, to_host
 from weatherml.parallel.layouts.bands import require_bands
 from weatherml.parallel.layouts.layout import Layout
-from weatherml.parallel.layouts.mesh import MeshConfig, require_batch, require_grid, require_members
+from weatherml.parallel.layouts.mesh import MeshConfig, require_batch, require_members
 from weatherml.parallel.layouts.portion import Portion
 from weatherml.parallel.processes.agreement import AnyOf
 from weatherml.parallel.processes.joining import Processes, join, leave
@@ -30,7 +30,6 @@ __all__ = [
     "require_bands",
     "require_batch",
     "require_devices",
-    "require_grid",
     "require_host_memory",
     "require_members",
     "split_cpu",

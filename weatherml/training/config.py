@@ -10,7 +10,7 @@ from weatherml.config import Config
 from weatherml.durations import DurationText
 from weatherml.memory import MemoryText
 from weatherml.models import DiagnosticConfig, NetworkConfig
-from weatherml.parallel import Layout, MeshConfig, require_bands, require_batch, require_grid, require_members
+from weatherml.parallel import Layout, MeshConfig, require_bands, require_batch, require_members
 from weatherml.training.objective.losses import LossConfig
 from weatherml.training.records.profile import StepsText
 from weatherml.training.recovery.non_finite import Policy
@@ -137,5 +137,4 @@ class TrainingConfig(Config):
         for size, _ in self.batches:
             require_batch(size, mesh, self.device_memory.accumulate)
         require_members(self.loss.n_members, mesh)
-        require_grid(grid, mesh)
-        require_bands(*network.uncut(grid), mesh)
+        require_bands(grid, *network.uncut(grid), mesh)

@@ -62,7 +62,7 @@ class MeshConfig(Config):
         if n_devices % rest:
             raise UserError(
                 f"mesh {self} takes a multiple of {rest} devices, got {n_devices};"
-                f" choose sizes whose product is {_one_of(divisors(n_devices))}"
+                f" choose sizes whose product is {one_of(divisors(n_devices))}"
             )
         data = n_devices // rest
         if self.data not in (None, data):
@@ -128,7 +128,7 @@ def require_batch(batch_size: int, mesh: Mesh | AbstractMesh, accumulate: int = 
         below, above = batch_size // parts * parts, -(-batch_size // parts) * parts
         raise UserError(
             f"batch_size must be a multiple of the number of {kind} ({parts}), got {batch_size};"
-            f" take {_one_of([size for size in (below, above) if size])}"
+            f" take {one_of([size for size in (below, above) if size])}"
         )
 
 
@@ -141,26 +141,8 @@ def require_members(members: int, mesh: Mesh | AbstractMesh) -> None:
     if members % mesh.shape[MEMBER]:
         raise UserError(
             f"member {mesh.shape[MEMBER]} of the mesh does not divide the {members} members that the loss judges;"
-            f" set member to {_one_of(divisors(members))}"
+            f" set member to {one_of(divisors(members))}"
         )
-
-
-def require_grid(shape: tuple[int, int], mesh: Mesh | AbstractMesh) -> None:
-    """Require that bands of a grid are alike.
-
-    Args:
-        shape: Rows and columns.
-        mesh: Of the devices.
-
-    Raises:
-        UserError: They are not.
-    """
-    for n_points, axis, what in zip(shape, (LAT, LON), ("rows", "columns"), strict=True):
-        if n_points % mesh.shape[axis]:
-            raise UserError(
-                f"spatial {mesh.shape[LAT]} x {mesh.shape[LON]} of the mesh does not divide the {n_points} {what} of"
-                f" the grid; for {axis}, choose {_one_of(divisors(n_points))}"
-            )
 
 
 def divisors(number: int) -> list[int]:
@@ -168,7 +150,8 @@ def divisors(number: int) -> list[int]:
     return [n for n in range(1, number + 1) if number % n == 0]
 
 
-def _one_of(numbers: Sequence[int]) -> str:
+def one_of(numbers: Sequence[int]) -> str:
+    """Return numbers as a choice."""
     *others, last = map(str, numbers)
     if len(others) >= 8:
         return f"one of {listed([*others, last])}"

@@ -117,11 +117,11 @@ def require_batch(batch_size: int, mesh: Mesh | AbstractMesh, accumulate: int = 
         step = parts * accumulate
         fitting = [size for size in (batch_size // step * step, -(-batch_size // step) * step) if size]
         fewer = [n for n in divisors(batch_size) if n < accumulate and batch_size // n % parts == 0]
-        other = f"set device_memory.accumulate to {_one_of(fewer)}, or " if fewer else ""
+        other = f"set device_memory.accumulate to {one_of(fewer)}, or " if fewer else ""
         raise UserError(
             f"device_memory.accumulate {accumulate} leaves {batch_size // accumulate} of batch_size {batch_size} to"
             f" compute at once, no multiple of the {parts} parts that devices take;"
-            f" {other}take batch_size {_one_of(fitting)}"
+            f" {other}take batch_size {one_of(fitting)}"
         )
     if batch_size % parts:
         kind = "devices" if parts == mesh.size else "parts of a batch, data x fsdp of the mesh"

@@ -66,7 +66,7 @@ def test_a_store_grows_where_it_is_told_to(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--share", "2/2"), "there is no share 2 of 2 (2/2); count from 0: 0/2 to 1/2"),
+        (("--share", "2/2"), r"there is no share 2 of 2 \(2/2\); count from 0: 0/2 to 1/2"),
         (("--memory", "much"), "--memory 'much' is no size; write it as 2GiB or 800MB"),
         (("--memory", "4e9"), "--memory '4e9' is no size"),  # as in a configuration
         (("--memory", "1MB"), "--memory 1MB is less than 64 MiB"),

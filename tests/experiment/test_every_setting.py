@@ -62,7 +62,8 @@ TABLE = [
     ("training.log_every", "1", "0", "greater than 0"),
     ("training.validate_every", "2", "0", "greater than 0"),
     ("training.snapshot_every", "2", "0", "greater than 0"),
-    ("training.mesh", None, "{fsdp: 5}", "takes a multiple of 5 devices, got"),
+    ("training.mesh", None, "{fsdp: 0}", "greater than 0"),
+    ("training.snapshots_kept", "3", "1", "greater than or equal to 2"),
     (
         "training.device_memory",
         "{remat: blocks, accumulate: 2, moments: bfloat16, offload: [average]}",

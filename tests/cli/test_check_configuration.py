@@ -3,7 +3,16 @@
 import json
 
 import pytest
-from tiny_experiment import refused, weatherml, write_config
+from tiny_experiment import CONFIG, refused, weatherml, write_config
+
+from weatherml.checkpoint import Checkpoint
+from weatherml.config import from_mapping
+from weatherml.experiment import ExperimentConfig
+from weatherml.parallel import local_devices
+from weatherml.parallel.hardware.accelerators import Devices
+from weatherml.plan.problem import Problem, parse_grid
+from weatherml.plan.readiness import Readiness
+from weatherml.wording import size_of
 
 
 def outcomes(*words):
@@ -22,6 +31,28 @@ def test_a_training_that_would_run_is_tried_to_its_first_step_and_leaves_nothing
     assert sorted(tiny_run.folder.rglob("*")) == before
 
 
+def test_what_is_beside_the_step_does_not_keep_it_from_being_taken(tiny_run):
+    """Snapshots that are kept, and a profile of later steps."""
+    changes = ("snapshots_kept=20", "profile_steps=2:3")
+    code, found = outcomes(tiny_run.config, *(f"training.{change}" for change in changes), "-o", tiny_run.folder)
+    assert code == 0 and {outcome for outcome, _ in found.values()} == {"ok"}, found
+    n_parameters = sum(weights.size for weights in Checkpoint.load(tiny_run.checkpoint).weights.values())
+    # Weights, average and two moments in each of 21, and two checkpoints.
+    assert f"snapshots {size_of(4 * (21 * 4 + 2) * n_parameters)} of the disk" in found["memory of a device"][1]
+
+
+def test_the_step_that_is_tried_is_of_a_training_that_may_be():
+    told = from_mapping(
+        ExperimentConfig,
+        CONFIG | {"training": CONFIG["training"] | {"device_memory": {"accumulate": 4, "offload": ["average"]}}},
+    )
+    readiness = Readiness(told, None, Devices(1, "cpu"))
+    readiness.__dict__["_problem"] = Problem.of(told, None, parse_grid("8x16"))
+    small = readiness._small.training
+    assert small.batch_size == 2 * len(local_devices()) and small.parts == 2 * (len(local_devices()),)
+    assert small.device_memory.accumulate == 2 and not small.device_memory.offload
+
+
 @pytest.mark.parametrize(
     ("change", "devices", "thing", "words"),
     [
@@ -32,6 +63,8 @@ def test_a_training_that_would_run_is_tried_to_its_first_step_and_leaves_nothing
             "mesh",
             "batch_size must be a multiple of the number of devices (8), got 6",
         ),
+        ("training.mesh={tensor: 3}", "3xcpu", "mesh", "tensor 3 of the mesh divides no part of the network"),
+        ("training.profile_steps=6:7", "3xh200", "configuration", "steps 6:7 cannot be profiled"),
         ("training.mesh={spatial: 5}", "5xcpu", "mesh", "of the mesh does not divide the 12 rows"),
         ("channels=[z500, t850, v10m]", "cpu", "store", "the data have no 10m_v_component_of_wind"),
     ],

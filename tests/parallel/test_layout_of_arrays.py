@@ -5,8 +5,9 @@ import pytest
 from jax.sharding import AbstractMesh
 
 from weatherml.errors import UserError
-from weatherml.parallel import Layout, MeshConfig
+from weatherml.parallel import Layout, MeshConfig, Portion
 from weatherml.parallel.layouts.mesh import AXES
+from weatherml.parallel.layouts.portion import Part
 from weatherml.parallel.layouts.rules import rules_of
 
 
@@ -53,3 +54,22 @@ def test_tensor_must_divide_something():
 def test_a_network_without_rules_is_not_split():
     with pytest.raises(UserError, match=r"no rules say how the weights of 'own' are split over tensor, got tensor 2"):
         Layout.of(MeshConfig(tensor=2), "own")
+
+
+@pytest.mark.parametrize(
+    ("n_devices", "sizes", "samples", "rows"),
+    [
+        (16, {}, Part(0, 2), Part()),
+        (16, {"fsdp": 2, "tensor": 4}, Part(0, 2), Part()),
+        (16, {"tensor": 16}, Part(), Part()),
+        (16, {"spatial": (2, 8)}, Part(), Part(0, 2)),
+        (16, {"spatial": (1, 16)}, Part(), Part()),
+    ],
+)
+def test_what_a_process_makes_of_batches_is_known_without_its_devices(n_devices, sizes, samples, rows):
+    assert Portion.outline(layout_of(n_devices, **sizes).batch, 2) == Portion(samples, rows)
+
+
+def test_a_process_that_would_hold_no_whole_part_of_a_batch_is_told():
+    with pytest.raises(UserError, match=r"no whole part of a batch; .* divide the 6 devices of a process"):
+        Portion.outline(layout_of(12, tensor=4).batch, 2)

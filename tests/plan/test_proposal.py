@@ -8,7 +8,7 @@ from weatherml.experiment import ExperimentConfig
 from weatherml.parallel.hardware.accelerators import Devices
 from weatherml.plan.planning import Plan, StagePlan, changed
 from weatherml.plan.problem import Problem, parse_grid
-from weatherml.plan.proposal import candidates, on_more
+from weatherml.plan.proposal import Candidate, candidates, on_more, proposed
 
 GIB = 2**30
 ALONE = {"data": 1, "fsdp": 1, "member": 1, "lat": 1, "lon": 1, "tensor": 1}
@@ -45,6 +45,25 @@ def testcandidates_divide_devices_batch_and_rows_and_are_configurations(problem)
         data, fsdp, _, lat, _, tensor = training.mesh.shape(8)
         assert data * fsdp * lat * tensor == 8 and 4 % (data * fsdp) == 0 and 8 % lat == 0
         assert 4 // (data * fsdp) % training.device_memory.accumulate == 0
+
+
+def test_what_a_stage_validations_or_the_network_forbid_is_not_proposed():
+    stages = [{"n_steps": 6, "learning_rate": 0.002}, {"n_steps": 2, "learning_rate": 0.002, "batch_size": 2}]
+    memory = {"remat": "blocks", "between_blocks": "bfloat16", "accumulate": 2}
+    training = CONFIG["training"] | {"stages": stages, "batch_size": 8, "device_memory": memory}
+    config = from_mapping(ExperimentConfig, CONFIG | {"training": training}, "test")
+    stricter = Problem.of(config, None, parse_grid("8x16"))
+    assert not list(candidates(stricter, asked(10 * GIB), 3))  # a tensor of three splits nothing
+    found = list(candidates(stricter, asked(10 * GIB), 4))
+    assert found
+    for candidate in found:
+        stricter.with_config(changed(config, candidate.changes)).require_devices(4)
+
+
+def test_a_proposal_that_is_refused_all_the_same_is_passed_over(problem, monkeypatch):
+    refused = Candidate(("training.batch_size=4", "training.mesh.fsdp=3"), 1, 0.1)
+    monkeypatch.setattr("weatherml.plan.proposal.candidates", lambda *_: iter([refused]))
+    assert proposed(problem, asked(200 * GIB)).plan is None
 
 
 def test_more_devices_need_less_memory_of_each_and_savings_too(problem):

@@ -11,7 +11,7 @@ from weatherml.parallel.hardware.accelerators import accelerators
 from weatherml.parallel.programs.traffic import Work
 from weatherml.plan.compiling import Compiled, Exchange
 from weatherml.plan.estimate import Machine, memory_by_part
-from weatherml.plan.planning import with_data
+from weatherml.plan.planning import memory_of, with_data
 from weatherml.plan.problem import Problem, parse_grid
 
 MESH = {"data": 1, "fsdp": 2, "member": 1, "lat": 1, "lon": 1, "tensor": 1}
@@ -89,7 +89,17 @@ def test_time_is_that_of_products_by_their_types_memory_and_links():
     assert spent["exchange within a node"] == pytest.approx(9e9 / (0.7 * h200.link))
     assert spent["exchange between nodes"] == 0
     longer = Machine(h200, None, 2).seconds(near, 1)
+    assert longer["exchange within a node"] == spent["exchange within a node"]  # of weights
     assert longer["matrix products"] == pytest.approx(2 * spent["matrix products"])
+
+
+def test_activations_are_sent_in_every_step_of_a_rollout_and_gradients_once():
+    mesh, h200 = MESH | {"fsdp": 1, "lat": 4}, accelerators()["h200"]
+    exchanges = (Exchange("all-to-all", ("lat",), 1e6), Exchange("all-reduce", ("lat",), 1e4))
+    one, two = (Machine(h200, None, 4).seconds(compiled(mesh=mesh, exchanges=exchanges), stage) for stage in (0, 1))
+    gradient = 2 * 3 / 4 * 4000
+    sent = [seconds["exchange within a node"] * 0.7 * h200.link for seconds in (one, two)]
+    assert sent == [pytest.approx(1e6 + 1e4), pytest.approx(2 * (1e6 + 1e4) - gradient)]
 
 
 def test_what_reaches_beyond_a_node_takes_the_network():
@@ -117,6 +127,21 @@ def test_memory_by_part_is_all_that_the_program_takes_and_the_batch_that_waits()
     parts = memory_by_part(own)
     assert sum(parts.values()) == sum(own.resident.values()) + own.temporary + own.resident["batch"]
     assert parts["gradient"] == parts["weights"]
+
+
+def test_a_batch_of_validations_that_is_more_than_a_step_is_planned_for():
+    stages = [
+        {"n_steps": 6, "learning_rate": 0.002},
+        {"n_steps": 2, "rollout": 12, "learning_rate": 0.002, "batch_size": 1},
+    ]
+    config = from_mapping(ExperimentConfig, CONFIG | {"training": CONFIG["training"] | {"stages": stages}}, "test")
+    problem = Problem.of(config, None, parse_grid("8x16"))
+    own = compiled()  # a batch of 4 x 2 times takes 1e6 bytes, one of validations 4 x 13
+    assert (
+        sum(memory_of(problem, own).values()) - sum(memory_by_part(own).values()) == 6_500_000 - 1_000_000 - 5 * 10**6
+    )
+    large = compiled(temporary=6 * 10**6)
+    assert memory_of(problem, large) == memory_by_part(large)
 
 
 def test_the_heaviest_stage_is_planned_for():

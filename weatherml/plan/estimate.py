@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from weatherml.parallel.hardware.accelerators import BANDWIDTH, CALL, LINK, PRODUCTS, Accelerator
 from weatherml.plan.calibration import Rates
-from weatherml.plan.compiling import Compiled
+from weatherml.plan.compiling import Compiled, Exchange
 from weatherml.plan.counting import TRANSCENDENTAL
 
 USABLE = 0.92
@@ -44,7 +44,7 @@ class Machine:
         """Return what a step of a stage takes, seconds by what takes them; as if nothing overlapped."""
         scale = flops_of(compiled.counts[stage]) / flops_of(compiled.counts[compiled.stage])
         spent = self._by_rates(compiled) if self.rates else self._by_peaks(compiled)
-        return {name: scale * seconds for name, seconds in spent.items()} | self._exchanging(compiled)
+        return {name: scale * seconds for name, seconds in spent.items()} | self._exchanging(compiled, scale)
 
     def _by_rates(self, compiled: Compiled) -> dict[str, float]:
         if self.rates is None:
@@ -68,15 +68,17 @@ class Machine:
             "to the host and back": self.crossing / (own.host * LINK),
         }
 
-    def _exchanging(self, compiled: Compiled) -> dict[str, float]:
+    def _exchanging(self, compiled: Compiled, scale: float) -> dict[str, float]:
         spent = {"exchange within a node": 0.0, "exchange between nodes": 0.0}
         for exchange in compiled.exchanges:
+            once = _sent_of_weights(exchange, compiled)
+            n_bytes = once + scale * (exchange.n_bytes - once)
             if self.accelerator is None:
-                spent["exchange within a node"] += 2 * exchange.n_bytes * self.n_devices / self._slowest
+                spent["exchange within a node"] += 2 * n_bytes * self.n_devices / self._slowest
             elif _reach(exchange.axes, compiled.mesh) <= self.accelerator.per_node:
-                spent["exchange within a node"] += exchange.n_bytes / (self.accelerator.link * LINK)
+                spent["exchange within a node"] += n_bytes / (self.accelerator.link * LINK)
             else:
-                spent["exchange between nodes"] += exchange.n_bytes / (self.accelerator.network * LINK)
+                spent["exchange between nodes"] += n_bytes / (self.accelerator.network * LINK)
         return spent
 
     @property
@@ -97,6 +99,21 @@ def share_of_peak(machine: Machine, counts: Mapping[str, float], seconds: float)
         least = sum(number / peaks[kind] for kind, number in counts.items() if kind != TRANSCENDENTAL)
         return least / (machine.n_devices * seconds)
     return 0.0 if machine.rates is None else flops_of(counts) / (max(machine.rates.products.values()) * seconds)
+
+
+def _sent_of_weights(exchange: Exchange, compiled: Compiled) -> float:
+    """Return how much of an exchange is of weights and their gradients, bytes: as much in a step of any stage.
+
+    Along `data` and `fsdp` all of it; where fields are cut or members shared one sum of the gradient; the rest are
+    activations.
+    """
+    if {"data", "fsdp"} & set(exchange.axes):
+        return exchange.n_bytes
+    if exchange.kind != "all-reduce" or "tensor" in exchange.axes:
+        return 0.0
+    n = math.prod(compiled.mesh[axis] for axis in exchange.axes)
+    whole = compiled.resident["weights"] * compiled.mesh["fsdp"]
+    return min(exchange.n_bytes, 2 * (n - 1) / n * whole)
 
 
 def _reach(axes: tuple[str, ...], mesh: Mapping[str, int]) -> int:

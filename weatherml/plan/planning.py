@@ -150,7 +150,7 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
     problem = problem.with_config(changed(problem.config, changes))
     config, machine = problem.config, machine_of(devices)
     offloaded = config.training.device_memory.offload
-    compiled = compiled_for(problem.with_config(changed(config, _NOT_OFFLOADED if offloaded else ())), devices.count)
+    compiled = compiled_for(problem, devices.count)
     machine = replace(machine, crossing=sum(2 * compiled.resident[part] for part in offloaded))
     stages = tuple(
         StagePlan(stage.rollout, size, stage.n_steps, flops_of(counts), machine.seconds(compiled, position))
@@ -169,7 +169,7 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
         n_channels=problem.spec.n_channels,
         known_from=problem.known_from,
         parameters=compiled.parameters,
-        memory={part: size for part, size in memory_by_part(compiled).items() if part not in offloaded},
+        memory=memory_of(problem, compiled),
         room=room_of(machine),
         exchanged={f"{one.kind} along {' x '.join(one.axes)}": one.n_bytes for one in compiled.exchanges if one.axes},
         stages=stages,
@@ -177,6 +177,21 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
         share_of_peak=share_of_peak(machine, compiled.counts[0], stages[0].step_seconds),
         changes=changes,
     )
+
+
+def memory_of(problem: Problem, compiled: Compiled) -> dict[str, int]:
+    """Return the memory of a device by part, bytes, without what lies in the memory of the host.
+
+    Where the batch of a validation, of the longest rollout, is more than all that a step of the heaviest stage takes
+    beside what lies there for good, the rest of it is a part as well. What a validation computes is not known.
+    """
+    offloaded = problem.config.training.device_memory.offload
+    memory = {part: size for part, size in memory_by_part(compiled).items() if part not in offloaded}
+    *stages, (n_samples, rollout) = problem.config.training.batches
+    size, steps = stages[compiled.stage]
+    validated = compiled.resident["batch"] * n_samples * (rollout + 1) // (size * (steps + 1))
+    beyond = validated - compiled.resident["batch"] - compiled.temporary
+    return memory | ({"batch of validations": beyond} if beyond > 0 else {})
 
 
 def changed(config: ExperimentConfig, changes: tuple[str, ...]) -> ExperimentConfig:
@@ -192,7 +207,9 @@ def compiled_for(problem: Problem, n_devices: int) -> Compiled:
     Raises:
         UserError: The configuration does not suit the devices.
     """
-    data = problem.require_devices(n_devices)["data"]
+    data = problem.require_devices(n_devices).mesh.shape["data"]
+    if problem.config.training.device_memory.offload:
+        problem = problem.with_config(changed(problem.config, _NOT_OFFLOADED))
     fewer = 1
     # Two parts of a batch at least: of one, nothing would be sent along `data`.
     while n_devices // fewer > _MOST_VIRTUAL and data % (2 * fewer) == 0 and data // fewer >= 4:

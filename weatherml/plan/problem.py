@@ -1,6 +1,5 @@
 """What is to be trained: an experiment, and the state that its data give, known without reading any."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, unit_statistics, within
 from weatherml.grid import LatLonGrid
+from weatherml.parallel import Layout
 from weatherml.state import StateSpec, levels_in, parse_channels
 from weatherml.training.objective.rollout import N_KEPT
 
@@ -100,8 +100,8 @@ class Problem:
         weights = [size * steps for size, steps in zip(self.batch_sizes, kept, strict=True)]
         return weights.index(max(weights))
 
-    def require_devices(self, n_devices: int) -> Mapping[str, int]:
-        """Require of devices, which need not be here, all that a training requires of them; return the sizes of axes.
+    def require_devices(self, n_devices: int) -> Layout:
+        """Require of devices, which need not be here, all that a training requires of them; return what lies where.
 
         Raises:
             UserError: The mesh does not divide them, batches, members, the grid or the network.
@@ -109,7 +109,7 @@ class Problem:
         config = self.config
         layout = config.training.lay_out(config.model, self.spec.grid.shape, n_devices)
         layout.require_split(self.outline.weights)
-        return dict(layout.mesh.shape)
+        return layout
 
     def with_config(self, config: ExperimentConfig) -> Self:
         """Return the same data for another experiment."""

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, product
+from math import gcd
 
+from weatherml.errors import UserError
+from weatherml.parallel import MeshConfig
 from weatherml.parallel.hardware.accelerators import Devices
 from weatherml.plan.planning import Plan, plan
 from weatherml.plan.problem import Problem
@@ -36,9 +39,14 @@ SAVINGS = (
     Saving((f"{_REMAT}=none", f"{_ACCUMULATE}=1"), 1.0, 1.0),
     Saving((f"{_REMAT}=products", f"{_ACCUMULATE}=1"), 0.6, 1.15),
     Saving((f"{_REMAT}=attention", f"{_ACCUMULATE}=1"), 0.4, 1.25),
-    Saving((f"{_REMAT}=blocks", f"{_ACCUMULATE}=1"), 0.3, 1.33),
+    Saving((f"{_REMAT}=blocks", f"{_ACCUMULATE}=1"), 0.2, 1.33),
 )
-"""Those of a network's blocks; parts of a batch come on top."""
+"""Those of a network's blocks; parts of a batch come on top.
+
+Activations of `blocks` are those planned of both sizes of Pangu-Weather (17.8 of 89.5 GiB, 4.7 of 23.6), of the others
+those of a small one (0.64 and 0.36). Times are an upper bound by operations, a forward step more for `blocks`: a small
+network on a CPU took 0.92 to 1.02, and nothing was measured on an accelerator. All of it: benchmarks/device_memory.md.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,10 @@ def proposed(problem: Problem, asked: Plan) -> Proposal:
     """Return what is best among what fits the devices that were asked for, or what would if nothing does."""
     best = asked if asked.fits else None
     for candidate in islice(_worth_a_look(problem, asked), _MOST_COMPILED):
-        compiled = plan(problem, asked.devices, candidate.changes)
+        try:
+            compiled = plan(problem, asked.devices, candidate.changes)
+        except UserError:  # what it forbids is not what was asked
+            continue
         if compiled.fits and (best is None or compiled.days < best.days):
             best = compiled
             break
@@ -102,19 +113,37 @@ def on_more(problem: Problem, asked: Plan) -> tuple[Devices, Candidate] | None:
 
 
 def candidates(problem: Problem, asked: Plan, n_devices: int) -> Iterator[Candidate]:
-    """Yield every mesh of so many devices that divides batch and rows, with every saving, reckoned from a plan."""
+    """Yield every mesh of so many devices on which training would run, with every saving, reckoned from a plan."""
     training = problem.config.training
-    n_lat = asked.grid[0]
+    sizes = [size for size, _ in training.batches]
+    between = training.device_memory.between_blocks != "float32"  # which training takes with blocks computed again only
+    savings = [saving for saving in SAVINGS if not (between and f"{_REMAT}=none" in saving.changes)]
     for tensor, lat, fsdp in product(*(_divisors(n_devices) for _ in range(3))):
         data, rest = divmod(n_devices, tensor * lat * fsdp)
         parts = data * fsdp
-        if rest or not data or tensor > _MOST_TENSOR or n_lat % lat or training.batch_size % parts:
+        if rest or not data or tensor > _MOST_TENSOR or any(size % parts for size in sizes):
             continue
-        local = training.batch_size // parts
+        own = MeshConfig(data=data, fsdp=fsdp, spatial=lat, tensor=tensor)
+        if not _is_taken(problem, own, n_devices):
+            continue
+        local = gcd(*sizes) // parts
         mesh = (f"data={data}", f"fsdp={fsdp}", f"spatial={lat}", f"tensor={tensor}", "member=1")
         keys = tuple(f"training.mesh.{key}" for key in mesh)
-        for saving, accumulate in product(SAVINGS, _divisors(local)):
+        for saving, accumulate in product(savings, _divisors(local)):
             yield _reckoned(asked, keys, saving, {"data": data, "fsdp": fsdp, "lat": lat, "tensor": tensor}, accumulate)
+
+
+def _is_taken(problem: Problem, mesh: MeshConfig, n_devices: int) -> bool:
+    """Return whether training takes a mesh, with batches in one part."""
+    training = problem.config.training
+    whole = training.device_memory.model_copy(update={"accumulate": 1})
+    try:
+        other = training.model_copy(update={"mesh": mesh, "device_memory": whole})
+        layout = other.lay_out(problem.config.model, problem.spec.grid.shape, n_devices)
+        layout.require_split(problem.outline.weights)
+    except UserError:
+        return False
+    return True
 
 
 def _reckoned(asked: Plan, keys: tuple[str, ...], saving: Saving, mesh: dict[str, int], accumulate: int) -> Candidate:
@@ -125,7 +154,12 @@ def _reckoned(asked: Plan, keys: tuple[str, ...], saving: Saving, mesh: dict[str
     all_after = mesh["data"] * mesh["fsdp"] * mesh["lat"] * mesh["tensor"]
     share = all_before / all_after
     of_weights = own["weights"] + own["moments"] + own["average"] + own["gradient"]
-    batches = (own["batch"] + own["next batch"]) * share * mesh["tensor"] / before["tensor"]
+    batches = (
+        (own["batch"] + own["next batch"] + own.get("batch of validations", 0))
+        * share
+        * mesh["tensor"]
+        / before["tensor"]
+    )
     needed = weights * of_weights + batches + share * saving.activations * own["activations"] / accumulate
     gathered = own["weights"] * before["fsdp"] / 8 if mesh["fsdp"] > 1 else 0  # the weights of a block in use
     step = asked.stages[0]

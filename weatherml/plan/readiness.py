@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weatherml.config import from_mapping
 from weatherml.data.loading.room import batch_bytes, memory_for
 from weatherml.data.period import overlap
 from weatherml.errors import UserError
@@ -20,21 +21,19 @@ from weatherml.experiment.feasibility import Holdings, require_feasible, within
 from weatherml.experiment.results import Results
 from weatherml.experiment.work import taught
 from weatherml.memory import parse_memory
-from weatherml.parallel import MeshConfig, local_devices
+from weatherml.parallel import Portion, local_devices
 from weatherml.parallel.hardware.accelerators import CPU, Devices, accelerators
 from weatherml.plan.compiling import Compiled
-from weatherml.plan.estimate import Machine, flops_of, memory_by_part
-from weatherml.plan.planning import compiled_for, room_of
+from weatherml.plan.estimate import Machine, flops_of
+from weatherml.plan.planning import compiled_for, memory_of, room_of
 from weatherml.plan.problem import Problem
 from weatherml.storage.files import write_bytes
 from weatherml.storage.room import explaining_errors
 from weatherml.times import show_periods
 from weatherml.training import train
+from weatherml.training.records.profile import Profile
 from weatherml.wording import counted, size_of
 
-_KEPT = 14
-"""Times that the weights are on the disk at most: two snapshots and one that is being written, each of weights, average
-and two moments, and two checkpoints."""
 _MOST_BYTES, _MOST_FLOPS = 2 * 2**30, 3e11
 """Of one sample, beyond which a step is compiled but not taken, for it would be minutes on the processors here."""
 
@@ -103,6 +102,7 @@ class Readiness:
     def _configuration(self) -> str:
         training = self.config.training
         stages = counted(len(training.stages), "stage")
+        Profile(training.profile_steps, self.folder, training.n_steps)  # refuses steps that there are not
         return f"{self.config.title}: {self.config.model.name}, {training.n_steps} optimiser steps in {stages}"
 
     def _folder(self) -> str:
@@ -139,8 +139,7 @@ class Readiness:
         return "neither validation nor test is in what statistics were computed of"
 
     def _mesh(self) -> str:
-        mesh = self.config.training.mesh.outline(self.devices.count)
-        self.config.training.require_mesh(mesh, self.config.model, self._problem.spec.grid.shape)
+        mesh = self._problem.require_devices(self.devices.count).mesh
         sizes = " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items() if size > 1)
         return f"{self.devices}: {sizes or 'one device'}"
 
@@ -149,7 +148,9 @@ class Readiness:
         forcings = self._problem.outline.forcings
         needed = max(memory_for(batch_bytes(spec, forcings, size, rollout)) for size, rollout in training.batches)
         n_hosts = math.ceil(self.devices.count / self._per_host)
-        own, memory = math.ceil(needed / n_hosts), parse_memory(training.memory)
+        portion = Portion.outline(self._problem.require_devices(self.devices.count).batch, n_hosts)
+        n_parts = portion.samples.count * portion.rows.count
+        own, memory = math.ceil(needed / n_parts), parse_memory(training.memory)
         if own > memory:
             raise UserError(
                 f"a host needs {size_of(own)} for batches, training.memory is {training.memory}; set"
@@ -164,16 +165,24 @@ class Readiness:
     def _device(self) -> str:
         accelerator = None if self.devices.kind == CPU else accelerators()[self.devices.kind]
         room = room_of(Machine(accelerator, None, self.devices.count))
-        needed, n_parameters = sum(memory_by_part(self._compiled).values()), sum(self._compiled.parameters.values())
+        if accelerator is None:
+            self.config.training.device_memory.require_host()
+        needed = sum(memory_of(self._problem, self._compiled).values())
         if needed > room:
             raise UserError(
                 f"a step takes {size_of(needed)} of a device, programs may take {size_of(room)}; weatherml plan CONFIG"
                 f" -o {self.folder} --devices {self.devices} proposes what fits"
             )
-        free, kept = shutil.disk_usage(self._existing).free, 4 * _KEPT * n_parameters
+        free, kept = shutil.disk_usage(self._existing).free, self._on_disk
         if kept > free:
             raise UserError(f"snapshots and checkpoints take {size_of(kept)}, {size_of(free)} are free; make room")
         return f"a step takes {size_of(needed)} of {size_of(room)}, snapshots {size_of(kept)} of the disk"
+
+    @property
+    def _on_disk(self) -> int:
+        """Bytes at most: snapshots and one that is being written, of weights, average and moments; two checkpoints."""
+        n_copies = 4 * (self.config.training.snapshots_kept + 1) + 2
+        return 4 * n_copies * sum(self._compiled.parameters.values())
 
     @property
     def _existing(self) -> Path:
@@ -189,18 +198,25 @@ class Readiness:
         return f"loss {loss:.4g}; compiled, taken and saved in {time.perf_counter() - started:.0f} s"
 
     def _step_taken(self) -> float:
-        """Train for one step of as few samples as there are devices here, beside the run; return the loss."""
-        training = self.config.training
-        stage = training.stages[0].model_copy(update={"n_steps": 1, "batch_size": None})
-        n, spec, forcings = len(local_devices()), self._problem.spec, self._problem.outline.forcings
-        # Little more than batches need, so that no period is read as a whole to be held.
-        memory = math.ceil(memory_for(batch_bytes(spec, forcings, n, stage.rollout)) / 2**20) + 1
-        small = {"stages": (stage,), "batch_size": n, "mesh": MeshConfig(), "n_validation_batches": 1}
-        small |= {"memory": f"{memory}MiB"}
-        config = self.config.model_copy(update={"training": training.model_copy(update=small)})
+        """Train for one small step beside the run; return the loss."""
+        config = self._small
         with tempfile.TemporaryDirectory(prefix=".weatherml-check-", dir=self.folder) as folder:
             run = train(config.training, *taught(Results(config, self.folder)), folder)
             return float(np.float64(run.metrics()[-1]["loss"]))
+
+    @cached_property
+    def _small(self) -> ExperimentConfig:
+        """One step of one sample for each device here; of two, one after the other, where batches come in parts."""
+        told = self.config.model_dump(mode="json")
+        training, memory = told["training"], told["training"]["device_memory"]
+        n_parts = min(memory["accumulate"], 2)
+        n, stage = n_parts * len(local_devices()), training["stages"][0] | {"n_steps": 1, "batch_size": None}
+        spec, forcings = self._problem.spec, self._problem.outline.forcings
+        # Little more than batches need, so that no period is read as a whole to be held.
+        room = math.ceil(memory_for(batch_bytes(spec, forcings, n, stage["rollout"])) / 2**20) + 1
+        training |= {"stages": [stage], "batch_size": n, "mesh": {}, "n_validation_batches": 1, "profile_steps": None}
+        training |= {"memory": f"{room}MiB", "device_memory": memory | {"accumulate": n_parts, "offload": []}}
+        return from_mapping(ExperimentConfig, told, "check")
 
 
 def _tried(name: str, try_it: Callable[[], str]) -> Checked:

@@ -57,6 +57,19 @@ class Portion:
         """
         return cls(_own_part(sharding, _SAMPLE), _own_part(sharding, _LAT))
 
+    @classmethod
+    def outline(cls, sharding: NamedSharding, n_processes: int) -> Self:
+        """Return what the first of several processes will need, whose devices need not be here.
+
+        Those of a process are neighbours on the mesh, and as many as those of any other.
+
+        Raises:
+            UserError: That is no whole part.
+        """
+        own = sharding.mesh.size // n_processes
+        held = [_whole_part(sharding, axis, _pieces_of_first(sharding, axis, own), own) for axis in (_SAMPLE, _LAT)]
+        return cls(*held)
+
     def place(self, tree: Tree, sharding: NamedSharding) -> Tree:
         """Make batches of all processes out of what each has made `[batch, step, channel, lat, lon]`."""
         if n_processes() == 1:
@@ -79,16 +92,34 @@ def _own_part(sharding: NamedSharding, axis: int) -> Part:
         return Part()
     held = sharding.addressable_devices_indices_map(tuple(pieces)).values()
     own = {index[axis].start or 0 for index in held if index is not None}
-    first, size = min(own), len(own)
-    if pieces[axis] % size or first % size or max(own) - first + 1 != size:
+    return _whole_part(sharding, axis, own, jax.local_device_count())
+
+
+def _pieces_of_first(sharding: NamedSharding, axis: int, n_devices: int) -> set[int]:
+    """Return which pieces of an axis the first devices of a mesh hold."""
+    sizes, names = sharding.mesh.shape, _names(sharding, axis)
+    places = dict(zip(sizes, np.unravel_index(np.arange(n_devices), tuple(sizes.values())), strict=True))
+    pieces = np.ravel_multi_index([places[name] for name in names], [sizes[name] for name in names])
+    return set(pieces.tolist())
+
+
+def _whole_part(sharding: NamedSharding, axis: int, own: set[int], n_devices: int) -> Part:
+    """Return the part that some pieces of an axis are, held by the devices of a process."""
+    first, size, n_pieces = min(own), len(own), _n_pieces(sharding, axis)
+    if n_pieces % size or first % size or max(own) - first + 1 != size:
         raise UserError(
             f"training.mesh {dict(sharding.mesh.shape)} gives this process no whole part of a batch; let the product of"
-            f" all but data and fsdp divide the {jax.local_device_count()} devices of a process, or be a multiple of it"
+            f" all but data and fsdp divide the {n_devices} devices of a process, or be a multiple of it"
         )
-    return Part(first // size, pieces[axis] // size)
+    return Part(first // size, n_pieces // size)
 
 
 def _n_pieces(sharding: NamedSharding, axis: int) -> int:
     """Return into how many pieces an axis is cut."""
+    return prod(sharding.mesh.shape[name] for name in _names(sharding, axis))
+
+
+def _names(sharding: NamedSharding, axis: int) -> tuple[str, ...]:
+    """Return the mesh axes over which an axis is cut."""
     names = sharding.spec[axis]
-    return prod(sharding.mesh.shape[name] for name in ((names,) if isinstance(names, str) else names or ()))
+    return (names,) if isinstance(names, str) else tuple(names or ())

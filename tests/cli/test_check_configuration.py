@@ -65,7 +65,7 @@ def test_the_step_that_is_tried_is_of_a_training_that_may_be():
         ),
         ("training.mesh={tensor: 3}", "3xcpu", "mesh", "tensor 3 of the mesh divides no part of the network"),
         ("training.profile_steps=6:7", "3xh200", "configuration", "steps 6:7 cannot be profiled"),
-        ("training.mesh={spatial: 5}", "5xcpu", "mesh", "of the mesh does not divide the 12 rows"),
+        ("training.mesh={spatial: 5}", "5xcpu", "mesh", "5 bands of latitude do not divide rows of patches (6)"),
         ("channels=[z500, t850, v10m]", "cpu", "store", "the data have no 10m_v_component_of_wind"),
     ],
 )

@@ -50,6 +50,8 @@ def run_in_processes(
 
 
 def _child(told: Any, processes: Processes, n_devices: int, function: Callable[..., Any], arguments: Any) -> None:
+    # The server that forks may have been started by a phase, which holds back what all processes of a job are sent.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", n_devices)

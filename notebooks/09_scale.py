@@ -24,7 +24,7 @@ from weatherml.plan import plan_training
 
 # %config InlineBackend.print_figure_kwargs = {"dpi": 76}
 
-changes = ["model.depth=2", "training.batch_size=8"]  # two blocks for four: a plan is made in seconds
+changes = ["model.depth=2", "training.batch_size=8"]  # two blocks for four: a plan is made sooner
 config = wml.load_yaml(wml.ExperimentConfig, "../configs/planet.yaml", changes)
 
 # %% [markdown]

@@ -17,7 +17,7 @@ from weatherml.data.store.opening import open_store
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
-from weatherml.experiment.feasibility import Holdings, unit_statistics, within
+from weatherml.experiment.feasibility import Holdings, unit_statistics
 from weatherml.grid import LatLonGrid
 from weatherml.parallel import Layout
 from weatherml.state import StateSpec, levels_in, parse_channels
@@ -36,7 +36,6 @@ class Problem:
         spec: Channels and grid.
         static: Names of fields without time that forcings may read.
         time_step: Of the model, `timedelta64`.
-        n_samples: Windows of the training period; 0 where the times of the data are not known.
         known_from: What told the grid: `store`, `source` or `--grid`.
     """
 
@@ -44,7 +43,6 @@ class Problem:
     spec: StateSpec
     static: tuple[str, ...]
     time_step: np.timedelta64
-    n_samples: int
     known_from: str
 
     @classmethod
@@ -73,8 +71,7 @@ class Problem:
             step = config.step_of(times)
         else:
             step = _SIX_HOURS if config.time_step is None else parse_duration(config.time_step)
-        n_samples = within(times, config.periods.training).size
-        return cls(config, spec, holdings.static, step, n_samples, known_from)
+        return cls(config, spec, holdings.static, step, known_from)
 
     @cached_property
     def outline(self) -> Checkpoint:
@@ -122,7 +119,6 @@ class Problem:
             "spec": self.spec.to_json(),
             "static": self.static,
             "hours": self.time_step / np.timedelta64(1, "h"),
-            "n_samples": self.n_samples,
             "known_from": self.known_from,
         }
 
@@ -135,7 +131,6 @@ class Problem:
             StateSpec.from_json(told["spec"]),
             tuple(told["static"]),
             minutes.astype("timedelta64[ns]"),
-            told["n_samples"],
             told["known_from"],
         )
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from weatherml.config import load_yaml
 from weatherml.data.store.opening import open_store
-from weatherml.evaluation import evaluate
 from weatherml.experiment import Experiment, ExperimentConfig
 from weatherml.forecast import ForecastConfig, Forecaster
+from weatherml.verification import evaluate
 
 HOUR = np.timedelta64(1, "h")
 CHANNELS = ("z500", "t850", "u250", "msl")

@@ -13,7 +13,7 @@ from PIL import Image
 
 import weatherml as wml
 from weatherml.data.statistics.climatology import Climatology
-from weatherml.evaluation import accumulate, baselines, compare
+from weatherml.verification import accumulate, baselines, compare
 
 DPI, N_COLOURS = 90, 64
 UNITS = {"mean_sea_level_pressure": ("Pa", 1, 0), "vorticity_850": ("1e-5 s-1", 1e5, 2)}

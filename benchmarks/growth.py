@@ -30,13 +30,13 @@ from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.data.store.ingest import ingest
 from weatherml.data.store.opening import open_store
-from weatherml.evaluation import evaluate
-from weatherml.evaluation.baselines import fit_damping
 from weatherml.experiment.config import ExtremesConfig
 from weatherml.experiment.judgement import judge_event, judge_skill
 from weatherml.extremes import local_quantile
 from weatherml.grid import LatLonGrid
 from weatherml.state import spec_of, with_metadata
+from weatherml.verification import evaluate
+from weatherml.verification.baselines import fit_damping
 
 GRID = LatLonGrid.regular(64, 128, poles=False)
 LEVELS = (250, 500, 850)

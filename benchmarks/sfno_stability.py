@@ -24,11 +24,11 @@ from jax import Array
 from weatherml.config import load_yaml
 from weatherml.data.period import select
 from weatherml.data.store.opening import open_store
-from weatherml.evaluation import evaluate
 from weatherml.experiment import Experiment, ExperimentConfig
 from weatherml.forecast import ForecastConfig, Forecaster, GuardsConfig
 from weatherml.models.step import Constant
 from weatherml.state import StateSpec, to_array
+from weatherml.verification import evaluate
 
 DAY = np.timedelta64(1, "D")
 FIRST, LAST = 20, 100

@@ -8,11 +8,11 @@ import xarray as xr
 from fake_data import analyses, forecasts
 
 from weatherml.data.statistics.climatology import Climatology
-from weatherml.evaluation.baselines import fit_damping
 from weatherml.experiment.judgement import judge_skill
 from weatherml.extremes import local_quantile, verdict
 from weatherml.grid import LatLonGrid
 from weatherml.state import spec_of
+from weatherml.verification.baselines import fit_damping
 
 GRID = LatLonGrid.regular(24, 40, poles=False)
 MEMORY = 2**20

@@ -11,11 +11,11 @@ from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.fitting import Fit, fit
 from weatherml.data.statistics.windowed_climatology import WindowedClimatology
 from weatherml.errors import UserError
-from weatherml.evaluation import evaluate
 from weatherml.extremes import verdict
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference, as_reference, narrowed
 from weatherml.state import spec_of
+from weatherml.verification import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from weatherml.data.store.ingest import ingest as ingest
     from weatherml.data.store.opening import open_store as open_store
     from weatherml.errors import UserError as UserError
-    from weatherml.evaluation import baselines as baselines
-    from weatherml.evaluation.evaluate import evaluate as evaluate
     from weatherml.experiment import Experiment as Experiment
     from weatherml.experiment import ExperimentConfig as ExperimentConfig
     from weatherml.experiment import demonstration as demonstration
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from weatherml.products import read_forecast as read_forecast
     from weatherml.state import StateSpec as StateSpec
     from weatherml.training import train as train
+    from weatherml.verification import baselines as baselines
+    from weatherml.verification.judging import evaluate as evaluate
 
 _HOMES = {
     "Checkpoint": "checkpoint",
@@ -44,10 +44,10 @@ _HOMES = {
     "StateSpec": "state",
     "Statistics": "data.statistics.channel_statistics",
     "UserError": "errors",
-    "baselines": "evaluation",
+    "baselines": "verification",
     "check_dataset": "data.quality.check",
     "demonstration": "experiment",
-    "evaluate": "evaluation",
+    "evaluate": "verification",
     "ingest": "data.store.ingest",
     "load_yaml": "config",
     "local_quantile": "extremes",

@@ -136,13 +136,18 @@ def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray
     Raises:
         UserError: The dataset lacks one; the message names `owner`, the time and what it covers.
     """
-    index = dataset.indexes["time"]
-    found: np.ndarray = index.get_indexer(times.ravel()).reshape(times.shape)
+    index, found = dataset.indexes["time"], time_places(dataset, times)
     for missing in times[found < 0]:
         raise UserError(
             f"{owner} has no time {_text(missing)}; it covers {_text(index[0])} .. {_text(index[-1])}: "
             "pass a longer one, or a forecast whose valid times lie inside"
         )
+    return found
+
+
+def time_places(dataset: xr.Dataset, times: np.ndarray) -> np.ndarray:
+    """Return where each of `times` (any shape) is in the dataset's `time`, -1 where it is not."""
+    found: np.ndarray = dataset.indexes["time"].get_indexer(times.ravel()).reshape(times.shape)
     return found
 
 

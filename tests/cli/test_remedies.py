@@ -11,8 +11,8 @@ from tiny_experiment import done, refused
 from weatherml.cli.app import app
 from weatherml.cli.program import spelling_of
 from weatherml.errors import REPLACE, Option, UserError
-from weatherml.evaluation import evaluate
 from weatherml.forecast import ForecastConfig
+from weatherml.verification import evaluate
 
 VERBS = typer.main.get_command(app).commands
 

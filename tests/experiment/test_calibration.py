@@ -9,11 +9,11 @@ from tiny_forecast import SPEC, TIMES, Echo, make_analysis, make_forecaster, pla
 
 from weatherml.checkpoint import Provenance
 from weatherml.errors import UserError
-from weatherml.evaluation import evaluate
 from weatherml.experiment.calibration import KEPT, calibrate, fit, spread_skill
 from weatherml.forecast import CombinedConfig, ForecastConfig, GaussianConfig, SphericalConfig
 from weatherml.products import without_stopped
 from weatherml.state import to_array, to_dataset
+from weatherml.verification import evaluate
 
 RIGHT = np.array([0.3, 0.05, 0.7, 0.1, 0.25])
 

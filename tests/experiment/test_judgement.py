@@ -7,11 +7,11 @@ from fake_data import analyses, forecasts
 
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
-from weatherml.evaluation import baselines, evaluate
 from weatherml.experiment import ExtremesConfig
 from weatherml.experiment.judgement import CONTROL, ENSEMBLE, judge_event, judge_skill
-from weatherml.matching import Matched
 from weatherml.state import spec_of
+from weatherml.verification import baselines, evaluate
+from weatherml.verification.pairing.matched import Matched
 
 TRAINING = ("2001-01-01", "2001-01-14")
 FIELDS = {"geopotential": (500, 850), "temperature": (500, 850)}

@@ -5,11 +5,11 @@ from matplotlib.colors import to_hex
 
 from weatherml import plot
 from weatherml.errors import UserError
-from weatherml.evaluation.evaluate import evaluate
 from weatherml.extremes import exceedance
 from weatherml.grid import LatLonGrid
 from weatherml.plot import style
 from weatherml.state import StateSpec, parse_channels, to_array, to_dataset
+from weatherml.verification.judging import evaluate
 
 LEADS = (np.arange(1, 6) * 12).astype("timedelta64[h]").astype("timedelta64[ns]")
 DAYS = np.arange(1, 6) / 2

@@ -119,9 +119,9 @@ def evaluate(
     from weatherml.cli.paths import climatology_at
     from weatherml.cli.printing.tables import print_scores
     from weatherml.data.reading.opening import open_files
-    from weatherml.evaluation import evaluate
     from weatherml.products import read_forecast, without_stopped
     from weatherml.products.convert import select
+    from weatherml.verification import evaluate
 
     wanted = named(channels)
     opened = read_forecast(forecast)

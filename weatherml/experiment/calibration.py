@@ -6,25 +6,25 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import compress
 from operator import add
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
 
-from weatherml import scores, verification
 from weatherml.durations import parse_duration
 from weatherml.errors import Option, UserError
-from weatherml.evaluation.metrics import squared_error
 from weatherml.forecast.analyses import InitTimes, to_init_times
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.forecaster import Forecaster
 from weatherml.forecast.perturbation.base import PerturbationConfig
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.matching import Fields
 from weatherml.products.selection import select_statistic
 from weatherml.state import StateSpec
 from weatherml.times import parse_period, require_valid_times
-from weatherml.verification import AreaMeans, Metric
+from weatherml.verification import Metric, StatisticSums, accumulate, formulas, summarize
+from weatherml.verification.pairing.pair import Pair
+from weatherml.verification.statistics.base import PointStatistic
+from weatherml.verification.statistics.deterministic import SquaredError
 
 TOLERANCE = 0.03
 """A logarithm of spread over error that is as good as 0; few members and initial times cannot tell less."""
@@ -125,7 +125,7 @@ def spread_skill(
     Returns:
         The ratios, None where more than half of the members stopped; and how many stopped.
     """
-    parts: list[AreaMeans] = []
+    parts: list[StatisticSums] = []
     n_members = n_left = 0
     for ensemble in _ensembles(forecaster, analysis, init_times, config):
         own = len(config.member_numbers())
@@ -135,7 +135,7 @@ def spread_skill(
             parts.append(_judged(ensemble, truth, left))
     if 2 * n_left < n_members or not parts:
         return None, n_members - n_left
-    scored = verification.summarize(reduce(add, parts), _METRICS)["spread_skill"].sel(bound="estimate")
+    scored = summarize(reduce(add, parts), _METRICS)["spread_skill"].sel(bound="estimate")
     last = scored.isel(lead_time=-1)
     return dict(zip(last["channel"].values.tolist(), last.values.tolist(), strict=True)), n_members - n_left
 
@@ -152,20 +152,30 @@ def _ensembles(
             yield made.isel(init_time=[init])
 
 
-def _judged(ensemble: xr.Dataset, truth: xr.Dataset, n_members: int) -> AreaMeans:
+def _judged(ensemble: xr.Dataset, truth: xr.Dataset, n_members: int) -> StatisticSums:
     """Return what the mean's squared error is, and what it should be of an ensemble of this spread and size."""
     mean, spread = (select_statistic(ensemble, name) for name in ("mean", "spread"))
     valid = spread.isel(init_time=0, drop=True).swap_dims(lead_time="valid_time").drop_vars("lead_time")
     variance = valid.rename(valid_time="time").astype(np.float64) ** 2
-    return verification.accumulate(mean, truth, _METRICS, scores.expected_squared_error(variance, n_members))
+    expected = {_EXPECTED: formulas.expected_squared_error(variance, n_members)}
+    return accumulate(mean, truth, _METRICS, references=expected)
 
 
-def _expected_squared_error(fields: Fields) -> np.ndarray:
-    """Mean of the squared error to be expected, which is the reference here."""
-    return fields.area_mean(fields.reference)
+_EXPECTED = "squared error to be expected"
 
 
-_METRICS = {"spread_skill": Metric((_expected_squared_error, squared_error), scores.spread_skill, needs_reference=True)}
+@dataclass(frozen=True)
+class _GivenSquaredError(PointStatistic):
+    """The squared error to be expected of each ensemble, which is the reference here."""
+
+    references: ClassVar[tuple[str, ...]] = (_EXPECTED,)
+
+    def at(self, pair: Pair) -> np.ndarray:
+        """Return `[*point]` in the squared units of the field."""
+        return pair.references[_EXPECTED]
+
+
+_METRICS = {"spread_skill": Metric((_GivenSquaredError(), SquaredError()), formulas.spread_skill)}
 
 
 def fit(

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from weatherml.evaluation import AreaMeans, accumulate, baselines, summarize
 from weatherml.experiment.config import ExtremesConfig
 from weatherml.extremes import local_quantile, verdict
-from weatherml.matching import Domain, Matched
 from weatherml.references import Reference, as_reference, as_slice, narrowed, time_index
 from weatherml.state import spec_of
 from weatherml.times import Periods
+from weatherml.verification import StatisticSums, accumulate, baselines, summarize
+from weatherml.verification.pairing.domain import Domain
+from weatherml.verification.pairing.matched import Matched
 
 CONTROL = "forecast"
 """The deterministic forecast: number 0, wherever it stands; there is none where it was not asked for or has stopped."""
@@ -21,7 +22,7 @@ ENSEMBLE = "ensemble"
 
 MEMORY = 2**28
 """Bytes of analyses, climatology and baselines that are held at once, beside the block of forecasts that is scored
-(`matching.BLOCK_BYTES`), unless one lead time of one variable takes more."""
+(`pairing.matched.BLOCK_BYTES`), unless one lead time of one variable takes more."""
 
 _COPIES = 6  # of one time: of truth and climatology, those between that are read with them, and a baseline being made
 _ONE_FIELD = ("rmse", "mae", "bias", "acc", "activity")
@@ -63,7 +64,7 @@ def judge_skill(
     damping = _fit_damping(training, reference, whole.levels, forecast["lead_time"].values, memory)
     progress(1, 1 + len(blocks))
     systems = _systems(forecast, damping)
-    parts: dict[str, list[AreaMeans]] = {name: [] for name in systems}
+    parts: dict[str, list[StatisticSums]] = {name: [] for name in systems}
     for n_done, block in enumerate(blocks, 2):
         held = block.hold(truth, reference)
         for name, system in systems.items():
@@ -71,7 +72,8 @@ def judge_skill(
             parts[name].append(judged)
         progress(n_done, 1 + len(blocks))
     order = {"channel": list(whole.channels), "lead_time": forecast["lead_time"]}
-    scores = [summarize(AreaMeans.total(parts[name]), system.metrics).sel(order) for name, system in systems.items()]
+    totals = {name: StatisticSums.total(own) for name, own in parts.items()}
+    scores = [summarize(totals[name], system.metrics).sel(order) for name, system in systems.items()]
     return xr.concat(scores, xr.Variable("system", list(systems)), data_vars="all", join="exact")
 
 

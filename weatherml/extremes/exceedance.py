@@ -4,14 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from weatherml import scores
 from weatherml.errors import UserError
-from weatherml.matching import Fields
 from weatherml.references import Reference
-from weatherml.verification import Metric, Progress, accumulate, summarize
+from weatherml.verification import Metric, accumulate, formulas, summarize
+from weatherml.verification.aggregation.gathering import Progress
+from weatherml.verification.statistics.events import EventCounts
 
 N_BINS = 11
 """Most bins of forecast probability; fewer where the ensemble has fewer than ten members."""
@@ -39,46 +38,32 @@ def verdict(
         progress: Called with the number of init times done and of all.
 
     Returns:
-        Dims (bound, channel, lead_time), with 95 % bootstrap bounds over init times as from `evaluation.evaluate`:
+        Dims (bound, channel, lead_time), with 95 % bootstrap bounds over init times as from `verification.evaluate`:
         `brier`, of the probability as it was issued; `brier_fair`, less what the finite ensemble adds to it;
         `brier_skill`, of `brier` against always forecasting the base rate; `roc_area`. And with a dim `probability_bin`
         for the reliability diagram: `forecast_probability`, `observed_frequency`, `forecast_share`.
 
     Raises:
-        UserError: There is no base rate; or as `matching.Matched` says.
+        UserError: There is no base rate; or as `pairing.matched.Matched` says.
     """
     if base_rate is None:
         base_rate = _base_rate(threshold)
     n_bins = min(forecast.sizes.get("number", 1) + 1, N_BINS)
     metrics = _metrics(base_rate, n_bins)
-    means = accumulate(forecast, truth, metrics, threshold, progress)
+    means = accumulate(forecast, truth, metrics, progress=progress, references={"threshold": threshold})
     return summarize(means, metrics).assign_attrs(base_rate=base_rate)
-
-
-def event_counts(fields: Fields) -> np.ndarray:
-    """Share of the area where k members exceeded and the truth did not (0) or did (1), `[lead, event, class]`."""
-    n_classes = len(fields.members) + 1
-    n_leads = len(fields.truth)
-    members_above = np.count_nonzero(fields.members > fields.reference, axis=0)
-    cell = (2 * np.arange(n_leads)[:, None] + (fields.truth > fields.reference)) * n_classes + members_above
-    area = np.broadcast_to(fields.weights / fields.weights.sum(), cell.shape)
-    return np.bincount(cell.ravel(), area.ravel(), minlength=n_leads * 2 * n_classes).reshape(n_leads, 2, n_classes)
 
 
 def _metrics(base_rate: float, n_bins: int) -> dict[str, Metric]:
     functions: dict[str, Callable[..., Any]] = {
-        "brier": scores.brier,
-        "brier_fair": scores.brier_fair,
-        "brier_skill": partial(scores.brier_skill, base_rate=base_rate),
-        "roc_area": scores.roc_area,
+        "brier": formulas.brier,
+        "brier_fair": formulas.brier_fair,
+        "brier_skill": partial(formulas.brier_skill, base_rate=base_rate),
+        "roc_area": formulas.roc_area,
     }
-    diagram = (scores.forecast_probability, scores.observed_frequency, scores.forecast_share)
-    binned = {
-        f.__name__: Metric((event_counts,), partial(f, n_bins=n_bins), axes=("probability_bin",)) for f in diagram
-    }
-    return {
-        name: Metric((event_counts,), function, needs_reference=True) for name, function in functions.items()
-    } | binned
+    diagram = (formulas.forecast_probability, formulas.observed_frequency, formulas.forecast_share)
+    binned = {f.__name__: Metric((EventCounts(),), partial(f, n_bins=n_bins), ("probability_bin",)) for f in diagram}
+    return {name: Metric((EventCounts(),), function) for name, function in functions.items()} | binned
 
 
 def _base_rate(threshold: xr.Dataset | Reference) -> float:

@@ -18,10 +18,10 @@ from weatherml.data.store import opening
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.opening import digest, open_store, verify
 from weatherml.errors import UserError
-from weatherml.evaluation.evaluate import evaluate
 from weatherml.products.reading import read_forecast
 from weatherml.state import spec_of
 from weatherml.storage.share import Share
+from weatherml.verification.judging import evaluate
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from weatherml.cli.printing.progress import console
 from weatherml.cli.printing.text_table import blocks
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import format_duration
-from weatherml.evaluation.metrics import judged
 from weatherml.variables import VARIABLES
+from weatherml.verification.metrics.registry import judged
 from weatherml.wording import counted
 
 _DAY = np.timedelta64(1, "D")

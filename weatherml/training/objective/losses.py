@@ -15,9 +15,9 @@ from weatherml.config import Config
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.registry import Registry
-from weatherml.scores import crps_almost_fair
 from weatherml.training.objective.channel_weights import pangu_weights
 from weatherml.training.objective.physics import Term, TermWeights, terms
+from weatherml.verification.formulas import crps_almost_fair
 
 LossFunction = Callable[[Array, Array, Array], Array]
 """`(forecast, truth, weights)` to scalar: `[batch, channel, lat, lon]` twice, `[channel, lat, lon]`."""

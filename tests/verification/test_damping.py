@@ -6,10 +6,10 @@ import xarray as xr
 from fake_data import analyses
 
 from weatherml.data.statistics.climatology import Climatology
-from weatherml.evaluation.baselines import fit_damping
 from weatherml.grid import LatLonGrid
 from weatherml.references import as_reference
 from weatherml.state import spec_of
+from weatherml.verification.baselines import fit_damping
 
 LEADS = np.array([6, 18, 48], "timedelta64[h]").astype("timedelta64[ns]")
 MEMORY = {"all at once": 2**30, "a few times": 7 * 12 * 4 * 30, "as little as can be": 1}

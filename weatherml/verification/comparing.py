@@ -5,16 +5,17 @@ from typing import Any
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.evaluation.metrics import registry
-from weatherml.verification import AreaMeans, score
+from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.metrics.registry import find
+from weatherml.verification.metrics.scoring import score
 
 
-def compare(first: AreaMeans, second: AreaMeans, metric: str) -> xr.DataArray:
+def compare(first: StatisticSums, second: StatisticSums, metric: str) -> xr.DataArray:
     """Return the score of the first system less that of the second, over the init times, lead times and channels of
     both.
 
     Args:
-        first: What `evaluation.accumulate` kept of the first system, for this metric.
+        first: What `accumulate` kept of the first system, for this metric.
         second: The same of the second system.
         metric: Name of the metric.
 
@@ -25,9 +26,9 @@ def compare(first: AreaMeans, second: AreaMeans, metric: str) -> xr.DataArray:
     Raises:
         UserError: The systems share no init time, lead time or channel.
     """
-    recipe = registry[metric]
-    left, right = (AreaMeans(sums) for sums in xr.align(first.sums, second.sums, join="inner"))
-    for dim in (dim for dim, size in left.sums.sizes.items() if size == 0):
+    recipe = find(metric)
+    left, right = map(StatisticSums, xr.align(first.dataset, second.dataset, join="inner"))
+    for dim in (dim for dim in left.dataset.dims if left.dataset.sizes[dim] == 0):
         raise UserError(
             f"the two systems share no {dim}; compare forecasts that have init times, lead times and channels in common"
         )
@@ -36,4 +37,4 @@ def compare(first: AreaMeans, second: AreaMeans, metric: str) -> xr.DataArray:
     def difference(*means: Any) -> Any:
         return recipe.function(*means[:half]) - recipe.function(*means[half:])
 
-    return score([*left.of(recipe.statistics), *right.of(recipe.statistics)], difference, left)
+    return score([left, right], recipe.statistics, difference, recipe.axes)

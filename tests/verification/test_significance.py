@@ -5,7 +5,7 @@ import pytest
 from fake_data import analyses, as_forecast, forecasts
 
 from weatherml.errors import UserError
-from weatherml.evaluation import accumulate, compare, summarize
+from weatherml.verification import accumulate, compare, summarize
 
 METRICS = ["rmse", "mae"]
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weatherml.errors import UserError
-from weatherml.evaluation import accumulate, evaluate, summarize
-from weatherml.evaluation.metrics import registry
 from weatherml.grid import LatLonGrid
+from weatherml.verification import accumulate, evaluate, summarize
+from weatherml.verification.metrics.registry import plain
 
 CHANNELS = ["geopotential_500", "geopotential_850", "2m_temperature"]
 METRICS = ["rmse", "mae", "bias", "mse"]
@@ -155,7 +155,7 @@ def test_an_ensemble_of_one_scores_as_the_deterministic_forecast(truth):
 def test_scores_do_not_change_when_the_planet_turns(shift):
     truth, ensemble, climatology = analyses(), forecasts(n_members=2, n_init=2), analyses(seed=3)
     turned = [dataset.roll(longitude=shift) for dataset in (ensemble, truth, climatology)]
-    names = list(registry)
+    names = list(plain())
     still, moved = evaluate(ensemble, truth, names, climatology), evaluate(*turned[:2], names, turned[2])
     for name in names:
         np.testing.assert_allclose(moved[name], still[name], rtol=1e-6, atol=1e-6)
@@ -193,13 +193,13 @@ def test_a_hole_between_parts_is_an_error(truth):
 
 def test_dask_and_numpy_give_the_same(truth, ensemble, climatology):
     lazy = [dataset.chunk() for dataset in (ensemble, truth, climatology)]
-    names = list(registry)
+    names = list(plain())
     assert evaluate(*lazy[:2], names, lazy[2]).identical(evaluate(ensemble, truth, names, climatology))
 
 
 def test_blocks_of_lead_times_give_the_same(truth, ensemble, monkeypatch):
     whole = evaluate(ensemble, truth, METRICS)
-    monkeypatch.setattr("weatherml.matching.BLOCK_BYTES", 1)
+    monkeypatch.setattr("weatherml.verification.pairing.matched.BLOCK_BYTES", 1)
     assert evaluate(ensemble, truth, METRICS).identical(whole)
 
 
@@ -241,7 +241,7 @@ def test_nan_in_the_truth_that_comes_and_goes_is_an_error(truth):
 
 
 def test_nan_in_the_climatology_is_an_error(truth, climatology):
-    with pytest.raises(UserError, match="the climatology or threshold of 2m_temperature valid at 2001-01-01T12:00"):
+    with pytest.raises(UserError, match="the climatology of 2m_temperature valid at 2001-01-01T12:00"):
         evaluate(forecasts(), truth, ["acc"], _spoiled(climatology, time=2, latitude=0))
 
 

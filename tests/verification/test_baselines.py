@@ -7,8 +7,8 @@ from fake_data import analyses
 
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
-from weatherml.evaluation import baselines, evaluate
 from weatherml.state import spec_of
+from weatherml.verification import baselines, evaluate
 
 LEADS = np.array([6, 18, 30], "timedelta64[h]").astype("timedelta64[ns]")
 INITS = np.array(["2001-01-01T06", "2001-01-03T00"], "datetime64[ns]")

@@ -6,12 +6,12 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.evaluation.damping import fit_damping
-from weatherml.evaluation.lazy_forecast import lazy_forecast
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference, Selective, as_reference, narrowed, require_times, time_index
 from weatherml.state import on_grid, with_metadata
 from weatherml.times import parse_times
+from weatherml.verification.baselines.damping import fit_damping
+from weatherml.verification.baselines.lazy_forecast import lazy_forecast
 
 __all__ = ["climatology", "damped_persistence", "fit_damping", "persistence"]
 

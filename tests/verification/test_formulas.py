@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from weatherml import scores
 from weatherml.grid import LatLonGrid
+from weatherml.verification import formulas
 
 few = settings(max_examples=40, deadline=None)
 finite = st.floats(-100, 100, width=32)
@@ -37,16 +37,16 @@ def event_counts(draw):
 
 def test_area_mean_weights_a_row_by_its_area():
     field = np.array([[1.0, 3.0], [10.0, 10.0], [0.0, 0.0]])
-    assert scores.area_mean(field, np.array([[1.0], [2.0], [5.0]])) == (1 * 2 + 2 * 10 + 5 * 0) / 8
+    assert formulas.area_mean(field, np.array([[1.0], [2.0], [5.0]])) == (1 * 2 + 2 * 10 + 5 * 0) / 8
 
 
 def test_area_mean_passes_over_whatever_has_no_weight():
     field = np.array([[1.0, np.nan], [3.0, np.inf]])
-    assert scores.area_mean(field, np.array([[1.0, 0.0], [1.0, 0.0]])) == 2
+    assert formulas.area_mean(field, np.array([[1.0, 0.0], [1.0, 0.0]])) == 2
 
 
 def test_area_mean_keeps_nan_where_there_is_weight():
-    assert np.isnan(scores.area_mean(np.array([1.0, np.nan]), np.ones(2)))
+    assert np.isnan(formulas.area_mean(np.array([1.0, np.nan]), np.ones(2)))
 
 
 def test_exact_areas_differ_from_cosine_weights_at_the_poles_only():
@@ -63,14 +63,14 @@ def _golden_weights(golden):
 
 def test_rmse_equals_the_original_code_with_its_cosine_weights(golden):
     squared = (golden["pred"] - golden["target"]) ** 2
-    rmse = np.sqrt(scores.area_mean(squared, _golden_weights(golden)))
+    rmse = np.sqrt(formulas.area_mean(squared, _golden_weights(golden)))
     np.testing.assert_allclose(rmse, golden["weighted_rmse_channels"], rtol=1e-5)
 
 
 def test_acc_equals_the_original_code_with_its_cosine_weights(golden):
     forecast, truth = golden["pred"] - golden["clim"], golden["target"] - golden["clim"]
-    means = [scores.area_mean(x, _golden_weights(golden)) for x in (forecast * truth, forecast**2, truth**2)]
-    np.testing.assert_allclose(scores.anomaly_correlation(*means), golden["weighted_acc_channels"], rtol=1e-5)
+    means = [formulas.area_mean(x, _golden_weights(golden)) for x in (forecast * truth, forecast**2, truth**2)]
+    np.testing.assert_allclose(formulas.anomaly_correlation(*means), golden["weighted_acc_channels"], rtol=1e-5)
 
 
 def _brute_crps(members, truth, pairs):
@@ -83,7 +83,7 @@ def _brute_crps(members, truth, pairs):
 def test_crps_equals_the_sum_over_all_pairs(case):
     members, truth = case
     expected = _brute_crps(members, truth, len(members) ** 2)
-    np.testing.assert_allclose(scores.crps(members, truth), expected, atol=1e-9)
+    np.testing.assert_allclose(formulas.crps(members, truth), expected, atol=1e-9)
 
 
 @few
@@ -91,7 +91,7 @@ def test_crps_equals_the_sum_over_all_pairs(case):
 def test_fair_crps_divides_by_the_pairs_of_different_members(case):
     members, truth = case
     expected = _brute_crps(members, truth, max(len(members) * (len(members) - 1), 1))
-    np.testing.assert_allclose(scores.crps_fair(members, truth), expected, atol=1e-9)
+    np.testing.assert_allclose(formulas.crps_fair(members, truth), expected, atol=1e-9)
 
 
 @few
@@ -107,10 +107,10 @@ def test_almost_fair_crps_is_the_published_sum(case):
             abs(members[j] - truth) + abs(members[k] - truth) - (1 - epsilon) * abs(members[j] - members[k])
             for j, k in itertools.permutations(range(n_members), 2)
         ) / (2 * n_members * (n_members - 1))
-    np.testing.assert_allclose(scores.crps_almost_fair(members, truth, 0.95), expected, atol=1e-9)
+    np.testing.assert_allclose(formulas.crps_almost_fair(members, truth, 0.95), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize(("ours", "estimator"), [(scores.crps, "nrg"), (scores.crps_fair, "fair")])
+@pytest.mark.parametrize(("ours", "estimator"), [(formulas.crps, "nrg"), (formulas.crps_fair, "fair")])
 def test_crps_equals_scoringrules(ours, estimator):
     rng = np.random.default_rng(0)
     members, truth = rng.normal(size=(9, 40)), rng.normal(size=40)
@@ -121,14 +121,14 @@ def test_crps_equals_scoringrules(ours, estimator):
 @few
 @given(ensembles())
 def test_crps_is_never_negative(case):
-    assert (scores.crps(*case) >= -1e-9).all()
+    assert (formulas.crps(*case) >= -1e-9).all()
 
 
 @few
 @given(arrays(np.float64, (1, 5), elements=finite), arrays(np.float64, 5, elements=finite))
 def test_crps_of_one_member_is_its_absolute_error(members, truth):
-    np.testing.assert_array_equal(scores.crps(members, truth), abs(members[0] - truth))
-    np.testing.assert_array_equal(scores.crps_fair(members, truth), abs(members[0] - truth))
+    np.testing.assert_array_equal(formulas.crps(members, truth), abs(members[0] - truth))
+    np.testing.assert_array_equal(formulas.crps_fair(members, truth), abs(members[0] - truth))
 
 
 def test_fair_crps_expects_the_same_of_ensembles_of_any_size():
@@ -136,28 +136,28 @@ def test_fair_crps_expects_the_same_of_ensembles_of_any_size():
     draws, truth = rng.normal(size=(50, 40_000)), rng.normal(size=40_000)
     expected = 1 / np.sqrt(np.pi)  # of a standard normal forecast of itself
     for n_members in (2, 5, 50):
-        assert abs(scores.crps_fair(draws[:n_members], truth).mean() - expected) < 0.01
-    assert scores.crps(draws[:2], truth).mean() > expected + 0.2
+        assert abs(formulas.crps_fair(draws[:n_members], truth).mean() - expected) < 0.01
+    assert formulas.crps(draws[:2], truth).mean() > expected + 0.2
 
 
 def test_crps_keeps_its_digits_in_float32_on_large_values():
     rng = np.random.default_rng(2)
     members, truth = rng.normal(101_325, 3, (20, 30)), rng.normal(101_325, 3, 30)
     rounded, exact = members.astype(np.float32), truth.astype(np.float32)
-    double = scores.crps_fair(rounded.astype(np.float64), exact.astype(np.float64))
-    np.testing.assert_allclose(scores.crps_fair(rounded, exact), double, atol=1e-5)
+    double = formulas.crps_fair(rounded.astype(np.float64), exact.astype(np.float64))
+    np.testing.assert_allclose(formulas.crps_fair(rounded, exact), double, atol=1e-5)
 
 
 def test_expected_squared_error_is_that_of_a_reliable_ensemble_of_few():
     rng = np.random.default_rng(3)
     members, truth = rng.normal(size=(4, 100_000)), rng.normal(size=100_000)
     squared_error = ((members.mean(0) - truth) ** 2).mean()
-    expected = scores.expected_squared_error(scores.ensemble_variance(members), 4).mean()
-    assert scores.spread_skill(np.asarray(expected), squared_error) == pytest.approx(1, abs=0.01)
+    expected = formulas.expected_squared_error(formulas.ensemble_variance(members), 4).mean()
+    assert formulas.spread_skill(np.asarray(expected), squared_error) == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("n_members", [3, 5])  # by all pairs, and sorted
-@pytest.mark.parametrize("formula", [scores.crps, scores.crps_fair])
+@pytest.mark.parametrize("formula", [formulas.crps, formulas.crps_fair])
 def test_crps_in_jax_equals_numpy_and_has_a_gradient_under_jit(formula, n_members):
     rng = np.random.default_rng(4)
     members, truth = rng.normal(size=(n_members, 8)).astype(np.float32), rng.normal(size=8).astype(np.float32)
@@ -171,11 +171,11 @@ def test_crps_in_jax_equals_numpy_and_has_a_gradient_under_jit(formula, n_member
 @pytest.mark.parametrize(
     "formula",
     [
-        scores.brier,
-        scores.brier_fair,
-        scores.roc_area,
-        lambda c: scores.brier_skill(c, 0.1),
-        lambda c: scores.observed_frequency(c, 3),
+        formulas.brier,
+        formulas.brier_fair,
+        formulas.roc_area,
+        lambda c: formulas.brier_skill(c, 0.1),
+        lambda c: formulas.observed_frequency(c, 3),
     ],
 )
 def test_verdicts_in_jax_equal_numpy(formula):
@@ -195,7 +195,7 @@ def _cases(counts):
 @given(event_counts())
 def test_brier_is_the_mean_over_cases(counts):
     expected = np.mean([(p - event) ** 2 for p, event in _cases(counts)])
-    assert scores.brier(counts) == pytest.approx(expected)
+    assert formulas.brier(counts) == pytest.approx(expected)
 
 
 @few
@@ -204,12 +204,12 @@ def test_roc_area_is_the_chance_that_an_event_had_the_higher_probability(counts)
     events = [p for p, event in _cases(counts) if event]
     others = [p for p, event in _cases(counts) if not event]
     wins = [(a > b) + 0.5 * (a == b) for a in events for b in others]
-    assert scores.roc_area(counts) == pytest.approx(np.mean(wins))
+    assert formulas.roc_area(counts) == pytest.approx(np.mean(wins))
 
 
 def test_roc_area_is_undefined_without_events():
     with np.errstate(invalid="ignore"):
-        assert np.isnan(scores.roc_area(np.array([[3.0, 1.0], [0.0, 0.0]])))
+        assert np.isnan(formulas.roc_area(np.array([[3.0, 1.0], [0.0, 0.0]])))
 
 
 def test_fair_brier_expects_the_same_of_ensembles_of_any_size():
@@ -220,68 +220,21 @@ def test_fair_brier_expects_the_same_of_ensembles_of_any_size():
     for n_members in (2, 10):
         above = (rng.uniform(size=(n_members, 20_000)) < chance).sum(0)
         counts = np.stack([np.bincount(above[event == e], minlength=n_members + 1) for e in (False, True)])
-        assert scores.brier_fair(counts) == pytest.approx(exact, abs=0.006)
-        assert scores.brier(counts) > exact + 0.01
+        assert formulas.brier_fair(counts) == pytest.approx(exact, abs=0.006)
+        assert formulas.brier(counts) > exact + 0.01
 
 
 def test_brier_skill_of_the_base_rate_itself_is_zero():
     counts = np.array([[0.0, 80.0, 0, 0, 0], [0.0, 20.0, 0, 0, 0]])
-    assert scores.brier_skill(counts, 0.25) == pytest.approx(0)
+    assert formulas.brier_skill(counts, 0.25) == pytest.approx(0)
 
 
 def test_reliability_shares_the_classes_out_evenly():
-    np.testing.assert_allclose(scores.forecast_share(np.ones((2, 21)), 11) * 21, [2] * 5 + [1] + [2] * 5)
+    np.testing.assert_allclose(formulas.forecast_share(np.ones((2, 21)), 11) * 21, [2] * 5 + [1] + [2] * 5)
 
 
 def test_reliability_of_a_bin_is_the_mean_over_its_cases():
     counts = np.array([[6.0, 3, 1, 0, 1, 0], [2.0, 1, 3, 4, 3, 0]])  # probability 0, 1/5 .. 1, two to a bin
-    np.testing.assert_allclose(scores.forecast_share(counts, 3), np.array([12, 8, 4]) / 24)
-    np.testing.assert_allclose(scores.observed_frequency(counts, 3), [3 / 12, 7 / 8, 3 / 4])
-    np.testing.assert_allclose(scores.forecast_probability(counts, 3), [4 / 5 / 12, (4 * 2 + 4 * 3) / 5 / 8, 4 / 5])
-
-
-def _identity(mean):
-    return mean
-
-
-def test_bootstrap_interval_of_a_mean_is_the_textbook_one():
-    sample = np.random.default_rng(7).normal(3, 2, size=(400, 1))
-    bounds = scores.bootstrap_interval([sample], _identity, n_resamples=4000)[:, 0]
-    error = 1.96 * sample.std(ddof=1) / np.sqrt(400)
-    np.testing.assert_allclose(bounds, sample.mean() + np.array([0, -error, error]), atol=0.02)
-
-
-def test_bootstrap_applies_the_function_to_means():
-    bounds = scores.bootstrap_interval([np.array([[1.0], [9.0]])], np.sqrt)[:, 0]
-    np.testing.assert_allclose(bounds, [np.sqrt(5), 1, 3])
-
-
-def test_bootstrap_is_the_same_for_the_same_seed_and_not_for_another():
-    sample = np.random.default_rng(8).normal(size=(11, 3, 2))
-    first, again, other = (scores.bootstrap_interval([sample], _identity, seed=seed) for seed in (5, 5, 6))
-    np.testing.assert_array_equal(first, again)
-    assert (first[1:] != other[1:]).any()
-
-
-def test_bootstrap_draws_statistics_together():
-    sample = np.random.default_rng(9).normal(size=(30, 4))
-    np.testing.assert_allclose(scores.bootstrap_interval([sample + 1, sample], np.subtract), 1)
-
-
-def test_bootstrap_in_blocks_is_wider_for_forecasts_that_fail_together():
-    sample = np.repeat(np.random.default_rng(10).normal(size=40), 5)[:, None]
-    apart, together = (np.ptp(scores.bootstrap_interval([sample], _identity, block_length=n)[1:]) for n in (1, 5))
-    assert together > 1.5 * apart
-
-
-def test_bootstrap_has_no_bounds_for_fewer_than_two_blocks():
-    values = scores.bootstrap_interval([np.arange(5.0)[:, None]], _identity, block_length=3)[:, 0]
-    np.testing.assert_array_equal(values, [2, np.nan, np.nan])
-
-
-@few
-@given(st.integers(2, 9), st.integers(1, 4))
-def test_bootstrap_draws_as_many_forecasts_as_there_are(n_init, block_length):
-    drawn = n_init * scores._resampling_weights(n_init, 7, block_length, seed=0)
-    np.testing.assert_allclose(drawn.sum(axis=1), n_init)
-    np.testing.assert_allclose(drawn, np.round(drawn))
+    np.testing.assert_allclose(formulas.forecast_share(counts, 3), np.array([12, 8, 4]) / 24)
+    np.testing.assert_allclose(formulas.observed_frequency(counts, 3), [3 / 12, 7 / 8, 3 / 4])
+    np.testing.assert_allclose(formulas.forecast_probability(counts, 3), [4 / 5 / 12, (4 * 2 + 4 * 3) / 5 / 8, 4 / 5])

@@ -1,0 +1,34 @@
+"""Judging forecasts of any system against truth: metrics, baselines, intervals and differences.
+
+Imported where it is asked for: formulas are what losses of training are made of, too.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weatherml.verification import baselines as baselines
+    from weatherml.verification import formulas as formulas
+    from weatherml.verification.aggregation.sums import StatisticSums as StatisticSums
+    from weatherml.verification.comparing import compare as compare
+    from weatherml.verification.judging import accumulate as accumulate
+    from weatherml.verification.judging import evaluate as evaluate
+    from weatherml.verification.judging import summarize as summarize
+    from weatherml.verification.metrics.base import Metric as Metric
+
+_FOUND_IN = {
+    "StatisticSums": "aggregation.sums",
+    "accumulate": "judging",
+    "compare": "comparing",
+    "evaluate": "judging",
+    "summarize": "judging",
+    "Metric": "metrics.base",
+}
+
+__all__ = ["Metric", "StatisticSums", "accumulate", "compare", "evaluate", "summarize"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FOUND_IN:
+        return getattr(import_module(f"{__name__}.{_FOUND_IN[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Statistics summed over area, and what is kept of them."""

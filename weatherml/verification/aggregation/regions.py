@@ -1,0 +1,139 @@
+"""Parts of the globe over which statistics are averaged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
+from weatherml.registry import Registry
+
+_LAND = 0.5  # share of land from which a cell is land
+
+
+@dataclass(frozen=True)
+class Region:
+    """Cells whose centres lie within bounds.
+
+    Attributes:
+        south: Degrees north; bounds are included.
+        north: Degrees north.
+        west: Degrees east of Greenwich; from there eastward to `east`, across the date line where that is smaller.
+        east: Degrees east.
+        surface: What of it.
+
+    Raises:
+        UserError: The bounds are none of latitudes.
+    """
+
+    south: float = -90.0
+    north: float = 90.0
+    west: float = 0.0
+    east: float = 360.0
+    surface: Literal["all", "land", "sea"] = "all"
+
+    def __post_init__(self) -> None:
+        if not -90 <= self.south < self.north <= 90:
+            raise UserError(
+                f"a region from {self.south:g} to {self.north:g} degrees north holds nothing; give south below north"
+                " within -90 .. 90"
+            )
+
+    def holds(self, grid: LatLonGrid, land: np.ndarray | None = None) -> np.ndarray:
+        """Return which cells of a grid it holds, bool `[lat, lon]`.
+
+        Args:
+            grid: The grid.
+            land: Share of land in each cell, `[lat, lon]`.
+
+        Raises:
+            UserError: It needs to know where land is.
+        """
+        latitude, longitude = np.array(grid.latitude)[:, None], np.array(grid.longitude)
+        held: np.ndarray = (self.south <= latitude) & (latitude <= self.north) & self._eastward(longitude)
+        if self.surface == "all":
+            return held
+        if land is None:
+            raise UserError(f"a region of {self.surface} needs to know where land is; give the truth a land_sea_mask")
+        on_surface: np.ndarray = held & ((land >= _LAND) == (self.surface == "land"))
+        return on_surface
+
+    def _eastward(self, longitude: np.ndarray) -> np.ndarray:
+        if self.east - self.west >= 360:
+            return np.ones_like(longitude, bool)
+        return (longitude - self.west) % 360 <= (self.east - self.west) % 360
+
+
+regions: Registry[Region] = Registry("region")
+"""Regions by name; the bounds are WeatherBench 2's (its `config` of regions), which follow ECMWF's scorecards."""
+
+for _name, _region in {
+    "global": Region(),
+    "tropics": Region(-20, 20),
+    "extratropics_north": Region(20, 90),
+    "extratropics_south": Region(-90, -20),
+    "arctic": Region(60, 90),
+    "antarctic": Region(-90, -60),
+    "europe": Region(35, 75, -12.5, 42.5),
+    "north_america": Region(25, 60, -120, -75),
+    "north_atlantic": Region(25, 65, -70, -20),
+    "north_pacific": Region(25, 60, 145, -130),
+    "east_asia": Region(25, 60, 102.5, 150),
+    "australia_new_zealand": Region(-45, -12.5, 120, 175),
+    "land": Region(surface="land"),
+    "sea": Region(surface="sea"),
+}.items():
+    regions.register(_name)(_region)
+
+GLOBAL = {"global": regions["global"]}
+"""All that a forecast covers."""
+
+
+def latitude_bands(width: float) -> dict[str, Region]:
+    """Return bands of latitude of a width in degrees, from south to north.
+
+    A row on the border of two counts in both.
+
+    Raises:
+        UserError: The width does not divide 180.
+    """
+    n_bands = round(180 / width) if width > 0 else 0
+    if n_bands < 1 or abs(n_bands * width - 180) > 1e-6:
+        raise UserError(f"bands of latitude of {width:g} degrees do not fill 180; choose 10, 20 or 30")
+    borders = np.linspace(-90, 90, n_bands + 1)
+    return {f"{a:g}..{b:g}": Region(a, b) for a, b in pairwise(borders)}
+
+
+def regions_named(wanted: Sequence[str] | Mapping[str, Region] | None) -> dict[str, Region]:
+    """Return regions by their names; all of the globe where none are given.
+
+    Raises:
+        UserError: One is unknown.
+    """
+    if wanted is None:
+        return dict(GLOBAL)
+    return dict(wanted) if isinstance(wanted, Mapping) else {name: regions[name] for name in wanted}
+
+
+def region_weights(grid: LatLonGrid, wanted: Mapping[str, Region], truth: xr.Dataset | None = None) -> np.ndarray:
+    """Return the area of each cell that lies in each region, steradian, `[region, lat, lon]`.
+
+    Raises:
+        UserError: A region holds no cell, or it is not known where land is.
+    """
+    land = None if truth is None or "land_sea_mask" not in truth else _land(truth["land_sea_mask"])
+    held = np.stack([region.holds(grid, land) for region in wanted.values()])
+    for name in (name for name, own in zip(wanted, held, strict=True) if not own.any()):
+        raise UserError(f"region {name!r} holds no cell of the grid {grid.n_lat} x {grid.n_lon}; leave it out")
+    areas: np.ndarray = held * grid.cell_areas()[:, None]
+    return areas
+
+
+def _land(mask: xr.DataArray) -> np.ndarray:
+    still = mask.isel({dim: 0 for dim in mask.dims if dim not in ("latitude", "longitude")})
+    land: np.ndarray = still.transpose("latitude", "longitude").values
+    return land

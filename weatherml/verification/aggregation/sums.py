@@ -1,0 +1,96 @@
+"""What is kept of judged forecasts: sums over area of each statistic, by initial time and lead."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.storage.files import write_netcdf
+from weatherml.verification.statistics.base import Statistic
+
+DIMS = ("init_time", "lead_time", "channel", "region")
+WEIGHT, COUNTED, EXPECTED = "weight", "counted", "expected"
+
+
+@dataclass(frozen=True)
+class StatisticSums:
+    """Sums of statistics over area: small, whatever was judged.
+
+    Parts add up in any order, over init times, lead times, channels or regions; what two parts both hold counts once.
+
+    Attributes:
+        dataset: One variable for each statistic, dims (init_time, lead_time, channel, region, ...), by the statistic's
+            name; by the same dims the area that counted (`weight`) and that which would have, had nothing been missing
+            (`expected`), both steradian; and how often each cell was looked at (`counted`). A statistic that a channel
+            does not have is NaN.
+    """
+
+    dataset: xr.Dataset
+
+    def __add__(self, other: "StatisticSums") -> "StatisticSums":
+        with xr.set_options(arithmetic_join="exact"):  # type: ignore[no-untyped-call]
+            left, right = xr.align(self.dataset, other.dataset, join="outer", fill_value=0)
+            return StatisticSums(left + right)
+
+    @classmethod
+    def total(cls, parts: Sequence["StatisticSums"]) -> "StatisticSums":
+        """Add up many parts in pairs, so that each is copied a few times and not once for every other."""
+        while len(parts) > 1:
+            parts = [reduce(add, parts[first : first + 2]) for first in range(0, len(parts), 2)]
+        return parts[0]
+
+    def of(self, statistics: Iterable[Statistic]) -> list[np.ndarray]:
+        """Return the sums of statistics, `[init, lead, channel, region, ...]`.
+
+        Raises:
+            UserError: Some init time was not judged at some lead time or for some channel.
+        """
+        self._require_whole()
+        return [self.dataset[statistic.name].transpose(*DIMS, ...).values for statistic in statistics]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Areas that counted, `[init, lead, channel, region]`."""
+        weights: np.ndarray = self.dataset[WEIGHT].transpose(*DIMS).values
+        return weights
+
+    @property
+    def share_judged(self) -> xr.DataArray:
+        """The share of area, over all init times, that counted: dims (lead_time, channel, region)."""
+        whole = self.dataset[[WEIGHT, EXPECTED]].sum("init_time")
+        return whole[WEIGHT] / whole[EXPECTED]
+
+    def save(self, path: str | Path) -> None:
+        """Write as NetCDF, whole or not at all."""
+        write_netcdf(Path(path), self.dataset)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: It is no such file.
+        """
+        try:
+            with xr.open_dataset(path, decode_timedelta=True) as opened:
+                dataset = opened.load()
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} holds no sums of statistics: {error}; make it with weatherml evaluate") from None
+        if not {WEIGHT, COUNTED, EXPECTED} <= set(dataset.data_vars):
+            raise UserError(f"{path} holds no sums of statistics; make it with weatherml evaluate")
+        return cls(dataset)
+
+    def _require_whole(self) -> None:
+        counted = self.dataset[COUNTED].transpose(*DIMS)
+        if not counted.all():
+            hole = counted.where(counted == 0).stack(cell=DIMS).dropna("cell").cell.values[0]
+            raise UserError(
+                f"nothing was evaluated at init_time, lead_time, channel, region = {hole}; add that part, "
+                "or select what all init times have"
+            )

@@ -1,0 +1,128 @@
+"""Judge forecasts against truth, per channel and lead time, with intervals over init times."""
+
+from collections.abc import Mapping, Sequence
+
+import xarray as xr
+
+from weatherml.errors import Option, UserError, require_kind
+from weatherml.grid import OPEN_FIRST, LatLonGrid
+from weatherml.references import Reference
+from weatherml.state import on_grid
+from weatherml.verification.aggregation.gathering import Progress, gather
+from weatherml.verification.aggregation.grouping import By
+from weatherml.verification.aggregation.regions import Region
+from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.metrics import scoring
+from weatherml.verification.metrics.base import Metric
+from weatherml.verification.metrics.registry import metrics_named
+from weatherml.verification.pairing.domain import Domain
+from weatherml.verification.pairing.matched import Matched, Missing
+
+Metrics = str | Sequence[str] | Mapping[str, Metric]
+"""One or more names in `verification.metrics.registry`, or metrics by names of one's own."""
+
+
+def evaluate(
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    metrics: Metrics = ("rmse", "mae", "bias"),
+    climatology: xr.Dataset | Reference | None = None,
+    progress: Progress | None = None,
+    *,
+    regions: Sequence[str] | Mapping[str, Region] | None = None,
+    by: By | None = None,
+    missing: Missing = "refuse",
+    references: Mapping[str, xr.Dataset | Reference] | None = None,
+) -> xr.Dataset:
+    """Score a forecast.
+
+    Every statistic is first averaged over the area, weighted with exact cell areas, and over init times; the metric's
+    function (a root, a ratio) comes last. One init time and some lead times are in memory at once, so either dataset
+    may be larger than memory.
+
+    Args:
+        forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic. The
+            metrics of one field, such as rmse, are those of the mean over number.
+        truth: Dims (time, level, latitude, longitude), with every valid time. Where it is NaN (a sea surface
+            temperature over land) the point does not count; that mask must be the same at all times.
+        metrics: What is wanted.
+        climatology: For the metrics of anomalies, acc and activity: a `Climatology`, which is asked for the valid times
+            of each block; a dataset that holds them; or one by hour and dayofyear, as WeatherBench 2's.
+        progress: Called with the number of init times done and of all.
+        regions: Over which parts of the globe, by name or with their bounds.
+        by: Into which groups of times: `season`, `month`, `init_hour` or `valid_hour`.
+        missing: "count": valid times without truth are left out, points count wherever all is finite, and
+            `share_judged` tells how much that is.
+        references: Other fields that metrics compare with, by name.
+
+    Returns:
+        One variable for each metric, dims (bound, [by,] channel, [region,] lead_time): estimate, and lower and upper
+        bound of the 95 % bootstrap interval over init times (NaN where these are too few); channels such as
+        "geopotential_500".
+
+    Raises:
+        UserError: A metric is unknown or lacks the climatology or ensemble it needs; a channel, a valid time or a
+            value of the truth or forecast is missing; or the grids differ.
+    """
+    sums = accumulate(
+        forecast, truth, metrics, climatology, progress, regions=regions, missing=missing, references=references
+    )
+    return summarize(sums, metrics, by)
+
+
+def accumulate(
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    metrics: Metrics,
+    climatology: xr.Dataset | Reference | None = None,
+    progress: Progress | None = None,
+    domain: Domain | None = None,
+    *,
+    regions: Sequence[str] | Mapping[str, Region] | None = None,
+    missing: Missing = "refuse",
+    references: Mapping[str, xr.Dataset | Reference] | None = None,
+) -> StatisticSums:
+    """Take what the metrics need of each init time; parts add up in any order.
+
+    Arguments are as in `evaluate`. For parts of one forecast, `domain` is what all of it is judged on
+    (`Matched.domain`); a part would take it from its own first valid time.
+    """
+    for name, given in (("forecast", forecast), ("truth", truth), ("climatology", climatology)):
+        if name != "climatology" or not (given is None or isinstance(given, Reference)):
+            require_kind(given, xr.Dataset, name, OPEN_FIRST)
+    _require_members(forecast)
+    chosen = metrics_named(metrics)
+    known = dict(references or {}) | ({} if climatology is None else {"climatology": climatology})
+    for name, metric in chosen.items():
+        _require_inputs(name, metric, forecast, known)
+    wanted = {name for metric in chosen.values() for name in metric.references}
+    statistics = [own for metric in chosen.values() for own in metric.statistics]
+    used = {name: own for name, own in known.items() if name in wanted}
+    own_truth = on_grid(truth, LatLonGrid.from_dataset(forecast))
+    return gather(Matched(forecast, own_truth, used, domain, missing), statistics, regions, progress)
+
+
+def summarize(sums: StatisticSums, metrics: Metrics, by: By | None = None) -> xr.Dataset:
+    """Score what `accumulate` has kept; returns as `evaluate`."""
+    return scoring.summarize(sums, metrics_named(metrics), by)
+
+
+def _require_members(forecast: xr.Dataset) -> None:
+    counts = [name for name in forecast.data_vars if str(name).endswith("_count")]
+    if counts:
+        raise UserError(
+            f"the forecast holds statistics of members ({counts[0]}), which are not scored; make a forecast"
+            " without statistics"
+        )
+
+
+def _require_inputs(
+    name: str, metric: Metric, forecast: xr.Dataset, known: Mapping[str, xr.Dataset | Reference]
+) -> None:
+    for missing in sorted(metric.references - set(known)):
+        if missing == "climatology":
+            remedy = Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)")
+            raise UserError(f"metric {name!r} needs a climatology, got none", remedy, f"leave {name!r} out")
+        raise UserError(f"metric {name!r} needs a {missing}; pass references={{{missing!r}: ...}}, or leave it out")
+    if metric.needs_members and forecast.sizes.get("number", 1) < 2:
+        raise UserError(f"metric {name!r} needs an ensemble of two members or more, got one; leave {name!r} out")

@@ -1,0 +1,1 @@
+"""Scores: functions of means of statistics, by name."""

@@ -1,0 +1,37 @@
+"""What a metric is: statistics, and a function of their means."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from weatherml.verification.statistics.base import Statistic
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score: statistics, and a function of their means over forecasts.
+
+    Attributes:
+        statistics: What is averaged over the area and over the init times.
+        function: Takes the means in that order, `[..., *axes of the statistic]`, and returns the score `[..., *axes]`.
+        axes: Names of the score's own axes, where it is not one number for each channel and lead time.
+    """
+
+    statistics: tuple[Statistic, ...]
+    function: Callable[..., Any]
+    axes: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> frozenset[str]:
+        """Names of the fields that its statistics compare with."""
+        return frozenset(name for statistic in self.statistics for name in statistic.references)
+
+    @property
+    def needs_members(self) -> bool:
+        """Whether a deterministic forecast has no such score."""
+        return any(statistic.needs_members for statistic in self.statistics)
+
+
+def itself(mean: Any) -> Any:
+    """Return a mean that is a score as it is."""
+    return mean

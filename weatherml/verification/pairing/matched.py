@@ -1,0 +1,298 @@
+"""Forecasts beside their truth: read block by block and checked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import Option, UserError
+from weatherml.grid import REGRID, LatLonGrid
+from weatherml.references import (
+    Reference,
+    as_reference,
+    as_slice,
+    narrowed,
+    require_times,
+    time_index,
+    time_places,
+    values_of,
+)
+from weatherml.state import Channel, on_grid, spec_of
+from weatherml.verification.pairing.domain import Domain
+from weatherml.verification.pairing.pair import Pair
+
+BLOCK_BYTES = 128 << 20
+"""Most bytes of forecast read at once, unless one lead time of one variable is larger."""
+
+Missing = Literal["refuse", "count"]
+"""What becomes of values that are not there: an error, or they do not count and it is told how many."""
+
+_DROP_STOPPED = Option(
+    "drop_stopped",
+    purpose="to leave out the members that stopped",
+    python="weatherml.products.without_stopped(forecast)",
+)
+_COUNT_MISSING = Option("missing", "count", purpose="to judge what is there and be told how much that is")
+_MOST_NAMED = 3  # channels in a remedy
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One channel of a block.
+
+    Attributes:
+        channel: Which.
+        pair: Fields `[lead, lat, lon]`; 0 where `mask` is not.
+        mask: Points that count, `[lead, lat, lon]`, or `[1, lat, lon]` where they are the same at all leads.
+    """
+
+    channel: Channel
+    pair: Pair
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some variables at some leads of one initial time.
+
+    Attributes:
+        init: Position of the initial time.
+        leads: Positions of the leads that have a truth.
+        judged: The channels of each variable.
+    """
+
+    init: int
+    leads: np.ndarray
+    judged: Mapping[str, Sequence[Judged]]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A forecast, its truth, and references or none, on one grid, at the forecast's valid times.
+
+    A point counts where the truth is defined at the first valid time. That mask must hold at every valid time, and
+    forecast and references must be finite wherever it does: a hole elsewhere is an error, not a point to skip. Where
+    what is missing may be counted, a point counts wherever all are finite, and valid times without truth are left out.
+
+    Attributes:
+        forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic.
+        truth: Dims (time, level, latitude, longitude).
+        references: By name, what is asked for its fields block by block, such as a `Climatology`, or a dataset like the
+            truth or without time.
+        within: What is judged where this is a part of a forecast; what the first of it has when None.
+        missing: What becomes of what is not there.
+
+    Raises:
+        UserError: A dimension, channel or valid time is missing, or the grids differ.
+    """
+
+    forecast: xr.Dataset
+    truth: xr.Dataset
+    references: Mapping[str, xr.Dataset | Reference] = field(default_factory=dict)
+    within: Domain | None = None
+    missing: Missing = "refuse"
+
+    def __post_init__(self) -> None:
+        for dim in ("init_time", "lead_time"):
+            if dim not in self.forecast.dims:
+                raise UserError(
+                    f"the forecast has no dimension {dim!r}, only {sorted(map(str, self.forecast.dims))}; "
+                    "add it with expand_dims"
+                )
+        self._require_channels("the truth", self.truth)
+        for name, reference in self._asked.items():
+            first = reference.at(self._valid_times[:1, 0])
+            self._require_channels(f"the {name}", on_grid(first, self.grid))
+            require_times(reference, self._valid_times)
+
+    @cached_property
+    def grid(self) -> LatLonGrid:
+        """The grid of forecast and truth."""
+        return LatLonGrid.from_dataset(self.forecast)
+
+    @cached_property
+    def levels(self) -> dict[str, tuple[int, ...]]:
+        """Levels of each variable, empty where it has none; without those that are NaN throughout (ragged sets)."""
+        if self.within is not None:
+            return self.within.levels
+        levels = dict(spec_of(self.forecast).variables)
+        first = self.forecast.isel(init_time=0, lead_time=0)
+        for name in (name for name in levels if len(levels[name]) > 1):
+            defined = np.isfinite(values_of(first[name], levels[name], "number")).any(axis=(0, 2, 3))
+            if defined.any():
+                levels[name] = tuple(np.asarray(levels[name])[defined].tolist())
+        return levels
+
+    @cached_property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the forecast's channels."""
+        return tuple(str(Channel(name, level)) for name, levels in self.levels.items() for level in levels or (None,))
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """(init, lead, channel)."""
+        return self.forecast.sizes["init_time"], self.forecast.sizes["lead_time"], len(self.channels)
+
+    def blocks(self, init: int, names: Sequence[str]) -> Iterator[Block]:
+        """Read variables together, block by block of leads.
+
+        Raises:
+            UserError: Something is missing that may not be.
+        """
+        there = np.flatnonzero(self._truth_index[init] >= 0)
+        n_levels = sum(max(len(self.levels[name]), 1) for name in names)
+        n_leads = self._leads_at_once(n_levels)
+        for first in range(0, len(there), n_leads):
+            leads = there[first : first + n_leads]
+            yield Block(init, leads, {name: list(self._read(name, init, leads)) for name in names})
+
+    @cached_property
+    def _valid_times(self) -> np.ndarray:
+        """`[init, lead]`."""
+        times: np.ndarray = self.forecast["init_time"].values[:, None] + self.forecast["lead_time"].values
+        return times
+
+    @cached_property
+    def _truth_index(self) -> np.ndarray:
+        """Where the truth of each valid time is, `[init, lead]`; -1 where it may be missing and is."""
+        if self.missing == "count":
+            return time_places(self.truth, self._valid_times)
+        return time_index(self.truth, self._valid_times, "the truth")
+
+    @cached_property
+    def _asked(self) -> dict[str, Reference]:
+        return {name: as_reference(own, f"the {name}") for name, own in self.references.items()}
+
+    @cached_property
+    def _asked_of(self) -> dict[tuple[str, str], Reference]:
+        """What each variable is compared with, which computes no other."""
+        return {
+            (name, variable): narrowed(own, {variable: levels})
+            for name, own in self._asked.items()
+            for variable, levels in self.levels.items()
+        }
+
+    @cached_property
+    def domain(self) -> Domain:
+        """Levels and points that are judged.
+
+        Raises:
+            UserError: A channel of the truth is NaN everywhere.
+        """
+        if self.within is not None:
+            return self.within
+        at = np.argmax(self._truth_index.ravel() >= 0)
+        first, since = self.truth.isel(time=self._truth_index.ravel()[at]), self._valid_times.ravel()[at]
+        masks = {name: np.isfinite(values_of(first[name], levels)) for name, levels in self.levels.items()}
+        for channel in np.flatnonzero(~np.concatenate(list(masks.values())).any(axis=(1, 2))):
+            raise UserError(
+                f"the truth of {self.channels[channel]} is NaN everywhere at {_text(since)}",
+                "mend the truth",
+                self._others_than(self.channels[channel]),
+            )
+        return Domain(self.levels, masks, since)
+
+    def _require_channels(self, owner: str, dataset: xr.Dataset) -> None:
+        try:
+            grid = spec_of(dataset, self.channels).grid
+        except UserError as error:
+            raise UserError(
+                f"{owner} lacks what the forecast has: {error}", _keep(self._shared(dataset), "pass one that has it")
+            ) from None
+        if not grid.is_same(self.grid):
+            raise UserError(
+                f"{owner} lies on another grid than the forecast, {_extent(grid)} instead of {_extent(self.grid)};"
+                f" {REGRID}"
+            )
+
+    def _leads_at_once(self, n_levels: int) -> int:
+        n_members = self.forecast.sizes.get("number", 1)
+        return max(1, BLOCK_BYTES // (4 * n_members * n_levels * self.grid.n_lat * self.grid.n_lon))
+
+    def _read(self, name: str, init: int, leads: np.ndarray) -> Iterator[Judged]:
+        """Yield the channels of one variable."""
+        levels, times = self.levels[name], self._valid_times[init, leads]
+        chosen = self.forecast[name].isel(init_time=init, lead_time=as_slice(leads))
+        members = values_of(chosen, levels, "number", "lead_time")
+        truth = values_of(self.truth[name].isel(time=as_slice(self._truth_index[init, leads])), levels, "time")
+        references = {own: np.broadcast_to(self._expected(own, name, times), truth.shape) for own in self.references}
+        for place, level in enumerate(levels or (None,)):
+            expected = {own: field[:, place] for own, field in references.items()}
+            pair = Pair(members[:, :, place], truth[:, place], expected)
+            channel = Channel(name, level)
+            mask = self._mask_of(channel, place, pair, times)
+            yield Judged(channel, pair if mask.all() else _filled(pair, mask), mask)
+
+    def _expected(self, reference: str, name: str, times: np.ndarray) -> np.ndarray:
+        """Read what a variable is compared with, `[lead, level, lat, lon]`."""
+        at = on_grid(self._asked_of[reference, name].at(times), self.grid)
+        return values_of(at[name], self.levels[name], "time")
+
+    def _mask_of(self, channel: Channel, place: int, pair: Pair, times: np.ndarray) -> np.ndarray:
+        """Return which points count.
+
+        Raises:
+            UserError: Something is missing that may not be.
+        """
+        finite = {"the truth": np.isfinite(pair.truth), "the forecast": np.isfinite(pair.members).all(axis=0)}
+        finite |= {f"the {name}": np.isfinite(own) for name, own in pair.references.items()}
+        if self.missing == "count":
+            everything: np.ndarray = np.logical_and.reduce(list(finite.values()))
+            return everything
+        mask: np.ndarray = self.domain.masks[channel.variable][place]
+        for owner, own in finite.items():
+            wrong = own != mask if owner == "the truth" else ~own & mask
+            self._refuse(wrong.any(axis=(1, 2)), owner, channel, times)
+        return mask[None]
+
+    def _refuse(self, wrong: np.ndarray, owner: str, channel: Channel, times: np.ndarray) -> None:
+        if wrong.any():
+            is_forecast = owner == "the forecast"
+            raise UserError(
+                f"{owner} of {channel} valid at {_text(times[wrong][0])} is not finite where the truth "
+                f"is at {_text(self.domain.since)}, or the reverse",
+                *([_DROP_STOPPED] if is_forecast else []),
+                "mend it",
+                _COUNT_MISSING,
+                self._others_than(str(channel)),
+            )
+
+    def _shared(self, dataset: xr.Dataset) -> list[str]:
+        """Return the channels of the forecast that a dataset has, too."""
+        return [name for name in self.channels if _has(dataset, Channel.parse(name))]
+
+    def _others_than(self, channel: str) -> str | Option:
+        return _keep([name for name in self.channels if name != channel], "")
+
+
+def _has(dataset: xr.Dataset, channel: Channel) -> bool:
+    if channel.variable not in dataset.data_vars:
+        return False
+    return channel.level is None or channel.level in np.atleast_1d(dataset[channel.variable].coords.get("level", ()))
+
+
+def _keep(channels: Sequence[str], otherwise: str) -> str | Option:
+    """Return how to judge these channels alone, the first of them named."""
+    if not channels:
+        return otherwise
+    named = [*channels[:_MOST_NAMED], *(["..."] if len(channels) > _MOST_NAMED else [])]
+    purpose = "to leave the others out"
+    return Option("channels", ",".join(named), purpose, f"products.convert.select(forecast, {named})")
+
+
+def _filled(pair: Pair, mask: np.ndarray) -> Pair:
+    """Return a pair that is 0 where points do not count, so that nothing that is missing spreads."""
+    references = {name: np.where(mask, own, 0) for name, own in pair.references.items()}
+    return Pair(np.where(mask, pair.members, 0), np.where(mask, pair.truth, 0), references)
+
+
+def _extent(grid: LatLonGrid) -> str:
+    return f"{grid.n_lat} x {grid.n_lon} from {grid.latitude[0]:g} N {grid.longitude[0]:g} E"
+
+
+def _text(time: object) -> str:
+    """Return a time to the minute, as ISO 8601."""
+    return str(np.datetime64(time, "m"))  # type: ignore[call-overload]

@@ -7,23 +7,17 @@ members, the metrics of one field (rmse, mse, mae, bias, acc, activity) are thos
 import ast
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from weatherml.errors import UserError
-from weatherml.registry import Registry
-from weatherml.verification import formulas
-from weatherml.verification.metrics.base import Metric, itself
-from weatherml.verification.statistics import deterministic, ensembles
-from weatherml.verification.statistics.base import Statistic
+from weatherml.verification.metrics import deterministic, ensembles
+from weatherml.verification.metrics.base import Metric
+from weatherml.verification.metrics.entries import Maker, registry
 from weatherml.wording import counted, listed
 
-Maker = Callable[..., Metric]
-
-registry: Registry[Maker] = Registry("metric")
-"""What makes each metric from its parameters."""
+THEMES = (deterministic, ensembles)
+"""Modules whose metrics are known, because they have been imported; a new one is a name here."""
 
 _OF_MEMBERS = ("crps", "crps_fair", "spread", "spread_skill")
 
@@ -98,30 +92,3 @@ def judged(metric: str, n_members: int) -> str:
         return "of one member, whose mae it is" if metric in _OF_MEMBERS else ""
     members = counted(n_members, "member")
     return f"of {members}" if metric in _OF_MEMBERS else f"of the mean of {members}"
-
-
-def _enter(name: str, statistics: Sequence[Statistic], function: Callable[..., Any]) -> None:
-    registry.register(name)(lambda: Metric(tuple(statistics), function))
-
-
-_anomalies = (
-    deterministic.AnomalyCovariance(),
-    deterministic.SquaredForecastAnomaly(),
-    deterministic.SquaredTruthAnomaly(),
-)
-_squared_error = deterministic.SquaredError()
-
-_enter("rmse", [_squared_error], np.sqrt)
-_enter("mse", [_squared_error], itself)
-_enter("mae", [deterministic.AbsoluteError()], itself)
-_enter("bias", [deterministic.Error()], itself)
-_enter("acc", _anomalies, formulas.anomaly_correlation)
-# How lively the forecast is: its root-mean-square anomaly. The truth's own activity is the rmse of the climatology
-# forecast, so a forecast whose activity falls below that is blurred.
-_enter("activity", [deterministic.SquaredForecastAnomaly()], np.sqrt)
-_enter("crps", [ensembles.Crps()], itself)
-_enter("crps_fair", [ensembles.CrpsFair()], itself)
-# The square root of the mean variance, not the mean standard deviation, so that it compares with the rmse.
-_enter("spread", [ensembles.EnsembleVariance()], np.sqrt)
-# Spread over the rmse of the ensemble mean, 1 for a reliable ensemble whatever its size.
-_enter("spread_skill", [ensembles.ExpectedSquaredError(), _squared_error], formulas.spread_skill)

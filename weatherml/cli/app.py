@@ -1,7 +1,7 @@
 """The program: its verbs, and what happens to a user's mistake."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from weatherml.cli.exit_codes import (
     noticing_what_happens_to_the_output,
     open_standard_streams,
 )
-from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, Rename, named, renames
+from weatherml.cli.options import LOCAL, AsJson, DropStopped, Rename, renames
 from weatherml.cli.program import Program
 from weatherml.cli.settings import Folder, Settings, experiment_of
 from weatherml.cli.verbs.calibration import calibrate
@@ -24,13 +24,11 @@ from weatherml.cli.verbs.planning import plan
 from weatherml.cli.verbs.statistics import statistics
 from weatherml.cli.verbs.submission import submit
 from weatherml.cli.verbs.training import train
+from weatherml.cli.verbs.verification import evaluate
 from weatherml.cli.verbs.weights import export, imports
 from weatherml.errors import UserError
 from weatherml.heap import keep_freed_memory
 from weatherml.logs import tell_warnings_plainly
-
-if TYPE_CHECKING:
-    pass
 
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 
@@ -99,39 +97,7 @@ app.add_typer(imports, name="import")
 app.command()(export)
 
 
-@app.command()
-def evaluate(
-    forecast: Annotated[str, typer.Argument(metavar="FORECAST", help="A store, its URL, or what convert wrote.")],
-    truth: Annotated[str, typer.Argument(metavar="TRUTH", help="Store, files or a URL that hold the valid times.")],
-    metric: Annotated[list[str] | None, typer.Option(help="A metric; may be given more than once.")] = None,
-    climatology: Annotated[
-        Path | None, typer.Option(help="[windowed_]climatology.nc of a run, for metrics of anomalies.", **LOCAL)
-    ] = None,
-    channels: Channels = None,
-    drop_stopped: DropStopped = False,
-    rename: Rename = None,
-    as_json: AsJson = False,
-) -> None:
-    """Score a forecast against analyses, with 95 % intervals over initial times.
-
-    Example: `weatherml evaluate runs/demo/forecast.zarr runs/demo/data.zarr --metric rmse --metric crps_fair`
-    """
-    from weatherml.cli.paths import climatology_at
-    from weatherml.cli.printing.tables import print_scores
-    from weatherml.data.reading.opening import open_files
-    from weatherml.products import read_forecast, without_stopped
-    from weatherml.products.convert import select
-    from weatherml.verification import evaluate
-
-    wanted = named(channels)
-    opened = read_forecast(forecast)
-    opened = opened if wanted is None else select(opened, wanted)
-    opened = without_stopped(opened) if drop_stopped else opened
-    normal = None if climatology is None else climatology_at(climatology)
-    scores = evaluate(opened, open_files(truth, rename=renames(rename)), metric or ["rmse", "bias"], normal)
-    print_scores(scores, opened.sizes.get("number", 1), as_json)
-
-
+app.command()(evaluate)
 app.command()(check)
 
 

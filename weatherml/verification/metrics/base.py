@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from weatherml.verification.statistics.base import Statistic
+
+Better = Literal["lower", "higher", "zero", "one", "neither"]
+"""Which of two scores is the better one: the smaller or the larger, or that nearer to zero (a bias) or to one (a
+spread-skill ratio); neither where a score describes a forecast and does not judge it (its spread, its activity)."""
 
 
 @dataclass(frozen=True)
@@ -15,11 +19,13 @@ class Metric:
         statistics: What is averaged over the area and over the init times.
         function: Takes the means in that order, `[..., *axes of the statistic]`, and returns the score `[..., *axes]`.
         axes: Names of the score's own axes, where it is not one number for each channel and lead time.
+        better: Which of two scores is the better one.
     """
 
     statistics: tuple[Statistic, ...]
     function: Callable[..., Any]
     axes: tuple[str, ...] = ()
+    better: Better = "lower"
 
     @property
     def references(self) -> frozenset[str]:

@@ -17,8 +17,13 @@ from weatherml.verification.statistics.deterministic import (
 enter("rmse", [SquaredError()], np.sqrt)
 enter("mse", [SquaredError()], itself)
 enter("mae", [AbsoluteError()], itself)
-enter("bias", [Error()], itself)
-enter("acc", [AnomalyCovariance(), SquaredForecastAnomaly(), SquaredTruthAnomaly()], formulas.anomaly_correlation)
+enter("bias", [Error()], itself, better="zero")
+enter(
+    "acc",
+    [AnomalyCovariance(), SquaredForecastAnomaly(), SquaredTruthAnomaly()],
+    formulas.anomaly_correlation,
+    better="higher",
+)
 # How lively the forecast is: its root-mean-square anomaly. The truth's own activity is the rmse of the climatology
 # forecast, so a forecast whose activity falls below that is blurred.
-enter("activity", [SquaredForecastAnomaly()], np.sqrt)
+enter("activity", [SquaredForecastAnomaly()], np.sqrt, better="neither")

@@ -11,6 +11,6 @@ from weatherml.verification.statistics.ensembles import Crps, CrpsFair, Ensemble
 enter("crps", [Crps()], itself)
 enter("crps_fair", [CrpsFair()], itself)
 # The square root of the mean variance, not the mean standard deviation, so that it compares with the rmse.
-enter("spread", [EnsembleVariance()], np.sqrt)
+enter("spread", [EnsembleVariance()], np.sqrt, better="neither")
 # Spread over the rmse of the ensemble mean, 1 for a reliable ensemble whatever its size.
-enter("spread_skill", [ExpectedSquaredError(), SquaredError()], formulas.spread_skill)
+enter("spread_skill", [ExpectedSquaredError(), SquaredError()], formulas.spread_skill, better="one")

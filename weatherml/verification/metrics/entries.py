@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from weatherml.registry import Registry
-from weatherml.verification.metrics.base import Metric
+from weatherml.verification.metrics.base import Better, Metric
 from weatherml.verification.statistics.base import Statistic
 
 Maker = Callable[..., Metric]
@@ -13,6 +13,6 @@ registry: Registry[Maker] = Registry("metric")
 """What makes each metric from its parameters; one that has parameters is entered by `@registry.register(name)`."""
 
 
-def enter(name: str, statistics: Sequence[Statistic], function: Callable[..., Any]) -> None:
+def enter(name: str, statistics: Sequence[Statistic], function: Callable[..., Any], better: Better = "lower") -> None:
     """Enter a metric without parameters."""
-    registry.register(name)(lambda: Metric(tuple(statistics), function))
+    registry.register(name)(lambda: Metric(tuple(statistics), function, better=better))

@@ -15,6 +15,7 @@ from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
+from weatherml.verification.pairing.control import Control, described, ensemble
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched, Missing
 
@@ -33,6 +34,7 @@ def evaluate(
     by: By | None = None,
     missing: Missing = "refuse",
     references: Mapping[str, xr.Dataset | Reference] | None = None,
+    control: Control = "in",
 ) -> xr.Dataset:
     """Score a forecast.
 
@@ -54,18 +56,27 @@ def evaluate(
         missing: "count": valid times without truth are left out, points count wherever all is finite, and
             `share_judged` tells how much that is.
         references: Other fields that metrics compare with, by name.
+        control: Whether number 0 is one of the ensemble, or left out of all scores.
 
     Returns:
         One variable for each metric, dims (bound, [by,] channel, [region,] lead_time): estimate, and lower and upper
         bound of the 95 % bootstrap interval over init times (NaN where these are too few); channels such as
-        "geopotential_500".
+        "geopotential_500". Attributes say of how many members, and whether number 0 is in.
 
     Raises:
         UserError: A metric is unknown or lacks the climatology or ensemble it needs; a channel, a valid time or a
             value of the truth or forecast is missing; or the grids differ.
     """
     sums = accumulate(
-        forecast, truth, metrics, climatology, progress, regions=regions, missing=missing, references=references
+        forecast,
+        truth,
+        metrics,
+        climatology,
+        progress,
+        regions=regions,
+        missing=missing,
+        references=references,
+        control=control,
     )
     return summarize(sums, metrics, by)
 
@@ -81,6 +92,7 @@ def accumulate(
     regions: Sequence[str] | Mapping[str, Region] | None = None,
     missing: Missing = "refuse",
     references: Mapping[str, xr.Dataset | Reference] | None = None,
+    control: Control = "in",
 ) -> StatisticSums:
     """Take what the metrics need of each init time; parts add up in any order.
 
@@ -91,6 +103,7 @@ def accumulate(
         if name != "climatology" or not (given is None or isinstance(given, Reference)):
             require_kind(given, xr.Dataset, name, OPEN_FIRST)
     _require_members(forecast)
+    forecast = ensemble(forecast, control)
     chosen = metrics_named(metrics)
     known = dict(references or {}) | ({} if climatology is None else {"climatology": climatology})
     for name, metric in chosen.items():
@@ -99,7 +112,8 @@ def accumulate(
     statistics = [own for metric in chosen.values() for own in metric.statistics]
     used = {name: own for name, own in known.items() if name in wanted}
     own_truth = on_grid(truth, LatLonGrid.from_dataset(forecast))
-    return gather(Matched(forecast, own_truth, used, domain, missing), statistics, regions, progress)
+    sums = gather(Matched(forecast, own_truth, used, domain, missing), statistics, regions, progress)
+    return sums.described(**described(forecast, control))
 
 
 def summarize(sums: StatisticSums, metrics: Metrics, by: By | None = None) -> xr.Dataset:

@@ -28,15 +28,20 @@ class StatisticSums:
         dataset: One variable for each statistic, dims (init_time, lead_time, channel, region, ...), by the statistic's
             name; by the same dims the area that counted (`weight`) and that which would have, had nothing been missing
             (`expected`), both steradian; and how often each cell was looked at (`counted`). A statistic that a channel
-            does not have is NaN.
+            does not have is NaN. Attributes say what was judged, such as how many members.
     """
 
     dataset: xr.Dataset
 
     def __add__(self, other: "StatisticSums") -> "StatisticSums":
         with xr.set_options(arithmetic_join="exact"):  # type: ignore[no-untyped-call]
+            attributes = self._shared_attributes(other)
             left, right = xr.align(self.dataset, other.dataset, join="outer", fill_value=0)
-            return StatisticSums(left + right)
+            return StatisticSums((left + right).assign_attrs(attributes))
+
+    def described(self, **attributes: int | str) -> "StatisticSums":
+        """Return the same with attributes, which parts that are added up have in common."""
+        return StatisticSums(self.dataset.assign_attrs(attributes))
 
     @classmethod
     def total(cls, parts: Sequence["StatisticSums"]) -> "StatisticSums":
@@ -85,6 +90,20 @@ class StatisticSums:
         if not {WEIGHT, COUNTED, EXPECTED} <= set(dataset.data_vars):
             raise UserError(f"{path} holds no sums of statistics; make it with weatherml evaluate")
         return cls(dataset)
+
+    def _shared_attributes(self, other: "StatisticSums") -> dict[str, object]:
+        """Return the attributes of two parts of one whole.
+
+        Raises:
+            UserError: They are of ensembles that differ.
+        """
+        first, second = self.dataset.attrs, other.dataset.attrs
+        for name in sorted(name for name in first.keys() & second.keys() if first[name] != second[name]):
+            raise UserError(
+                f"parts of one sum were judged with {name} {first[name]} and {second[name]}; judge all init times"
+                " with the same members"
+            )
+        return {str(name): value for name, value in (first | second).items()}
 
     def _require_whole(self) -> None:
         counted = self.dataset[COUNTED].transpose(*DIMS)

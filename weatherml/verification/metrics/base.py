@@ -1,7 +1,7 @@
 """What a metric is: statistics, and a function of their means."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from weatherml.verification.statistics.base import Statistic
@@ -19,12 +19,14 @@ class Metric:
         statistics: What is averaged over the area and over the init times.
         function: Takes the means in that order, `[..., *axes of the statistic]`, and returns the score `[..., *axes]`.
         axes: Names of the score's own axes, where it is not one number for each channel and lead time.
+        labels: What stands along some of them, such as the names of parts.
         better: Which of two scores is the better one.
     """
 
     statistics: tuple[Statistic, ...]
     function: Callable[..., Any]
     axes: tuple[str, ...] = ()
+    labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     better: Better = "lower"
 
     @property

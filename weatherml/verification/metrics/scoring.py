@@ -29,10 +29,14 @@ def summarize(sums: StatisticSums, metrics: Mapping[str, Metric], by: By | None 
         where there is the globe alone. The bounds are the estimate and a 95 % bootstrap interval over init times, NaN
         where these are too few to tell. `share_judged` says where less counted than could have.
     """
-    scored = {name: score([sums], own.statistics, own.function, own.axes, by) for name, own in metrics.items()}
+    scored = {
+        name: score([sums], own.statistics, own.function, own.axes, by).assign_coords(own.labels)
+        for name, own in metrics.items()
+    }
     share = _without_globe(sums.share_judged).transpose("channel", ...)
     whole = np.allclose(share, 1, rtol=0, atol=1e-9)
     attributes = {"n_init_times": sums.dataset.sizes["init_time"], "confidence": CONFIDENCE}
+    attributes |= sums.dataset.attrs
     return xr.Dataset(scored if whole else scored | {"share_judged": share}, attrs=attributes)
 
 

@@ -23,6 +23,7 @@ from weatherml.references import (
 from weatherml.state import Channel, on_grid, spec_of
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.pair import Pair
+from weatherml.wording import listed
 
 BLOCK_BYTES = 128 << 20
 """Most bytes of forecast read at once, unless one lead time of one variable is larger."""
@@ -221,7 +222,7 @@ class Matched:
         references = {own: np.broadcast_to(self._expected(own, name, times), truth.shape) for own in self.references}
         for place, level in enumerate(levels or (None,)):
             expected = {own: field[:, place] for own, field in references.items()}
-            pair = Pair(members[:, :, place], truth[:, place], expected)
+            pair = Pair(members[:, :, place], truth[:, place], expected, self.grid)
             channel = Channel(name, level)
             mask = self._mask_of(channel, place, pair, times)
             yield Judged(channel, pair if mask.all() else _filled(pair, mask), mask)
@@ -245,8 +246,26 @@ class Matched:
         mask: np.ndarray = self.domain.masks[channel.variable][place]
         for owner, own in finite.items():
             wrong = own != mask if owner == "the truth" else ~own & mask
+            if owner == "the forecast" and wrong.any():
+                self._refuse_members(channel, np.isfinite(pair.members[..., mask]).any(axis=-1), times)
             self._refuse(wrong.any(axis=(1, 2)), owner, channel, times)
         return mask[None]
+
+    def _refuse_members(self, channel: Channel, there: np.ndarray, times: np.ndarray) -> None:
+        """Refuse members that are NaN throughout where others are not; `there` is `[member, lead]`."""
+        gone, at = np.nonzero(~there & there.any(axis=0))
+        if not gone.size:
+            return
+        numbers = self.forecast["number"].values
+        absent = numbers[np.unique(gone)]
+        kept = listed([str(own) for own in np.setdiff1d(numbers, absent)])
+        raise UserError(
+            f"number {listed([str(own) for own in absent])} of the forecast of {channel} valid at"
+            f" {_text(times[at.min()])} is NaN throughout and others are not; all times must have the same",
+            _DROP_STOPPED,
+            f"judge those that all times have (here {kept})",
+            _COUNT_MISSING,
+        )
 
     def _refuse(self, wrong: np.ndarray, owner: str, channel: Channel, times: np.ndarray) -> None:
         if wrong.any():
@@ -286,7 +305,7 @@ def _keep(channels: Sequence[str], otherwise: str) -> str | Option:
 def _filled(pair: Pair, mask: np.ndarray) -> Pair:
     """Return a pair that is 0 where points do not count, so that nothing that is missing spreads."""
     references = {name: np.where(mask, own, 0) for name, own in pair.references.items()}
-    return Pair(np.where(mask, pair.members, 0), np.where(mask, pair.truth, 0), references)
+    return Pair(np.where(mask, pair.members, 0), np.where(mask, pair.truth, 0), references, pair.grid)
 
 
 def _extent(grid: LatLonGrid) -> str:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from weatherml.grid import LatLonGrid
 from weatherml.verification import formulas
 
 
@@ -20,11 +21,13 @@ class Pair:
         members: float32 `[member, *point]`; one member where the forecast is deterministic.
         truth: float32 `[*point]`.
         references: Fields `[*point]` that some statistics compare with, by name, such as `climatology`.
+        grid: Where the points of whole fields `[lead, lat, lon]` lie; None of parts of fields.
     """
 
     members: np.ndarray
     truth: np.ndarray
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
+    grid: LatLonGrid | None = None
 
     @property
     def n_members(self) -> int:

@@ -22,7 +22,6 @@ class Statistic(ABC):
         inputs: Variables that it takes together; each variable by itself where there are none.
         output: What the result is called where there are inputs; their level comes after it.
         axes: Names of the axes that it has beside those of all, such as `rank`.
-        references: Names of fields that it compares with, such as `climatology`.
         needs_members: Whether a deterministic forecast has no such statistic.
         is_local: Whether sums over parts of a field add up to that over all of it, so that it may be cut.
     """
@@ -30,9 +29,13 @@ class Statistic(ABC):
     inputs: ClassVar[tuple[str, ...]] = ()
     output: ClassVar[str] = ""
     axes: ClassVar[tuple[str, ...]] = ()
-    references: ClassVar[tuple[str, ...]] = ()
     needs_members: ClassVar[bool] = False
     is_local: ClassVar[bool] = False
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Names of fields that it compares with, such as `climatology`."""
+        return ()
 
     @property
     def name(self) -> str:

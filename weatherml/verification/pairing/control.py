@@ -1,0 +1,45 @@
+"""The control of an ensemble, number 0: judged with the other members, or left out."""
+
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.wording import listed
+
+Control = Literal["in", "out"]
+"""Whether number 0, the unperturbed member, is one of the ensemble."""
+
+_NUMBER = 0
+
+
+def ensemble(forecast: xr.Dataset, control: Control) -> xr.Dataset:
+    """Return what is judged of a forecast: all of it, or its members without the control.
+
+    Raises:
+        UserError: `control` is neither; or there is no control to leave out, or nothing beside it.
+    """
+    if control not in ("in", "out"):
+        raise UserError(f"control must be 'in' or 'out', got {control!r}")
+    if control == "in":
+        return forecast
+    numbers = _numbers(forecast)
+    if _NUMBER not in numbers:
+        there = listed([str(number) for number in numbers]) if numbers.size else "none"
+        raise UserError(f"the forecast has no number 0, which a control would be, only {there}; pass control='in'")
+    if numbers.size == 1:
+        raise UserError("without its control the forecast has no member left; pass control='in'")
+    return forecast.isel(number=numbers != _NUMBER)
+
+
+def described(judged: xr.Dataset, control: Control) -> dict[str, int | str]:
+    """Return attributes of scores: how many members they are of, and whether number 0 is one where it may be."""
+    attributes: dict[str, int | str] = {"n_members": judged.sizes.get("number", 1)}
+    if control == "out" or (judged.sizes.get("number", 1) > 1 and _NUMBER in _numbers(judged)):
+        attributes["control"] = control
+    return attributes
+
+
+def _numbers(forecast: xr.Dataset) -> np.ndarray:
+    return np.asarray(forecast["number"].values if "number" in forecast.coords and "number" in forecast.dims else [])

@@ -35,8 +35,7 @@ class Exceeds(PointStatistic):
 class SquaredVectorError(PointStatistic):
     """Of wind."""
 
-    inputs: ClassVar = ("u_component_of_wind", "v_component_of_wind")
-    output: ClassVar = "wind"
+    inputs: ClassVar = {"wind": ("u_component_of_wind", "v_component_of_wind")}
 
     def at(self, u, v):
         return u.error**2 + v.error**2
@@ -56,7 +55,7 @@ class Signs(ClassStatistic):
 class ZonalMeanError(Statistic):
     """Needs whole rows: squared error of the zonal mean."""
 
-    def sums(self, pair, weights):
+    def sums(self, pair, weights, **_):
         error = pair.error.mean(axis=-1, keepdims=True)
         return weighted_sums(np.broadcast_to(error**2, pair.error.shape), weights)
 
@@ -105,7 +104,9 @@ def test_two_thresholds_are_two_statistics(forecast, truth):
 
 def test_a_statistic_of_two_variables_is_taken_at_the_levels_of_both(forecast, truth):
     made, true = matched(forecast, truth)
-    squares = sum((made[name] - true[name]).sel(level=850) ** 2 for name in SquaredVectorError.inputs)
+    squares = sum(
+        (made[name] - true[name]).sel(level=850) ** 2 for name in ("u_component_of_wind", "v_component_of_wind")
+    )
     scored = estimate(forecast, truth, SquaredVectorError())
     assert scored.sel(channel="wind_850").mean() == pytest.approx(area_mean(squares), rel=1e-6)
     assert [str(c) for c in scored.channel.values if str(c).startswith("wind")] == ["wind_850"]

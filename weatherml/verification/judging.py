@@ -18,6 +18,7 @@ from weatherml.verification.metrics.registry import metrics_named
 from weatherml.verification.pairing.control import Control, described, ensemble
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched, Missing
+from weatherml.wording import listed
 
 Metrics = str | Sequence[str] | Mapping[str, Metric]
 """One or more names in `verification.metrics.registry`, or metrics by names of one's own."""
@@ -112,7 +113,10 @@ def accumulate(
     statistics = [own for metric in chosen.values() for own in metric.statistics]
     used = {name: own for name, own in known.items() if name in wanted}
     own_truth = on_grid(truth, LatLonGrid.from_dataset(forecast))
-    sums = gather(Matched(forecast, own_truth, used, domain, missing), statistics, regions, progress)
+    matched = Matched(forecast, own_truth, used, domain, missing)
+    for name, metric in chosen.items():
+        _require_channels(name, metric, matched)
+    sums = gather(matched, statistics, regions, progress)
     return sums.described(**described(forecast, control))
 
 
@@ -140,3 +144,13 @@ def _require_inputs(
         raise UserError(f"metric {name!r} needs a {missing}; pass references={{{missing!r}: ...}}, or leave it out")
     if metric.needs_members and forecast.sizes.get("number", 1) < 2:
         raise UserError(f"metric {name!r} needs an ensemble of two members or more, got one; leave {name!r} out")
+
+
+def _require_channels(name: str, metric: Metric, matched: Matched) -> None:
+    for own in metric.statistics:
+        if not own.outputs(matched.levels):
+            sets = " or ".join(" and ".join(inputs) for inputs in own.inputs.values())
+            raise UserError(
+                f"metric {name!r} needs {sets}, at a level that they share; the forecast has"
+                f" {listed(matched.channels)}: leave it out"
+            )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import xarray as xr
@@ -68,9 +69,22 @@ class _Pass:
     totals: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
+    def outputs(self) -> dict[str, dict[str, list[Channel]]]:
+        """What each statistic is taken of, by its name."""
+        return {name: own.outputs(self.matched.levels) for name, own in self.statistics.items()}
+
+    @cached_property
+    def taken(self) -> dict[str, list[Channel]]:
+        """What is judged, of which channels: those of the forecast, and what statistics make of several."""
+        levels = self.matched.levels.items()
+        own = [Channel(name, level) for name, all_levels in levels for level in all_levels or (None,)]
+        made = [outputs.items() for outputs in self.outputs.values()]
+        return {str(channel): [channel] for channel in own} | dict(chain.from_iterable(made))
+
+    @cached_property
     def channels(self) -> tuple[str, ...]:
-        """What is judged: channels of the forecast, and those that statistics make of several."""
-        return (*self.matched.channels, *dict.fromkeys(name for own in self._joint for name in self._outputs(own)))
+        """Names of what is judged."""
+        return tuple(self.taken)
 
     @cached_property
     def shape(self) -> tuple[int, int, int, int]:
@@ -82,11 +96,11 @@ class _Pass:
     def groups(self) -> list[list[str]]:
         """Variables that are read together, because a statistic takes them together."""
         groups = [{name} for name in self.matched.levels]
-        for statistic in self._joint:
-            joined = [own for own in groups if own & set(statistic.inputs)]
+        for names in ({channel.variable for channel in own} for own in self.taken.values()):
+            joined = [own for own in groups if own & names]
             groups = [own for own in groups if own not in joined] + [set[str]().union(*joined)]
         order = list(self.matched.levels)
-        return [sorted(own, key=order.index) for own in groups]
+        return sorted((sorted(own, key=order.index) for own in groups), key=lambda own: order.index(own[0]))
 
     def judge(self, init: int) -> None:
         """Add an initial time."""
@@ -112,53 +126,31 @@ class _Pass:
         )
 
     @cached_property
-    def _joint(self) -> list[Statistic]:
-        return [own for own in self.statistics.values() if own.inputs]
-
-    @cached_property
-    def _single(self) -> list[Statistic]:
-        return [own for own in self.statistics.values() if not own.inputs]
-
-    @cached_property
     def _expected(self) -> np.ndarray:
         """Areas that count where nothing is missing, `[channel, region]`."""
-        domain, areas = self.matched.domain, self.areas
-        masks = {str(Channel(name, level)): domain.masks[name][place] for name, place, level in self._places()}
-        for statistic in self._joint:
-            for output, inputs in self._outputs(statistic).items():
-                masks[output] = np.logical_and.reduce([masks[str(channel)] for channel in inputs])
-        return np.stack([np.tensordot(masks[name], areas, axes=([0, 1], [1, 2])) for name in self.channels])
+        own = [self._mask(channels) for channels in self.taken.values()]
+        return np.stack([np.tensordot(mask, self.areas, axes=([0, 1], [1, 2])) for mask in own])
 
-    def _places(self) -> Iterator[tuple[str, int, int | None]]:
-        for name, levels in self.matched.levels.items():
-            yield from ((name, place, level) for place, level in enumerate(levels or (None,)))
-
-    def _outputs(self, statistic: Statistic) -> dict[str, list[Channel]]:
-        """Return what a statistic makes of several variables, and of which channels: at the levels that all have."""
-        levels = [self.matched.levels.get(name) for name in statistic.inputs]
-        if any(own is None for own in levels):
-            return {}
-        shared = set.intersection(*(set(own or (None,)) for own in levels))
-        order = [level for level in levels[0] or (None,) if level in shared]
-        return {
-            str(statistic.output if level is None else f"{statistic.output}_{level}"): [
-                Channel(name, level) for name in statistic.inputs
-            ]
-            for level in order
-        }
+    def _mask(self, channels: Sequence[Channel]) -> np.ndarray:
+        """Return where the truth of all channels is defined, `[lat, lon]`."""
+        domain, levels = self.matched.domain, self.matched.levels
+        places = [
+            (own.variable, levels[own.variable].index(own.level) if own.level is not None else 0) for own in channels
+        ]
+        mask: np.ndarray = np.logical_and.reduce([domain.masks[name][place] for name, place in places])
+        return mask
 
     def _work(self, block: Block) -> dict[int, tuple[list[Judged], list[Statistic]]]:
         """Return by the position of a channel what is judged there, by which statistics."""
-        judged = {str(own.channel): own for channels in block.judged.values() for own in channels}
-        work = {self.channels.index(name): ([own], self._single) for name, own in judged.items()}
-        for statistic in self._joint:
-            for output, inputs in self._outputs(statistic).items():
-                if all(str(channel) in judged for channel in inputs):
-                    _, others = work.setdefault(
-                        self.channels.index(output), ([judged[str(channel)] for channel in inputs], [])
-                    )
-                    others.append(statistic)
-        return work
+        judged = {own.channel: own for channels in block.judged.values() for own in channels}
+        return {
+            place: (
+                [judged[channel] for channel in channels],
+                [self.statistics[own] for own, outputs in self.outputs.items() if name in outputs],
+            )
+            for place, (name, channels) in enumerate(self.taken.items())
+            if all(channel in judged for channel in channels)
+        }
 
     def _add(self, block: Block, place: int, judged: Sequence[Judged], statistics: Sequence[Statistic]) -> None:
         mask = np.logical_and.reduce([own.mask for own in judged])
@@ -166,7 +158,8 @@ class _Pass:
         cells = (block.init, block.leads, place)
         self._put(WEIGHT, np.broadcast_to(weights.sum(axis=(2, 3)).T, (len(block.leads), len(self.regions))), cells)
         for statistic in (own for own in statistics if not own.is_local):
-            self._put(statistic.name, statistic.sums(*(own.pair for own in judged), weights=weights), cells)
+            pairs = [own.pair for own in judged]
+            self._put(statistic.name, statistic.sums(*pairs, weights=weights, grid=self.matched.grid, mask=mask), cells)
         local = [own for own in statistics if own.is_local]
         flat, flat_weights = [own.pair.flat() for own in judged], weights.reshape(*weights.shape[:2], -1)
         for leads, points in self._tiles(flat[0].members.shape) if local else ():
@@ -186,9 +179,7 @@ class _Pass:
     def _begin(self, name: str) -> None:
         """Set to nothing what a statistic is taken of."""
         if name in self.statistics:
-            own = self.statistics[name]
-            names = self._outputs(own) if own.inputs else self.matched.channels
-            self.totals[name][:, :, [self.channels.index(channel) for channel in names]] = 0
+            self.totals[name][:, :, [self.channels.index(output) for output in self.outputs[name]]] = 0
 
     @staticmethod
     def _tiles(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:

@@ -26,6 +26,10 @@ def area_mean(field: Array, weights: Array) -> Array:
 
 
 def anomaly_correlation(covariance: Array, forecast_variance: Array, truth_variance: Array) -> Array:
-    """Return the anomaly correlation of mean products of anomalies from climatology; no mean anomaly is removed."""
+    """Return the anomaly correlation of mean products of anomalies from climatology.
+
+    Nothing is removed from them here: of anomalies as they are it is the uncentred one (WeatherBench 2, FourCastNet),
+    of anomalies less their mean over the area the centred one (WMO-No. 485; Wilks 2011, section 8.6.4).
+    """
     xp = covariance.__array_namespace__()
     return covariance / xp.sqrt(forecast_variance * truth_variance)

@@ -8,20 +8,32 @@ from weatherml.verification.metrics.entries import enter
 from weatherml.verification.statistics.deterministic import (
     AbsoluteError,
     AnomalyCovariance,
+    CentredAnomalies,
     Error,
     SquaredError,
     SquaredForecastAnomaly,
     SquaredTruthAnomaly,
 )
+from weatherml.verification.statistics.winds import SquaredVectorError
 
 enter("rmse", [SquaredError()], np.sqrt)
 enter("mse", [SquaredError()], itself)
 enter("mae", [AbsoluteError()], itself)
+# Of winds at levels, at 10 m and at 100 m whose components a forecast has: the channels `wind_850` and `10m_wind`.
+enter("wind_vector_rmse", [SquaredVectorError()], np.sqrt)
 enter("bias", [Error()], itself, better="zero")
+# Of anomalies as they are, as WeatherBench 2 and FourCastNet have it; of mean products.
 enter(
     "acc",
     [AnomalyCovariance(), SquaredForecastAnomaly(), SquaredTruthAnomaly()],
     formulas.anomaly_correlation,
+    better="higher",
+)
+# Of anomalies less their mean over the region in each forecast, as WMO-No. 485 and ECMWF have it.
+enter(
+    "acc_centred",
+    [CentredAnomalies()],
+    lambda products: formulas.anomaly_correlation(products[..., 0], products[..., 1], products[..., 2]),
     better="higher",
 )
 # How lively the forecast is: its root-mean-square anomaly. The truth's own activity is the rmse of the climatology

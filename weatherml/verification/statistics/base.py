@@ -6,11 +6,13 @@ point in a class are `ClassStatistic`s, and those that need whole fields are `St
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
+from weatherml.state import Channel
 from weatherml.verification.pairing.pair import Pair
 
 
@@ -19,15 +21,14 @@ class Statistic(ABC):
     """Something whose means over area and forecasts make scores.
 
     Attributes:
-        inputs: Variables that it takes together; each variable by itself where there are none.
-        output: What the result is called where there are inputs; their level comes after it.
+        inputs: Variables that it takes together, by what the result is called, to which their level is added; each
+            variable by itself where there are none. Of several sets those are taken that a forecast has.
         axes: Names of the axes that it has beside those of all, such as `rank`.
         needs_members: Whether a deterministic forecast has no such statistic.
         is_local: Whether sums over parts of a field add up to that over all of it, so that it may be cut.
     """
 
-    inputs: ClassVar[tuple[str, ...]] = ()
-    output: ClassVar[str] = ""
+    inputs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     axes: ClassVar[tuple[str, ...]] = ()
     needs_members: ClassVar[bool] = False
     is_local: ClassVar[bool] = False
@@ -44,15 +45,28 @@ class Statistic(ABC):
         told = ", ".join(f"{own.name}={getattr(self, own.name)!r}" for own in fields(self))
         return f"{words}({told})" if told else words
 
+    def outputs(self, levels: Mapping[str, Sequence[int]]) -> dict[str, list[Channel]]:
+        """Return what it is called for each channel of a forecast, and which channels it takes together.
+
+        Args:
+            levels: Of each variable of the forecast, hPa; empty where it has one height.
+        """
+        outputs = {}
+        for output, names in (self.inputs or {name: (name,) for name in levels}).items():
+            for level in _shared([levels.get(name) for name in names]):
+                outputs[output if level is None else f"{output}_{level}"] = [Channel(name, level) for name in names]
+        return outputs
+
     @abstractmethod
-    def sums(self, *pairs: Any, weights: np.ndarray, **_: Any) -> np.ndarray:
+    def sums(self, *pairs: Any, **area: Any) -> np.ndarray:
         """Return sums over points.
 
         Args:
-            *pairs: One for each of `inputs`, or one; their fields are `[lead, lat, lon]`, or `[lead, point]` of a part
-                of a field where the statistic is local.
-            weights: Area of each point that counts in each region, 0 elsewhere: `[region, lead, *point]`, where all
-                leads may be one.
+            *pairs: One for each variable of `inputs`, or one; their fields are `[lead, lat, lon]`, or `[lead, point]`
+                of a part of a field where the statistic is local.
+            **area: `weights`: area of each point that counts in each region, 0 elsewhere, `[region, lead, *point]`,
+                where all leads may be one. What takes whole fields is given their `grid`, too, and `mask`: the points
+                that count in whatever region, bool `[lead, lat, lon]`, where all leads may be one.
 
         Returns:
             `[lead, region, *axes]`.
@@ -66,7 +80,7 @@ class PointStatistic(Statistic):
 
     @abstractmethod
     def at(self, *pairs: Any, **_: Any) -> np.ndarray:  # so that a statistic may name its pairs
-        """Return `[*axes, *point]` of one `Pair`, or of one for each of `inputs`, in any arrangement of points."""
+        """Return `[*axes, *point]` of one `Pair`, or of one for each variable, in any arrangement of points."""
 
     def sums(self, *pairs: Pair, weights: np.ndarray, **_: Any) -> np.ndarray:
         """Return `[lead, region, *axes]`."""
@@ -108,3 +122,9 @@ def weighted_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     weights = np.moveaxis(weights.reshape(*weights.shape[:2], -1), 0, 1)
     # Each sum by itself: products of matrices round otherwise for another number of leads.
     return np.moveaxis(np.vecdot(values, weights), (-2, -1), (0, 1))
+
+
+def _shared(levels: Sequence[Sequence[int] | None]) -> list[int | None]:
+    """Return the levels that all variables have, None for those of one height; none where one is not there."""
+    there = [own or (None,) for own in levels if own is not None]
+    return [level for level in there[0] if all(level in own for own in there)] if len(there) == len(levels) else []

@@ -1,12 +1,12 @@
 """Statistics of one field: of the ensemble mean where there are members."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from weatherml.verification.pairing.pair import Pair
-from weatherml.verification.statistics.base import PointStatistic
+from weatherml.verification.statistics.base import PointStatistic, Statistic, weighted_sums
 
 _CLIMATOLOGY: tuple[str, ...] = ("climatology",)
 
@@ -69,3 +69,23 @@ class SquaredTruthAnomaly(PointStatistic):
     def at(self, pair: Pair) -> np.ndarray:
         """Return `[*point]` in the squared units of the field."""
         return pair.truth_anomaly() ** 2
+
+
+@dataclass(frozen=True)
+class CentredAnomalies(Statistic):
+    """Products of anomalies from climatology, less their mean over each region: of each forecast by itself.
+
+    Axis `product`: forecast by truth, forecast by forecast, truth by truth; squared units of the field.
+    """
+
+    axes: ClassVar[tuple[str, ...]] = ("product",)
+    references: ClassVar[tuple[str, ...]] = _CLIMATOLOGY
+
+    def sums(self, pair: Pair, weights: np.ndarray, **_: Any) -> np.ndarray:
+        """Return `[lead, region, product]`."""
+        forecast, truth = pair.forecast_anomaly(), pair.truth_anomaly()
+        products = weighted_sums(np.stack([forecast * truth, forecast**2, truth**2]), weights)
+        means = weighted_sums(np.stack([forecast, truth]), weights)
+        area = weights.sum(axis=(-2, -1)).T[..., None]
+        of_means = np.stack([means[..., 0] * means[..., 1], means[..., 0] ** 2, means[..., 1] ** 2], axis=-1)
+        return np.asarray(products - of_means / np.where(area == 0, 1, area))

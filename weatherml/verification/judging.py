@@ -141,7 +141,10 @@ def _require_inputs(
         if missing == "climatology":
             remedy = Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)")
             raise UserError(f"metric {name!r} needs a climatology, got none", remedy, f"leave {name!r} out")
-        raise UserError(f"metric {name!r} needs a {missing}; pass references={{{missing!r}: ...}}, or leave it out")
+        brackets = f"write {name}(threshold=...), " * (missing == "threshold")
+        raise UserError(
+            f"metric {name!r} needs a {missing}; {brackets}pass references={{{missing!r}: ...}}, or leave it out"
+        )
     if metric.needs_members and forecast.sizes.get("number", 1) < 2:
         raise UserError(f"metric {name!r} needs an ensemble of two members or more, got one; leave {name!r} out")
 

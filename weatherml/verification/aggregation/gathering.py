@@ -159,7 +159,7 @@ class _Pass:
         self._put(WEIGHT, np.broadcast_to(weights.sum(axis=(2, 3)).T, (len(block.leads), len(self.regions))), cells)
         for statistic in (own for own in statistics if not own.is_local):
             pairs = [own.pair for own in judged]
-            self._put(statistic.name, statistic.sums(*pairs, weights=weights, grid=self.matched.grid, mask=mask), cells)
+            self._put(statistic.name, statistic.sums(*pairs, weights=weights, mask=mask), cells)
         local = [own for own in statistics if own.is_local]
         flat, flat_weights = [own.pair.flat() for own in judged], weights.reshape(*weights.shape[:2], -1)
         for leads, points in self._tiles(flat[0].members.shape) if local else ():

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weatherml.errors import UserError
-from weatherml.verification.metrics import deterministic, ensembles
+from weatherml.verification.metrics import contingency, deterministic, ensembles
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.entries import Maker, registry
 from weatherml.wording import counted, listed
 
-THEMES = (deterministic, ensembles)
+THEMES = (contingency, deterministic, ensembles)
 """Modules whose metrics are known, because they have been imported; a new one is a name here."""
 
 _OF_MEMBERS = ("crps", "crps_fair", "spread", "spread_skill")
@@ -54,7 +54,10 @@ def find(name: str) -> Metric:
         bound = inspect.signature(maker).bind(**parameters)
     except TypeError:
         raise UserError(f"metric {name!r} takes {_signature(maker)}; write {_example(name, maker)!r}") from None
-    return maker(**bound.arguments)
+    try:
+        return maker(**bound.arguments)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"metric {name!r} cannot be: {error}; write {_example(name, maker)!r}") from None
 
 
 def _parameters(name: str, text: str | None) -> dict[str, Any]:
@@ -82,8 +85,8 @@ def _signature(maker: Maker) -> str:
 
 def _example(name: str, maker: Maker) -> str:
     plain_name = re.split(r"\s*\(", name.strip())[0]
-    required = ", ".join(f"{own}=..." for own in _required(maker))
-    return f"{plain_name}({required})" if required else plain_name
+    told = ", ".join(f"{own}=..." for own in _required(maker) or inspect.signature(maker).parameters)
+    return f"{plain_name}({told})" if told else plain_name
 
 
 def judged(metric: str, n_members: int) -> str:

@@ -47,6 +47,12 @@ class Pair:
         return error
 
     @cached_property
+    def forecast(self) -> np.ndarray:
+        """The ensemble mean, float32 `[*point]`: to the last bit what was forecast where there is one member."""
+        one: np.ndarray = self.members[0] if self.n_members == 1 else (self.error + self.truth).astype(np.float32)
+        return one
+
+    @cached_property
     def variance(self) -> np.ndarray:
         """Unbiased variance of the members `[*point]`; it needs two."""
         return np.asarray(formulas.ensemble_variance(self.errors))

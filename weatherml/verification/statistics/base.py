@@ -65,8 +65,8 @@ class Statistic(ABC):
             *pairs: One for each variable of `inputs`, or one; their fields are `[lead, lat, lon]`, or `[lead, point]`
                 of a part of a field where the statistic is local.
             **area: `weights`: area of each point that counts in each region, 0 elsewhere, `[region, lead, *point]`,
-                where all leads may be one. What takes whole fields is given their `grid`, too, and `mask`: the points
-                that count in whatever region, bool `[lead, lat, lon]`, where all leads may be one.
+                where all leads may be one. What takes whole fields is given `mask`, too: the points that count in
+                whatever region, bool `[lead, lat, lon]`, where all leads may be one.
 
         Returns:
             `[lead, region, *axes]`.

@@ -1,0 +1,25 @@
+"""Metrics of yes-or-no forecasts of an event: that the field, or the ensemble mean, exceeds a threshold."""
+
+from collections.abc import Callable
+from typing import Any
+
+from weatherml.verification.formulas import contingency as formulas
+from weatherml.verification.metrics.base import Better, Metric
+from weatherml.verification.metrics.entries import registry
+from weatherml.verification.statistics.contingency import Contingency
+
+
+def _enter(name: str, function: Callable[..., Any], better: Better) -> None:
+    @registry.register(name)
+    def make(threshold: float | None = None) -> Metric:
+        own = Contingency(None if threshold is None else float(threshold))
+        return Metric((own,), function, better=better)
+
+
+_enter("pod", formulas.probability_of_detection, "higher")
+_enter("far", formulas.false_alarm_ratio, "lower")  # of the forecast events; of all that was no event it is pofd
+_enter("pofd", formulas.probability_of_false_detection, "lower")
+_enter("csi", formulas.critical_success_index, "higher")
+_enter("ets", formulas.equitable_threat_score, "higher")
+_enter("sedi", formulas.sedi, "higher")
+_enter("frequency_bias", formulas.frequency_bias, "one")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from weatherml.verification import baselines as baselines
     from weatherml.verification import formulas as formulas
     from weatherml.verification.aggregation.sums import StatisticSums as StatisticSums
+    from weatherml.verification.campaign.running import Campaign as Campaign
     from weatherml.verification.comparing import compare as compare
     from weatherml.verification.judging import accumulate as accumulate
     from weatherml.verification.judging import evaluate as evaluate
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from weatherml.verification.metrics.base import Metric as Metric
 
 _FOUND_IN = {
+    "Campaign": "campaign.running",
     "StatisticSums": "aggregation.sums",
     "accumulate": "judging",
     "compare": "comparing",
@@ -25,7 +27,7 @@ _FOUND_IN = {
     "Metric": "metrics.base",
 }
 
-__all__ = ["Metric", "StatisticSums", "accumulate", "compare", "evaluate", "summarize"]
+__all__ = ["Campaign", "Metric", "StatisticSums", "accumulate", "compare", "evaluate", "summarize"]
 
 
 def __getattr__(name: str) -> Any:

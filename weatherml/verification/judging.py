@@ -8,10 +8,12 @@ from weatherml.errors import Option, UserError, require_kind
 from weatherml.grid import OPEN_FIRST, LatLonGrid
 from weatherml.references import Reference
 from weatherml.state import on_grid
-from weatherml.verification.aggregation.gathering import Progress, gather
+from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.grouping import By
+from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.regions import Region
 from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
@@ -36,6 +38,7 @@ def evaluate(
     missing: Missing = "refuse",
     references: Mapping[str, xr.Dataset | Reference] | None = None,
     control: Control = "in",
+    campaign: Campaign | None = None,
 ) -> xr.Dataset:
     """Score a forecast.
 
@@ -58,6 +61,7 @@ def evaluate(
             `share_judged` tells how much that is.
         references: Other fields that metrics compare with, by name.
         control: Whether number 0 is one of the ensemble, or left out of all scores.
+        campaign: By whom init times are judged, side by side, and where their sums are kept.
 
     Returns:
         One variable for each metric, dims (bound, [by,] channel, [region,] lead_time): estimate, and lower and upper
@@ -78,6 +82,7 @@ def evaluate(
         missing=missing,
         references=references,
         control=control,
+        campaign=campaign,
     )
     return summarize(sums, metrics, by)
 
@@ -94,12 +99,41 @@ def accumulate(
     missing: Missing = "refuse",
     references: Mapping[str, xr.Dataset | Reference] | None = None,
     control: Control = "in",
+    campaign: Campaign | None = None,
 ) -> StatisticSums:
     """Take what the metrics need of each init time; parts add up in any order.
 
     Arguments are as in `evaluate`. For parts of one forecast, `domain` is what all of it is judged on
-    (`Matched.domain`); a part would take it from its own first valid time.
+    (`Matched.domain`); a part would take it from its own first valid time. A `campaign` says by whom init times are
+    judged, side by side, and where their sums are kept.
     """
+    asked = judgement(
+        forecast,
+        truth,
+        metrics,
+        climatology,
+        domain,
+        regions=regions,
+        missing=missing,
+        references=references,
+        control=control,
+    )
+    return asked.sums(progress) if campaign is None else campaign.accumulate(asked, progress)
+
+
+def judgement(
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    metrics: Metrics,
+    climatology: xr.Dataset | Reference | None = None,
+    domain: Domain | None = None,
+    *,
+    regions: Sequence[str] | Mapping[str, Region] | None = None,
+    missing: Missing = "refuse",
+    references: Mapping[str, xr.Dataset | Reference] | None = None,
+    control: Control = "in",
+) -> Judgement:
+    """Return what is to be judged, checked; arguments are as in `accumulate`."""
     for name, given in (("forecast", forecast), ("truth", truth), ("climatology", climatology)):
         if name != "climatology" or not (given is None or isinstance(given, Reference)):
             require_kind(given, xr.Dataset, name, OPEN_FIRST)
@@ -116,8 +150,7 @@ def accumulate(
     matched = Matched(forecast, own_truth, used, domain, missing)
     for name, metric in chosen.items():
         _require_channels(name, metric, matched)
-    sums = gather(matched, statistics, regions, progress)
-    return sums.described(**described(forecast, control))
+    return Judgement(matched, statistics, regions, described(forecast, control))
 
 
 def summarize(sums: StatisticSums, metrics: Metrics, by: By | None = None) -> xr.Dataset:

@@ -16,8 +16,8 @@ import psutil
 import pytest
 from fake_data import FakeSource, analyses, contents
 
+from weatherml import workers
 from weatherml.data.store.ingest import IngestOptions, ingest
-from weatherml.data.store.making import engine
 from weatherml.data.store.making.engine import Dask
 from weatherml.data.store.making.workspace import Workspace
 from weatherml.data.store.opening import open_store, verify
@@ -170,10 +170,10 @@ def test_workers_of_dask_make_the_same_bytes_and_one_that_is_killed_is_replaced(
 
     def kill_one(done, total):
         seen.append((done, total))
-        workers = [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
-        if not killed and workers:
-            killed.append(workers[-1].pid)
-            workers[-1].send_signal(signal.SIGKILL)
+        own = [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
+        if not killed and own:
+            killed.append(own[-1].pid)
+            own[-1].send_signal(signal.SIGKILL)
 
     source = FakeSource(dataset(), delay=0.02)
     ingest(source, store, kill_one, 3, IngestOptions(engine=Dask(workers=2)))
@@ -185,13 +185,13 @@ def test_workers_of_dask_make_the_same_bytes_and_one_that_is_killed_is_replaced(
 def test_a_job_that_is_killed_is_submitted_again(monkeypatch):
     """As SLURM does at the end of a job's time; dask-jobqueue alone would wait for it for ever."""
     local = pytest.importorskip("dask_jobqueue.local")
-    monkeypatch.setattr(engine, "_SECONDS_BETWEEN_LOOKS", 0.3)
+    monkeypatch.setattr(workers, "_SECONDS_BETWEEN_LOOKS", 0.3)
     patience = {"distributed.deploy.lost-worker-timeout": "0.3s"}
     options = {"scheduler_options": {"dashboard_address": None}, "processes": 1}
     with (
         dask.config.set(patience),
         local.LocalCluster(cores=1, memory="1GB", **options) as cluster,
-        engine.keeping_up(cluster, 1),
+        workers.keeping_up(cluster, 1),
         distributed.Client(cluster) as client,
     ):
         first = client.submit(os.getpid, pure=False).result(timeout=60)
@@ -209,10 +209,10 @@ def test_workers_use_memory_again_and_leave_the_port_of_a_dashboard_alone():
 
 
 def test_workers_that_join_late_are_given_work(monkeypatch):
-    monkeypatch.setattr(engine, "_do", lambda content, group: time.sleep(0.2) or len(group))
+    monkeypatch.setattr(workers, "_do", lambda content, group: time.sleep(0.2) or len(group))
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-        made = engine._gather(client, None, [[None]] * 40)
+        made = workers._gather(client, None, [[None]] * 40)
         assert next(made) == 1
         assert len(client.futures) <= 5
         cluster.scale(4)

@@ -37,7 +37,10 @@ class StatisticSums:
         with xr.set_options(arithmetic_join="exact"):  # type: ignore[no-untyped-call]
             attributes = self._shared_attributes(other)
             left, right = xr.align(self.dataset, other.dataset, join="outer", fill_value=0)
-            return StatisticSums((left + right).assign_attrs(attributes))
+            apart = {name: own for part in (left, right) for name, own in part.items()}
+            both = left + right  # has what both have: of times without any truth there are areas alone
+            alone = {name: own for name, own in apart.items() if name not in both}
+            return StatisticSums(both.assign(alone).assign_attrs(attributes))
 
     def described(self, **attributes: int | str) -> "StatisticSums":
         """Return the same with attributes, which parts that are added up have in common."""

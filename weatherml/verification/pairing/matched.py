@@ -1,7 +1,7 @@
 """Forecasts beside their truth: read block by block and checked."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -11,6 +11,7 @@ import xarray as xr
 from weatherml.errors import Option, UserError
 from weatherml.grid import REGRID, LatLonGrid
 from weatherml.references import (
+    DatedReference,
     Reference,
     as_reference,
     as_slice,
@@ -37,6 +38,8 @@ _DROP_STOPPED = Option(
     python="weatherml.products.without_stopped(forecast)",
 )
 _COUNT_MISSING = Option("missing", "count", purpose="to judge what is there and be told how much that is")
+_STILL = ("land_sea_mask",)
+"""Of the truth beside what is judged: regions ask for it."""
 _MOST_NAMED = 3  # channels in a remedy
 
 
@@ -136,6 +139,18 @@ class Matched:
     def shape(self) -> tuple[int, int, int]:
         """(init, lead, channel)."""
         return self.forecast.sizes["init_time"], self.forecast.sizes["lead_time"], len(self.channels)
+
+    def only(self, places: Sequence[int]) -> "Matched":
+        """Keep some initial times, and of truth and references what these need; judged is on the points of all."""
+        times, index = self._valid_times[places], self._truth_index[places]
+        held = [*self.levels, *(name for name in _STILL if name in self.truth)]
+        return replace(
+            self,
+            forecast=self.forecast.isel(init_time=as_slice(np.asarray(places))),
+            truth=self.truth[held].isel(time=as_slice(np.unique(index[index >= 0]))),
+            references={name: _within(own, times) for name, own in self._asked.items()},
+            within=self.domain,
+        )
 
     def blocks(self, init: int, names: Sequence[str]) -> Iterator[Block]:
         """Read variables together, block by block of leads.
@@ -285,6 +300,13 @@ class Matched:
 
     def _others_than(self, channel: str) -> str | Option:
         return _keep([name for name in self.channels if name != channel], "")
+
+
+def _within(reference: Reference, times: np.ndarray) -> Reference:
+    """Keep of dated fields those of some times."""
+    if not isinstance(reference, DatedReference):
+        return reference
+    return replace(reference, dataset=reference.at(np.unique(times)))
 
 
 def _has(dataset: xr.Dataset, channel: Channel) -> bool:

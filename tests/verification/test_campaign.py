@@ -1,0 +1,189 @@
+"""Initial times judged apart, anywhere, killed, gone on with, in shares: the scores are those of one pass."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from fake_data import analyses, forecasts
+from kills import killed_before_each_change
+
+from weatherml.errors import UserError
+from weatherml.storage.share import Share
+from weatherml.verification import Campaign, accumulate
+from weatherml.verification.aggregation import judgement
+from weatherml.verification.campaign.kept import KeptSums
+from weatherml.workers import Dask
+
+METRICS = ["rmse", "crps_fair", "spread_skill", "acc"]
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return analyses()
+
+
+@pytest.fixture(scope="module")
+def forecast():
+    return forecasts(n_init=3, n_members=5)
+
+
+@pytest.fixture(scope="module")
+def climatology(truth):
+    return truth.mean("time")
+
+
+@pytest.fixture(scope="module")
+def whole(forecast, truth, climatology):
+    return accumulate(forecast, truth, METRICS, climatology, regions=["global", "tropics"])
+
+
+@pytest.fixture
+def judge(truth, climatology):
+    def judge(forecast, truth=truth, metrics=METRICS, regions=("global", "tropics"), **campaign):
+        return accumulate(forecast, truth, metrics, climatology, regions=regions, campaign=Campaign(**campaign))
+
+    return judge
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Return the initial times that this process has taken statistics of."""
+    seen, gather = [], judgement.gather
+
+    def watched(matched, *others):
+        seen.extend(matched.forecast["init_time"].values)
+        return gather(matched, *others)
+
+    monkeypatch.setattr(judgement, "gather", watched)
+    return seen
+
+
+def same(one, other):
+    xr.testing.assert_equal(one.dataset, other.dataset)
+
+
+def test_shares_in_any_order_are_the_whole_and_nothing_is_judged_twice(judge, forecast, whole, tmp_path, judged):
+    for index in (1, 0):
+        own = judge(forecast, folder=tmp_path, share=Share(index, 2))
+        assert list(own.dataset["init_time"].values) == list(forecast["init_time"].values[index::2])
+    same(judge(forecast, folder=tmp_path), whole)
+    same(KeptSums.load(tmp_path), whole)
+    assert sorted(judged) == list(forecast["init_time"].values)
+
+
+def test_a_campaign_grows(judge, forecast, whole, tmp_path, judged):
+    judge(forecast.isel(init_time=[1]), folder=tmp_path)
+    same(judge(forecast, folder=tmp_path), whole)
+    assert sorted(judged) == list(forecast["init_time"].values)
+
+
+def test_points_are_those_that_the_campaign_was_begun_with(judge, forecast, truth, tmp_path):
+    """Though the truth of a later initial time alone would have others."""
+    later = forecast.isel(init_time=[1])
+    holed = truth.where((truth["time"] < later["init_time"].values) | (truth["longitude"] > 0))
+    judge(later, holed)
+    judge(forecast.isel(init_time=[0]), holed, folder=tmp_path)
+    with pytest.raises(UserError, match="valid at 2001-01-02T06:00 is not finite where the truth is at 2001-01-01T06"):
+        judge(later, holed, folder=tmp_path)
+
+
+def test_killed_before_any_change_it_goes_on(judge, forecast, whole, tmp_path):
+    few = forecast.isel(init_time=[0, 1])
+    for n in killed_before_each_change(lambda: judge(few, folder=tmp_path / "sums")):
+        for path in (tmp_path / "sums").glob("*T*.nc"):
+            KeptSums.load(path.parent)
+        assert n < 60
+    same(KeptSums.load(tmp_path / "sums"), judge(few, folder=tmp_path / "sums"))
+    same(judge(forecast, folder=tmp_path / "sums"), whole)
+
+
+def test_what_another_process_is_judging_is_waited_for(judge, forecast, whole, tmp_path):
+    """And judged here once that process is killed."""
+    program = f"""
+import sys, time
+sys.path[:0] = [{str(TESTS)!r}]
+from pathlib import Path
+from weatherml.verification.campaign.kept import KeptSums
+import numpy as np
+def make():
+    print("begun", flush=True)
+    time.sleep(60)
+KeptSums(Path({str(tmp_path)!r})).keep(np.datetime64("2001-01-02"), make)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"begun\n"
+        seen = []
+
+        class Watching:
+            def require_there(self):
+                pass
+
+            def map(self, function, items):
+                seen.append(list(map(function, items)))
+                if len(seen) == 2:
+                    os.kill(other.pid, signal.SIGKILL)
+                    other.wait()
+                yield from seen[-1]
+
+        same(judge(forecast, folder=tmp_path, workers=Watching()), whole)
+        assert seen == [[True, False, True], [False], [True]]
+
+
+def test_a_folder_is_of_one_question_one_truth_and_one_system(judge, forecast, truth, tmp_path):
+    judge(forecast.isel(init_time=[0]), folder=tmp_path)
+    for changed, message in (
+        ({"metrics": ["mae"]}, r"another campaign: statistics .* instead of \['absolute_error'\]; choose another"),
+        ({"regions": ["tropics"]}, "another campaign: regions .*; choose another folder"),
+        ({"truth": truth + 1}, "the truth at 2001-01-01T06:00 is another than .* was begun with; choose another"),
+    ):
+        with pytest.raises(UserError, match=message):
+            judge(forecast, folder=tmp_path, **changed)
+    for other, message in (
+        (forecast + 1, "the forecast from 2001-01-01T00:00 is another than the one whose sums"),
+        (forecast.isel(number=[0, 1]), "ensemble {'n_members': 5, .* instead of {'n_members': 2, "),
+        (forecast.isel(lead_time=[0]), "lead times .* instead of"),
+    ):
+        with pytest.raises(UserError, match=message):
+            judge(other, folder=tmp_path)
+
+
+def test_more_shares_than_initial_times_are_refused(judge, forecast):
+    with pytest.raises(UserError, match="share 3/4 of 3 initial times is empty; make no more than 3 shares"):
+        judge(forecast, share=Share(3, 4))
+
+
+def test_initial_times_without_any_truth_have_no_statistics_but_the_areas_that_they_lack(truth, forecast, tmp_path):
+    short = truth.isel(time=slice(0, 5))
+    whole = accumulate(forecast, short, ["rmse"], missing="count")
+    for folder in (None, tmp_path):
+        parts = accumulate(forecast, short, ["rmse"], missing="count", campaign=Campaign(folder, Apart()))
+        same(parts, whole)
+
+
+class Apart:
+    """One initial time after the other, in this process."""
+
+    def require_there(self):
+        pass
+
+    def map(self, function, items):
+        yield from map(function, items)
+
+
+def test_workers_of_dask_judge_the_same(judge, forecast, whole, truth, tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    paths = [tmp_path / "forecast.nc", tmp_path / "truth.nc"]
+    for path, own in zip(paths, (forecast, truth), strict=True):
+        own.to_netcdf(path)
+    with xr.open_dataset(paths[0], decode_timedelta=True) as lazy, xr.open_dataset(paths[1]) as lazy_truth:
+        same(judge(lazy, lazy_truth, workers=Dask(workers=1)), whole)
+    bad = forecast.copy(deep=True)
+    bad["2m_temperature"][1, 0, 0, 0, 0] = np.nan
+    with pytest.raises(UserError, match="the forecast of 2m_temperature valid at 2001-01-02T06:00 is not finite"):
+        judge(bad, workers=Dask(workers=1), folder=tmp_path / "sums")

@@ -1,0 +1,64 @@
+"""What is judged and how, as one thing: taken at once, or cut by initial times and taken anywhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from weatherml.verification.aggregation.gathering import Progress, gather
+from weatherml.verification.aggregation.regions import Region, regions_named
+from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.pairing.matched import Matched
+from weatherml.verification.statistics.base import Statistic
+from weatherml.workers import Workers
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """Forecasts, their truth, and what is taken of them.
+
+    Attributes:
+        matched: Forecasts and their truth.
+        statistics: What is wanted.
+        regions: Over which parts of the globe, by name or with their bounds; all that the forecast covers when None.
+        attributes: Of the sums: what was judged, such as how many members.
+    """
+
+    matched: Matched
+    statistics: Sequence[Statistic]
+    regions: Sequence[str] | Mapping[str, Region] | None = None
+    attributes: Mapping[str, int | str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the statistics, each once, in order of the alphabet."""
+        return sorted({own.name for own in self.statistics})
+
+    @property
+    def bounds(self) -> dict[str, Region]:
+        """Regions by name."""
+        return regions_named(self.regions)
+
+    def only(self, places: Sequence[int]) -> "Judgement":
+        """Return what concerns some initial times: of one it is small enough to be sent to whoever judges it."""
+        return replace(self, matched=self.matched.only(places))
+
+    def sums(self, progress: Progress | None = None) -> StatisticSums:
+        """Take all of it, one initial time after the other.
+
+        Raises:
+            UserError: As `pairing.matched.Matched` says, or a region holds nothing.
+        """
+        return gather(self.matched, self.statistics, self.regions, progress).described(**self.attributes)
+
+    def sums_of_parts(self, workers: Workers, progress: Progress | None = None) -> StatisticSums:
+        """Take initial times side by side; what comes back of each is small.
+
+        Raises:
+            UserError: As `sums`, or a worker fails.
+        """
+        parts: list[StatisticSums] = []
+        init_times = self.matched.forecast["init_time"]
+        for part in workers.map(Judgement.sums, (self.only([place]) for place in range(len(init_times)))):
+            parts.append(part)
+            if progress:
+                progress(len(parts), len(init_times))
+        return StatisticSums(StatisticSums.total(parts).dataset.sel(init_time=init_times.values))

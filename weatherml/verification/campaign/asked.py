@@ -1,0 +1,66 @@
+"""What a folder of sums was begun for, so that no others are added to them."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from weatherml.state import spec_of
+from weatherml.verification.aggregation.judgement import Judgement
+
+_OF_MODEL = ("model_digest", "forecast_config")
+"""Attributes of a forecast that tell systems apart, where it has them."""
+
+
+def asked(judgement: Judgement, lead_times: np.ndarray) -> dict[str, Any]:
+    """Return what is asked of forecasts, in JSON values, whichever initial times they have.
+
+    Args:
+        judgement: Of some leads or all.
+        lead_times: All leads, `timedelta64` [lead].
+    """
+    forecast = judgement.matched.forecast
+    names = judgement.matched.levels
+    return {
+        "statistics": judgement.names,
+        "regions": {name: repr(own) for name, own in judgement.bounds.items()},
+        "variables": {name: list(own) for name, own in spec_of(forecast).variables.items() if name in names},
+        "lead times": [str(own.astype("timedelta64[m]")) for own in lead_times],
+        "grid": _digest(forecast["latitude"].values, forecast["longitude"].values),
+        "ensemble": dict(judgement.attributes),
+        "references": sorted(judgement.matched.references),
+        "missing values": judgement.matched.missing,
+        "system": {name: str(forecast.attrs[name]) for name in _OF_MODEL if name in forecast.attrs},
+    }
+
+
+def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Say in what two campaigns differ, the first thing alone; empty where they are the same."""
+    for name in (name for name, own in wanted.items() if known.get(name) != own):
+        return f"{name} {_short(known.get(name))} instead of {_short(wanted[name])}"
+    return ""
+
+
+def digest_of_truth(truth: xr.Dataset, time: np.datetime64, name: str) -> str:
+    """Tell truths apart by a field of one variable; empty where they do not have the time."""
+    place = truth.indexes["time"].get_indexer([time])[0]
+    return _digest(truth[name].isel(time=place).values) if place >= 0 else ""
+
+
+def digest_of_forecast(forecast: xr.Dataset, name: str, init: int = 0) -> str:
+    """Tell forecasts of one initial time, by its position, apart by one field of one variable."""
+    field = forecast[name].isel(init_time=slice(init, init + 1))
+    others = [dim for dim in field.dims if dim not in ("latitude", "longitude")]
+    return _digest(field.isel({dim: 0 for dim in others}).values)
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    content = b"".join(np.ascontiguousarray(own).tobytes() for own in arrays)
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

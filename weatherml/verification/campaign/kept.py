@@ -1,0 +1,176 @@
+"""Sums of each initial time in a folder: whole or not there, each made by one process, whoever else is at work.
+
+`campaign.json` says what is asked, `domain.npz` on which points; in `2020-01-01T000000.nc` are the sums of one.
+"""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.storage.files import write_bytes, write_netcdf
+from weatherml.storage.locks import Lock, alone_at
+from weatherml.verification.aggregation.judgement import Judgement
+from weatherml.verification.aggregation.sums import COUNTED, StatisticSums
+from weatherml.verification.campaign.asked import asked, difference, digest_of_forecast, digest_of_truth
+from weatherml.verification.pairing.domain import Domain
+
+_ASKED, _DOMAIN, _SUMS = "campaign.json", "domain.npz", "*T*.nc"
+_FORECAST = "forecast_digest"
+
+
+@dataclass(frozen=True)
+class KeptSums:
+    """A folder that keeps sums of initial times.
+
+    Attributes:
+        folder: It is made where it is missing.
+    """
+
+    folder: Path
+
+    def begin(self, judgement: Judgement, lead_times: np.ndarray) -> Judgement:
+        """Return what is asked, on the points that the folder was begun with; begin it where it is new.
+
+        Args:
+            judgement: Of some initial times and leads.
+            lead_times: All leads, `timedelta64` [lead].
+
+        Raises:
+            UserError: The folder was begun for something else, or for another truth.
+        """
+        wanted = asked(judgement, lead_times)
+        with alone_at(self.folder / _ASKED):
+            if not (self.folder / _ASKED).exists():
+                self._begin(judgement, wanted)
+        self._require(wanted)
+        domain, truth = self._domain()
+        own = judgement.matched
+        since = digest_of_truth(own.truth, domain.since, next(iter(domain.levels)))
+        if since not in ("", truth):
+            raise UserError(
+                f"the truth at {domain.since.astype('datetime64[m]')} is another than {self.folder} was begun with;"
+                " choose another folder"
+            )
+        return replace(judgement, matched=replace(own, within=domain))
+
+    def path(self, init_time: np.datetime64) -> Path:
+        """Return where the sums of an initial time are."""
+        return self.folder / f"{np.datetime_as_string(init_time, 's').replace(':', '')}.nc"
+
+    def missing(self, init_times: np.ndarray) -> np.ndarray:
+        """Return those of initial times whose sums are not there."""
+        return init_times[[not self.path(own).exists() for own in init_times]]
+
+    def keep(self, init_time: np.datetime64, make: Callable[[], tuple[StatisticSums, str]]) -> bool:
+        """Have the sums of an initial time in the folder; return whether they are, or another process makes them.
+
+        Args:
+            init_time: Whose.
+            make: Returns them, and the digest of the forecast.
+        """
+        path = self.path(init_time)
+        lock = Lock(path.with_name(f".{path.stem}.lock"))
+        try:
+            lock.acquire("")
+        except UserError:
+            return False
+        try:
+            if not path.exists():
+                sums, digest = make()
+                counted = sums.dataset[COUNTED].assign_attrs({_FORECAST: digest})
+                write_netcdf(path, sums.dataset.assign({COUNTED: counted}))
+        finally:
+            lock.release(remove=True)
+        return True
+
+    def keep_one(self, judgement: Judgement) -> bool:
+        """As `keep`, of the one initial time that is judged."""
+        forecast = judgement.matched.forecast
+        name = next(iter(judgement.matched.levels))
+        return self.keep(
+            forecast["init_time"].values[0], lambda: (judgement.sums(), digest_of_forecast(forecast, name))
+        )
+
+    def require_same(self, judgement: Judgement) -> None:
+        """Require that sums which are there already are of these forecasts, by the first that are.
+
+        Raises:
+            UserError: They are of others.
+        """
+        forecast, name = judgement.matched.forecast, next(iter(judgement.matched.levels))
+        for place, init_time in enumerate(forecast["init_time"].values):
+            if self.path(init_time).exists():
+                if _digest_in(self.path(init_time)) != digest_of_forecast(
+                    forecast.isel(init_time=slice(place, place + 1)), name
+                ):
+                    raise UserError(
+                        f"the forecast from {np.datetime_as_string(init_time, 'm')} is another than the one whose sums"
+                        f" {self.folder} keeps; choose another folder for each system"
+                    )
+                return
+
+    def total(self, init_times: Sequence[np.datetime64] | np.ndarray) -> StatisticSums:
+        """Add up the sums of initial times.
+
+        Raises:
+            UserError: Those of one are not there.
+        """
+        return _total([self.path(own) for own in init_times])
+
+    @classmethod
+    def load(cls, folder: str | Path) -> StatisticSums:
+        """Add up all that is in a folder.
+
+        Raises:
+            UserError: It holds none.
+        """
+        paths = sorted(Path(folder).glob(_SUMS))
+        if not paths:
+            raise UserError(f"{folder} holds no sums of statistics; make them with weatherml evaluate")
+        return _total(paths)
+
+    def _begin(self, judgement: Judgement, wanted: dict[str, Any]) -> None:
+        domain = judgement.matched.domain
+        truth = digest_of_truth(judgement.matched.truth, domain.since, next(iter(domain.levels)))
+        write_bytes(self.folder / _DOMAIN, _packed(domain, truth))
+        write_bytes(self.folder / _ASKED, json.dumps(wanted, indent=1).encode())  # last: then all is there
+
+    def _require(self, wanted: dict[str, Any]) -> None:
+        try:
+            known = json.loads((self.folder / _ASKED).read_bytes())
+        except ValueError as error:
+            raise UserError(f"{self.folder / _ASKED} is damaged ({error}); choose another folder") from None
+        if text := difference(known, wanted):
+            raise UserError(f"{self.folder} keeps sums of another campaign: {text}; choose another folder")
+
+    def _domain(self) -> tuple[Domain, str]:
+        """Return on which points is judged, and the digest of the truth."""
+        with np.load(self.folder / _DOMAIN) as file:
+            told = json.loads(str(file["told"]))
+            levels = {name: tuple(own) for name, own in told["levels"].items()}
+            masks = {name: file[f"mask {name}"] for name in levels}
+        return Domain(levels, masks, np.datetime64(told["since"], "ns")), told["truth"]
+
+
+def _total(paths: Sequence[Path]) -> StatisticSums:
+    return StatisticSums.total([StatisticSums.load(path) for path in paths])
+
+
+def _packed(domain: Domain, truth: str) -> bytes:
+    told = {"levels": domain.levels, "since": str(domain.since), "truth": truth}
+    file = io.BytesIO()
+    masks: dict[str, Any] = {f"mask {name}": own for name, own in domain.masks.items()}
+    np.savez_compressed(file, told=np.array(json.dumps(told)), **masks)
+    return file.getvalue()
+
+
+def _digest_in(path: Path) -> str:
+    with xr.open_dataset(path) as opened:
+        return str(opened[COUNTED].attrs.get(_FORECAST))

@@ -1,0 +1,76 @@
+"""Judges initial times, here or on workers, and keeps what was judged."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from weatherml.errors import UserError
+from weatherml.storage.share import WHOLE, Share
+from weatherml.verification.aggregation.gathering import Progress
+from weatherml.verification.aggregation.judgement import Judgement
+from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.campaign.kept import KeptSums
+from weatherml.wording import counted
+from weatherml.workers import HERE, Workers
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+"""At what other processes are making."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """How many forecasts are judged.
+
+    Attributes:
+        folder: Keeps the sums of each initial time, so that a campaign which was killed goes on, and one that grows
+            judges what is new; nothing is kept when None.
+        workers: Who judges: this process, or workers of dask, that get an initial time each.
+        share: Every n-th initial time, of several processes that share a folder.
+    """
+
+    folder: str | Path | None = None
+    workers: Workers = HERE
+    share: Share = WHOLE
+
+    def accumulate(self, judgement: Judgement, progress: Progress | None = None) -> StatisticSums:
+        """Judge what is missing of the share; return all of its sums.
+
+        Raises:
+            UserError: As `Judgement.sums`; a worker fails; or the folder was begun for something else.
+        """
+        self.workers.require_there()
+        places = self._own(judgement.matched.shape[0])
+        if self.folder is not None:
+            kept = KeptSums(Path(self.folder))
+            judgement = kept.begin(judgement, judgement.matched.forecast["lead_time"].values)
+            return self._kept(kept, judgement.only(places), progress)
+        own = judgement.only(places)
+        return own.sums(progress) if self.workers is HERE else own.sums_of_parts(self.workers, progress)
+
+    def _own(self, n_init: int) -> list[int]:
+        """Return the initial times of the share.
+
+        Raises:
+            UserError: There are none.
+        """
+        own = list(self.share.of(n_init))
+        if not own:
+            what = f"share {self.share.index}/{self.share.count} of {counted(n_init, 'initial time')} is empty"
+            raise UserError(f"{what}; make no more than {n_init} shares")
+        return own
+
+    def _kept(self, kept: KeptSums, judgement: Judgement, progress: Progress | None) -> StatisticSums:
+        kept.require_same(judgement)
+        init_times = judgement.matched.forecast["init_time"].values
+        while len(missing := kept.missing(init_times)):
+            places = np.flatnonzero(np.isin(init_times, missing)).tolist()
+            made = 0
+            for done in self.workers.map(kept.keep_one, (judgement.only([place]) for place in places)):
+                made += done
+                if progress and done:
+                    progress(len(init_times) - len(missing) + made, len(init_times))
+            if not made:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return kept.total(init_times)

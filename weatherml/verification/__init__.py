@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weatherml.verification.judging import evaluate as evaluate
     from weatherml.verification.judging import summarize as summarize
     from weatherml.verification.metrics.base import Metric as Metric
+    from weatherml.verification.systems import evaluate_systems as evaluate_systems
 
 _FOUND_IN = {
     "Campaign": "campaign.running",
@@ -23,11 +24,12 @@ _FOUND_IN = {
     "accumulate": "judging",
     "compare": "comparing",
     "evaluate": "judging",
+    "evaluate_systems": "systems",
     "summarize": "judging",
     "Metric": "metrics.base",
 }
 
-__all__ = ["Campaign", "Metric", "StatisticSums", "accumulate", "compare", "evaluate", "summarize"]
+__all__ = ["Campaign", "Metric", "StatisticSums", "accumulate", "compare", "evaluate", "evaluate_systems", "summarize"]
 
 
 def __getattr__(name: str) -> Any:

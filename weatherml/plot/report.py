@@ -23,6 +23,18 @@ from weatherml.storage.files import write_bytes
 Rows: TypeAlias = pd.DataFrame | Sequence[Sequence[object]]
 """A table: a frame, or rows of which the first is the header."""
 
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn as HTML or SVG by this room itself; nothing in it comes from elsewhere as it stands.
+
+    Attributes:
+        markup: The elements.
+    """
+
+    markup: str
+
+
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _DPI = 160  # sharp on a screen of twice the usual density, at the report's width
 
@@ -34,17 +46,17 @@ class Section:
     Attributes:
         title: Its heading.
         text: Paragraphs, with an empty line between them; `words` between backticks are set as code.
-        figures: Caption -> figure; the caption is also what a screen reader says.
+        figures: Caption -> figure or drawing; the caption is also what a screen reader says.
         tables: Caption -> a frame, or rows of which the first is the header.
     """
 
     title: str
     text: str = ""
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, Figure | Drawing] = field(default_factory=dict)
     tables: Mapping[str, Rows] = field(default_factory=dict)
 
 
-def write_report(path: str | Path, title: str, sections: Sequence[Section], summary: str = "") -> Path:
+def write_report(path: str | Path, title: str, sections: Sequence[Section], summary: str = "", css: str = "") -> Path:
     """Write a self-contained HTML page: pictures inside, no scripts, nothing from the network.
 
     The page appears whole or not at all; the same content gives the same bytes.
@@ -54,6 +66,7 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], summ
         title: Of the page.
         sections: In the order of reading.
         summary: What the reader should know first, set large under the title.
+        css: Rules for drawings, beside those of all reports.
 
     Returns:
         The path written.
@@ -64,12 +77,12 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], summ
     path = local_path(path)
     if path.suffix != ".html":
         raise UserError(f"a report is written as HTML, got {str(path)!r}; give a path ending in .html")
-    write_bytes(path, _page(title, sections, summary).encode())
+    write_bytes(path, _page(title, sections, summary, css).encode())
     return path
 
 
-def _page(title: str, sections: Sequence[Section], summary: str) -> str:
-    css = files("weatherml.plot").joinpath("report.css").read_text(encoding="utf-8")
+def _page(title: str, sections: Sequence[Section], summary: str, css: str) -> str:
+    css = files("weatherml.plot").joinpath("report.css").read_text(encoding="utf-8") + css
     anchors = [f"s{number}" for number, _ in enumerate(sections, start=1)]
     links = "".join(f'<li><a href="#{a}">{escape(s.title)}</a></li>' for a, s in zip(anchors, sections, strict=True))
     chapters = "\n".join(_chapter(a, s) for a, s in zip(anchors, sections, strict=True))
@@ -111,14 +124,18 @@ def _paragraphs(text: str) -> str:
     return "\n".join(f"<p>{block}</p>" for block in re.split(r"\n\s*\n", marked) if block)
 
 
-def _picture(caption: str, figure: Figure) -> str:
+def _picture(caption: str, figure: Figure | Drawing) -> str:
+    words = f"<figcaption>{escape(caption, quote=False)}</figcaption>"
+    shown = figure.markup if isinstance(figure, Drawing) else _image(caption, figure)
+    return f'<figure><div class="wide" tabindex="0">{shown}</div>{words}</figure>'
+
+
+def _image(caption: str, figure: Figure) -> str:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI)
     encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
     width, height = (round(inches * 96) for inches in figure.get_size_inches())
-    image = f'<img src="data:image/png;base64,{encoded}" alt="{escape(caption)}" width="{width}" height="{height}">'
-    words = f"<figcaption>{escape(caption, quote=False)}</figcaption>"
-    return f'<figure><div class="wide" tabindex="0">{image}</div>{words}</figure>'
+    return f'<img src="data:image/png;base64,{encoded}" alt="{escape(caption)}" width="{width}" height="{height}">'
 
 
 def _table(caption: str, rows: Rows) -> str:

@@ -11,24 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from weatherml.errors import UserError
 from weatherml.plot import style
+from weatherml.plot.metrics import look_of
 from weatherml.registry import nearest
 
-_WORDS = {
-    "rmse": "Root mean square error",
-    "mse": "Mean square error",
-    "mae": "Mean absolute error",
-    "bias": "Bias",
-    "acc": "Anomaly correlation",
-    "activity": "Activity: root mean square anomaly of the forecast",
-    "crps": "Continuous ranked probability score",
-    "crps_fair": "Continuous ranked probability score (fair)",
-    "spread": "Ensemble spread",
-    "spread_skill": "Spread-skill ratio",
-}
-_POWER_OF_UNITS = {"acc": 0, "spread_skill": 0, "mse": 2}  # every other metric has the units of its variable
-# What to measure the eye against: the least useful correlation, no bias, a spread as large as the error.
-_REFERENCE = {"acc": 0.6, "bias": 0.0, "spread_skill": 1.0}
-_SIGNED = ("acc", "bias")
 _N_RELIABILITY_CURVES = 4
 
 
@@ -50,7 +35,7 @@ def skill(scores: xr.Dataset, metric: str, channels: Sequence[str] | None = None
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     with style.new_figure(max(3.5 * columns, 5.0), 2.7 * rows + 0.9) as figure:
-        figure.suptitle(_WORDS.get(metric, metric), x=0.01, ha="left", weight="bold", size=12)
+        figure.suptitle(look_of(metric).words, x=0.01, ha="left", weight="bold", size=12)
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
         for ax, name in zip(axes.flat, names, strict=False):
             _draw_systems(ax, values.sel(channel=name), metric)
@@ -109,19 +94,18 @@ def _days(values: xr.DataArray) -> np.ndarray:
 def _draw_systems(ax: Axes, values: xr.DataArray, metric: str) -> None:
     """Draw `[system, bound, lead_time]` in shown units, the models in colour and the baselines in grey."""
     quantity = style.quantity_of(str(values["channel"].item()))
-    power = _POWER_OF_UNITS.get(metric, 1)
-    units = ("", quantity.difference_units, f"({quantity.difference_units})²")[power]
+    look = look_of(metric)
     names = [str(name) for name in values["system"].values]
     colours = dict(zip((n for n in names if n not in style.BASELINES), style.CYCLE * len(names), strict=False))
     for name in names:
         dash, colour = style.BASELINES.get(name, ("-", colours.get(name, style.QUIET)))
-        _draw_line(ax, values.sel(system=name) * quantity.factor**power, name, dash, colour)
-    if metric in _REFERENCE:
-        ax.axhline(_REFERENCE[metric], color=style.INK, linewidth=0.8, alpha=0.6)
-    if metric not in _SIGNED:
+        _draw_line(ax, values.sel(system=name) * look.factor(quantity), name, dash, colour)
+    if look.reference is not None:
+        ax.axhline(look.reference, color=style.INK, linewidth=0.8, alpha=0.6)
+    if not look.is_signed:
         ax.set_ylim(bottom=0)
     ax.set_title(quantity.label)
-    ax.set_ylabel(units)
+    ax.set_ylabel(look.units(quantity))
     _finish(ax)
 
 

@@ -1,5 +1,6 @@
 """How things look: display units, colours, levels, words and type, decided in one place."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,6 +173,11 @@ def superscript(units: str) -> str:
         "".join(c.translate(raised) if i and not c.isalpha() else c for i, c in enumerate(w)) for w in units.split()
     )
     return "" if units == "1" else " ".join(words)
+
+
+def typeset(text: str) -> str:
+    """Write hyphens before numbers as minus signs."""
+    return re.sub(r"(?<![\w])-(?=\d)", "\N{MINUS SIGN}", text)
 
 
 @dataclass(frozen=True)

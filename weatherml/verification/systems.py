@@ -174,9 +174,7 @@ def load_systems(path: str | Path, request: Mapping[str, object]) -> dict[str, S
 
 def _require_same(path: str | Path, made_of: Mapping[str, object], request: Mapping[str, object]) -> None:
     for key in (key for key in {**made_of, **request} if made_of.get(key) != request.get(key)):
-        raise UserError(
-            f"{path} was made with {key} {made_of.get(key)!r}, not {request.get(key)!r}; choose a new file"
-        )
+        raise UserError(f"{path} was made with {key} {made_of.get(key)!r}, not {request.get(key)!r}; choose a new file")
 
 
 def _metrics_of_each(

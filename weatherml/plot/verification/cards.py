@@ -1,0 +1,196 @@
+"""Scorecards as tables: a cell a channel and lead time, coloured by how much better a system is, marked where sure.
+
+Blue is better and red is worse, which every common colour blindness tells apart; a triangle points up or down where the
+difference is significant, so that it is also read in black and white.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+
+import numpy as np
+import xarray as xr
+
+from weatherml.plot.metrics import MetricLook, look_of
+from weatherml.plot.style import quantity_of, typeset, write_lead
+from weatherml.state import Channel, parse_channels
+
+STEPS = (1.0, 2.0, 5.0, 10.0, 20.0)
+"""Differences from which a cell is of the next colour, % of the score of the system that is compared with."""
+
+_MOST_LABELS = 10
+_FEW_LEADS = 12
+_WIDE, _NARROW = "1.7rem", "1.02rem"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many comparisons came out which way.
+
+    Attributes:
+        better: Significantly.
+        worse: Significantly.
+        undecided: The others.
+    """
+
+    better: int
+    worse: int
+    undecided: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """One table.
+
+    Attributes:
+        title: Of the table: who is compared with whom, and where.
+        gain: By how much the first system is better, share of the second one's score, `[channel, lead]`; NaN where
+            there is nothing to compare.
+        significant: Where that is sure, bool `[channel, lead]`.
+        hints: What is said when a pointer is over a cell, `[channel, lead]`.
+        channels: Names.
+        leads: `timedelta64 [lead]`.
+    """
+
+    title: str
+    gain: np.ndarray
+    significant: np.ndarray
+    hints: np.ndarray
+    channels: Sequence[str]
+    leads: np.ndarray
+
+    @property
+    def tally(self) -> Tally:
+        """How many cells are significantly better and worse, and how many are neither."""
+        better = int((self.significant & (self.gain > 0)).sum())
+        worse = int((self.significant & (self.gain < 0)).sum())
+        return Tally(better, worse, int(np.isfinite(self.gain).sum()) - better - worse)
+
+
+def cards_of(compared: xr.Dataset, metric: str, better: str, title: str) -> list[Card]:
+    """Return the tables of one metric: one for each region.
+
+    Args:
+        compared: As `weatherml.verification.scorecard` returns.
+        metric: Of its metrics.
+        better: Which of two scores is the better one: lower, higher, zero or one.
+        title: Who is compared with whom.
+    """
+    own = compared.sel(metric=metric)
+    places = [str(name) for name in own["region"].values] if "region" in own.dims else [""]
+    parts = [own.sel(region=place) if place else own for place in places]
+    named = [f"{title} · {place.replace('_', ' ')}" if place else title for place in places]
+    return [_card(part, better, name, look_of(metric)) for part, name in zip(parts, named, strict=True)]
+
+
+def draw(card: Card) -> str:
+    """Return a table in HTML."""
+    cell = _WIDE if len(card.leads) <= _FEW_LEADS else _NARROW
+    body = "".join(f"<tbody>{''.join(rows)}</tbody>" for rows in _groups(card))
+    return (
+        f'<table class="card" style="--cell:{cell}"><caption>{escape(card.title, quote=False)}</caption>'
+        f'<thead><tr><th colspan="2"></th>{"".join(_heads(card.leads))}</tr></thead>{body}</table>'
+    )
+
+
+def draw_scale() -> str:
+    """Return what the colours and marks mean, as a list."""
+    bounds = [f"{step:g}" for step in STEPS]
+    colours = [f"w{n}" for n in range(len(STEPS), 0, -1)] + ["n"] + [f"b{n}" for n in range(1, len(STEPS) + 1)]
+    words = [*(f"-{own}" for own in bounds[::-1]), "", *bounds]
+    swatches = "".join(f'<i class="{name}">{typeset(word)}</i>' for name, word in zip(colours, words, strict=True))
+    return (
+        f'<p class="scale"><span>worse</span><span class="steps">{swatches}</span><span>better, from so many %</span>'
+        "<span>▲ significantly better</span><span>▼ significantly worse</span></p>"
+    )
+
+
+def _card(own: xr.Dataset, better: str, title: str, look: MetricLook) -> Card:
+    own = own.transpose("channel", "lead_time", ...)
+    gain = gain_of(own["relative"].values, better)
+    leads = own["lead_time"].values
+    names = [str(name) for name in own["channel"].values]
+    there = np.isfinite(gain).any(axis=1)
+    order = [place for place in _ordered(names) if there[place]]
+    hints = np.array([_hints(own.isel(channel=place), names[place], look) for place in order], dtype=object)
+    significant = own["significant"].values.astype(bool)
+    return Card(title, gain[order], significant[order], hints, [names[place] for place in order], leads)
+
+
+def gain_of(relative: np.ndarray, better: str) -> np.ndarray:
+    """Return by how much the first system is better from the relative difference of the two."""
+    gain: np.ndarray = relative if better == "higher" else -relative
+    return gain
+
+
+def _ordered(names: Sequence[str]) -> list[int]:
+    """Return positions: variables as they come, of each the levels from the top down."""
+    channels = [Channel.parse(name) if _is_known(name) else Channel(name) for name in names]
+    variables = list(dict.fromkeys(channel.variable for channel in channels))
+    return sorted(range(len(names)), key=lambda n: (variables.index(channels[n].variable), channels[n].level or 0))
+
+
+def _is_known(name: str) -> bool:
+    try:
+        return bool(parse_channels([name]))
+    except ValueError:
+        return False
+
+
+def _hints(own: xr.Dataset, channel: str, look: MetricLook) -> list[str]:
+    """Return what is said of each lead time of a channel, in shown units."""
+    quantity = quantity_of(channel)
+    factor, units = look.factor(quantity), look.units(quantity)
+    hints = []
+    for place, lead in enumerate(own["lead_time"].values):
+        at = own.isel(lead_time=place)
+        difference, lower, upper = (float(at[name]) * factor for name in ("difference", "lower", "upper"))
+        interval = f" ({lower:.3g} .. {upper:.3g})" if np.isfinite(lower) else ""
+        chance = f", p = {float(at['p']):.2g}" if np.isfinite(at["p"]) else ""
+        words = f"{difference:+.3g}{interval} {units}".rstrip()
+        hints.append(typeset(f"{quantity.label}, {write_lead(lead)}: {_percent(at)}{words}{chance}"))
+    return hints
+
+
+def _percent(at: xr.Dataset) -> str:
+    return f"{100 * float(at['relative']):+.2g} %, " if np.isfinite(at["relative"]) else ""
+
+
+def _heads(leads: np.ndarray) -> Iterator[str]:
+    """Yield the heads of the columns: labels at as many as have room."""
+    every = -(-len(leads) // _MOST_LABELS) if len(leads) > _FEW_LEADS else 1
+    for place, lead in enumerate(leads):
+        is_told = (place + 1) % every == 0
+        yield f'<th scope="col">{f"<span>{write_lead(lead)}</span>" if is_told else ""}</th>'
+
+
+def _groups(card: Card) -> Iterator[list[str]]:
+    """Yield the rows of each variable."""
+    variables = [quantity_of(name).label.split(" hPa ")[-1] for name in card.channels]
+    for variable, places in groupby(range(len(variables)), lambda n: variables[n]):
+        rows = list(places)
+        yield [_row(card, place, variable, len(rows) if n == 0 else 0) for n, place in enumerate(rows)]
+
+
+def _row(card: Card, place: int, variable: str, n_rows: int) -> str:
+    label = quantity_of(card.channels[place]).label
+    level = label.split(" hPa ")[0] if " hPa " in label else ""
+    name = variable[:1].upper() + variable[1:]
+    first = f'<th scope="rowgroup" rowspan="{n_rows}">{escape(name)}</th>' if n_rows else ""
+    cells = "".join(
+        _cell(*own) for own in zip(card.gain[place], card.significant[place], card.hints[place], strict=True)
+    )
+    return f'<tr>{first}<th scope="row">{level}</th>{cells}</tr>'
+
+
+def _cell(gain: float, is_significant: bool, hint: str) -> str:
+    if not np.isfinite(gain):
+        return "<td></td>"
+    mark = ("▲" if gain > 0 else "▼") if is_significant and gain else ""
+    return f'<td class="{_colour(gain)}" title="{escape(hint)}">{mark}</td>'
+
+
+def _colour(gain: float) -> str:
+    step = int(np.searchsorted(STEPS, 100 * abs(gain), side="right"))
+    return f"{'b' if gain > 0 else 'w'}{step}" if step else "n"

@@ -1,0 +1,252 @@
+"""The page: scorecards first, then curves, then what belongs to ensembles and waves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from weatherml.plot import style
+from weatherml.plot.metrics import look_of
+from weatherml.plot.report import Drawing, Section, write_report
+from weatherml.plot.verification import cards, panels
+from weatherml.plot.verification.cards import Card
+from weatherml.verification.metrics.registry import find, judged
+from weatherml.wording import counted, listed
+
+GROUPS = ("season", "month", "init_hour", "valid_hour", "region")
+"""Dimensions that divide scores into parts, each of which has curves of its own."""
+
+_PLAIN = {"system", "bound", "channel", "lead_time", *GROUPS}
+_SHARE = "share_judged"
+_MOST_LEADS = 3  # of a metric that has an axis of its own
+_MOST_CHANNELS = 12
+_DAY = np.timedelta64(1, "D")
+
+
+def write_page(
+    path: str | Path,
+    title: str,
+    scores: xr.Dataset,
+    compared: Mapping[tuple[str, str], xr.Dataset] | None = None,
+    published: xr.Dataset | None = None,
+    said: Sequence[str] = (),
+) -> Path:
+    """Write what was found as one HTML file that opens without a network.
+
+    Args:
+        path: Where to, ending in `.html`.
+        title: Of the page.
+        scores: As `weatherml.verification.evaluate_systems` returns, dims (system, bound, [by,] channel, [region,]
+            lead_time), SI units.
+        compared: Scorecards (`weatherml.verification.scorecard`), by who is compared with whom.
+        published: Scores of others, dims (system, channel, lead_time), laid beneath the curves as points.
+        said: Sentences on what was judged, beside those that the scores tell.
+
+    Raises:
+        UserError: The path does not end in .html, or cannot be written.
+    """
+    metrics = [str(name) for name in scores.data_vars if name != _SHARE]
+    plain = [name for name in metrics if set(scores[name].dims) <= _PLAIN]
+    sections = [
+        *_scorecards(compared or {}),
+        *(_curves(scores, name, published) for name in plain),
+        *(_profile(scores, name) for name in metrics if name not in plain),
+        _judged(scores, compared or {}, said),
+    ]
+    css = files("weatherml.plot.verification").joinpath("page.css").read_text(encoding="utf-8")
+    filled = [own for own in sections if own.figures or own.tables or own.text]
+    return write_report(path, title, filled, _summary(scores), css)
+
+
+def _summary(scores: xr.Dataset) -> str:
+    systems = [str(name) for name in scores["system"].values]
+    n_init, n_leads = int(scores.attrs.get("n_init_times", 0)), scores.sizes["lead_time"]
+    last = style.write_lead(scores["lead_time"].values[-1])
+    return (
+        f"{listed(systems)}: {counted(scores.sizes['channel'], 'channel')} at {counted(n_leads, 'lead time')} to"
+        f" {last}, judged on {counted(n_init, 'initial time')}."
+    )
+
+
+def _scorecards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[Section]:
+    """Yield a summary of all comparisons, and a chapter a metric."""
+    made: dict[str, list[Card]] = {}
+    rows: list[Sequence[object]] = [("compared", "metric", "comparisons", "better", "worse", "undecided")]
+    for (first, second), own in compared.items():
+        for metric in map(str, own["metric"].values):
+            better = find(metric).better
+            if better == "neither":
+                continue
+            drawn = cards.cards_of(own, metric, better, f"{first} against {second}")
+            made.setdefault(metric, []).extend(drawn)
+            rows.append((f"{first} against {second}", metric, *_tallied(drawn)))
+    if not made:
+        return
+    text = "How often the first system is significantly better or worse, of all channels, lead times and regions."
+    yield Section("Which is better", text, tables={"Significant differences, % of the comparisons": rows})
+    for metric, drawn in made.items():
+        markup = cards.draw_scale() + f'<div class="cards">{"".join(map(cards.draw, drawn))}</div>'
+        yield Section(f"Scorecard: {look_of(metric).words}", _better(metric), {_HOVER: Drawing(markup)})
+
+
+_HOVER = "Hold the pointer over a cell for the difference, its interval and the p-value."
+
+
+def _better(metric: str) -> str:
+    words = {"lower": "smaller", "higher": "larger", "zero": "nearer to zero", "one": "nearer to one"}
+    return f"Better is {words[find(metric).better]}."
+
+
+def _tallied(drawn: Sequence[Card]) -> tuple[object, ...]:
+    tallies = [card.tally for card in drawn]
+    better, worse = sum(own.better for own in tallies), sum(own.worse for own in tallies)
+    total = better + worse + sum(own.undecided for own in tallies)
+    shares = (f"{100 * own / max(total, 1):.0f} %" for own in (better, worse, total - better - worse))
+    return (total, *shares)
+
+
+def _curves(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Section:
+    """Return the curves of a metric by lead time, those of the first part unfolded."""
+    beneath = published[metric] if published is not None and metric in published else None
+    blocks = []
+    for place, (name, part) in enumerate(_parts(scores[metric])):
+        lines = _lines(part, metric, beneath)
+        drawn = [panels.draw(own) for own in _panels(part, metric, lines)]
+        if drawn:
+            grid = f'<div class="panels">{"".join(drawn)}</div>'
+            known = {line.name: line for own in lines.values() for line in own}
+            blocks.append(_folded(name, panels.legend(list(known.values())) + grid, is_open=place == 0))
+    caption = "Bands: confidence intervals. Hold the pointer over a lead time for the numbers."
+    figures = {caption: Drawing("".join(blocks))} if blocks else {}
+    return Section(look_of(metric).words, "", figures)
+
+
+def _parts(score: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield the parts of a score by group of times and region, with their names."""
+    dims = [dim for dim in GROUPS if dim in score.dims]
+    for place in product(*(score[dim].values for dim in dims)):
+        yield " · ".join(str(own).replace("_", " ") for own in place), score.sel(dict(zip(dims, place, strict=True)))
+
+
+def _folded(name: str, content: str, is_open: bool) -> str:
+    return f"<details{' open' * is_open}><summary>{name}</summary>{content}</details>" if name else content
+
+
+def _lines(part: xr.DataArray, metric: str, beneath: xr.DataArray | None) -> dict[str, list[panels.Line]]:
+    """Return the curves of each channel, in shown units: those of others first."""
+    days = part["lead_time"].values / _DAY
+    dashes = _looks(part["system"].values)
+    found: dict[str, list[panels.Line]] = {}
+    for channel in map(str, part["channel"].values):
+        factor = look_of(metric).factor(style.quantity_of(channel))
+        own = part.sel(channel=channel).transpose("system", "bound", "lead_time") * factor
+        drawn = _published(beneath, channel, factor)
+        for name in map(str, part["system"].values):
+            estimate, lower, upper = own.sel(system=name).values
+            if np.isfinite(estimate).any():
+                drawn.append(panels.Line(name, days, estimate, lower, upper, *dashes[name]))
+        if any(not line.is_published for line in drawn):
+            found[channel] = drawn
+    return found
+
+
+def _published(beneath: xr.DataArray | None, channel: str, factor: float) -> list[panels.Line]:
+    if beneath is None or channel not in beneath["channel"].values:
+        return []
+    days, none = beneath["lead_time"].values / _DAY, np.full(beneath.sizes["lead_time"], np.nan)
+    lines = []
+    for place, name in enumerate(map(str, beneath["system"].values)):
+        own = beneath.sel(channel=channel, system=name).values * factor
+        if np.isfinite(own).any():
+            shade = f"hsl({(40 + 67 * place) % 360} 28% 56%)"
+            lines.append(panels.Line(f"{name} (published)", days, own, none, none, shade, is_published=True))
+    return lines
+
+
+_DASHES = {":": "2 3", "--": "6 4", "-": ""}
+
+
+def _looks(systems: np.ndarray) -> dict[str, tuple[str, str]]:
+    """Return colour and dash of each system: models in colour, baselines in grey."""
+    names = [str(name) for name in systems]
+    models = [name for name in names if _plain(name) not in style.BASELINES]
+    looks = {name: (style.CYCLE[place % len(style.CYCLE)], "") for place, name in enumerate(models)}
+    for name in set(names) - set(models):
+        dash, colour = style.BASELINES[_plain(name)]
+        looks[name] = (colour, _DASHES[dash])
+    return looks
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _panels(part: xr.DataArray, metric: str, lines: Mapping[str, list[panels.Line]]) -> Iterator[panels.Panel]:
+    look = look_of(metric)
+    for channel, own in lines.items():
+        quantity = style.quantity_of(channel)
+        yield panels.Panel(
+            quantity.label, look.units(quantity), own, "Lead time (days)", look.reference, not look.is_signed
+        )
+
+
+def _profile(scores: xr.Dataset, metric: str) -> Section:
+    """Return what a metric with an axis of its own looks like along that, at some lead times."""
+    score = scores[metric]
+    (axis, *others) = [str(dim) for dim in score.dims if dim not in _PLAIN]
+    score = score.isel({dim: 0 for dim in (*others, *GROUPS) if dim in score.dims})
+    leads = score["lead_time"].values[sorted({0, score.sizes["lead_time"] // 2, score.sizes["lead_time"] - 1})]
+    along = score[axis].values if axis in score.coords else np.arange(score.sizes[axis])
+    along = along.astype(float) if np.issubdtype(along.dtype, np.number) else np.arange(len(along), dtype=float)
+    drawn, known = [], {}
+    for channel in list(map(str, score["channel"].values))[:_MOST_CHANNELS]:
+        for lead in leads[:_MOST_LEADS]:
+            lines = _along(score.sel(channel=channel, lead_time=lead), along)
+            known |= {line.name: line for line in lines}
+            if lines:
+                label = f"{style.quantity_of(channel).label}, {style.write_lead(lead)}"
+                is_wave = axis == "wavenumber"
+                drawn.append(
+                    panels.draw(panels.Panel(label, "", lines, _plain(axis).capitalize(), None, True, is_wave))
+                )
+    markup = panels.legend(list(known.values())) + f'<div class="panels">{"".join(drawn)}</div>'
+    figures = {f"By {_plain(axis)}, at some lead times.": Drawing(markup)} if drawn else {}
+    return Section(look_of(metric).words, "", figures)
+
+
+def _along(own: xr.DataArray, along: np.ndarray) -> list[panels.Line]:
+    looks = _looks(own["system"].values)
+    chosen = along > 0 if "wavenumber" in own.dims else np.ones(len(along), bool)
+    lines = []
+    for name in map(str, own["system"].values):
+        estimate, lower, upper = own.sel(system=name).transpose("bound", ...).values[:, chosen]
+        if np.isfinite(estimate).any():
+            lines.append(panels.Line(name, along[chosen], estimate, lower, upper, *looks[name]))
+    return lines
+
+
+def _judged(scores: xr.Dataset, compared: Mapping[tuple[str, str], xr.Dataset], said: Sequence[str]) -> Section:
+    """Return what was judged, and how sure it is."""
+    members = scores.coords.get("n_members")
+    rows: list[Sequence[object]] = [("system", "members", *_metric_names(scores))]
+    for place, name in enumerate(map(str, scores["system"].values)):
+        n_members = int(members[place]) if members is not None else 1
+        rows.append((name, n_members, *(judged(own, n_members) or "of the forecast" for own in _metric_names(scores))))
+    share = _share(scores)
+    confidence = float(scores.attrs.get("confidence", 0.95))
+    sentences = [f"Intervals are of {100 * confidence:g} %, over initial times.", *share, *said]
+    return Section("What was judged", " ".join(sentences), tables={"Systems": rows})
+
+
+def _metric_names(scores: xr.Dataset) -> list[str]:
+    return [str(name) for name in scores.data_vars if name != _SHARE]
+
+
+def _share(scores: xr.Dataset) -> list[str]:
+    if _SHARE not in scores:
+        return ["Nothing was missing."]
+    least = float(scores[_SHARE].min())
+    return [f"Of some channel and lead time {100 * (1 - least):.2g} % of the area were missing and do not count."]

@@ -19,9 +19,10 @@ from weatherml.state import Channel, parse_channels
 STEPS = (1.0, 2.0, 5.0, 10.0, 20.0)
 """Differences from which a cell is of the next colour, % of the score of the system that is compared with."""
 
+_CHANCE = "p_value"
 _MOST_LABELS = 10
 _FEW_LEADS = 12
-_WIDE, _NARROW = "1.7rem", "1.02rem"
+_WIDE, _NARROW = "1.6rem", "1.02rem"
 
 
 @dataclass(frozen=True)
@@ -142,19 +143,17 @@ def _hints(own: xr.Dataset, channel: str, look: MetricLook) -> list[str]:
     """Return what is said of each lead time of a channel, in shown units."""
     quantity = quantity_of(channel)
     factor, units = look.factor(quantity), look.units(quantity)
-    hints = []
-    for place, lead in enumerate(own["lead_time"].values):
-        at = own.isel(lead_time=place)
-        difference, lower, upper = (float(at[name]) * factor for name in ("difference", "lower", "upper"))
-        interval = f" ({lower:.3g} .. {upper:.3g})" if np.isfinite(lower) else ""
-        chance = f", p = {float(at['p']):.2g}" if np.isfinite(at["p"]) else ""
-        words = f"{difference:+.3g}{interval} {units}".rstrip()
-        hints.append(typeset(f"{quantity.label}, {write_lead(lead)}: {_percent(at)}{words}{chance}"))
-    return hints
+    shown = (own[name].values * factor for name in ("difference", "lower", "upper"))
+    numbers = zip(*shown, own["relative"].values, own[_CHANCE].values, strict=True)
+    leads = map(write_lead, own["lead_time"].values)
+    return [f"{quantity.label}, {lead}: {_hint(units, *at)}" for lead, at in zip(leads, numbers, strict=True)]
 
 
-def _percent(at: xr.Dataset) -> str:
-    return f"{100 * float(at['relative']):+.2g} %, " if np.isfinite(at["relative"]) else ""
+def _hint(units: str, difference: float, lower: float, upper: float, relative: float, chance: float) -> str:
+    percent = f"{100 * relative:+.2g} %, " if np.isfinite(relative) else ""
+    interval = f" ({lower:.3g} .. {upper:.3g})" if np.isfinite(lower) else ""
+    p_value = f", p = {chance:.2g}" if np.isfinite(chance) else ""
+    return typeset(f"{percent}{difference:+.3g}{interval} {units}".rstrip() + p_value)
 
 
 def _heads(leads: np.ndarray) -> Iterator[str]:
@@ -174,14 +173,17 @@ def _groups(card: Card) -> Iterator[list[str]]:
 
 
 def _row(card: Card, place: int, variable: str, n_rows: int) -> str:
-    label = quantity_of(card.channels[place]).label
-    level = label.split(" hPa ")[0] if " hPa " in label else ""
-    name = variable[:1].upper() + variable[1:]
-    first = f'<th scope="rowgroup" rowspan="{n_rows}">{escape(name)}</th>' if n_rows else ""
-    cells = "".join(
-        _cell(*own) for own in zip(card.gain[place], card.significant[place], card.hints[place], strict=True)
-    )
-    return f'<tr>{first}<th scope="row">{level}</th>{cells}</tr>'
+    """Return a row; the first of a variable names it, and needs no column for levels where it has none."""
+    level = quantity_of(card.channels[place]).label.rpartition(" hPa ")[0]
+    name = escape(f"{variable[:1].upper()}{variable[1:]}")
+    first = f'<th scope="rowgroup" rowspan="{n_rows}" colspan="{1 if level else 2}">{name}</th>' if n_rows else ""
+    own = zip(card.gain[place], card.significant[place], card.hints[place], strict=True)
+    cells = "".join(_cell(gain, is_significant, hint) for gain, is_significant, hint in own)
+    return f"<tr>{first}{_level(level)}{cells}</tr>"
+
+
+def _level(level: str) -> str:
+    return f'<th scope="row">{level}</th>' if level else ""
 
 
 def _cell(gain: float, is_significant: bool, hint: str) -> str:

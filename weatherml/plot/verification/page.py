@@ -74,7 +74,7 @@ def _summary(scores: xr.Dataset) -> str:
 def _scorecards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[Section]:
     """Yield a summary of all comparisons, and a chapter a metric."""
     made: dict[str, list[Card]] = {}
-    rows: list[Sequence[object]] = [("compared", "metric", "comparisons", "better", "worse", "undecided")]
+    rows: list[Sequence[object]] = [("compared", "metric", "comparisons", "better, %", "worse, %", "neither, %")]
     for (first, second), own in compared.items():
         for metric in map(str, own["metric"].values):
             better = find(metric).better
@@ -86,7 +86,7 @@ def _scorecards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[Sect
     if not made:
         return
     text = "How often the first system is significantly better or worse, of all channels, lead times and regions."
-    yield Section("Which is better", text, tables={"Significant differences, % of the comparisons": rows})
+    yield Section("Which is better", text, tables={"Significant differences": rows})
     for metric, drawn in made.items():
         markup = cards.draw_scale() + f'<div class="cards">{"".join(map(cards.draw, drawn))}</div>'
         yield Section(f"Scorecard: {look_of(metric).words}", _better(metric), {_HOVER: Drawing(markup)})
@@ -104,7 +104,7 @@ def _tallied(drawn: Sequence[Card]) -> tuple[object, ...]:
     tallies = [card.tally for card in drawn]
     better, worse = sum(own.better for own in tallies), sum(own.worse for own in tallies)
     total = better + worse + sum(own.undecided for own in tallies)
-    shares = (f"{100 * own / max(total, 1):.0f} %" for own in (better, worse, total - better - worse))
+    shares = (round(100 * own / max(total, 1)) for own in (better, worse, total - better - worse))
     return (total, *shares)
 
 

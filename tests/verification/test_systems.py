@@ -44,7 +44,9 @@ def test_what_a_system_lacks_is_nan(truth, systems):
 
 def test_systems_without_common_init_times_are_refused(truth, systems):
     late = systems | {"late": forecasts(start="2001-01-09")}
-    with pytest.raises(UserError, match=r"no init time in common: one has 2001-01-01T00:00 \.\. 2001-01-06T00:00, many"):
+    with pytest.raises(
+        UserError, match=r"no init time in common: one has 2001-01-01T00:00 \.\. 2001-01-06T00:00, many"
+    ):
         evaluate_systems(late, truth)
 
 

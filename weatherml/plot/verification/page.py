@@ -201,7 +201,8 @@ def _profile(scores: xr.Dataset, metric: str) -> Section:
     leads = score["lead_time"].values[sorted({0, score.sizes["lead_time"] // 2, score.sizes["lead_time"] - 1})]
     along = score[axis].values if axis in score.coords else np.arange(score.sizes[axis])
     along = along.astype(float) if np.issubdtype(along.dtype, np.number) else np.arange(len(along), dtype=float)
-    drawn, known = [], {}
+    drawn: list[str] = []
+    known: dict[str, panels.Line] = {}
     for channel in list(map(str, score["channel"].values))[:_MOST_CHANNELS]:
         for lead in leads[:_MOST_LEADS]:
             lines = _along(score.sel(channel=channel, lead_time=lead), along)

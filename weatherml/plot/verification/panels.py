@@ -73,11 +73,12 @@ class _Scale:
     end: float
     is_logarithmic: bool
 
-    def __call__(self, values: np.ndarray | float) -> np.ndarray:
+    def __call__(self, values: np.ndarray) -> np.ndarray:
         low, high, own = self.low, self.high, np.asarray(values, float)
         if self.is_logarithmic:
             low, high, own = np.log10(low), np.log10(high), np.log10(np.maximum(own, self.low))
-        return np.round(self.start + (own - low) / (high - low) * (self.end - self.start), 1)
+        places: np.ndarray = np.round(self.start + (own - low) / (high - low) * (self.end - self.start), 1)
+        return places
 
 
 def draw(panel: Panel) -> str:
@@ -90,7 +91,7 @@ def draw(panel: Panel) -> str:
         f'<text class="t" x="2" y="13">{escape(panel.title)}</text>',
         f'<text class="u" x="{WIDTH - _RIGHT}" y="13">{escape(panel.units)}</text>' if panel.units else "",
         *_axes(x, y),
-        f'<path class="r" d="M{_LEFT} {y(panel.reference)}H{WIDTH - _RIGHT}"/>' if level else "",
+        *(f'<path class="r" d="M{_LEFT} {y(own)[0]}H{WIDTH - _RIGHT}"/>' for own in level),
         *(_band(line, x, y) for line in panel.lines),
         *(_curve(line, x, y) for line in panel.lines),
         *_hints(panel, x),
@@ -123,7 +124,7 @@ def _scale(panel: Panel, values: Sequence[np.ndarray], start: float, end: float,
     low = min(low, 0.0) if from_zero else low
     if high - low <= 1e-9 * max(abs(high), abs(low)):  # a line that is level
         low, high = low - (0.5 * abs(low) or 0.5), high + (0.5 * abs(high) or 0.5)
-    ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    ticks = np.asarray(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
     room = 0.04 * (high - low)
     low, high = (low if from_zero and low == 0 else low - room), high + room
     return _Scale(ticks[(ticks >= low) & (ticks <= high)], low, high, start, end, False)

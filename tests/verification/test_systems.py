@@ -5,8 +5,7 @@ import pytest
 from fake_data import analyses, forecasts
 
 from weatherml.errors import UserError
-from weatherml.verification import evaluate, evaluate_systems
-from weatherml.verification.systems import accumulate_systems, load_systems, save_systems, summarize_systems
+from weatherml.verification import Campaign, evaluate, evaluate_systems
 
 SURFACE = {"2m_temperature": ()}
 
@@ -44,9 +43,7 @@ def test_what_a_system_lacks_is_nan(truth, systems):
 
 def test_systems_without_common_init_times_are_refused(truth, systems):
     late = systems | {"late": forecasts(start="2001-01-09")}
-    with pytest.raises(
-        UserError, match=r"no init time in common: one has 2001-01-01T00:00 \.\. 2001-01-06T00:00, many"
-    ):
+    with pytest.raises(UserError, match=r"in common: one has 2001-01-01T00:00 \.\. 2001-01-06T00:00, many"):
         evaluate_systems(late, truth)
 
 
@@ -55,34 +52,17 @@ def test_a_metric_of_members_that_no_system_can_have_is_refused(truth, systems):
         evaluate_systems({"one": systems["one"]}, truth, "spread")
 
 
-def test_sums_that_were_kept_are_extended_and_not_taken_again(truth, systems, tmp_path):
-    first = {"one": systems["one"].isel(init_time=slice(0, 4))}
-    request = {"truth": "t.zarr"}
-    save_systems(tmp_path / "sums.nc", accumulate_systems(first, truth, "rmse"), request)
-    kept = load_systems(tmp_path / "sums.nc", request)
-    judged = []
-    whole = {"one": systems["one"]}
-    sums = accumulate_systems(
-        whole, truth, "rmse", progress=lambda done, all_, _: judged.append((done, all_)), earlier=kept
-    )
-    assert judged == [(1, 2), (2, 2)]
-    expected = evaluate_systems(whole, truth, "rmse")
-    np.testing.assert_allclose(summarize_systems(sums, "rmse")["rmse"], expected["rmse"], rtol=1e-12)
+def test_sums_of_each_system_are_kept_and_not_taken_again(truth, systems, tmp_path):
+    campaign, judged = Campaign(tmp_path / "sums"), []
+    first = {name: own.isel(init_time=slice(0, 4)) for name, own in systems.items()}
+    evaluate_systems(first, truth, "rmse", campaign=campaign)
+    told = evaluate_systems(systems, truth, "rmse", progress=lambda *news: judged.append(news), campaign=campaign)
+    assert judged == [(3, 8, "one"), (4, 8, "one"), (7, 8, "many"), (8, 8, "many")]
+    np.testing.assert_allclose(told["rmse"], evaluate_systems(systems, truth, "rmse")["rmse"], rtol=1e-12)
 
 
-def test_another_metric_is_taken_of_all(truth, systems):
-    one = {"one": systems["one"]}
-    kept = accumulate_systems(one, truth, "rmse")
-    sums = accumulate_systems(one, truth, "mae", earlier=kept)
-    expected = evaluate_systems(one, truth, "mae")["mae"]
-    np.testing.assert_array_equal(summarize_systems(sums, "mae")["mae"], expected)
-
-
-def test_sums_of_something_else_are_refused(truth, systems, tmp_path):
-    path = tmp_path / "sums.nc"
-    save_systems(path, accumulate_systems({"one": systems["one"]}, truth, "rmse"), {"truth": "a.zarr"})
-    with pytest.raises(UserError, match="made with truth 'a.zarr', not 'b.zarr'; choose a new file"):
-        load_systems(path, {"truth": "b.zarr"})
-    (tmp_path / "text.nc").write_text("none")
-    with pytest.raises(UserError, match=r"text\.nc holds no sums"):
-        load_systems(tmp_path / "text.nc", {})
+def test_the_control_is_left_out_of_ensembles_alone(truth, systems):
+    scores = evaluate_systems(systems, truth, "rmse", control="out")
+    assert scores["n_members"].values.tolist() == [1, 4]
+    alone = evaluate(systems["one"].isel(init_time=slice(2, 6)), truth, "rmse")["rmse"]
+    np.testing.assert_array_equal(scores["rmse"].sel(system="one").transpose(*alone.dims), alone)

@@ -1,26 +1,40 @@
 """Intervals by resampling: what textbooks say of them, and their own laws."""
 
 import numpy as np
+import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weatherml.verification.significance.bootstrap import _draws, bootstrap_interval
+from weatherml.errors import UserError
+from weatherml.verification.significance.block_length import automatic_length, block_length
+from weatherml.verification.significance.bootstrap import Circular, Cluster, Moving, Stationary
+from weatherml.verification.significance.sample import Sample
 
 few = settings(max_examples=40, deadline=None)
+DAY = np.timedelta64(1, "D")
 
 
-def interval(samples, function, **options):
+def sample_of(samples, function, spacing=5 * DAY, weights=None):
     """Of forecasts that count alike."""
-    return bootstrap_interval(samples, [np.ones(len(own)) for own in samples], function, **options)
+    times = np.datetime64("2001-01-01", "ns") + np.arange(len(samples[0])) * spacing
+    weights = np.ones(samples[0].shape[:2]) if weights is None else weights
+    return Sample(samples, [weights] * len(samples), function, times)
+
+
+def interval(samples, function, method=None, **options):
+    bounds = (method or Circular(**options)).judge(sample_of(samples, function))
+    return np.stack([bounds.estimate, bounds.lower, bounds.upper])
 
 
 def _identity(mean):
     return mean
 
 
-def test_bootstrap_interval_of_a_mean_is_the_textbook_one():
+@pytest.mark.parametrize("method", [Circular(4000), Moving(4000), Stationary(4000)])
+def test_bootstrap_interval_of_a_mean_is_the_textbook_one(method):
     sample = np.random.default_rng(7).normal(3, 2, size=(400, 1))
-    bounds = interval([sample], _identity, n_resamples=4000)[:, 0]
+    bounds = interval([sample], _identity, method)[:, 0]
     error = 1.96 * sample.std(ddof=1) / np.sqrt(400)
     np.testing.assert_allclose(bounds, sample.mean() + np.array([0, -error, error]), atol=0.02)
 
@@ -42,20 +56,86 @@ def test_bootstrap_draws_statistics_together():
     np.testing.assert_allclose(interval([sample + 1, sample], np.subtract), 1)
 
 
-def test_bootstrap_in_blocks_is_wider_for_forecasts_that_fail_together():
+@pytest.mark.parametrize("method", [Circular, Moving, Stationary])
+def test_bootstrap_in_blocks_is_wider_for_forecasts_that_fail_together(method):
     sample = np.repeat(np.random.default_rng(10).normal(size=40), 5)[:, None]
-    apart, together = (np.ptp(interval([sample], _identity, block_length=n)[1:]) for n in (1, 5))
+    apart, together = (np.ptp(interval([sample], _identity, method(length=n))[1:]) for n in (1, 5))
     assert together > 1.5 * apart
 
 
+def test_bootstrap_of_groups_is_that_of_their_means():
+    means = np.random.default_rng(11).normal(size=60)
+    sample = sample_of([np.repeat(means, 3)[:, None]], _identity)
+    groups = xr.DataArray(np.repeat(np.arange(60), 3), {"init_time": sample.init_times})
+    bounds = Cluster(groups=groups).judge(sample)
+    alone = interval([means[:, None]], _identity)[:, 0]
+    np.testing.assert_allclose([bounds.estimate[0], bounds.lower[0], bounds.upper[0]], alone, atol=0.06)
+    with pytest.raises(UserError, match="groups have no init_time 2001-01-01"):
+        Cluster(groups=groups[5:]).judge(sample)
+
+
+@pytest.mark.parametrize(("group", "n_groups"), [("week", 26), ("month", 6), ("season", 3)])
+def test_weeks_months_and_seasons_are_groups(group, n_groups):
+    sample = sample_of([np.zeros((181, 1))], _identity, spacing=DAY)
+    assert len(np.unique(Cluster(groups=group)._labels(sample.init_times))) == n_groups
+
+
 def test_bootstrap_has_no_bounds_for_fewer_than_two_blocks():
-    values = interval([np.arange(5.0)[:, None]], _identity, block_length=3)[:, 0]
+    values = interval([np.arange(5.0)[:, None]], _identity, length=3)[:, 0]
     np.testing.assert_array_equal(values, [2, np.nan, np.nan])
 
 
+def test_a_cell_that_few_forecasts_have_has_no_bounds_and_does_not_spoil_the_others():
+    values, weights = np.random.default_rng(12).normal(size=(20, 2)), np.ones((20, 2))
+    weights[1:, 1] = 0
+    bounds = Circular().judge(sample_of([values * weights], _identity, weights=weights))
+    np.testing.assert_allclose(bounds.estimate, [values[:, 0].mean(), values[0, 1]])
+    np.testing.assert_array_equal(np.isnan(bounds.lower), [False, True])
+
+
+def test_forecasts_that_have_no_part_do_not_make_intervals_unknown():
+    values, weights = np.random.default_rng(13).normal(size=(365, 1)), np.zeros((365, 1))
+    weights[:31] = 1
+    bounds, alone = (
+        Circular(length=5).judge(sample_of([own * part], _identity, weights=part))
+        for own, part in ((values, weights), (values[:31], weights[:31]))
+    )
+    np.testing.assert_allclose([bounds.lower, bounds.upper], [alone.lower, alone.upper])
+
+
 @few
-@given(st.integers(2, 9), st.integers(1, 4))
-def test_bootstrap_draws_as_many_forecasts_as_there_are(n_init, block_length):
-    drawn = _draws(n_init, 7, block_length, seed=0)
-    np.testing.assert_allclose(drawn.sum(axis=1), n_init)
+@given(st.integers(2, 9), st.integers(1, 4), st.sampled_from([Circular, Moving, Stationary]))
+def test_bootstrap_draws_as_many_forecasts_as_there_are(n_init, length, method):
+    drawn = method(n_resamples=7).draws(max(n_init, length), length)
+    np.testing.assert_allclose(drawn.sum(axis=1), max(n_init, length))
     np.testing.assert_allclose(drawn, np.round(drawn))
+
+
+def test_stationary_blocks_have_their_mean_length():
+    drawn = Stationary(n_resamples=2000).draws(1000, 8)
+    covariance = [np.mean((drawn[:, lag:] - 1) * (drawn[:, : 1000 - lag] - 1)) for lag in (0, 1, 4)]
+    np.testing.assert_allclose(covariance[1:] / covariance[0], [(7 / 8), (7 / 8) ** 4], atol=0.02)
+
+
+def test_p_value_and_interval_agree_whether_zero_is_ruled_out():
+    sample = np.random.default_rng(14).normal(0.4, 1, size=(30, 200))
+    bounds = Circular().judge(sample_of([sample], _identity))
+    out = (bounds.lower > 0) | (bounds.upper < 0)
+    assert 0.3 < out.mean() < 0.8
+    assert ((bounds.p_value < 0.05) == out).mean() > 0.98
+
+
+def test_block_length_is_that_of_five_days():
+    times = np.datetime64("2001-01-01", "ns") + np.arange(9) * np.timedelta64(12, "h")
+    assert block_length(times) == 10
+    assert block_length(times[:1]) == 1
+
+
+def test_automatic_length_grows_with_correlation_and_each_cell_has_its_own():
+    noise = np.random.default_rng(15).normal(size=(300, 2))
+    noise[:, 1] = np.convolve(noise[:, 1], np.ones(8) / 8, "same")
+    apart, together = automatic_length(noise - noise.mean(axis=0), 4 / 3)
+    assert apart < 3 < together < 40
+    sample = sample_of([noise], _identity)
+    joint, alone = (Circular(length="automatic").judge(own) for own in (sample, sample.cells(slice(1, 2))))
+    assert joint.upper[1] == alone.upper[0]

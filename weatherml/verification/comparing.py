@@ -1,40 +1,149 @@
 """Whether one system is better than another, from forecasts that both made."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.aggregation.grouping import By
+from weatherml.verification.aggregation.sums import COUNTED, DIMS, EXPECTED, WEIGHT, StatisticSums
+from weatherml.verification.metrics import scoring
+from weatherml.verification.metrics.base import Better, Metric
 from weatherml.verification.metrics.registry import find
-from weatherml.verification.metrics.scoring import score
+from weatherml.verification.significance.method import CONFIDENCE, Method
+from weatherml.wording import counted, listed
+
+_WORDS = {"init_time": "init time", "lead_time": "lead time", "channel": "channel", "region": "region"}
 
 
-def compare(first: StatisticSums, second: StatisticSums, metric: str) -> xr.DataArray:
+def compare(
+    first: StatisticSums,
+    second: StatisticSums,
+    metric: str | Metric,
+    *,
+    by: By | None = None,
+    interval: str | Method = "circular",
+) -> xr.Dataset:
     """Return the score of the first system less that of the second, over the init times, lead times and channels of
     both.
+
+    Where the better of two scores is that nearer to zero (bias) or one (spread_skill), it is the distances to these
+    that are compared.
 
     Args:
         first: What `accumulate` kept of the first system, for this metric.
         second: The same of the second system.
-        metric: Name of the metric.
+        metric: Name of the metric, or one of one's own.
+        by: Into which groups of times.
+        interval: How the interval is had, by a name in `significance.methods` or a method with parameters.
 
     Returns:
-        Dims (bound, channel, lead_time), units of the metric. The interval is that of the paired difference: where it
-        leaves out zero the systems differ; for an error such as rmse, upper < 0 says that the first is better.
+        Dims ([by,] channel, [region,] lead_time, *axes): `difference` with `lower` and `upper`, in units of the metric,
+        the 95 % interval of the paired difference; `relative`, the difference over the score of the second system (or
+        its distance); `p_value`, two-sided; and `better`, 1 where the first is the better one with 95 % confidence, -1
+        where the second is, else 0. The attributes say of how many init times, and what was left out.
 
     Raises:
-        UserError: The systems share no init time, lead time or channel.
+        UserError: The systems share no init time, lead time, channel or region, or lack what the metric needs.
     """
-    recipe = find(metric)
-    left, right = map(StatisticSums, xr.align(first.dataset, second.dataset, join="inner"))
-    for dim in (dim for dim in left.dataset.dims if left.dataset.sizes[dim] == 0):
+    recipe = find(metric) if isinstance(metric, str) else metric
+    pair = pair_up(first, second)
+    judged = difference(pair, recipe, by, interval)
+    judged["better"] = who_is_better(judged, recipe.better, judged["p_value"] < 1 - CONFIDENCE)
+    return judged.map(scoring.without_globe).assign_coords(recipe.labels).assign_attrs(pair.attributes)
+
+
+@dataclass(frozen=True, eq=False)
+class Paired:
+    """Two systems over what both forecast.
+
+    Attributes:
+        first: Of the first system.
+        second: Of the second, with the same init times, lead times, channels and regions, and areas in the same of
+            these.
+        left_out: What only one of them has, in words.
+    """
+
+    first: StatisticSums
+    second: StatisticSums
+    left_out: str
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What a result says of it."""
+        return {"n_init_times": self.first.dataset.sizes["init_time"], "left_out": self.left_out}
+
+
+def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
+    """Keep what two systems share.
+
+    Raises:
+        UserError: They share no init time, lead time, channel or region.
+    """
+    left, right = xr.align(first.dataset, second.dataset, join="inner")
+    for dim in (dim for dim in DIMS if left.sizes[dim] == 0):
+        one, other = (_range(own.dataset[dim]) for own in (first, second))
         raise UserError(
-            f"the two systems share no {dim}; compare forecasts that have init times, lead times and channels in common"
+            f"the two systems share no {_WORDS[dim]}: the first has {one}, the second {other}; compare forecasts that"
+            " have init times, lead times, channels and regions in common"
         )
-    half = len(recipe.statistics)
+    parts = [
+        f"{counted(own.dataset.sizes[dim] - left.sizes[dim], _WORDS[dim])} of the {name} system"
+        for name, own in (("first", first), ("second", second))
+        for dim in DIMS
+        if own.dataset.sizes[dim] > left.sizes[dim]
+    ]
+    both = (left[WEIGHT] > 0) & (right[WEIGHT] > 0)
+    n_apart = int(((left[WEIGHT] > 0) ^ (right[WEIGHT] > 0)).any(["channel", "region"]).sum())
+    if n_apart:
+        parts.append(f"{counted(n_apart, 'forecast')} of which one system has no area that counts")
+        left, right = (_only_where(both, own) for own in (left, right))
+    return Paired(StatisticSums(left), StatisticSums(right), ", ".join(parts))
 
-    def difference(*means: Any) -> Any:
-        return recipe.function(*means[:half]) - recipe.function(*means[half:])
 
-    return score([left, right], recipe.statistics, difference, recipe.axes)
+def difference(pair: Paired, metric: Metric, by: By | None, interval: str | Method) -> xr.Dataset:
+    """Return `difference`, `lower`, `upper`, `relative`, `p_value`, dims ([by,] channel, region, lead_time, *axes)."""
+    half = len(metric.statistics)
+    distance = _distance(metric)
+
+    def less(*means: Any) -> Any:
+        return distance(*means[:half]) - distance(*means[half:])
+
+    judged = scoring.judge([pair.first, pair.second], metric.statistics, less, metric.axes, by, interval)
+    of_second = scoring.judge([pair.second], metric.statistics, distance, metric.axes, by, "none")["estimate"]
+    judged = judged.rename(estimate="difference")
+    return judged.assign(relative=judged["difference"] / of_second)
+
+
+def who_is_better(judged: xr.Dataset, better: Better, is_significant: xr.DataArray) -> xr.DataArray:
+    """Return 1 where the first system is surely the better one, -1 where the second is, else 0."""
+    sign = {"neither": 0, "higher": 1}.get(better, -1)
+    leading: xr.DataArray = sign * xr.ufuncs.sign(judged["difference"])
+    return leading.where(is_significant, 0).fillna(0).astype(np.int8)
+
+
+def _only_where(both: xr.DataArray, dataset: xr.Dataset) -> xr.Dataset:
+    """Leave out what counts in one system alone; what was to be judged stays."""
+    kept = dataset.drop_vars([COUNTED, EXPECTED]).where(both, 0)
+    return dataset.assign(kept.data_vars)
+
+
+def _distance(metric: Metric) -> Callable[..., Any]:
+    """Return what is compared of a metric: the score, or how far it is from the best."""
+    if metric.better not in ("zero", "one"):
+        return metric.function
+    best = float(metric.better == "one")
+    return lambda *means: np.abs(metric.function(*means) - best)
+
+
+def _range(values: xr.DataArray) -> str:
+    """Return some values in words: all of a few names, the first and the last of times."""
+    if values.dtype.kind == "M":
+        return f"{values.values[0]:.16} to {values.values[-1]:.16}"
+    if values.dtype.kind == "m":
+        hours = values.values / np.timedelta64(1, "h")
+        return f"{hours[0]:g} h to {hours[-1]:g} h"
+    return listed(values.values)

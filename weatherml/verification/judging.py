@@ -20,6 +20,7 @@ from weatherml.verification.metrics.registry import metrics_named
 from weatherml.verification.pairing.control import Control, described, ensemble
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched, Missing
+from weatherml.verification.significance.method import Method
 from weatherml.wording import listed
 
 Metrics = str | Sequence[str] | Mapping[str, Metric]
@@ -39,6 +40,7 @@ def evaluate(
     references: Mapping[str, xr.Dataset | Reference] | None = None,
     control: Control = "in",
     campaign: Campaign | None = None,
+    interval: str | Method = "circular",
 ) -> xr.Dataset:
     """Score a forecast.
 
@@ -62,10 +64,11 @@ def evaluate(
         references: Other fields that metrics compare with, by name.
         control: Whether number 0 is one of the ensemble, or left out of all scores.
         campaign: By whom init times are judged, side by side, and where their sums are kept.
+        interval: How intervals are had, by a name in `significance.methods` or a method with parameters.
 
     Returns:
         One variable for each metric, dims (bound, [by,] channel, [region,] lead_time): estimate, and lower and upper
-        bound of the 95 % bootstrap interval over init times (NaN where these are too few); channels such as
+        bound of the 95 % interval over init times (NaN where these are too few); channels such as
         "geopotential_500". Attributes say of how many members, and whether number 0 is in.
 
     Raises:
@@ -84,7 +87,7 @@ def evaluate(
         control=control,
         campaign=campaign,
     )
-    return summarize(sums, metrics, by)
+    return summarize(sums, metrics, by, interval)
 
 
 def accumulate(
@@ -153,9 +156,11 @@ def judgement(
     return Judgement(matched, statistics, regions, described(forecast, control))
 
 
-def summarize(sums: StatisticSums, metrics: Metrics, by: By | None = None) -> xr.Dataset:
-    """Score what `accumulate` has kept; returns as `evaluate`."""
-    return scoring.summarize(sums, metrics_named(metrics), by)
+def summarize(
+    sums: StatisticSums, metrics: Metrics, by: By | None = None, interval: str | Method = "circular"
+) -> xr.Dataset:
+    """Score what `accumulate` has kept; arguments and result are as of `evaluate`."""
+    return scoring.summarize(sums, metrics_named(metrics), by, interval)
 
 
 def _require_members(forecast: xr.Dataset) -> None:

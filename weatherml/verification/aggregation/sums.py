@@ -57,9 +57,13 @@ class StatisticSums:
         """Return the sums of statistics, `[init, lead, channel, region, ...]`.
 
         Raises:
-            UserError: Some init time was not judged at some lead time or for some channel.
+            UserError: Some init time was not judged at some lead time or for some channel, or a statistic was not
+                taken.
         """
         self._require_whole()
+        statistics = list(statistics)
+        for absent in (own.name for own in statistics if own.name not in self.dataset):
+            raise UserError(f"there are no sums of {absent}; name the metric that needs it where forecasts are judged")
         return [self.dataset[statistic.name].transpose(*DIMS, ...).values for statistic in statistics]
 
     @property

@@ -10,30 +10,35 @@ from weatherml.verification.aggregation.grouping import By, labels_of
 from weatherml.verification.aggregation.regions import GLOBAL
 from weatherml.verification.aggregation.sums import DIMS, StatisticSums
 from weatherml.verification.metrics.base import Metric
-from weatherml.verification.significance.bootstrap import CONFIDENCE, block_length, bootstrap_interval
+from weatherml.verification.significance.method import CONFIDENCE, Method
+from weatherml.verification.significance.methods import method_named
+from weatherml.verification.significance.sample import Sample
 from weatherml.verification.statistics.base import Statistic
 
 BOUNDS = ("estimate", "lower", "upper")
 
 
-def summarize(sums: StatisticSums, metrics: Mapping[str, Metric], by: By | None = None) -> xr.Dataset:
+def summarize(
+    sums: StatisticSums, metrics: Mapping[str, Metric], by: By | None = None, interval: str | Method = "circular"
+) -> xr.Dataset:
     """Score sums of statistics.
 
     Args:
         sums: What was gathered.
         metrics: By name.
         by: Into which groups of times; all together when None.
+        interval: How intervals are had, by a name in `significance.methods` or a method with parameters.
 
     Returns:
         One variable for each metric, dims (bound, [by,] channel, [region,] lead_time, *axes of the metric); no region
-        where there is the globe alone. The bounds are the estimate and a 95 % bootstrap interval over init times, NaN
-        where these are too few to tell. `share_judged` says where less counted than could have.
+        where there is the globe alone. The bounds are the estimate and a 95 % interval over init times, NaN where these
+        are too few to tell. `share_judged` says where less counted than could have.
     """
     scored = {
-        name: score([sums], own.statistics, own.function, own.axes, by).assign_coords(own.labels)
+        name: score([sums], own.statistics, own.function, own.axes, by, interval).assign_coords(own.labels)
         for name, own in metrics.items()
     }
-    share = _without_globe(sums.share_judged).transpose("channel", ...)
+    share = without_globe(sums.share_judged).transpose("channel", ...)
     whole = np.allclose(share, 1, rtol=0, atol=1e-9)
     attributes = {"n_init_times": sums.dataset.sizes["init_time"], "confidence": CONFIDENCE}
     attributes |= sums.dataset.attrs
@@ -46,7 +51,22 @@ def score(
     function: Callable[..., Any],
     axes: Sequence[str] = (),
     by: By | None = None,
+    interval: str | Method = "circular",
 ) -> xr.DataArray:
+    """As `judge`, without what is tested: dims (bound, [by,] channel, [region,] lead_time, *axes)."""
+    judged = judge(systems, statistics, function, axes, by, interval)
+    bounds = xr.concat([judged[name] for name in BOUNDS], xr.Variable("bound", list(BOUNDS)))
+    return without_globe(bounds)
+
+
+def judge(
+    systems: Sequence[StatisticSums],
+    statistics: Sequence[Statistic],
+    function: Callable[..., Any],
+    axes: Sequence[str] = (),
+    by: By | None = None,
+    interval: str | Method = "circular",
+) -> xr.Dataset:
     """Apply a function to means of the statistics of each system in turn.
 
     Args:
@@ -55,37 +75,48 @@ def score(
         function: Of all means, those of the first system first.
         axes: That the result has beside those of all.
         by: Into which groups of times.
+        interval: How intervals are had.
 
     Returns:
-        Dims (bound, [by,] channel, [region,] lead_time, *axes).
+        `estimate`, `lower`, `upper` and `p_value`, dims ([by,] channel, region, lead_time, *axes).
     """
     if by is None:
-        return _without_globe(_score(systems, statistics, function, axes))
+        return _judge(systems, statistics, function, axes, interval)
     labels, names = labels_of(systems[0].dataset, by)
-    groups = [_score(systems, statistics, function, axes, labels == label) for label in range(len(names))]
-    joined = xr.concat(groups, xr.Variable(by, names)).transpose("bound", by, ...)
-    return _without_globe(joined)
+    groups = [_judge(systems, statistics, function, axes, interval, labels == label) for label in range(len(names))]
+    return xr.concat(groups, xr.Variable(by, names)).transpose(by, ...)
 
 
-def _score(
+def without_globe(scored: xr.DataArray) -> xr.DataArray:
+    """Drop the region where there is the globe alone."""
+    return scored.isel(region=0, drop=True) if list(scored["region"].values) == list(GLOBAL) else scored
+
+
+def _judge(
     systems: Sequence[StatisticSums],
     statistics: Sequence[Statistic],
     function: Callable[..., Any],
     axes: Sequence[str],
+    interval: str | Method,
     chosen: np.ndarray | None = None,
-) -> xr.DataArray:
-    """Score the init and lead times that are chosen, `[init, lead]`; all of them where none are."""
+) -> xr.Dataset:
+    """Judge the init and lead times that are chosen, `[init, lead]`; all of them where none are."""
     first = systems[0].dataset
-    sums = [own for system in systems for own in system.of(statistics)]
-    weights = [system.weights for system in systems for _ in statistics]
+    coords = {dim: first[dim].values for dim in DIMS[1:]}
+    sums, weights = [], []
+    for system in systems:
+        area = _in_cells(system.weights, chosen)
+        for own in system.of(statistics):
+            sums.append(_in_cells(own, chosen))
+            weights.append(area)
+    bounds = method_named(interval).judge(Sample(sums, weights, function, first["init_time"].values))
+    shape, dims = tuple(len(own) for own in coords.values()), (*coords, *axes)
+    judged = {name: (dims, own.reshape(*shape, *own.shape[1:])) for name, own in vars(bounds).items()}
+    return xr.Dataset(judged, coords).transpose("channel", "region", "lead_time", ...)
+
+
+def _in_cells(values: np.ndarray, chosen: np.ndarray | None) -> np.ndarray:
+    """Lay `[init, lead, channel, region, *axes]` out as `[init, cell, *axes]`, 0 where it is not chosen."""
     if chosen is not None:
-        sums = [own * chosen.reshape(*chosen.shape, *[1] * (own.ndim - 2)) for own in sums]
-        weights = [own * chosen[:, :, None, None] for own in weights]
-    init_times = first["init_time"].values
-    values = bootstrap_interval(sums, weights, function, block_length=block_length(init_times))
-    coords = {"bound": list(BOUNDS), **{dim: first[dim].values for dim in DIMS[1:]}}
-    return xr.DataArray(values, coords, (*coords, *axes)).transpose("bound", "channel", "region", "lead_time", ...)
-
-
-def _without_globe(scored: xr.DataArray) -> xr.DataArray:
-    return scored.isel(region=0, drop=True) if list(scored["region"].values) == list(GLOBAL) else scored
+        values = values * chosen.reshape(*chosen.shape, *[1] * (values.ndim - 2))
+    return values.reshape(len(values), -1, *values.shape[4:])

@@ -1,80 +1,194 @@
 """Intervals by resampling initial times in blocks."""
 
 import math
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Literal
 
 import numpy as np
+import xarray as xr
+from scipy import special
 
-CONFIDENCE = 0.95
-
-INDEPENDENT_AFTER = np.timedelta64(5, "D")
-"""Forecasts started this far apart are taken as independent (Hamill 1999); closer ones are resampled in blocks."""
+from weatherml.errors import UserError
+from weatherml.verification.significance.block_length import automatic_length, block_length
+from weatherml.verification.significance.method import Bounds, Method, registry
+from weatherml.verification.significance.sample import Sample
 
 _AT_ONCE = 50  # resamples, which bounds their memory
 
+Length = int | Literal["automatic"] | None
 
-def bootstrap_interval(
-    sums: Sequence[np.ndarray],
-    weights: Sequence[np.ndarray],
-    function: Callable[..., np.ndarray],
-    n_resamples: int = 1000,
-    confidence: float = CONFIDENCE,
-    seed: int = 0,
-    block_length: int = 1,
-) -> np.ndarray:
-    """Return a function of means over forecasts, with its bootstrap percentile interval over the forecasts.
 
-    Runs of `block_length` neighbouring forecasts are drawn together (circular blocks, Politis and Romano 1992), because
-    forecasts started close to one another fail together. All statistics are resampled alike, so a difference between
-    two systems that made the same forecasts is a paired one.
+@dataclass(frozen=True)
+class Bootstrap(Method):
+    """Percentiles of resamples, spread as Student's t is for so few blocks (Hesterberg 2015,
+    doi:10.1080/00031305.2015.1089789).
 
-    Args:
-        sums: Of a statistic over the area of each forecast, one array `[init, ...]` for each argument of `function`;
-            the other axes may differ.
-        weights: The area that counted in each, `[init, ...]`, with as many axes as the sums or fewer.
-        function: Of the means `[resample, ...]`, to `[resample, ...]`.
+    All statistics are resampled alike, so a difference between two systems that made the same forecasts is a paired
+    one.
+
+    Attributes:
         n_resamples: Number of resamples.
-        confidence: Probability between the bounds.
         seed: Of the resampling.
-        block_length: Number of neighbouring forecasts drawn together.
-
-    Returns:
-        `[bound, ...]`: estimate, lower, upper. The bounds are NaN with fewer than two blocks of forecasts.
     """
-    n_init = len(sums[0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        estimate = function(*_means(np.ones((1, n_init)), sums, weights))
-        if n_init < 2 * block_length:
-            return np.concatenate([estimate, np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)])
-        draws = _draws(n_init, n_resamples, block_length, seed)
-        batches = np.array_split(draws, math.ceil(n_resamples / _AT_ONCE))
-        resampled = [function(*_means(batch, sums, weights)) for batch in batches]
-        tail = (1 - confidence) / 2
-        return np.concatenate([estimate, np.quantile(np.concatenate(resampled), [tail, 1 - tail], axis=0)])
+
+    n_resamples: int = 1000
+    seed: int = 0
+
+    def _percentiles(self, sample: Sample, draws: np.ndarray, n_blocks: float, confidence: float) -> Bounds:
+        """Judge by resamples `[resample, init]` of so many blocks."""
+        batches = np.array_split(draws, math.ceil(len(draws) / _AT_ONCE))
+        resampled = np.concatenate([sample.of(batch) for batch in batches])
+        widening = math.sqrt(n_blocks / (n_blocks - 1))
+        tail = special.ndtr(widening * special.stdtrit(n_blocks - 1, (1 - confidence) / 2))
+        lost = np.isnan(resampled)  # such as a score of events where a resample has none
+        known = ~lost.all(axis=0)
+        quantile = np.nanquantile if lost.any() else np.quantile
+        lower, upper = quantile(np.where(known, resampled, 0), [tail, 1 - tail], axis=0)
+        normal = special.ndtri(_share_beyond_zero(resampled, sample.estimate))
+        p_value = 2 * special.stdtr(n_blocks - 1, np.minimum(normal / widening, 0))
+        bounds = Bounds(sample.estimate, lower, upper, p_value)
+        return bounds.where(known & (sample.n_used >= 2 * sample.n_init / n_blocks))
 
 
-def block_length(init_times: np.ndarray) -> int:
-    """Return how many neighbouring init times to resample together: those that start within `INDEPENDENT_AFTER`."""
-    if len(init_times) < 2:
-        return 1
-    spacing = np.median(np.diff(np.sort(init_times)))
-    return max(1, math.ceil(float(INDEPENDENT_AFTER / spacing)))
+@dataclass(frozen=True)
+class Blocks(Bootstrap):
+    """Blocks of neighbouring forecasts are drawn together, because forecasts started close to one another fail
+    together.
+
+    Attributes:
+        length: Number of forecasts in a block; those that start within five days when None, and each cell's own when
+            "automatic".
+    """
+
+    length: Length = None
+    spread: ClassVar[float] = 4 / 3
+
+    def _judge(self, sample: Sample, confidence: float) -> Bounds:
+        if self.length != "automatic":
+            return self._judge_blocks(sample, self.length or block_length(sample.init_times), confidence)
+        values = sample.deviations()
+        lengths = automatic_length(values.reshape(len(values), -1), self.spread).reshape(values.shape[1:])
+        lengths = np.ceil(lengths.reshape(len(lengths), -1).max(axis=1)).astype(int)
+        order, parts = [], []
+        for length in np.unique(lengths):
+            order.append(np.flatnonzero(lengths == length))
+            parts.append(self._judge_blocks(sample.cells(order[-1]), int(length), confidence))
+        joined, back = Bounds.joined(parts), np.argsort(np.concatenate(order))
+        return Bounds(joined.estimate[back], joined.lower[back], joined.upper[back], joined.p_value[back])
+
+    def _judge_blocks(self, sample: Sample, length: int, confidence: float) -> Bounds:
+        if sample.n_init < 2 * length or sample.n_init < 2:
+            return Bounds.untold(sample.estimate)
+        return self._percentiles(sample, self.draws(sample.n_init, length), sample.n_init / length, confidence)
+
+    @abstractmethod
+    def draws(self, n_init: int, length: int) -> np.ndarray:
+        """Return how often each forecast is drawn, `[resample, init]`."""
 
 
-def _means(draws: np.ndarray, sums: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the means `[resample, ...]` of forecasts that are drawn so often each, `[resample, init]`."""
-    means = []
-    for own, area in zip(sums, weights, strict=True):
-        total = np.tensordot(draws, area, axes=1)
-        means.append(np.tensordot(draws, own, axes=1) / total.reshape(*total.shape, *[1] * (own.ndim - area.ndim)))
-    return means
+@registry.register("circular")
+@dataclass(frozen=True)
+class Circular(Blocks):
+    """Blocks that go on from the last forecast to the first (Politis and Romano 1992)."""
+
+    def draws(self, n_init: int, length: int) -> np.ndarray:
+        """Return how often each forecast is drawn, `[resample, init]`."""
+        return _draws_of_blocks(n_init, length, n_init, self.n_resamples, self.seed)
 
 
-def _draws(n_init: int, n_resamples: int, block_length: int, seed: int) -> np.ndarray:
-    """Return how often each forecast is drawn, `[resample, init]`."""
-    n_blocks = math.ceil(n_init / block_length)
-    starts = np.random.default_rng(seed).integers(n_init, size=(n_resamples, n_blocks, 1))
-    drawn = ((starts + np.arange(block_length)) % n_init).reshape(n_resamples, -1)[:, :n_init]
-    flat = drawn + n_init * np.arange(n_resamples)[:, None]
-    counts = np.bincount(flat.ravel(), minlength=n_resamples * n_init)
-    return counts.reshape(n_resamples, n_init).astype(np.float64)
+@registry.register("moving")
+@dataclass(frozen=True)
+class Moving(Blocks):
+    """Blocks that begin wherever they fit (Künsch 1989, doi:10.1214/aos/1176347265): the first and last forecasts are
+    drawn less often."""
+
+    def draws(self, n_init: int, length: int) -> np.ndarray:
+        """Return how often each forecast is drawn, `[resample, init]`."""
+        return _draws_of_blocks(n_init, length, n_init - length + 1, self.n_resamples, self.seed)
+
+
+@registry.register("stationary")
+@dataclass(frozen=True)
+class Stationary(Blocks):
+    """Blocks of random length, whose mean is `length` (Politis and Romano 1994, doi:10.1080/01621459.1994.10476870)."""
+
+    spread: ClassVar[float] = 2.0
+
+    def draws(self, n_init: int, length: int) -> np.ndarray:
+        """Return how often each forecast is drawn, `[resample, init]`."""
+        return _stationary_draws(n_init, length, self.n_resamples, self.seed)
+
+
+@registry.register("cluster")
+@dataclass(frozen=True, eq=False)
+class Cluster(Bootstrap):
+    """Whole groups of forecasts are drawn: weeks, months or seasons of their initial times, or groups of one's own.
+
+    Attributes:
+        groups: What a group is, or the name of each forecast's group, dims (init_time).
+    """
+
+    groups: Literal["week", "month", "season"] | xr.DataArray = "week"
+
+    def _judge(self, sample: Sample, confidence: float) -> Bounds:
+        _, labels = np.unique(self._labels(sample.init_times), return_inverse=True)
+        n_groups = int(labels.max()) + 1
+        if n_groups < 2:
+            return Bounds.untold(sample.estimate)
+        draws = _group_draws(tuple(labels.tolist()), self.n_resamples, self.seed)
+        return self._percentiles(sample, draws, n_groups, confidence)
+
+    def _labels(self, init_times: np.ndarray) -> np.ndarray:
+        if isinstance(self.groups, xr.DataArray):
+            absent = np.setdiff1d(init_times, self.groups["init_time"].values)
+            if len(absent):
+                raise UserError(f"groups have no init_time {absent[0]:.16}; name the group of every one that is judged")
+            return np.asarray(self.groups.sel(init_time=init_times).values)
+        months = init_times.astype("datetime64[M]").astype(int)
+        weeks = (init_times - init_times[0]) // np.timedelta64(7, "D")
+        return np.asarray({"week": weeks, "month": months, "season": (months + 1) // 3}[self.groups])
+
+
+def _share_beyond_zero(resampled: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+    """Return the share of resamples on the side of zero where there are fewer; a normal distribution's where none is,
+    since so small a share cannot be counted."""
+    n_known = np.count_nonzero(np.isfinite(resampled), axis=0)
+    counted = np.minimum(np.count_nonzero(resampled <= 0, axis=0), np.count_nonzero(resampled >= 0, axis=0)) / n_known
+    normal = special.ndtr(-np.abs(estimate) / resampled.std(axis=0))
+    share = np.where(counted > 0, counted, np.minimum(normal, 0.5 / len(resampled)))
+    return np.where(np.isnan(estimate), np.nan, np.minimum(share, 0.5))
+
+
+@lru_cache(maxsize=16)
+def _draws_of_blocks(n_init: int, length: int, n_starts: int, n_resamples: int, seed: int) -> np.ndarray:
+    n_blocks = math.ceil(n_init / length)
+    starts = np.random.default_rng(seed).integers(n_starts, size=(n_resamples, n_blocks, 1))
+    drawn = ((starts + np.arange(length)) % n_init).reshape(n_resamples, -1)[:, :n_init]
+    return _counts(drawn, n_init)
+
+
+@lru_cache(maxsize=16)
+def _stationary_draws(n_init: int, length: int, n_resamples: int, seed: int) -> np.ndarray:
+    rng, shape = np.random.default_rng(seed), (n_resamples, n_init)
+    begins = rng.random(shape) < 1 / length
+    begins[:, 0] = True
+    place = np.arange(n_init)
+    begun = np.maximum.accumulate(np.where(begins, place, 0), axis=1)
+    starts = np.take_along_axis(rng.integers(n_init, size=shape), begun, axis=1)
+    return _counts((starts + place - begun) % n_init, n_init)
+
+
+@lru_cache(maxsize=16)
+def _group_draws(labels: Sequence[int], n_resamples: int, seed: int) -> np.ndarray:
+    n_groups = max(labels) + 1
+    drawn = np.random.default_rng(seed).integers(n_groups, size=(n_resamples, n_groups))
+    return _counts(drawn, n_groups)[:, list(labels)]
+
+
+def _counts(drawn: np.ndarray, n: int) -> np.ndarray:
+    """Return how often each of n is among those drawn, `[resample, n]`."""
+    flat = drawn + n * np.arange(len(drawn))[:, None]
+    return np.bincount(flat.ravel(), minlength=n * len(drawn)).reshape(len(drawn), n).astype(np.float64)

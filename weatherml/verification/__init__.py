@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from weatherml.verification import formulas as formulas
     from weatherml.verification.aggregation.sums import StatisticSums as StatisticSums
     from weatherml.verification.campaign.running import Campaign as Campaign
+    from weatherml.verification.cards import scorecard as scorecard
+    from weatherml.verification.cards import scorecards as scorecards
     from weatherml.verification.comparing import compare as compare
     from weatherml.verification.judging import accumulate as accumulate
     from weatherml.verification.judging import evaluate as evaluate
@@ -25,11 +27,24 @@ _FOUND_IN = {
     "compare": "comparing",
     "evaluate": "judging",
     "evaluate_systems": "systems",
+    "scorecard": "cards",
+    "scorecards": "cards",
     "summarize": "judging",
     "Metric": "metrics.base",
 }
 
-__all__ = ["Campaign", "Metric", "StatisticSums", "accumulate", "compare", "evaluate", "evaluate_systems", "summarize"]
+__all__ = [
+    "Campaign",
+    "Metric",
+    "StatisticSums",
+    "accumulate",
+    "compare",
+    "evaluate",
+    "evaluate_systems",
+    "scorecard",
+    "scorecards",
+    "summarize",
+]
 
 
 def __getattr__(name: str) -> Any:

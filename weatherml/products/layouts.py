@@ -6,12 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from weatherml.products.selection import is_statistics, split_field, variable_of
-from weatherml.variables import VARIABLES, find
+from weatherml.products.selection import is_statistics, variable_of
+from weatherml.variables import find
 
 _EPOCH = "seconds since 1970-01-01"
 _UNITS = (("hours", np.timedelta64(1, "h")), ("minutes", np.timedelta64(1, "m")), ("seconds", np.timedelta64(1, "s")))
-_SHORT = {variable.short_name: variable.name for variable in VARIABLES.values()}
 _BETWEEN = "; "
 """Between the entries of a list among the attributes that became text."""
 _LISTS = ("failed",)
@@ -49,19 +48,9 @@ def from_cf(dataset: xr.Dataset) -> xr.Dataset:
     """Return what `to_cf` made as the forecast that it was, lazily."""
     heights = [name for name in dataset.coords if str(name).startswith("height_")]
     dataset = dataset.drop_vars(heights).drop_encoding()
-    dataset = with_long_names(dataset)
     plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in dataset.attrs.items()}
     lists = {key: list(filter(None, plain[key].split(_BETWEEN))) for key in _LISTS if key in plain}
     return dataset.assign_attrs({**plain, **lists})
-
-
-def with_long_names(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a forecast whose fields have canonical names, where they had short ones."""
-    known = {str(name): _long(str(name)) for name in dataset.data_vars}
-    dataset = dataset.rename({short: name for short, name in known.items() if name != short})
-    for field in dataset.data_vars.values():
-        _rename_ancillary(field, _long)
-    return dataset
 
 
 def to_weatherbench(dataset: xr.Dataset) -> xr.Dataset:
@@ -86,8 +75,8 @@ def from_weatherbench(dataset: xr.Dataset) -> xr.Dataset:
     renamed = dataset.drop_encoding().rename(
         {theirs: own for own, theirs in _WEATHERBENCH.items() if theirs in dataset.variables}
     )
-    number = renamed.attrs.pop(_ONLY_NUMBER, 0)
-    if "number" in renamed.dims or is_statistics(renamed):
+    number = renamed.attrs.pop(_ONLY_NUMBER, None)
+    if number is None or "number" in renamed.dims or is_statistics(renamed):
         return renamed
     told = [name for name, own in renamed.coords.items() if own.dims == ("init_time",) and name != "init_time"]
     of_member = {name: (("init_time", "number"), renamed[name].values[:, None], renamed[name].attrs) for name in told}
@@ -97,11 +86,6 @@ def from_weatherbench(dataset: xr.Dataset) -> xr.Dataset:
 def _short(name: str) -> str:
     variable = variable_of(name)
     return find(variable).short_name + name.removeprefix(variable)
-
-
-def _long(short: str) -> str:
-    variable, statistic = split_field(short)
-    return _SHORT.get(variable, variable) + statistic
 
 
 def _rename_ancillary(field: xr.DataArray, rename: Callable[[str], str]) -> None:

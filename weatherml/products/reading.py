@@ -1,5 +1,7 @@
 """Forecasts in any layout that `convert` writes, opened as what they were."""
 
+from collections.abc import Mapping
+from glob import has_magic
 from pathlib import Path
 
 import numpy as np
@@ -7,21 +9,26 @@ import xarray as xr
 
 from weatherml.data.notes import LAYOUT
 from weatherml.data.reading.formats.grib import holds_forecasts
-from weatherml.data.reading.formats.local import format_of, open_netcdf, open_zarr
+from weatherml.data.reading.formats.local import Paths, expand, format_of, open_netcdf, open_zarr
 from weatherml.data.reading.formats.remote import open_remote
 from weatherml.data.reading.leads import INITS, LEADS, forecast_story
 from weatherml.data.reading.units import convert
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.locations import as_url, is_url
-from weatherml.products.axes import with_axes
+from weatherml.products.foreign.axes import with_axes, with_known_places
+from weatherml.products.foreign.joining import Part, joined
+from weatherml.products.foreign.names import unfold_variables, with_canonical_names
+from weatherml.products.foreign.points import on_rows_and_columns
+from weatherml.products.foreign.told import LeadUnit, Repeated, Told
 from weatherml.products.grib import read_grib
-from weatherml.products.layouts import from_cf, from_weatherbench, with_long_names
+from weatherml.products.layouts import from_cf, from_weatherbench
 from weatherml.products.selection import from_0_to_360, split_field, statistic_of, variable_of
 from weatherml.products.store import attributes_of, from_store, open_forecast
 from weatherml.state import LEADING, with_metadata
 from weatherml.storage.files import PARTIAL
 from weatherml.storage.folders import locate
+from weatherml.times import TimeLike
 from weatherml.variables import VARIABLES
 from weatherml.wording import listed
 
@@ -55,50 +62,85 @@ def _holds_forecasts(path: Path) -> bool:
     return forecast_story(open_zarr(path) if path.is_dir() else open_netcdf(path)) is not None
 
 
-def read_forecast(path: str | Path) -> xr.Dataset:
-    """Open a forecast, its statistics or stations lazily, in any layout that `convert` writes.
+def read_forecast(
+    paths: Paths,
+    *,
+    lead_unit: LeadUnit | None = None,
+    init_time: TimeLike | None = None,
+    calendar: str | None = None,
+    repeated: Repeated = "refuse",
+    rename: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """Open a forecast, its statistics or stations lazily, in any layout that `convert` writes, or of another system.
 
     Args:
-        path: A forecast store, NetCDF, GRIB2, or a zarr store in the layout of WeatherBench 2, also of others; zarr
-            stores also by URL.
+        paths: A forecast store, NetCDF, GRIB, or a zarr store, in the layout of WeatherBench 2, WeatherBench-X,
+            earth2studio or anemoi-inference; zarr stores also by URL. Several of them, or patterns of files, are one
+            forecast, whose initial times, leads, members, levels and variables they share out.
+        lead_unit: Of leads that are numbers without a unit: d, h, min, s or ns.
+        init_time: Of files that tell valid times alone.
+        calendar: "standard" takes the dates of a model's calendar as they are written.
+        repeated: What becomes of fields that come twice: "first" or "last" keeps one, "members" makes each file a
+            member; else that is an error.
+        rename: Names by what files call variables, coordinates and dimensions.
 
     Returns:
         What was written, up to the precision of the format: `(init_time, lead_time, number, level, latitude,
         longitude)`, latitude 90 to -90, longitude 0 to 360. GRIB2 keeps fields alone, not the attributes of a forecast.
 
     Raises:
-        UserError: It is no forecast, is not finished, or cannot be read.
+        UserError: It is no forecast, is not finished, cannot be read, or does not say what is asked for by name.
     """
-    if is_url(path):
-        return _read_remote(as_url(path))
-    path = Path(path)
-    if not path.exists() and not is_forecast(path):
-        raise UserError(f"{path} does not exist; pass a forecast: a zarr store, NetCDF or GRIB2")
-    if not path.exists() or _is_own(path):
-        return open_forecast(path)
-    if format_of(path) == "GRIB":
-        return _finished(read_grib(path), path)
-    raw = open_zarr(path) if path.is_dir() else open_netcdf(path)
-    return _foreign(raw, path)
+    told = Told(lead_unit, init_time, calendar, repeated, rename or {})
+    return joined([Part(str(place), _read_one(place, told)) for place in _places(paths)], repeated)
 
 
-def _foreign(raw: xr.Dataset, place: Path | str) -> xr.Dataset:
+def _places(paths: Paths) -> list[Path | str]:
+    """Return the files that paths and patterns mean, and URLs as they are."""
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not given:
+        raise UserError("no forecast was named; pass at least one path")
+    places = [[as_url(one)] if is_url(one) else _files(Path(one)) for one in given]
+    return list(dict.fromkeys(place for own in places for place in own))
+
+
+def _files(path: Path) -> list[Path | str]:
+    """Return the files that a pattern matches; a path that is none as it is, which may be that of a new name."""
+    return [*expand(path)] if has_magic(str(path)) and not path.exists() else [path]
+
+
+def _read_one(place: Path | str, told: Told) -> xr.Dataset:
+    if isinstance(place, str):
+        raw = open_remote(place)
+        return from_store(raw, place) if _COMPLETE in raw.attrs else _foreign(raw, place, told)
+    if not place.exists() and not is_forecast(place):
+        raise UserError(f"{place} does not exist; pass a forecast: a zarr store, NetCDF or GRIB2")
+    if not place.exists() or _is_own(place):
+        return open_forecast(place)
+    if format_of(place) == "GRIB":
+        return _finished(read_grib(place), place)
+    raw = open_zarr(place) if place.is_dir() else open_netcdf(place)
+    return _foreign(raw, place, told)
+
+
+def _foreign(raw: xr.Dataset, place: Path | str, told: Told) -> xr.Dataset:
     """Return what `convert` wrote, or others in their names, as a forecast."""
+    raw = told.with_init_time(told.renamed(raw))
     if forecast_story(raw) is None:
         raise _no_forecast(raw, place)
     decoded = xr.decode_cf(raw, decode_timedelta=True)
     decoded = from_weatherbench(decoded) if "prediction_timedelta" in raw.variables else from_cf(decoded)
-    return _finished(with_axes(with_long_names(decoded), str(place)), place)
-
-
-def _read_remote(url: str) -> xr.Dataset:
-    raw = open_remote(url)
-    return from_store(raw, url) if _COMPLETE in raw.attrs else _foreign(raw, url)
+    named = with_canonical_names(with_known_places(unfold_variables(decoded)), str(place))
+    return _finished(with_axes(on_rows_and_columns(named, str(place)), str(place), told), place)
 
 
 def _no_forecast(raw: xr.Dataset, place: Path | str) -> UserError:
+    has_times = any(name in raw.variables for name in ("time", "valid_time"))
+    told = Option("init_time", "2020-01-01T00", "if all its times are valid times of one initial time")
     return UserError(
-        f"{place} is no forecast, it has dimensions {sorted(map(str, raw.dims))}; pass what forecast or convert wrote"
+        f"{place} is no forecast, it has dimensions {sorted(map(str, raw.dims))}",
+        "pass what forecast or convert wrote",
+        *([told] if has_times else []),
     )
 
 

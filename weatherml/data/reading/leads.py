@@ -14,7 +14,14 @@ CENTRE = "GRIB_centre"
 _VALID = "valid_time_of_lead"
 
 _HOURS = {"days": 24.0, "hours": 1.0, "minutes": 1 / 60, "seconds": 1 / 3600, "nanoseconds": 1 / 3.6e12}
-_SPELLINGS = {"d": "days", "day": "days", "h": "hours", "hr": "hours", "hour": "hours", "hrs": "hours"}
+_SPELLINGS = {
+    **dict.fromkeys(("d", "day"), "days"),
+    **dict.fromkeys(("h", "hr", "hour", "hrs"), "hours"),
+    **dict.fromkeys(("min", "mins"), "minutes"),
+    **dict.fromkeys(("s", "sec", "secs"), "seconds"),
+    "ns": "nanoseconds",
+}
+_IN_HOURS = ("forecast_hour",)
 
 
 def forecast_story(raw: xr.Dataset) -> str | None:
@@ -66,15 +73,29 @@ def find_init(raw: xr.Dataset) -> str | None:
     return _named(raw, INITS, "forecast_reference_time")
 
 
+def has_unit(raw: xr.Dataset, name: str) -> bool:
+    """Return whether a file says of which unit its leads are: by their type, their units, or their name."""
+    units = str(raw[name].attrs.get("units", ""))
+    return raw[name].dtype.kind == "m" or _spelled_out(units) in _HOURS or name in _IN_HOURS
+
+
 def lead_hours(raw: xr.Dataset, name: str) -> np.ndarray:
-    """Return leads in hours, float64 of their own shape; NaN for a dimension without values."""
+    """Return leads in hours, float64 of their own shape; NaN for a dimension without values.
+
+    Numbers without a unit are taken for hours, which suffices to know a forecast: `has_unit` says which they are.
+    """
     if name not in raw.variables:
         return np.full(raw.sizes[name], np.nan)
-    values, units = raw[name].values, str(raw[name].attrs.get("units", "hours")).strip().lower()
+    values = raw[name].values
     if values.dtype.kind == "m":
         return np.asarray(values / np.timedelta64(1, "h"))
-    units = _SPELLINGS.get(units, units if units.endswith("s") else f"{units}s")
-    return np.asarray(values, np.float64) * _HOURS.get(units, 1.0)
+    return np.asarray(values, np.float64) * _HOURS.get(_spelled_out(str(raw[name].attrs.get("units", ""))), 1.0)
+
+
+def _spelled_out(units: str) -> str:
+    """Return `hours` for `h`, `Hour` and the like."""
+    plain = units.strip().lower()
+    return _SPELLINGS.get(plain, plain if plain.endswith("s") else f"{plain}s")
 
 
 def _span(hours: np.ndarray) -> str:

@@ -147,7 +147,7 @@ def _variable_name(field: xr.DataArray, rename: Mapping[str, str]) -> str | None
     if found == "geopotential" and at_surface:
         return "geopotential_at_surface"
     height = height_of(field)
-    is_guess = height is None and "level" not in field.coords and _by_name(field) is None
+    is_guess = height is None and "level" not in field.coords and known_name(field, str(field.name)) is None
     if is_guess and find(found).vertical == "pressure":
         return None
     return name_of_sum(at_height(found, height) or "", windows_of(field)) or None
@@ -158,11 +158,12 @@ def _spelled(field: xr.DataArray, rename: Mapping[str, str]) -> str | None:
     name, attrs = str(field.name), field.attrs
     if rename.get(name, name) not in (name, *ALIASES):
         return find(rename[name]).name
-    return _by_name(field) or _STANDARD_NAMES.get(str(attrs.get("standard_name", "")))
+    return known_name(field, name) or _STANDARD_NAMES.get(str(attrs.get("standard_name", "")))
 
 
-def _by_name(field: xr.DataArray) -> str | None:
-    name, attrs = str(field.name), field.attrs
+def known_name(field: xr.DataArray, name: str) -> str | None:
+    """Return the canonical name of a field that its file calls `name`, also by GRIB's names and the long name."""
+    attrs = field.attrs
     words = str(attrs.get("long_name", "")).lower().replace(" ", "_")
     spellings = [name, name.lower(), attrs.get("GRIB_cfVarName"), attrs.get("GRIB_shortName"), words]
     return next((known for known in map(_known, spellings) if known), None)

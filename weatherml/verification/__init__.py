@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from weatherml.verification.judging import evaluate as evaluate
     from weatherml.verification.judging import summarize as summarize
     from weatherml.verification.metrics.base import Metric as Metric
+    from weatherml.verification.skill_scores import skill as skill
     from weatherml.verification.systems import evaluate_systems as evaluate_systems
 
 _FOUND_IN = {
@@ -29,6 +30,7 @@ _FOUND_IN = {
     "evaluate_systems": "systems",
     "scorecard": "cards",
     "scorecards": "cards",
+    "skill": "skill_scores",
     "summarize": "judging",
     "Metric": "metrics.base",
 }
@@ -43,6 +45,7 @@ __all__ = [
     "evaluate_systems",
     "scorecard",
     "scorecards",
+    "skill",
     "summarize",
 ]
 

@@ -1,6 +1,14 @@
-"""What a forecast must beat: persistence, climatology and damped persistence, as forecasts like any other."""
+"""What a forecast must beat: persistence, climatology and ensembles of analyses, as forecasts like any other."""
 
 from weatherml.verification.baselines.damping import fit_damping
+from weatherml.verification.baselines.drawn_forecasts import climatological_ensemble, persistence_ensemble
 from weatherml.verification.baselines.reference_forecasts import climatology, damped_persistence, persistence
 
-__all__ = ["climatology", "damped_persistence", "fit_damping", "persistence"]
+__all__ = [
+    "climatological_ensemble",
+    "climatology",
+    "damped_persistence",
+    "fit_damping",
+    "persistence",
+    "persistence_ensemble",
+]

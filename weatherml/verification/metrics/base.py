@@ -30,6 +30,11 @@ class Metric:
     better: Better = "lower"
 
     @property
+    def perfect(self) -> float | None:
+        """The score of a forecast that is never wrong, where nearer to it is better; None where none is best."""
+        return None if self.axes else {"lower": 0.0, "higher": 1.0}.get(self.better)
+
+    @property
     def references(self) -> frozenset[str]:
         """Names of the fields that its statistics compare with."""
         return frozenset(name for statistic in self.statistics for name in statistic.references)

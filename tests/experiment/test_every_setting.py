@@ -7,7 +7,7 @@ from weatherml.config import apply_overrides, from_mapping
 from weatherml.data.quality.config import CheckConfig
 from weatherml.errors import UserError
 from weatherml.experiment import Experiment, ExperimentConfig, ExtremesConfig, PeriodsConfig
-from weatherml.experiment.config import ClimatologyConfig
+from weatherml.experiment.config import BaselinesConfig, ClimatologyConfig
 from weatherml.experiment.feasibility import Holdings, require_feasible
 from weatherml.forecast import ForecastConfig, GuardsConfig
 from weatherml.training import LossConfig, OptimizerConfig, Stage, TrainingConfig
@@ -92,6 +92,8 @@ TABLE = [
     ("forecast.guards.conserve", "[temperature]", "[dry_air]", "needs surface_pressure"),
     ("forecast.guards.relaxation", "50d", "soon", "duration 'soon'"),
     ("init_every", "36h", "0d", "duration '0d'"),
+    ("baselines.members", "5", "1", "greater than or equal to 2"),
+    ("baselines.window_days", "3", "4", "have no middle"),
     ("extremes.channel", "u850", "u500", "is not among the channels of the forecast"),
     ("extremes.quantile", "0.9", "1.0", "less than 1"),
     ("seed", "5", "-1", "greater than or equal to 0"),
@@ -106,6 +108,7 @@ GROUPS = {
     "check.": CheckConfig,
     "forecast.": ForecastConfig,
     "forecast.guards.": GuardsConfig,
+    "baselines.": BaselinesConfig,
     "extremes.": ExtremesConfig,
 }
 ODD = [f"{key}={value}" for key, value, _, _ in TABLE if value is not None]

@@ -128,3 +128,9 @@ def test_every_valid_time_of_an_initial_time_is_in_the_data_and_the_test_period(
     lost = {np.datetime64("2000-01-12T00"), np.datetime64("2000-01-12T12")}
     whole = [t for t in wanted if t not in lost and t <= np.datetime64("2000-01-15T00")]
     assert starts.tolist() == np.array(whole, "datetime64[ns]").tolist()
+
+
+def test_a_climatological_ensemble_needs_as_many_days_of_training():
+    require_feasible(build("baselines.members=8"), holdings())
+    with pytest.raises(UserError, match=r"^baselines.members: a climatological ensemble of 9 .* made of 8 analyses"):
+        require_feasible(build("baselines.members=9"), holdings())

@@ -8,7 +8,8 @@ from fake_data import analyses, forecasts
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
 from weatherml.experiment import ExtremesConfig
-from weatherml.experiment.judgement import CONTROL, ENSEMBLE, judge_event, judge_skill
+from weatherml.experiment.climate import Climate
+from weatherml.experiment.judgement import CLIMATE, CONTROL, ENSEMBLE, judge_event, judge_skill
 from weatherml.state import spec_of
 from weatherml.verification import baselines, evaluate
 from weatherml.verification.pairing.matched import Matched
@@ -100,6 +101,39 @@ def test_damped_persistence_beats_persistence(scores):
 def test_only_the_ensemble_has_its_scores(scores):
     has = np.isfinite(scores["crps_fair"].sel(bound="estimate")).all(["channel", "lead_time"])
     assert scores["system"].values[has.values].tolist() == [ENSEMBLE]
+
+
+CLIMATE_OF_TEN = Climate(10, None, TRAINING)
+
+
+@pytest.fixture(scope="module")
+def against_climate(truth, ragged, climatology):
+    training = truth.sel(time=slice(*TRAINING))
+    return judge_skill(ragged, truth, training, climatology, lambda *_: None, climate=CLIMATE_OF_TEN)
+
+
+def test_an_ensemble_is_held_against_that_of_the_climate(against_climate, scores, truth, ragged):
+    levels = {"geopotential": 500, "temperature": 850}
+    own = truth.assign({name: truth[name].where(truth["level"] == level) for name, level in levels.items()})
+    times = ragged["init_time"].values, ragged["lead_time"].values
+    drawn = baselines.climatological_ensemble(own, *times, TRAINING, None, 10)
+    alone = evaluate(drawn, truth, ["crps_fair", "spread_skill"])
+    for metric in alone.data_vars:
+        judged = against_climate[metric].sel(system=CLIMATE, drop=True).transpose(*alone[metric].dims)
+        xr.testing.assert_allclose(judged, alone[metric], rtol=1e-6)
+    crps = against_climate["crps_fair"].sel(bound="estimate", drop=True)
+    gained = against_climate["crps_fair_skill"].sel(bound="estimate", drop=True)
+    expected = 1 - crps.sel(system=ENSEMBLE, drop=True) / crps.sel(system=CLIMATE, drop=True)
+    xr.testing.assert_allclose(gained.sel(system=ENSEMBLE, drop=True).transpose(*expected.dims), expected)
+    assert gained.drop_sel(system=ENSEMBLE).isnull().all()
+    kept = against_climate[list(scores.data_vars)].drop_sel(system=CLIMATE)
+    xr.testing.assert_identical(kept.transpose(*scores["rmse"].dims), scores)
+
+
+def test_members_of_the_climate_are_the_same_however_it_is_read(against_climate, truth, ragged, climatology):
+    training, progress = truth.sel(time=slice(*TRAINING)), lambda *_: None
+    in_parts = judge_skill(ragged, truth, training, climatology, progress, 30 * 4 * 4 * 7 * 12, CLIMATE_OF_TEN)
+    xr.testing.assert_allclose(in_parts, against_climate, rtol=1e-6)
 
 
 def test_the_event_has_the_share_of_the_training_period_as_base_rate(truth, ragged):

@@ -24,6 +24,7 @@ from weatherml.state import Channel, alternatives, levels_in, parse_channels
 from weatherml.times import Periods, PeriodsText, PeriodText, each_period, parse_period, show_periods
 from weatherml.training import TrainingConfig
 from weatherml.variables import ChannelNames
+from weatherml.verification.baselines.other_years import WINDOW_DAYS
 from weatherml.yaml_text import parse_yaml
 
 _MOST_HARMONICS = 100  # beyond, there is a typing error
@@ -91,6 +92,25 @@ class ExtremesConfig(Config):
     quantile: float = Field(default=0.95, gt=0, lt=1)
 
 
+class BaselinesConfig(Config):
+    """What forecasts are held against, beside persistence, damped persistence and climatology.
+
+    Attributes:
+        members: Of a climatological ensemble, analyses of the training period of the hour of each valid time and, where
+            the climatology has harmonics of the year, of the days around its date; there is none when None.
+        window_days: Width of the window around the date, odd.
+    """
+
+    members: int | None = Field(default=None, ge=2)
+    window_days: int = Field(default=WINDOW_DAYS, ge=1, le=365)
+
+    @model_validator(mode="after")
+    def _has_a_middle(self) -> Self:
+        if self.window_days % 2 == 0:
+            raise UserError(f"baselines.window_days: {self.window_days} days have no middle; choose an odd number")
+        return self
+
+
 class ExperimentConfig(Config):
     """The whole road from data to verdict: source, channels, periods, model and training; the rest has defaults.
 
@@ -110,6 +130,7 @@ class ExperimentConfig(Config):
         training: How it learns.
         forecast: Leads, members, and what is kept; one deterministic forecast of all channels unless told otherwise.
         init_every: Time between initial times of the test period.
+        baselines: What forecasts are held against.
         extremes: The event that is judged; no verdict is given when None.
         seed: Of the initial weights.
     """
@@ -129,6 +150,7 @@ class ExperimentConfig(Config):
     training: TrainingConfig
     forecast: ForecastConfig = ForecastConfig()
     init_every: DurationText = "1d"
+    baselines: BaselinesConfig = BaselinesConfig()
     extremes: ExtremesConfig | None = None
     seed: int = Field(default=0, ge=0, lt=2**32)
 

@@ -12,12 +12,14 @@ from weatherml.data.loading.room import batch_bytes, require_room
 from weatherml.data.period import stride_of
 from weatherml.data.reading.canonical import STATIC
 from weatherml.data.source import Source
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.fitting import require_all_year
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import parse_duration
 from weatherml.errors import Option, UserError
+from weatherml.experiment.climate import Climate
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.fine_tuning import load_start
 from weatherml.forecast import CombinedConfig, LaggedConfig, PerturbationConfig
@@ -32,6 +34,7 @@ from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_c
 from weatherml.times import Periods, is_within, show_periods
 from weatherml.training.update.trainable import frozen_names
 from weatherml.variables import find
+from weatherml.verification.baselines.other_years import drawing_of
 from weatherml.wording import counted
 
 _SMALL = LatLonGrid.regular(4, 8, poles=False)
@@ -100,6 +103,7 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
     _require_times(config, holdings.times)
     own, training = config.climatology, within(holdings.times, config.periods.training)
     require_all_year(training, own.window_days, own.quantiles)
+    _require_climate(config, holdings.times)
     if config.start is not None:
         load_start(config, config.start, spec, config.step_of(holdings.times))
     _require_network(config, spec, holdings)
@@ -169,6 +173,19 @@ def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
             f"no two times of the training period {show_periods(config.periods.training)} lie forecast.lead_time"
             f" {config.forecast.lead_time} apart, as damped persistence needs; choose a longer period or a shorter lead"
         )
+
+
+def _require_climate(config: ExperimentConfig, times: np.ndarray) -> None:
+    """Require that the training period lends the members of a climatological ensemble, if one is wanted."""
+    training, own = within(times, config.periods.training), config.climatology
+    climate = Climate.of(config, Harmonics(own.n_annual, own.n_diurnal).resolved_by(training).n_annual)
+    if climate is not None:
+        leads = config.forecast.lead_times(config.step_of(times))
+        valid = initial_times(config, times)[:, None] + leads
+        try:
+            drawing_of(times, valid, climate.period, climate.window_days, climate.members)
+        except UserError as error:
+            raise error.within("baselines.members: ") from None
 
 
 def _smaller_batch(period: str, n_samples: int) -> list[Option]:

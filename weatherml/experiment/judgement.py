@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from weatherml.experiment.climate import Climate
 from weatherml.experiment.config import ExtremesConfig
 from weatherml.extremes import local_quantile, verdict
 from weatherml.references import Reference, as_reference, as_slice, narrowed, time_index
 from weatherml.state import spec_of
 from weatherml.times import Periods
-from weatherml.verification import StatisticSums, accumulate, baselines, summarize
+from weatherml.verification import StatisticSums, accumulate, baselines, skill, summarize
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched
 
@@ -19,6 +20,8 @@ CONTROL = "forecast"
 """The deterministic forecast: number 0, wherever it stands; there is none where it was not asked for or has stopped."""
 ENSEMBLE = "ensemble"
 """All members; metrics of one field are those of their mean."""
+CLIMATE = "climatological ensemble"
+"""Analyses of the training period around the date of each valid time."""
 
 MEMORY = 2**28
 """Bytes of analyses, climatology and baselines that are held at once, beside the block of forecasts that is scored
@@ -28,6 +31,8 @@ _COPIES = 6  # of one time: of truth and climatology, those between that are rea
 _ONE_FIELD = ("rmse", "mae", "bias", "acc", "activity")
 _ENSEMBLE = ("rmse", "mae", "bias", "acc", "activity", "crps_fair", "spread", "spread_skill")
 _NO_ANOMALY = ("rmse", "mae", "bias")
+_CLIMATE = (*_NO_ANOMALY, "crps_fair", "spread", "spread_skill")
+_SKILLS = ("crps_fair",)  # of the ensemble against that of the climate
 
 Progress = Callable[..., None]
 Levels = Mapping[str, tuple[int, ...]]
@@ -41,6 +46,7 @@ def judge_skill(
     climatology: xr.Dataset | Reference,
     progress: Progress,
     memory: int = MEMORY,
+    climate: Climate | None = None,
 ) -> xr.Dataset:
     """Score the control, the ensemble and the baselines on the same initial times.
 
@@ -54,16 +60,18 @@ def judge_skill(
         climatology: Of the training period.
         progress: Told how far the judge is.
         memory: Bytes of fields to hold.
+        climate: Which ensemble of analyses is judged, too; none when None.
 
     Returns:
-        `(system, bound, channel, lead_time)`; a metric that a system does not have is NaN.
+        `(system, bound, channel, lead_time)`; a metric that a system does not have is NaN. With a climate, what the
+        ensemble gains over it is `crps_fair_skill`.
     """
     whole, reference = Matched(forecast, truth), as_reference(climatology)
     spec_of(training, whole.channels)  # refuses a channel that damped persistence would have no data of
     blocks = list(_blocks(forecast, whole.domain, memory))
     damping = _fit_damping(training, reference, whole.levels, forecast["lead_time"].values, memory)
     progress(1, 1 + len(blocks))
-    systems = _systems(forecast, damping)
+    systems = _systems(forecast, damping) | _climate_of(climate, forecast, _only(training, whole.levels))
     parts: dict[str, list[StatisticSums]] = {name: [] for name in systems}
     for n_done, block in enumerate(blocks, 2):
         held = block.hold(truth, reference)
@@ -74,6 +82,9 @@ def judge_skill(
     order = {"channel": list(whole.channels), "lead_time": forecast["lead_time"]}
     totals = {name: StatisticSums.total(own) for name, own in parts.items()}
     scores = [summarize(totals[name], system.metrics).sel(order) for name, system in systems.items()]
+    if {ENSEMBLE, CLIMATE} <= set(totals):
+        gained = {f"{name}_skill": skill(totals[ENSEMBLE], totals[CLIMATE], name).sel(order) for name in _SKILLS}
+        scores[list(systems).index(ENSEMBLE)] = scores[list(systems).index(ENSEMBLE)].assign(gained)
     return xr.concat(scores, xr.Variable("system", list(systems)), data_vars="all", join="exact")
 
 
@@ -138,6 +149,20 @@ def _systems(forecast: xr.Dataset, damping: xr.Dataset) -> dict[str, _System]:
         ),
         "climatology": _System(lambda held: baselines.climatology(held.normal, *held.times), _NO_ANOMALY),
     }
+
+
+def _climate_of(climate: Climate | None, forecast: xr.Dataset, training: xr.Dataset) -> dict[str, _System]:
+    """Return the ensemble of analyses, the same members for all parts that are judged."""
+    if climate is None:
+        return {}
+    times = forecast["init_time"].values, forecast["lead_time"].values
+    ensemble = baselines.climatological_ensemble(training, *times, climate.period, climate.window_days, climate.members)
+
+    def build(held: _Held) -> xr.Dataset:
+        init_time, lead_time = held.times
+        return ensemble[list(held.forecast.data_vars)].sel(init_time=init_time, lead_time=lead_time)
+
+    return {CLIMATE: _System(build, _CLIMATE)}
 
 
 def _fit_damping(

@@ -35,7 +35,7 @@ PHASES: dict[str, Phase] = {
         ("statistics",), ("forcings", "model", "prediction", "start", "training", "seed"), "training/checkpoints/last"
     ),
     "forecast": Phase(("train",), ("forecast", "init_every"), "forecast.zarr"),
-    "evaluate": Phase(("forecast",), (), "scores.nc"),
+    "evaluate": Phase(("forecast",), ("baselines",), "scores.nc"),
     "extremes": Phase(("forecast",), ("extremes",), "verdict.nc"),
     "report": Phase(("look", "check", "evaluate", "extremes"), ("title",), "report.html"),
 }

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from weatherml.data.period import select
 from weatherml.durations import parse_duration
-from weatherml.experiment.judgement import CONTROL
+from weatherml.experiment.judgement import CLIMATE, CONTROL
 from weatherml.experiment.results import Results
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spectra, spread, verdict, write_report
 from weatherml.plot import map as draw_map
@@ -83,7 +83,7 @@ def _summary(results: Results) -> str:
     who = "deterministic forecast" if system == CONTROL else "ensemble mean"
     channels, (n_lat, n_lon) = counted(results.spec.n_channels, "channel"), results.spec.grid.shape
     judged = f"judged on {counted(n_init, 'initial time')} with {counted(n_members, 'member')}"
-    beaten = [f"{name} {how_far_beaten(scores, channel, system, name)}" for name in BASELINES]
+    beaten = [f"{name} {how_far_beaten(scores, channel, system, name)}" for name in BASELINES if name != CLIMATE]
     return (
         f"{network} on {channels} at {n_lat} x {n_lon} points, {judged}. The {who} of {_words(channel)} beats"
         f" {beaten[0]}, {beaten[1]}, and {beaten[2]}."
@@ -200,7 +200,7 @@ def _one_of(members: xr.DataArray) -> tuple[str, xr.DataArray]:
 
 def _skill(results: Results) -> Section:
     scores = results.scores
-    metrics = [name for name in ("rmse", "acc", "crps_fair", "spread_skill") if name in scores]
+    metrics = [name for name in _METRICS if name in scores]
     text = (
         "Bands are 95 % bootstrap intervals over initial times. Every error is averaged over the sphere with exact cell"
         " areas and over initial times before the root is taken." + _left_out(results)
@@ -225,6 +225,7 @@ _METRICS = {
     "rmse": "Root-mean-square error by lead time",
     "acc": "Anomaly correlation by lead time; above the line at 0.6 a forecast is said to be of use",
     "crps_fair": "Fair continuous ranked probability score of the ensemble",
+    "crps_fair_skill": "Skill of the ensemble in that score: the share of the climatological ensemble's that it saves",
     "spread_skill": "Spread of the ensemble over the error of its mean; 1 is reliable",
 }
 

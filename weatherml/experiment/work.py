@@ -23,6 +23,7 @@ from weatherml.data.store.ingest import IngestOptions, IngestReport
 from weatherml.data.store.ingest import ingest as write_store
 from weatherml.data.store.opening import verify
 from weatherml.errors import UserError
+from weatherml.experiment.climate import Climate
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, require_feasible
 from weatherml.experiment.fine_tuning import fine_tuned, load_start
@@ -167,8 +168,9 @@ def forecast(results: Results, report: Report) -> None:
 
 def evaluate(results: Results, report: Report) -> None:
     """Score the forecasts and the baselines."""
-    training = select(results.store, results.config.periods.training)
-    scores = judge_skill(results.judged, results.store, training, results.climatology, report)
+    training, climatology = select(results.store, results.config.periods.training), results.climatology
+    climate = Climate.of(results.config, climatology.n_annual)
+    scores = judge_skill(results.judged, results.store, training, climatology, report, climate=climate)
     write_netcdf(results.path("evaluate"), scores.assign_attrs(n_stopped=results.n_stopped))
 
 

@@ -41,6 +41,7 @@ _LOOKS = {
     "activity": MetricLook("Activity: root mean square anomaly of the forecast", 1),
     "crps": MetricLook("Continuous ranked probability score", 1),
     "crps_fair": MetricLook("Continuous ranked probability score (fair)", 1),
+    "crps_fair_skill": MetricLook("Skill in the continuous ranked probability score (fair)", 0, 0.0, True),
     "spread": MetricLook("Ensemble spread", 1),
     "spread_skill": MetricLook("Spread-skill ratio", 0, 1.0),
 }

@@ -31,7 +31,12 @@ INK, QUIET, MISSING = "#1c2733", "#66717d", "#d3d3d3"
 
 # Okabe and Ito's colours keep apart under every common colour blindness; grey is kept for the baselines.
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-BASELINES = {"persistence": (":", QUIET), "climatology": ("--", QUIET), "damped persistence": ("-", "#b7c0c9")}
+BASELINES = {
+    "persistence": (":", QUIET),
+    "climatology": ("--", QUIET),
+    "damped persistence": ("-", "#b7c0c9"),
+    "climatological ensemble": ("-.", QUIET),
+}
 """Line style and colour of the reference forecasts, by the name of the system: two that coincide, as persistence and
 its damped kind do in anomaly correlation, are both seen."""
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from weatherml.verification import baselines as baselines
     from weatherml.verification import formulas as formulas
     from weatherml.verification.aggregation.sums import StatisticSums as StatisticSums
+    from weatherml.verification.campaign.online import OnlineForecast as OnlineForecast
     from weatherml.verification.campaign.running import Campaign as Campaign
     from weatherml.verification.cards import scorecard as scorecard
     from weatherml.verification.cards import scorecards as scorecards
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _FOUND_IN = {
     "Campaign": "campaign.running",
+    "OnlineForecast": "campaign.online",
     "StatisticSums": "aggregation.sums",
     "accumulate": "judging",
     "compare": "comparing",
@@ -38,6 +40,7 @@ _FOUND_IN = {
 __all__ = [
     "Campaign",
     "Metric",
+    "OnlineForecast",
     "StatisticSums",
     "accumulate",
     "compare",

@@ -1,6 +1,7 @@
 """Judge forecasts against truth, per channel and lead time, with intervals over init times."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import xarray as xr
 
@@ -13,6 +14,7 @@ from weatherml.verification.aggregation.grouping import By
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.regions import Region
 from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.campaign.online import OnlineForecast
 from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Metric
@@ -28,7 +30,7 @@ Metrics = str | Sequence[str] | Mapping[str, Metric]
 
 
 def evaluate(
-    forecast: xr.Dataset,
+    forecast: xr.Dataset | OnlineForecast,
     truth: xr.Dataset,
     metrics: Metrics = ("rmse", "mae", "bias"),
     climatology: xr.Dataset | Reference | None = None,
@@ -50,7 +52,7 @@ def evaluate(
 
     Args:
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic. The
-            metrics of one field, such as rmse, are those of the mean over number.
+            metrics of one field, such as rmse, are those of the mean over number. Or one that is judged as it is made.
         truth: Dims (time, level, latitude, longitude), with every valid time. Where it is NaN (a sea surface
             temperature over land) the point does not count; that mask must be the same at all times.
         metrics: What is wanted.
@@ -91,7 +93,7 @@ def evaluate(
 
 
 def accumulate(
-    forecast: xr.Dataset,
+    forecast: xr.Dataset | OnlineForecast,
     truth: xr.Dataset,
     metrics: Metrics,
     climatology: xr.Dataset | Reference | None = None,
@@ -110,17 +112,14 @@ def accumulate(
     (`Matched.domain`); a part would take it from its own first valid time. A `campaign` says by whom init times are
     judged, side by side, and where their sums are kept.
     """
-    asked = judgement(
-        forecast,
-        truth,
-        metrics,
-        climatology,
-        domain,
-        regions=regions,
-        missing=missing,
-        references=references,
-        control=control,
-    )
+    options: Any = {"regions": regions, "missing": missing, "references": references, "control": control}
+
+    def ask(part: xr.Dataset, known: Domain | None) -> Judgement:
+        return judgement(part, truth, metrics, climatology, known, **options)
+
+    if isinstance(forecast, OnlineForecast):
+        return (campaign or Campaign()).accumulate_online(forecast, ask, progress)
+    asked = ask(forecast, domain)
     return asked.sums(progress) if campaign is None else campaign.accumulate(asked, progress)
 
 

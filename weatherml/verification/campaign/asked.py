@@ -37,8 +37,12 @@ def asked(judgement: Judgement, lead_times: np.ndarray) -> dict[str, Any]:
 
 
 def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Say in what two campaigns differ, the first thing alone; empty where they are the same."""
-    for name in (name for name, own in wanted.items() if known.get(name) != own):
+    """Say in what two campaigns differ, the first thing alone; empty where they are the same.
+
+    Forecasts that are judged as they are made do not tell their system.
+    """
+    told = [name for name in wanted if name != "system" or (known.get(name) and wanted[name])]
+    for name in (name for name in told if known.get(name) != wanted[name]):
         return f"{name} {_short(known.get(name))} instead of {_short(wanted[name])}"
     return ""
 

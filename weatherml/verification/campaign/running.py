@@ -12,6 +12,7 @@ from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.campaign.kept import KeptSums
+from weatherml.verification.campaign.online import Ask, OnlineForecast, OnlinePass
 from weatherml.wording import counted
 from weatherml.workers import HERE, Workers
 
@@ -48,6 +49,18 @@ class Campaign:
             return self._kept(kept, judgement.only(places), progress)
         own = judgement.only(places)
         return own.sums(progress) if self.workers is HERE else own.sums_of_parts(self.workers, progress)
+
+    def accumulate_online(self, forecast: OnlineForecast, ask: Ask, progress: Progress | None = None) -> StatisticSums:
+        """Judge what is missing of the share as it is made, in this process; return all of its sums.
+
+        Raises:
+            UserError: As `accumulate`; or there are other workers than this process, which makes the forecast.
+        """
+        if self.workers is not HERE:
+            raise UserError("a forecast is judged online where it is made; leave workers out and use shares")
+        init_times = forecast.init_times[self._own(len(forecast.init_times))]
+        kept = None if self.folder is None else KeptSums(Path(self.folder))
+        return OnlinePass(forecast, ask, kept, progress).sums(init_times)
 
     def _own(self, n_init: int) -> list[int]:
         """Return the initial times of the share.

@@ -1,0 +1,136 @@
+"""Forecasts judged as they are made: the sums are those of the stored forecast, and no member is kept."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from tiny_forecast import SPEC, TIME_STEP, TIMES, make_climatology
+
+from weatherml.config import from_mapping
+from weatherml.errors import UserError
+from weatherml.forecast import ForecastConfig
+from weatherml.forecast.plan import batches
+from weatherml.storage.share import Share
+from weatherml.verification import Campaign, OnlineForecast, accumulate, evaluate
+from weatherml.verification.campaign.kept import KeptSums
+
+METRICS = ["rmse", "crps_fair", "spread_skill", "acc"]
+INIT_TIMES = TIMES[:3]
+ROUNDING = 2e-5
+"""Of a climatology in float32, which is asked for other times at once, relative to anomalies."""
+LEAD_TIMES = np.arange(1, 5) * TIME_STEP
+
+
+def config(**changes):
+    asked = {"lead_time": "24h", "members": 5, "perturbation": "spherical", "batch": 2}
+    return from_mapping(ForecastConfig, asked | changes, "")
+
+
+@pytest.fixture(scope="module")
+def climatology():
+    return make_climatology()
+
+
+@pytest.fixture(scope="module")
+def stored(forecaster, analysis):
+    return forecaster.run(analysis, INIT_TIMES, config())
+
+
+@pytest.fixture(scope="module")
+def offline(stored, analysis, climatology):
+    return accumulate(stored, analysis, METRICS, climatology, regions=["global", "tropics"])
+
+
+@pytest.fixture
+def asked_for():
+    return []
+
+
+@pytest.fixture
+def judge(stored, analysis, climatology, asked_for, monkeypatch):
+    """Judge pieces as `iterate` makes them, of two members and two leads."""
+    monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 2 * 2 * int(np.prod(SPEC.shape)))
+
+    def judge(make, memory=2**20, **campaign):
+        def noting(init_times):
+            asked_for.extend(init_times)
+            yield from make(init_times)
+
+        online = OnlineForecast(noting, INIT_TIMES, LEAD_TIMES, 5, memory)
+        how = Campaign(**campaign)
+        return accumulate(online, analysis, METRICS, climatology, regions=["global", "tropics"], campaign=how)
+
+    return judge
+
+
+@pytest.fixture
+def pieces(forecaster, analysis):
+    return lambda init_times: forecaster.iterate(analysis, init_times, config())
+
+
+def parts_of(stored):
+    """Return pieces of a forecast that is there already."""
+
+    def make(init_times):
+        for init_time in init_times:
+            for numbers in ([0, 1], [2, 3], [4]):
+                for leads in (slice(0, 3), slice(3, 4)):
+                    yield stored.sel(init_time=[init_time]).isel(number=numbers, lead_time=leads)
+
+    return make
+
+
+def test_a_forecast_judged_as_it_is_made_scores_as_stored(judge, pieces, offline, tmp_path, asked_for):
+    online = judge(pieces, folder=tmp_path)
+    xr.testing.assert_allclose(online.dataset, offline.dataset, rtol=ROUNDING)
+    assert online.dataset.attrs == offline.dataset.attrs
+    assert asked_for == list(INIT_TIMES)
+
+
+def test_what_was_judged_is_not_made_again(judge, stored, offline, tmp_path, asked_for):
+    def killed(init_times):
+        for piece in parts_of(stored)(init_times):
+            if piece["init_time"].values[0] == INIT_TIMES[1] and 2 in piece["number"]:
+                raise KeyboardInterrupt
+            yield piece
+
+    with pytest.raises(KeyboardInterrupt):
+        judge(killed, folder=tmp_path)
+    xr.testing.assert_allclose(KeptSums.load(tmp_path).dataset, offline.dataset.isel(init_time=[0]), rtol=ROUNDING)
+    asked_for.clear()
+    xr.testing.assert_allclose(judge(parts_of(stored), folder=tmp_path).dataset, offline.dataset, rtol=ROUNDING)
+    assert asked_for == list(INIT_TIMES[1:])
+
+
+def test_shares_of_initial_times_are_made_apart(judge, stored, offline, tmp_path, asked_for):
+    for index in (1, 0):
+        judge(parts_of(stored), folder=tmp_path, share=Share(index, 2))
+    assert asked_for == [INIT_TIMES[1], INIT_TIMES[0], INIT_TIMES[2]]
+    xr.testing.assert_allclose(KeptSums.load(tmp_path).dataset, offline.dataset, rtol=ROUNDING)
+
+
+def test_a_stored_forecast_may_go_on_where_an_online_one_ended(judge, stored, analysis, climatology, tmp_path):
+    judge(parts_of(stored), folder=tmp_path, share=Share(0, 2))
+    how = {"regions": ["global", "tropics"], "campaign": Campaign(tmp_path)}
+    assert np.isfinite(evaluate(stored, analysis, METRICS, climatology, **how)["rmse"].sel(bound="estimate")).all()
+    with pytest.raises(UserError, match="forecast from 2020-02-27T00:00 is another than the one whose sums"):
+        evaluate(stored * 1.01, analysis, METRICS, climatology, **how)
+
+
+def test_members_that_wait_are_bounded(judge, stored):
+    held = sum(field.isel(init_time=0, lead_time=0, number=0).nbytes for field in stored.data_vars.values())
+    with pytest.raises(UserError, match=r"2 members of 5 come at a time, and those that wait .* batch=5 .*memory="):
+        judge(parts_of(stored), memory=4 * 4 * held - 1)
+    whole = lambda init_times: (stored.sel(init_time=[own]) for own in init_times)  # noqa: E731
+    judge(whole, memory=0)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "message"),
+    [
+        ({"number": slice(0, 4)}, "from 2020-02-27T00:00 ended with 4 members of 5; make all of them"),
+        ({"lead_time": slice(0, 3)}, "from 2020-02-27T00:00 ended before its last lead; make all of 4 leads"),
+    ],
+)
+def test_a_forecast_that_ends_early_is_no_score(judge, stored, lacking, message):
+    with pytest.raises(UserError, match=message):
+        judge(lambda init_times: (stored.sel(init_time=[own]).isel(lacking) for own in init_times))

@@ -1,5 +1,6 @@
 """Scores of the probability of an event, from how often each was forecast and came true."""
 
+from collections.abc import Sequence
 from typing import Any
 
 Array = Any
@@ -49,6 +50,63 @@ def roc_area(counts: Array) -> Array:
     return xp.sum(events * below, axis=-1)
 
 
+def roc_curve(counts: Array) -> Array:
+    """Return false-alarm rate and hit rate of warning where at least 0, 1 .. M + 1 members exceed.
+
+    From the right upper corner, always, to the left lower one, never: `[..., 2, M + 2]`; `counts` as in `brier`.
+    """
+    xp = counts.__array_namespace__()
+    return _warned(counts / xp.sum(counts, axis=-1, keepdims=True))
+
+
+def economic_value(counts: Array, cost_loss: Array) -> Array:
+    """Return the part of a perfect forecast's value that users gain who warn at the probability that is best for them.
+
+    Richardson 2000, doi:10.1002/qj.49712656313, equation 8, maximum over the M + 2 rules "warn where at least so many
+    members exceed". Protection costs C and spares a loss L. 1 is worth what a perfect forecast is, 0 what knowing the
+    frequency of the event is; it is no less, as always or never warning are two of the rules.
+
+    Args:
+        counts: As in `brier`.
+        cost_loss: C / L of users, between 0 and 1, `[ratio]`.
+
+    Returns:
+        `[..., ratio]`.
+    """
+    xp = counts.__array_namespace__()
+    warned = _warned(counts / xp.sum(counts, axis=(-2, -1), keepdims=True))
+    false_alarms, hits = warned[..., 0, :, None], warned[..., 1, :, None]
+    base_rate = hits[..., 0, :]  # always warned
+    expense = xp.min(cost_loss * (hits + false_alarms) + base_rate[..., None, :] - hits, axis=-2)
+    climatology = xp.minimum(cost_loss, base_rate)
+    return (climatology - expense) / (climatology - cost_loss * base_rate)
+
+
+def ranked_probability(members: Array, truth: Array, thresholds: Sequence[Array]) -> Array:
+    """Return the ranked probability score: the sum over thresholds of the squared error of the share of members above.
+
+    Epstein 1969, in the form of Murphy 1971; not divided by the number of thresholds.
+
+    Args:
+        members: `[member, ...]`.
+        truth: `[...]` in the same units.
+        thresholds: Numbers or fields `[...]`.
+
+    Returns:
+        `[...]`, 0 (perfect) to the number of thresholds.
+    """
+    shares = [(_share_above(members, own), truth > own) for own in thresholds]
+    return sum((share - event) ** 2 for share, event in shares)
+
+
+def ranked_probability_fair(members: Array, truth: Array, thresholds: Sequence[Array]) -> Array:
+    """Return `ranked_probability` less what a finite ensemble adds to it (Ferro et al. 2008, doi:10.1002/met.45)."""
+    n_others = max(members.shape[0] - 1, 1)
+    shares = [_share_above(members, own) for own in thresholds]
+    sampling = sum(share * (1 - share) for share in shares)
+    return ranked_probability(members, truth, thresholds) - sampling / n_others
+
+
 def forecast_probability(counts: Array, n_bins: int) -> Array:
     """Return the mean forecast probability in each of the bins, `[..., bin]`, NaN in an empty bin.
 
@@ -69,6 +127,18 @@ def forecast_share(counts: Array, n_bins: int) -> Array:
     """Return the share of cases in each bin of forecast probability; as `forecast_probability`, 0 in an empty bin."""
     cases = _in_bins(_over_events(counts), n_bins)
     return cases / cases.sum(axis=-1, keepdims=True)
+
+
+def _share_above(members: Array, threshold: Array) -> Array:
+    xp = members.__array_namespace__()
+    return xp.count_nonzero(members > threshold, axis=0) / members.shape[0]
+
+
+def _warned(shares: Array) -> Array:
+    """Return the share where at least 0, 1 .. M + 1 members exceed, `[..., class]` to `[..., class + 1]`."""
+    xp = shares.__array_namespace__()
+    after = xp.flip(xp.cumulative_sum(xp.flip(shares, axis=-1), axis=-1), axis=-1)
+    return xp.concat([after, xp.zeros_like(after[..., :1])], axis=-1)
 
 
 def _over_events(counts: Array) -> Array:

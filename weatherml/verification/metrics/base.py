@@ -44,6 +44,11 @@ class Metric:
         """Whether a deterministic forecast has no such score."""
         return any(statistic.needs_members for statistic in self.statistics)
 
+    @property
+    def of_members(self) -> bool:
+        """Whether it judges the members themselves and not their mean alone."""
+        return any(statistic.of_members for statistic in self.statistics)
+
 
 def itself(mean: Any) -> Any:
     """Return a mean that is a score as it is."""

@@ -11,20 +11,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weatherml.errors import UserError
-from weatherml.verification.metrics import contingency, deterministic, ensembles
+from weatherml.verification.metrics import contingency, deterministic, ensembles, probabilities
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.entries import Maker, registry
 from weatherml.wording import counted, listed
 
-THEMES = (contingency, deterministic, ensembles)
+THEMES = (contingency, deterministic, ensembles, probabilities)
 """Modules whose metrics are known, because they have been imported; a new one is a name here."""
 
-_OF_MEMBERS = ("crps", "crps_fair", "spread", "spread_skill")
+_MAE_OF_ONE = ("crps", "crps_fair")
 
 
 def plain() -> tuple[str, ...]:
-    """Return the names of the metrics that need no parameters."""
-    return tuple(name for name in registry if not _required(registry[name]))
+    """Return the names of the metrics that need no parameters, and no reference but a climatology."""
+    names = (name for name in registry if not _required(registry[name]))
+    return tuple(name for name in names if find(name).references <= {"climatology"})
 
 
 def metrics_named(names: str | Sequence[str] | Mapping[str, Metric]) -> dict[str, Metric]:
@@ -92,6 +93,6 @@ def _example(name: str, maker: Maker) -> str:
 def judged(metric: str, n_members: int) -> str:
     """Return what of a forecast a metric judges, in words; empty where there is but one field."""
     if n_members < 2:
-        return "of one member, whose mae it is" if metric in _OF_MEMBERS else ""
+        return "of one member, whose mae it is" if metric in _MAE_OF_ONE else ""
     members = counted(n_members, "member")
-    return f"of {members}" if metric in _OF_MEMBERS else f"of the mean of {members}"
+    return f"of {members}" if find(metric).of_members else f"of the mean of {members}"

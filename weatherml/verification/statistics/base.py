@@ -25,12 +25,14 @@ class Statistic(ABC):
             variable by itself where there are none. Of several sets those are taken that a forecast has.
         axes: Names of the axes that it has beside those of all, such as `rank`.
         needs_members: Whether a deterministic forecast has no such statistic.
+        of_members: Whether it is of the members themselves and not of their mean.
         is_local: Whether sums over parts of a field add up to that over all of it, so that it may be cut.
     """
 
     inputs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     axes: ClassVar[tuple[str, ...]] = ()
     needs_members: ClassVar[bool] = False
+    of_members: ClassVar[bool] = False
     is_local: ClassVar[bool] = False
 
     @property
@@ -99,12 +101,25 @@ class ClassStatistic(Statistic):
     def sums(self, *pairs: Pair, weights: np.ndarray, **_: Any) -> np.ndarray:
         """Return `[lead, region, *axes]`."""
         classes, shape = self.classes(*pairs)
-        n_leads, n_classes = len(classes), int(np.prod(shape))
-        cells = (classes + n_classes * np.arange(n_leads).reshape(-1, *[1] * (classes.ndim - 1))).ravel()
-        counts = [
-            np.bincount(cells, np.broadcast_to(own, classes.shape).ravel(), n_leads * n_classes) for own in weights
-        ]
-        return np.stack([own.reshape(n_leads, *shape) for own in counts], axis=1)
+        counts = class_sums(classes, int(np.prod(shape)), weights)
+        return counts.reshape(*counts.shape[:2], *shape)
+
+
+def class_sums(classes: np.ndarray, n_classes: int, weights: np.ndarray) -> np.ndarray:
+    """Sum the weights of the points in each class.
+
+    Args:
+        classes: int `[lead, *point]`.
+        n_classes: How many there are.
+        weights: `[region, lead, *point]`, or with one lead for all.
+
+    Returns:
+        `[lead, region, class]`.
+    """
+    n_leads = len(classes)
+    cells = (classes + n_classes * np.arange(n_leads).reshape(-1, *[1] * (classes.ndim - 1))).ravel()
+    counts = [np.bincount(cells, np.broadcast_to(own, classes.shape).ravel(), n_leads * n_classes) for own in weights]
+    return np.stack([own.reshape(n_leads, n_classes) for own in counts], axis=1)
 
 
 def weighted_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Statistics of ensembles."""
+"""Statistics of ensembles, their spread and their CRPS."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,6 +14,8 @@ from weatherml.verification.statistics.base import PointStatistic
 class Crps(PointStatistic):
     """CRPS of the ensemble as the whole distribution."""
 
+    of_members: ClassVar[bool] = True
+
     def at(self, pair: Pair) -> np.ndarray:
         """Return `[*point]` in the units of the field."""
         return np.asarray(formulas.crps(pair.members, pair.truth))
@@ -22,6 +24,8 @@ class Crps(PointStatistic):
 @dataclass(frozen=True)
 class CrpsFair(PointStatistic):
     """Fair CRPS."""
+
+    of_members: ClassVar[bool] = True
 
     def at(self, pair: Pair) -> np.ndarray:
         """Return `[*point]` in the units of the field."""
@@ -33,6 +37,7 @@ class EnsembleVariance(PointStatistic):
     """Unbiased variance of the members."""
 
     needs_members: ClassVar[bool] = True
+    of_members: ClassVar[bool] = True
 
     def at(self, pair: Pair) -> np.ndarray:
         """Return `[*point]` in the squared units of the field."""
@@ -44,6 +49,7 @@ class ExpectedSquaredError(PointStatistic):
     """Squared error that the ensemble mean has if the ensemble is reliable."""
 
     needs_members: ClassVar[bool] = True
+    of_members: ClassVar[bool] = True
 
     def at(self, pair: Pair) -> np.ndarray:
         """Return `[*point]` in the squared units of the field."""

@@ -1,0 +1,125 @@
+"""Metrics of the probability of an event, that a field exceeds a threshold: the share of the members that do.
+
+`brier(threshold=273.15)` takes a number in the units of the field; `brier` takes the reference `threshold`, which may
+differ by place and date. Of one field alone the probability is 0 or 1.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from weatherml.verification import formulas
+from weatherml.verification.metrics.base import Better, Metric, itself
+from weatherml.verification.metrics.entries import registry
+from weatherml.verification.statistics.events import (
+    EventCounts,
+    RankedProbability,
+    RankedProbabilityFair,
+    ReferenceBrier,
+)
+
+N_BINS = 11
+"""Most bins of forecast probability; fewer where the ensemble has fewer than ten members."""
+
+PARTS = ("reliability", "resolution", "uncertainty")
+
+_COST_LOSS = tuple(round(0.05 * i, 2) for i in range(1, 20))
+
+
+def _enter(name: str, function: Callable[..., Any], better: Better) -> None:
+    @registry.register(name)
+    def make(threshold: float | None = None) -> Metric:
+        return Metric((_counts(threshold),), function, better=better)
+
+
+_enter("brier", formulas.brier, "lower")
+_enter("brier_fair", formulas.brier_fair, "lower")
+_enter("roc_area", formulas.roc_area, "higher")
+
+
+@registry.register("brier_skill")
+def brier_skill(threshold: float | None = None, base_rate: float | None = None) -> Metric:
+    """Against always forecasting the base rate; against the reference `probability` of each place and date if None."""
+    counts = _counts(threshold)
+    if base_rate is not None:
+        _require(0 < base_rate < 1, f"the base rate is a probability between 0 and 1, not {base_rate}")
+        return Metric((counts,), partial(formulas.brier_skill, base_rate=base_rate), better="higher")
+    return Metric((counts, ReferenceBrier(counts.threshold)), _skill, better="higher")
+
+
+@registry.register("brier_decomposition")
+def brier_decomposition(threshold: float | None = None, n_cases: float | None = None) -> Metric:
+    """Along `part`; the first less the second plus the third is `brier`. Less the bias of few cases, where given."""
+    _require(n_cases is None or n_cases > 1, f"a decomposition needs more cases than {n_cases}")
+    labels = {"part": PARTS}
+    return Metric((_counts(threshold),), partial(_brier_parts, n_cases=n_cases), ("part",), labels, "neither")
+
+
+@registry.register("roc_curve")
+def roc_curve(threshold: float | None = None) -> Metric:
+    """Along `rate`, and along `least_members`: where so many exceed it is warned, from 0 (always) on."""
+    labels = {"rate": ("false_alarm_rate", "hit_rate")}
+    return Metric((_counts(threshold),), formulas.roc_curve, ("rate", "least_members"), labels, "neither")
+
+
+@registry.register("economic_value")
+def economic_value(threshold: float | None = None, cost_loss: Sequence[float] = _COST_LOSS) -> Metric:
+    """Along `cost_loss`: for users whose protection costs that part of what they lose without."""
+    ratios = np.array(cost_loss, np.float64).reshape(-1)
+    _require(
+        bool(ratios.size and ((ratios > 0) & (ratios < 1)).all()), f"costs over losses lie between 0 and 1: {cost_loss}"
+    )
+    value = partial(formulas.economic_value, cost_loss=ratios)
+    return Metric((_counts(threshold),), value, ("cost_loss",), {"cost_loss": ratios}, "higher")
+
+
+def _enter_diagram(name: str, function: Callable[..., Any]) -> None:
+    @registry.register(name)
+    def make(threshold: float | None = None, n_bins: int = N_BINS) -> Metric:
+        _require(n_bins > 0, f"a reliability diagram has bins, not {n_bins}")
+        return Metric((_counts(threshold),), partial(_binned, function, n_bins), ("probability_bin",), better="neither")
+
+
+_enter_diagram("forecast_probability", formulas.forecast_probability)
+_enter_diagram("observed_frequency", formulas.observed_frequency)
+_enter_diagram("forecast_share", formulas.forecast_share)
+
+
+@registry.register("rps")
+def rps(thresholds: Sequence[float | str]) -> Metric:
+    """Of thresholds that are numbers, or names of references."""
+    return Metric((RankedProbability(_levels(thresholds)),), itself)
+
+
+@registry.register("rps_fair")
+def rps_fair(thresholds: Sequence[float | str]) -> Metric:
+    """Of thresholds that are numbers, or names of references."""
+    return Metric((RankedProbabilityFair(_levels(thresholds)),), itself)
+
+
+def _counts(threshold: float | None) -> EventCounts:
+    return EventCounts(None if threshold is None else float(threshold))
+
+
+def _levels(thresholds: Sequence[float | str]) -> tuple[float | str, ...]:
+    _require(bool(thresholds) and not isinstance(thresholds, str), "thresholds are several, such as (270, 280)")
+    return tuple(own if isinstance(own, str) else float(own) for own in thresholds)
+
+
+def _binned(function: Callable[..., Any], n_bins: int, counts: Any) -> Any:
+    return function(counts, min(n_bins, counts.shape[-1]))
+
+
+def _brier_parts(counts: Any, n_cases: float | None) -> Any:
+    return np.stack(formulas.brier_parts(counts, n_cases), axis=-1)
+
+
+def _skill(counts: Any, reference: Any) -> Any:
+    return 1 - formulas.brier(counts) / reference
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)

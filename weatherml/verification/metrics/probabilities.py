@@ -72,7 +72,7 @@ def economic_value(threshold: float | None = None, cost_loss: Sequence[float] = 
         bool(ratios.size and ((ratios > 0) & (ratios < 1)).all()), f"costs over losses lie between 0 and 1: {cost_loss}"
     )
     value = partial(formulas.economic_value, cost_loss=ratios)
-    return Metric((_counts(threshold),), value, ("cost_loss",), {"cost_loss": ratios}, "higher")
+    return Metric((_counts(threshold),), value, ("cost_loss",), {"cost_loss": ratios.tolist()}, "higher")
 
 
 def _enter_diagram(name: str, function: Callable[..., Any]) -> None:

@@ -35,7 +35,9 @@ def summarize(
         are too few to tell. `share_judged` says where less counted than could have.
     """
     scored = {
-        name: score([sums], own.statistics, own.function, own.axes, by, interval).assign_coords(own.labels)
+        name: score([sums], own.statistics, own.function, own.axes, by, interval).assign_coords(
+            {axis: list(names) for axis, names in own.labels.items()}
+        )
         for name, own in metrics.items()
     }
     share = without_globe(sums.share_judged).transpose("channel", ...)

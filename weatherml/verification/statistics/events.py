@@ -20,7 +20,7 @@ def level(pair: Pair, threshold: Threshold) -> np.ndarray | np.float32:
     """Return a threshold as a field `[*point]`, or a number as exact as the fields."""
     for name in named(threshold):
         return pair.references[name]
-    return np.float32(threshold)  # type: ignore[arg-type]
+    return np.float32(threshold)
 
 
 def named(*thresholds: Threshold) -> tuple[str, ...]:

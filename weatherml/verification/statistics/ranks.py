@@ -30,7 +30,8 @@ class RankCounts(Statistic):
             return class_sums(below, n_ranks, weights)
         share = weights / (ties + 1)  # from the first rank on to the last, as steps up and down
         steps = class_sums(below, n_ranks + 1, share) - class_sums(below + ties + 1, n_ranks + 1, share)
-        return steps.cumsum(axis=-1)[..., :-1]
+        counts: np.ndarray = steps.cumsum(axis=-1)[..., :-1]
+        return counts
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from fake_data import analyses, forecasts
+from fake_data import analyses, as_forecast, forecasts
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
@@ -21,8 +21,10 @@ def truth():
 
 
 @pytest.fixture(scope="module")
-def ensemble():
-    return forecasts(T2M, n_members=5, n_init=3)
+def ensemble(truth):
+    """Members that know something of the truth."""
+    noise = forecasts(T2M, n_members=5, n_init=3)
+    return (noise.drop_vars("valid_time") + as_forecast(truth, noise)).transpose(*noise["2m_temperature"].dims)
 
 
 @pytest.fixture(scope="module")

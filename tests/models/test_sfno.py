@@ -11,7 +11,8 @@ from test_spherical_harmonics import harmonic, random_spectrum
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models.sfno import Block, Hyperdiffusion, SFNOConfig, SpectralFilter, SphericalNorm, internal_grid
-from weatherml.models.spherical_harmonics import SphericalHarmonics, exact_degree, legendre_functions
+from weatherml.models.spherical_harmonics import SphericalHarmonics
+from weatherml.sphere import exact_degree, legendre_functions
 from weatherml.state import StateSpec, parse_channels
 
 CHANNELS = parse_channels(["z500", "t850", "msl"])
@@ -196,5 +197,5 @@ def test_refuses_a_truncation_that_its_grids_do_not_hold():
 
 
 def test_refuses_a_grid_without_spherical_harmonics():
-    with pytest.raises(UserError, match=r"latitudes 90, 85, 80 .. -85 \(36 rows, .* choose a model"):
+    with pytest.raises(UserError, match=r"latitudes 90, 85, 80 .. -85 \(36 rows, .* choose what"):
         build(LatLonGrid.from_coordinates(90 - 5 * np.arange(36), 5 * np.arange(72)))

@@ -8,7 +8,8 @@ from dinosaur.spherical_harmonic import Grid
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.models.spherical_harmonics import SphericalHarmonics, exact_degree, legendre_functions
+from weatherml.models.spherical_harmonics import SphericalHarmonics
+from weatherml.sphere import exact_degree, legendre_functions
 
 
 def grid_of(latitude, n_lon, first_longitude=0.0):

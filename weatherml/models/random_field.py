@@ -11,10 +11,7 @@ from jax import Array
 
 from weatherml.grid import LatLonGrid
 from weatherml.models.draws import normal
-from weatherml.models.spherical_harmonics import legendre_functions
-
-EARTH_RADIUS = 6371.0
-"""Mean radius of the Earth, km."""
+from weatherml.sphere import EARTH_RADIUS, legendre_functions
 
 # Minus the logarithm of the share of the variance that degrees beyond the highest would hold: e⁻⁸ is 3e-4.
 _NEGLIGIBLE = 8.0

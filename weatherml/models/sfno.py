@@ -27,7 +27,8 @@ from weatherml.grid import LatLonGrid
 from weatherml.models.layers import drop_path, drop_path_rates, gelu, over_tokens, small_normal, subkey
 from weatherml.models.network import NetworkConfig
 from weatherml.models.remat import through
-from weatherml.models.spherical_harmonics import FIELD, SphericalHarmonics, exact_degree
+from weatherml.models.spherical_harmonics import FIELD, SphericalHarmonics
+from weatherml.sphere import exact_degree
 from weatherml.state import StateSpec
 
 EPSILON = 1e-6

@@ -15,7 +15,6 @@ orders and degrees are filled up with zeros until all parts are alike.
 
 import functools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jax
@@ -24,15 +23,12 @@ import numpy as np
 from jax import Array
 
 from weatherml.axes import exchange, locally, n_parts, own, padded
-from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
+from weatherml.sphere import legendre_functions, quadrature
 
 FIELD = ("lon", "lat", "batch")
 SPECTRUM = (None, "order", "degree", "batch")
 """Names of the axes of both, where there are samples."""
-
-# Grids hold latitudes to 1e-4 degree, files in float32: far less than the spacing of any grid, which tells kinds apart.
-_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class SphericalHarmonics:
     degree: int
 
     def __post_init__(self) -> None:
-        _quadrature(self.grid)
+        quadrature(self.grid)
 
     def forward(self, field: Array) -> Array:
         """Return the spectrum `[part, order, degree, ...]` of `field [lon, lat, ...]`."""
@@ -89,81 +85,6 @@ class SphericalHarmonics:
         return field.reshape(*field.shape[:2], *rest)
 
 
-def exact_degree(grid: LatLonGrid) -> int:
-    """Return the highest degree whose harmonics `forward` tells apart exactly on a grid.
-
-    The quadrature must be exact for products of two of them: that of n Gaussian rows is to degree 2n - 1, that of
-    equally spaced ones to n - 1.
-
-    Raises:
-        UserError: The grid is not global, or neither Gaussian nor equally spaced.
-    """
-    degree = grid.n_lat - 1 if _quadrature(grid).is_gaussian else (grid.n_lat - 1) // 2
-    return min(degree, (grid.n_lon - 1) // 2)
-
-
-def legendre_functions(highest: int, sine: np.ndarray) -> np.ndarray:
-    """Return orthonormal associated Legendre functions, float64 `[order, degree, lat]`, zero where degree < order.
-
-    The squares of `sqrt(2) P cos(m lon)`, `sqrt(2) P sin(m lon)` and, for order 0, `P` integrate to 1 over the sphere.
-    The recursion in degree at fixed order is stable (Holmes & Featherstone 2002).
-
-    Args:
-        highest: Highest degree and order.
-        sine: Sine of latitude `[lat]`.
-    """
-    table = np.zeros((highest + 1, highest + 1, len(sine)))
-    table[0, 0] = math.sqrt(1 / (4 * math.pi))
-    cosine = np.sqrt(1 - sine**2)
-    for degree in range(1, highest + 1):
-        orders = np.arange(degree)[:, None]
-        rise = np.sqrt((4 * degree**2 - 1) / (degree**2 - orders**2))
-        fall = np.sqrt(((degree - 1) ** 2 - orders**2) / (4 * (degree - 1) ** 2 - 1))  # zero at degree = order + 1
-        table[:degree, degree] = rise * (sine * table[:degree, degree - 1] - fall * table[:degree, degree - 2])
-        table[degree, degree] = math.sqrt((2 * degree + 1) / (2 * degree)) * cosine * table[degree - 1, degree - 1]
-    return table
-
-
-@dataclass(frozen=True)
-class _Quadrature:
-    """Rows of a grid, exactly where they are meant to be.
-
-    Attributes:
-        sine: Sine of latitude, falling `[lat]`.
-        weights: Sum to two; integrate every polynomial in `sine` of a degree below the number of rows `[lat]`.
-        is_gaussian: Whether they do so up to twice that degree.
-    """
-
-    sine: np.ndarray
-    weights: np.ndarray
-    is_gaussian: bool
-
-
-@functools.cache
-def _quadrature(grid: LatLonGrid) -> _Quadrature:
-    for is_gaussian, colatitude in _kinds_of_rows(grid.n_lat):
-        if grid.is_global and np.allclose(grid.latitude, 90 - np.degrees(colatitude), rtol=0, atol=_TOLERANCE):
-            sine = np.cos(colatitude)
-            moments = np.zeros(grid.n_lat)
-            moments[0] = 2
-            # The integrals of Legendre polynomials over -1 .. 1: of the first it is two, of all others zero.
-            weights = np.linalg.solve(np.polynomial.legendre.legvander(sine, grid.n_lat - 1).T, moments)
-            return _Quadrature(sine, weights, is_gaussian)
-    rows = ", ".join(f"{latitude:g}" for latitude in grid.latitude[:3])
-    raise UserError(
-        f"latitudes {rows} .. {grid.latitude[-1]:g} ({grid.n_lat} rows, {grid.n_lon} columns) are no global Gaussian or"
-        " equally spaced grid; choose a model without spherical harmonics, such as fourcastnet"
-    )
-
-
-def _kinds_of_rows(n_lat: int) -> Iterator[tuple[bool, np.ndarray]]:
-    """Give (whether Gaussian, colatitudes in radians): Gauss, Clenshaw-Curtis, and Fejer's first and second rule."""
-    yield True, np.arccos(np.polynomial.legendre.leggauss(n_lat)[0][::-1])
-    yield False, np.linspace(0, np.pi, n_lat)
-    yield False, (np.arange(n_lat) + 0.5) * np.pi / n_lat
-    yield False, np.arange(1, n_lat + 1) * np.pi / (n_lat + 1)
-
-
 def _product(matrix: np.ndarray | Array, x: Array) -> Array:
     """Multiply `matrix [..., out, in]` into `x [..., in, column]`."""
     return jnp.matmul(matrix, x.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
@@ -194,7 +115,7 @@ def _synthesis_waves(transform: SphericalHarmonics) -> np.ndarray:
 @functools.cache
 def _analysis_functions(transform: SphericalHarmonics, multiple: int) -> np.ndarray:
     """Latitude to degree, for each order, weighted; with orders of zeros up to a multiple."""
-    rows = _quadrature(transform.grid)
+    rows = quadrature(transform.grid)
     weighted: np.ndarray = legendre_functions(transform.degree, rows.sine) * rows.weights
     return _filled_up(weighted, multiple)
 
@@ -202,7 +123,7 @@ def _analysis_functions(transform: SphericalHarmonics, multiple: int) -> np.ndar
 @functools.cache
 def _synthesis_functions(transform: SphericalHarmonics, multiple: int) -> np.ndarray:
     """Degree to latitude, for each order; with orders of zeros up to a multiple."""
-    rows = _quadrature(transform.grid)
+    rows = quadrature(transform.grid)
     return _filled_up(legendre_functions(transform.degree, rows.sine).transpose(0, 2, 1), multiple)
 
 

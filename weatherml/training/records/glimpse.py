@@ -23,6 +23,7 @@ from weatherml.training.objective.losses import Loss
 from weatherml.training.objective.objective import AnyLoss
 from weatherml.training.update.step import NOTHING_TOLD, Draws
 from weatherml.training.update.told import Told
+from weatherml.verification.formulas import zonal_power
 
 FOLDER = "glimpse"
 """In the folder of a training: `forecast.nc`, `analysis.nc` and `spectra.nc`."""
@@ -183,9 +184,7 @@ def spectra(pair: np.ndarray, spec: StateSpec) -> xr.Dataset:
         `forecast` and `truth` with dims (channel, wavenumber), area-weighted means over rows, square SI units.
     """
     filled = np.where(np.isfinite(pair), pair, np.nanmean(pair, axis=(-2, -1), keepdims=True))
-    waves = np.abs(np.fft.rfft(filled, axis=-1) / spec.grid.n_lon) ** 2
-    waves[..., 1 : (spec.grid.n_lon + 1) // 2] *= 2  # those of both directions
-    power = (waves * spec.grid.area_weights()).mean(-2)
+    power = (zonal_power(filled) * spec.grid.area_weights()).mean(-2)
     dims = ("channel", "wavenumber")
     fields = {name: (dims, own) for name, own in zip(("forecast", "truth"), power, strict=True)}
     return xr.Dataset(fields, {"channel": list(spec.names), "wavenumber": np.arange(power.shape[-1])})

@@ -32,6 +32,7 @@ from weatherml.verification.formulas.probabilities import (
     roc_curve,
 )
 from weatherml.verification.formulas.ranks import frequencies, members_below, reliability_index
+from weatherml.verification.formulas.spectra import effective_resolution, wavelength, zonal_power
 
 __all__ = [
     "anomaly_correlation",
@@ -48,6 +49,7 @@ __all__ = [
     "crps_terms",
     "crps_uncertainty",
     "economic_value",
+    "effective_resolution",
     "energy_score",
     "energy_score_fair",
     "ensemble_quantile",
@@ -67,4 +69,6 @@ __all__ = [
     "roc_curve",
     "spread_skill",
     "variogram_score",
+    "wavelength",
+    "zonal_power",
 ]

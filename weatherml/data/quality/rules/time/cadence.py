@@ -12,6 +12,7 @@ from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, of_time
 from weatherml.data.quality.rules.time.continuity import FEWEST_TIMES, Breaks, breaks
 from weatherml.data.quality.rules.time.faint import is_faint
 from weatherml.data.quality.rules.values.stuck import has_stray_value
+from weatherml.sphere import EARTH_RADIUS
 from weatherml.wording import listed
 
 _MOST = 3
@@ -30,7 +31,6 @@ _SPEED = 27.0
 of all its variables alike, and 40 to 60 over Earth (six-hourly pressure, twelve-hourly height and temperature)."""
 _SLOW = 0.4
 """Of that, or of the size of patterns where they have passed: taken for another step, it is a sixth or a quarter."""
-_EARTH_RADIUS = 6371.0  # km
 _WARMS_IN_HOURS = 0.6
 """Least share of the change of 2 m temperature in 24 h that six bring. The sun brings as much as the weather does; a
 cycle whose sixth is taken for a quarter of it shows 0.3, white noise 1."""
@@ -107,7 +107,7 @@ def _pace(channel: ChannelEvidence, evidence: Evidence, hours: float) -> float:
     weather = evidence.snapshots.values[:, position] - channel.cells.mean
     grid = evidence.coarse
     across = np.cos(np.radians(grid.latitude))
-    spacing = 2 * np.pi * _EARTH_RADIUS * across / grid.n_lon
+    spacing = 2 * np.pi * EARTH_RADIUS * across / grid.n_lon
     weights = grid.area_weights()[:, 0] * (across > 0.2)
     slopes = (np.roll(weather, -1, axis=-1) - weather) / spacing[:, None]
     gradient = _root_mean_square(slopes, weights)

@@ -1,0 +1,182 @@
+"""Spherical harmonics on grids: Legendre functions, quadrature, and how much of a field varies at each scale.
+
+Harmonics are orthonormal on the unit sphere, without the Condon-Shortley sign, triangularly truncated.
+"""
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid, gaussian_latitude
+
+EARTH_RADIUS = 6371.0
+"""Mean radius of the Earth, km."""
+
+# Grids hold latitudes to 1e-4 degree, files in float32: far less than the spacing of any grid, which tells kinds apart.
+_TOLERANCE = 1e-3
+_TABLE_BYTES = 2**24  # of Legendre functions at once
+
+
+def legendre_functions(highest: int, sine: np.ndarray, first: int = 0, last: int | None = None) -> np.ndarray:
+    """Return orthonormal associated Legendre functions, float64 `[order, degree, lat]`, zero where degree < order.
+
+    The squares of `sqrt(2) P cos(m lon)`, `sqrt(2) P sin(m lon)` and, for order 0, `P` integrate to 1 over the sphere.
+    The recursion in degree at fixed order is stable (Holmes & Featherstone 2002).
+
+    Args:
+        highest: Highest degree.
+        sine: Sine of latitude `[lat]`.
+        first: Lowest order.
+        last: Highest order; `highest` when None.
+    """
+    n_orders = (highest if last is None else last) + 1 - first
+    table = np.zeros((n_orders, highest + 1, len(sine)))
+    sectoral, cosine = np.full(len(sine), math.sqrt(1 / (4 * math.pi))), np.sqrt(1 - sine**2)
+    for order in range(first + n_orders):
+        if order:
+            sectoral = math.sqrt((2 * order + 1) / (2 * order)) * cosine * sectoral
+        if order >= first:
+            table[order - first, order] = sectoral
+    for degree in range(first + 1, highest + 1):
+        n_own = min(degree - first, n_orders)
+        orders = first + np.arange(n_own)[:, None]
+        rise = np.sqrt((4 * degree**2 - 1) / (degree**2 - orders**2))
+        fall = np.sqrt(((degree - 1) ** 2 - orders**2) / (4 * (degree - 1) ** 2 - 1))  # zero at degree = order + 1
+        table[:n_own, degree] = rise * (sine * table[:n_own, degree - 1] - fall * table[:n_own, degree - 2])
+    return table
+
+
+@dataclass(frozen=True)
+class Quadrature:
+    """Rows of a grid, exactly where they are meant to be.
+
+    Attributes:
+        colatitude: Radians, rising `[lat]`.
+        weights: Sum to two; integrate every polynomial in `sine` of a degree below the number of rows `[lat]`.
+        is_gaussian: Whether they do so up to twice that degree.
+    """
+
+    colatitude: np.ndarray
+    weights: np.ndarray
+    is_gaussian: bool
+
+    @property
+    def sine(self) -> np.ndarray:
+        """Sine of latitude, falling `[lat]`."""
+        sine: np.ndarray = np.cos(self.colatitude)
+        return sine
+
+
+@functools.cache
+def quadrature(grid: LatLonGrid) -> Quadrature:
+    """Return how to integrate over the latitudes of a grid.
+
+    Raises:
+        UserError: The grid is not global, or neither Gaussian nor equally spaced.
+    """
+    for is_gaussian, colatitude in _kinds_of_rows(grid.n_lat):
+        if grid.is_global and np.allclose(grid.latitude, 90 - np.degrees(colatitude), rtol=0, atol=_TOLERANCE):
+            moments = np.zeros(grid.n_lat)
+            moments[0] = 2
+            # The integrals of Legendre polynomials over -1 .. 1: of the first it is two, of all others zero.
+            legendre = np.polynomial.legendre.legvander(np.cos(colatitude), grid.n_lat - 1)
+            return Quadrature(colatitude, np.linalg.solve(legendre.T, moments), is_gaussian)
+    rows = ", ".join(f"{latitude:g}" for latitude in grid.latitude[:3])
+    raise UserError(
+        f"latitudes {rows} .. {grid.latitude[-1]:g} ({grid.n_lat} rows, {grid.n_lon} columns) are no global Gaussian or"
+        " equally spaced grid; choose what needs no spherical harmonics, such as the model fourcastnet or the metric"
+        " zonal_spectrum"
+    )
+
+
+def exact_degree(grid: LatLonGrid) -> int:
+    """Return the highest degree whose harmonics quadrature tells apart exactly on a grid.
+
+    It must be exact for products of two of them: that of n Gaussian rows is to degree 2n - 1, that of equally spaced
+    ones to n - 1.
+
+    Raises:
+        UserError: As `quadrature`.
+    """
+    degree = grid.n_lat - 1 if quadrature(grid).is_gaussian else (grid.n_lat - 1) // 2
+    return min(degree, (grid.n_lon - 1) // 2)
+
+
+def highest_degree(grid: LatLonGrid) -> int:
+    """Return the highest degree of `power_by_degree`: as many as rows, and half as many as columns, tell apart.
+
+    Raises:
+        UserError: As `quadrature`.
+    """
+    return min(grid.n_lat - 1 - _has_poles(grid), (grid.n_lon - 1) // 2)
+
+
+def power_by_degree(field: np.ndarray, grid: LatLonGrid) -> np.ndarray:
+    """Return how much each degree of spherical harmonics adds to the mean square over the sphere.
+
+    Exact for fields of harmonics up to `highest_degree`, of equally spaced rows, too: each order's profile is a
+    polynomial in the cosine of latitude, odd or even, which is first evaluated at Gaussian rows (as in Swarztrauber
+    1993, doi:10.1175/1520-0493(1993)121<3411:TVHTFG>2.0.CO;2). The sum over degrees is the mean square of such a field.
+
+    Args:
+        field: `[..., lat, lon]`, finite.
+        grid: Global.
+
+    Returns:
+        float64 `[..., degree]`, squared units of the field.
+
+    Raises:
+        UserError: As `quadrature`.
+    """
+    highest, rows = highest_degree(grid), quadrature(grid)
+    gaussian = rows if rows.is_gaussian else quadrature(LatLonGrid.gaussian(grid.n_lat, grid.n_lon))
+    waves = np.fft.rfft(field.astype(np.float64), axis=-1)[..., : highest + 1] * (2 * np.pi / grid.n_lon)
+    profiles = np.moveaxis(waves.reshape(-1, grid.n_lat, highest + 1), (2, 1), (0, 1))  # [order, lat, field]
+    profiles = np.concatenate([profiles.real, profiles.imag], axis=-1)
+    if not rows.is_gaussian:
+        profiles[0::2] = _at_gaussian_rows(grid, odd=False) @ profiles[0::2]
+        profiles[1::2] = _at_gaussian_rows(grid, odd=True) @ profiles[1::2]
+    power = np.zeros((highest + 1, profiles.shape[-1]))
+    for first in range(0, highest + 1, n_each := max(1, _TABLE_BYTES // (8 * (highest + 1) * grid.n_lat))):
+        last = min(first + n_each - 1, highest)
+        functions = legendre_functions(highest, gaussian.sine, first, last)[:, first:] * gaussian.weights
+        coefficients = functions @ profiles[first : last + 1]
+        twice = np.where(np.arange(first, last + 1), 2, 1)[:, None, None]  # orders above zero, for their conjugates
+        power[first:] += (twice * coefficients**2).sum(axis=0)
+    real, imaginary = np.split(power.T / (4 * np.pi), 2)
+    return np.asarray((real + imaginary).reshape(*field.shape[:-2], highest + 1))
+
+
+@functools.cache
+def _at_gaussian_rows(grid: LatLonGrid, odd: bool) -> np.ndarray:
+    """Return what takes a profile from equally spaced rows to Gaussian ones, `[lat, lat]`.
+
+    Args:
+        grid: Equally spaced.
+        odd: Whether the profile is a sum of sines of colatitude, as those of odd orders; else of cosines.
+    """
+    wave = np.sin if odd else np.cos
+    numbers = np.arange(grid.n_lat - 2 * _has_poles(grid)) + 1 if odd else np.arange(grid.n_lat)
+    own, wanted = (
+        wave(np.outer(rows, numbers))
+        for rows in (quadrature(grid).colatitude, np.pi / 2 - np.radians(gaussian_latitude(grid.n_lat)))
+    )
+    matrix: np.ndarray = wanted @ np.linalg.pinv(own)
+    return matrix
+
+
+def _has_poles(grid: LatLonGrid) -> bool:
+    """Return whether the outermost rows are the poles, where odd orders are nothing."""
+    return math.isclose(quadrature(grid).colatitude[0], 0, abs_tol=1e-9)
+
+
+def _kinds_of_rows(n_lat: int) -> Iterator[tuple[bool, np.ndarray]]:
+    """Give (whether Gaussian, colatitudes in radians): Gauss, Clenshaw-Curtis, and Fejer's first and second rule."""
+    yield True, np.arccos(np.polynomial.legendre.leggauss(n_lat)[0][::-1])
+    yield False, np.linspace(0, np.pi, n_lat)
+    yield False, (np.arange(n_lat) + 0.5) * np.pi / n_lat
+    yield False, np.arange(1, n_lat + 1) * np.pi / (n_lat + 1)

@@ -1,0 +1,1 @@
+"""Scores as tables: those that are written for others, and those that others have published."""

@@ -11,7 +11,7 @@ from weatherml.cli.exit_codes import (
     noticing_what_happens_to_the_output,
     open_standard_streams,
 )
-from weatherml.cli.options import LOCAL, AsJson, DropStopped, Rename, renames
+from weatherml.cli.options import LOCAL, AsJson, DropStopped, Rename, SeveralWords, renames
 from weatherml.cli.program import Program
 from weatherml.cli.settings import Folder, Settings, experiment_of
 from weatherml.cli.verbs.calibration import calibrate
@@ -97,7 +97,7 @@ app.add_typer(imports, name="import")
 app.command()(export)
 
 
-app.command()(evaluate)
+app.command(cls=SeveralWords)(evaluate)
 app.command()(check)
 
 

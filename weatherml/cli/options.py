@@ -1,9 +1,11 @@
 """Options that verbs share, and how a path is read: a URL is refused by name wherever it cannot work."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from weatherml.errors import UserError
 from weatherml.locations import local_folder, local_path
@@ -35,6 +37,7 @@ Rename = Annotated[
     typer.Option(metavar="OWN=NAME", help="What a variable is that its file calls otherwise; may be repeated."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at the output.")]
 Memory = Annotated[str, typer.Option(metavar="SIZE", help="What may be held of the data at once.")]
 Channels = Annotated[list[str] | None, typer.Option(help="These channels alone, such as z500,t2m; may be repeated.")]
 
@@ -87,3 +90,32 @@ def size_of(option: str, text: str, least: int, user: str) -> int:
     if number < least:
         raise UserError(f"{option} {text} is less than {least // 2**20} MiB, which {user} needs")
     return number
+
+
+class SeveralWords(typer.core.TyperCommand):
+    """A verb of which an option that may be repeated takes all words up to the next: `--against persistence old.zarr`.
+
+    That holds behind the verb's own words, of which it has so many at least; before these an option takes one, as
+    anywhere.
+    """
+
+    n_own = 2
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Write the option before each of its words."""
+        repeated = {flag for own in self.params if getattr(own, "multiple", False) for flag in own.opts}
+        flags = {flag for own in self.params if getattr(own, "is_flag", False) for flag in own.opts}
+        return super().parse_args(ctx, list(self._apart(args, repeated, flags)))
+
+    def _apart(self, args: list[str], repeated: set[str], flags: set[str]) -> Iterator[str]:
+        option, has_value, n_own = "", True, 0
+        for word in args:
+            if not has_value:
+                has_value = True
+            elif word.startswith("-"):
+                option, has_value = word, word in flags or "=" in word or word == "--"
+            elif option in repeated and n_own >= self.n_own:
+                yield option
+            else:
+                option, n_own = "", n_own + 1
+            yield word

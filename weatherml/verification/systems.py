@@ -19,6 +19,7 @@ from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
 from weatherml.verification.pairing.control import Control
 from weatherml.verification.pairing.matched import Missing
+from weatherml.verification.significance.method import Method
 from weatherml.wording import listed
 
 N_MEMBERS = "n_members"
@@ -41,6 +42,7 @@ def evaluate_systems(
     references: Mapping[str, xr.Dataset | Reference] | None = None,
     control: Control = "in",
     campaign: Campaign | None = None,
+    interval: str | Method = "circular",
 ) -> xr.Dataset:
     """Score several systems on the init times that they share.
 
@@ -56,6 +58,7 @@ def evaluate_systems(
         references: Other fields that metrics compare with, by name.
         control: Whether number 0 is one of an ensemble.
         campaign: Who judges, and where sums are kept: of each system in a folder of its own within that.
+        interval: How intervals are had, by a name in `significance.methods` or a method with parameters.
 
     Returns:
         As `evaluate`, with a dimension `system` before the others and the coordinate `n_members` along it; NaN where a
@@ -76,7 +79,7 @@ def evaluate_systems(
         control=control,
         campaign=campaign,
     )
-    return summarize_systems(sums, metrics, by)
+    return summarize_systems(sums, metrics, by, interval)
 
 
 def accumulate_systems(
@@ -109,10 +112,12 @@ def accumulate_systems(
     return sums
 
 
-def summarize_systems(sums: Mapping[str, StatisticSums], metrics: Metrics, by: By | None = None) -> xr.Dataset:
+def summarize_systems(
+    sums: Mapping[str, StatisticSums], metrics: Metrics, by: By | None = None, interval: str | Method = "circular"
+) -> xr.Dataset:
     """Score what `accumulate_systems` has kept; returns as `evaluate_systems`."""
     chosen = metrics_named(metrics)
-    scored = [summarize(own, metrics_in(own, chosen), by) for own in sums.values()]
+    scored = [summarize(own, metrics_in(own, chosen), by, interval) for own in sums.values()]
     systems = xr.Variable("system", list(sums))
     joined = xr.concat(scored, systems, join="outer", data_vars="all", combine_attrs="drop_conflicts")
     members = ("system", [int(own.dataset.attrs.get(N_MEMBERS, 1)) for own in sums.values()])

@@ -1,0 +1,125 @@
+"""Scores on the terminal: tables for people, JSON for programs."""
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from rich.markup import escape
+
+from weatherml.cli.printing.tables import out, print_blocks
+from weatherml.durations import format_duration
+from weatherml.verification.cards import Pairs
+from weatherml.verification.metrics.registry import judged
+
+_DAY, _HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
+_DIMS = ("bound", "channel", "lead_time")
+_MOST_LEADS = 8
+_SHARE = "share_judged"
+
+
+def print_scores(scores: xr.Dataset, compared: Pairs, as_json: bool) -> None:
+    """Print every metric by lead time and channel, of each system, region and group of times, and what it judges.
+
+    Args:
+        scores: As `evaluate_systems` returns.
+        compared: Scorecards, by who is compared with whom.
+        as_json: For programs.
+    """
+    shown = scores.isel(system=0) if scores.sizes["system"] == 1 else scores
+    if as_json:
+        print(json.dumps(_plain(shown, compared)))
+        return
+    n_leads = shown.sizes["lead_time"]
+    few = shown.isel(lead_time=_evenly(n_leads, _MOST_LEADS))
+    for metric in (str(name) for name in few.data_vars if name != _SHARE):
+        out.print(f"[bold]{escape(metric)}[/] {escape(_judged(metric, few))}".rstrip(), soft_wrap=True)
+        _print_metric(few[metric])
+    for (first, second), card in compared.items():
+        out.print(f"[bold]{escape(f'{first} against {second}')}[/]", soft_wrap=True)
+        print_blocks([["metric", "comparisons", "better", "worse"], *map(list, _tallies(card))])
+    if _SHARE in scores:
+        missing = 100 * (1 - float(scores[_SHARE].min()))
+        out.print(f"up to {missing:.3g} % of the area are missing and do not count", soft_wrap=True)
+    if few.sizes["lead_time"] < n_leads:
+        out.print(f"{few.sizes['lead_time']} of {n_leads} lead times are shown; --json has them all", soft_wrap=True)
+
+
+def _judged(metric: str, scores: xr.Dataset) -> str:
+    """Return what of the forecasts a metric judges: that of each system where they differ."""
+    if "system" not in scores.dims:
+        return judged(metric, int(scores["n_members"]))
+    told = {str(name): judged(metric, int(n)) for name, n in zip(scores["system"].values, scores["n_members"].values, strict=True)}
+    return ", ".join(f"{name}: {words}" for name, words in told.items() if words)
+
+
+def _print_metric(field: xr.DataArray) -> None:
+    """Print a table by lead time, a row for all else; of a metric with axes of its own say where it is."""
+    extra = [str(dim) for dim in field.dims if dim not in field.coords]
+    if extra:
+        out.print(f"by {', '.join(extra)}: see --json, or --output\n", soft_wrap=True)
+        return
+    labels = ["channel", *(str(dim) for dim in field.dims if dim not in _DIMS)]
+    rows = field.stack(row=labels).transpose("row", "lead_time", "bound")
+    there = np.isfinite(rows.sel(bound="estimate").values).any(axis=1)
+    names = [" / ".join(map(str, np.atleast_1d(np.asarray(label, object)))) for label in rows["row"].values[there]]
+    table = [[name, *map(_interval, own)] for name, own in zip(names, rows.values[there], strict=True)]
+    print_blocks([[" / ".join(labels), *map(_lead, field["lead_time"].values)], *table])
+
+
+def _tallies(card: xr.Dataset) -> list[tuple[str, str, str, str]]:
+    """Return how often the first system is significantly better and worse, by metric."""
+    told = []
+    for metric in card["metric"].values:
+        own = card.sel(metric=metric)
+        n_all = max(1, int(own["p_value"].notnull().sum()))
+        better, worse = (int((own["better"] == sign).sum()) for sign in (1, -1))
+        told.append((str(metric), str(n_all), f"{100 * better / n_all:.0f} %", f"{100 * worse / n_all:.0f} %"))
+    return told
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """Return at most so many of `count` positions, the first and the last among them."""
+    return sorted({round(float(place)) for place in np.linspace(0, count - 1, min(count, most))})
+
+
+def _lead(lead: np.timedelta64) -> str:
+    days = lead / _DAY
+    return f"{days:g} d" if days * 4 == int(days * 4) else format_duration(lead)
+
+
+def _plain(scores: xr.Dataset, compared: Pairs) -> dict[str, Any]:
+    """Return JSON-able values: lead times in hours, None for what is not defined."""
+    names = [str(name) for name in scores.data_vars if name != _SHARE]
+    dims = [str(dim) for dim in scores[names[0]].dims if dim not in _DIMS] + list(_DIMS)
+    members = scores["n_members"].values.tolist()
+    told: dict[str, Any] = {
+        "members": members,
+        "judged": {name: _judged(name, scores) for name in names},
+        "dims": dims,
+        "channel": scores["channel"].values.tolist(),
+        "lead_time": (scores["lead_time"].values / _HOUR).tolist(),
+    }
+    told |= {dim: scores[dim].values.tolist() for dim in dims if dim not in told}
+    told["scores"] = {name: _finite(scores[name].transpose(*dims, ...).values) for name in names}
+    if _SHARE in scores:
+        told[_SHARE] = _finite(scores[_SHARE].values)
+    if compared:
+        told["scorecards"] = [_plain_card(*pair, card) for pair, card in compared.items()]
+    return told
+
+
+def _plain_card(first: str, second: str, card: xr.Dataset) -> dict[str, Any]:
+    dims = list(map(str, card["difference"].dims))
+    values = {str(name): _finite(own.transpose(*dims).values.astype(float)) for name, own in card.data_vars.items()}
+    coords = {dim: card[dim].values.tolist() for dim in dims if dim != "lead_time"}
+    return {"system": first, "against": second, "dims": dims} | coords | values
+
+
+def _finite(values: np.ndarray) -> Any:
+    return np.where(np.isfinite(values), values.astype(object), np.array(None)).tolist()
+
+
+def _interval(score: np.ndarray) -> str:
+    estimate, lower, upper = score
+    return f"{estimate:.4g}" if np.isnan(lower) else f"{estimate:.4g} ({lower:.4g} .. {upper:.4g})"

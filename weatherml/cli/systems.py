@@ -1,0 +1,125 @@
+"""Systems that a verb is to judge: where they are, what they are called, and what they must beat."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import xarray as xr
+
+from weatherml.cli.paths import climatology_at
+from weatherml.data.reading.opening import open_files
+from weatherml.errors import UserError
+from weatherml.locations import is_url
+from weatherml.products import read_forecast, without_stopped
+from weatherml.products.convert import select
+from weatherml.references import Reference
+from weatherml.verification.baselines.named import baseline, baselines
+from weatherml.verification.systems import common_init_times
+from weatherml.wording import counted, listed
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read of forecasts and truth.
+
+    Attributes:
+        channels: Of the forecasts; all when None.
+        drop_stopped: Whether members that stopped are left out.
+        rename: Canonical names of variables by the truth's own.
+    """
+
+    channels: Sequence[str] | None = None
+    drop_stopped: bool = False
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def forecast(self, path: str) -> xr.Dataset:
+        """Open a forecast."""
+        opened = read_forecast(path)
+        opened = opened if self.channels is None else select(opened, self.channels)
+        return without_stopped(opened) if self.drop_stopped else opened
+
+    def truth(self, path: str) -> xr.Dataset:
+        """Open analyses."""
+        return open_files(path, rename=self.rename)
+
+
+@dataclass(frozen=True)
+class Systems:
+    """What is to be judged.
+
+    Attributes:
+        forecasts: By the name of the system, those of others and baselines that must be beaten among them.
+        truth: Analyses.
+        climatology: For anomalies.
+        against: Names of the systems that must be beaten.
+    """
+
+    forecasts: Mapping[str, xr.Dataset]
+    truth: xr.Dataset
+    climatology: Reference | None
+    against: Sequence[str]
+
+
+def open_systems(
+    paths: Sequence[str], against: Sequence[str], names: Sequence[str], reading: Reading, climatology: Path | None
+) -> Systems:
+    """Open forecasts, truth and what forecasts must beat.
+
+    Args:
+        paths: Of forecasts and, last, of the truth.
+        against: Baselines by name, paths of other forecasts, or names of those that are given.
+        names: Of the forecasts in their order; by their paths when empty.
+        reading: What is read.
+        climatology: Where it is.
+
+    Raises:
+        UserError: There is no forecast or no truth, two systems have one name, or something cannot be read.
+    """
+    if len(paths) < 2:
+        raise UserError(
+            f"evaluate needs forecasts and, after them, their truth, got {listed(paths)} alone; weatherml evaluate"
+            " --help shows an example"
+        )
+    *given, truth_path = paths
+    own = named(given, names[: len(given)])
+    made = [name for name in against if name in baselines and name not in own]
+    others = [path for path in against if path not in made and path not in own and path not in given]
+    _require_there(others, own)
+    called = named([*given, *others], names)
+    opened = {name: reading.forecast(path) for name, path in zip(called, [*given, *others], strict=True)}
+    truth = reading.truth(truth_path)
+    normal = None if climatology is None else climatology_at(climatology)
+    first = next(iter(opened.values()))
+    shared = common_init_times(opened) if made else None
+    forecasts = opened | {name: baseline(name, truth, normal, first, shared) for name in made}
+    by_path = dict(zip([*given, *others], called, strict=True)) | dict(zip(own, called, strict=False))
+    return Systems(forecasts, truth, normal, [by_path.get(name, name) for name in dict.fromkeys(against)])
+
+
+def named(paths: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return names of systems: those that are given, or else the last parts of their paths that differ.
+
+    Raises:
+        UserError: There are more names than forecasts, or fewer; or two are the same.
+    """
+    if names and len(names) != len(paths):
+        raise UserError(f"--name is given {counted(len(names), 'time')} for {counted(len(paths), 'forecast')}; name each")
+    parts = [Path(path.partition("://")[2] or path).parts for path in paths]
+    longest = max(map(len, parts))
+    found = [[_stem(own[-min(n, len(own))]) for own in parts] for n in range(1, longest + 1)]
+    called = list(names) or next((own for own in found if len(set(own)) == len(own)), found[0])
+    twice = next((name for name in called if called.count(name) > 1 or "/" in name or not name), None)
+    if twice is not None:
+        raise UserError(f"a system cannot be called {twice!r}, as another is or no folder may be; name each with --name")
+    return called
+
+
+def _stem(part: str) -> str:
+    return Path(part).stem if Path(part).suffix in (".zarr", ".nc", ".grib", ".grib2", ".grb") else part
+
+
+def _require_there(paths: Sequence[str], names: Sequence[str]) -> None:
+    for path in (path for path in paths if not is_url(path) and not Path(path).exists()):
+        raise UserError(
+            f"--against {path} is no path, none of the forecasts ({listed(names)}) and no baseline ({listed(baselines)})"
+        )

@@ -1,0 +1,70 @@
+"""Baselines by name, made like a forecast that is judged beside them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import Option, UserError
+from weatherml.references import Reference
+from weatherml.registry import Registry
+from weatherml.state import spec_of
+from weatherml.verification.baselines.reference_forecasts import climatology, persistence
+
+Make = Callable[[xr.Dataset, "xr.Dataset | Reference | None", np.ndarray, np.ndarray], xr.Dataset]
+"""From truth, climatology, init times and lead times to a forecast."""
+
+baselines: Registry[Make] = Registry("baseline")
+"""What can be made of the truth and a climatology alone."""
+
+
+def baseline(
+    name: str,
+    truth: xr.Dataset,
+    climatology: xr.Dataset | Reference | None,
+    like: xr.Dataset,
+    init_times: np.ndarray | None = None,
+) -> xr.Dataset:
+    """Return a baseline of the variables, levels and lead times of a forecast.
+
+    Args:
+        name: Of the baseline.
+        truth: With every init time.
+        climatology: With every valid time, for baselines that need one.
+        like: The forecast.
+        init_times: `datetime64 [init]`; those of the forecast when None.
+
+    Raises:
+        UserError: The baseline is unknown, or needs a climatology or an init time that is not there.
+    """
+    make = baselines[name]
+    init_times = like["init_time"].values if init_times is None else init_times
+    made = make(_part(truth, like), climatology, init_times, like["lead_time"].values)
+    return _part(made, like)
+
+
+@baselines.register("persistence")
+def _persistence(
+    truth: xr.Dataset, _: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
+) -> xr.Dataset:
+    return persistence(truth, init_times, lead_times)
+
+
+@baselines.register("climatology")
+def _climatology(
+    _: xr.Dataset, own: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
+) -> xr.Dataset:
+    if own is None:
+        raise UserError(
+            "baseline 'climatology' needs a climatology, got none",
+            Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)"),
+        )
+    return climatology(own, init_times, lead_times)
+
+
+def _part(dataset: xr.Dataset, like: xr.Dataset) -> xr.Dataset:
+    """Return the variables and levels of a forecast, of which a dataset may lack some."""
+    variables = spec_of(like).variables
+    part = dataset[[name for name in variables if name in dataset.data_vars]]
+    levels = {level for name, own in variables.items() if name in part for level in own}
+    return part.sel(level=[level for level in part["level"].values if level in levels]) if levels else part

@@ -103,14 +103,14 @@ def named(paths: Sequence[str], names: Sequence[str]) -> list[str]:
         UserError: There are more names than forecasts, or fewer; or two are the same.
     """
     if names and len(names) != len(paths):
-        raise UserError(f"--name is given {counted(len(names), 'time')} for {counted(len(paths), 'forecast')}; name each")
+        raise UserError(f"{counted(len(paths), 'forecast')} have {counted(len(names), 'name')}; name each with --name")
     parts = [Path(path.partition("://")[2] or path).parts for path in paths]
     longest = max(map(len, parts))
     found = [[_stem(own[-min(n, len(own))]) for own in parts] for n in range(1, longest + 1)]
     called = list(names) or next((own for own in found if len(set(own)) == len(own)), found[0])
     twice = next((name for name in called if called.count(name) > 1 or "/" in name or not name), None)
     if twice is not None:
-        raise UserError(f"a system cannot be called {twice!r}, as another is or no folder may be; name each with --name")
+        raise UserError(f"two systems would be called {twice!r}, or a folder cannot; name each with --name")
     return called
 
 
@@ -121,5 +121,6 @@ def _stem(part: str) -> str:
 def _require_there(paths: Sequence[str], names: Sequence[str]) -> None:
     for path in (path for path in paths if not is_url(path) and not Path(path).exists()):
         raise UserError(
-            f"--against {path} is no path, none of the forecasts ({listed(names)}) and no baseline ({listed(baselines)})"
+            f"nothing is at {path}, nor is it a forecast ({listed(names)}) or baseline ({listed(baselines)}); pass"
+            " one of these to --against"
         )

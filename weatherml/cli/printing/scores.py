@@ -49,7 +49,9 @@ def _judged(metric: str, scores: xr.Dataset) -> str:
     """Return what of the forecasts a metric judges: that of each system where they differ."""
     if "system" not in scores.dims:
         return judged(metric, int(scores["n_members"]))
-    told = {str(name): judged(metric, int(n)) for name, n in zip(scores["system"].values, scores["n_members"].values, strict=True)}
+    there = scores[metric].notnull().any([dim for dim in scores[metric].dims if dim != "system"]).values
+    systems = zip(scores["system"].values[there], scores["n_members"].values[there], strict=True)
+    told = {str(name): judged(metric, int(n_members)) for name, n_members in systems}
     return ", ".join(f"{name}: {words}" for name, words in told.items() if words)
 
 

@@ -1,8 +1,7 @@
 """The verb that judges forecasts: one, or several beside each other."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,15 +9,14 @@ from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, Overwrit
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
-    import xarray as xr
-
-    from weatherml.verification import Metric, StatisticSums
+    from weatherml.cli.systems import Systems
+    from weatherml.verification import StatisticSums
 
 Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="FORECAST... TRUTH",
-        help="Forecasts, each a store, its URL, or what convert wrote; last a store, files or a URL with the valid times.",
+        help="Forecasts: stores, URLs, or what convert wrote; and last a store, files or a URL with the valid times.",
     ),
 ]
 Metrics = Annotated[
@@ -34,17 +32,23 @@ Names = Annotated[
     list[str] | None, typer.Option(help="What a forecast is called, in their order; else by its path. Repeated.")
 ]
 Regions = Annotated[list[str] | None, typer.Option(help="A part of the globe, such as europe; may be repeated.")]
-By = Annotated[str | None, typer.Option(help="Scores of each season, month, init_hour or valid_hour.")]
+By = Annotated[
+    Literal["season", "month", "init_hour", "valid_hour"] | None, typer.Option(help="Scores of each group of times.")
+]
 Climatology = Annotated[
     Path | None,
     typer.Option(help="[windowed_]climatology.nc of a run, for metrics of anomalies and as a baseline.", **LOCAL),
 ]
-Missing = Annotated[str, typer.Option(help="refuse, or count: what is not there does not count, and how much is said.")]
-Control = Annotated[str, typer.Option(help="Whether number 0 of an ensemble is in or out.")]
+Missing = Annotated[
+    Literal["refuse", "count"], typer.Option(help="Values that are not there: refuse, or leave out and say how many.")
+]
+Control = Annotated[Literal["in", "out"], typer.Option(help="Whether number 0 of an ensemble is in or out.")]
 Interval = Annotated[
     str | None, typer.Option(help="How intervals are had: circular, stationary, ar2 ...; ar2 in scorecards by default.")
 ]
-Scorecard = Annotated[bool, typer.Option("--scorecard", help="Where forecasts differ from those of --against, in pairs.")]
+Scorecard = Annotated[
+    bool, typer.Option("--scorecard", help="Where forecasts differ from those of --against, in pairs.")
+]
 References = Annotated[
     list[Path] | None,
     typer.Option(help="Published scores to lay beneath: a tidy .csv, or WeatherBench 1's list; repeated.", **LOCAL),
@@ -86,12 +90,12 @@ def evaluate(
     Several beside each other, on a page that opens in a browser: `weatherml evaluate new.zarr old.zarr data.zarr
     --against old persistence --scorecard -o page.html`
     """
-    from weatherml.cli.printing.progress import bar
     from weatherml.cli.printing.scores import print_scores
     from weatherml.cli.scores import read_references, require_outputs, write_scores
     from weatherml.cli.systems import Reading, open_systems
-    from weatherml.verification import Campaign, scorecards
-    from weatherml.verification.systems import accumulate_systems, summarize_systems
+    from weatherml.verification import scorecards
+    from weatherml.verification.cards import Pairs
+    from weatherml.verification.systems import summarize_systems
 
     require_outputs(output or [], overwrite)
     if scorecard and not against:
@@ -99,25 +103,40 @@ def evaluate(
     reading = Reading(named(channels), drop_stopped, renames(rename))
     published = read_references(reference or [])
     asked = open_systems(paths, against or [], name or [], reading, climatology)
-    metrics, campaign = metric or ["rmse", "bias"], None if sums is None else Campaign(sums)
-    how = {} if interval is None else {"interval": interval}
+    metrics = metric or ["rmse", "bias"]
+    kept = _sums(asked, metrics, region, missing, control, sums)
+    scores = summarize_systems(kept, metrics, by, interval or "circular")
+    compared: Pairs = {}
+    if scorecard:
+        first, second = ({own: kept[own] for own in kept if (own in asked.against) is there} for there in (False, True))
+        compared = scorecards(first or second, second, metrics, by=by, interval=interval or "ar2")
+    for path in output or []:
+        write_scores(path, scores, compared, published)
+    print_scores(scores, compared, as_json)
+
+
+def _sums(
+    asked: "Systems",
+    metrics: list[str],
+    regions: list[str] | None,
+    missing: Missing,
+    control: Control,
+    folder: Path | None,
+) -> "dict[str, StatisticSums]":
+    """Judge the initial times that all systems have."""
+    from weatherml.cli.printing.progress import bar
+    from weatherml.verification import Campaign
+    from weatherml.verification.systems import accumulate_systems
+
     with bar("evaluate", closes=False) as progress:
-        kept = accumulate_systems(
+        return accumulate_systems(
             asked.forecasts,
             asked.truth,
             metrics,
             asked.climatology,
             progress,
-            regions=region,
+            regions=regions,
             missing=missing,
             control=control,
-            campaign=campaign,
+            campaign=None if folder is None else Campaign(folder),
         )
-    scores = summarize_systems(kept, metrics, by, **how)
-    held = {name: kept[name] for name in asked.against}
-    compared = {}
-    if scorecard:
-        compared = scorecards({name: own for name, own in kept.items() if name not in held}, held, metrics, by=by, **how)
-    for path in output or []:
-        write_scores(path, scores, compared, published)
-    print_scores(scores, compared, as_json)

@@ -7,7 +7,8 @@ difference is significant, so that it is also read in black and white.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
+from itertools import groupby, product
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
@@ -15,9 +16,15 @@ import xarray as xr
 from weatherml.plot.metrics import MetricLook, look_of
 from weatherml.plot.style import quantity_of, typeset, write_lead
 from weatherml.state import Channel, parse_channels
+from weatherml.verification.metrics.registry import find
+
+Fields = TypeVar("Fields", xr.Dataset, xr.DataArray)
 
 STEPS = (1.0, 2.0, 5.0, 10.0, 20.0)
 """Differences from which a cell is of the next colour, % of the score of the system that is compared with."""
+
+GROUPS = ("season", "month", "init_hour", "valid_hour", "region")
+"""Dimensions that divide scores into parts, each of which has a card and curves of its own."""
 
 _CHANCE = "p_value"
 _MOST_LABELS = 10
@@ -69,20 +76,27 @@ class Card:
         return Tally(better, worse, int(np.isfinite(self.gain).sum()) - better - worse)
 
 
-def cards_of(compared: xr.Dataset, metric: str, better: str, title: str) -> list[Card]:
-    """Return the tables of one metric: one for each region.
+def cards_of(compared: xr.Dataset, metric: str, title: str) -> list[Card]:
+    """Return the tables of one metric: one for each region and group of times.
 
     Args:
         compared: As `weatherml.verification.scorecard` returns.
         metric: Of its metrics.
-        better: Which of two scores is the better one: lower, higher, zero or one.
         title: Who is compared with whom.
     """
-    own = compared.sel(metric=metric)
-    places = [str(name) for name in own["region"].values] if "region" in own.dims else [""]
-    parts = [own.sel(region=place) if place else own for place in places]
-    named = [f"{title} · {place.replace('_', ' ')}" if place else title for place in places]
-    return [_card(part, better, name, look_of(metric)) for part, name in zip(parts, named, strict=True)]
+    better, look = find(metric).better, look_of(metric)
+    return [
+        _card(part, better, f"{title} · {name}" if name else title, look)
+        for name, part in parts_of(compared.sel(metric=metric))
+    ]
+
+
+def parts_of(scores: Fields) -> Iterator[tuple[str, Fields]]:
+    """Yield the parts of scores by group of times and region, with their names; that of all of the globe has none."""
+    dims = [dim for dim in GROUPS if dim in scores.dims]
+    for place in product(*(scores[dim].values for dim in dims)):
+        named = [str(own).replace("_", " ") for own, dim in zip(place, dims, strict=True) if scores.sizes[dim] > 1]
+        yield " · ".join(named), scores.sel(dict(zip(dims, place, strict=True)))
 
 
 def draw(card: Card) -> str:
@@ -109,7 +123,7 @@ def draw_scale() -> str:
 
 def _card(own: xr.Dataset, better: str, title: str, look: MetricLook) -> Card:
     own = own.transpose("channel", "lead_time", ...)
-    gain = gain_of(own["relative"].values, better)
+    gain = gain_of(own["difference"].values, own["relative"].values, better)
     leads = own["lead_time"].values
     names = [str(name) for name in own["channel"].values]
     there = np.isfinite(gain).any(axis=1)
@@ -119,9 +133,9 @@ def _card(own: xr.Dataset, better: str, title: str, look: MetricLook) -> Card:
     return Card(title, gain[order], significant[order], hints, [names[place] for place in order], leads)
 
 
-def gain_of(relative: np.ndarray, better: str) -> np.ndarray:
-    """Return by how much the first system is better from the relative difference of the two."""
-    gain: np.ndarray = relative if better == "higher" else -relative
+def gain_of(difference: np.ndarray, relative: np.ndarray, better: str) -> np.ndarray:
+    """Return by how much the first system is better, share of the second one's score, whatever the sign of that is."""
+    gain: np.ndarray = np.sign(difference) * np.abs(relative) * (1 if better == "higher" else -1)
     return gain
 
 

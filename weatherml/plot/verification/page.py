@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,7 @@ from weatherml.plot.verification.cards import Card
 from weatherml.verification.metrics.registry import find, judged
 from weatherml.wording import counted, listed
 
-GROUPS = ("season", "month", "init_hour", "valid_hour", "region")
-"""Dimensions that divide scores into parts, each of which has curves of its own."""
-
-_PLAIN = {"system", "bound", "channel", "lead_time", *GROUPS}
+_PLAIN = {"system", "bound", "channel", "lead_time", *cards.GROUPS}
 _SHARE = "share_judged"
 _MOST_LEADS = 3  # of a metric that has an axis of its own
 _MOST_CHANNELS = 12
@@ -77,10 +73,9 @@ def _scorecards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[Sect
     rows: list[Sequence[object]] = [("compared", "metric", "comparisons", "better, %", "worse, %", "neither, %")]
     for (first, second), own in compared.items():
         for metric in map(str, own["metric"].values):
-            better = find(metric).better
-            if better == "neither":
+            if find(metric).better == "neither":
                 continue
-            drawn = cards.cards_of(own, metric, better, f"{first} against {second}")
+            drawn = cards.cards_of(own, metric, f"{first} against {second}")
             made.setdefault(metric, []).extend(drawn)
             rows.append((f"{first} against {second}", metric, *_tallied(drawn)))
     if not made:
@@ -112,7 +107,7 @@ def _curves(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Se
     """Return the curves of a metric by lead time, those of the first part unfolded."""
     beneath = published[metric] if published is not None and metric in published else None
     blocks = []
-    for place, (name, part) in enumerate(_parts(scores[metric])):
+    for place, (name, part) in enumerate(cards.parts_of(scores[metric])):
         lines = _lines(part, metric, beneath)
         drawn = [panels.draw(own) for own in _panels(part, metric, lines)]
         if drawn:
@@ -122,13 +117,6 @@ def _curves(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Se
     caption = "Bands: confidence intervals. Hold the pointer over a lead time for the numbers."
     figures = {caption: Drawing("".join(blocks))} if blocks else {}
     return Section(look_of(metric).words, "", figures)
-
-
-def _parts(score: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield the parts of a score by group of times and region, with their names."""
-    dims = [dim for dim in GROUPS if dim in score.dims]
-    for place in product(*(score[dim].values for dim in dims)):
-        yield " · ".join(str(own).replace("_", " ") for own in place), score.sel(dict(zip(dims, place, strict=True)))
 
 
 def _folded(name: str, content: str, is_open: bool) -> str:
@@ -197,7 +185,7 @@ def _profile(scores: xr.Dataset, metric: str) -> Section:
     """Return what a metric with an axis of its own looks like along that, at some lead times."""
     score = scores[metric]
     (axis, *others) = [str(dim) for dim in score.dims if dim not in _PLAIN]
-    score = score.isel({dim: 0 for dim in (*others, *GROUPS) if dim in score.dims})
+    score = score.isel({dim: 0 for dim in (*others, *cards.GROUPS) if dim in score.dims})
     leads = score["lead_time"].values[sorted({0, score.sizes["lead_time"] // 2, score.sizes["lead_time"] - 1})]
     along = score[axis].values if axis in score.coords else np.arange(score.sizes[axis])
     along = along.astype(float) if np.issubdtype(along.dtype, np.number) else np.arange(len(along), dtype=float)

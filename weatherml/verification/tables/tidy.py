@@ -36,7 +36,8 @@ def tidy(scores: xr.Dataset) -> pd.DataFrame:
 
 def tidy_csv(scores: xr.Dataset) -> bytes:
     """Return what `tidy` returns, as CSV."""
-    return tidy(scores).to_csv(index=False).encode()
+    text: str = tidy(scores).to_csv(index=False)
+    return text.encode()
 
 
 def read_tidy(path: str | Path) -> xr.Dataset:
@@ -81,9 +82,10 @@ def from_rows(place: str, table: pd.DataFrame) -> xr.Dataset:
 
 
 def _field(rows: pd.DataFrame) -> xr.DataArray:
-    field = rows.set_index(["system", "channel", LEAD])["value"].to_xarray().rename({LEAD: "lead_time"})
+    field: xr.DataArray = rows.set_index(["system", "channel", LEAD])["value"].to_xarray().rename({LEAD: "lead_time"})
     seconds = np.round(field["lead_time"].values * 3600).astype("timedelta64[s]")
-    return field.assign_coords(lead_time=seconds.astype("timedelta64[ns]"))
+    placed: xr.DataArray = field.assign_coords(lead_time=seconds.astype("timedelta64[ns]"))
+    return placed
 
 
 def _rows(field: xr.DataArray, metric: str) -> pd.DataFrame:

@@ -1,0 +1,111 @@
+"""The verb that judges several systems: what they are called, what they must beat, and what is written."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from fake_data import analyses, forecasts
+from tiny_experiment import done, refused
+
+from weatherml.cli.systems import named
+from weatherml.verification import evaluate_systems
+
+SURFACE = {"2m_temperature": ()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder of a truth and of forecasts: one deterministic, one of members, one of other times."""
+    folder = tmp_path_factory.mktemp("systems")
+    analyses(SURFACE, times=60).to_netcdf(folder / "truth.nc")
+    forecasts(SURFACE, n_init=12, init_step="6h", seed=1).to_netcdf(folder / "new.nc")
+    forecasts(SURFACE, n_init=12, init_step="6h", n_members=5, seed=2).to_netcdf(folder / "old.nc")
+    forecasts(SURFACE, start="2001-02-01").to_netcdf(folder / "late.nc")
+    return folder
+
+
+def words(folder, *others):
+    return ("evaluate", folder / "new.nc", folder / "old.nc", folder / "truth.nc", *others)
+
+
+def test_an_option_takes_all_words_up_to_the_next(folder):
+    told = json.loads(done(*words(folder, "--metric", "rmse", "mae", "--against", "persistence", "old", "--json")))
+    assert told["system"] == ["new", "old", "persistence"]
+    assert list(told["scores"]) == ["rmse", "mae"]
+
+
+def test_words_before_the_truth_are_forecasts(folder):
+    told = json.loads(done("evaluate", "--metric", "mae", folder / "new.nc", "--json", folder / "truth.nc"))
+    assert list(told["scores"]) == ["mae"] and "system" not in told
+
+
+def test_numbers_printed_and_written_are_those_of_the_function(folder, tmp_path):
+    page, scores, table = (tmp_path / f"out.{ending}" for ending in ("html", "nc", "csv"))
+    asked = ("--metric", "rmse", "--region", "tropics", "--name", "a", "b", "-o", page, scores, table)
+    printed = done(*words(folder, *asked, "--against", "b", "--scorecard"))
+    truth = xr.load_dataset(folder / "truth.nc")
+    systems = {"a": xr.open_dataset(folder / "new.nc"), "b": xr.open_dataset(folder / "old.nc")}
+    expected = evaluate_systems(systems, truth, "rmse", regions=["tropics"])["rmse"]
+    written = xr.load_dataset(scores, decode_timedelta=True)
+    np.testing.assert_array_equal(written["rmse"].transpose(*expected.dims), expected)
+    assert written["card_difference"].sizes["compared"] == 1
+    rows = list(csv.DictReader(table.open()))
+    first = expected.sel(system="a", bound="estimate").isel(lead_time=0).item()
+    assert next(float(r["value"]) for r in rows if r["system"] == "a" and r["lead_hours"] == "6.0") == first
+    assert f"2m_temperature / a / tropics   {first:.4g}" in printed and "a against b" in printed
+    assert "a against b" in page.read_text()
+
+
+def test_sums_are_kept_for_each_system(folder, tmp_path):
+    first = done(*words(folder, "--sums", tmp_path / "sums"))
+    assert {path.name for path in (tmp_path / "sums").iterdir()} == {"new", "old"}
+    assert done(*words(folder, "--sums", tmp_path / "sums")) == first
+
+
+def test_groups_of_times_have_rows_of_their_own(folder):
+    assert "channel / init_hour" in done("evaluate", folder / "new.nc", folder / "truth.nc", "--by", "init_hour")
+
+
+@pytest.mark.parametrize(
+    ("paths", "called"),
+    [
+        (["runs/a.zarr", "b.nc"], ["a", "b"]),
+        (["runs/a/forecast.zarr", "runs/b/forecast.zarr"], ["a", "b"]),
+        (["gs://bucket/hres.zarr"], ["hres"]),
+    ],
+)
+def test_systems_are_called_by_what_differs_in_their_paths(paths, called):
+    assert named(paths, []) == called
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--scorecard"], "--scorecard compares; name a baseline or another forecast with --against"),
+        (["--against", "persistance"], "nor is it a forecast (new, old) or baseline ("),
+        (["--against", "climatology"], "needs a climatology, got none; pass --climatology RUN/climatology.nc"),
+        (["--name", "one"], "2 forecasts have 1 name; name each with --name"),
+        (["--name", "one", "one"], "two systems would be called 'one'"),
+        (["--by", "year"], "'year' is not one of 'season', 'month'"),
+        (["--region", "atlantis"], "unknown region 'atlantis'"),
+        (["-o", "scores.txt"], "output scores.txt is neither a page (.html), nor scores (.nc), nor a table (.csv)"),
+        (["--reference", "none.csv"], "none.csv is no CSV file of scores"),
+        (["--against", "late.nc"], "no init time in common: new has 2001-01-01T00:00"),
+        (["--interval", "bayes"], "unknown"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(folder, monkeypatch, options, reason):
+    monkeypatch.chdir(folder)
+    assert reason in refused(*words(folder, *options))
+
+
+def test_an_output_that_is_there_is_not_replaced(folder, tmp_path):
+    (tmp_path / "page.html").write_text("mine")
+    assert "pass --overwrite to replace it" in refused(*words(folder, "-o", tmp_path / "page.html"))
+    assert (tmp_path / "page.html").read_text() == "mine"
+
+
+def test_one_path_is_no_forecast_with_its_truth(folder):
+    assert "needs forecasts and, after them, their truth" in refused("evaluate", folder / "new.nc")

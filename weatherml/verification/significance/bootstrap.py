@@ -16,8 +16,6 @@ from weatherml.verification.significance.block_length import automatic_length, b
 from weatherml.verification.significance.method import Bounds, Method, registry
 from weatherml.verification.significance.sample import Sample
 
-_AT_ONCE = 50  # resamples, which bounds their memory
-
 Length = int | Literal["automatic"] | None
 
 
@@ -39,8 +37,7 @@ class Bootstrap(Method):
 
     def _percentiles(self, sample: Sample, draws: np.ndarray, n_blocks: float, confidence: float) -> Bounds:
         """Judge by resamples `[resample, init]` of so many blocks."""
-        batches = np.array_split(draws, math.ceil(len(draws) / _AT_ONCE))
-        resampled = np.concatenate([sample.of(batch) for batch in batches])
+        resampled = sample.of(draws)
         widening = math.sqrt(n_blocks / (n_blocks - 1))
         tail = special.ndtr(widening * special.stdtrit(n_blocks - 1, (1 - confidence) / 2))
         lost = np.isnan(resampled)  # such as a score of events where a resample has none

@@ -46,7 +46,9 @@ class Sample:
 
     def of(self, draws: np.ndarray) -> np.ndarray:
         """Return the function `[resample, cell, *own axes]` of forecasts drawn so often each, `[resample, init]`."""
-        return self._function_of(lambda own: np.tensordot(draws, own, axes=1))
+        n_each = max(1, _AT_ONCE * self.n_init // self._numbers)
+        batches = [draws[first : first + n_each] for first in range(0, len(draws), n_each)]
+        return np.concatenate([self._of(batch) for batch in batches])
 
     def deviations(self) -> np.ndarray:
         """Return how far each forecast's pseudo-value is from the mean of all, `[init, cell, *own axes]`.
@@ -55,7 +57,7 @@ class Sample:
         variance is to the estimate what that of values is to their mean; of a plain mean they are the values. They are
         0 where a forecast has no part.
         """
-        without = self._function_of(lambda own: own.sum(axis=0) - own)
+        without = self._function_of(*(lambda own: own.sum(axis=0) - own,) * 2)
         own = (self.n_used - 1) * (self.estimate - without)
         used = np.logical_and.reduce([own > 0 for own in self._distinct_weights])
         if used.all():
@@ -73,24 +75,35 @@ class Sample:
 
     def cells(self, chosen: slice | np.ndarray) -> "Sample":
         """Return the sample of some cells."""
-        kept = {id(own): own[:, chosen] for own in self._distinct_weights}
-        sums = [own[:, chosen] for own in self.sums]
+        kept = {id(own): np.ascontiguousarray(own[:, chosen]) for own in self._distinct_weights}
+        sums = [np.ascontiguousarray(own[:, chosen]) for own in self.sums]
         return replace(self, sums=sums, weights=[kept[id(own)] for own in self.weights])
 
     def parts(self) -> Iterator["Sample"]:
         """Yield some cells after another, so that little memory is needed."""
         n_cells = self.weights[0].shape[1]
-        numbers = self.n_init * sum(int(np.prod(own.shape[2:])) for own in self.sums)
-        n_each = max(1, _AT_ONCE // max(1, numbers))
+        n_each = max(1, n_cells * _AT_ONCE // self._numbers)
         yield from (self.cells(slice(first, first + n_each)) for first in range(0, n_cells, n_each))
 
     @cached_property
     def _distinct_weights(self) -> list[np.ndarray]:
         return list({id(own): own for own in self.weights}.values())
 
-    def _function_of(self, total: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Apply the function to means, whose sums are totalled alike; areas that several statistics share, once."""
-        areas = {id(own): total(own) for own in self._distinct_weights}
+    @property
+    def _numbers(self) -> int:
+        return max(1, sum(own.size for own in self.sums))
+
+    def _of(self, draws: np.ndarray) -> np.ndarray:
+        def area(own: np.ndarray) -> np.ndarray:  # mostly the same for all forecasts
+            return draws.sum(axis=1)[:, None] * own[0] if (own == own[0]).all() else draws @ own
+
+        return self._function_of(lambda own: np.tensordot(draws, own, axes=1), area)
+
+    def _function_of(
+        self, total: Callable[[np.ndarray], np.ndarray], total_area: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Apply the function to means, of sums and areas that are totalled alike; areas of several statistics, once."""
+        areas = {id(own): total_area(own) for own in self._distinct_weights}
         means = []
         with np.errstate(divide="ignore", invalid="ignore"):
             for own, weights in zip(self.sums, self.weights, strict=True):

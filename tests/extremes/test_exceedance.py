@@ -89,6 +89,20 @@ def test_the_perfect_forecast_has_every_skill(ensemble, truth, threshold):
     np.testing.assert_allclose(judged["roc_area"], 1)
 
 
+def test_the_parts_of_the_brier_score_make_it(ensemble, truth, threshold):
+    judged = verdict(ensemble, truth, threshold)
+    reliability, resolution, uncertainty = lead_one(judged, "brier_decomposition").values
+    assert reliability - resolution + uncertainty == pytest.approx(lead_one(judged, "brier").item())
+
+
+def test_what_a_warning_is_worth_is_told_for_users_of_every_kind(ensemble, truth, threshold, cases):
+    probability, event, area = cases
+    value = lead_one(verdict(ensemble, truth, threshold), "economic_value").sel(cost_loss=0.1)
+    rate = np.average(event, weights=area)
+    rules = [np.average(np.where(probability >= least, 0.1, event), weights=area) for least in np.arange(9) / 7 - 1e-6]
+    assert value == pytest.approx((min(0.1, rate) - min(rules)) / (min(0.1, rate) - 0.1 * rate))
+
+
 def test_noise_discriminates_nothing(truth, threshold):
     judged = verdict(forecasts(n_members=20, n_init=3, init_step="5D"), truth, threshold)
     np.testing.assert_allclose(judged["roc_area"].sel(bound="estimate"), 0.5, atol=0.1)

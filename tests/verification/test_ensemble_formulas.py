@@ -234,7 +234,6 @@ def test_the_variogram_score_is_that_of_scoringrules(patterns, power):
     "formula",
     [
         lambda xp: formulas.crps_reliability(xp.stack_terms(MEMBERS, TRUTH))[0],
-        lambda xp: formulas.economic_value(xp(COUNTS), xp(np.array([0.2, 0.6]))),
         lambda xp: formulas.energy_score(xp(MEMBERS), xp(TRUTH), xp(np.ones(40))),
     ],
 )

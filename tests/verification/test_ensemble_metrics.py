@@ -246,6 +246,7 @@ def test_one_member_has_no_ranks_and_no_spread(truth, name):
 def test_it_is_told_what_is_of_members_and_what_of_their_mean():
     assert judged("rmse", 5) == "of the mean of 5 members"
     assert judged("brier(threshold=3)", 5) == judged("energy_score(tile=5)", 5) == "of 5 members"
+    assert judged("share_judged", 5) == judged("rmse", 1) == ""
     assert judged("crps", 1) == "of one member, whose mae it is"
 
 

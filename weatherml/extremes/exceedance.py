@@ -1,19 +1,25 @@
 """Verdict on forecasts of one event: that a field exceeds a threshold of each place."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.references import Reference
-from weatherml.verification import Metric, accumulate, formulas, summarize
+from weatherml.verification import Metric, accumulate, summarize
 from weatherml.verification.aggregation.gathering import Progress
-from weatherml.verification.statistics.events import EventCounts
+from weatherml.verification.metrics.probabilities import brier_skill
+from weatherml.verification.metrics.registry import find
 
-N_BINS = 11
-"""Most bins of forecast probability; fewer where the ensemble has fewer than ten members."""
+_OF_THRESHOLD = (
+    "brier",
+    "brier_fair",
+    "roc_area",
+    "forecast_probability",
+    "observed_frequency",
+    "forecast_share",
+    "brier_decomposition",
+    "roc_curve",
+    "economic_value",
+)
 
 
 def verdict(
@@ -41,29 +47,24 @@ def verdict(
         Dims (bound, channel, lead_time), with 95 % bootstrap bounds over init times as from `verification.evaluate`:
         `brier`, of the probability as it was issued; `brier_fair`, less what the finite ensemble adds to it;
         `brier_skill`, of `brier` against always forecasting the base rate; `roc_area`. And with a dim `probability_bin`
-        for the reliability diagram: `forecast_probability`, `observed_frequency`, `forecast_share`.
+        for the reliability diagram: `forecast_probability`, `observed_frequency`, `forecast_share`. Along dims of their
+        own: reliability, resolution and uncertainty, `brier_decomposition(part)`; both rates of warning where so many
+        members exceed, `roc_curve(rate, least_members)`; and what users gain whose protection costs that part of what
+        they lose without, `economic_value(cost_loss)`.
 
     Raises:
         UserError: There is no base rate; or as `pairing.matched.Matched` says.
     """
     if base_rate is None:
         base_rate = _base_rate(threshold)
-    n_bins = min(forecast.sizes.get("number", 1) + 1, N_BINS)
-    metrics = _metrics(base_rate, n_bins)
+    metrics = _metrics(base_rate)
     means = accumulate(forecast, truth, metrics, progress=progress, references={"threshold": threshold})
     return summarize(means, metrics).assign_attrs(base_rate=base_rate)
 
 
-def _metrics(base_rate: float, n_bins: int) -> dict[str, Metric]:
-    functions: dict[str, Callable[..., Any]] = {
-        "brier": formulas.brier,
-        "brier_fair": formulas.brier_fair,
-        "brier_skill": partial(formulas.brier_skill, base_rate=base_rate),
-        "roc_area": formulas.roc_area,
-    }
-    diagram = (formulas.forecast_probability, formulas.observed_frequency, formulas.forecast_share)
-    binned = {f.__name__: Metric((EventCounts(),), partial(f, n_bins=n_bins), ("probability_bin",)) for f in diagram}
-    return {name: Metric((EventCounts(),), function) for name, function in functions.items()} | binned
+def _metrics(base_rate: float) -> dict[str, Metric]:
+    own = [find(name) for name in _OF_THRESHOLD]
+    return dict(zip(_OF_THRESHOLD, own, strict=True)) | {"brier_skill": brier_skill(base_rate=base_rate)}
 
 
 def _base_rate(threshold: xr.Dataset | Reference) -> float:

@@ -59,7 +59,7 @@ def roc_curve(counts: Array) -> Array:
     return _warned(counts / xp.sum(counts, axis=-1, keepdims=True))
 
 
-def economic_value(counts: Array, cost_loss: Array) -> Array:
+def economic_value(counts: Array, cost_loss: Sequence[float]) -> Array:
     """Return the part of a perfect forecast's value that users gain who warn at the probability that is best for them.
 
     Richardson 2000, doi:10.1002/qj.49712656313, equation 8, maximum over the M + 2 rules "warn where at least so many
@@ -68,18 +68,21 @@ def economic_value(counts: Array, cost_loss: Array) -> Array:
 
     Args:
         counts: As in `brier`.
-        cost_loss: C / L of users, between 0 and 1, `[ratio]`.
+        cost_loss: C / L of users, between 0 and 1.
 
     Returns:
         `[..., ratio]`.
     """
     xp = counts.__array_namespace__()
     warned = _warned(counts / xp.sum(counts, axis=(-2, -1), keepdims=True))
-    false_alarms, hits = warned[..., 0, :, None], warned[..., 1, :, None]
-    base_rate = hits[..., 0, :]  # always warned
-    expense = xp.min(cost_loss * (hits + false_alarms) + base_rate[..., None, :] - hits, axis=-2)
-    climatology = xp.minimum(cost_loss, base_rate)
-    return (climatology - expense) / (climatology - cost_loss * base_rate)
+    hits, warnings = warned[..., 1, :], warned[..., 0, :] + warned[..., 1, :]
+    misses, base_rate = hits[..., :1] - hits, hits[..., 0]  # the first rule always warns
+    values = []
+    for ratio in cost_loss:  # one by one, as all rules for all ratios are many
+        climatology = xp.minimum(ratio, base_rate)
+        expense = xp.min(ratio * warnings + misses, axis=-1)
+        values.append((climatology - expense) / (climatology - ratio * base_rate))
+    return xp.stack(values, axis=-1)
 
 
 def ranked_probability(members: Array, truth: Array, thresholds: Sequence[Array]) -> Array:

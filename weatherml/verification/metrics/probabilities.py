@@ -67,12 +67,11 @@ def roc_curve(threshold: float | None = None) -> Metric:
 @registry.register("economic_value")
 def economic_value(threshold: float | None = None, cost_loss: Sequence[float] = _COST_LOSS) -> Metric:
     """Along `cost_loss`: for users whose protection costs that part of what they lose without."""
-    ratios = np.array(cost_loss, np.float64).reshape(-1)
-    _require(
-        bool(ratios.size and ((ratios > 0) & (ratios < 1)).all()), f"costs over losses lie between 0 and 1: {cost_loss}"
-    )
+    ratios = np.array(cost_loss, np.float64).reshape(-1).tolist()
+    all_between = bool(ratios) and all(0 < ratio < 1 for ratio in ratios)
+    _require(all_between, f"costs over losses lie between 0 and 1: {cost_loss}")
     value = partial(formulas.economic_value, cost_loss=ratios)
-    return Metric((_counts(threshold),), value, ("cost_loss",), {"cost_loss": ratios.tolist()}, "higher")
+    return Metric((_counts(threshold),), value, ("cost_loss",), {"cost_loss": ratios}, "higher")
 
 
 def _enter_diagram(name: str, function: Callable[..., Any]) -> None:

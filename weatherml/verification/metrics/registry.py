@@ -91,7 +91,9 @@ def _example(name: str, maker: Maker) -> str:
 
 
 def judged(metric: str, n_members: int) -> str:
-    """Return what of a forecast a metric judges, in words; empty where there is but one field."""
+    """Return what of a forecast a metric judges, in words; empty where there is but one field, or no such metric."""
+    if re.split(r"\s*\(", metric.strip())[0] not in registry:
+        return ""
     if n_members < 2:
         return "of one member, whose mae it is" if metric in _MAE_OF_ONE else ""
     members = counted(n_members, "member")

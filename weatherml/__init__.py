@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weatherml.extremes import verdict as verdict
     from weatherml.forecast import Forecaster as Forecaster
     from weatherml.grid import LatLonGrid as LatLonGrid
+    from weatherml.products import align as align
     from weatherml.products import open_forecast as open_forecast
     from weatherml.products import read_forecast as read_forecast
     from weatherml.state import StateSpec as StateSpec
@@ -44,6 +45,7 @@ _HOMES = {
     "StateSpec": "state",
     "Statistics": "data.statistics.channel_statistics",
     "UserError": "errors",
+    "align": "products",
     "baselines": "verification",
     "check_dataset": "data.quality.check",
     "demonstration": "experiment",

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 
 _HOUR_DIMS = ("hour", "hourofday")
 _DAY_DIM = "dayofyear"
@@ -130,7 +131,7 @@ def require_times(reference: Reference, times: np.ndarray) -> None:
         time_index(reference.dataset, times, reference.owner)
 
 
-def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray:
+def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str, *remedies: Option) -> np.ndarray:
     """Return where each of `times` (any shape) is in the dataset's `time`.
 
     Raises:
@@ -138,11 +139,18 @@ def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str) -> np.ndarray
     """
     index, found = dataset.indexes["time"], time_places(dataset, times)
     for missing in times[found < 0]:
-        raise UserError(
-            f"{owner} has no time {_text(missing)}; it covers {_text(index[0])} .. {_text(index[-1])}: "
-            "pass a longer one, or a forecast whose valid times lie inside"
-        )
+        raise UserError(f"{owner} has no time {_text(missing)}; {_around(index, missing)}", *remedies)
     return found
+
+
+def _around(index: pd.Index, missing: np.datetime64) -> str:
+    """Say what times there are instead of one, and what to pass."""
+    after = int(index.sort_values().searchsorted(missing))
+    if not 0 < after < len(index):
+        covered = f"it covers {_text(index.min())} .. {_text(index.max())}" if len(index) else "it has none"
+        return f"{covered}: pass a longer one, or a forecast whose valid times lie inside"
+    nearest = " and ".join(map(_text, index.sort_values()[after - 1 : after + 1]))
+    return f"the nearest that it has are {nearest}: pass one with every valid time, or leave leads out"
 
 
 def time_places(dataset: xr.Dataset, times: np.ndarray) -> np.ndarray:
@@ -171,5 +179,7 @@ def values_of(field: xr.DataArray, levels: Sequence[int], *leading: str) -> np.n
 
 
 def _text(time: Any) -> str:
-    """Return a time to the minute, as ISO 8601."""
-    return str(np.datetime64(time, "m"))
+    """Return a time as ISO 8601, to the minute, or as finely as tells it from one."""
+    exact = np.datetime64(time, "ns")
+    minute, second = exact.astype("datetime64[m]"), exact.astype("datetime64[s]")
+    return str(minute if minute == exact else second if second == exact else exact)

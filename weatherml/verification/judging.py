@@ -19,9 +19,11 @@ from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
+from weatherml.verification.pairing.axes import told
 from weatherml.verification.pairing.control import Control, described, ensemble
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched, Missing
+from weatherml.verification.pairing.notes import as_attribute
 from weatherml.verification.significance.method import Method
 from weatherml.wording import listed
 
@@ -152,7 +154,8 @@ def judgement(
     matched = Matched(forecast, own_truth, used, domain, missing)
     for name, metric in chosen.items():
         _require_channels(name, metric, matched)
-    return Judgement(matched, statistics, regions, described(forecast, control))
+    attributes = described(forecast, control) | as_attribute(told(forecast, truth))
+    return Judgement(matched, statistics, regions, attributes)
 
 
 def summarize(

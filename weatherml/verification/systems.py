@@ -19,6 +19,7 @@ from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
 from weatherml.verification.pairing.control import Control
 from weatherml.verification.pairing.matched import Missing
+from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import Method
 from weatherml.wording import listed
 
@@ -120,6 +121,7 @@ def summarize_systems(
     scored = [summarize(own, metrics_in(own, chosen), by, interval) for own in sums.values()]
     systems = xr.Variable("system", list(sums))
     joined = xr.concat(scored, systems, join="outer", data_vars="all", combine_attrs="drop_conflicts")
+    joined = joined.assign_attrs(as_attribute(sentences(*scored)))
     members = ("system", [int(own.dataset.attrs.get(N_MEMBERS, 1)) for own in sums.values()])
     channels = list(dict.fromkeys(str(channel) for own in scored for channel in own["channel"].values))
     return joined.assign_coords({N_MEMBERS: members}).sel(channel=channels)

@@ -22,6 +22,7 @@ from weatherml.references import (
     values_of,
 )
 from weatherml.state import Channel, on_grid, spec_of
+from weatherml.verification.pairing.axes import require_axes
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.pair import Pair
 from weatherml.wording import listed
@@ -40,6 +41,9 @@ _DROP_STOPPED = Option(
 _COUNT_MISSING = Option("missing", "count", purpose="to judge what is there and be told how much that is")
 _STILL = ("land_sea_mask",)
 """Of the truth beside what is judged: regions ask for it."""
+_ONE_GRID = Option(
+    "grid", "truth", "to regrid the forecast, or forecast, or 1.5deg", "weatherml.align(forecast, truth, grid='truth')"
+)
 _MOST_NAMED = 3  # channels in a remedy
 
 
@@ -100,12 +104,7 @@ class Matched:
     missing: Missing = "refuse"
 
     def __post_init__(self) -> None:
-        for dim in ("init_time", "lead_time"):
-            if dim not in self.forecast.dims:
-                raise UserError(
-                    f"the forecast has no dimension {dim!r}, only {sorted(map(str, self.forecast.dims))}; "
-                    "add it with expand_dims"
-                )
+        require_axes(self.forecast, self.truth)
         self._require_channels("the truth", self.truth)
         for name, reference in self._asked.items():
             first = reference.at(self._valid_times[:1, 0])
@@ -176,7 +175,7 @@ class Matched:
         """Where the truth of each valid time is, `[init, lead]`; -1 where it may be missing and is."""
         if self.missing == "count":
             return time_places(self.truth, self._valid_times)
-        return time_index(self.truth, self._valid_times, "the truth")
+        return time_index(self.truth, self._valid_times, "the truth", _COUNT_MISSING)
 
     @cached_property
     def _asked(self) -> dict[str, Reference]:
@@ -220,8 +219,8 @@ class Matched:
             ) from None
         if not grid.is_same(self.grid):
             raise UserError(
-                f"{owner} lies on another grid than the forecast, {_extent(grid)} instead of {_extent(self.grid)};"
-                f" {REGRID}"
+                f"{owner} lies on another grid than the forecast, {_extent(grid)} instead of {_extent(self.grid)}",
+                _ONE_GRID if owner == "the truth" else REGRID,
             )
 
     def _leads_at_once(self, n_levels: int) -> int:

@@ -1,0 +1,126 @@
+"""A forecast and a truth made comparable: one grid, one member, the times that the forecast is valid for."""
+
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from weatherml.data.derived.accumulation import Accumulated
+from weatherml.data.regrid import regrid
+from weatherml.durations import DurationLike, format_duration, parse_duration
+from weatherml.errors import Option, UserError
+from weatherml.grid import LatLonGrid
+from weatherml.products.windows import accumulated_over, averaged, sum_of
+from weatherml.verification.pairing.notes import told_as
+
+TruthMember = int | Literal["mean"]
+"""Of a truth of several members: the number of one, or their mean."""
+
+
+def align(
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    *,
+    grid: LatLonGrid | str | None = None,
+    average: DurationLike | None = None,
+    accumulated: Accumulated | None = None,
+    truth_member: TruthMember | None = None,
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return a forecast and a truth that can be compared, lazily; what was done is in their attribute `judged_as`.
+
+    Nothing is done that is not asked for. Results of `evaluate` say what was.
+
+    Args:
+        forecast: Dims (init_time, lead_time, number, level, latitude, longitude).
+        truth: Dims (time, [number,] level, latitude, longitude).
+        grid: "truth" brings the forecast to the truth's grid, "forecast" the truth to the forecast's, the name of a
+            grid, such as `1.5deg`, both to that; all of them conservatively.
+        average: Means of the truth over so long before each valid time, such as `24h`, instead of the times themselves.
+            Without it a truth of more times is taken at the valid ones.
+        accumulated: Since when the truth's accumulations run ("hourly", "since 00 UTC", "since 00 and 12 UTC"): what
+            the forecast has over some hours, such as total_precipitation_6hr, is then summed from them.
+        truth_member: Of a truth of several members one, by its number, or their "mean".
+
+    Raises:
+        UserError: The truth has several members and none is chosen; or a grid, a window or a sum cannot be made.
+    """
+    truth = _of_member(truth, truth_member)
+    ends = np.unique((forecast["init_time"].values[:, None] + forecast["lead_time"].values).ravel())
+    truth = _with_sums(forecast, truth, ends, accumulated)
+    truth = _thinned(truth, ends) if average is None else _averaged(truth, ends, parse_duration(average, "average"))
+    return _on_one_grid(forecast, truth, grid)
+
+
+def _averaged(truth: xr.Dataset, ends: np.ndarray, window: np.timedelta64) -> xr.Dataset:
+    text = f"the truth is the mean over {format_duration(window)} up to each valid time"
+    return told_as(averaged(truth, ends, window), text)
+
+
+def _thinned(truth: xr.Dataset, ends: np.ndarray) -> xr.Dataset:
+    """Say of a truth that is finer in time than a forecast that it is taken at valid times alone."""
+    times = truth["time"].values if "time" in truth.dims else ends
+    steps = np.diff(times[(times >= ends[0]) & (times <= ends[-1])])
+    if not steps.size or steps.min() >= np.diff(ends).min():
+        return truth
+    return told_as(truth, f"of the truth's times, every {format_duration(steps.min())}, the valid ones count")
+
+
+def _of_member(truth: xr.Dataset, member: TruthMember | None) -> xr.Dataset:
+    if "number" not in truth.dims:
+        if member is not None:
+            raise UserError(f"the truth has no members, got truth_member {member!r}; leave it out")
+        return truth
+    numbers = truth["number"].values.tolist() if "number" in truth.coords else list(range(truth.sizes["number"]))
+    if member == "mean":
+        mean = truth.mean("number", keep_attrs=True, skipna=False)
+        return told_as(mean.astype(np.float32), f"the truth is the mean of {len(numbers)} members")
+    if member is None and len(numbers) > 1:
+        raise UserError(
+            f"the truth has {len(numbers)} members, numbers {numbers[0]} .. {numbers[-1]}",
+            Option("truth_member", numbers[0], "to take one of them, or mean"),
+        )
+    if member is not None and member not in numbers:
+        raise UserError(
+            f"the truth has no member {member!r}, its numbers are {numbers[0]} .. {numbers[-1]}",
+            Option("truth_member", numbers[0]),
+        )
+    place = 0 if member is None else numbers.index(member)
+    return told_as(truth.isel(number=place, drop=True), f"the truth is its member {numbers[place]}")
+
+
+def _with_sums(
+    forecast: xr.Dataset, truth: xr.Dataset, ends: np.ndarray, accumulated: Accumulated | None
+) -> xr.Dataset:
+    """Return a truth with the sums over time that the forecast has and it lacks."""
+    for name in map(str, forecast.data_vars):
+        way = sum_of(name)
+        if way is None or name in truth or way.inputs[0] not in truth:
+            continue
+        if accumulated is None:
+            raise UserError(
+                f"the truth has {way.inputs[0]}, the forecast {name}",
+                Option("accumulated", "hourly", "to sum it where it is of each hour, or 'since 00 UTC'"),
+            )
+        text = f"the truth of {name} is summed from its {way.inputs[0]} ({accumulated})"
+        made = accumulated_over(truth, name, ends, accumulated)
+        truth = told_as(truth.sel(time=made["time"]).assign({name: made}), text)
+    return truth
+
+
+def _on_one_grid(
+    forecast: xr.Dataset, truth: xr.Dataset, grid: LatLonGrid | str | None
+) -> tuple[xr.Dataset, xr.Dataset]:
+    if grid is None:
+        return forecast, truth
+    own, others = map(LatLonGrid.from_dataset, (forecast, truth))
+    named = {"truth": others, "forecast": own}
+    target = named.get(grid) if isinstance(grid, str) else grid
+    target = LatLonGrid.named(str(grid)) if target is None else target
+    return _on_grid(forecast, own, target, "forecast"), _on_grid(truth, others, target, "truth")
+
+
+def _on_grid(dataset: xr.Dataset, own: LatLonGrid, target: LatLonGrid, owner: str) -> xr.Dataset:
+    if own.is_same(target):
+        return dataset
+    text = f"the {owner} is regridded conservatively, from {own.n_lat} x {own.n_lon} to {target.n_lat} x {target.n_lon}"
+    return told_as(regrid(dataset, target), text)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from weatherml.verification.formulas import contingency as formulas
+from weatherml.verification.formulas.neighbourhoods import fractions_skill_score
 from weatherml.verification.metrics.base import Better, Metric
 from weatherml.verification.metrics.entries import registry
 from weatherml.verification.statistics.contingency import Contingency
+from weatherml.verification.statistics.fractions import Fractions, Unit
 
 
 def _enter(name: str, function: Callable[..., Any], better: Better) -> None:
@@ -23,3 +25,14 @@ _enter("csi", formulas.critical_success_index, "higher")
 _enter("ets", formulas.equitable_threat_score, "higher")
 _enter("sedi", formulas.sedi, "higher")
 _enter("frequency_bias", formulas.frequency_bias, "one")
+
+
+@registry.register("fss")
+def fss(radius: float, threshold: float | None = None, unit: Unit = "km") -> Metric:
+    """Of neighbourhoods with a radius in km, of the same size everywhere, or in points of the grid; of all members."""
+    own = Fractions(float(radius), None if threshold is None else float(threshold), unit)
+    return Metric((own,), _fractions_skill_score, better="higher")
+
+
+def _fractions_skill_score(squares: Any) -> Any:
+    return fractions_skill_score(squares[..., 0], squares[..., 1], squares[..., 2])

@@ -7,6 +7,7 @@ import numpy as np
 
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.statistics.base import ClassStatistic
+from weatherml.verification.statistics.events import level, named
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Contingency(ClassStatistic):
     @property
     def references(self) -> tuple[str, ...]:
         """What it compares with."""
-        return ("threshold",) if self.threshold is None else ()
+        return named(self.threshold)
 
     def classes(self, pair: Pair) -> tuple[np.ndarray, tuple[int, ...]]:
         """Return the class of each point: twice whether it was forecast, and whether it came."""
-        threshold = pair.references["threshold"] if self.threshold is None else np.float32(self.threshold)
+        threshold = level(pair, self.threshold)
         return 2 * (pair.forecast > threshold) + (pair.truth > threshold), (2, 2)

@@ -33,6 +33,8 @@ class _Spectrum(Statistic):
 
     of: Field = "forecast"
 
+    of_members: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if self.of not in get_args(Field):
             raise ValueError(f"there is no spectrum of {self.of!r}, but of forecast, truth and error")

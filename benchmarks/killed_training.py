@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 from kills import kill_during
-from tiny_training import arguments
+from tiny_training import TIMINGS, arguments
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
@@ -33,7 +33,6 @@ from weatherml.training import Run, train
 from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.session import Session
 
-TIMINGS = ("samples_per_second", "loader_share", "loader_gigabytes_per_second", "limited_by")
 WAIT = 300.0
 """Seconds for which an end is waited for."""
 

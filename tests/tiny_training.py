@@ -19,6 +19,12 @@ from weatherml.models import NetworkConfig, NoiseMapsConfig, registry
 from weatherml.state import spec_of
 from weatherml.training import Stage, TrainingConfig
 
+TIMINGS = {
+    *("samples_per_second", "seconds_per_step", "device_wait", "flops_per_second"),
+    *("loader_share", "loader_gigabytes_per_second", "limited_by"),
+}
+"""Of the metrics, what is another each time."""
+
 TRAINING, VALIDATION = ("2001-01-01", "2001-01-08"), ("2001-01-09", "2001-01-12")
 
 

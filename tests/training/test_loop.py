@@ -17,6 +17,7 @@ from fake_data import FakeSource
 from jax.experimental.compilation_cache import compilation_cache
 from kills import mortal
 from tiny_training import (
+    TIMINGS,
     TRAINING,
     VALIDATION,
     arguments,
@@ -35,11 +36,6 @@ from weatherml.data.store.ingest import ingest
 from weatherml.data.store.opening import open_store
 from weatherml.errors import StopRequested, UserError
 from weatherml.training import LossConfig, Stage, train
-
-TIMINGS = {
-    *("samples_per_second", "seconds_per_step", "device_wait", "flops_per_second"),
-    *("loader_share", "loader_gigabytes_per_second", "limited_by"),
-}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -51,6 +51,11 @@ def test_rows_in_their_places_have_no_findings(grid):
     assert found(dataset(grid)) == []
 
 
+def test_a_field_aloft_whose_level_is_not_told_is_judged_as_others():
+    rolled = dataset(WITH_POLES)[["2m_temperature"]].rename({"2m_temperature": "vorticity"}).roll(latitude=1)
+    assert {(f.rule, f.subject) for f in found(rolled)} == {("pole-row", "vorticity")}
+
+
 @pytest.mark.parametrize("by", [1, -1])
 @pytest.mark.parametrize("name", list(dataset(WITHOUT)))
 def test_a_pole_beside_its_place_is_found(name, by):

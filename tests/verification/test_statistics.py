@@ -135,7 +135,7 @@ def test_scores_do_not_depend_on_how_fields_are_cut(forecast, truth, monkeypatch
     statistics = [SquaredError(), SquaredVectorError(), Signs(), ZonalMeanError()]
     metrics = {own.name: Metric((own,), itself, own.axes) for own in statistics}
     whole = evaluate(forecast, truth, metrics)
-    monkeypatch.setattr("weatherml.verification.aggregation.gathering.TILE_BYTES", tile_bytes)
+    monkeypatch.setattr("weatherml.verification.aggregation.work.TILE_BYTES", tile_bytes)
     xr.testing.assert_allclose(evaluate(forecast, truth, metrics), whole, rtol=1e-12)
 
 

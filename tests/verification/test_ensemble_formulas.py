@@ -211,6 +211,12 @@ def test_the_energy_score_is_that_of_scoringrules(patterns, ours, estimator):
     np.testing.assert_allclose(getattr(formulas, ours)(members, truth, weights), expected, rtol=1e-10)
 
 
+def test_an_energy_score_does_not_depend_on_how_its_products_are_cut(monkeypatch):
+    whole = formulas.energy_score(MEMBERS, TRUTH, np.ones(40))
+    monkeypatch.setattr("weatherml.verification.formulas.multivariate._PRODUCT", 1)  # 16 points at once
+    assert formulas.energy_score(MEMBERS, TRUTH, np.ones(40)) == pytest.approx(whole, rel=1e-12)
+
+
 def test_the_energy_score_of_one_point_is_its_crps(patterns):
     members, truth, _ = patterns
     one, own = members[..., :1], truth[..., :1]

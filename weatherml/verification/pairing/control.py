@@ -5,13 +5,14 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.wording import listed
 
 Control = Literal["in", "out"]
 """Whether number 0, the unperturbed member, is one of the ensemble."""
 
 _NUMBER = 0
+_IN = Option("control", "in", "to judge what there is")
 
 
 def ensemble(forecast: xr.Dataset, control: Control) -> xr.Dataset:
@@ -27,9 +28,9 @@ def ensemble(forecast: xr.Dataset, control: Control) -> xr.Dataset:
     numbers = _numbers(forecast)
     if _NUMBER not in numbers:
         there = listed([str(number) for number in numbers]) if numbers.size else "none"
-        raise UserError(f"the forecast has no number 0, which a control would be, only {there}; pass control='in'")
+        raise UserError(f"the forecast has no number 0, which a control would be, only {there}", _IN)
     if numbers.size == 1:
-        raise UserError("without its control the forecast has no member left; pass control='in'")
+        raise UserError("without its control the forecast has no member left", _IN)
     return forecast.isel(number=numbers != _NUMBER)
 
 

@@ -58,9 +58,13 @@ REFUSED = {
     "a calendar of 360 days": (dates("360_day"), r"the calendar '360_day', whose days are not those of the weather"),
     "an initial time twice": (
         ONE.isel(init_time=[0, 1, 1]),
-        r"init_time of .*f.nc has 2001-01-02T00:00 2 times; pass repeated='first' to keep the first of them, or last",
+        r"init_time of .*f.nc has 2001-01-02T00:00 2 times; leave all but one out, or pass"
+        r" repeated='first' to keep the first of them, or last",
     ),
-    "a lead twice": (ONE.isel(lead_time=[0, 0, 1]), r"lead_time of .*f.nc has 6h 2 times; pass repeated='first'"),
+    "a lead twice": (
+        ONE.isel(lead_time=[0, 0, 1]),
+        r"lead_time of .*f.nc has 6h 2 times; leave all but one out, or pass",
+    ),
     "valid times alone": (
         valid_times_alone(),
         r"f.nc is no forecast, it has dimensions \['latitude', 'longitude', 'time'\]; pass what forecast or convert"
@@ -123,6 +127,10 @@ def test_a_date_that_only_a_model_has_is_named(tmp_path):
         ({"lead_unit": "hours"}, r"unknown lead_unit 'hours'; known: d, h, min, ns, s"),
         ({"calendar": "noleap"}, r"unknown calendar 'noleap'"),
         ({"repeated": "frist"}, r"unknown repeated 'frist'; did you mean 'first'\?"),
+        (
+            {"init_time": "2001-01-01", "rename": {"t3m": "t2m"}},
+            "rename says what 't3m' is, but no file has such",
+        ),
         ({"init_time": "yesterday"}, r"init_time 'yesterday' is no ISO 8601 time"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import typer.core
@@ -40,6 +40,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at the output.")]
 Memory = Annotated[str, typer.Option(metavar="SIZE", help="What may be held of the data at once.")]
 Channels = Annotated[list[str] | None, typer.Option(help="These channels alone, such as z500,t2m; may be repeated.")]
+
+LeadUnit = Annotated[
+    Literal["d", "h", "min", "s", "ns"] | None, typer.Option(help="Of leads that are numbers without a unit.")
+]
+InitTime = Annotated[
+    str | None, typer.Option("--init", help="The initial time of a file that has valid times alone: 2020-01-01T00.")
+]
+Calendar = Annotated[
+    Literal["standard"] | None, typer.Option(help="standard takes dates of a model's calendar as they are written.")
+]
+Repeated = Annotated[
+    Literal["refuse", "first", "last", "members"],
+    typer.Option(help="Fields that come twice: refuse, keep the first or the last, or files are members."),
+]
 
 
 def named(channels: list[str] | None) -> list[str] | None:

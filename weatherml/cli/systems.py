@@ -1,16 +1,20 @@
 """Systems that a verb is to judge: where they are, what they are called, and what they must beat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
 from weatherml.cli.paths import climatology_at
 from weatherml.data.reading.opening import open_files
+from weatherml.data.reading.selection import NotThereError
 from weatherml.errors import UserError
 from weatherml.locations import is_url
 from weatherml.products import read_forecast, without_stopped
+from weatherml.products.alignment import Alignment, align_systems
 from weatherml.products.convert import select
 from weatherml.references import Reference
 from weatherml.verification.baselines.named import baseline, baselines
@@ -25,22 +29,55 @@ class Reading:
     Attributes:
         channels: Of the forecasts; all when None.
         drop_stopped: Whether members that stopped are left out.
-        rename: Canonical names of variables by the truth's own.
+        rename: Canonical names by what files call them, of forecasts and truth; one of them has each.
+        told: What files of forecasts do not say, as `read_forecast` takes it.
+        alignment: How forecasts and truth are made comparable, as `align` takes it.
     """
 
     channels: Sequence[str] | None = None
     drop_stopped: bool = False
     rename: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
+    alignment: Alignment = field(default_factory=Alignment)
 
-    def forecast(self, path: str) -> xr.Dataset:
+    def open(self, forecasts: Sequence[str], truth: str) -> tuple[list[xr.Dataset], xr.Dataset]:
+        """Open forecasts and their truth.
+
+        Raises:
+            UserError: None of them has a name that is told; or something cannot be read.
+        """
+        absent: list[set[str]] = []
+        opened = [self._open(partial(self.forecast, path), absent) for path in forecasts]
+        analyses = self._open(partial(self.truth, truth), absent)
+        nowhere = set.intersection(*absent)
+        if nowhere:
+            raise UserError(
+                f"rename says what {min(nowhere)!r} is, but no file has such a variable; weatherml info names them"
+            )
+        return opened, analyses
+
+    def _open(self, open_one: Callable[[Mapping[str, str]], xr.Dataset], absent: list[set[str]]) -> xr.Dataset:
+        """Open files under the names that they have, and note which they have not."""
+        rename, lacks = dict(self.rename), set[str]()
+        while True:
+            try:
+                opened = open_one(rename)
+            except NotThereError as error:
+                lacks.add(error.name)
+                del rename[error.name]
+            else:
+                absent.append(lacks)
+                return opened
+
+    def forecast(self, path: str, rename: Mapping[str, str]) -> xr.Dataset:
         """Open a forecast."""
-        opened = read_forecast(path)
+        opened = read_forecast(path, rename=rename, **self.told)
         opened = opened if self.channels is None else select(opened, self.channels)
         return without_stopped(opened) if self.drop_stopped else opened
 
-    def truth(self, path: str) -> xr.Dataset:
+    def truth(self, path: str, rename: Mapping[str, str]) -> xr.Dataset:
         """Open analyses."""
-        return open_files(path, rename=self.rename)
+        return open_files(path, rename=rename)
 
 
 @dataclass(frozen=True)
@@ -86,8 +123,8 @@ def open_systems(
     others = [path for path in against if path not in made and path not in own and path not in given]
     _require_there(others, own)
     called = named([*given, *others], names)
-    opened = {name: reading.forecast(path) for name, path in zip(called, [*given, *others], strict=True)}
-    truth = reading.truth(truth_path)
+    read, truth = reading.open([*given, *others], truth_path)
+    opened, truth = align_systems(dict(zip(called, read, strict=True)), truth, **reading.alignment)
     normal = None if climatology is None else climatology_at(climatology)
     first = next(iter(opened.values()))
     shared = common_init_times(opened) if made else None

@@ -1,6 +1,7 @@
 """A forecast and a truth made comparable: one grid, one member, the times that the forecast is valid for."""
 
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 import xarray as xr
@@ -17,22 +18,10 @@ TruthMember = int | Literal["mean"]
 """Of a truth of several members: the number of one, or their mean."""
 
 
-def align(
-    forecast: xr.Dataset,
-    truth: xr.Dataset,
-    *,
-    grid: LatLonGrid | str | None = None,
-    average: DurationLike | None = None,
-    accumulated: Accumulated | None = None,
-    truth_member: TruthMember | None = None,
-) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return a forecast and a truth that can be compared, lazily; what was done is in their attribute `judged_as`.
+class Alignment(TypedDict, total=False):
+    """What may be asked for.
 
-    Nothing is done that is not asked for. Results of `evaluate` say what was.
-
-    Args:
-        forecast: Dims (init_time, lead_time, number, level, latitude, longitude).
-        truth: Dims (time, [number,] level, latitude, longitude).
+    Attributes:
         grid: "truth" brings the forecast to the truth's grid, "forecast" the truth to the forecast's, the name of a
             grid, such as `1.5deg`, both to that; all of them conservatively.
         average: Means of the truth over so long before each valid time, such as `24h`, instead of the times themselves.
@@ -40,15 +29,60 @@ def align(
         accumulated: Since when the truth's accumulations run ("hourly", "since 00 UTC", "since 00 and 12 UTC"): what
             the forecast has over some hours, such as total_precipitation_6hr, is then summed from them.
         truth_member: Of a truth of several members one, by its number, or their "mean".
+    """
+
+    grid: LatLonGrid | str | None
+    average: DurationLike | None
+    accumulated: Accumulated | None
+    truth_member: TruthMember | None
+
+
+def align(forecast: xr.Dataset, truth: xr.Dataset, **asked: Unpack[Alignment]) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return a forecast and a truth that can be compared, lazily; what was done is in their attribute `judged_as`.
+
+    Nothing is done that is not asked for. Results of `evaluate` say what was.
+
+    Args:
+        forecast: Dims (init_time, lead_time, number, level, latitude, longitude).
+        truth: Dims (time, [number,] level, latitude, longitude).
+        **asked: What is asked for, see `Alignment`.
 
     Raises:
         UserError: The truth has several members and none is chosen; or a grid, a window or a sum cannot be made.
     """
-    truth = _of_member(truth, truth_member)
-    ends = np.unique((forecast["init_time"].values[:, None] + forecast["lead_time"].values).ravel())
-    truth = _with_sums(forecast, truth, ends, accumulated)
+    forecasts, aligned = align_systems({"": forecast}, truth, **asked)
+    return forecasts[""], aligned
+
+
+def align_systems(
+    forecasts: Mapping[str, xr.Dataset], truth: xr.Dataset, **asked: Unpack[Alignment]
+) -> tuple[dict[str, xr.Dataset], xr.Dataset]:
+    """Return forecasts of several systems, by name, and their one truth, as `align` does for one.
+
+    "forecast" as a grid is that of the first of them. Windows end at valid and at initial times, so that baselines
+    which persist are of the same kind.
+
+    Raises:
+        UserError: As `align`.
+    """
+    truth = _of_member(truth, asked.get("truth_member"))
+    ends = _times_of(forecasts.values())
+    for forecast in forecasts.values():
+        truth = _with_sums(forecast, truth, ends, asked.get("accumulated"))
+    average, grid = asked.get("average"), asked.get("grid")
     truth = _thinned(truth, ends) if average is None else _averaged(truth, ends, parse_duration(average, "average"))
-    return _on_one_grid(forecast, truth, grid)
+    if grid is None:
+        return dict(forecasts), truth
+    target = _target(grid, next(iter(forecasts.values())), truth)
+    return {name: _on_grid(own, target, "forecast") for name, own in forecasts.items()}, _on_grid(
+        truth, target, "truth"
+    )
+
+
+def _times_of(forecasts: Collection[xr.Dataset]) -> np.ndarray:
+    """Return all valid and initial times, rising."""
+    times = [np.add.outer(own["init_time"].values, own["lead_time"].values).ravel() for own in forecasts]
+    return np.unique(np.concatenate([*times, *(own["init_time"].values for own in forecasts)]))
 
 
 def _averaged(truth: xr.Dataset, ends: np.ndarray, window: np.timedelta64) -> xr.Dataset:
@@ -107,19 +141,15 @@ def _with_sums(
     return truth
 
 
-def _on_one_grid(
-    forecast: xr.Dataset, truth: xr.Dataset, grid: LatLonGrid | str | None
-) -> tuple[xr.Dataset, xr.Dataset]:
-    if grid is None:
-        return forecast, truth
-    own, others = map(LatLonGrid.from_dataset, (forecast, truth))
-    named = {"truth": others, "forecast": own}
-    target = named.get(grid) if isinstance(grid, str) else grid
-    target = LatLonGrid.named(str(grid)) if target is None else target
-    return _on_grid(forecast, own, target, "forecast"), _on_grid(truth, others, target, "truth")
+def _target(grid: LatLonGrid | str, forecast: xr.Dataset, truth: xr.Dataset) -> LatLonGrid:
+    named = {"truth": truth, "forecast": forecast}
+    if isinstance(grid, LatLonGrid):
+        return grid
+    return LatLonGrid.from_dataset(named[grid]) if grid in named else LatLonGrid.named(grid)
 
 
-def _on_grid(dataset: xr.Dataset, own: LatLonGrid, target: LatLonGrid, owner: str) -> xr.Dataset:
+def _on_grid(dataset: xr.Dataset, target: LatLonGrid, owner: str) -> xr.Dataset:
+    own = LatLonGrid.from_dataset(dataset)
     if own.is_same(target):
         return dataset
     text = f"the {owner} is regridded conservatively, from {own.n_lat} x {own.n_lon} to {target.n_lat} x {target.n_lon}"

@@ -92,7 +92,9 @@ def read_forecast(
         UserError: It is no forecast, is not finished, cannot be read, or does not say what is asked for by name.
     """
     told = Told(lead_unit, init_time, calendar, repeated, rename or {})
-    return joined([Part(str(place), _read_one(place, told)) for place in _places(paths)], repeated)
+    parts = [Part(str(place), _read_one(place, told)) for place in _places(paths)]
+    told.require_renamed(parts[0].dataset)
+    return joined(parts, repeated)
 
 
 def _places(paths: Paths) -> list[Path | str]:
@@ -118,7 +120,7 @@ def _read_one(place: Path | str, told: Told) -> xr.Dataset:
     if not place.exists() or _is_own(place):
         return open_forecast(place)
     if format_of(place) == "GRIB":
-        return _finished(read_grib(place), place)
+        return _finished(told.renamed(read_grib(place)), place)
     raw = open_zarr(place) if place.is_dir() else open_netcdf(place)
     return _foreign(raw, place, told)
 

@@ -11,6 +11,7 @@ from weatherml.cli.printing.tables import out, print_blocks
 from weatherml.durations import format_duration
 from weatherml.verification.cards import Pairs
 from weatherml.verification.metrics.registry import judged
+from weatherml.verification.pairing.notes import as_attribute, sentences
 
 _DAY, _HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
 _DIMS = ("bound", "channel", "lead_time")
@@ -41,6 +42,8 @@ def print_scores(scores: xr.Dataset, compared: Pairs, as_json: bool) -> None:
     if _SHARE in scores:
         missing = 100 * (1 - float(scores[_SHARE].min()))
         out.print(f"up to {missing:.3g} % of the area are missing and do not count", soft_wrap=True)
+    for clause in sentences(scores):
+        out.print(escape(clause), soft_wrap=True)
     if few.sizes["lead_time"] < n_leads:
         out.print(f"{few.sizes['lead_time']} of {n_leads} lead times are shown; --json has them all", soft_wrap=True)
 
@@ -103,6 +106,7 @@ def _plain(scores: xr.Dataset, compared: Pairs) -> dict[str, Any]:
         "lead_time": (scores["lead_time"].values / _HOUR).tolist(),
     }
     told |= {dim: scores[dim].values.tolist() for dim in dims if dim not in told}
+    told |= as_attribute(sentences(scores))
     told["scores"] = {name: _finite(scores[name].transpose(*dims, ...).values) for name in names}
     if _SHARE in scores:
         told[_SHARE] = _finite(scores[_SHARE].values)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from weatherml.cli.options import LOCAL, Channels, named
+from weatherml.cli.options import LOCAL, Calendar, Channels, InitTime, LeadUnit, Rename, Repeated, named, renames
 
 
 def convert(
@@ -24,6 +24,11 @@ def convert(
     stations: Annotated[
         Path | None, typer.Option(help="Interpolate to the places of a CSV file name,latitude,longitude.", **LOCAL)
     ] = None,
+    lead_unit: LeadUnit = None,
+    init: InitTime = None,
+    calendar: Calendar = None,
+    repeated: Repeated = "refuse",
+    rename: Rename = None,
     overwrite: Annotated[bool, typer.Option(help="Replace what is at the output.")] = False,
 ) -> None:
     """Write a forecast, or a part of it, as NetCDF, GRIB2, zarr, or as WeatherBench 2 reads it.
@@ -37,7 +42,10 @@ def convert(
     from weatherml.products.stations import Stations
     from weatherml.state import Channel
 
-    fields = select(read_forecast(forecast), named(channels))
+    read = read_forecast(
+        forecast, lead_unit=lead_unit, init_time=init, calendar=calendar, repeated=repeated, rename=renames(rename)
+    )
+    fields = select(read, named(channels))
     part = select(
         fields if grid is None else regrid(fields, grid),
         None,

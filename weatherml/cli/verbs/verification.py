@@ -5,11 +5,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from weatherml.cli.options import LOCAL, AsJson, Channels, DropStopped, Overwrite, Rename, named, renames
+from weatherml.cli.options import (
+    LOCAL,
+    AsJson,
+    Calendar,
+    Channels,
+    DropStopped,
+    InitTime,
+    LeadUnit,
+    Overwrite,
+    Rename,
+    Repeated,
+    named,
+    renames,
+)
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
     from weatherml.cli.systems import Systems
+    from weatherml.products.alignment import Alignment
     from weatherml.verification import StatisticSums
 
 Paths = Annotated[
@@ -49,6 +63,17 @@ Interval = Annotated[
 Scorecard = Annotated[
     bool, typer.Option("--scorecard", help="Where forecasts differ from those of --against, in pairs.")
 ]
+Grid = Annotated[
+    str | None, typer.Option(help="Regrid to one grid: truth, forecast (the first one's), or a name such as 1.5deg.")
+]
+Average = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="Judge against means of the truth over so long, such as 24h.")
+]
+Accumulations = Annotated[
+    Literal["hourly", "since 00 UTC", "since 00 and 12 UTC"] | None,
+    typer.Option(help="Since when sums of the truth run, from which those of the forecast are made."),
+]
+TruthMember = Annotated[str | None, typer.Option(help="Of a truth of several members: a number, or mean.")]
 References = Annotated[
     list[Path] | None,
     typer.Option(help="Published scores to lay beneath: a tidy .csv, or WeatherBench 1's list; repeated.", **LOCAL),
@@ -79,6 +104,14 @@ def evaluate(
     channels: Channels = None,
     drop_stopped: DropStopped = False,
     rename: Rename = None,
+    grid: Grid = None,
+    average: Average = None,
+    accumulated: Accumulations = None,
+    truth_member: TruthMember = None,
+    lead_unit: LeadUnit = None,
+    init: InitTime = None,
+    calendar: Calendar = None,
+    repeated: Repeated = "refuse",
     output: Outputs = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -100,7 +133,14 @@ def evaluate(
     require_outputs(output or [], overwrite)
     if scorecard and not against:
         raise UserError("--scorecard compares; name a baseline or another forecast with --against")
-    reading = Reading(named(channels), drop_stopped, renames(rename))
+    told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated}
+    alignment: Alignment = {
+        "grid": grid,
+        "average": average,
+        "accumulated": accumulated,
+        "truth_member": _number_or_mean(truth_member),
+    }
+    reading = Reading(named(channels), drop_stopped, renames(rename), told, alignment)
     published = read_references(reference or [])
     asked = open_systems(paths, against or [], name or [], reading, climatology)
     metrics = metric or ["rmse", "bias"]
@@ -113,6 +153,16 @@ def evaluate(
     for path in output or []:
         write_scores(path, scores, compared, published)
     print_scores(scores, compared, as_json)
+
+
+def _number_or_mean(word: str | None) -> "int | Literal['mean'] | None":
+    if word is None:
+        return None
+    if word == "mean":
+        return "mean"
+    if not word.isdecimal():
+        raise UserError(f"--truth-member {word} is no number of a member; give one, or mean")
+    return int(word)
 
 
 def _sums(

@@ -19,6 +19,23 @@ FORMAT = "weatherml_source_format"
 """Dataset attribute: the formats the data were read from."""
 
 
+class NotThereError(UserError):
+    """No file has what is to be renamed.
+
+    Attributes:
+        name: What that is.
+    """
+
+    def __init__(self, name: str, own: Iterable[str]) -> None:
+        """Say which, and what there is instead."""
+        told = f"rename says what {name!r} is, but no file has such a variable"
+        super().__init__(f"{told}; those read are called {listed(sorted(own))}")
+        self.name = name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UserError, self.args  # which crosses to other processes
+
+
 def tell_what_was_passed_over(dataset: xr.Dataset, told: Iterable[str]) -> xr.Dataset:
     """Add the sentences to the notes of a dataset, each once."""
     for note in told:
@@ -59,10 +76,7 @@ def require_renamed(
     for name, canonical in rename:
         is_asked = canonical not in ALIASES and (not wanted or find(canonical).name in wanted)
         if is_asked and name not in own | passed:
-            raise UserError(
-                f"rename says what {name!r} is, but no file has such a variable; those read are called"
-                f" {listed(sorted(own))}"
-            )
+            raise NotThereError(name, own)
 
 
 def on_levels(parts: Sequence[Part], levels: Sequence[int] | None) -> Sequence[Part]:

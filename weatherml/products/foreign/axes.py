@@ -206,6 +206,7 @@ def _each_once(dataset: xr.Dataset, place: str, told: Told) -> xr.Dataset:
             again = dataset[name].values[index.duplicated()][0]
             raise UserError(
                 f"{name} of {place} has {_text(again)} {int((index == again).sum())} times",
+                "leave all but one out",
                 Option("repeated", "first", "to keep the first of them, or last"),
             )
         dataset = dataset.isel({name: ~index.duplicated(keep=told.repeated)})

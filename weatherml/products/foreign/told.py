@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import xarray as xr
 
+from weatherml.data.reading.selection import NotThereError
 from weatherml.errors import UserError
 from weatherml.registry import nearest
 from weatherml.times import TimeLike, parse_time
@@ -38,6 +39,7 @@ class Told:
         calendar: `standard`, to take dates of a model's calendar for those of the weather.
         repeated: What becomes of fields that come twice.
         rename: Names by what files call variables, coordinates and dimensions.
+        found: Those that some file had, so far.
 
     Raises:
         UserError: A word is none of those.
@@ -48,6 +50,7 @@ class Told:
     calendar: str | None = None
     repeated: Repeated = "refuse"
     rename: Mapping[str, str] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for name, known in (("lead_unit", UNITS), ("calendar", _CALENDARS), ("repeated", get_args(Repeated))):
@@ -58,7 +61,20 @@ class Told:
     def renamed(self, raw: xr.Dataset) -> xr.Dataset:
         """Return a dataset under the names that are told; what it does not have may be in another file."""
         here = {*map(str, raw.variables), *map(str, raw.dims)}
+        self.found.update(here & set(self.rename))
         return raw.rename({own: name for own, name in self.rename.items() if own in here and own != name})
+
+    def require_renamed(self, read: xr.Dataset) -> None:
+        """Require that a file had each name.
+
+        Args:
+            read: What was read of one, for the message.
+
+        Raises:
+            NotThereError: None had one.
+        """
+        for name in sorted(set(self.rename) - self.found):
+            raise NotThereError(name, map(str, read.data_vars))
 
     def with_init_time(self, raw: xr.Dataset) -> xr.Dataset:
         """Return a dataset with the initial time that is told.

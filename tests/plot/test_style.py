@@ -119,3 +119,10 @@ def test_a_colour_bar_has_no_more_numbers_than_room(most):
     shading = style.shade(np.linspace(-3, 20, 500), style.quantity_of("10m_u_component_of_wind"))
     ticks = shading.ticks(most)
     assert 1 <= len(ticks) <= most and 0 in ticks and set(ticks) <= set(shading.levels)
+
+
+def test_a_score_of_a_channel_is_shown_as_the_channel_is():
+    rmse = xr.DataArray(150.0, {"channel": "geopotential_500"}, name="rmse")
+    quantity = style.quantity_of_field(rmse)
+    assert quantity.label == "RMSE of 500 hPa geopotential"
+    assert float(quantity.shown_difference(rmse)) == pytest.approx(15 / 9.80665)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
@@ -153,7 +153,13 @@ def quantity_of(name: str, units: str = "", level: int | None = None) -> Quantit
 
 
 def quantity_of_field(field: xr.DataArray) -> Quantity:
-    """Return how a field is shown, from its name, its `units` and its scalar `level`."""
+    """Return how a field is shown, from its name, its `units` and its scalar `level`.
+
+    A score of a channel (a scalar coordinate `channel`), in the units of the channel, is shown as that is.
+    """
+    if "channel" in field.coords and field["channel"].ndim == 0:
+        quantity = quantity_of(str(field["channel"].values))
+        return replace(quantity, label=f"{str(field.name).upper()} of {quantity.label[:1].lower()}{quantity.label[1:]}")
     level = int(field["level"]) if "level" in field.coords and field["level"].ndim == 0 else None
     return quantity_of(str(field.name or "field"), str(field.attrs.get("units", "")), level)
 

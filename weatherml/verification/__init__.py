@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from weatherml.verification import baselines as baselines
     from weatherml.verification import formulas as formulas
+    from weatherml.verification.aggregation.maps import MapSums as MapSums
     from weatherml.verification.aggregation.sums import StatisticSums as StatisticSums
     from weatherml.verification.campaign.online import OnlineForecast as OnlineForecast
     from weatherml.verification.campaign.running import Campaign as Campaign
@@ -18,38 +19,49 @@ if TYPE_CHECKING:
     from weatherml.verification.judging import accumulate as accumulate
     from weatherml.verification.judging import evaluate as evaluate
     from weatherml.verification.judging import summarize as summarize
+    from weatherml.verification.mapping import accumulate_maps as accumulate_maps
+    from weatherml.verification.mapping import evaluate_maps as evaluate_maps
+    from weatherml.verification.mapping import summarize_maps as summarize_maps
     from weatherml.verification.metrics.base import Metric as Metric
     from weatherml.verification.skill_scores import skill as skill
     from weatherml.verification.systems import evaluate_systems as evaluate_systems
 
 _FOUND_IN = {
     "Campaign": "campaign.running",
+    "MapSums": "aggregation.maps",
     "OnlineForecast": "campaign.online",
     "StatisticSums": "aggregation.sums",
     "accumulate": "judging",
+    "accumulate_maps": "mapping",
     "compare": "comparing",
     "evaluate": "judging",
+    "evaluate_maps": "mapping",
     "evaluate_systems": "systems",
     "scorecard": "cards",
     "scorecards": "cards",
     "skill": "skill_scores",
     "summarize": "judging",
+    "summarize_maps": "mapping",
     "Metric": "metrics.base",
 }
 
 __all__ = [
     "Campaign",
+    "MapSums",
     "Metric",
     "OnlineForecast",
     "StatisticSums",
     "accumulate",
+    "accumulate_maps",
     "compare",
     "evaluate",
+    "evaluate_maps",
     "evaluate_systems",
     "scorecard",
     "scorecards",
     "skill",
     "summarize",
+    "summarize_maps",
 ]
 
 

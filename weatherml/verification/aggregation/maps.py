@@ -1,0 +1,168 @@
+"""Sums of statistics at each point: where forecasts are good, whatever the number of initial times."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.storage.files import write_netcdf
+from weatherml.verification.aggregation.gathering import Progress
+from weatherml.verification.aggregation.grouping import By, labels_of
+from weatherml.verification.aggregation.judgement import Judgement
+from weatherml.verification.aggregation.work import Task, Work
+from weatherml.verification.statistics.base import ClassStatistic, PointStatistic, Statistic
+
+TIMES, COUNT = "judged", "count"
+_POINTS = ("latitude", "longitude")
+
+
+@dataclass(frozen=True)
+class MapSums:
+    """Sums of statistics over initial times, at each point: as large for a year as for a day.
+
+    Parts of other initial times add up in any order.
+
+    Attributes:
+        dataset: One variable for each statistic by its name, dims ([group,] lead_time, channel, latitude, longitude,
+            ...), NaN where a channel does not have it; `count`, how often each point counted; and `judged`, dims
+            (init_time, lead_time), whether a time is among them.
+    """
+
+    dataset: xr.Dataset
+
+    def __add__(self, other: "MapSums") -> "MapSums":
+        with xr.set_options(arithmetic_join="exact"):  # type: ignore[no-untyped-call]
+            left, right = xr.align(self.dataset, other.dataset, join="outer", fill_value=0)
+            both = MapSums((left + right).assign_attrs(self.dataset.attrs))
+        for time in both.dataset["init_time"].values[(both.dataset[TIMES] > 1).any("lead_time").values]:
+            raise UserError(f"two maps both hold init time {np.datetime64(time, 'm')}; add parts of other init times")
+        return both
+
+    def means(self, statistics: Iterable[Statistic]) -> list[np.ndarray]:
+        """Return means of statistics, `[*group, lead, channel, lat, lon, ...]`, NaN where a point never counted."""
+        count = self.dataset[COUNT]
+        return [(self.dataset[own.name] / count).transpose(*count.dims, ...).values for own in statistics]
+
+    def save(self, path: str | Path) -> None:
+        """Write as NetCDF, whole or not at all."""
+        write_netcdf(Path(path), self.dataset)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: It is no such file.
+        """
+        try:
+            with xr.open_dataset(path, decode_timedelta=True) as opened:
+                dataset = opened.load()
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} holds no maps of statistics: {error}; write some with MapSums.save") from None
+        if not {TIMES, COUNT} <= set(dataset.data_vars):
+            raise UserError(f"{path} holds no maps of statistics; write some with MapSums.save")
+        return cls(dataset)
+
+
+def gather_maps(judgement: Judgement, by: By | None = None, progress: Progress | None = None) -> MapSums:
+    """Sum statistics at each point over initial times, reading one of them and some lead times at once.
+
+    Args:
+        judgement: What is judged; of statistics those that are taken point by point have maps.
+        by: Into which groups of times; all together when None.
+        progress: Called after each init time.
+
+    Raises:
+        UserError: A statistic is of whole fields; or as `pairing.matched.Matched` says.
+    """
+    statistics = {own.name: own for own in judgement.statistics}
+    for name in (name for name, own in statistics.items() if not isinstance(own, PointStatistic | ClassStatistic)):
+        raise UserError(f"{name} is of whole fields and has no map; leave its metric out")
+    pass_ = _Pass(Work(judgement.matched, statistics), by)
+    n_init = judgement.matched.shape[0]
+    for init in range(n_init):
+        for task in pass_.work.tasks(init):
+            pass_.add(task)
+        if progress:
+            progress(init + 1, n_init)
+    return MapSums(pass_.dataset().assign_attrs(judgement.attributes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """Sums that grow as initial times are judged.
+
+    Attributes:
+        work: What is judged.
+        by: Into which groups of times.
+        totals: Of each statistic and of counts, `[group, lead, channel, point, *axes]`.
+    """
+
+    work: Work
+    by: By | None
+    totals: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> tuple[np.ndarray, list[str]]:
+        """The group of each init and lead time, `[init, lead]`, and what groups are called."""
+        if self.by is None:
+            return np.zeros(self.work.matched.shape[:2], int), ["all"]
+        return labels_of(self.work.matched.forecast, self.by)
+
+    def add(self, task: Task) -> None:
+        """Add a channel of some leads."""
+        n_leads = len(task.block.leads)
+        counts = np.broadcast_to(task.mask, (n_leads, *self.work.matched.grid.shape)).reshape(n_leads, -1)
+        self._put(COUNT, counts, task, slice(None), slice(None))
+        for leads, points, pairs in task.tiles():
+            own = counts[leads, points]
+            for statistic in task.statistics:
+                counted = own.reshape(*own.shape, *[1] * len(statistic.axes))
+                self._put(statistic.name, _at(statistic, pairs) * counted, task, leads, points)
+
+    def dataset(self) -> xr.Dataset:
+        """Return what has been added."""
+        forecast, axes = self.work.matched.forecast, {name: own.axes for name, own in self.work.statistics.items()}
+        variables: dict[str, Any] = {
+            name: (("group", "lead_time", "channel", *_POINTS, *axes.get(name, ())), self._map(total))
+            for name, total in self.totals.items()
+        }
+        variables[TIMES] = (("init_time", "lead_time"), np.ones(self.work.matched.shape[:2], np.int64))
+        coords = {name: forecast[name].values for name in ("init_time", "lead_time", *_POINTS)}
+        made = xr.Dataset(variables, {**coords, "channel": list(self.work.channels), "group": self.groups[1]})
+        return made.isel(group=0, drop=True) if self.by is None else made.rename(group=self.by)
+
+    def _put(self, name: str, values: np.ndarray, task: Task, leads: slice, points: slice) -> None:
+        """Add values `[lead, point, *axes]`."""
+        if name not in self.totals:
+            self.totals[name] = self._nothing(name, values.shape[2:])
+        labels, all_leads = self.groups[0][task.block.init], task.block.leads[leads]
+        for lead, own in zip(all_leads, values, strict=True):
+            self.totals[name][labels[lead], lead, task.place, points] += own
+
+    def _nothing(self, name: str, axes: Sequence[int]) -> np.ndarray:
+        """Return zeros, and NaN for channels that have no such statistic."""
+        n_channels, n_points = len(self.work.channels), math.prod(self.work.matched.grid.shape)
+        total = np.zeros((len(self.groups[1]), self.work.matched.shape[1], n_channels, n_points, *axes))
+        if name in self.work.statistics:
+            total[:, :, np.setdiff1d(np.arange(n_channels), self.work.has(name))] = np.nan
+        return total
+
+    def _map(self, total: np.ndarray) -> np.ndarray:
+        return total.reshape(*total.shape[:3], *self.work.matched.grid.shape, *total.shape[4:])
+
+
+def _at(statistic: Statistic, pairs: Sequence[Any]) -> np.ndarray:
+    """Return the values of a statistic, or 1 in the class of each point, `[lead, point, *axes]`."""
+    if isinstance(statistic, ClassStatistic):
+        classes, shape = statistic.classes(*pairs)
+        return np.asarray(np.eye(int(np.prod(shape)))[classes].reshape(*classes.shape, *shape))
+    assert isinstance(statistic, PointStatistic)
+    values, n_axes = statistic.at(*pairs), len(statistic.axes)
+    return np.moveaxis(values, range(n_axes), range(-n_axes, 0)) if n_axes else values

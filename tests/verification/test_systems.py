@@ -5,7 +5,8 @@ import pytest
 from fake_data import analyses, forecasts
 
 from weatherml.errors import UserError
-from weatherml.verification import Campaign, evaluate, evaluate_systems
+from weatherml.verification import Campaign, evaluate, evaluate_systems, scorecard
+from weatherml.verification.systems import accumulate_systems, summarize_systems
 
 SURFACE = {"2m_temperature": ()}
 
@@ -59,6 +60,19 @@ def test_sums_of_each_system_are_kept_and_not_taken_again(truth, systems, tmp_pa
     told = evaluate_systems(systems, truth, "rmse", progress=lambda *news: judged.append(news), campaign=campaign)
     assert judged == [(3, 8, "one"), (4, 8, "one"), (7, 8, "many"), (8, 8, "many")]
     np.testing.assert_allclose(told["rmse"], evaluate_systems(systems, truth, "rmse")["rmse"], rtol=1e-12)
+
+
+def test_ensembles_of_unlike_size_are_compared_and_have_ranks_of_their_own(truth, systems):
+    ensembles = {"many": systems["many"], "few": systems["many"].isel(number=[0, 2])}
+    metrics = ["rank_histogram", "brier(threshold=0.5)"]
+    sums = accumulate_systems(ensembles, truth, metrics)
+    scores = summarize_systems(sums, metrics).sel(bound="estimate")
+    n_ranks = scores["rank_histogram"].notnull().sum("rank")
+    assert (n_ranks.sel(system="many") == 6).all() and (n_ranks.sel(system="few") == 3).all()
+    card = scorecard(sums["many"], sums["few"], metrics)
+    brier = scores["brier(threshold=0.5)"]
+    expected = brier.sel(system="many") - brier.sel(system="few")
+    np.testing.assert_allclose(card["difference"].squeeze(), expected.squeeze())
 
 
 def test_the_control_is_left_out_of_ensembles_alone(truth, systems):

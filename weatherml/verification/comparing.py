@@ -83,7 +83,8 @@ def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
     Raises:
         UserError: They share no init time, lead time, channel or region.
     """
-    left, right = xr.align(first.dataset, second.dataset, join="inner")
+    own_axes = (set(first.dataset.dims) | set(second.dataset.dims)) - set(DIMS)  # of more members there are more ranks
+    left, right = xr.align(first.dataset, second.dataset, join="inner", exclude=own_axes)
     for dim in (dim for dim in DIMS if left.sizes[dim] == 0):
         one, other = (_range(own.dataset[dim]) for own in (first, second))
         raise UserError(

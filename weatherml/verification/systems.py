@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -118,13 +119,19 @@ def summarize_systems(
 ) -> xr.Dataset:
     """Score what `accumulate_systems` has kept; returns as `evaluate_systems`."""
     chosen = metrics_named(metrics)
-    scored = [summarize(own, metrics_in(own, chosen), by, interval) for own in sums.values()]
+    scored = [_numbered(summarize(own, metrics_in(own, chosen), by, interval)) for own in sums.values()]
     systems = xr.Variable("system", list(sums))
-    joined = xr.concat(scored, systems, join="outer", data_vars="all", combine_attrs="drop_conflicts")
+    how: dict[str, Any] = {"join": "outer", "data_vars": "all", "coords": "minimal", "compat": "override"}
+    joined = xr.concat(scored, systems, combine_attrs="drop_conflicts", **how)
     joined = joined.assign_attrs(as_attribute(sentences(*scored)))
     members = ("system", [int(own.dataset.attrs.get(N_MEMBERS, 1)) for own in sums.values()])
     channels = list(dict.fromkeys(str(channel) for own in scored for channel in own["channel"].values))
     return joined.assign_coords({N_MEMBERS: members}).sel(channel=channels)
+
+
+def _numbered(scores: xr.Dataset) -> xr.Dataset:
+    """Number what stands along axes of metrics, such as ranks: of an ensemble of more members there are more."""
+    return scores.assign_coords({dim: np.arange(n) for dim, n in scores.sizes.items() if dim not in scores.coords})
 
 
 def metrics_in(sums: StatisticSums, metrics: Mapping[str, Metric]) -> dict[str, Metric]:

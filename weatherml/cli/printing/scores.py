@@ -60,16 +60,21 @@ def _judged(metric: str, scores: xr.Dataset) -> str:
 
 def _print_metric(field: xr.DataArray) -> None:
     """Print a table by lead time, a row for all else; of a metric with axes of its own say where it is."""
-    extra = [str(dim) for dim in field.dims if dim not in field.coords]
+    extra = [dim for dim in _others(field) if field[dim].dtype.kind not in "UO"]
     if extra:
         out.print(f"by {', '.join(extra)}: see --json, or --output\n", soft_wrap=True)
         return
-    labels = ["channel", *(str(dim) for dim in field.dims if dim not in _DIMS)]
+    labels = ["channel", *_others(field)]
     rows = field.stack(row=labels).transpose("row", "lead_time", "bound")
     there = np.isfinite(rows.sel(bound="estimate").values).any(axis=1)
     names = [" / ".join(map(str, np.atleast_1d(np.asarray(label, object)))) for label in rows["row"].values[there]]
     table = [[name, *map(_interval, own)] for name, own in zip(names, rows.values[there], strict=True)]
     print_blocks([[" / ".join(labels), *map(_lead, field["lead_time"].values)], *table])
+
+
+def _others(field: xr.DataArray) -> list[str]:
+    """Return the dimensions that every score has not: system, group of times, region, and a metric's own."""
+    return [str(dim) for dim in field.dims if dim not in _DIMS]
 
 
 def _tallies(card: xr.Dataset) -> list[tuple[str, str, str, str]]:
@@ -96,7 +101,8 @@ def _lead(lead: np.timedelta64) -> str:
 def _plain(scores: xr.Dataset, compared: Pairs) -> dict[str, Any]:
     """Return JSON-able values: lead times in hours, None for what is not defined."""
     names = [str(name) for name in scores.data_vars if name != _SHARE]
-    dims = [str(dim) for dim in scores[names[0]].dims if dim not in _DIMS] + list(_DIMS)
+    others = [_others(scores[name]) for name in names]
+    dims = [dim for dim in others[0] if all(dim in own for own in others)] + list(_DIMS)
     members = scores["n_members"].values.tolist()
     told: dict[str, Any] = {
         "members": members,
@@ -107,6 +113,8 @@ def _plain(scores: xr.Dataset, compared: Pairs) -> dict[str, Any]:
     }
     told |= {dim: scores[dim].values.tolist() for dim in dims if dim not in told}
     told |= as_attribute(sentences(scores))
+    axes = {dim: scores[dim].values.tolist() for own in others for dim in own if dim not in dims}
+    told |= {"axes": axes} if axes else {}
     told["scores"] = {name: _finite(scores[name].transpose(*dims, ...).values) for name in names}
     if _SHARE in scores:
         told[_SHARE] = _finite(scores[_SHARE].values)

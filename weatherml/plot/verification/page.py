@@ -1,6 +1,7 @@
 """The page: scorecards first, then curves, then what belongs to ensembles and waves."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from weatherml.plot.metrics import look_of
 from weatherml.plot.report import Drawing, Section, write_report
 from weatherml.plot.verification import cards, panels
 from weatherml.plot.verification.cards import Card
+from weatherml.plot.verification.looks import looks_of
+from weatherml.plot.verification.profiles import profiles
 from weatherml.verification.metrics.registry import find, judged
 from weatherml.wording import counted, listed
 
 _PLAIN = {"system", "bound", "channel", "lead_time", *cards.GROUPS}
 _SHARE = "share_judged"
-_MOST_LEADS = 3  # of a metric that has an axis of its own
-_MOST_CHANNELS = 12
 _DAY = np.timedelta64(1, "D")
 
 
@@ -46,10 +47,12 @@ def write_page(
     """
     metrics = [str(name) for name in scores.data_vars if name != _SHARE]
     plain = [name for name in metrics if set(scores[name].dims) <= _PLAIN]
+    others = [name for name in metrics if name not in plain and not _named_axis(scores[name])]
     sections = [
         *_scorecards(compared or {}),
         *(_curves(scores, name, published) for name in plain),
-        *(_profile(scores, name) for name in metrics if name not in plain),
+        *(own for name in metrics if _named_axis(scores[name]) for own in _parts_by_lead(scores, name, published)),
+        *(_profiles(scores, others) if others else ()),
         _judged(scores, compared or {}, said),
     ]
     css = files("weatherml.plot.verification").joinpath("page.css").read_text(encoding="utf-8")
@@ -126,7 +129,7 @@ def _folded(name: str, content: str, is_open: bool) -> str:
 def _lines(part: xr.DataArray, metric: str, beneath: xr.DataArray | None) -> dict[str, list[panels.Line]]:
     """Return the curves of each channel, in shown units: those of others first."""
     days = part["lead_time"].values / _DAY
-    dashes = _looks(part["system"].values)
+    dashes = looks_of(part["system"].values)
     found: dict[str, list[panels.Line]] = {}
     for channel in map(str, part["channel"].values):
         factor = look_of(metric).factor(style.quantity_of(channel))
@@ -154,24 +157,6 @@ def _published(beneath: xr.DataArray | None, channel: str, factor: float) -> lis
     return lines
 
 
-_DASHES = {":": "2 3", "--": "6 4", "-": ""}
-
-
-def _looks(systems: np.ndarray) -> dict[str, tuple[str, str]]:
-    """Return colour and dash of each system: models in colour, baselines in grey."""
-    names = [str(name) for name in systems]
-    models = [name for name in names if _plain(name) not in style.BASELINES]
-    looks = {name: (style.CYCLE[place % len(style.CYCLE)], "") for place, name in enumerate(models)}
-    for name in set(names) - set(models):
-        dash, colour = style.BASELINES[_plain(name)]
-        looks[name] = (colour, _DASHES[dash])
-    return looks
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _panels(part: xr.DataArray, metric: str, lines: Mapping[str, list[panels.Line]]) -> Iterator[panels.Panel]:
     look = look_of(metric)
     for channel, own in lines.items():
@@ -181,40 +166,29 @@ def _panels(part: xr.DataArray, metric: str, lines: Mapping[str, list[panels.Lin
         )
 
 
-def _profile(scores: xr.Dataset, metric: str) -> Section:
-    """Return what a metric with an axis of its own looks like along that, at some lead times."""
-    score = scores[metric]
-    (axis, *others) = [str(dim) for dim in score.dims if dim not in _PLAIN]
-    score = score.isel({dim: 0 for dim in (*others, *cards.GROUPS) if dim in score.dims})
-    leads = score["lead_time"].values[sorted({0, score.sizes["lead_time"] // 2, score.sizes["lead_time"] - 1})]
-    along = score[axis].values if axis in score.coords else np.arange(score.sizes[axis])
-    along = along.astype(float) if np.issubdtype(along.dtype, np.number) else np.arange(len(along), dtype=float)
-    drawn: list[str] = []
-    known: dict[str, panels.Line] = {}
-    for channel in list(map(str, score["channel"].values))[:_MOST_CHANNELS]:
-        for lead in leads[:_MOST_LEADS]:
-            lines = _along(score.sel(channel=channel, lead_time=lead), along)
-            known |= {line.name: line for line in lines}
-            if lines:
-                label = f"{style.quantity_of(channel).label}, {style.write_lead(lead)}"
-                is_wave = axis == "wavenumber"
-                drawn.append(
-                    panels.draw(panels.Panel(label, "", lines, _plain(axis).capitalize(), None, True, is_wave))
-                )
-    markup = panels.legend(list(known.values())) + f'<div class="panels">{"".join(drawn)}</div>'
-    figures = {f"By {_plain(axis)}, at some lead times.": Drawing(markup)} if drawn else {}
-    return Section(look_of(metric).words, "", figures)
+def _parts_by_lead(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Iterator[Section]:
+    """Yield the curves of each part of a metric whose own axis has names."""
+    axis = _named_axis(scores[metric])
+    for label in scores[axis].values:
+        section = _curves(scores.assign({metric: scores[metric].sel({axis: label}, drop=True)}), metric, published)
+        yield replace(section, title=f"{section.title}: {label}")
 
 
-def _along(own: xr.DataArray, along: np.ndarray) -> list[panels.Line]:
-    looks = _looks(own["system"].values)
-    chosen = along > 0 if "wavenumber" in own.dims else np.ones(len(along), bool)
-    lines = []
-    for name in map(str, own["system"].values):
-        estimate, lower, upper = own.sel(system=name).transpose("bound", ...).values[:, chosen]
-        if np.isfinite(estimate).any():
-            lines.append(panels.Line(name, along[chosen], estimate, lower, upper, *looks[name]))
-    return lines
+def _named_axis(score: xr.DataArray) -> str:
+    """Return the one axis of a metric that is of names; empty where there is none, or another axis."""
+    own = [str(dim) for dim in score.dims if dim not in _PLAIN]
+    is_named = len(own) == 1 and own[0] in score.coords and score[own[0]].dtype.kind in "UO"
+    return own[0] if is_named else ""
+
+
+def _profiles(scores: xr.Dataset, names: Sequence[str]) -> Iterator[Section]:
+    """Yield a chapter for metrics that have an axis of numbers: of the first group of times and region."""
+    parts = dict(cards.parts_of(scores[list(names)]))
+    place, first = next(iter(parts.items()))
+    for own in profiles(first, names):
+        markup = panels.legend(own.lines) + f'<div class="panels">{"".join(own.drawn)}</div>'
+        at = f"At some lead times, {place}." if place else "At some lead times."
+        yield Section(own.title, own.note, {at: Drawing(markup)})
 
 
 def _judged(scores: xr.Dataset, compared: Mapping[tuple[str, str], xr.Dataset], said: Sequence[str]) -> Section:

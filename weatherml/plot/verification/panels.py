@@ -180,6 +180,7 @@ def _runs(there: np.ndarray) -> list[np.ndarray]:
 def _hints(panel: Panel, x: _Scale) -> Iterator[str]:
     """Yield what is said of each place along the axis when a pointer is over it: the values of all curves."""
     along = np.unique(np.concatenate([line.x for line in panel.lines])) if panel.lines else np.zeros(0)
+    along = along[np.isfinite(along)]
     places = x(along)
     edges = np.concatenate([[_LEFT], (places[1:] + places[:-1]) / 2, [WIDTH - _RIGHT]])
     for value, left, right in zip(along, edges[:-1], edges[1:], strict=True):

@@ -9,6 +9,7 @@ from weatherml.errors import Option, UserError
 from weatherml.references import Reference
 from weatherml.registry import Registry
 from weatherml.state import spec_of
+from weatherml.verification.baselines.drawn_forecasts import climatological_ensemble, persistence_ensemble
 from weatherml.verification.baselines.reference_forecasts import climatology, persistence
 
 Make = Callable[[xr.Dataset, "xr.Dataset | Reference | None", np.ndarray, np.ndarray], xr.Dataset]
@@ -60,6 +61,20 @@ def _climatology(
             Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)"),
         )
     return climatology(own, init_times, lead_times)
+
+
+@baselines.register("climatological_ensemble")
+def _climatological_ensemble(
+    truth: xr.Dataset, _: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
+) -> xr.Dataset:
+    return climatological_ensemble(truth, init_times, lead_times)
+
+
+@baselines.register("persistence_ensemble")
+def _persistence_ensemble(
+    truth: xr.Dataset, _: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
+) -> xr.Dataset:
+    return persistence_ensemble(truth, init_times, lead_times)
 
 
 def _part(dataset: xr.Dataset, like: xr.Dataset) -> xr.Dataset:

@@ -11,6 +11,7 @@ from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.verification.cards import Pairs
 from weatherml.verification.tables.published import read_published
 from weatherml.verification.tables.tidy import tidy_csv
+from weatherml.wording import listed
 
 PAGE, SCORES, TABLE = ".html", ".nc", ".csv"
 
@@ -46,8 +47,13 @@ def write_scores(path: Path, scores: xr.Dataset, compared: Pairs, published: xr.
     else:
         from weatherml.plot.verification import write_page
 
-        title = " and ".join(str(name) for name in scores["system"].values)
-        write_page(path, title, scores, compared, published)
+        write_page(path, title_of(scores, compared), scores, compared, published)
+
+
+def title_of(scores: xr.Dataset, compared: Pairs) -> str:
+    """Say which systems a page is of, and what they are held against."""
+    own, others = (list(dict.fromkeys(pair[place] for pair in compared)) for place in (0, 1))
+    return f"{listed(own)} against {listed(others)}" if own else listed(map(str, scores["system"].values))
 
 
 def with_cards(scores: xr.Dataset, compared: Pairs) -> xr.Dataset:

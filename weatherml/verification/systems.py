@@ -126,7 +126,9 @@ def summarize_systems(
     joined = joined.assign_attrs(as_attribute(sentences(*scored)))
     members = ("system", [int(own.dataset.attrs.get(N_MEMBERS, 1)) for own in sums.values()])
     channels = list(dict.fromkeys(str(channel) for own in scored for channel in own["channel"].values))
-    return joined.assign_coords({N_MEMBERS: members}).sel(channel=channels)
+    times = np.sort(next(iter(sums.values())).dataset["init_time"].values)
+    said = {"init_times": f"{times[0]:.16} to {times[-1]:.16}", "interval": _said(interval)}
+    return joined.assign_coords({N_MEMBERS: members}).sel(channel=channels).assign_attrs(said)
 
 
 def _numbered(scores: xr.Dataset) -> xr.Dataset:
@@ -171,6 +173,10 @@ def _telling(progress: SystemProgress, name: str, n_before: int, n_all: int) -> 
 
 def _within(campaign: Campaign, name: str) -> Campaign:
     return campaign if campaign.folder is None else replace(campaign, folder=Path(campaign.folder) / name)
+
+
+def _said(interval: str | Method) -> str:
+    return interval if isinstance(interval, str) else repr(interval)
 
 
 def _span(times: np.ndarray) -> str:

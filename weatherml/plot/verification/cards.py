@@ -1,7 +1,7 @@
 """Scorecards as tables: a cell a channel and lead time, coloured by how much better a system is, marked where sure.
 
 Blue is better and red is worse, which every common colour blindness tells apart; a triangle points up or down where the
-difference is significant, so that it is also read in black and white.
+difference is significant, so that it is also read in black and white, and colours are pale where it is not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -117,7 +117,7 @@ def draw_scale() -> str:
     swatches = "".join(f'<i class="{name}">{typeset(word)}</i>' for name, word in zip(colours, words, strict=True))
     return (
         f'<p class="scale"><span>worse</span><span class="steps">{swatches}</span><span>better, from so many %</span>'
-        "<span>▲ significantly better</span><span>▼ significantly worse</span></p>"
+        "<span>▲ significantly better</span><span>▼ significantly worse</span><span>pale: not significant</span></p>"
     )
 
 
@@ -204,7 +204,8 @@ def _cell(gain: float, is_significant: bool, hint: str) -> str:
     if not np.isfinite(gain):
         return "<td></td>"
     mark = ("▲" if gain > 0 else "▼") if is_significant and gain else ""
-    return f'<td class="{_colour(gain)}" title="{escape(hint)}">{mark}</td>'
+    colour = _colour(gain) if is_significant else f"{_colour(gain)} q"
+    return f'<td class="{colour}" title="{escape(hint)}">{mark}</td>'
 
 
 def _colour(gain: float) -> str:

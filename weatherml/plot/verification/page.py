@@ -117,7 +117,7 @@ def _curves(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Se
             grid = f'<div class="panels">{"".join(drawn)}</div>'
             known = {line.name: line for own in lines.values() for line in own}
             blocks.append(_folded(name, panels.legend(list(known.values())) + grid, is_open=place == 0))
-    caption = "Bands: confidence intervals. Hold the pointer over a lead time for the numbers."
+    caption = "Along: lead time in days. Bands: intervals. Hold the pointer over a lead time for the numbers."
     figures = {caption: Drawing("".join(blocks))} if blocks else {}
     return Section(look_of(metric).words, "", figures)
 
@@ -187,7 +187,7 @@ def _profiles(scores: xr.Dataset, names: Sequence[str]) -> Iterator[Section]:
     place, first = next(iter(parts.items()))
     for own in profiles(first, names):
         markup = panels.legend(own.lines) + f'<div class="panels">{"".join(own.drawn)}</div>'
-        at = f"At some lead times, {place}." if place else "At some lead times."
+        at = f"Along: {own.x_label.lower()}. At some lead times{f', {place}' if place else ''}."
         yield Section(own.title, own.note, {at: Drawing(markup)})
 
 
@@ -198,18 +198,39 @@ def _judged(scores: xr.Dataset, compared: Mapping[tuple[str, str], xr.Dataset], 
     for place, name in enumerate(map(str, scores["system"].values)):
         n_members = int(members[place]) if members is not None else 1
         rows.append((name, n_members, *(judged(own, n_members) or "of the forecast" for own in _metric_names(scores))))
-    share = _share(scores)
-    confidence = float(scores.attrs.get("confidence", 0.95))
-    sentences = [f"Intervals are of {100 * confidence:g} %, over initial times.", *share, *said]
-    return Section("What was judged", " ".join(sentences), tables={"Systems": rows})
+    sentences = [*_on_scores(scores), *_on_cards(compared), *said]
+    return Section("What was judged", "\n\n".join(sentences), tables={"Systems": rows})
+
+
+def _on_scores(scores: xr.Dataset) -> Iterator[str]:
+    """Yield what scores say of themselves."""
+    attributes = scores.attrs
+    n_init, between = int(attributes.get("n_init_times", 0)), attributes.get("init_times", "")
+    yield f"{counted(n_init, 'initial time')} that all systems have{f', {between}' if between else ''} (UTC)."
+    if "region" in scores.dims:
+        yield f"Regions: {listed(str(name).replace('_', ' ') for name in scores['region'].values)}."
+    if "control" in attributes:
+        yield f"Number 0 of ensembles, which control forecasts have, is {attributes['control']}."
+    if _SHARE in scores:
+        least = float(scores[_SHARE].min())
+        yield f"Of some channel and lead time {100 * (1 - least):.2g} % of the area were missing and do not count."
+    else:
+        yield "Nothing was missing."
+    confidence, method = float(attributes.get("confidence", 0.95)), attributes.get("interval", "")
+    yield f"Intervals are of {100 * confidence:g} %, over initial times{f', by the method {method}' if method else ''}."
+
+
+def _on_cards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[str]:
+    """Yield how scorecards were made, and what they leave out."""
+    for (first, second), own in compared.items():
+        if own.attrs.get("left_out"):
+            yield f"{first} against {second} leaves out: {own.attrs['left_out']}."
+    attributes = next(iter(compared.values())).attrs if compared else {}
+    if "false_discovery" in attributes:
+        yield f"Differences are of pairs of forecasts from one initial time, by the method {attributes['interval']}."
+        share = f"{100 * attributes['false_discovery']:g} %"
+        yield f"Of those that are called significant {share} are expected not to be there (Benjamini and Hochberg 1995)."
 
 
 def _metric_names(scores: xr.Dataset) -> list[str]:
     return [str(name) for name in scores.data_vars if name != _SHARE]
-
-
-def _share(scores: xr.Dataset) -> list[str]:
-    if _SHARE not in scores:
-        return ["Nothing was missing."]
-    least = float(scores[_SHARE].min())
-    return [f"Of some channel and lead time {100 * (1 - least):.2g} % of the area were missing and do not count."]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Self
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -37,6 +38,12 @@ class Line:
     colour: str
     dash: str = ""
     is_published: bool = False
+
+    @classmethod
+    def of(cls, name: str, x: np.ndarray, values: np.ndarray, look: tuple[str, str]) -> Self:
+        """Build from `[bound, point]` (estimate, lower, upper), colour and dash."""
+        estimate, lower, upper = values
+        return cls(name, x, estimate, lower, upper, *look)
 
 
 @dataclass(frozen=True)

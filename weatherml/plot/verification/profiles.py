@@ -27,12 +27,14 @@ class Profile:
     Attributes:
         title: What it shows.
         note: How it is to be read.
+        x_label: What is along.
         lines: What each colour is.
         drawn: Panels, SVG.
     """
 
     title: str
     note: str
+    x_label: str
     lines: Sequence[Line]
     drawn: Sequence[str]
 
@@ -92,15 +94,15 @@ def _kind_of(family: str) -> _Kind:
 def _profile(scores: xr.Dataset, names: Sequence[str], kind: _Kind) -> Profile | None:
     leads = scores["lead_time"].values[sorted({0, scores.sizes["lead_time"] // 2, scores.sizes["lead_time"] - 1})]
     drawn, known = [], dict[str, Line]()
+    x_label = kind.x_label or _axis_of(scores[names[0]]).replace("_", " ").capitalize()
     for channel in map(str, scores["channel"].values):
         for lead in leads[:MOST_LEADS]:
             lines = kind.lines({name: scores[name].sel(channel=channel, lead_time=lead) for name in names})
             if any(np.isfinite(line.y).any() for line in lines) and len(drawn) < MOST_LEADS * MOST_CHANNELS:
                 known |= {line.name: line for line in lines}
                 title = f"{style.quantity_of(channel).label}, {style.write_lead(lead)}"
-                x_label = kind.x_label or _axis_of(scores[names[0]]).replace("_", " ").capitalize()
                 drawn.append(panels.draw(Panel(title, "", lines, x_label, kind.reference, True, kind.is_logarithmic)))
-    return Profile(kind.title, kind.note, list(known.values()), drawn) if drawn else None
+    return Profile(kind.title, kind.note, x_label, list(known.values()), drawn) if drawn else None
 
 
 def _axis_of(score: xr.DataArray) -> str:
@@ -123,7 +125,7 @@ def _along(given: Mapping[str, xr.DataArray]) -> list[Line]:
     (score,) = given.values()
     while score.ndim > 3:  # of several axes the last is drawn
         score = score.isel({_axis_of(score): 0})
-    return [Line(name, along, *values, *look) for name, values, along, look in _by_system(score)]
+    return [Line.of(name, along, values, look) for name, values, along, look in _by_system(score)]
 
 
 def _ranks(given: Mapping[str, xr.DataArray]) -> list[Line]:
@@ -133,7 +135,7 @@ def _ranks(given: Mapping[str, xr.DataArray]) -> list[Line]:
     for name, values, along, look in _by_system(score):
         there = np.isfinite(values[0])
         n_members = max(int(there.sum()) - 1, 1)
-        lines.append(Line(name, along[there] / n_members, *(values[:, there] * (n_members + 1)), *look))
+        lines.append(Line.of(name, along[there] / n_members, values[:, there] * (n_members + 1), look))
     return lines
 
 
@@ -144,7 +146,7 @@ def _reliability(given: Mapping[str, xr.DataArray]) -> list[Line]:
         return []
     probabilities = {name: values[0] for name, values, *_ in _by_system(own["forecast_probability"])}
     curves = [
-        Line(name, probabilities[name], *values, *look)
+        Line.of(name, probabilities[name], values, look)
         for name, values, _, look in _by_system(own["observed_frequency"])
     ]
     return [_diagonal("reliable"), *map(_sorted, curves)]
@@ -172,13 +174,13 @@ def _waves(given: Mapping[str, xr.DataArray]) -> list[Line]:
             if of == "truth":
                 name, colour, dash = "truth", "var(--ink)", ""
             label = f"{name}, error" if of == "error" else name
-            lines.append(Line(label, along[waves], *values[:, waves], colour, "1 3" if of == "error" else dash))
+            lines.append(Line.of(label, along[waves], values[:, waves], (colour, "1 3" if of == "error" else dash)))
     return list({line.name: line for line in lines}.values())
 
 
 def _diagonal(name: str) -> Line:
     ends, none = np.array([0.0, 1.0]), np.full(2, np.nan)
-    return Line(name, ends, ends, none, none, style.QUIET, "2 3")
+    return Line(name, ends, ends, none, none, "var(--quiet)")
 
 
 def _sorted(line: Line) -> Line:
@@ -217,7 +219,8 @@ _KINDS = {
     ),
     "economic_value": _Kind(
         "Relative economic value",
-        "By how much protection costs of what it saves: 1 is worth what a perfect forecast is, 0 what the climate is.",
+        "By the cost of protection over the loss that it spares: 1 is worth what a perfect forecast is, 0 what knowing"
+        " the frequency of the event is.",
         "Cost over loss",
         _along,
     ),

@@ -16,6 +16,7 @@ from weatherml.plot.verification.cards import Card
 from weatherml.plot.verification.looks import looks_of
 from weatherml.plot.verification.profiles import profiles
 from weatherml.verification.metrics.registry import find, judged
+from weatherml.verification.pairing.notes import sentences
 from weatherml.wording import counted, listed
 
 _PLAIN = {"system", "bound", "channel", "lead_time", *cards.GROUPS}
@@ -211,6 +212,7 @@ def _on_scores(scores: xr.Dataset) -> Iterator[str]:
         yield f"Regions: {listed(str(name).replace('_', ' ') for name in scores['region'].values)}."
     if "control" in attributes:
         yield f"Number 0 of ensembles, which control forecasts have, is {attributes['control']}."
+    yield from (f"{clause[:1].upper()}{clause[1:]}." for clause in sentences(scores))
     if _SHARE in scores:
         least = float(scores[_SHARE].min())
         yield f"Of some channel and lead time {100 * (1 - least):.2g} % of the area were missing and do not count."
@@ -229,7 +231,7 @@ def _on_cards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[str]:
     if "false_discovery" in attributes:
         yield f"Differences are of pairs of forecasts from one initial time, by the method {attributes['interval']}."
         share = f"{100 * attributes['false_discovery']:g} %"
-        yield f"Of those that are called significant {share} are expected not to be there (Benjamini and Hochberg 1995)."
+        yield f"Of the significant ones {share} are expected not to be there (Benjamini and Hochberg 1995)."
 
 
 def _metric_names(scores: xr.Dataset) -> list[str]:

@@ -93,7 +93,8 @@ def _kind_of(family: str) -> _Kind:
 
 def _profile(scores: xr.Dataset, names: Sequence[str], kind: _Kind) -> Profile | None:
     leads = scores["lead_time"].values[sorted({0, scores.sizes["lead_time"] // 2, scores.sizes["lead_time"] - 1})]
-    drawn, known = [], dict[str, Line]()
+    drawn: list[str] = []
+    known: dict[str, Line] = {}
     x_label = kind.x_label or _axis_of(scores[names[0]]).replace("_", " ").capitalize()
     for channel in map(str, scores["channel"].values):
         for lead in leads[:MOST_LEADS]:

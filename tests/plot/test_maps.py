@@ -347,6 +347,28 @@ def test_a_deviation_has_no_offset(make_field):
     assert "spread (K)" in figure.axes[1].get_xlabel()
 
 
+@pytest.mark.parametrize(
+    ("name", "shown", "label", "title"),
+    [
+        ("rmse", 15, "Root mean square error (gpdam)", "Root mean square error of 500 hPa geopotential"),
+        ("bias", 15, "Bias (gpdam)", "Bias of 500 hPa geopotential"),
+        ("csi(threshold=3)", 1471, "Critical success index (threshold 3)", None),
+    ],
+)
+def test_a_score_is_in_words_and_in_units_of_a_difference(make_field, name, shown, label, title):
+    field = make_field(lambda lat, lon: 150 * 9.80665 + 0 * lat * lon, name, REGIONS["strip"])
+    figure = plot.score(field.assign_coords(channel="geopotential_500"), coastlines=False)
+    assert float(np.ma.median(samples(figure))) == pytest.approx(shown if title else 150 * 9.80665, rel=1e-3)
+    assert figure.axes[1].get_xlabel() == label
+    assert title is None or title in figure.axes[0].get_title("left")
+
+
+def test_a_score_of_no_channel_is_refused(make_field):
+    field = make_field(lambda lat, lon: 0 * lat * lon, "rmse", REGIONS["strip"])
+    with pytest.raises(UserError, match=r"a map of a score is of one channel; select it, scores\['rmse'\]"):
+        plot.score(field)
+
+
 def test_drawing_leaves_no_figure_open(make_field):
     before = plt.get_fignums()
     plot.map(make_field(lambda lat, lon: lat + 0 * lon))

@@ -10,7 +10,7 @@ except ImportError as missing:
 
 from weatherml.plot.climate import climate
 from weatherml.plot.learning import learning
-from weatherml.plot.maps import deviation, forecast_vs_truth, map, mean_over_spread, probability, spread
+from weatherml.plot.maps import deviation, forecast_vs_truth, map, mean_over_spread, probability, score, spread
 from weatherml.plot.memory import memory
 from weatherml.plot.report import Section, write_report
 from weatherml.plot.skill import skill, verdict
@@ -26,6 +26,7 @@ __all__ = [
     "mean_over_spread",
     "memory",
     "probability",
+    "score",
     "skill",
     "spectra",
     "spread",

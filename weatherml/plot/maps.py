@@ -11,6 +11,7 @@ from weatherml.grid import REGRID
 from weatherml.plot import style
 from weatherml.plot.map_axes import Ground, add_bar, add_map, fill, grid_of, label_contours, ratio_of
 from weatherml.plot.map_layout import Heading, Panel, one_map, three_maps
+from weatherml.plot.metrics import look_of
 from weatherml.plot.style import Quantity, Shading
 
 _MOST, _MOST_OF_TWO, _MOST_OF_THREE = (8.6, 5.0), (5.2, 3.4), (5.2, 4.2)
@@ -81,6 +82,31 @@ def deviation(
     values = quantity.shown_difference(spread).compute()
     heading = Heading(title, style.write_origin(spread))
     return _draw(values, style.shade_spread(values, quantity), heading, Ground(coastlines, orography))
+
+
+def score(
+    field: xr.DataArray, *, title: str | None = None, coastlines: bool = True, orography: xr.DataArray | None = None
+) -> Figure:
+    """Draw how good forecasts are at each point.
+
+    Args:
+        field: `[latitude, longitude]` of one channel and one lead time of what `verification.evaluate_maps` returns, by
+            the name of its metric.
+        title: In place of the metric and the channel.
+        coastlines: As `map`.
+        orography: As `map`.
+
+    Raises:
+        UserError: The field has other dimensions, no channel, or no finite value.
+    """
+    if "channel" not in field.coords or field["channel"].ndim:
+        raise UserError("a map of a score is of one channel; select it, scores['rmse'].sel(channel='geopotential_500')")
+    quantity, look = style.quantity_of(str(field["channel"].values)), look_of(str(field.name))
+    values = (field * look.factor(quantity)).compute()
+    words = f"{look.words} of {quantity.label[:1].lower()}{quantity.label[1:]}"
+    label = style.with_units(look.words, look.units(quantity))
+    shading = style.shade_score(values, label, look.power > 0, look.is_signed)
+    return _draw(values, shading, Heading(title or words, style.write_origin(field)), Ground(coastlines, orography))
 
 
 def forecast_vs_truth(

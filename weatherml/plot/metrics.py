@@ -65,7 +65,10 @@ _LOOKS = {
     "ets": MetricLook("Equitable threat score", 0, 0.0, True),
     "sedi": MetricLook("Symmetric extremal dependence index", 0, 0.0, True),
     "frequency_bias": MetricLook("Frequency bias", 0, 1.0),
+    "fss": MetricLook("Fractions skill score"),
     "effective_resolution": MetricLook("Effective resolution, km"),
+    "spectrum": MetricLook("Power spectrum", 2),
+    "zonal_spectrum": MetricLook("Zonal power spectrum", 2),
 }
 
 

@@ -130,6 +130,7 @@ _COLORMAPS = {
     "m s-1": "BuPu",
     "%": "YlGnBu",
 }
+_VECTOR = re.compile(r"(\d+m_)?wind(_\d+)?")  # what both components of a wind are judged as
 _SIGNED = ("component_of_wind", "ward_water_vapour_flux", "vorticity", "divergence", "vertical_velocity")
 
 
@@ -141,6 +142,9 @@ def quantity_of(name: str, units: str = "", level: int | None = None) -> Quantit
         units: Units of a name outside the vocabulary, shown as they are.
         level: Pressure in hPa of a variable.
     """
+    if match := _VECTOR.fullmatch(name):
+        speed = quantity_of(f"{match[1] or ''}wind_speed{match[2] or ''}", units, level)
+        return replace(speed, label=speed.label.removesuffix(" speed"))
     channel = _channel_of(name, level)
     if channel.variable not in VARIABLES:
         return Quantity(_words(channel), superscript(units), superscript(units))
@@ -153,13 +157,7 @@ def quantity_of(name: str, units: str = "", level: int | None = None) -> Quantit
 
 
 def quantity_of_field(field: xr.DataArray) -> Quantity:
-    """Return how a field is shown, from its name, its `units` and its scalar `level`.
-
-    A score of a channel (a scalar coordinate `channel`), in the units of the channel, is shown as that is.
-    """
-    if "channel" in field.coords and field["channel"].ndim == 0:
-        quantity = quantity_of(str(field["channel"].values))
-        return replace(quantity, label=f"{str(field.name).upper()} of {quantity.label[:1].lower()}{quantity.label[1:]}")
+    """Return how a field is shown, from its name, its `units` and its scalar `level`."""
     level = int(field["level"]) if "level" in field.coords and field["level"].ndim == 0 else None
     return quantity_of(str(field.name or "field"), str(field.attrs.get("units", "")), level)
 
@@ -235,6 +233,12 @@ def shade_spread(values: npt.ArrayLike, quantity: Quantity) -> Shading:
     return _shading(
         values, "YlOrRd", with_units(f"{quantity.label}, ensemble spread", quantity.difference_units), False
     )
+
+
+def shade_score(values: npt.ArrayLike, label: str, is_error: bool, is_signed: bool) -> Shading:
+    """Choose colours for shown scores: of errors light where they are small, of signed ones alike on both sides."""
+    colormap = ("RdBu_r" if is_signed else "YlOrRd") if is_error else "viridis"
+    return _shading(values, colormap, label, is_error and is_signed)
 
 
 def round_levels(values: npt.ArrayLike, n: int) -> npt.NDArray[np.float64]:

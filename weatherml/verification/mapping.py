@@ -44,8 +44,8 @@ def evaluate_maps(
         control: As for `evaluate`.
 
     Returns:
-        One variable for each metric, dims ([by,] channel, lead_time, latitude, longitude). `plot.map` draws one field
-        of it, and `plot.deviation` one that is an error.
+        One variable for each metric, dims ([by,] channel, lead_time, latitude, longitude). `plot.score` draws one field
+        of it.
 
     Raises:
         UserError: As of `evaluate`, or a metric has no map.

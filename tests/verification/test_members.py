@@ -6,7 +6,7 @@ import xarray as xr
 from fake_data import analyses, forecasts
 
 from weatherml.errors import UserError
-from weatherml.verification import StatisticSums, accumulate, evaluate
+from weatherml.verification import StatisticSums, accumulate, compare, evaluate, evaluate_systems
 
 T2M = {"2m_temperature": ()}
 
@@ -69,3 +69,36 @@ def test_a_member_that_some_times_lack_is_named(truth, ensemble):
         evaluate(fewer, truth, "rmse")
     kept = fewer.sel(number=[0, 1, 2, 4])
     assert np.isfinite(evaluate(kept, truth, "mse")["mse"].sel(bound="estimate")).all()
+
+
+@pytest.fixture(scope="module")
+def others():
+    return {"few": forecasts(T2M, n_members=3, n_init=2, seed=8), "one": forecasts(T2M, n_init=2, seed=9)}
+
+
+def test_ensembles_of_other_sizes_are_compared(truth, ensemble, others):
+    name = "brier(threshold=0.5)"
+    five, *rest = (accumulate(own, truth, name) for own in (ensemble, *others.values()))
+    scores = [evaluate(own, truth, name)[name].sel(bound="estimate") for own in (ensemble, *others.values())]
+    for second, score in zip(rest, scores[1:], strict=True):
+        np.testing.assert_allclose(compare(five, second, name)["difference"], scores[0] - score, rtol=1e-9)
+
+
+def test_parts_of_scores_are_compared_by_name(truth, ensemble, others):
+    name = "brier_decomposition(threshold=0.5)"
+    compared = compare(*(accumulate(own, truth, name) for own in (ensemble, others["few"])), name)
+    assert list(compared["part"].values) == ["reliability", "resolution", "uncertainty"]
+    np.testing.assert_allclose(compared["difference"].sel(part="uncertainty"), 0, atol=1e-12)
+
+
+def test_what_has_a_place_for_each_member_is_not_compared_with_fewer(truth, ensemble, others):
+    sums = [accumulate(own, truth, "rank_histogram") for own in (ensemble, others["few"])]
+    with pytest.raises(UserError, match="along rank the two systems have 6 and 4 places, as they have other"):
+        compare(*sums, "rank_histogram")
+
+
+def test_systems_of_other_sizes_stand_beside_each_other(truth, ensemble, others):
+    scores = evaluate_systems({"five": ensemble, **others}, truth, ["rank_histogram"]).sel(bound="estimate")
+    ranks = scores["rank_histogram"].isel(channel=0, lead_time=0)
+    assert ranks.notnull().sum("rank").values.tolist() == [6, 4, 0]
+    np.testing.assert_allclose(ranks.sel(system=["five", "few"]).sum("rank"), 1)

@@ -53,7 +53,7 @@ def compare(
     pair = pair_up(first, second)
     judged = difference(pair, recipe, by, interval)
     judged["better"] = who_is_better(judged, recipe.better, judged["p_value"] < 1 - CONFIDENCE)
-    return judged.map(scoring.without_globe).assign_coords(recipe.labels).assign_attrs(pair.attributes)
+    return judged.map(scoring.without_globe).assign_coords(recipe.coords).assign_attrs(pair.attributes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,13 @@ def difference(pair: Paired, metric: Metric, by: By | None, interval: str | Meth
     distance = _distance(metric)
 
     def less(*means: Any) -> Any:
-        return distance(*means[:half]) - distance(*means[half:])
+        one, other = distance(*means[:half]), distance(*means[half:])
+        if one.shape != other.shape:
+            raise UserError(
+                f"along {listed(metric.axes)} the two systems have {one.shape[-1]} and {other.shape[-1]} places, as"
+                " they have other numbers of members; compare a score that is one number"
+            )
+        return one - other
 
     judged = scoring.judge([pair.first, pair.second], metric.statistics, less, metric.axes, by, interval)
     of_second = scoring.judge([pair.second], metric.statistics, distance, metric.axes, by, "none")["estimate"]

@@ -120,12 +120,13 @@ def summarize_systems(
     """Score what `accumulate_systems` has kept; returns as `evaluate_systems`."""
     chosen = metrics_named(metrics)
     scored = [_numbered(summarize(own, metrics_in(own, chosen), by, interval)) for own in sums.values()]
-    systems = xr.Variable("system", list(sums))
+    have = {name: own for name, own in zip(sums, scored, strict=True) if own.data_vars}  # a system may have no metric
+    systems = xr.Variable("system", list(have))
     how: dict[str, Any] = {"join": "outer", "data_vars": "all", "coords": "minimal", "compat": "override"}
-    joined = xr.concat(scored, systems, combine_attrs="drop_conflicts", **how)
-    joined = joined.assign_attrs(as_attribute(sentences(*scored)))
+    joined = xr.concat(have.values(), systems, combine_attrs="drop_conflicts", **how)
+    joined = joined.reindex(system=list(sums)).assign_attrs(as_attribute(sentences(*scored)))
     members = ("system", [int(own.dataset.attrs.get(N_MEMBERS, 1)) for own in sums.values()])
-    channels = list(dict.fromkeys(str(channel) for own in scored for channel in own["channel"].values))
+    channels = list(dict.fromkeys(str(channel) for own in sums.values() for channel in own.dataset["channel"].values))
     times = np.sort(next(iter(sums.values())).dataset["init_time"].values)
     said = {"init_times": f"{times[0]:.16} to {times[-1]:.16}", "interval": _said(interval)}
     return joined.assign_coords({N_MEMBERS: members}).sel(channel=channels).assign_attrs(said)

@@ -35,6 +35,11 @@ class Metric:
         return None if self.axes else {"lower": 0.0, "higher": 1.0}.get(self.better)
 
     @property
+    def coords(self) -> dict[str, list[Any]]:
+        """What `labels` says, as xarray takes it."""
+        return {axis: list(own) for axis, own in self.labels.items()}
+
+    @property
     def references(self) -> frozenset[str]:
         """Names of the fields that its statistics compare with."""
         return frozenset(name for statistic in self.statistics for name in statistic.references)

@@ -35,9 +35,7 @@ def summarize(
         are too few to tell. `share_judged` says where less counted than could have.
     """
     scored = {
-        name: score([sums], own.statistics, own.function, own.axes, by, interval).assign_coords(
-            {axis: list(names) for axis, names in own.labels.items()}
-        )
+        name: score([sums], own.statistics, own.function, own.axes, by, interval).assign_coords(own.coords)
         for name, own in metrics.items()
     }
     share = without_globe(sums.share_judged).transpose("channel", ...)

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from weatherml.cli.paths import climatology_at
+from weatherml.cli.paths import climatology_at, located
 from weatherml.data.reading.opening import open_files
 from weatherml.data.reading.selection import NotThereError
 from weatherml.errors import UserError
@@ -76,8 +76,8 @@ class Reading:
         return without_stopped(opened) if self.drop_stopped else opened
 
     def truth(self, path: str, rename: Mapping[str, str]) -> xr.Dataset:
-        """Open analyses."""
-        return open_files(path, rename=rename)
+        """Open analyses: at a path or a URL, or of an archive that has a name."""
+        return open_files(located([path]), rename=rename)
 
 
 @dataclass(frozen=True)

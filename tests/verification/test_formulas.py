@@ -238,3 +238,10 @@ def test_reliability_of_a_bin_is_the_mean_over_its_cases():
     np.testing.assert_allclose(formulas.forecast_share(counts, 3), np.array([12, 8, 4]) / 24)
     np.testing.assert_allclose(formulas.observed_frequency(counts, 3), [3 / 12, 7 / 8, 3 / 4])
     np.testing.assert_allclose(formulas.forecast_probability(counts, 3), [4 / 5 / 12, (4 * 2 + 4 * 3) / 5 / 8, 4 / 5])
+
+
+@pytest.mark.parametrize("n_members", [255, 256, 300])
+def test_ranks_of_many_members_are_counted(n_members):
+    members = np.linspace(0, 1, n_members, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    below, ties = formulas.members_below(members, np.array([2, -1, 1], np.float32))
+    assert below.tolist() == [n_members, 0, n_members - 1] and ties.tolist() == [0, 0, 1]

@@ -12,9 +12,10 @@ from weatherml.verification.pairing.matched import Block, Judged, Matched
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.statistics.base import Statistic
 
-TILE_BYTES = 2**20
-"""Of members that are judged at once: they stay in a processor's cache while all statistics are taken of them."""
-_TILE_POINTS = 2**13
+TILE_BYTES = 2**20 - 2**14
+"""Of members that are judged at once: they stay in a processor's cache while all statistics are taken of them.
+A little less than a power of two, or members lie where they share the same few lines of a cache."""
+_TILE_POINTS = 2**13 - 2**7
 """And no more points: OpenBLAS has threads wait for each other in sums of more than 10,000."""
 
 

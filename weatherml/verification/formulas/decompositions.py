@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from weatherml.verification.formulas.ensembles import in_order
+
 Array = Any
 """A numpy or jax array."""
 
@@ -21,7 +23,7 @@ def crps_terms(members: Array, truth: Array) -> Array:
         the truth lies in an outer interval.
     """
     xp = members.__array_namespace__()
-    errors = xp.sort(members - truth, axis=0)
+    errors = in_order(members - truth)
     below, above = xp.minimum(errors, 0), xp.maximum(errors, 0)
     nothing = xp.zeros_like(errors[:1])
     under = xp.concat([nothing, xp.diff(below, axis=0), -below[-1:]])

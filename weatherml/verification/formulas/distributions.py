@@ -3,6 +3,8 @@
 import math
 from typing import Any, Literal
 
+from weatherml.verification.formulas.ensembles import in_order
+
 Array = Any
 """A numpy or jax array."""
 
@@ -17,7 +19,7 @@ def ensemble_quantile(members: Array, quantile: float) -> Array:
     """
     place = quantile * (members.shape[0] - 1)
     lower, upper = math.floor(place), math.ceil(place)
-    ordered = members.__array_namespace__().sort(members, axis=0)
+    ordered = in_order(members)
     return ordered[lower] + (place - lower) * (ordered[upper] - ordered[lower])
 
 

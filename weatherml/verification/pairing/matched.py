@@ -27,7 +27,7 @@ from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.pair import Pair
 from weatherml.wording import listed
 
-BLOCK_BYTES = 128 << 20
+BLOCK_BYTES = 64 << 20
 """Most bytes of forecast read at once, unless one lead time of one variable is larger."""
 
 Missing = Literal["refuse", "count"]

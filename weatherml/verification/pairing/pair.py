@@ -57,6 +57,17 @@ class Pair:
         """Unbiased variance of the members `[*point]`; it needs two."""
         return np.asarray(formulas.ensemble_variance(self.errors))
 
+    @cached_property
+    def mean_absolute_error(self) -> np.ndarray:
+        """Of the members `[*point]`."""
+        mean: np.ndarray = np.abs(self.errors).mean(axis=0)
+        return mean
+
+    @cached_property
+    def mean_absolute_difference(self) -> np.ndarray:
+        """Between members `[*point]`; 0 where there is one."""
+        return np.asarray(formulas.mean_absolute_difference(self.errors))
+
     def forecast_anomaly(self, reference: str = "climatology") -> np.ndarray:
         """Return the ensemble mean less a reference, float64 `[*point]`."""
         anomaly: np.ndarray = self.error + self.truth_anomaly(reference)

@@ -134,9 +134,10 @@ def weighted_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """
     n_points = weights.ndim - 2
     values = values.reshape(*values.shape[: values.ndim - n_points], 1, -1)
-    weights = np.moveaxis(weights.reshape(*weights.shape[:2], -1), 0, 1)
+    weights = weights.reshape(*weights.shape[:2], -1).swapaxes(0, 1)
     # Each sum by itself: products of matrices round otherwise for another number of leads.
-    return np.moveaxis(np.vecdot(values, weights), (-2, -1), (0, 1))
+    sums: np.ndarray = np.vecdot(values, weights)
+    return sums.transpose(sums.ndim - 2, sums.ndim - 1, *range(sums.ndim - 2))
 
 
 def _shared(levels: Sequence[Sequence[int] | None]) -> list[int | None]:

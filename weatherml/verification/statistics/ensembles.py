@@ -18,7 +18,7 @@ class Crps(PointStatistic):
 
     def at(self, pair: Pair) -> np.ndarray:
         """Return `[*point]` in the units of the field."""
-        return np.asarray(formulas.crps(pair.members, pair.truth))
+        return _crps(pair, fairness=0.0)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class CrpsFair(PointStatistic):
 
     def at(self, pair: Pair) -> np.ndarray:
         """Return `[*point]` in the units of the field."""
-        return np.asarray(formulas.crps_fair(pair.members, pair.truth))
+        return _crps(pair, fairness=1.0)
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,8 @@ class ExpectedSquaredError(PointStatistic):
     def at(self, pair: Pair) -> np.ndarray:
         """Return `[*point]` in the squared units of the field."""
         return np.asarray(formulas.expected_squared_error(pair.variance, pair.n_members))
+
+
+def _crps(pair: Pair, fairness: float) -> np.ndarray:
+    terms = pair.mean_absolute_error, pair.mean_absolute_difference  # which all CRPS of a pair share
+    return np.asarray(formulas.crps_of(*terms, pair.n_members, fairness))

@@ -95,7 +95,7 @@ class Sample:
 
     def _of(self, draws: np.ndarray) -> np.ndarray:
         def area(own: np.ndarray) -> np.ndarray:  # mostly the same for all forecasts
-            return draws.sum(axis=1)[:, None] * own[0] if (own == own[0]).all() else draws @ own
+            return np.asarray(draws.sum(axis=1)[:, None] * own[0] if (own == own[0]).all() else draws @ own)
 
         return self._function_of(lambda own: np.tensordot(draws, own, axes=1), area)
 

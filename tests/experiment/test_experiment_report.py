@@ -8,6 +8,7 @@ import xarray as xr
 
 from weatherml.data.quality.finding import Finding
 from weatherml.experiment.report import how_far_beaten, skill_table
+from weatherml.verification.cards import with_cards
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +60,26 @@ def test_the_page_begins_with_how_far_each_baseline_is_beaten(page):
 
 
 @pytest.mark.parametrize(
-    ("errors", "words"),
+    ("errors", "better", "words"),
     [
-        ([1, 1, 1, 1, 1], "at every lead to 4 d"),
-        ([1, 1, 3, 1, 1], "up to 18 h"),
-        ([3, 1, 1, 1, 1], "at no lead"),
+        ([1, 1, 1, 1, 1], [1, 1, 1, 1, 1], "at every lead to 4 d (significantly)"),
+        ([1, 1, 1, 1, 1], [1, 1, 0, 1, 0], "at every lead to 4 d (significantly up to 18 h)"),
+        ([1, 1, 3, 1, 1], [1, 0, 0, 1, 0], "up to 18 h (significantly up to 6 h)"),
+        ([1, 1, 3, 1, 1], [0, 1, -1, 1, 0], "up to 18 h (not significantly)"),
+        ([3, 1, 1, 1, 1], [-1, 1, 1, 1, 1], "at no lead"),
     ],
 )
-def test_a_baseline_is_beaten_up_to_the_lead_before_the_first_where_it_is_not(errors, words):
+def test_a_baseline_is_beaten_up_to_the_lead_before_the_first_where_it_is_not(errors, better, words):
     values = np.broadcast_to(np.array([errors, [2] * 5])[:, None, None], (2, 2, 1, 5))
-    scores = xr.Dataset({"rmse": (tuple(COORDS), values)}, COORDS)
+    dims = ("metric", "channel", "region", "lead_time")
+    coords = {"metric": ["rmse"], "region": ["global"]} | {name: COORDS[name] for name in ("channel", "lead_time")}
+    card = xr.Dataset({"better": (dims, np.array(better, np.int8)[None, None, None])}, coords)
+    scores = with_cards(xr.Dataset({"rmse": (tuple(COORDS), values)}, COORDS), {("ours", "theirs"): card})
     assert how_far_beaten(scores, "vorticity_850", "ours", "theirs") == words
+
+
+def test_the_page_says_who_is_better_in_pairs(page):
+    assert "Which is better" in page
+    assert "forecast against ensemble" in page
+    assert "ensemble against damped persistence" in page
+    assert 'class="card"' in page

@@ -12,6 +12,7 @@ from weatherml.experiment.climate import Climate
 from weatherml.experiment.judgement import CLIMATE, CONTROL, ENSEMBLE, judge_event, judge_skill
 from weatherml.state import spec_of
 from weatherml.verification import baselines, evaluate
+from weatherml.verification.cards import cards_in
 from weatherml.verification.pairing.matched import Matched
 
 TRAINING = ("2001-01-01", "2001-01-14")
@@ -93,6 +94,21 @@ def test_points_that_go_missing_in_a_later_part_are_an_error(truth, ragged, clim
         judge_skill(ragged, spoiled, truth.sel(time=slice(*TRAINING)), climatology, lambda *_: None, memory=1)
 
 
+def test_forecasts_are_compared_in_pairs_with_each_other_and_with_baselines(scores):
+    cards = cards_in(scores)
+    baselines_there = ("persistence", "damped persistence", "climatology")
+    assert list(cards) == [
+        (CONTROL, ENSEMBLE),
+        *((own, name) for own in (CONTROL, ENSEMBLE) for name in baselines_there),
+    ]
+    rmse = scores["rmse"].sel(bound="estimate", drop=True)
+    for (first, second), card in cards.items():
+        difference = rmse.sel(system=first, drop=True) - rmse.sel(system=second, drop=True)
+        compared = card["difference"].sel(metric="rmse", region="global", drop=True)
+        xr.testing.assert_allclose(compared.transpose(*difference.dims), difference)
+        assert card["significant"].dtype == bool
+
+
 def test_damped_persistence_beats_persistence(scores):
     rmse = scores["rmse"].sel(bound="estimate")
     assert (rmse.sel(system="damped persistence") < rmse.sel(system="persistence")).all()
@@ -126,8 +142,9 @@ def test_an_ensemble_is_held_against_that_of_the_climate(against_climate, scores
     expected = 1 - crps.sel(system=ENSEMBLE, drop=True) / crps.sel(system=CLIMATE, drop=True)
     xr.testing.assert_allclose(gained.sel(system=ENSEMBLE, drop=True).transpose(*expected.dims), expected)
     assert gained.drop_sel(system=ENSEMBLE).isnull().all()
-    kept = against_climate[list(scores.data_vars)].drop_sel(system=CLIMATE)
-    xr.testing.assert_identical(kept.transpose(*scores["rmse"].dims), scores)
+    alone = scores.drop_dims(["compared", "metric", "region"])
+    kept = against_climate[list(alone.data_vars)].drop_sel(system=CLIMATE)
+    xr.testing.assert_identical(kept.transpose(*scores["rmse"].dims), alone)
 
 
 def test_members_of_the_climate_are_the_same_however_it_is_read(against_climate, truth, ragged, climatology):

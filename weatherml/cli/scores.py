@@ -8,7 +8,7 @@ import xarray as xr
 from weatherml.cli.outputs import require_new
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes, write_netcdf
-from weatherml.verification.cards import Pairs
+from weatherml.verification.cards import Pairs, with_cards
 from weatherml.verification.tables.published import read_published
 from weatherml.verification.tables.tidy import tidy_csv
 from weatherml.wording import listed
@@ -54,16 +54,3 @@ def title_of(scores: xr.Dataset, compared: Pairs) -> str:
     """Say which systems a page is of, and what they are held against."""
     own, others = (list(dict.fromkeys(pair[place] for pair in compared)) for place in (0, 1))
     return f"{listed(own)} against {listed(others)}" if own else listed(map(str, scores["system"].values))
-
-
-def with_cards(scores: xr.Dataset, compared: Pairs) -> xr.Dataset:
-    """Return scores with scorecards beside them: variables `card_difference` .., dims (compared, metric, ...)."""
-    if not compared:
-        return scores
-    names = xr.Variable("compared", [" against ".join(pair) for pair in compared])
-    cards = xr.concat(list(compared.values()), names, join="outer", data_vars="all")
-    return xr.merge(
-        [scores, cards.rename({name: f"card_{name}" for name in cards.data_vars})],
-        join="outer",
-        combine_attrs="drop_conflicts",
-    )

@@ -12,7 +12,8 @@ from weatherml.extremes import local_quantile, verdict
 from weatherml.references import Reference, as_reference, as_slice, narrowed, time_index
 from weatherml.state import spec_of
 from weatherml.times import Periods
-from weatherml.verification import StatisticSums, accumulate, baselines, skill, summarize
+from weatherml.verification import StatisticSums, accumulate, baselines, scorecards, skill, summarize
+from weatherml.verification.cards import Pairs, with_cards
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched
 
@@ -32,6 +33,7 @@ _ONE_FIELD = ("rmse", "mae", "bias", "acc", "activity")
 _ENSEMBLE = ("rmse", "mae", "bias", "acc", "activity", "crps_fair", "spread", "spread_skill")
 _NO_ANOMALY = ("rmse", "mae", "bias")
 _CLIMATE = (*_NO_ANOMALY, "crps_fair", "spread", "spread_skill")
+_IN_PAIRS = ("rmse", "mae", "bias", "acc", "crps_fair")
 _SKILLS = ("crps_fair",)  # of the ensemble against that of the climate
 
 Progress = Callable[..., None]
@@ -64,7 +66,8 @@ def judge_skill(
 
     Returns:
         `(system, bound, channel, lead_time)`; a metric that a system does not have is NaN. With a climate, what the
-        ensemble gains over it is `crps_fair_skill`.
+        ensemble gains over it is `crps_fair_skill`. Beside them scorecards of the forecasts, in pairs with each other
+        and with each baseline (`verification.cards.cards_in`).
     """
     whole, reference = Matched(forecast, truth), as_reference(climatology)
     spec_of(training, whole.channels)  # refuses a channel that damped persistence would have no data of
@@ -85,7 +88,8 @@ def judge_skill(
     if {ENSEMBLE, CLIMATE} <= set(totals):
         gained = {f"{name}_skill": skill(totals[ENSEMBLE], totals[CLIMATE], name).sel(order) for name in _SKILLS}
         scores[list(systems).index(ENSEMBLE)] = scores[list(systems).index(ENSEMBLE)].assign(gained)
-    return xr.concat(scores, xr.Variable("system", list(systems)), data_vars="all", join="exact")
+    joined = xr.concat(scores, xr.Variable("system", list(systems)), data_vars="all", join="exact")
+    return with_cards(joined, {pair: card.sel(order) for pair, card in _in_pairs(totals).items()})
 
 
 def judge_event(
@@ -96,6 +100,12 @@ def judge_event(
     forecast, truth = _only(forecast, levels), _only(truth, levels)
     threshold = local_quantile(truth, config.quantile, training)
     return verdict(forecast, truth, threshold, progress=progress).assign_attrs(quantile=config.quantile)
+
+
+def _in_pairs(totals: Mapping[str, StatisticSums]) -> Pairs:
+    """Compare the control with the ensemble, and both with all baselines."""
+    forecasts = {name: own for name, own in totals.items() if name in (CONTROL, ENSEMBLE)}
+    return scorecards(forecasts, {name: own for name, own in totals.items() if name != CONTROL}, _IN_PAIRS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,11 @@ from weatherml.experiment.results import Results
 from weatherml.plot import Section, climate, forecast_vs_truth, learning, skill, spectra, spread, verdict, write_report
 from weatherml.plot import map as draw_map
 from weatherml.plot.style import BASELINES, quantity_of, with_units, write_lead, write_time
+from weatherml.plot.verification import look, scorecards
 from weatherml.products import read_forecast
 from weatherml.state import Channel, parse_channels
 from weatherml.times import show_periods
+from weatherml.verification.cards import cards_in
 from weatherml.wording import counted
 
 _LEADS_SHOWN = ("6h", "1D", "2D", "3D", "5D", "7D", "10D")
@@ -35,8 +37,9 @@ def write_experiment_report(path: Path, results: Results, report: Callable[..., 
     for position, chapter in enumerate(chapters):
         report(position, len(chapters) + 1)
         sections.append(chapter(results))
+        sections += _in_pairs(results) if chapter is _skill else []
     report(len(chapters), len(chapters) + 1)
-    write_report(path, results.config.title, sections, _summary(results))
+    write_report(path, results.config.title, sections, _summary(results), look())
 
 
 def draw_last(results: Results) -> Figure:
@@ -91,14 +94,26 @@ def _summary(results: Results) -> str:
 
 
 def how_far_beaten(scores: xr.Dataset, channel: str, system: str, baseline: str) -> str:
-    """Say up to which lead time the errors of a system are smaller than those of a baseline."""
+    """Say up to which lead time the errors of a system are smaller than those of a baseline, and how far surely so."""
     rmse = scores["rmse"].sel(bound="estimate", channel=channel)
-    better = (rmse.sel(system=system) < rmse.sel(system=baseline)).values
     leads = scores["lead_time"].values
-    if better.all():
-        return f"at every lead to {write_lead(leads[-1])}"
-    n_first = int(np.argmin(better))
-    return f"up to {write_lead(leads[n_first - 1])}" if n_first else "at no lead"
+    n_smaller = _n_first(rmse.sel(system=system) < rmse.sel(system=baseline))
+    if not n_smaller:
+        return "at no lead"
+    card = cards_in(scores)[system, baseline].sel(metric="rmse", channel=channel, region="global")
+    n_sure = min(_n_first(card["better"] > 0), n_smaller)
+    surely = "not significantly" if not n_sure else f"significantly up to {write_lead(leads[n_sure - 1])}"
+    how_far = (
+        f"at every lead to {write_lead(leads[-1])}"
+        if n_smaller == len(leads)
+        else f"up to {write_lead(leads[n_smaller - 1])}"
+    )
+    return f"{how_far} ({'significantly' if n_sure == n_smaller else surely})"
+
+
+def _n_first(holds: xr.DataArray) -> int:
+    """Return at how many first lead times something holds."""
+    return int(np.cumprod(holds.values).sum())
 
 
 def _words(channel: str) -> str:
@@ -209,6 +224,16 @@ def _skill(results: Results) -> Section:
     return Section("How good it is", text, figures, {"Root-mean-square error": skill_table(scores)})
 
 
+def _in_pairs(results: Results) -> list[Section]:
+    """Return who is better than whom, where forecasts of the same initial times say so."""
+    cards = {pair: card.sel(metric=_of(card, _CARDS)) for pair, card in cards_in(results.scores).items()}
+    return list(scorecards(cards))
+
+
+def _of(card: xr.Dataset, wanted: Sequence[str]) -> list[str]:
+    return [name for name in wanted if name in card["metric"].values]
+
+
 def _left_out(results: Results) -> str:
     """Say which members are not judged."""
     if not results.n_stopped:
@@ -221,6 +246,7 @@ def _left_out(results: Results) -> str:
     )
 
 
+_CARDS = ("rmse", "crps_fair")
 _METRICS = {
     "rmse": "Root-mean-square error by lead time",
     "acc": "Anomaly correlation by lead time; above the line at 0.6 a forecast is said to be of use",

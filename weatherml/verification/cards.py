@@ -20,6 +20,7 @@ Pairs = Mapping[tuple[str, str], xr.Dataset]
 """Scorecards by who is compared with whom."""
 
 FALSE_DISCOVERY = 0.05
+_AGAINST, _CARD = " against ", "card_"  # in names of what is written beside scores
 
 
 def scorecard(
@@ -71,6 +72,30 @@ def scorecards(
         if name != other
     }
     return _cards(pairs, metrics, by, interval, false_discovery)
+
+
+def with_cards(scores: xr.Dataset, cards: Pairs) -> xr.Dataset:
+    """Return scores with scorecards beside them: variables `card_difference` .., dims (compared, metric, ...)."""
+    if not cards:
+        return scores
+    names = xr.Variable("compared", [_AGAINST.join(pair) for pair in cards])
+    nothing = {"significant": False, "better": np.int8(0)}
+    missing = {name: nothing.get(str(name), np.nan) for card in cards.values() for name in card.data_vars}
+    joined = xr.concat(list(cards.values()), names, join="outer", data_vars="all", fill_value=missing)
+    joined = joined.rename({name: f"{_CARD}{name}" for name in joined.data_vars})
+    return xr.merge([scores, joined], join="outer", combine_attrs="drop_conflicts")
+
+
+def cards_in(scores: xr.Dataset) -> Pairs:
+    """Return the scorecards beside scores."""
+    names = {name: str(name).removeprefix(_CARD) for name in scores.data_vars if str(name).startswith(_CARD)}
+    if not names:
+        return {}
+    cards = scores[list(names)].rename(names)
+    pairs = [tuple(str(name).split(_AGAINST)) for name in cards["compared"].values]
+    each = (cards.isel(compared=place, drop=True) for place in range(len(pairs)))
+    own = [card.dropna("metric", subset=["difference"], how="all") for card in each]
+    return {(first, second): card for (first, second), card in zip(pairs, own, strict=True)}
 
 
 def _cards(

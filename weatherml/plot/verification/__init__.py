@@ -1,5 +1,5 @@
 """The page of a verification: which system is better, where, and how sure that is."""
 
-from weatherml.plot.verification.page import write_page
+from weatherml.plot.verification.page import look, scorecards, write_page
 
-__all__ = ["write_page"]
+__all__ = ["look", "scorecards", "write_page"]

@@ -50,15 +50,14 @@ def write_page(
     plain = [name for name in metrics if set(scores[name].dims) <= _PLAIN]
     others = [name for name in metrics if name not in plain and not _named_axis(scores[name])]
     sections = [
-        *_scorecards(compared or {}),
+        *scorecards(compared or {}),
         *(_curves(scores, name, published) for name in plain),
         *(own for name in metrics if _named_axis(scores[name]) for own in _parts_by_lead(scores, name, published)),
         *(_profiles(scores, others) if others else ()),
         _judged(scores, compared or {}, said),
     ]
-    css = files("weatherml.plot.verification").joinpath("page.css").read_text(encoding="utf-8")
     filled = [own for own in sections if own.figures or own.tables or own.text]
-    return write_report(path, title, filled, _summary(scores), css)
+    return write_report(path, title, filled, _summary(scores), look())
 
 
 def _summary(scores: xr.Dataset) -> str:
@@ -71,8 +70,13 @@ def _summary(scores: xr.Dataset) -> str:
     )
 
 
-def _scorecards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[Section]:
-    """Yield a summary of all comparisons, and a chapter a metric."""
+def look() -> str:
+    """Return how drawings of a page look, for `write_report`."""
+    return files("weatherml.plot.verification").joinpath("page.css").read_text(encoding="utf-8")
+
+
+def scorecards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[Section]:
+    """Yield a summary of all comparisons, and a chapter a metric; nothing where nothing is compared."""
     made: dict[str, list[Card]] = {}
     rows: list[Sequence[object]] = [("compared", "metric", "comparisons", "better, %", "worse, %", "neither, %")]
     for (first, second), own in compared.items():

@@ -1,6 +1,7 @@
 """Every score against other libraries, on the same arrays: the largest relative difference.
 
-python3.11 -m venv PEERS; PEERS/bin/pip install xskillscore scoringrules scikit-learn properscoring
+python3.11 -m venv PEERS
+PEERS/bin/pip install xskillscore scoringrules scikit-learn properscoring scores evalhyd-python
 python benchmarks/verification_agreement.py --peers PEERS/bin/python > benchmarks/verification_agreement.md
 
 Ours is `weatherml.verification.evaluate`, from datasets of float32; the others, in an environment of their own, get the
@@ -114,6 +115,8 @@ def main():
     print("| score | library | ours | difference | |\n|---|---|---|---|---|")
     for row in peers.ROWS:
         print(line(row, ours_of(row, data), theirs))
+    print("\nNo library here has the decomposition of the CRPS, the reliability index, the bias of a Brier", end=" ")
+    print("decomposition and spread over skill: tests hold them against loops over cases.")
 
 
 def line(row, ours, theirs):

@@ -14,6 +14,7 @@ import numpy as np
 
 THRESHOLD = 281.0
 TILE = 30
+UNWEIGHTED = "it takes no weights: one row of points"
 
 
 @dataclass(frozen=True)
@@ -315,7 +316,7 @@ def _(case):
     return np.stack([false_alarms, hits])[:, ::-1]
 
 
-@row(f"roc_area(threshold={THRESHOLD})", "xskillscore", region="row", note="it takes no weights: one row of points")
+@row(f"roc_area(threshold={THRESHOLD})", "xskillscore", region="row", note=UNWEIGHTED)
 def _(case):
     import xarray as xr
     import xskillscore
@@ -351,6 +352,91 @@ def _rps(metric, *, fair):
 
 _rps(f"rps(thresholds=(275, {THRESHOLD}, 288))", fair=False)
 _rps(f"rps_fair(thresholds=(275, {THRESHOLD}, 288))", fair=True)
+
+
+@row(f"brier_decomposition(threshold={THRESHOLD})", "evalhyd-python", region="row", note=UNWEIGHTED)
+def _(case):
+    import evalhyd
+
+    truth, members = (
+        case.truth[:, case.one_row].ravel(),
+        case.members[:, :, case.one_row].reshape(len(case.members), -1),
+    )
+    options = {"q_thr": np.array([[THRESHOLD]]), "events": "high"}
+    return evalhyd.evalp(truth[None], members[None, None], ["BS_CRD"], **options)[0]
+
+
+# scores (of the Bureau of Meteorology), which takes weights throughout
+
+ALL = ["init", "lat", "lon"]
+
+
+def _of_scores(metric, name, *arguments, **options):
+    @row(metric, "scores")
+    def compute(case):
+        import scores
+
+        truth, members, area = labelled(case)
+        function = getattr(scores.probability, name)
+        return function(members, truth, "member", *arguments, reduce_dims=ALL, weights=area, **options)
+
+
+_of_scores("crps", "crps_for_ensemble", method="ecdf")
+_of_scores("crps_fair", "crps_for_ensemble", method="fair")
+_of_scores(f"twcrps(threshold={THRESHOLD})", "tail_tw_crps_for_ensemble", THRESHOLD, tail="upper", method="ecdf")
+_of_scores(
+    f"twcrps_fair(threshold={THRESHOLD}, tail='lower')",
+    "tail_tw_crps_for_ensemble",
+    THRESHOLD,
+    tail="lower",
+    method="fair",
+)
+_of_scores(f"brier(threshold={THRESHOLD})", "brier_score_for_ensemble", THRESHOLD, fair_correction=False)
+_of_scores(f"brier_fair(threshold={THRESHOLD})", "brier_score_for_ensemble", THRESHOLD)
+_of_scores("rank_histogram", "rank_histogram")
+
+
+@row("rank_histogram", "scores, of rain")
+def _(case):
+    import scores
+
+    truth, members, area = labelled(SimpleNamespace(truth=case.rain_truth, members=case.rain_members, areas=case.areas))
+    return scores.probability.rank_histogram(members, truth, "member", reduce_dims=ALL, weights=area)
+
+
+@row("quantile_score(quantile=0.9)", "scores")
+def _(case):
+    import scores
+
+    truth, members, area = labelled(case)
+    quantile = members.quantile(0.9, "member")
+    return scores.continuous.quantile_score(quantile, truth, 0.9, reduce_dims=ALL, weights=area)
+
+
+@row(f"roc_area(threshold={THRESHOLD})", "scores")
+def _(case):
+    import scores
+
+    truth, members, area = labelled(case)
+    share, event = (members > THRESHOLD).mean("member"), (truth > THRESHOLD).astype(float)
+    return scores.plotdata.roc(share, event, warned_at(case), reduce_dims=ALL, weights=area)["AUC"]
+
+
+@row(f"economic_value(threshold={THRESHOLD})", "scores")
+def _(case):
+    import scores
+
+    truth, members, area = labelled(case)
+    share, event = (members > THRESHOLD).mean("member"), (truth > THRESHOLD).astype(float)
+    options = {"cost_loss_ratios": [i / 20 for i in range(1, 20)], "probability_thresholds": warned_at(case)}
+    value = scores.plotdata.relative_economic_value(share, event, reduce_dims=ALL, weights=area, **options)
+    return value.max("probability_threshold")
+
+
+def warned_at(case):
+    """Return probabilities just below those that there are."""
+    n_members = len(case.members)
+    return [0.0, *((np.arange(1, n_members + 1) - 0.5) / n_members).tolist(), 1.0]
 
 
 def cut(case, init_times):

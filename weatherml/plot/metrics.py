@@ -65,6 +65,7 @@ _LOOKS = {
     "ets": MetricLook("Equitable threat score", 0, 0.0, True),
     "sedi": MetricLook("Symmetric extremal dependence index", 0, 0.0, True),
     "frequency_bias": MetricLook("Frequency bias", 0, 1.0),
+    "seeps": MetricLook("Stable equitable error in probability space"),
     "fss": MetricLook("Fractions skill score"),
     "effective_resolution": MetricLook("Effective resolution, km"),
     "spectrum": MetricLook("Power spectrum", 2),

@@ -1,6 +1,7 @@
 """Judge forecasts against truth, per channel and lead time, with intervals over init times."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import xarray as xr
@@ -25,6 +26,7 @@ from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched, Missing
 from weatherml.verification.pairing.notes import as_attribute
 from weatherml.verification.significance.method import Method
+from weatherml.verification.statistics.base import Statistic
 from weatherml.wording import listed
 
 Metrics = str | Sequence[str] | Mapping[str, Metric]
@@ -151,7 +153,7 @@ def judgement(
     statistics = [own for metric in chosen.values() for own in metric.statistics]
     used = {name: own for name, own in known.items() if name in wanted}
     own_truth = on_grid(truth, LatLonGrid.from_dataset(forecast))
-    matched = Matched(forecast, own_truth, used, domain, missing)
+    matched = Matched(forecast, own_truth, used, domain, missing, _compared(statistics))
     for name, metric in chosen.items():
         _require_channels(name, metric, matched)
     attributes = described(forecast, control) | as_attribute(told(forecast, truth))
@@ -163,6 +165,16 @@ def summarize(
 ) -> xr.Dataset:
     """Score what `accumulate` has kept; arguments and result are as of `evaluate`."""
     return scoring.summarize(sums, metrics_named(metrics), by, interval)
+
+
+def _compared(statistics: Sequence[Statistic]) -> dict[str, set[str]]:
+    """Return the variables that each reference is asked for, where those it is compared with are of some alone."""
+    of_some: dict[str, set[str]] = {}
+    for own in (own for own in statistics if own.inputs):
+        for name in own.references:
+            of_some.setdefault(name, set()).update(chain.from_iterable(own.inputs.values()))
+    of_all = {name for own in statistics if not own.inputs for name in own.references}
+    return {name: variables for name, variables in of_some.items() if name not in of_all}
 
 
 def _require_members(forecast: xr.Dataset) -> None:

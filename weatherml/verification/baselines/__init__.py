@@ -2,6 +2,7 @@
 
 from weatherml.verification.baselines.damping import fit_damping
 from weatherml.verification.baselines.drawn_forecasts import climatological_ensemble, persistence_ensemble
+from weatherml.verification.baselines.precipitation import seeps_climate, seeps_of_weatherbench
 from weatherml.verification.baselines.reference_forecasts import climatology, damped_persistence, persistence
 
 __all__ = [
@@ -11,4 +12,6 @@ __all__ = [
     "fit_damping",
     "persistence",
     "persistence_ensemble",
+    "seeps_climate",
+    "seeps_of_weatherbench",
 ]

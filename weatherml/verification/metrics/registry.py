@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weatherml.errors import UserError
-from weatherml.verification.metrics import contingency, deterministic, ensembles, probabilities, spectra
+from weatherml.verification.metrics import contingency, deterministic, ensembles, precipitation, probabilities, spectra
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.entries import Maker, registry
 from weatherml.wording import counted, listed
 
-THEMES = (contingency, deterministic, ensembles, probabilities, spectra)
+THEMES = (contingency, deterministic, ensembles, precipitation, probabilities, spectra)
 """Modules whose metrics are known, because they have been imported; a new one is a name here."""
 
 _MAE_OF_ONE = ("crps", "crps_fair")

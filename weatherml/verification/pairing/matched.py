@@ -1,6 +1,6 @@
 """Forecasts beside their truth: read block by block and checked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -92,6 +92,7 @@ class Matched:
             truth or without time.
         within: What is judged where this is a part of a forecast; what the first of it has when None.
         missing: What becomes of what is not there.
+        compared: Variables that each reference is asked for, by its name; all of them where it is not among these.
 
     Raises:
         UserError: A dimension, channel or valid time is missing, or the grids differ.
@@ -102,13 +103,14 @@ class Matched:
     references: Mapping[str, xr.Dataset | Reference] = field(default_factory=dict)
     within: Domain | None = None
     missing: Missing = "refuse"
+    compared: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_axes(self.forecast, self.truth)
-        self._require_channels("the truth", self.truth)
-        for name, reference in self._asked.items():
+        self._require_channels("the truth", self.truth, self.levels)
+        for name, reference in ((name, own) for name, own in self._asked.items() if self._compared(name)):
             first = reference.at(self._valid_times[:1, 0])
-            self._require_channels(f"the {name}", on_grid(first, self.grid))
+            self._require_channels(f"the {name}", on_grid(first, self.grid), self._compared(name))
             require_times(reference, self._valid_times)
 
     @cached_property
@@ -188,7 +190,12 @@ class Matched:
             (name, variable): narrowed(own, {variable: levels})
             for name, own in self._asked.items()
             for variable, levels in self.levels.items()
+            if variable in self._compared(name)
         }
+
+    def _compared(self, reference: str) -> list[str]:
+        """Return the variables that a reference is asked for."""
+        return [name for name in self.levels if name in self.compared.get(reference, self.levels)]
 
     @cached_property
     def domain(self) -> Domain:
@@ -210,9 +217,11 @@ class Matched:
             )
         return Domain(self.levels, masks, since)
 
-    def _require_channels(self, owner: str, dataset: xr.Dataset) -> None:
+    def _require_channels(self, owner: str, dataset: xr.Dataset, variables: Collection[str]) -> None:
+        levels = {name: own for name, own in self.levels.items() if name in variables}
+        channels = [str(Channel(name, level)) for name, own in levels.items() for level in own or (None,)]
         try:
-            grid = spec_of(dataset, self.channels).grid
+            grid = spec_of(dataset, channels).grid
         except UserError as error:
             raise UserError(
                 f"{owner} lacks what the forecast has: {error}", _keep(self._shared(dataset), "pass one that has it")
@@ -233,7 +242,11 @@ class Matched:
         chosen = self.forecast[name].isel(init_time=init, lead_time=as_slice(leads))
         members = values_of(chosen, levels, "number", "lead_time")
         truth = values_of(self.truth[name].isel(time=as_slice(self._truth_index[init, leads])), levels, "time")
-        references = {own: np.broadcast_to(self._expected(own, name, times), truth.shape) for own in self.references}
+        references = {
+            own: np.broadcast_to(self._expected(own, name, times), truth.shape)
+            for own in self.references
+            if name in self._compared(own)
+        }
         for place, level in enumerate(levels or (None,)):
             expected = {own: field[:, place] for own, field in references.items()}
             pair = Pair(members[:, :, place], truth[:, place], expected, self.grid)

@@ -1,5 +1,7 @@
 """Baselines against their definitions."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -194,3 +196,14 @@ def test_a_level_that_one_initial_time_lacks_is_lost_at_that_time_alone(truth, t
         ):
             is_missing = made["geopotential"].isel(level=0).isnull().all(["lead_time", "latitude", "longitude"])
             assert is_missing.values.tolist() == [True] + [False] * (len(INITS) - 1)
+
+
+@pytest.mark.parametrize("build", [baselines.persistence, partial(baselines.persistence_ensemble, members=2)])
+@pytest.mark.parametrize("lazily", [False, True])
+def test_what_does_not_change_is_no_forecast(truth, tmp_path, build, lazily):
+    ground = truth["geopotential"].isel(time=0, level=0, drop=True)
+    truth.assign(geopotential_at_surface=ground).to_netcdf(tmp_path / "truth.nc")
+    with xr.open_dataset(tmp_path / "truth.nc") as opened:
+        made = build(opened if lazily else opened.load(), INITS[1:], LEADS)
+        assert set(made.data_vars) == {"geopotential", "2m_temperature"}
+        assert (evaluate(made, truth, "mae")["mae"].sel(bound="estimate") > 0).all()

@@ -10,6 +10,7 @@ from weatherml.state import with_metadata
 from weatherml.times import Periods, parse_times
 from weatherml.verification.baselines.lazy_forecast import lazy_forecast
 from weatherml.verification.baselines.other_years import WINDOW_DAYS, drawing_of
+from weatherml.verification.baselines.reference_forecasts import varying
 
 _DAY = np.timedelta64(1, "D")
 
@@ -91,7 +92,7 @@ def _drawn(
         init_times: `datetime64 [init]`.
         lead_times: `timedelta64 [lead]`.
     """
-    fields = truth[[name for name, field in truth.data_vars.items() if "time" in field.dims]]
+    fields = varying(truth)
 
     def compute(name: str, init: np.ndarray, lead: np.ndarray) -> xr.DataArray:
         return _chosen(fields[[name]], times_for(init, lead))[name]

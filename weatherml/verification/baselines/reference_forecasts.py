@@ -33,7 +33,7 @@ def persistence(truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarra
     Raises:
         UserError: The truth lacks an init time.
     """
-    init_times = parse_times(init_times, "init_time")
+    init_times, truth = parse_times(init_times, "init_time"), varying(truth)
     time_index(truth, init_times, "the truth")
 
     def make(kept: Levels | None, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
@@ -93,7 +93,7 @@ def damped_persistence(
     if missing.size:
         raise UserError(f"the damping was not fitted for lead time {missing[0]}; pass it to fit_damping")
     init_times, reference = parse_times(init_times, "init_time"), as_reference(climatology)
-    grid = LatLonGrid.from_dataset(truth)
+    truth, grid = varying(truth), LatLonGrid.from_dataset(truth)
     time_index(truth, init_times, "the truth")
     for times in (init_times, init_times[:, None] + lead_times):
         require_times(reference, times)
@@ -106,6 +106,11 @@ def damped_persistence(
         return on_grid(_at_valid_times(expected, init_times, lead_times), grid) + damped
 
     return with_metadata(_forecast(make, [truth, reference], init_times, lead_times))
+
+
+def varying(truth: xr.Dataset) -> xr.Dataset:
+    """Return the fields that are forecast: not the height of the ground, which a store may hold beside them."""
+    return truth[[name for name, field in truth.data_vars.items() if "time" in field.dims]]
 
 
 _Make = Callable[[Levels | None, np.ndarray, np.ndarray], xr.Dataset]

@@ -32,7 +32,7 @@ from weatherml.verification.formulas.probabilities import (
     roc_area,
     roc_curve,
 )
-from weatherml.verification.formulas.ranks import frequencies, members_below, reliability_index
+from weatherml.verification.formulas.ranks import frequencies, how_many, members_below, reliability_index
 from weatherml.verification.formulas.spectra import effective_resolution, wavelength, zonal_power
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "forecast_probability",
     "forecast_share",
     "frequencies",
+    "how_many",
     "mean_absolute_difference",
     "members_below",
     "observed_frequency",

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from weatherml.verification.formulas.ranks import how_many
+
 Array = Any
 """A numpy or jax array."""
 
@@ -133,8 +135,7 @@ def forecast_share(counts: Array, n_bins: int) -> Array:
 
 
 def _share_above(members: Array, threshold: Array) -> Array:
-    xp = members.__array_namespace__()
-    return xp.count_nonzero(members > threshold, axis=0) / members.shape[0]
+    return how_many(members > threshold) / members.shape[0]
 
 
 def _warned(shares: Array) -> Array:

@@ -13,12 +13,15 @@ def members_below(members: Array, truth: Array) -> tuple[Array, Array]:
     doi:10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2, draws one; sharing out is the same on average, and is the same
     each time).
     """
-    below, not_above = _count(members < truth), _count(members <= truth)
+    below, not_above = how_many(members < truth), how_many(members <= truth)
     return below, not_above - below
 
 
-def _count(true: Array) -> Array:
-    """Count over the first axis; bytes are added in bytes where they suffice, many at once."""
+def how_many(true: Array) -> Array:
+    """Count members of which something holds, bool `[member, ...]` to int `[...]`.
+
+    Bytes are added in bytes where they suffice, many at once.
+    """
     xp = true.__array_namespace__()
     few = true.shape[0] < 256
     return xp.sum(true.view(xp.uint8), axis=0, dtype=xp.uint8 if few else xp.int64).astype(xp.int64)

@@ -52,7 +52,7 @@ class EventCounts(ClassStatistic):
     def classes(self, pair: Pair) -> tuple[np.ndarray, tuple[int, ...]]:
         """Return the class of each point, and how many events and classes there are."""
         threshold, n_classes = level(pair, self.threshold), pair.n_members + 1
-        members_above = np.count_nonzero(pair.members > threshold, axis=0)
+        members_above = formulas.how_many(pair.members > threshold)
         return (pair.truth > threshold) * n_classes + members_above, (2, n_classes)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -139,14 +140,14 @@ def test_corrected_brier_parts_are_right_on_average_where_cases_are_few():
     rng = np.random.default_rng(0)
     chance = np.array([0.0, 0.5, 1.0]) * 0.6 + 0.2  # of the event where 0, 1 and 2 members exceed: not calibrated
     judged = []
-    for _ in range(4000):
+    for _ in range(2500):
         classes = rng.integers(3, size=30)
         events = rng.uniform(size=30) < chance[classes]
         table = np.stack([np.bincount(classes[events == e], minlength=3) for e in (False, True)]).astype(float)
         judged.append((formulas.brier_parts(table), formulas.brier_parts(table, n_cases=30)))
     plain, corrected = np.mean(judged, axis=0)
     truth = np.array([np.mean((np.array([0, 0.5, 1]) - chance) ** 2), np.var(chance), 0.25])
-    np.testing.assert_allclose(corrected, truth, atol=0.003)
+    np.testing.assert_allclose(corrected, truth, atol=0.004)
     assert (plain - truth)[0] > 0.015
     assert plain[0] - plain[1] + plain[2] == pytest.approx(corrected[0] - corrected[1] + corrected[2], rel=1e-9)
 
@@ -158,6 +159,11 @@ def test_the_roc_curve_is_of_warnings_at_each_number_of_members():
             np.testing.assert_allclose(curve[:, k], own[:, k:].sum(-1) / own.sum(-1), atol=1e-12)
     area = -np.trapezoid(found[:, 1], found[:, 0], axis=-1)
     np.testing.assert_allclose(area, formulas.roc_area(COUNTS), rtol=1e-12)
+
+
+def test_there_is_no_hit_rate_without_events():
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(formulas.roc_curve(np.array([[3.0, 1.0], [0.0, 0.0]]))).tolist() == [[False] * 3, [True] * 3]
 
 
 def test_economic_value_is_that_of_the_best_rule():
@@ -236,28 +242,8 @@ def test_the_variogram_score_is_that_of_scoringrules(patterns, power):
     np.testing.assert_allclose(formulas.variogram_score(members, truth, weights, power), expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize(
-    "formula",
-    [
-        lambda xp: formulas.crps_reliability(xp.stack_terms(MEMBERS, TRUTH))[0],
-        lambda xp: formulas.energy_score(xp(MEMBERS), xp(TRUTH), xp(np.ones(40))),
-    ],
-)
-def test_formulas_in_jax_equal_numpy(formula):
-    found, expected = (formula(own) for own in (_Asking(jnp.asarray), _Asking(np.asarray)))
-    assert type(found) is type(jnp.ones(1))
-    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-5)
-
-
-class _Asking:
-    """Makes float32 arrays of one kind."""
-
-    def __init__(self, make):
-        self.make = make
-
-    def __call__(self, values):
-        return self.make(np.asarray(values, np.float32))
-
-    def stack_terms(self, members, truth):
-        terms = formulas.crps_terms(self(members), self(truth))
-        return terms.__array_namespace__().mean(terms, axis=-1)
+def test_a_loss_of_patterns_in_jax_is_the_score_in_numpy():
+    arrays = [own.astype(np.float32) for own in (MEMBERS, TRUTH, np.ones(40))]
+    found = formulas.energy_score(*map(jnp.asarray, arrays))
+    assert isinstance(found, jax.Array)
+    assert found == pytest.approx(formulas.energy_score(*arrays), rel=1e-4)

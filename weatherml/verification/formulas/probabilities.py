@@ -142,7 +142,7 @@ def _warned(shares: Array) -> Array:
     """Return the share where at least 0, 1 .. M + 1 members exceed, `[..., class]` to `[..., class + 1]`."""
     xp = shares.__array_namespace__()
     after = xp.flip(xp.cumulative_sum(xp.flip(shares, axis=-1), axis=-1), axis=-1)
-    return xp.concat([after, xp.zeros_like(after[..., :1])], axis=-1)
+    return xp.concat([after, 0 * after[..., :1]], axis=-1)  # NaN where all is
 
 
 def _over_events(counts: Array) -> Array:

@@ -66,7 +66,7 @@ def print_simulation(config: Any) -> None:
 def print_training(run: Path) -> None:
     entries = [json.loads(line) for line in (run / "training" / "metrics.jsonl").read_text().splitlines()]
     for stage in sorted({entry["stage"] for entry in entries}):
-        own = [entry for entry in entries if entry["stage"] == stage]
+        own = [entry for entry in entries if entry["stage"] == stage and "limited_by" in entry]
         speed, waiting = (np.median([entry[key] for entry in own]) for key in ("samples_per_second", "loader_share"))
         print(f"Stage {stage}: {speed:.0f} samples a second, {100 * waiting:.1f} % of the time waiting for the loader.")
     print()

@@ -30,8 +30,10 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
 from weatherml.parallel.processes.joining import Processes, join, leave
 from weatherml.training import Run, train
+from weatherml.training.batches import Batches
 from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.session import Session
+from weatherml.training.validation import Validation
 
 WAIT = 300.0
 """Seconds for which an end is waited for."""
@@ -42,9 +44,9 @@ INSTANTS: dict[str, tuple[type, str, tuple[int, int], float]] = {
     "in a step": (Session, "advance", (2, 23), 0.05),
     "when a snapshot is copied": (Snapshots, "save", (1, 5), 0.02),
     "when a snapshot is written": (Snapshots, "_finish", (1, 5), 0.05),
-    "in a validation": (Session, "_validate_average", (1, 4), 0.05),
+    "in a validation": (Validation, "evaluate", (1, 4), 0.05),
     "when a checkpoint is written": (Session, "_save_checkpoint", (1, 3), 0.02),
-    "between stages": (Session, "_enter_stage", (15, 15), 0.05),
+    "between stages": (Batches, "_enter_stage", (1, 1), 0.05),
 }
 """Of what, the first and the last time that a training of 23 steps enters it, and the longest delay, seconds."""
 

@@ -36,7 +36,7 @@ folder, n_devices, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 mesh = MeshConfig.model_validate_json(sys.argv[4])
 assert jax.device_count() == n_devices
 array = np.arange(96.0).reshape(16, 1, 3, 2, 1)
-spread, copied = data_layout().place_batch(array), data_layout().replicate(array)
+spread, copied = data_layout().place_batch(array), data_layout().placed({"a": array})["a"]
 assert [s.data.shape for s in spread.addressable_shards] == n_devices * [(16 // n_devices, 1, 3, 2, 1)]
 assert [s.data.shape for s in copied.addressable_shards] == n_devices * [(16, 1, 3, 2, 1)]
 kernel, layout = start().weights["network.embed.kernel"], Layout(mesh.build())
@@ -158,5 +158,5 @@ def test_members_of_a_sample_are_shared_evenly():
 
 def test_trees_keep_their_shape_and_values():
     tree = {"a": np.arange(6.0).reshape(2, 1, 3, 1, 1), "b": (np.ones((4, 1, 1, 1, 1)),)}
-    for place in (data_layout().replicate, data_layout().place_batch, data_layout().placed):
+    for place in (data_layout().place_batch, data_layout().placed):
         jax.tree.map(np.testing.assert_array_equal, place(tree), tree)

@@ -37,7 +37,7 @@ def sharded(small):
     layout = data_layout()
     spread = jax.device_put(fields, layout.activation("sample"))
     assert len({shard.device for shard in spread[0].addressable_shards}) == N_DEVICES
-    (_, output), gradient = evaluate(layout.replicate(vector), *spread)
+    (_, output), gradient = evaluate(layout.placed(vector), *spread)
     return {"output": output, "gradient": gradient}
 
 

@@ -12,9 +12,9 @@ from weatherml.training.update.step import Draws, build_update, initial_state
 SAMPLES = 8
 
 
-def ten_steps(name, problem, mesh, n_devices):
+def ten_steps(name, problem, mesh, n_devices=1, devices=None):
     """Return losses, the first gradient, weights, the memory of a device (bytes) and what devices exchange."""
-    layout = Layout(mesh.build(jax.devices()[:n_devices]), rules_of(name))
+    layout = Layout(mesh.build(devices or jax.devices()[:n_devices]), rules_of(name))
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1e-3, b2=0.99))
     step, weights, loss, batch = problem.parts(SAMPLES)
     update = build_update(step, loss, optimizer, 0.9, layout, Draws(3, problem.maps))

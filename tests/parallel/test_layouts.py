@@ -13,8 +13,9 @@ from ten_steps import differences, ten_steps
 from weatherml.parallel import MeshConfig
 
 N_DEVICES = 8
-FSDP = {"fsdp": 8}
+FSDP, DATA = {"fsdp": 8}, {"data": 8}
 LAYOUTS = [
+    ("fourcastnet", DATA),
     ("sfno", FSDP),
     ("pangu", {"tensor": 4}),
     ("fourcastnet", {"fsdp": 2, "spatial": 2}),
@@ -33,7 +34,9 @@ def _compared(name, sizes, alone):
     ours = ten_steps(name, PROBLEMS[name], MeshConfig(**sizes), N_DEVICES)
     shares = {part: ours[part] / alone[part] for part in ("state", "activations")}
     gathered = sum(one.times * one.n_bytes for one in ours["exchanges"] if one.kind == "all-gather")
-    return differences(ours, alone) | shares | {"gathered": gathered / ours["weights"].nbytes}
+    messages = [(one.kind, one.times, one.n_bytes / ours["weights"].nbytes) for one in ours["exchanges"]]
+    told = {"gathered": gathered / ours["weights"].nbytes, "messages": messages}
+    return differences(ours, alone) | shares | told
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +63,9 @@ def test_devices_gather_weights_once_and_no_samples(comparison):
     told = comparison[LAYOUTS.index(("sfno", FSDP))]
     assert 0.9 < told["gathered"] < 1.1
     assert told["activations"] < 1.5 / N_DEVICES
+
+
+def test_devices_that_share_samples_alone_send_one_message(comparison):
+    ((kind, times, size),) = comparison[LAYOUTS.index(("fourcastnet", DATA))]["messages"]
+    assert (kind, times) == ("all-reduce", 1)
+    assert size == pytest.approx(1, abs=0.01)

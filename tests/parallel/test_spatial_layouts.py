@@ -36,7 +36,7 @@ def compared(problem, layout):
     with layout.naming():
         weights, batch, constants, loss = arguments
         told = layout.place_maps((constants, loss), problem.grid.shape)
-        arguments = layout.replicate(weights), layout.place_batch(batch), *told
+        arguments = layout.placed(weights), layout.place_batch(batch), *told
         spread = jax.jit(jax.value_and_grad(lambda *a: objective(*a))).lower(*arguments).compile()
     (loss, gradient), (ours, own) = evaluate(weights, batch, constants, loss), spread(*arguments)
     moved = collectives_of(spread.as_text())

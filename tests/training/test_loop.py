@@ -87,8 +87,10 @@ from kills import kill_during
 from tiny_training import arguments
 from weatherml.data.loading.samples import Samples
 from weatherml.training import train
+from weatherml.training.batches import Batches
 from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.session import Session
+from weatherml.training.validation import Validation
 
 folder, owner, method, n, delay = sys.argv[1:]
 kill_during(globals()[owner], method, int(n), float(delay))
@@ -98,9 +100,9 @@ train(*arguments(), folder)
 # Of what, and how often a training enters it.
 INSTANTS = {
     ("Session", "advance"): 23,
-    ("Session", "_validate_average"): 4,
+    ("Validation", "evaluate"): 4,
     ("Session", "_save_checkpoint"): 3,
-    ("Session", "_open_stage"): 2,
+    ("Batches", "_open_stage"): 2,
     ("Samples", "begin"): 30,
     ("Snapshots", "save"): 5,
     ("Snapshots", "_finish"): 5,

@@ -1,23 +1,20 @@
-"""A training in progress: optimiser steps, validation, and the records that are kept of them."""
+"""A training in progress: optimiser steps, and the records that are kept of them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import jax
 import numpy as np
+from flax import nnx
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.loading.loader import Loader, total
-from weatherml.data.loading.order import Order
-from weatherml.data.loading.room import require_room
 from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
 from weatherml.models.weights import weights_of
 from weatherml.parallel import is_first, local_devices, n_processes
+from weatherml.training.batches import Batches
 from weatherml.training.config import TrainingConfig
-from weatherml.training.objective.objective import build_objective
+from weatherml.training.objective.objective import AnyLoss, build_objective
 from weatherml.training.records.device import Operations
 from weatherml.training.records.glimpse import Viewer, build_look
 from weatherml.training.records.metrics import MetricsLog, NoLog
@@ -30,9 +27,7 @@ from weatherml.training.update.step import Draws, build_update, initial_state, o
 from weatherml.training.update.told import shared
 from weatherml.training.update.trainable import freeze_others
 from weatherml.training.update.validation import build_validate
-from weatherml.wording import counted
-
-T = TypeVar("T")
+from weatherml.training.validation import Validation
 
 
 class Session:
@@ -53,35 +48,38 @@ class Session:
         model: Checkpoint | None = None,
     ) -> None:
         self._config, self._start, self._run, self._snapshots, self._log = config, start, run, snapshots, log
-        self._training, longest = samples[0], config.longest_rollout
-        self._validation = _in("validation", lambda: samples[1].with_n_steps(longest))
         self._layout = config.lay_out(start.model, start.spec.grid.shape)
-        self._own = self._layout.portion.samples
-        step, loss = build_objective(config.loss, start, model)
-        self._layout.require_split(weights_of(step))
-        freeze_others(step, config.trainable)
-        step, loss, maps = shared(step, loss, start.build_noise(), self._layout)
-        memory, draws = config.device_memory, Draws(config.seed, maps)
+        step, loss, draws = self._objective(model)
+        memory = config.device_memory
         memory.require_host()
         optimizer = config.optimizer.build(config.stages, memory.moments)
         self._update = build_update(step, loss, optimizer, config.average_decay, self._layout, draws, memory)
-        self._validate = build_validate(step, loss, self._layout, draws, memory.accumulate)
+        judged = step, loss, self._layout, draws, memory.accumulate
+        viewer = Viewer(start.normalizer, build_look(*judged))
+        self._validation = Validation(config, samples[1], self._layout, build_validate(*judged), viewer)
+        self._batches = Batches(config, samples[0], self._layout, self._validation.batch_bytes)
         self._learning_rate = learning_rate_schedule(config.stages, config.optimizer.warm_up)
         state = self._layout.placed(initial_state(self._layout.placed(weights_of(step)), optimizer))
         self._state = offloaded(state, memory.offload)
         self._cursor, self.step = Cursor(), snapshots.latest_step() or 0
         if self.step:
             self._state, self._cursor = snapshots.restore(self._state)
-        self._non_finite = NonFinite(config.non_finite, config.most_non_finite, run.snapshots, self._times_of)
+        self._batches.go_to(self.step, self._cursor)
+        times_of = self._batches.times_of
+        self._non_finite = NonFinite(config.non_finite, config.most_non_finite, run.snapshots, times_of)
         self._drawn: list[Drawn] = []
         self._compiled: set[int | str] = set()
-        self._require_stages()
-        self._stage = stage_index(config.stages, self.step)
-        self._batches = self._open_stage(self._stage, self._cursor.position)
-        self._viewer = Viewer(start.normalizer, build_look(step, loss, self._layout, draws, memory.accumulate))
         self._window, self._operations, self._pace, self._speed = Window(), Operations(), "", ""
         if config.non_finite == "rollback" and snapshots.latest_step() is None:
             self.save_snapshot()  # the first that there is to go back to
+
+    def _objective(self, model: Checkpoint | None) -> tuple[nnx.Module, AnyLoss, Draws]:
+        """Return what is trained, its loss and what is random, with all that no step changes on the devices."""
+        step, loss = build_objective(self._config.loss, self._start, model)
+        self._layout.require_split(weights_of(step))
+        freeze_others(step, self._config.trainable)
+        step, loss, maps = shared(step, loss, self._start.build_noise(), self._layout)
+        return step, loss, Draws(self._config.seed, maps)
 
     @property
     def news(self) -> str:
@@ -103,17 +101,23 @@ class Session:
         Raises:
             UserError: Data cannot be read; a snapshot of the steps before has been saved.
         """
+        if stage_index(self._config.stages, self.step) in self._compiled:
+            self._advance()
+        else:
+            with self._batches.uncounted(), self._window.uncounted():
+                self._advance()
+
+    def _advance(self) -> None:
         batch = self._next_batch()
         self._state, outcome = self._update(self._state, batch)
-        n_samples = self._config.batch_size_of(self._config.stages[self._stage])
-        self._window.add(outcome, n_samples, self._operations_in(batch))
-        self._drawn.append(Drawn(self._stage, self._batches.position - 1))
-        self._compiled.add(self._stage)
+        self._window.add(outcome, self._batches.size, self._operations_in(batch))
+        self._drawn.append(self._batches.last)
+        self._compiled.add(self._batches.stage)
         self.step += 1
 
     def _operations_in(self, batch: Batch) -> float | None:
         """Return the operations of a step on one device; the program is there, for a step has just been taken."""
-        return self._operations.in_step(self._stage, lambda: self._update.lower(self._state, batch).compile())
+        return self._operations.in_step(self._batches.stage, lambda: self._update.lower(self._state, batch).compile())
 
     def wait(self) -> None:
         """Wait until the device has done what it was given."""
@@ -164,7 +168,7 @@ class Session:
 
     def _save_snapshot(self) -> None:
         self._collect()
-        self._cursor.loader, self._cursor.n_rollbacks = self._position, 0
+        self._cursor.loader, self._cursor.n_rollbacks = self._batches.position_after(self.step), 0
         self._log.flush()  # entries up to here are not written again
         self._snapshots.save(self.step, self._state, self._cursor)
 
@@ -175,16 +179,12 @@ class Session:
         self._non_finite.roll_back(offence, before, self._snapshots, self._cursor)
         self.step = self._snapshots.latest_step() or 0
         self._log.go_back(self.step)
-        self._batches.close()
-        self._stage = stage_index(self._config.stages, self.step)
-        self._batches = self._open_stage(self._stage, self._cursor.position)
+        self._batches.go_to(self.step, self._cursor)
         self._window, self._drawn = Window(), []
 
     def _next_batch(self) -> Batch:
         try:
-            self._enter_stage()
-            batch: Batch = next(self._batches)
-            return batch
+            return self._batches.take(self.step, self._cursor)
         except UserError as error:
             if not self.step or n_processes() > 1:  # of several, the others do not know, and save nothing
                 raise
@@ -192,55 +192,12 @@ class Session:
                 self.save_snapshot()
             raise error.within(f"training stopped after step {self.step}, from which it goes on: ") from None
 
-    @property
-    def _position(self) -> int:
-        """How many batches came before of the stage that the next step belongs to, which may not have been entered."""
-        return self._batches.position if stage_index(self._config.stages, self.step) == self._stage else 0
-
-    def _enter_stage(self) -> None:
-        """Go on to the next stage where its first step is due, not before: records of the last are still to be kept."""
-        index = stage_index(self._config.stages, self.step)
-        if index != self._stage:
-            self._window.spells.append(self._batches.spell())
-            self._batches.close()
-            self._stage, self._batches = index, self._open_stage(index)
-
-    def _open_stage(self, index: int, position: int = 0) -> Loader:
-        """Return the batches of a stage, from a position on."""
-        samples, order = self._drawn_in(index)
-        position = max(position, self._cursor.passed.get(str(index), 0))
-        validated = self._config.batch_size // self._own.count * self._validation.sample_bytes
-        return Loader(samples, order, position, self._layout.place_batch, in_use=validated)
-
-    def _drawn_in(self, index: int) -> tuple[Samples, Order]:
-        """Return what is drawn in a stage, and in which order."""
-        stage = self._config.stages[index]
-        period = f"training, stage {index + 1} of {len(self._config.stages)}"
-        samples = _in(period, lambda: stage.choose(self._training))
-        seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
-        size, own = self._config.batch_size_of(stage), self._own
-        return samples, _in(period, lambda: Order(len(samples), size, seed, own.index, own.count))
-
-    def _times_of(self, drawn: Drawn) -> np.ndarray:
-        """Return the initial times of the samples of a batch, of all processes."""
-        samples, order = self._drawn_in(drawn.stage)
-        return np.sort([samples.times(index)[0] for index in order.batch(drawn.position)])
-
-    def _require_stages(self) -> None:
-        """Require what all stages and validations take now, not after hours of the steps before them."""
-        self._validation_indices()
-        for index in range(len(self._config.stages)):
-            samples, order = self._drawn_in(index)
-            require_room(
-                order.batch_size // order.process_count * samples.sample_bytes, samples.memory_left, samples.n_bytes
-            )
-
     def _record(self, is_validation: bool) -> float | None:
         """Write a metrics entry about the steps since the one before; return its validation loss, if there is one."""
         self._collect()
         cursor, stage = self._cursor, stage_index(self._config.stages, self.step - 1) + 1
-        speed = total([*self._window.spells, self._batches.spell()]).speed
-        self._speed = speed.words
+        speed = self._batches.spell().speed
+        self._speed = speed.words if self._window.n_steps else ""
         loss = _mean(cursor.losses)
         entry = {
             "step": self.step,
@@ -253,7 +210,7 @@ class Session:
         }
         self._pace = self._window.pace(loss)
         validation_loss = self._validate_average() if is_validation else None
-        by_channel = {"validation_loss_by_channel": self._viewer.losses} if is_validation else {}
+        by_channel = {"validation_loss_by_channel": self._validation.losses} if is_validation else {}
         self._log.append(entry | {"validation_loss": validation_loss} | by_channel)
         cursor.losses, cursor.gradient_norms, cursor.non_finite = [], [], []
         self._window = self._window.following()
@@ -272,39 +229,15 @@ class Session:
 
     def _validate_average(self) -> float:
         """Return the loss of the averaged weights, kept as the best checkpoint if no lower loss came before."""
-        samples = self._validation.with_n_steps(self._config.longest_rollout)  # whose memory goes with it
-        chosen = self._validation_indices()
-        losses = [self._validate_batch(samples, indices, is_seen=indices is chosen[0]) for indices in chosen]
-        mean = float(np.mean(losses))
+        mean = self._validation.evaluate(self._state.average)
         self._compiled.add("validation")
         self._require_finite("validation loss", mean, self.step)
         if self._cursor.best_loss is None or mean < self._cursor.best_loss:
             self._cursor.best_loss = mean
             self._save_checkpoint(self._run.best_checkpoint, mean)
             if is_first():
-                self._viewer.write(self._run.directory, samples.times(chosen[0][0]), self.step)
+                self._validation.write_seen(self._run.directory, self.step)
         return mean
-
-    def _validate_batch(self, samples: Samples, indices: list[int], is_seen: bool) -> np.ndarray:
-        """Return the loss of one batch, once it is there: the batch is gone before the next is made."""
-        own = self._layout.place_batch(samples.gather(indices[self._own.of(len(indices))]))
-        loss = self._validate(self._state.average, own)
-        if is_seen:
-            self._viewer.look(self._state.average, own)
-        return np.asarray(jax.device_get(loss))
-
-    def _validation_indices(self) -> list[list[int]]:
-        """Return the samples of whole batches, spread evenly over the validation period, the same every time."""
-        size, n_samples = self._config.batch_size, len(self._validation)
-        n_batches = min(self._config.n_validation_batches, n_samples // size)
-        if n_batches == 0:
-            raise UserError(
-                f"the validation period holds {counted(n_samples, 'sample')}, fewer than batch_size {size};"
-                " choose a longer one"
-            )
-        chosen = np.linspace(0, n_samples - 1, n_batches * size).round().astype(int).reshape(n_batches, size)
-        indices: list[list[int]] = chosen.tolist()
-        return indices
 
     def _save_checkpoint(self, path: Path, validation_loss: float | None) -> None:
         weights = self._layout.fetch(self._state.average)
@@ -321,14 +254,6 @@ class Session:
                 f"{name} is {value} at step {step}; the last good snapshot in {self._run.snapshots} is of step {last}:"
                 " lower the learning_rate or clip_norm in a new folder"
             )
-
-
-def _in(period: str, choose: Callable[[], T]) -> T:
-    """Return what is chosen of a period, by which a mistake is named."""
-    try:
-        return choose()
-    except UserError as error:
-        raise error.within(f"period of {period}: ") from None
 
 
 def _mean(values: list[float]) -> float | None:

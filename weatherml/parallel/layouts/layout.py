@@ -1,12 +1,13 @@
 """Where everything lies on the devices: weights by their names, batches, and activations by the names of axes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
 import jax
+import numpy as np
 from jax import Array
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 from jax.tree_util import DictKey
@@ -15,13 +16,16 @@ from weatherml.axes import laying
 from weatherml.errors import UserError
 from weatherml.parallel.layouts.activations import ACTIVATIONS, Activations
 from weatherml.parallel.layouts.mesh import FSDP, TENSOR, MeshConfig, divisors
+from weatherml.parallel.layouts.own_samples import is_of_one_device, mean_over_devices, shares_only_samples
 from weatherml.parallel.layouts.placement import Placement
 from weatherml.parallel.layouts.placing import place
 from weatherml.parallel.layouts.portion import Portion
 from weatherml.parallel.layouts.rules import Rules, rules_of
+from weatherml.parallel.processes.together import is_first
 from weatherml.wording import listed
 
 Tree = TypeVar("Tree")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,19 +110,16 @@ class Layout:
         """Put what belongs to weights where it is kept; a device takes no more than its part."""
         return place(tree, self.state(tree))
 
-    def replicate(self, tree: Tree) -> Tree:
-        """Put a copy of every array of `tree` on every device."""
-        return place(tree, jax.tree.map(lambda _: self.replicated, tree))
-
     def place_batch(self, tree: Tree) -> Tree:
         """Spread batches `[batch, step, channel, lat, lon]`, of which each process has made its portion."""
         return self.portion.place(tree, self.batch)
 
     def fetch(self, tree: Tree) -> Tree:
-        """Return arrays in full, from whatever devices they lie on."""
-        if not all(array.is_fully_addressable for array in jax.tree.leaves(tree)):
-            tree = jax.jit(lambda whole: whole, out_shardings=self.replicated)(tree)
-        fetched: Tree = jax.device_get(tree)
+        """Return arrays in full, from whatever devices they lie on, on the first process; None for each on others.
+
+        One after the other: devices never hold more than one that is gathered, and other hosts none.
+        """
+        fetched: Tree = jax.tree.map(self._fetched, tree)
         return fetched
 
     def used(self, weights: Mapping[str, Array]) -> dict[str, Array]:
@@ -135,6 +136,11 @@ class Layout:
         kept: Tree = jax.tree.map(_lie, tree, self.state(tree))
         return kept
 
+    def everywhere(self, tree: Tree) -> Tree:
+        """Return in a program what every device is to have as a whole."""
+        whole: Tree = jax.tree.map(lambda array: _lie(array, self.replicated), tree)
+        return whole
+
     def place_maps(self, tree: Tree, grid: tuple[int, ...]) -> Tree:
         """Cut what is told of every point of a grid `(lat, lon)` as fields are; copy all else to every device."""
 
@@ -145,6 +151,20 @@ class Layout:
 
         maps: Tree = jax.tree.map(placed, tree)
         return maps
+
+    def mean(self, function: Callable[[Any, Any], Result], shared: Any, samples: Any) -> Result:
+        """Return in a program `function(shared, samples)`, which is a mean over samples, with activations laid out.
+
+        Args:
+            function: Of what belongs to no sample, and of arrays `[batch, ...]`.
+            shared: The former, such as weights.
+            samples: The latter.
+        """
+        if shares_only_samples(self.mesh):
+            assert isinstance(self.mesh, Mesh)
+            return mean_over_devices(function, self.mesh)(shared, samples)
+        with self.naming():
+            return function(shared, samples)
 
     @contextmanager
     def naming(self) -> Iterator[None]:
@@ -160,10 +180,26 @@ class Layout:
         names = [key.key for key in path if isinstance(key, DictKey)]
         return self.weight(str(names[-1]), array.shape) if names else self.replicated
 
+    def _fetched(self, array: Array) -> np.ndarray | None:
+        if not (array.is_fully_addressable or array.is_fully_replicated):
+            array = self._gather(array)
+        if not is_first():
+            jax.block_until_ready(array)  # type: ignore[no-untyped-call]
+            return None
+        return np.asarray(array)
+
+    @cached_property
+    def _gather(self) -> Callable[[Array], Array]:
+        """The program that puts an array together on every device; compiled once a shape."""
+        gather: Callable[[Array], Array] = jax.jit(lambda array: array, out_shardings=self.replicated)
+        return gather
+
     def _sharding(self, *axes: str | tuple[str, ...] | None) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
 
 
 def _lie(x: Array, where: NamedSharding) -> Array:
+    if is_of_one_device():
+        return x
     lying: Array = jax.lax.with_sharding_constraint(x, where)  # type: ignore[no-untyped-call]
     return lying

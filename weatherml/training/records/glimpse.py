@@ -1,8 +1,6 @@
 """One forecast of a validation for people to look at: errors by channel, fields and spectra."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,12 +13,13 @@ from jax import Array
 from weatherml.data.loading.samples import Batch
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.models import Step
-from weatherml.models.weights import Weights, split_weights
-from weatherml.parallel import Layout, to_device
+from weatherml.models.weights import Weights
+from weatherml.parallel import Layout
 from weatherml.state import Channel, StateSpec, to_dataset
 from weatherml.storage.files import write_netcdf
 from weatherml.training.objective.losses import Loss
 from weatherml.training.objective.objective import AnyLoss
+from weatherml.training.update.given import Given, with_given_weights
 from weatherml.training.update.step import NOTHING_TOLD, Draws
 from weatherml.training.update.told import Told
 from weatherml.verification.formulas import zonal_power
@@ -29,8 +28,6 @@ FOLDER = "glimpse"
 """In the folder of a training: `forecast.nc`, `analysis.nc` and `spectra.nc`."""
 _MOST_CHANNELS, _MOST_BYTES = 6, 2**25
 """That are drawn, and their bytes."""
-
-Look = Callable[[Weights, Batch], "Glimpse"]
 
 
 @jax.tree_util.register_dataclass
@@ -60,7 +57,7 @@ class Viewer:
         losses: What each channel added to the loss of the batch that was looked at last, by its name.
     """
 
-    def __init__(self, normalizer: Normalizer, look: Look | None) -> None:
+    def __init__(self, normalizer: Normalizer, look: Given[Glimpse] | None) -> None:
         self._normalizer, self._look = normalizer, look
         self._seen: Glimpse | None = None
         self.losses: dict[str, float] = {}
@@ -87,7 +84,7 @@ class Viewer:
 
 def build_look(
     step: nnx.Module, loss: AnyLoss, layout: Layout, draws: Draws = NOTHING_TOLD, accumulate: int = 1
-) -> Look | None:
+) -> Given[Glimpse] | None:
     """Build what forecasts one batch with given weights; the result is on every device, for any of them to read.
 
     None of what makes no forecasts, such as a diagnostic. Of a batch that is computed in parts it is the first part.
@@ -101,14 +98,10 @@ def build_look(
     """
     if not isinstance(step, Step) or not isinstance(loss, Loss):
         return None
-    rebuild, constants = split_weights(step)
-    told = Told.placed(constants, loss, draws.maps, layout)
 
-    @partial(jax.jit, out_shardings=layout.replicated)
-    def look(weights: Weights, told: Told, batch: Batch) -> Glimpse:
+    def look(model: Step, told: Told, batch: Batch) -> Glimpse:
         loss, maps = told.loss, told.maps
         assert isinstance(loss, Loss)
-        model = rebuild(layout.used(weights), told.used(layout))
         states, forcings = (jnp.asarray(array)[::accumulate] for array in (batch.state, batch.forcing))
         first, n_steps = jnp.repeat(states[:, 0], loss.members, axis=0), states.shape[1] - 1
         keys = jax.random.split(jax.random.key(draws.seed), (n_steps, len(first)))
@@ -119,11 +112,10 @@ def build_look(
             state = model(state, jnp.repeat(forcing, loss.members, axis=0), None, noise)
             return state, losses_of_channels(loss, state, truth)
 
-        with layout.naming():
-            last, losses = jax.lax.scan(advance, first, jnp.arange(n_steps))
-        return Glimpse(losses.mean(0), last[0], states[0, -1])
+        last, losses = jax.lax.scan(advance, first, jnp.arange(n_steps))
+        return layout.everywhere(Glimpse(losses.mean(0), last[0], states[0, -1]))
 
-    return lambda weights, batch: look(to_device(weights), told, batch)
+    return with_given_weights(step, loss, layout, draws, look)
 
 
 def losses_of_channels(loss: Loss, forecast: Array, truth: Array) -> Array:

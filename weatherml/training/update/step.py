@@ -150,23 +150,26 @@ def build_update(
 
     @partial(jax.jit, donate_argnums=0)
     def update(state: TrainingState, told: Told, batch: Batch) -> tuple[TrainingState, Outcome]:
-        maps = told.maps
         state = _moved(state, device_memory.offload, to_device)
 
-        def differentiate(part: _Part) -> tuple[Array, Weights]:
-            noise = None if maps is None else Noise(maps, part.of_maps)
+        def differentiate(shared: tuple[Weights, Told], part: _Part) -> tuple[Array, Weights]:
+            weights, told = shared
+            noise = None if told.maps is None else Noise(told.maps, part.of_maps)
 
             def objective(weights: Weights) -> Array:
                 module = rebuild(layout.used(weights), told.used(layout))
                 return evaluate(module, told.loss, part.batch, part.keys, noise)
 
-            value, gradient = jax.value_and_grad(objective)(state.weights)
+            value, gradient = jax.value_and_grad(objective)(weights)
             return value, layout.keep(gradient)
+
+        def in_parts(shared: tuple[Weights, Told], samples: _Part) -> tuple[Array, Weights]:
+            return mean_over_parts(partial(differentiate, shared), samples, device_memory.accumulate)
 
         key = jax.random.fold_in(jax.random.key(draws.seed), state.step)
         keys, of_maps = (jax.random.split(own, len(batch.state)) for own in (key, jax.random.fold_in(key, _MAPS)))
-        with layout.naming(), keep():
-            value, gradient = mean_over_parts(differentiate, _Part(batch, keys, of_maps), device_memory.accumulate)
+        with keep():
+            value, gradient = layout.mean(in_parts, (state.weights, told), _Part(batch, keys, of_maps))
         changes, moments = optimizer.update(gradient, state.optimizer, state.weights)
         weights = optax.apply_updates(state.weights, changes)
         average = update_average(state.average, weights, state.step, average_decay)

@@ -39,3 +39,29 @@ def test_what_is_changed_in_place_moves_the_part_that_changes():
         return work_of(compiled(lambda x: jax.lax.map(jnp.cumsum, x), inputs).as_text()).n_bytes
 
     assert rows(400) / rows(100) == pytest.approx(4, rel=0.1)  # 16, were all rows moved for each
+
+
+TEXT = """HloModule m
+%moves (p: f32[8]) -> f32[4,8] {
+  %p = f32[8]{0} parameter(0)
+  ROOT %b = f32[4,8]{1,0} broadcast(%p), dimensions={1}
+}
+%adds (q: f32[4,8]) -> f32[4,8] {
+  %q = f32[4,8]{1,0} parameter(0)
+  ROOT %a = f32[4,8]{1,0} add(%q, %q)
+}
+ENTRY %main (x: f32[8], w: f32[8,8]) -> f32[4,8] {
+  %x = f32[8]{0} parameter(0)
+  %w = f32[8,8]{1,0} parameter(1)
+  %c = f32[8]{0} copy(%x)
+  %f = f32[4,8]{1,0} fusion(%c), kind=kLoop, calls=%moves
+  %g = f32[4,8]{1,0} fusion(%f), kind=kLoop, calls=%adds
+  ROOT %d = f32[4,8]{1,0} dot(%g, %w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+"""
+
+
+def test_what_only_moves_values_is_no_kernel_of_its_own():
+    work = work_of(TEXT)
+    sum_and_product = {(2 * 128).bit_length(): 1, (2 * 128 + 256).bit_length(): 1}
+    assert (work.kernels, work.n_instructions) == (sum_and_product, 4)

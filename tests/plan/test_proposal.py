@@ -6,9 +6,9 @@ from tiny_experiment import CONFIG
 from weatherml.config import from_mapping
 from weatherml.experiment import ExperimentConfig
 from weatherml.parallel.hardware.accelerators import Devices
-from weatherml.plan.planning import Plan, StagePlan, changed
+from weatherml.plan.planning import Plan, StagePlan, ValidationPlan, changed
 from weatherml.plan.problem import Problem, parse_grid
-from weatherml.plan.proposal import Candidate, candidates, on_more, proposed
+from weatherml.plan.proposal import Candidate, candidates, in_less, on_more, proposed
 
 GIB = 2**30
 ALONE = {"data": 1, "fsdp": 1, "member": 1, "lat": 1, "lon": 1, "tensor": 1}
@@ -33,7 +33,20 @@ def problem():
 def asked(room, count=1):
     stage = StagePlan(1, 4, 6, 1e12, {"matrix products": 1.0, "memory": 0.5})
     return Plan(
-        Devices(count, "h200"), "", ALONE, (8, 16), 3, "grid", {"all": 2**28}, MEMORY, room, {}, (stage,), 1, 0.1
+        Devices(count, "h200"),
+        "",
+        ALONE,
+        (8, 16),
+        3,
+        "grid",
+        {"all": 2**28},
+        MEMORY,
+        room,
+        {},
+        (stage,),
+        1,
+        0.1,
+        ValidationPlan(1, 8, 2, 0.5),
     )
 
 
@@ -42,9 +55,10 @@ def testcandidates_divide_devices_batch_and_rows_and_are_configurations(problem)
     assert len({candidate.changes for candidate in found}) == len(found) > 10
     for candidate in found:
         training = changed(problem.config, candidate.changes).training
-        data, fsdp, _, lat, _, tensor = training.mesh.shape(8)
-        assert data * fsdp * lat * tensor == 8 and 4 % (data * fsdp) == 0 and 8 % lat == 0
+        data, fsdp, _, lat, lon, tensor = training.mesh.shape(8)
+        assert data * fsdp * lat * lon * tensor == 8 and 4 % (data * fsdp) == 0 and 8 % lat == 0 and 16 % lon == 0
         assert 4 // (data * fsdp) % training.device_memory.accumulate == 0
+    assert any("spatial=[1,2]" in change for candidate in found for change in candidate.changes)
 
 
 def test_what_a_stage_validations_or_the_network_forbid_is_not_proposed():
@@ -82,5 +96,13 @@ def test_the_fewest_devices_on_which_something_fits_are_told(problem, room, coun
     assert all(c.needed > room for c in candidates(problem, asked(room), count // 2))
 
 
+def test_smaller_batches_that_fit_the_same_devices_are_told(problem):
+    room = int(14.5 * GIB)  # a sample at a time takes 8 beside the state, and batches of 4 and of 2 take 2 and 1
+    assert all(one.needed > room for one in candidates(problem, asked(room), 1))
+    batch_size, candidate = in_less(problem, asked(room))
+    assert candidate.needed <= room
+    assert batch_size == changed(problem.config, candidate.changes).training.batch_size == 2
+
+
 def test_nothing_is_promised_that_fits_nowhere(problem):
-    assert on_more(problem, asked(1)) is None
+    assert on_more(problem, asked(1)) is None and in_less(problem, asked(1)) is None

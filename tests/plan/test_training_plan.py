@@ -7,11 +7,11 @@ from tiny_experiment import CONFIG, done, refused, write_config
 
 from weatherml.config import from_mapping
 from weatherml.experiment import ExperimentConfig
-from weatherml.parallel.hardware.accelerators import accelerators
+from weatherml.parallel.hardware.accelerators import CALL, accelerators
 from weatherml.parallel.programs.traffic import Work
-from weatherml.plan.compiling import Compiled, Exchange
+from weatherml.plan.compiling import Compiled, Exchange, Validating
 from weatherml.plan.estimate import Machine, memory_by_part
-from weatherml.plan.planning import memory_of, with_data
+from weatherml.plan.planning import memory_of, validation_of, with_data
 from weatherml.plan.problem import Problem, parse_grid
 
 MESH = {"data": 1, "fsdp": 2, "member": 1, "lat": 1, "lon": 1, "tensor": 1}
@@ -39,8 +39,16 @@ def compiled(**changes):
         transcendentals=1e6,
         exchanges=(),
         counts=({"tensorfloat32": 3e9, "float32": 1e9, "transcendental": 2e6}, {"tensorfloat32": 8e9}),
+        validating=validating(),
     )
     return Compiled(**(defaults | changes))
+
+
+def validating(**changes):
+    """Return what might have been read off the program of a batch of validations."""
+    work = Work({64: 1e9}, {20: 1e6}, {20: 1e6}, 1e6, 50, {1: 40})
+    defaults = dict(batch=10**6, temporary=10**6, work=work, exchanges=(), counts={"tensorfloat32": 2e9})
+    return Validating(**(defaults | changes))
 
 
 def test_weights_and_moments_are_halved_where_two_devices_share_them(planned):
@@ -64,7 +72,11 @@ def test_devices_that_share_weights_gather_them_and_reduce_their_gradient(planne
 def test_days_and_loading_follow_from_the_time_of_steps(planned):
     (stage,) = planned["stages"]
     assert stage["step_seconds"] == pytest.approx(sum(stage["seconds"].values()))
-    assert planned["days"] == pytest.approx(stage["n_steps"] * stage["step_seconds"] / 86400)
+    validation = planned["validation"]
+    assert 0 < validation["seconds"] < stage["step_seconds"]
+    assert (validation["rollout"], validation["n_times"]) == (1, 2)  # of six steps every third
+    validated = 2 * (validation["n_batches"] + 1) * validation["seconds"]
+    assert planned["days"] == pytest.approx((stage["n_steps"] * stage["step_seconds"] + validated) / 86400)
     delivered = 4 * stage["batch_size"] * 2 * planned["channels"] * 8 * 16
     assert planned["loading_bytes_per_second"] == pytest.approx(delivered / stage["step_seconds"])
 
@@ -91,6 +103,17 @@ def test_time_is_that_of_products_by_their_types_memory_and_links():
     longer = Machine(h200, None, 2).seconds(near, 1)
     assert longer["exchange within a node"] == spent["exchange within a node"]  # of weights
     assert longer["matrix products"] == pytest.approx(2 * spent["matrix products"])
+
+
+def test_the_start_of_a_kernel_is_hidden_by_one_that_takes_as_long():
+    h200 = accelerators()["h200"]
+    longest = int(CALL * 0.75 * h200.bandwidth).bit_length()
+    calls = {
+        size: Machine(h200, None, 2).seconds(compiled(work=Work({64: 2e9}, {}, {}, 0, 100, {size: 10})), 0)["calls"]
+        for size in (1, longest - 1, longest + 1)
+    }
+    assert calls[1] == pytest.approx(10 * CALL, rel=1e-4)
+    assert 0 < calls[longest - 1] < 0.9 * calls[1] and calls[longest + 1] == 0
 
 
 def test_activations_are_sent_in_every_step_of_a_rollout_and_gradients_once():
@@ -129,19 +152,25 @@ def test_memory_by_part_is_all_that_the_program_takes_and_the_batch_that_waits()
     assert parts["gradient"] == parts["weights"]
 
 
-def test_a_batch_of_validations_that_is_more_than_a_step_is_planned_for():
-    stages = [
-        {"n_steps": 6, "learning_rate": 0.002},
-        {"n_steps": 2, "rollout": 12, "learning_rate": 0.002, "batch_size": 1},
-    ]
-    config = from_mapping(ExperimentConfig, CONFIG | {"training": CONFIG["training"] | {"stages": stages}}, "test")
-    problem = Problem.of(config, None, parse_grid("8x16"))
-    own = compiled()  # a batch of 4 x 2 times takes 1e6 bytes, one of validations 4 x 13
-    assert (
-        sum(memory_of(problem, own).values()) - sum(memory_by_part(own).values()) == 6_500_000 - 1_000_000 - 5 * 10**6
-    )
-    large = compiled(temporary=6 * 10**6)
-    assert memory_of(problem, large) == memory_by_part(large)
+def test_validations_that_take_more_than_a_step_are_planned_for():
+    problem = Problem.of(from_mapping(ExperimentConfig, CONFIG, "test"), None, parse_grid("8x16"))
+    own = compiled(validating=validating(batch=65 * 10**5, temporary=10**6))  # a step takes 1 + 5 beside its state
+    assert sum(memory_of(problem, own).values()) - sum(memory_by_part(own).values()) == 15 * 10**5
+    small = compiled()
+    assert memory_of(problem, small) == memory_by_part(small)
+
+
+def test_a_validation_takes_its_own_program_and_more_parts_of_a_batch_change_nothing_of_a_device():
+    problem = Problem.of(from_mapping(ExperimentConfig, CONFIG, "test"), None, parse_grid("8x16"))
+    sums = (Exchange("all-reduce", ("data",), 100.0),)
+    own = compiled(mesh=MESH | {"data": 2}, validating=validating(exchanges=sums))
+    h200 = accelerators()["h200"]
+    spent = validation_of(problem, own, Machine(h200, None, 4)).seconds
+    products, moved = 1e9 / (0.5 * h200.flops["tensorfloat32"]), 2e6 / (0.75 * h200.bandwidth)
+    sent = 100 / (0.7 * h200.link)
+    assert spent == pytest.approx(products + moved + 40 * CALL + sent, rel=1e-4)
+    larger = validation_of(problem, with_data(own, 4), Machine(h200, None, 8)).seconds
+    assert larger == pytest.approx(spent + sent / 2)
 
 
 def test_the_heaviest_stage_is_planned_for():

@@ -19,6 +19,7 @@ from weatherml.plan.problem import Problem
 
 if TYPE_CHECKING:
     from weatherml.parallel.programs.compiled import Collective
+    from weatherml.plan.program import Program
 
 _REFUSED = 2
 """Exit code where the configuration is to blame."""
@@ -40,6 +41,30 @@ class Exchange:
 
 
 @dataclass(frozen=True)
+class Validating:
+    """What was read off the program of a batch of validations, of one device.
+
+    Attributes:
+        batch: Bytes of it.
+        temporary: Bytes that the program takes beside it and what lies there between steps.
+        work: Of a batch.
+        exchanges: What it sends.
+        counts: Operations over all devices.
+    """
+
+    batch: int
+    temporary: int
+    work: Work
+    exchanges: tuple[Exchange, ...]
+    counts: Mapping[str, float]
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> Self:
+        """Read what `asdict` wrote as JSON."""
+        return cls(**(told | {"work": _work(told["work"]), "exchanges": _read_exchanges(told["exchanges"])}))
+
+
+@dataclass(frozen=True)
 class Compiled:
     """What was read off the program of one device.
 
@@ -53,6 +78,7 @@ class Compiled:
         transcendentals: Of a step.
         exchanges: What it sends in a step.
         counts: Operations of a step over all devices, as `plan.counting` has them, of every stage.
+        validating: A batch of validations.
     """
 
     mesh: Mapping[str, int]
@@ -64,19 +90,28 @@ class Compiled:
     transcendentals: float
     exchanges: tuple[Exchange, ...]
     counts: tuple[Mapping[str, float], ...]
+    validating: Validating
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> Self:
         """Read what `asdict` wrote as JSON."""
-        work = dict(told["work"])
-        for key in ("products", "product_moved", "moved"):
-            work[key] = {int(size): number for size, number in work[key].items()}
         changed = {
-            "work": Work(**work),
-            "exchanges": tuple(Exchange(e["kind"], tuple(e["axes"]), e["n_bytes"]) for e in told["exchanges"]),
+            "work": _work(told["work"]),
+            "exchanges": _read_exchanges(told["exchanges"]),
             "counts": tuple(told["counts"]),
+            "validating": Validating.from_json(told["validating"]),
         }
         return cls(**(told | changed))
+
+
+def _work(told: dict[str, Any]) -> Work:
+    keys = ("products", "product_moved", "moved", "kernels")
+    by_size = {key: {int(size): number for size, number in told[key].items()} for key in keys}
+    return Work(**(told | by_size))
+
+
+def _read_exchanges(told: list[dict[str, Any]]) -> tuple[Exchange, ...]:
+    return tuple(Exchange(one["kind"], tuple(one["axes"]), one["n_bytes"]) for one in told)
 
 
 def compile_apart(problem: Problem, n_devices: int, stage: int) -> Compiled:
@@ -150,6 +185,26 @@ def compile_here(problem: Problem, stage: int) -> Compiled:
         transcendentals=counts[stage].get(TRANSCENDENTAL, 0.0) / program.layout.mesh.size,
         exchanges=_exchanges(collectives_of(text), mesh),
         counts=counts,
+        validating=_validating(program, mesh),
+    )
+
+
+def _validating(program: "Program", mesh: Mapping[str, int]) -> Validating:
+    """Compile a batch of validations."""
+    from weatherml.parallel.programs.compiled import collectives_of, memory_of
+    from weatherml.parallel.programs.traffic import work_of
+    from weatherml.plan.counting import count
+    from weatherml.plan.program import device_bytes
+
+    traced = program.trace_validation()
+    compiled = traced.lower().compile(compiler_options=_QUICK)
+    text = compiled.as_text()
+    return Validating(
+        device_bytes(program.validated),
+        memory_of(compiled).temporary,
+        work_of(text),
+        _exchanges(collectives_of(text), mesh),
+        count(traced.jaxpr),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from weatherml.parallel.hardware.accelerators import BANDWIDTH, CALL, LINK, PRODUCTS, Accelerator
+from weatherml.parallel.programs.traffic import Work
 from weatherml.plan.calibration import Rates
 from weatherml.plan.compiling import Compiled, Exchange
 from weatherml.plan.counting import TRANSCENDENTAL
@@ -64,7 +65,7 @@ class Machine:
         return {
             "matrix products": max(products, compiled.work.product_bytes / bandwidth),
             "memory": others / bandwidth,
-            "calls": compiled.work.n_instructions * CALL,
+            "calls": _starting(compiled.work, bandwidth),
             "to the host and back": self.crossing / (own.host * LINK),
         }
 
@@ -90,6 +91,16 @@ class Machine:
 def flops_of(counts: Mapping[str, float]) -> float:
     """Return the operations of matrix products among counts."""
     return sum(number for kind, number in counts.items() if kind != TRANSCENDENTAL)
+
+
+def _starting(work: Work, bandwidth: float) -> float:
+    """Return what starting kernels takes, seconds: a start is hidden by the kernel before as far as that takes as long.
+
+    Args:
+        work: Of a program.
+        bandwidth: Of the memory, bytes/s.
+    """
+    return sum(n * max(0.0, CALL - 2.0 ** (size - 1) / bandwidth) for size, n in work.kernels.items())
 
 
 def share_of_peak(machine: Machine, counts: Mapping[str, float], seconds: float) -> float:

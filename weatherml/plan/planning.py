@@ -1,8 +1,9 @@
 """The plan of a training: what it takes on some devices, whether that fits, and what would be better."""
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
 
@@ -10,7 +11,8 @@ from weatherml.config import apply_overrides, from_mapping
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.parallel.hardware.accelerators import CPU, Devices, accelerators
 from weatherml.plan.calibration import rates_of_this_machine
-from weatherml.plan.compiling import Compiled, compile_apart
+from weatherml.plan.compiling import Compiled, Exchange, compile_apart
+from weatherml.plan.counting import TRANSCENDENTAL
 from weatherml.plan.estimate import USABLE, Machine, flops_of, memory_by_part, share_of_peak
 from weatherml.plan.problem import Problem
 
@@ -48,6 +50,28 @@ class StagePlan:
 
 
 @dataclass(frozen=True)
+class ValidationPlan:
+    """The validations of a training.
+
+    Attributes:
+        rollout: Model steps.
+        n_batches: Of each, if the period holds so many.
+        n_times: How many there are.
+        seconds: Of a batch.
+    """
+
+    rollout: int
+    n_batches: int
+    n_times: int
+    seconds: float
+
+    @property
+    def all_seconds(self) -> float:
+        """Of all; of the first batch of each a forecast is looked at as well, which takes as long as another."""
+        return self.n_times * (self.n_batches + 1) * self.seconds
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a training takes.
 
@@ -65,6 +89,7 @@ class Plan:
         stages: In order.
         field_bytes: Of the state and the forcings of one sample at one time.
         share_of_peak: Of matrix products, in the first stage.
+        validation: What is validated meanwhile.
         changes: Of the configuration, as a command has them, by which it differs from what was asked.
     """
 
@@ -81,6 +106,7 @@ class Plan:
     stages: tuple[StagePlan, ...]
     field_bytes: int
     share_of_peak: float
+    validation: ValidationPlan
     changes: tuple[str, ...] = ()
 
     @property
@@ -95,8 +121,9 @@ class Plan:
 
     @property
     def days(self) -> float:
-        """Of all stages, without validations and snapshots."""
-        return sum(stage.n_steps * stage.step_seconds for stage in self.stages) / _DAY
+        """Of all stages and validations, without snapshots and checkpoints."""
+        steps = sum(stage.n_steps * stage.step_seconds for stage in self.stages)
+        return (steps + self.validation.all_seconds) / _DAY
 
     @property
     def loading(self) -> float:
@@ -130,6 +157,7 @@ class Plan:
                 for stage in self.stages
             ],
             "share_of_peak": self.share_of_peak,
+            "validation": asdict(self.validation),
             "loading_bytes_per_second": self.loading,
             "days": self.days,
             "changes": list(self.changes),
@@ -175,23 +203,33 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
         stages=stages,
         field_bytes=batch_bytes // (heaviest.batch_size * (heaviest.rollout + 1)),
         share_of_peak=share_of_peak(machine, compiled.counts[0], stages[0].step_seconds),
+        validation=validation_of(problem, compiled, replace(machine, crossing=0)),
         changes=changes,
     )
+
+
+def validation_of(problem: Problem, compiled: Compiled, machine: Machine) -> ValidationPlan:
+    """Return how often a training is validated, and what a batch takes."""
+    training, own = problem.config.training, compiled.validating
+    exponentials = own.counts.get(TRANSCENDENTAL, 0.0) / prod(compiled.mesh.values())
+    forward = replace(compiled, stage=0, work=own.work, transcendentals=exponentials, counts=(own.counts,))
+    forward = replace(forward, exchanges=own.exchanges)
+    n_times = math.ceil(training.n_steps / training.validate_every)
+    seconds = sum(machine.seconds(forward, 0).values())
+    return ValidationPlan(training.longest_rollout, training.n_validation_batches, n_times, seconds)
 
 
 def memory_of(problem: Problem, compiled: Compiled) -> dict[str, int]:
     """Return the memory of a device by part, bytes, without what lies in the memory of the host.
 
-    Where the batch of a validation, of the longest rollout, is more than all that a step of the heaviest stage takes
-    beside what lies there for good, the rest of it is a part as well. What a validation computes is not known.
+    Where a batch of a validation, of the longest rollout, and what its program takes are more than a step of the
+    heaviest stage takes beside what lies there for good, the rest of it is a part as well.
     """
     offloaded = problem.config.training.device_memory.offload
     memory = {part: size for part, size in memory_by_part(compiled).items() if part not in offloaded}
-    *stages, (n_samples, rollout) = problem.config.training.batches
-    size, steps = stages[compiled.stage]
-    validated = compiled.resident["batch"] * n_samples * (rollout + 1) // (size * (steps + 1))
-    beyond = validated - compiled.resident["batch"] - compiled.temporary
-    return memory | ({"batch of validations": beyond} if beyond > 0 else {})
+    own = compiled.validating
+    beyond = own.batch + own.temporary - compiled.resident["batch"] - compiled.temporary
+    return memory | ({"validations beyond a step": beyond} if beyond > 0 else {})
 
 
 def changed(config: ExperimentConfig, changes: tuple[str, ...]) -> ExperimentConfig:
@@ -214,12 +252,12 @@ def compiled_for(problem: Problem, n_devices: int) -> Compiled:
     # Two parts of a batch at least: of one, nothing would be sent along `data`.
     while n_devices // fewer > _MOST_VIRTUAL and data % (2 * fewer) == 0 and data // fewer >= 4:
         fewer *= 2
-    smaller = problem if fewer == 1 else problem.with_config(_with_smaller_batches(problem.config, fewer))
+    smaller = problem if fewer == 1 else problem.with_config(with_smaller_batches(problem.config, fewer))
     compiled = compile_apart(smaller, n_devices // fewer, problem.heaviest_stage)
     return compiled if fewer == 1 else with_data(compiled, data)
 
 
-def _with_smaller_batches(config: ExperimentConfig, times: int) -> ExperimentConfig:
+def with_smaller_batches(config: ExperimentConfig, times: int) -> ExperimentConfig:
     """Return a training on so many times fewer devices, every batch of which is that much smaller."""
     training = config.training
     stages = [
@@ -236,11 +274,20 @@ def with_data(compiled: Compiled, data: int) -> Compiled:
     """Return what is sent, and counted over all devices, where a batch has more parts of the same size."""
     before = compiled.mesh["data"]
     counts = tuple({kind: number * data / before for kind, number in own.items()} for own in compiled.counts)
-    exchanges = tuple(
-        replace(one, n_bytes=one.n_bytes * _ring(one.axes, compiled.mesh, data)) if "data" in one.axes else one
-        for one in compiled.exchanges
+
+    def longer(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
+        return tuple(
+            replace(one, n_bytes=one.n_bytes * _ring(one.axes, compiled.mesh, data)) if "data" in one.axes else one
+            for one in exchanges
+        )
+
+    validating = replace(
+        compiled.validating,
+        counts={kind: number * data / before for kind, number in compiled.validating.counts.items()},
+        exchanges=longer(compiled.validating.exchanges),
     )
-    return replace(compiled, mesh=dict(compiled.mesh) | {"data": data}, counts=counts, exchanges=exchanges)
+    mesh = dict(compiled.mesh) | {"data": data}
+    return replace(compiled, mesh=mesh, counts=counts, exchanges=longer(compiled.exchanges), validating=validating)
 
 
 def _ring(axes: tuple[str, ...], mesh: Mapping[str, int], data: int) -> float:

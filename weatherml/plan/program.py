@@ -18,6 +18,7 @@ from weatherml.plan.problem import Problem
 from weatherml.training.objective.objective import AnyLoss, build_objective
 from weatherml.training.update.step import Draws, TrainingState, Update, build_update, initial_state
 from weatherml.training.update.trainable import freeze_others
+from weatherml.training.update.validation import build_validate
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +41,8 @@ class Program:
     def update(self) -> Update:
         """The step."""
         training, decay = self.problem.config.training, self.problem.config.training.average_decay
-        draws = Draws(training.seed, outlined(self.problem.outline.build_noise()))
         module, loss = self._objective
-        return build_update(module, loss, self._optimizer, decay, self.layout, draws, training.device_memory)
+        return build_update(module, loss, self._optimizer, decay, self.layout, self._draws, training.device_memory)
 
     @cached_property
     def state(self) -> TrainingState:
@@ -53,8 +53,17 @@ class Program:
 
     def batch(self, stage: int) -> Batch:
         """Return what it takes of the data in one step of a stage."""
+        return self._batch(self.problem.batch_sizes[stage], self.problem.config.training.stages[stage].rollout)
+
+    @cached_property
+    def validated(self) -> Batch:
+        """A batch of validations."""
+        training = self.problem.config.training
+        return self._batch(training.batch_size, training.longest_rollout)
+
+    def _batch(self, n_samples: int, rollout: int) -> Batch:
         spec, forcings = self.problem.spec, self.problem.outline.forcings
-        leading = (self.problem.batch_sizes[stage], self.problem.config.training.stages[stage].rollout + 1)
+        leading = (n_samples, rollout + 1)
         sizes = ((*leading, *spec.shape), (*leading, forcings.n_maps, *spec.grid.shape))
         abstract: Any = Batch(*(jax.ShapeDtypeStruct(size, jnp.float32) for size in sizes))  # type: ignore[no-untyped-call, arg-type]
         placed: Batch = place(abstract, jax.tree.map(lambda _: self.layout.batch, abstract))
@@ -63,6 +72,18 @@ class Program:
     def trace(self, stage: int) -> Any:
         """Return the traced program of a stage (`jax.stages.Traced`)."""
         return self.update.program.trace(self.state, self.update.told, self.batch(stage))
+
+    def trace_validation(self) -> Any:
+        """Return the traced program of a batch of validations."""
+        module, loss = self._objective
+        training = self.problem.config.training
+        accumulate = training.device_memory.accumulate
+        validate = build_validate(module, loss, self.layout, self._draws, accumulate)
+        return validate.program.trace(self.state.average, validate.told, self.validated)
+
+    @cached_property
+    def _draws(self) -> Draws:
+        return Draws(self.problem.config.training.seed, outlined(self.problem.outline.build_noise()))
 
     @cached_property
     def _objective(self) -> tuple[nnx.Module, AnyLoss]:

@@ -1,14 +1,14 @@
 """The mesh and the savings of memory that are fastest among what fits: reckoned for all, compiled for the best."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
-from math import gcd
+from math import gcd, prod
 
 from weatherml.errors import UserError
 from weatherml.parallel import MeshConfig
 from weatherml.parallel.hardware.accelerators import Devices
-from weatherml.plan.planning import Plan, plan
+from weatherml.plan.planning import Plan, plan, with_smaller_batches
 from weatherml.plan.problem import Problem
 
 _MOST_COMPILED = 3
@@ -16,6 +16,10 @@ _MOST_COMPILED = 3
 
 _MOST_TENSOR = 8
 """Beyond the devices of a node, what `tensor` exchanges in every block would cross the network."""
+
+
+_OF_BATCHES = frozenset({"batch", "next batch", "activations", "validations beyond a step"})
+"""Parts of the memory of a device that shrink with batches."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,12 @@ class Proposal:
     Attributes:
         plan: The best that fits, compiled; None where nothing does, or nothing better.
         on_more: The fewest devices of the kind on which something would fit, and what, reckoned; None where not needed.
+        in_less: The largest batches that would fit the devices that were asked for, and what, reckoned; likewise.
     """
 
     plan: Plan | None
     on_more: tuple[Devices, Candidate] | None = None
+    in_less: tuple[int, Candidate] | None = None
 
 
 def proposed(problem: Problem, asked: Plan) -> Proposal:
@@ -89,7 +95,7 @@ def proposed(problem: Problem, asked: Plan) -> Proposal:
             best = compiled
             break
     if best is None:
-        return Proposal(None, on_more(problem, asked))
+        return Proposal(None, on_more(problem, asked), in_less(problem, asked))
     return Proposal(None if best is asked else best)
 
 
@@ -112,25 +118,57 @@ def on_more(problem: Problem, asked: Plan) -> tuple[Devices, Candidate] | None:
     return None
 
 
+def in_less(problem: Problem, asked: Plan) -> tuple[int, Candidate] | None:
+    """Return the largest `batch_size` with which something is reckoned to fit the devices, and the fastest of it."""
+    training = problem.config.training
+    for times in _divisors(gcd(*(size for size, _ in training.batches)))[1:]:
+        smaller = problem.with_config(with_smaller_batches(problem.config, times))
+        fitting = [one for one in candidates(smaller, _with_less(asked, times), asked.devices.count)]
+        fitting = [one for one in fitting if one.needed <= asked.room]
+        if fitting:
+            best = min(fitting, key=lambda one: (one.seconds, one.needed))
+            return training.batch_size // times, replace(best, changes=(*_batch_sizes(problem, times), *best.changes))
+    return None
+
+
+def _with_less(asked: Plan, times: int) -> Plan:
+    """Return a plan, reckoned, of batches that are so many times smaller."""
+    memory = {part: size // times if part in _OF_BATCHES else size for part, size in asked.memory.items()}
+    first = asked.stages[0]
+    stage = replace(first, seconds={part: seconds / times for part, seconds in first.seconds.items()})
+    return replace(asked, memory=memory, stages=(stage, *asked.stages[1:]))
+
+
+def _batch_sizes(problem: Problem, times: int) -> Iterator[str]:
+    """Yield the changes that make all batches so many times smaller."""
+    training = problem.config.training
+    yield f"training.batch_size={training.batch_size // times}"
+    for index, stage in enumerate(training.stages):
+        if stage.batch_size is not None:
+            yield f"training.stages.{index}.batch_size={stage.batch_size // times}"
+
+
 def candidates(problem: Problem, asked: Plan, n_devices: int) -> Iterator[Candidate]:
     """Yield every mesh of so many devices on which training would run, with every saving, reckoned from a plan."""
     training = problem.config.training
     sizes = [size for size, _ in training.batches]
     between = training.device_memory.between_blocks != "float32"  # which training takes with blocks computed again only
     savings = [saving for saving in SAVINGS if not (between and f"{_REMAT}=none" in saving.changes)]
-    for tensor, lat, fsdp in product(*(_divisors(n_devices) for _ in range(3))):
-        data, rest = divmod(n_devices, tensor * lat * fsdp)
+    for tensor, lat, lon, fsdp in product(*(_divisors(n_devices) for _ in range(4))):
+        data, rest = divmod(n_devices, tensor * lat * lon * fsdp)
         parts = data * fsdp
         if rest or not data or tensor > _MOST_TENSOR or any(size % parts for size in sizes):
             continue
-        own = MeshConfig(data=data, fsdp=fsdp, spatial=lat, tensor=tensor)
+        own = MeshConfig(data=data, fsdp=fsdp, spatial=(lat, lon), tensor=tensor)
         if not _is_taken(problem, own, n_devices):
             continue
         local = gcd(*sizes) // parts
-        mesh = (f"data={data}", f"fsdp={fsdp}", f"spatial={lat}", f"tensor={tensor}", "member=1")
+        bands = f"spatial={lat}" if lon == 1 else f"spatial=[{lat},{lon}]"
+        mesh = (f"data={data}", f"fsdp={fsdp}", bands, f"tensor={tensor}", "member=1")
         keys = tuple(f"training.mesh.{key}" for key in mesh)
         for saving, accumulate in product(savings, _divisors(local)):
-            yield _reckoned(asked, keys, saving, {"data": data, "fsdp": fsdp, "lat": lat, "tensor": tensor}, accumulate)
+            sizes_of_mesh = {"data": data, "fsdp": fsdp, "lat": lat, "lon": lon, "tensor": tensor}
+            yield _reckoned(asked, keys, saving, sizes_of_mesh, accumulate)
 
 
 def _is_taken(problem: Problem, mesh: MeshConfig, n_devices: int) -> bool:
@@ -151,11 +189,11 @@ def _reckoned(asked: Plan, keys: tuple[str, ...], saving: Saving, mesh: dict[str
     before, own = asked.mesh, asked.memory
     weights = before["fsdp"] * before["tensor"] / (mesh["fsdp"] * mesh["tensor"])
     all_before = before["data"] * before["fsdp"] * before["lat"] * before["lon"] * before["tensor"]
-    all_after = mesh["data"] * mesh["fsdp"] * mesh["lat"] * mesh["tensor"]
+    all_after = prod(mesh.values())
     share = all_before / all_after
     of_weights = own["weights"] + own["moments"] + own["average"] + own["gradient"]
     batches = (
-        (own["batch"] + own["next batch"] + own.get("batch of validations", 0))
+        (own["batch"] + own["next batch"] + own.get("validations beyond a step", 0))
         * share
         * mesh["tensor"]
         / before["tensor"]
@@ -165,7 +203,7 @@ def _reckoned(asked: Plan, keys: tuple[str, ...], saving: Saving, mesh: dict[str
     step = asked.stages[0]
     computing = sum(step.seconds[key] for key in step.seconds if not key.startswith("exchange"))
     # Every halving of fields or of the network exchanges activations in every block: taken as a tenth of the step each.
-    exchanging = 0.1 * (mesh["lat"].bit_length() - 1) + 0.15 * (mesh["tensor"].bit_length() - 1)
+    exchanging = 0.1 * ((mesh["lat"] * mesh["lon"]).bit_length() - 1) + 0.15 * (mesh["tensor"].bit_length() - 1)
     exchanging += 0.03 * (mesh["fsdp"] > 1)
     seconds = computing * share * saving.time * (1 + exchanging) * (1 + 0.02 * (accumulate - 1))
     accumulated = f"{_ACCUMULATE}={accumulate}"

@@ -10,7 +10,7 @@ from weatherml.wording import counted, size_of
 
 if TYPE_CHECKING:
     from weatherml.plan.planning import Plan
-    from weatherml.plan.proposal import Proposal
+    from weatherml.plan.proposal import Candidate, Proposal
 
 _out = Console(highlight=False)
 
@@ -82,7 +82,12 @@ def _print_time(plan: "Plan") -> None:
         f"the loader must give {size_of(plan.loading)}/s: {cores['compressed']:.1f} processors that unpack a compressed"
         f" store, {cores['uncompressed']:.1f} of an uncompressed one, over all hosts"
     )
-    _out.print(f"[bold]{_days(plan.days)}[/] for all stages, without validations\n")
+    own, share = plan.validation, plan.validation.all_seconds / max(86_400 * plan.days, 1e-9)
+    print(
+        f"{counted(own.n_times, 'validation')} of {counted(own.n_batches, 'batch', 'batches')} of"
+        f" {counted(own.rollout, 'step')}: {_seconds(own.seconds)} a batch, {share:.1%} of the time"
+    )
+    _out.print(f"[bold]{_days(plan.days)}[/] for all stages and validations\n")
 
 
 def _row(table: Table, plan: "Plan", name: str, told: Any) -> None:
@@ -96,23 +101,34 @@ def _print_proposal(asked: "Plan", proposal: "Proposal") -> None:
         print(f"  {' '.join(better.changes)}")
         step = better.stages[0]
         print(f"  {_memory(better.needed)} of a device, {_seconds(step.step_seconds)} a step, {_days(better.days)}")
-    elif proposal.on_more is not None:
-        devices, candidate = proposal.on_more
-        print(f"nothing fits {asked.devices}; on {devices} this should, {_memory(candidate.needed)} of a device:")
-        print(f"  {' '.join(candidate.changes)}")
     elif not asked.fits:
-        print(f"nothing fits, on {asked.devices} or 64 times as many; a smaller model or grid would")
+        _print_what_would_fit(asked, proposal)
     else:
         print("no mesh of these devices is reckoned to be faster")
+
+
+def _print_what_would_fit(asked: "Plan", proposal: "Proposal") -> None:
+    part, n_bytes = max(asked.memory.items(), key=lambda one: one[1])
+    print(f"nothing fits {asked.devices}, of whose {_memory(asked.room)} {part} would take {_memory(n_bytes)}")
+    ways: list[tuple[str, Candidate]] = []
+    if proposal.in_less is not None:
+        ways.append((f"with batches of {proposal.in_less[0]}", proposal.in_less[1]))
+    if proposal.on_more is not None:
+        ways.append((f"on {proposal.on_more[0]}", proposal.on_more[1]))
+    for where, candidate in ways:
+        print(f"{where} this should, {_memory(candidate.needed)} of a device:\n  {' '.join(candidate.changes)}")
+    if not ways:
+        print("nor smaller batches, nor 64 times as many devices; a smaller model or grid would")
 
 
 def _proposal_json(proposal: "Proposal | None") -> dict[str, Any]:
     if proposal is None:
         return {}
-    more = proposal.on_more
+    more, less = proposal.on_more, proposal.in_less
     return {
         "proposal": None if proposal.plan is None else proposal.plan.to_json(),
         "on_more": None if more is None else {"devices": str(more[0]), "changes": list(more[1].changes)},
+        "in_less": None if less is None else {"batch_size": less[0], "changes": list(less[1].changes)},
     }
 
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from weatherml.parallel.programs.text import Computation, Instruction, ProgramText, numbers
 
@@ -20,6 +20,8 @@ class Work:
             an instruction reads and writes as a power of two: what is small may still be in a cache.
         shuffled: Bytes read and written by what transposes, joins, cuts or sums up.
         n_instructions: How many run, one after the other.
+        kernels: How many of these an accelerator would start a kernel for, by the size of what one reads and writes as
+            a power of two: its compiler makes what only copies, cuts, pads or repeats a part of what comes after it.
     """
 
     products: Mapping[int, float]
@@ -27,6 +29,7 @@ class Work:
     moved: Mapping[int, float]
     shuffled: float
     n_instructions: int
+    kernels: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def product_flops(self) -> float:
@@ -47,7 +50,7 @@ class Work:
 def work_of(text: str) -> Work:
     """Return what a compiled program does, by its text (`Compiled.as_text()`)."""
     program = ProgramText.parse(text)
-    products, product_moved, moved = Counter[int](), Counter[int](), Counter[int]()
+    products, product_moved, moved, kernels = Counter[int](), Counter[int](), Counter[int](), Counter[int]()
     shuffled = 0.0
     n_instructions = 0
     for instruction, around, times in program.executed():
@@ -55,13 +58,15 @@ def work_of(text: str) -> Work:
         products.update({narrowest: times * flops for narrowest, flops in own.items()})
         n_bytes = int(_moved(instruction, around, program))
         n_instructions += times * (n_bytes > 0)
+        if n_bytes and not _is_part_of_another(instruction, program):
+            kernels[n_bytes.bit_length()] += times
         if own:
             product_moved[n_bytes.bit_length()] += times * n_bytes
         elif _shuffles(instruction, program):
             shuffled += times * n_bytes
         elif n_bytes:
             moved[n_bytes.bit_length()] += times * n_bytes
-    return Work(dict(products), dict(product_moved), dict(moved), shuffled, n_instructions)
+    return Work(dict(products), dict(product_moved), dict(moved), shuffled, n_instructions, dict(kernels))
 
 
 _NOTHING = frozenset(
@@ -69,6 +74,9 @@ _NOTHING = frozenset(
     " optimization-barrier async-start async-done".split()
 )
 """Instructions that move nothing themselves."""
+
+_MOVES = _NOTHING | frozenset("copy broadcast convert reshape slice dynamic-slice dynamic-update-slice pad".split())
+"""Instructions that compute nothing."""
 
 _PIECES = frozenset({"dynamic-slice", "slice", "gather"})
 """Instructions that read as much as they return of what may be far larger."""
@@ -106,6 +114,12 @@ def _shuffles(instruction: Instruction, program: ProgramText) -> bool:
     """Return whether an instruction takes values from where they are not neighbours, or adds many up."""
     operations = {instruction.operation, *(one.operation for one in _inside(instruction, program).values())}
     return bool(operations & _SHUFFLES)
+
+
+def _is_part_of_another(instruction: Instruction, program: ProgramText) -> bool:
+    """Return whether an instruction computes nothing, so that it can be a part of what reads it."""
+    inside = _inside(instruction, program) or {instruction.name: instruction}
+    return all(one.operation in _MOVES for one in inside.values())
 
 
 def _moved(instruction: Instruction, around: Computation, program: ProgramText) -> float:

@@ -31,6 +31,19 @@ def run_in_processes(
 
     They are forked from one that has imported the module, and has computed nothing.
     """
+    started, pipes = begun(function, n, *arguments, n_devices=n_devices, told_count=told_count)
+    results = [heard.recv() if heard.poll(_WAIT) else None for heard in pipes]
+    for process in started:
+        process.join(_WAIT)
+        process.kill()
+    assert [process.exitcode for process in started] == n * [0]
+    return results
+
+
+def begun(
+    function: Callable[..., Any], n: int, *arguments: Any, n_devices: int = 1, told_count: int | None = None
+) -> tuple[list[Any], list[Any]]:
+    """Begin to run a function in n processes that join; return them, and pipes in which each tells what it returned."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([function.__module__])
     address, pipes, started = f"127.0.0.1:{free_port()}", [], []
@@ -41,12 +54,7 @@ def run_in_processes(
         started[-1].start()
         told.close()
         pipes.append(heard)
-    results = [heard.recv() if heard.poll(_WAIT) else None for heard in pipes]
-    for process in started:
-        process.join(_WAIT)
-        process.kill()
-    assert [process.exitcode for process in started] == n * [0]
-    return results
+    return started, pipes
 
 
 def _child(told: Any, processes: Processes, n_devices: int, function: Callable[..., Any], arguments: Any) -> None:

@@ -98,6 +98,21 @@ def arguments(checkpoint=None, **changes):
     return config(**changes), checkpoint, samples(checkpoint, TRAINING), samples(checkpoint, VALIDATION)
 
 
+WRONG = "2001-01-01T00:00"  # the first: the windows that begin then hold it, and no others
+
+
+def spoilt(n_wrong=1, **changes):
+    """Return the arguments of a training one or more times of whose data are beyond all bounds."""
+    settings, checkpoint, _, validation = arguments(**changes)
+    data = dataset().copy(deep=True)
+    first = int(np.flatnonzero(data["time"].values == np.datetime64(WRONG))[0])
+    for name in data:
+        values = data[name].values.copy()
+        values[first : first + n_wrong] = 1e30
+        data[name] = data[name].dims, values, data[name].attrs
+    return settings, checkpoint, Samples(data, checkpoint.normalizer, checkpoint.forcings, 1, TRAINING), validation
+
+
 def assert_same_weights(a, b):
     assert a.keys() == b.keys()
     for name in a:

@@ -3,16 +3,19 @@
 import os
 import re
 import signal
+from contextlib import suppress
 
 import jax
 import numpy as np
 import pytest
-from several_processes import run_in_processes
-from tiny_training import TRAINING, VALIDATION, arguments, config, samples, start
+from several_processes import begun, run_in_processes
+from tiny_training import TRAINING, VALIDATION, arguments, config, samples, spoilt, start
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.errors import StopRequested
+from weatherml.parallel import Layout, MeshConfig, is_first, meet
 from weatherml.training import Stage, train
+from weatherml.training.recovery.watchdog import LOST
 
 SHORT = {
     "stages": (Stage(rollout=2, n_steps=10, learning_rate=3e-3),),
@@ -88,3 +91,76 @@ def test_processes_that_were_given_different_configurations_are_told_apart_befor
     )
     assert second.is_told
     assert not (tmp_path / "run" / "training.lock").exists()
+
+
+POLICIES = ("skip", "rollback")
+
+
+def meet_mishaps(folder):
+    """Run in every process: losses that are not finite, then a snapshot that the disk did not keep."""
+    for policy in POLICIES:
+        train(*spoilt(**SHORT, non_finite=policy, snapshot_every=2), folder / policy)
+    first_only = folder / "damaged"
+
+    def stop(step, *_):
+        if step == 7:
+            raise ZeroDivisionError
+
+    with suppress(ZeroDivisionError):
+        train(*arguments(**SHORT, snapshot_every=2), first_only, stop)
+    if is_first():
+        largest = max(
+            (first_only / "snapshots" / "6").rglob("*"), key=lambda path: path.stat().st_size * path.is_file()
+        )
+        largest.write_bytes(largest.read_bytes()[:-1])
+    meet()
+    steps = []
+    train(*arguments(**SHORT, snapshot_every=2), first_only, lambda step, *_: steps.append(step))
+    return steps
+
+
+def test_processes_meet_mishaps_as_one_does(tmp_path):
+    together, one = tmp_path / "together", tmp_path / "one"
+    assert run_in_processes(meet_mishaps, 2, together) == 2 * [list(range(5, 11))]
+    for policy in POLICIES:
+        alone = train(*spoilt(**SHORT, non_finite=policy, snapshot_every=2), one / policy)
+        met = [entry.get("non_finite") for entry in alone.metrics()]
+        assert any(met)
+        shared = train(*spoilt(**SHORT, non_finite=policy, snapshot_every=2), together / policy)
+        assert [entry.get("non_finite") for entry in shared.metrics()] == met
+        assert_the_same(shared, alone)
+    whole = train(*arguments(**SHORT, snapshot_every=2), one / "whole")
+    assert_the_same(train(*arguments(**SHORT, snapshot_every=2), together / "damaged"), whole)
+
+
+def learn_until_one_stands_still(folder):
+    def progress(step, *_):
+        if step == 3 and jax.process_index() == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    train(*arguments(**SHORT, watchdog="2s"), folder, progress)
+
+
+def test_a_process_that_waits_for_one_that_stands_still_is_ended_and_says_so(tmp_path, capfd):
+    (waiting, still), _ = begun(learn_until_one_stands_still, 2, tmp_path)
+    waiting.join(120)
+    still.kill()
+    still.join()
+    assert waiting.exitcode == LOST
+    assert re.search(
+        r"weatherml: step [45] of 10 did not come to its end; run it again to go on", capfd.readouterr().err
+    )
+
+
+def fetch():
+    """Run in every process: weights of which each device has a quarter."""
+    weights = {name: np.arange(32.0, dtype=np.float32).reshape(8, 4) + index for index, name in enumerate("abc")}
+    layout = Layout(MeshConfig(fsdp=4).build())
+    placed = layout.placed(weights)
+    fetched = layout.fetch(placed)
+    held = {name: array for name, array in fetched.items() if array is not None}
+    return jax.tree.map(lambda own, array: bool((own == array).all()), held, {name: weights[name] for name in held})
+
+
+def test_the_first_process_alone_fetches_weights(tmp_path):
+    assert run_in_processes(fetch, 2, n_devices=2) == [{"a": True, "b": True, "c": True}, {}]

@@ -6,30 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_training import TRAINING, arguments, assert_same_weights, dataset
+from tiny_training import WRONG, assert_same_weights, spoilt
 
 from weatherml.checkpoint import Checkpoint
-from weatherml.data.loading.samples import Samples
 from weatherml.errors import UserError
 from weatherml.training import OptimizerConfig, Stage, train
 from weatherml.training.recovery.non_finite import Drawn, NonFinite, Offence
 from weatherml.training.recovery.snapshots import Cursor, Snapshots
 from weatherml.training.update.curriculum import learning_rate_schedule
 from weatherml.training.update.finite import unless_finite_as_before
-
-WRONG = "2001-01-01T00:00"  # the first: the windows that begin then hold it, and no others
-
-
-def spoilt(n_wrong=1, **changes):
-    """Return the arguments of a training one or more times of whose data are beyond all bounds."""
-    settings, checkpoint, _, validation = arguments(**changes)
-    data = dataset().copy(deep=True)
-    first = int(np.flatnonzero(data["time"].values == np.datetime64(WRONG))[0])
-    for name in data:
-        values = data[name].values.copy()
-        values[first : first + n_wrong] = 1e30
-        data[name] = data[name].dims, values, data[name].attrs
-    return settings, checkpoint, Samples(data, checkpoint.normalizer, checkpoint.forcings, 1, TRAINING), validation
 
 
 def met(run):

@@ -46,7 +46,7 @@ INSTANTS: dict[str, tuple[type, str, tuple[int, int], float]] = {
     "when a snapshot is written": (Snapshots, "_finish", (1, 5), 0.05),
     "in a validation": (Validation, "evaluate", (1, 4), 0.05),
     "when a checkpoint is written": (Session, "_save_checkpoint", (1, 3), 0.02),
-    "between stages": (Batches, "_enter_stage", (1, 1), 0.05),
+    "between stages": (Batches, "take", (15, 15), 0.05),
 }
 """Of what, the first and the last time that a training of 23 steps enters it, and the longest delay, seconds."""
 

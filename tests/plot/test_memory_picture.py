@@ -19,6 +19,12 @@ def test_bars_stand_on_each_other_and_reach_what_is_needed(paint):
     assert "GiB" in ax.get_ylabel() and ax.lines[0].get_ydata()[0] == 5
 
 
+def test_every_part_has_a_colour_of_its_own(paint):
+    figure = plot.memory({"one": {f"part {number}": 1 for number in range(11)}})
+    paint(figure)
+    assert len({bars[0].get_facecolor() for bars in figure.axes[0].containers}) == 11
+
+
 def test_without_plans_there_is_no_picture():
     with pytest.raises(UserError, match="no plan"):
         plot.memory({})

@@ -27,7 +27,7 @@ def test_forecast_and_truth_are_drawn_for_each_channel_in_shown_units(paint):
     truth, forecast = figure.axes[3].lines
     np.testing.assert_allclose(truth.get_ydata(), power()["truth"][3, 1:] * 1e-4)  # hPa
     assert (np.diff(np.log(forecast.get_ydata() / truth.get_ydata())) < 0).all()
-    assert figure.axes[3].get_ylabel() == "(hPa)²"
+    assert figure.axes[3].get_ylabel() == "hPa²"
 
 
 def test_channels_are_chosen_by_name_and_what_is_not_there_is_refused():

@@ -121,3 +121,8 @@ def test_a_colour_bar_has_no_more_numbers_than_room(most):
     shading = style.shade(np.linspace(-3, 20, 500), style.quantity_of("10m_u_component_of_wind"))
     ticks = shading.ticks(most)
     assert 1 <= len(ticks) <= most and 0 in ticks and set(ticks) <= set(shading.levels)
+
+
+@pytest.mark.parametrize(("units", "square"), [("K", "K²"), ("m s⁻¹", "m² s⁻²"), ("10⁻⁵ s⁻¹", "10⁻¹⁰ s⁻²"), ("", "")])
+def test_squares_of_units_are_written_out(units, square):
+    assert style.squared(units) == square

@@ -20,7 +20,7 @@ from weatherml.state import StateSpec, parse_channels
 from weatherml.training import Stage, train
 from weatherml.training.objective.losses import Loss, registry
 from weatherml.training.records.device import flops_of, peak_flops, told_of
-from weatherml.training.records.glimpse import losses_of_channels, spectra
+from weatherml.training.records.glimpse import losses_of_channels, spectra, telling
 from weatherml.training.records.window import Waiting
 
 # ---- How long the device waits
@@ -79,6 +79,13 @@ def test_the_forecast_that_is_kept_is_that_of_the_best_weights(tiny_run):
         np.testing.assert_allclose(field.values, expected.values, atol=1e-3 + 1e-4 * float(expected.std()))
         true = open_store(tiny_run.store)[name].sel(time=[init_time + lead], **level)
         np.testing.assert_allclose(analysis[name].sel(**level).values, true.values, rtol=1e-5, atol=1e-3)
+
+
+def test_channels_that_are_seen_are_those_by_which_weather_is_judged():
+    names = ["u50", "u850", "u1000", "z50", "z500", "z1000", "t2m", "q100", "t500", "t925", "msl", "sst"]
+    chosen = list(map(str, telling(parse_channels(names))))
+    told = ["z500", "t925", "t2m", "msl", "u850", "q100", "sst"]
+    assert chosen == list(map(str, parse_channels(told)))
 
 
 def test_entries_of_validations_tell_what_channels_add(tiny_run):

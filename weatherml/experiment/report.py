@@ -19,11 +19,13 @@ from weatherml.plot.verification import look, scorecards
 from weatherml.products import read_forecast
 from weatherml.state import Channel, parse_channels
 from weatherml.times import show_periods
+from weatherml.training.records.glimpse import telling
 from weatherml.verification.cards import cards_in
 from weatherml.wording import counted
 
 _LEADS_SHOWN = ("6h", "1D", "2D", "3D", "5D", "7D", "10D")
 _MAP_LEADS = ("3D", "7D")
+_MOST_SPECTRA = 6
 _COSTS = {"seconds": 1, "cpu_seconds": 1, "peak_memory_bytes": 2**20}
 _FAMILIAR = ("2m_temperature", "temperature", "mean_sea_level_pressure")
 _DAY = np.timedelta64(1, "D")
@@ -167,22 +169,15 @@ def _glimpse(results: Results) -> dict[str, Figure]:
     name = str(next(iter(forecast.data_vars)))
     known = forecast[name].dropna("level", how="all") if "level" in forecast[name].dims else None
     channel = Channel(name, None if known is None else int(known["level"].values[0]))
+    channels = [str(one) for one in telling([Channel.parse(name) for name in power["channel"].values.tolist()])]
     pair = [_field(dataset, channel) for dataset in (forecast, analysis.isel(time=0))]
     when = f"after {power.attrs['optimiser_step']} optimiser steps, at the best validation"
     return {
         f"A forecast of {_words(str(channel))} {when}": forecast_vs_truth(
             *pair, coastlines=coastlines, orography=orography
         ),
-        f"How much waves of each length vary {when}": spectra(power, _one_of_each(power["channel"].values.tolist())),
+        f"How much waves of each length vary {when}": spectra(power, channels[:_MOST_SPECTRA]),
     }
-
-
-def _one_of_each(names: Sequence[str]) -> list[str]:
-    """Return a channel of each variable, the one in the middle, six at most."""
-    by_variable: dict[str, list[str]] = {}
-    for name in names:
-        by_variable.setdefault(Channel.parse(name).variable, []).append(name)
-    return [own[len(own) // 2] for own in by_variable.values()][:6]
 
 
 def _forecast(results: Results) -> Section:

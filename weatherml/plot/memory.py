@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from weatherml.errors import UserError
 from weatherml.plot import style
 
 _GIB, _MIB = 2**30, 2**20
+_TINT = 0.45  # what is left of a colour in its tint
 
 
 def memory(plans: Mapping[str, Mapping[str, int]], room: int | None = None) -> Figure:
@@ -31,9 +33,7 @@ def memory(plans: Mapping[str, Mapping[str, int]], room: int | None = None) -> F
         below = np.zeros(len(plans))
         for number, part in enumerate(parts):
             heights = np.array([own.get(part, 0) for own in plans.values()]) / size
-            shade = style.CYCLE[number % len(style.CYCLE)]
-            hatch = "" if number < len(style.CYCLE) else "//"
-            ax.bar(list(plans), heights, 0.6, below, color=shade, hatch=hatch, edgecolor="white", label=part)
+            ax.bar(list(plans), heights, 0.6, below, color=_shade(number), edgecolor="white", label=part)
             below += heights
         if room is not None and room < 2 * largest:
             ax.axhline(room / size, color=style.INK, linestyle="--", linewidth=1, label="room")
@@ -41,3 +41,11 @@ def memory(plans: Mapping[str, Mapping[str, int]], room: int | None = None) -> F
         ax.grid(axis="x", visible=False)
         figure.legend(loc="outside right upper")
     return figure
+
+
+def _shade(number: int) -> tuple[float, float, float]:
+    """Return a colour of a part's own: those of the style, and then tints of them."""
+    turn, place = divmod(number, len(style.CYCLE))
+    colour = np.array(to_rgb(style.CYCLE[place]))
+    red, green, blue = 1 - (1 - colour) * _TINT**turn
+    return float(red), float(green), float(blue)

@@ -50,7 +50,7 @@ def _draw(ax: Axes, power: xr.Dataset, name: str) -> None:
         ax.plot(power["wavenumber"].values[1:], shown, dash, label=kind.capitalize(), color=colour)
     ax.set(xscale="log", yscale="log")
     ax.set_title(quantity.label, size=9.5)
-    ax.set_ylabel(f"({quantity.difference_units})²" if quantity.difference_units else "")
+    ax.set_ylabel(style.squared(quantity.difference_units))
     ax.yaxis.set_major_locator(LogLocator(numticks=5))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter(NullFormatter())

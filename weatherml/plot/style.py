@@ -184,6 +184,14 @@ def superscript(units: str) -> str:
     return "" if units == "1" else " ".join(words)
 
 
+def squared(units: str) -> str:
+    """Write the square of units as they are shown: of `m s⁻¹` it is `m² s⁻²`."""
+    plain, raised = "-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+    words = units.translate(str.maketrans(raised, plain)).split()
+    parts = [part for word in words if (part := re.fullmatch(r"(.+?)(-?\d+)?", word))]
+    return " ".join(part[1] + str(2 * int(part[2] or 1)).translate(str.maketrans(plain, raised)) for part in parts)
+
+
 def typeset(text: str) -> str:
     """Write hyphens before numbers as minus signs."""
     return re.sub(r"(?<![\w])-(?=\d)", "\N{MINUS SIGN}", text)

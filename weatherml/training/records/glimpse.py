@@ -1,5 +1,6 @@
 """One forecast of a validation for people to look at: errors by channel, fields and spectra."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ FOLDER = "glimpse"
 """In the folder of a training: `forecast.nc`, `analysis.nc` and `spectra.nc`."""
 _MOST_CHANNELS, _MOST_BYTES = 6, 2**25
 """That are drawn, and their bytes."""
+_TOLD_FIRST = ("geopotential", "temperature", "2m_temperature", "mean_sea_level_pressure")
 
 
 @jax.tree_util.register_dataclass
@@ -160,9 +162,24 @@ def write_glimpse(folder: Path, glimpse: Glimpse, normalizer: Normalizer, times:
 
 
 def _drawn(spec: StateSpec) -> tuple[Channel, ...]:
-    """Return a channel of each variable, the one in the middle, as many as may be drawn."""
-    middle = [Channel(name, levels[len(levels) // 2] if levels else None) for name, levels in spec.variables.items()]
-    return tuple(middle[: max(1, min(_MOST_CHANNELS, _MOST_BYTES // (8 * int(np.prod(spec.grid.shape)))))])
+    """Return the most telling channels, as many as may be drawn."""
+    return telling(spec.channels)[: max(1, min(_MOST_CHANNELS, _MOST_BYTES // (8 * int(np.prod(spec.grid.shape)))))]
+
+
+def telling(channels: Sequence[Channel]) -> tuple[Channel, ...]:
+    """Return a channel of each variable by which weather is commonly judged: those of `_TOLD_FIRST` before others.
+
+    Of levels the one that is nearest to 500 hPa of geopotential, to 850 hPa of all else.
+    """
+    by_variable: dict[str, list[Channel]] = {}
+    for channel in channels:
+        by_variable.setdefault(channel.variable, []).append(channel)
+
+    def away(channel: Channel) -> float:
+        return abs((channel.level or 0) - (500 if channel.variable == "geopotential" else 850))
+
+    first = [name for name in _TOLD_FIRST if name in by_variable]
+    return tuple(min(by_variable[name], key=away) for name in dict.fromkeys([*first, *by_variable]))
 
 
 def spectra(pair: np.ndarray, spec: StateSpec) -> xr.Dataset:

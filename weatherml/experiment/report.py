@@ -1,6 +1,8 @@
 """The page that a person opens at the end."""
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,10 +91,11 @@ def _summary(results: Results) -> str:
     channels, (n_lat, n_lon) = counted(results.spec.n_channels, "channel"), results.spec.grid.shape
     judged = f"judged on {counted(n_init, 'initial time')} with {counted(n_members, 'member')}"
     beaten = [f"{name} {how_far_beaten(scores, channel, system, name)}" for name in BASELINES if name != CLIMATE]
-    return (
+    words = (
         f"{network} on {channels} at {n_lat} x {n_lon} points, {judged}. The {who} of {_words(channel)} beats"
         f" {beaten[0]}, {beaten[1]}, and {beaten[2]}."
     )
+    return re.sub(r"(?<=\d) (?=[hd]\b)", "\N{NO-BREAK SPACE}", words)
 
 
 def how_far_beaten(scores: xr.Dataset, channel: str, system: str, baseline: str) -> str:
@@ -221,8 +224,16 @@ def _skill(results: Results) -> Section:
 
 def _in_pairs(results: Results) -> list[Section]:
     """Return who is better than whom, where forecasts of the same initial times say so."""
-    cards = {pair: card.sel(metric=_of(card, _CARDS)) for pair, card in cards_in(results.scores).items()}
-    return list(scorecards(cards))
+    scores = results.scores
+    cards = {pair: card.sel(metric=_of(card, _CARDS)) for pair, card in cards_in(scores).items()}
+    first, *others = scorecards(cards)
+    chance = f"{100 * scores.attrs['false_discovery']:g} %"
+    text = (
+        f"{first.text} Errors are compared at each of {counted(scores.attrs['n_init_times'], 'initial time')}, allowing"
+        " for those that follow one another; of what is called significant about"
+        f" {chance} is expected to be chance."
+    )
+    return [replace(first, text=text), *others]
 
 
 def _of(card: xr.Dataset, wanted: Sequence[str]) -> list[str]:

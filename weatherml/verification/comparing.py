@@ -84,7 +84,7 @@ def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
         UserError: They share no init time, lead time, channel or region.
     """
     own_axes = (set(first.dataset.dims) | set(second.dataset.dims)) - set(DIMS)  # of more members there are more ranks
-    left, right = xr.align(first.dataset, second.dataset, join="inner", exclude=own_axes)
+    left, right = xr.align(first.dataset, second.dataset, join="inner", exclude=own_axes, copy=False)
     for dim in (dim for dim in DIMS if left.sizes[dim] == 0):
         one, other = (_range(own.dataset[dim]) for own in (first, second))
         raise UserError(

@@ -75,7 +75,8 @@ def write(dataset: xr.Dataset, path: Path) -> None:
 def run(side: str, python: str, task: dict[str, object]) -> dict[str, float]:
     """Judge by one side in a process of its own."""
     program = Path(__file__).with_name("verification_speed_sides.py")
-    done = subprocess.run([python, program, side, json.dumps(task)], capture_output=True, text=True)
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" or python == sys.executable}
+    done = subprocess.run([python, program, side, json.dumps(task)], capture_output=True, text=True, env=own)
     if done.returncode:
         sys.exit(f"{side}: {done.stderr[-2000:]}")
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

@@ -12,6 +12,7 @@ from weatherml.experiment.judgement import judge_skill
 from weatherml.extremes import local_quantile, verdict
 from weatherml.grid import LatLonGrid
 from weatherml.state import spec_of
+from weatherml.verification import Campaign, accumulate
 from weatherml.verification.baselines import fit_damping
 
 GRID = LatLonGrid.regular(24, 40, poles=False)
@@ -66,3 +67,25 @@ def test_memory_does_not_grow_with_the_period(work, store, climatology):
         peaks[factor] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert max(peaks.values()) < 1.25 * MEMORY
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Return lazy forecasts of 16 initial times, 47 kB each."""
+    path = tmp_path_factory.mktemp("many") / "forecasts.zarr"
+    made = forecasts({"2m_temperature": ()}, 16, 3, 4, grid=GRID).drop_vars("valid_time", errors="ignore")
+    encoding = {"2m_temperature": {"chunks": (1, 3, 4, 24, 40)}}
+    made.to_zarr(path, encoding=encoding, consolidated=False)
+    return xr.open_zarr(path, chunks=None, consolidated=False, decode_timedelta=True)
+
+
+@pytest.mark.parametrize("is_kept", [False, True], ids=["at once", "kept by initial time"])
+def test_memory_does_not_grow_with_initial_times(is_kept, many, store, tmp_path):
+    peaks = []
+    for n_init in (1, 4, 16):
+        campaign = Campaign(tmp_path / str(n_init) if is_kept else None)
+        tracemalloc.start()
+        accumulate(many.isel(init_time=slice(n_init)), store, ["rmse", "crps_fair"], campaign=campaign)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[-1] - peaks[1] < 12 * many.isel(init_time=0).nbytes / 3

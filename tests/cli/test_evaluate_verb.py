@@ -64,6 +64,16 @@ def test_sums_are_kept_for_each_system(folder, tmp_path):
     assert done(*words(folder, "--sums", tmp_path / "sums")) == first
 
 
+def test_shares_are_judged_apart_and_scored_together(folder, tmp_path):
+    sums = ("--sums", tmp_path / "sums")
+    for share in ("1/2", "0/2"):
+        told = done(*words(folder, *sums, "--share", share))
+        assert f"share {share} is judged; once all are, leave --share out to score what" in told
+    assert len(list((tmp_path / "sums" / "new").glob("*T*.nc"))) == 12
+    assert done(*words(folder, *sums)) == done(*words(folder))
+    assert "shares meet in a folder; add --sums FOLDER to --share 0/2" in refused(*words(folder, "--share", "0/2"))
+
+
 def test_groups_of_times_have_rows_of_their_own(folder):
     assert "channel / init_hour" in done("evaluate", folder / "new.nc", folder / "truth.nc", "--by", "init_hour")
 

@@ -24,7 +24,7 @@ from weatherml.errors import UserError
 if TYPE_CHECKING:
     from weatherml.cli.systems import Systems
     from weatherml.products.alignment import Alignment
-    from weatherml.verification import StatisticSums
+    from weatherml.verification import Campaign, StatisticSums
 
 Paths = Annotated[
     list[str],
@@ -81,6 +81,13 @@ References = Annotated[
 Sums = Annotated[
     Path | None, typer.Option(help="Folder that keeps what was judged: only what is new is read again.", **LOCAL)
 ]
+Workers = Annotated[int, typer.Option(min=0, help="Processes of dask that judge; 0: this one alone.")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Of a dask cluster, or `slurm` to start its workers as jobs.")
+]
+ShareOf = Annotated[
+    str, typer.Option("--share", metavar="INDEX/COUNT", help="Init times that this process judges, in a job array.")
+]
 Outputs = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", help="Write a page .html, scores .nc or a tidy table .csv; repeated.", **LOCAL),
@@ -101,6 +108,9 @@ def evaluate(
     scorecard: Scorecard = False,
     reference: References = None,
     sums: Sums = None,
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
+    share: ShareOf = "0/1",
     channels: Channels = None,
     drop_stopped: DropStopped = False,
     rename: Rename = None,
@@ -144,7 +154,11 @@ def evaluate(
     published = read_references(reference or [])
     asked = open_systems(paths, against or [], name or [], reading, climatology)
     metrics = metric or ["rmse", "bias"]
-    kept = _sums(asked, metrics, region, missing, control, sums)
+    campaign = _campaign(sums, workers, scheduler, share)
+    kept = _sums(asked, metrics, region, missing, control, campaign)
+    if campaign.share.count > 1:
+        print(f"share {share} is judged; once all are, leave --share out to score what {sums} keeps")
+        return
     scores = summarize_systems(kept, metrics, by, interval or "circular")
     compared: Pairs = {}
     if scorecard:
@@ -171,11 +185,10 @@ def _sums(
     regions: list[str] | None,
     missing: Missing,
     control: Control,
-    folder: Path | None,
+    campaign: "Campaign",
 ) -> "dict[str, StatisticSums]":
     """Judge the initial times that all systems have."""
     from weatherml.cli.printing.progress import bar
-    from weatherml.verification import Campaign
     from weatherml.verification.systems import accumulate_systems
 
     with bar("evaluate", closes=False) as progress:
@@ -188,5 +201,16 @@ def _sums(
             regions=regions,
             missing=missing,
             control=control,
-            campaign=None if folder is None else Campaign(folder),
+            campaign=campaign,
         )
+
+
+def _campaign(folder: Path | None, workers: int, scheduler: str | None, share: str) -> "Campaign":
+    from weatherml.storage.share import Share
+    from weatherml.verification import Campaign
+    from weatherml.workers import HERE, Dask
+
+    own = Share.parse(share)
+    if own.count > 1 and folder is None:
+        raise UserError(f"shares meet in a folder; add --sums FOLDER to --share {share}")
+    return Campaign(folder, HERE if not workers and scheduler is None else Dask(max(1, workers), scheduler), own)

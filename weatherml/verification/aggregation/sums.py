@@ -1,6 +1,6 @@
 """What is kept of judged forecasts: sums over area of each statistic, by initial time and lead."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -47,11 +47,15 @@ class StatisticSums:
         return StatisticSums(self.dataset.assign_attrs(attributes))
 
     @classmethod
-    def total(cls, parts: Sequence["StatisticSums"]) -> "StatisticSums":
-        """Add up many parts in pairs, so that each is copied a few times and not once for every other."""
-        while len(parts) > 1:
-            parts = [reduce(add, parts[first : first + 2]) for first in range(0, len(parts), 2)]
-        return parts[0]
+    def total(cls, parts: Iterable["StatisticSums"]) -> "StatisticSums":
+        """Add up parts as they come, those of equally many at a time: each is copied a few times, and few are held."""
+        waiting: list[tuple[int, StatisticSums]] = []
+        for part in parts:
+            waiting.append((1, part))
+            while len(waiting) > 1 and waiting[-2][0] == waiting[-1][0]:
+                (n, left), (_, right) = waiting[-2:]
+                waiting[-2:] = [(2 * n, left + right)]
+        return reduce(add, (sums for _, sums in waiting))
 
     def of(self, statistics: Iterable[Statistic]) -> list[np.ndarray]:
         """Return the sums of statistics, `[init, lead, channel, region, ...]`.

@@ -160,7 +160,7 @@ class KeptSums:
 
 
 def _total(paths: Sequence[Path]) -> StatisticSums:
-    return StatisticSums.total([StatisticSums.load(path) for path in paths])
+    return StatisticSums.total(StatisticSums.load(path) for path in paths)
 
 
 def _packed(domain: Domain, truth: str) -> bytes:

@@ -47,7 +47,7 @@ class Campaign:
             kept = KeptSums(Path(self.folder))
             judgement = kept.begin(judgement, judgement.matched.forecast["lead_time"].values)
             return self._kept(kept, judgement.only(places), progress)
-        own = judgement.only(places)
+        own = judgement if self.share == WHOLE else judgement.only(places)
         return own.sums(progress) if self.workers is HERE else own.sums_of_parts(self.workers, progress)
 
     def accumulate_online(self, forecast: OnlineForecast, ask: Ask, progress: Progress | None = None) -> StatisticSums:

@@ -148,7 +148,7 @@ def test_every_variable_is_read_back_under_its_name_or_refused(tmp_path, name):
         assert str(error).startswith("GRIB2 ") and name in str(error)
         assert name in (*_NO_PARAMETER, *_UNKNOWN_PERIODS)
         return
-    assert list(read_grib(path).data_vars) == [name]
+    assert list(wml.read_forecast(path).data_vars) == [name]
 
 
 def test_some_members_of_a_larger_ensemble_say_how_large_it_is(tmp_path):

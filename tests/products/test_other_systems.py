@@ -27,6 +27,8 @@ LAYOUTS = {
 def same(found, expected, exactness=0.0):
     """Require a forecast to be another, in every value, axis and dimension."""
     assert set(found.data_vars) == set(expected.data_vars)
+    valid = found["init_time"] + found["lead_time"]
+    np.testing.assert_array_equal(found["valid_time"].transpose("init_time", "lead_time"), valid)
     for name, field in expected.data_vars.items():
         assert found[name].dims == field.dims and found[name].dtype == np.float32
         for dim in field.dims:
@@ -51,6 +53,54 @@ def test_control_and_members_in_a_file_for_each_lead_are_one_ensemble(tmp_path):
     paths = layouts.grib_ensemble(tmp_path, members)
     assert len(paths) == 6
     same(read_forecast([*paths[:3:-1], tmp_path / "[cp]f-[01].grib2"]), members, 1.1 / 2**16)
+
+
+def grib_sums(path, ranges):
+    """Write precipitation of a millimetre an hour, accumulated over ranges of hours."""
+    import eccodes
+
+    grid = {"Ni": 4, "Nj": 3, "latitudeOfFirstGridPointInDegrees": 90, "latitudeOfLastGridPointInDegrees": -90}
+    grid |= {"longitudeOfLastGridPointInDegrees": 270, "iDirectionIncrementInDegrees": 90}
+    grid |= {"jDirectionIncrementInDegrees": 90, "productDefinitionTemplateNumber": 8, "typeOfProcessedData": 1}
+    with open(path, "wb") as file:
+        for hours in ranges:
+            first, last = map(int, hours.split("-"))
+            message = eccodes.codes_grib_new_from_samples("GRIB2")
+            for key, value in {**grid, "paramId": 228, "dataDate": 20200101, "stepRange": hours}.items():
+                eccodes.codes_set(message, key, value)
+            eccodes.codes_set_values(message, np.full(12, (last - first) / 1000))
+            file.write(eccodes.codes_get_message(message))
+            eccodes.codes_release(message)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "leads", "hours"),
+    [
+        ([["0-6", "0-12", "0-18"]], "total_precipitation_6hr", [6, 12, 18], 6),
+        ([["0-6"], ["0-18"], ["0-12"]], "total_precipitation_6hr", [6, 12, 18], 6),
+        ([["0-6"], ["6-12"], ["12-18"]], "total_precipitation_6hr", [6, 12, 18], 6),
+        ([["0-3", "0-6", "0-9", "0-12", "0-18"]], "total_precipitation_6hr", [6, 9, 12, 18], 6),
+        ([["0-1", "0-2"]], "total_precipitation", [1, 2], 1),
+        ([["0-12"]], "total_precipitation_12hr", [12], 12),
+    ],
+)
+def test_sums_since_the_start_are_read_as_sums_over_windows(tmp_path, files, name, leads, hours):
+    """ECMWF accumulates from the initial time on: a lead of 18 h is no sum over 6 hours."""
+    pytest.importorskip("cfgrib")
+    paths = [grib_sums(tmp_path / f"{place}.grib2", ranges) for place, ranges in enumerate(files)]
+    found = read_forecast(paths)
+    assert list(found.data_vars) == [name]
+    there = found[name].dropna("lead_time", how="all")
+    assert (there["lead_time"].values / np.timedelta64(1, "h")).tolist() == leads
+    np.testing.assert_allclose(there, hours / 1000, rtol=1e-5)
+    assert found[name].attrs["units"] == "m" and found["valid_time"].notnull().all()
+
+
+def test_sums_over_no_window_that_has_a_name_are_said(tmp_path):
+    pytest.importorskip("cfgrib")
+    with pytest.raises(UserError, match=r"f.grib2 holds nothing but total_precipitation \(sums since the start, over"):
+        read_forecast(grib_sums(tmp_path / "f.grib2", ["0-5", "0-10"]))
 
 
 @pytest.mark.parametrize("dim", ["init_time", "lead_time", "number"])

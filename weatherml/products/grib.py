@@ -13,6 +13,7 @@ from weatherml.data.reading.formats.grib import FORECASTS, import_eccodes, open_
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.grid import exact_latitude, exact_longitude, gaussian_latitude
+from weatherml.products.foreign.sums import SINCE, marking_sums
 from weatherml.products.selection import is_statistics
 from weatherml.state import Channel
 from weatherml.storage.files import replacing
@@ -94,6 +95,8 @@ def read_grib(path: Path) -> xr.Dataset:
     """
     opened = [_named(dataset) for dataset in open_grib(path, _CHUNKS, FORECASTS)]
     merged = xr.merge(opened, compat="equals", join="outer", combine_attrs="drop")
+    for name in {name for dataset in opened for name, field in dataset.data_vars.items() if SINCE in field.attrs}:
+        merged[name].attrs[SINCE] = True
     return merged if "number" in merged.dims else merged.expand_dims(number=[0])
 
 
@@ -233,7 +236,8 @@ def _named(group: xr.Dataset) -> xr.Dataset:
     kept = (*names.values(), "number", "latitude", "longitude")
     group = group.squeeze([dim for dim, size in group.sizes.items() if size == 1 and dim not in kept], drop=True)
     variables = {str(name): _variable(field) for name, field in group.data_vars.items()}
-    return group.rename({theirs: own for theirs, own in variables.items() if theirs != own})
+    marked = marking_sums(group, variables)
+    return marked.rename({theirs: own for theirs, own in variables.items() if theirs != own})
 
 
 def _variable(field: xr.DataArray) -> str:

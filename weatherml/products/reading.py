@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from weatherml.data.notes import LAYOUT
+from weatherml.data.notes import noted
 from weatherml.data.reading.formats.grib import holds_forecasts
 from weatherml.data.reading.formats.local import Paths, expand, format_of, open_netcdf, open_zarr
 from weatherml.data.reading.formats.remote import open_remote
@@ -20,6 +20,7 @@ from weatherml.products.foreign.axes import with_axes, with_known_places
 from weatherml.products.foreign.joining import Part, joined
 from weatherml.products.foreign.names import unfold_variables, with_canonical_names
 from weatherml.products.foreign.points import on_rows_and_columns
+from weatherml.products.foreign.sums import by_window
 from weatherml.products.foreign.told import LeadUnit, Repeated, Told
 from weatherml.products.grib import read_grib
 from weatherml.products.layouts import from_cf, from_weatherbench
@@ -94,7 +95,8 @@ def read_forecast(
     told = Told(lead_unit, init_time, calendar, repeated, rename or {})
     parts = [Part(str(place), _read_one(place, told)) for place in _places(paths)]
     told.require_renamed(parts[0].dataset)
-    return joined(parts, repeated)
+    whole = by_window(joined(parts, repeated), parts[0].place)
+    return whole if whole is parts[0].dataset else _with_times(whole)
 
 
 def _places(paths: Paths) -> list[Path | str]:
@@ -158,8 +160,7 @@ def _finished(dataset: xr.Dataset, path: Path | str) -> xr.Dataset:
     if fields == set(strange):
         raise UserError(f"{path} holds no variable that weatherml knows; it has {listed(strange)}")
     dataset = _with_times(_on_grid(_oriented(from_0_to_360(dataset.drop_vars(strange))), path))
-    if strange:
-        dataset.attrs[LAYOUT] = [f"variables passed over: {', '.join(strange)}"]
+    dataset = noted(dataset, f"variables passed over: {', '.join(strange)}") if strange else dataset
     return dataset.assign({name: _field(field, path) for name, field in dataset.data_vars.items()})
 
 

@@ -48,7 +48,7 @@ def joined(parts: Sequence[Part], repeated: Repeated = "refuse") -> xr.Dataset:
     fields = {name: join.field() for name, join in joins.items()}
     beside = {name for part in parts for name in _beside(part.dataset)}
     whole = xr.merge([field.rename(name) for name, field in fields.items()], join="outer", compat="override")
-    whole = whole.set_coords(list(beside)).assign_attrs(_shared_attributes(parts))
+    whole = whole.set_coords(list(beside)).drop_attrs(deep=False).assign_attrs(_shared_attributes(parts))
     n_absent = max(join.n_absent for join in joins.values())
     return noted(whole, f"{counted(n_absent, 'field')} in no file: missing") if n_absent else whole
 

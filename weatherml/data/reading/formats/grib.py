@@ -191,7 +191,7 @@ def _groups(index: Any, path: Path, time_dims: tuple[str, ...]) -> list[_Group]:
         told = {key: header[columns[key]] for key in (*_GROUP, *LEAD_KEYS)}
         leads[group] = max(leads[group], _lead(told))
         early[group][place[-1]] |= is_preliminary(header[columns[VERSION_KEY]])
-        windows[group] |= {_window(told)} - {0.0} if time_dims == ANALYSES else set()
+        windows[group] |= {_window(told)} - {0.0}
     repeats = {group: [offsets for offsets in own.values() if len(offsets) > 1] for group, own in places.items()}
     for offsets in (o for own in repeats.values() for o in own):
         _require_copies(index, offsets, path)

@@ -36,6 +36,14 @@ def test_scores_say_whether_number_0_is_in(truth, ensemble):
     assert "control" not in others.attrs
 
 
+def test_each_score_says_what_of_an_ensemble_it_judges(truth, ensemble):
+    scores = evaluate(ensemble, truth, ["rmse", "crps_fair"])
+    assert [own.attrs["judged"] for own in scores.values()] == ["of the mean of 5 members", "of 5 members"]
+    one = evaluate(ensemble.isel(number=[2]), truth, ["rmse", "crps"])
+    assert "judged" not in one["rmse"].attrs
+    assert one["crps"].attrs["judged"] == "of one member, whose mae it is"
+
+
 def test_what_scores_are_of_is_kept_in_the_file_of_sums(truth, ensemble, tmp_path):
     accumulate(ensemble, truth, "rmse", control="out").save(tmp_path / "sums.nc")
     assert StatisticSums.load(tmp_path / "sums.nc").dataset.attrs == {"n_members": 4, "control": "out"}

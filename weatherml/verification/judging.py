@@ -19,9 +19,9 @@ from weatherml.verification.campaign.online import OnlineForecast
 from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Metric
-from weatherml.verification.metrics.registry import metrics_named
+from weatherml.verification.metrics.registry import judged, metrics_named
 from weatherml.verification.pairing.axes import told
-from weatherml.verification.pairing.control import Control, described, ensemble
+from weatherml.verification.pairing.control import N_MEMBERS, Control, described, ensemble
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched, Missing
 from weatherml.verification.pairing.notes import as_attribute
@@ -75,7 +75,8 @@ def evaluate(
     Returns:
         One variable for each metric, dims (bound, [by,] channel, [region,] lead_time): estimate, and lower and upper
         bound of the 95 % interval over init times (NaN where these are too few); channels such as
-        "geopotential_500". Attributes say of how many members, and whether number 0 is in.
+        "geopotential_500". Attributes say of how many members, whether number 0 is in, and what of
+        an ensemble each metric judges.
 
     Raises:
         UserError: A metric is unknown or lacks the climatology or ensemble it needs; a channel, a valid time or a
@@ -164,7 +165,11 @@ def summarize(
     sums: StatisticSums, metrics: Metrics, by: By | None = None, interval: str | Method = "circular"
 ) -> xr.Dataset:
     """Score what `accumulate` has kept; arguments and result are as of `evaluate`."""
-    return scoring.summarize(sums, metrics_named(metrics), by, interval)
+    scores = scoring.summarize(sums, metrics_named(metrics), by, interval)
+    n_members = int(scores.attrs.get(N_MEMBERS, 1))
+    for name, words in ((str(name), judged(str(name), n_members)) for name in scores.data_vars):
+        scores[name].attrs.update({"judged": words} if words else {})
+    return scores
 
 
 def _compared(statistics: Sequence[Statistic]) -> dict[str, set[str]]:

@@ -18,14 +18,11 @@ from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.judging import Metrics, accumulate, summarize
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
-from weatherml.verification.pairing.control import Control
+from weatherml.verification.pairing.control import N_MEMBERS, Control
 from weatherml.verification.pairing.matched import Missing
 from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import Method
 from weatherml.wording import listed
-
-N_MEMBERS = "n_members"
-"""Attribute of a system's sums, and coordinate of scores: how many members it has, 1 where it is deterministic."""
 
 SystemProgress = Callable[[int, int, str], None]
 """Told how many init times of all systems are done, of how many, and whose the last one is."""

@@ -11,6 +11,9 @@ from weatherml.wording import listed
 Control = Literal["in", "out"]
 """Whether number 0, the unperturbed member, is one of the ensemble."""
 
+N_MEMBERS = "n_members"
+"""Attribute of sums and scores, and coordinate along systems: how many members were judged, 1 of one forecast."""
+
 _NUMBER = 0
 _IN = Option("control", "in", "to judge what there is")
 
@@ -36,7 +39,7 @@ def ensemble(forecast: xr.Dataset, control: Control) -> xr.Dataset:
 
 def described(judged: xr.Dataset, control: Control) -> dict[str, int | str]:
     """Return attributes of scores: how many members they are of, and whether number 0 is one where it may be."""
-    attributes: dict[str, int | str] = {"n_members": judged.sizes.get("number", 1)}
+    attributes: dict[str, int | str] = {N_MEMBERS: judged.sizes.get("number", 1)}
     if control == "out" or (judged.sizes.get("number", 1) > 1 and _NUMBER in _numbers(judged)):
         attributes["control"] = control
     return attributes

@@ -7,6 +7,7 @@ from fake_data import contents
 from s3_server import put_contents
 
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.products import is_forecast, read_forecast
 
 MEMBERS, ONE = layouts.forecast(), layouts.forecast((0,))
@@ -144,3 +145,33 @@ def test_files_of_one_member_each_are_an_ensemble_by_choice(tmp_path):
     one = MEMBERS.isel(number=[0])
     same(read_forecast(paths, repeated="first"), one)
     same(read_forecast(paths[::-1], repeated="last"), one)
+
+
+def reduced_grib(path):
+    """Write a smooth field on the reduced Gaussian grid N32, of which every row has a length of its own."""
+    import eccodes
+
+    message = eccodes.codes_grib_new_from_samples("reduced_gg_pl_32_grib2")
+    told = {"typeOfProcessedData": 1, "shortName": "t", "typeOfLevel": "isobaricInhPa", "level": 500, "forecastTime": 6}
+    for key, value in told.items():
+        eccodes.codes_set(message, key, value)
+    latitude, longitude = (np.radians(eccodes.codes_get_array(message, name)) for name in ("latitudes", "longitudes"))
+    eccodes.codes_set(message, "bitsPerValue", 24)
+    eccodes.codes_set_values(message, 280 + 10 * np.cos(latitude) ** 2 * np.cos(2 * longitude))
+    path.write_bytes(eccodes.codes_get_message(message))
+    eccodes.codes_release(message)
+
+
+def test_rows_of_different_lengths_are_interpolated_by_request(tmp_path):
+    pytest.importorskip("cfgrib")
+    reduced_grib(tmp_path / "f.grib2")
+    refusal = r"has 6114 points in rows of 20 to 128, as on a reduced .*; bring .*, or pass points='interpolate' to"
+    with pytest.raises(UserError, match=refusal):
+        read_forecast(tmp_path / "f.grib2")
+    found = read_forecast(tmp_path / "f.grib2", points="interpolate")
+    assert LatLonGrid.from_dataset(found).is_same(LatLonGrid.gaussian(64, 128))
+    rows, columns = np.radians(found["latitude"].values)[:, None], np.radians(found["longitude"].values)
+    expected = 280 + 10 * np.cos(rows) ** 2 * np.cos(2 * columns)
+    np.testing.assert_allclose(found["temperature"][0, 0, 0, 0], expected, atol=0.02)
+    np.testing.assert_allclose(found["temperature"][0, 0, 0, 0, 32], expected[32], atol=2e-5)  # the longest row
+    assert "rows of 20 to 128 points were interpolated linearly" in found.attrs["weatherml_source_layout"][0]

@@ -74,7 +74,10 @@ REFUSED = {
         ONE.isel(init_time=0, number=0, drop=True),
         r"f.nc tells no one initial time; give it as a coordinate init_time, or pass init_time='2020-01-01T00'",
     ),
-    "points of a reduced grid": (points(), r"f.nc has 63 points that are no rows and columns, as those of a reduced"),
+    "points of a reduced grid": (
+        points(),
+        r"f.nc has 63 points that are no rows; bring it to latitude-longitude",
+    ),
     "two fields of one name": (
         FORECAST[["2m_temperature"]].assign({"2t": FORECAST["2m_temperature"]}),
         r"f.nc: 2m_temperature, 2t would all be '2m_temperature'; pass rename=\{'2m_temperature': 'NAME'\}",

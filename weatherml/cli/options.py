@@ -54,6 +54,10 @@ Repeated = Annotated[
     Literal["refuse", "first", "last", "members"],
     typer.Option(help="Fields that come twice: refuse, keep the first or the last, or files are members."),
 ]
+PointsOfRows = Annotated[
+    Literal["refuse", "interpolate"],
+    typer.Option("--points", help="Rows of different lengths, as on a reduced Gaussian grid: refuse or interpolate."),
+]
 
 
 def named(channels: list[str] | None) -> list[str] | None:

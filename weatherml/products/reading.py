@@ -21,7 +21,7 @@ from weatherml.products.foreign.joining import Part, joined
 from weatherml.products.foreign.names import unfold_variables, with_canonical_names
 from weatherml.products.foreign.points import on_rows_and_columns
 from weatherml.products.foreign.sums import by_window
-from weatherml.products.foreign.told import LeadUnit, Repeated, Told
+from weatherml.products.foreign.told import LeadUnit, Points, Repeated, Told
 from weatherml.products.grib import read_grib
 from weatherml.products.layouts import from_cf, from_weatherbench
 from weatherml.products.selection import from_0_to_360, split_field, statistic_of, variable_of
@@ -70,6 +70,7 @@ def read_forecast(
     init_time: TimeLike | None = None,
     calendar: str | None = None,
     repeated: Repeated = "refuse",
+    points: Points = "refuse",
     rename: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
     """Open a forecast, its statistics or stations lazily, in any layout that `convert` writes, or of another system.
@@ -83,6 +84,8 @@ def read_forecast(
         calendar: "standard" takes the dates of a model's calendar as they are written.
         repeated: What becomes of fields that come twice: "first" or "last" keeps one, "members" makes each file a
             member; else that is an error.
+        points: "interpolate" makes rows of different lengths, as those of a reduced Gaussian grid, as long as the
+            longest; else they are an error.
         rename: Names by what files call variables, coordinates and dimensions.
 
     Returns:
@@ -92,7 +95,7 @@ def read_forecast(
     Raises:
         UserError: It is no forecast, is not finished, cannot be read, or does not say what is asked for by name.
     """
-    told = Told(lead_unit, init_time, calendar, repeated, rename or {})
+    told = Told(lead_unit, init_time, calendar, repeated, points, rename or {})
     parts = [Part(str(place), _read_one(place, told)) for place in _places(paths)]
     told.require_renamed(parts[0].dataset)
     whole = by_window(joined(parts, repeated), parts[0].place)
@@ -122,7 +125,7 @@ def _read_one(place: Path | str, told: Told) -> xr.Dataset:
     if not place.exists() or _is_own(place):
         return open_forecast(place)
     if format_of(place) == "GRIB":
-        return _finished(told.renamed(read_grib(place)), place)
+        return _finished(on_rows_and_columns(told.renamed(read_grib(place)), str(place), told.points), place)
     raw = open_zarr(place) if place.is_dir() else open_netcdf(place)
     return _foreign(raw, place, told)
 
@@ -135,7 +138,7 @@ def _foreign(raw: xr.Dataset, place: Path | str, told: Told) -> xr.Dataset:
     decoded = xr.decode_cf(raw, decode_timedelta=True)
     decoded = from_weatherbench(decoded) if "prediction_timedelta" in raw.variables else from_cf(decoded)
     named = with_canonical_names(with_known_places(unfold_variables(decoded)), str(place))
-    return _finished(with_axes(on_rows_and_columns(named, str(place)), str(place), told), place)
+    return _finished(with_axes(on_rows_and_columns(named, str(place), told.points), str(place), told), place)
 
 
 def _no_forecast(raw: xr.Dataset, place: Path | str) -> UserError:

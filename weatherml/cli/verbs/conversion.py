@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from weatherml.cli.options import LOCAL, Calendar, Channels, InitTime, LeadUnit, Rename, Repeated, named, renames
+from weatherml.cli.options import (
+    LOCAL,
+    Calendar,
+    Channels,
+    InitTime,
+    LeadUnit,
+    PointsOfRows,
+    Rename,
+    Repeated,
+    named,
+    renames,
+)
 
 
 def convert(
@@ -28,6 +39,7 @@ def convert(
     init: InitTime = None,
     calendar: Calendar = None,
     repeated: Repeated = "refuse",
+    points: PointsOfRows = "refuse",
     rename: Rename = None,
     overwrite: Annotated[bool, typer.Option(help="Replace what is at the output.")] = False,
 ) -> None:
@@ -43,7 +55,13 @@ def convert(
     from weatherml.state import Channel
 
     read = read_forecast(
-        forecast, lead_unit=lead_unit, init_time=init, calendar=calendar, repeated=repeated, rename=renames(rename)
+        forecast,
+        lead_unit=lead_unit,
+        init_time=init,
+        calendar=calendar,
+        repeated=repeated,
+        points=points,
+        rename=renames(rename),
     )
     fields = select(read, named(channels))
     part = select(

@@ -14,6 +14,7 @@ from weatherml.cli.options import (
     InitTime,
     LeadUnit,
     Overwrite,
+    PointsOfRows,
     Rename,
     Repeated,
     named,
@@ -122,6 +123,7 @@ def evaluate(
     init: InitTime = None,
     calendar: Calendar = None,
     repeated: Repeated = "refuse",
+    points: PointsOfRows = "refuse",
     output: Outputs = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -143,7 +145,7 @@ def evaluate(
     require_outputs(output or [], overwrite)
     if scorecard and not against:
         raise UserError("--scorecard compares; name a baseline or another forecast with --against")
-    told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated}
+    told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated, "points": points}
     alignment: Alignment = {
         "grid": grid,
         "average": average,

@@ -19,6 +19,10 @@ file tells a number."""
 LeadUnit = Literal["d", "h", "min", "s", "ns"]
 """Of leads that are numbers."""
 
+Points = Literal["refuse", "interpolate"]
+"""What becomes of rows of different lengths, as those of a reduced Gaussian grid: an error, or each is interpolated
+linearly to as many columns as the longest has."""
+
 _CALENDARS = ("standard",)
 UNITS: dict[str, np.timedelta64] = {
     "d": np.timedelta64(24, "h"),
@@ -38,6 +42,7 @@ class Told:
         init_time: Of fields that have valid times alone.
         calendar: `standard`, to take dates of a model's calendar for those of the weather.
         repeated: What becomes of fields that come twice.
+        points: What becomes of rows of different lengths.
         rename: Names by what files call variables, coordinates and dimensions.
         found: Those that some file had, so far.
 
@@ -49,11 +54,13 @@ class Told:
     init_time: TimeLike | None = None
     calendar: str | None = None
     repeated: Repeated = "refuse"
+    points: Points = "refuse"
     rename: Mapping[str, str] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for name, known in (("lead_unit", UNITS), ("calendar", _CALENDARS), ("repeated", get_args(Repeated))):
+        words = {"lead_unit": UNITS, "calendar": _CALENDARS, "repeated": get_args(Repeated), "points": get_args(Points)}
+        for name, known in words.items():
             value = getattr(self, name)
             if value is not None and value not in known:
                 raise UserError(f"unknown {name} {value!r}{nearest(str(value), known)}")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from weatherml.data.quality.check import check_dataset
 from weatherml.data.quality.gathering import gather
 from weatherml.data.quality.place import earth
 from weatherml.data.quality.rules.place import orientation
@@ -139,6 +140,13 @@ def test_orography_and_land_that_lie_elsewhere_are_found():
     assert {(f.subject, f.rule) for f in findings(turned(flipped(dataset), 180))} == {
         (name, rule) for name in fields for rule in PLANTED["flipped and turned"][1]
     }
+
+
+def test_ground_that_is_flipped_is_found_beside_a_field_with_time():
+    dataset = weather("mean_sea_level_pressure", earth.GRID)
+    ground = flipped(dataset.isel(time=0).copy(data={"mean_sea_level_pressure": 9.8 * earth.orography(earth.GRID)}))
+    whole = dataset.assign(geopotential_at_surface=ground["mean_sea_level_pressure"].astype(np.float32).variable)
+    assert {f.subject for f in check_dataset(whole) if f.severity == "error"} >= {"geopotential_at_surface"}
 
 
 def test_a_region_is_not_held_against_the_globe():

@@ -88,7 +88,8 @@ def by_variable(findings: Iterable[Finding], channels: Collection[Channel]) -> I
     variables = {str(channel): channel.variable for channel in channels}
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((variables[finding.subject], finding.message), []).append(finding)
+        variable = variables.get(finding.subject, finding.subject)  # a field without time is no channel
+        groups.setdefault((variable, finding.message), []).append(finding)
     joined = (", ".join(dict.fromkeys(finding.subject for finding in group)) for group in groups.values())
     at_once = (replace(group[0], subject=names) for group, names in zip(groups.values(), joined, strict=True))
     yield from called_alike(at_once, channels)

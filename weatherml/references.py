@@ -1,5 +1,6 @@
 """What is expected at a time, asked where it is needed: fields of a whole period are never held."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -9,6 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import Option, UserError
+from weatherml.times import Periods, is_within, show_periods
+
+_logger = logging.getLogger(__name__)
 
 _HOUR_DIMS = ("hour", "hourofday")
 _DAY_DIM = "dayofyear"
@@ -34,6 +38,13 @@ class Selective(Reference, Protocol):
     def only(self, variables: Mapping[str, Sequence[int]]) -> Reference:
         """Keep variables at some levels in hPa; at its one height where there are none."""
         ...
+
+
+@runtime_checkable
+class Fitted(Reference, Protocol):
+    """A reference that knows the period that it was fitted on."""
+
+    period: Periods
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +140,18 @@ def require_times(reference: Reference, times: np.ndarray) -> None:
     """
     if isinstance(reference, DatedReference):
         time_index(reference.dataset, times, reference.owner)
+
+
+def warn_of_knowing(reference: Reference, times: np.ndarray) -> None:
+    """Say where a reference was fitted on times that it is to be asked for: it knows what it is to be surprised by."""
+    if isinstance(reference, Fitted) and (known := is_within(times, reference.period)).any():
+        _logger.warning(
+            "the climatology of %s knows %d of %d valid times that are judged: errors of it are the smaller for it; take"
+            " one of another period",
+            show_periods(reference.period),
+            known.sum(),
+            known.size,
+        )
 
 
 def time_index(dataset: xr.Dataset, times: np.ndarray, owner: str, *remedies: Option) -> np.ndarray:

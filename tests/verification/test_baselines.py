@@ -207,3 +207,18 @@ def test_what_does_not_change_is_no_forecast(truth, tmp_path, build, lazily):
         made = build(opened if lazily else opened.load(), INITS[1:], LEADS)
         assert set(made.data_vars) == {"geopotential", "2m_temperature"}
         assert (evaluate(made, truth, "mae")["mae"].sel(bound="estimate") > 0).all()
+
+
+def test_a_climatology_that_knows_what_is_judged_says_so(truth, caplog):
+    def fitted(first, last):
+        return Climatology.fit(truth, spec_of(truth), (first, last), 0, 1)
+
+    honest, knowing = fitted("2001-01-05", "2001-01-08"), fitted("2001-01-02", "2001-01-04T09")
+    made = baselines.climatology(honest, INITS, LEADS)
+    evaluate(made, truth, "acc", honest)
+    assert not caplog.messages
+    said = "the climatology of 2001-01-02 .. 2001-01-04T09 knows 5 of 6 valid times that are judged"
+    baselines.climatology(knowing, INITS, LEADS)
+    assert [message.partition(":")[0] for message in caplog.messages] == [said]
+    evaluate(made, truth, "acc", knowing)
+    assert [message.partition(":")[0] for message in caplog.messages] == [said, said]

@@ -8,7 +8,7 @@ import xarray as xr
 
 from weatherml.errors import Option, UserError, require_kind
 from weatherml.grid import OPEN_FIRST, LatLonGrid
-from weatherml.references import Reference
+from weatherml.references import Reference, warn_of_knowing
 from weatherml.state import on_grid
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.grouping import By
@@ -124,6 +124,8 @@ def accumulate(
 
     if isinstance(forecast, OnlineForecast):
         return (campaign or Campaign()).accumulate_online(forecast, ask, progress)
+    if isinstance(climatology, Reference):
+        warn_of_knowing(climatology, forecast["init_time"].values[:, None] + forecast["lead_time"].values)
     asked = ask(forecast, domain)
     return asked.sums(progress) if campaign is None else campaign.accumulate(asked, progress)
 

@@ -7,7 +7,15 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.references import Reference, Selective, as_reference, narrowed, require_times, time_index
+from weatherml.references import (
+    Reference,
+    Selective,
+    as_reference,
+    narrowed,
+    require_times,
+    time_index,
+    warn_of_knowing,
+)
 from weatherml.state import on_grid, with_metadata
 from weatherml.times import parse_times
 from weatherml.verification.baselines.damping import fit_damping
@@ -59,6 +67,7 @@ def climatology(climatology: xr.Dataset | Reference, init_times: np.ndarray, lea
     """
     init_times, reference = parse_times(init_times, "init_time"), as_reference(climatology)
     require_times(reference, init_times[:, None] + lead_times)
+    warn_of_knowing(reference, init_times[:, None] + lead_times)
 
     def make(kept: Levels | None, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
         return _at_valid_times(_reference_of(reference, kept), init_times, lead_times)

@@ -255,3 +255,22 @@ def test_parts_of_several_metrics_are_told_apart(truth, ensemble):
     assert scores["crps_decomposition"].sel(part="resolution").isnull().all()
     assert scores["brier_decomposition(threshold=0.1)"].sel(part="reliability", bound="estimate").notnull().all()
     assert isinstance(scores, xr.Dataset)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("twcrps(tail='lower')", r"needs a threshold; give threshold= in its brackets, or pass references="),
+        ("brier_skill(threshold=1)", r"needs a probability; give base_rate= in its brackets, or pass references="),
+        (
+            "rps(thresholds=(1, 'median'))",
+            r"needs a reference 'median'; pass references=\{'median': DATASET\}, or leave it out",
+        ),
+    ],
+)
+def test_a_reference_that_is_not_there_is_asked_for_or_for_its_number(truth, ensemble, name, message):
+    with pytest.raises(UserError, match=message):
+        evaluate(ensemble, truth, name)
+    with pytest.raises(UserError) as caught:
+        evaluate(ensemble, truth, name)
+    assert "references" not in caught.value.told(lambda option: "")  # of a verb that has no such option

@@ -117,7 +117,10 @@ def test_a_climatology_of_weatherbench_knows_days_and_hours(truth, forecast, cli
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda f, t, c: evaluate(f, t, "seeps"), "metric 'seeps' needs a dry_probability; pass references="),
+        (
+            lambda f, t, c: evaluate(f, t, "seeps"),
+            "metric 'seeps' needs a reference 'dry_probability'; pass references=",
+        ),
         (
             lambda f, t, c: evaluate(f[["2m_temperature"]], t, "seeps", references=c),
             "metric 'seeps' needs total_precipitation_24hr or .* the forecast has 2m_temperature: leave it out",

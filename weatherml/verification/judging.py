@@ -29,6 +29,9 @@ from weatherml.verification.significance.method import Method
 from weatherml.verification.statistics.base import Statistic
 from weatherml.wording import listed
 
+_AS_NUMBER = {"threshold": "threshold", "probability": "base_rate"}
+"""Parameters that stand for a reference, where it is the same number everywhere."""
+
 Metrics = str | Sequence[str] | Mapping[str, Metric]
 """One or more names in `verification.metrics.registry`, or metrics by names of one's own."""
 
@@ -200,10 +203,10 @@ def _require_inputs(
         if missing == "climatology":
             remedy = Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)")
             raise UserError(f"metric {name!r} needs a climatology, got none", remedy, f"leave {name!r} out")
-        brackets = f"write {name}(threshold=...), " * (missing == "threshold")
-        raise UserError(
-            f"metric {name!r} needs a {missing}; {brackets}pass references={{{missing!r}: ...}}, or leave it out"
-        )
+        number = [f"give {_AS_NUMBER[missing]}= in its brackets"] if missing in _AS_NUMBER else []
+        given = Option("references", {missing: "DATASET"}, python=f"references={{{missing!r}: DATASET}}")
+        what = missing if missing in _AS_NUMBER else f"reference {missing!r}"
+        raise UserError(f"metric {name!r} needs a {what}", *number, given, "leave it out")
     if metric.needs_members and forecast.sizes.get("number", 1) < 2:
         raise UserError(f"metric {name!r} needs an ensemble of two members or more, got one; leave {name!r} out")
 

@@ -146,7 +146,7 @@ def warn_of_knowing(reference: Reference, times: np.ndarray) -> None:
     """Say where a reference was fitted on times that it is to be asked for: it knows what it is to be surprised by."""
     if isinstance(reference, Fitted) and (known := is_within(times, reference.period)).any():
         _logger.warning(
-            "the climatology of %s knows %d of %d valid times that are judged: errors of it are the smaller for it; take"
+            "the climatology of %s knows %d of %d valid times that are judged: errors of it are smaller for it; take"
             " one of another period",
             show_periods(reference.period),
             known.sum(),

@@ -111,6 +111,14 @@ def test_rain_of_the_truth_is_summed_over_the_windows_of_the_forecast(accumulate
     assert float(scores["mae"].max()) == 0 and "summed from its total_precipitation" in scores.attrs["judged_as"]
 
 
+def test_sums_that_tell_no_window_are_said_to_be_taken_for_those_of_an_hour():
+    rain, ours = (np.abs(own({"total_precipitation": ()}, 2)) for own in (analyses, forecasts))
+    said = align(ours, rain)[1].attrs["judged_as"]
+    assert said == "total_precipitation of the forecast is taken for sums over one hour"
+    each = ours.assign_coords(lead_time=np.arange(1, 4) * HOUR.astype("timedelta64[ns]"))
+    assert "judged_as" not in align(each, rain)[1].attrs
+
+
 def test_a_truth_of_several_members_is_one_of_them_by_choice(forecast):
     truth = analyses(SURFACE).expand_dims(number=[0, 1]) + xr.DataArray([0.0, 4.0], dims="number")
     with pytest.raises(UserError, match=r"the truth has 2 members, numbers 0 .. 1; pass truth_member=0 to take one"):

@@ -6,7 +6,8 @@ from typing import Literal, TypedDict, Unpack
 import numpy as np
 import xarray as xr
 
-from weatherml.data.derived.accumulation import Accumulated
+from weatherml.data.derived.accumulation import HOUR, Accumulated
+from weatherml.data.derived.derivations import ACCUMULATIONS
 from weatherml.data.regrid import regrid
 from weatherml.durations import DurationLike, format_duration, parse_duration
 from weatherml.errors import Option, UserError
@@ -127,6 +128,8 @@ def _with_sums(
 ) -> xr.Dataset:
     """Return a truth with the sums over time that the forecast has and it lacks."""
     for name in map(str, forecast.data_vars):
+        if name in ACCUMULATIONS and np.diff([np.timedelta64(0), *forecast["lead_time"].values]).min() > HOUR:
+            truth = told_as(truth, f"{name} of the forecast is taken for sums over one hour")
         way = sum_of(name)
         if way is None or name in truth or way.inputs[0] not in truth:
             continue

@@ -7,7 +7,7 @@ from fake_data import analyses, as_forecast, forecasts
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.verification import evaluate, formulas
+from weatherml.verification import StatisticSums, accumulate, evaluate, formulas, summarize
 from weatherml.verification.metrics.registry import find, judged
 
 T2M = {"2m_temperature": ()}
@@ -274,3 +274,18 @@ def test_a_reference_that_is_not_there_is_asked_for_or_for_its_number(truth, ens
     with pytest.raises(UserError) as caught:
         evaluate(ensemble, truth, name)
     assert "references" not in caught.value.told(lambda option: "")  # of a verb that has no such option
+
+
+def test_parts_of_an_ensemble_s_sums_make_the_whole_in_any_order_and_from_a_file(truth, ensemble, tmp_path):
+    names = [
+        "rank_histogram",
+        "crps_decomposition(lowest=-7, highest=7)",
+        "brier(threshold=0.3)",
+        "energy_score(tile=45)",
+    ]
+    cuts = [(init, leads) for init in (2, 0, 1) for leads in (slice(0, 1), slice(1, None))]
+    parts = [ensemble.isel(init_time=[init], lead_time=leads) for init, leads in cuts]
+    total = StatisticSums.total([accumulate(part, truth, names, control="out") for part in parts])
+    total.save(tmp_path / "sums.nc")
+    folded = summarize(StatisticSums.load(tmp_path / "sums.nc"), names)
+    xr.testing.assert_allclose(folded, evaluate(ensemble, truth, names, control="out"), rtol=1e-12)

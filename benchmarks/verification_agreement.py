@@ -5,7 +5,8 @@ PEERS/bin/pip install xskillscore scoringrules scikit-learn properscoring scores
 python benchmarks/verification_agreement.py --peers PEERS/bin/python > benchmarks/verification_agreement.md
 
 Ours is `weatherml.verification.evaluate`, from datasets of float32; the others, in an environment of their own, get the
-same values as float64, and areas of cells as weights. A row is a function of verification_agreement_peers.py.
+same values as float64, and areas of cells as weights. A row is a function of verification_agreement_peers.py, or of
+verification_agreement_fields.py, which says how to install WeatherBench-X and WeatherBench 2.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import verification_agreement_fields
 import verification_agreement_peers as peers
 import xarray as xr
 
@@ -58,6 +60,7 @@ def datasets(made):
         return ("time", "latitude", "longitude"), values
 
     named = {T2M: ("members", "truth"), RAIN: ("rain_members", "rain_truth")}
+    named |= {"10m_u_component_of_wind": named[T2M], "10m_v_component_of_wind": named[RAIN]}  # any numbers
     coords = {"init_time": init_times, "number": np.arange(N_MEMBERS), "lead_time": lead, **place}
     ours = xr.Dataset({name: forecast(made[own]) for name, (own, _) in named.items()}, coords)
     valid = {"time": init_times + lead[0], **place}
@@ -66,14 +69,31 @@ def datasets(made):
     return tuple(map(with_metadata, (ours, truth, climate)))
 
 
+def climate_of_rain():
+    """Return how often each place is dry, and from where on rain is heavy there."""
+    rng = np.random.default_rng(1)
+    own = {"dry_probability": rng.uniform(0, 1, GRID.shape), "heavy_threshold": rng.uniform(2, 6, GRID.shape)}
+    place = {"latitude": list(GRID.latitude), "longitude": list(GRID.longitude)}
+    return {name: xr.Dataset({RAIN: (tuple(place), field.astype(np.float32))}, place) for name, field in own.items()}
+
+
+def shifted(forecast, truth):
+    """Return the truth, one column to the east, as a forecast of one member."""
+    valid = forecast["init_time"] + forecast["lead_time"]
+    return truth.sel(time=valid.drop_vars("valid_time", errors="ignore")).drop_vars("time").roll(longitude=1)
+
+
 def ours_of(row, data):
     """Return our number or numbers for a row."""
     forecast, truth, climatology = data
     latitude = GRID.latitude[ROW]
-    regions = {"all": Region(), "row": Region(latitude - 0.1, latitude + 0.1)}
+    regions = {"all": Region(), "row": Region(latitude - 0.1, latitude + 0.1), "inner": Region(-89, 89)}
     chosen = forecast.isel(init_time=slice(row.init_times))
-    scores = evaluate(chosen, truth, row.metric, climatology, regions={row.region: regions[row.region]})
-    channel = RAIN if "of rain" in row.library else T2M
+    if "a column to the east" in row.library:
+        chosen = shifted(chosen, truth)
+    options = {"regions": {row.region: regions[row.region]}, "references": climate_of_rain()}
+    scores = evaluate(chosen, truth, row.metric, climatology, **options)
+    channel = RAIN if "of rain" in row.library else "10m_wind" if row.metric.startswith("wind") else T2M
     return scores[row.metric].sel(bound="estimate", channel=channel, region=row.region).squeeze().values
 
 
@@ -98,11 +118,19 @@ def main():
     python = parser.parse_args().peers
     made = fields()
     areas = GRID.cell_areas()[:, None] * np.ones(GRID.shape)
-    more = {"areas": areas, "latitude": GRID.latitude, "longitude": GRID.longitude, "one_row": ROW}
+    rain = {name: own[RAIN].values for name, own in climate_of_rain().items()}
+    more = {
+        "rain_dry": rain["dry_probability"],
+        "rain_heavy": rain["heavy_threshold"],
+        "areas": areas,
+        "latitude": GRID.latitude,
+        "longitude": GRID.longitude,
+        "one_row": ROW,
+    }
     with tempfile.TemporaryDirectory() as folder:
         given, answers = Path(folder) / "given.npz", Path(folder) / "answers.npz"
         np.savez(given, **{name: own.astype(np.float64) for name, own in made.items()}, **more)
-        subprocess.run([python, Path(peers.__file__), given, answers], check=True)
+        subprocess.run([python, Path(verification_agreement_fields.__file__), given, answers], check=True)
         theirs = dict(np.load(answers))
     data = datasets(made)
     print("# Agreement of scores with other libraries\n")
@@ -116,7 +144,17 @@ def main():
     for row in peers.ROWS:
         print(line(row, ours_of(row, data), theirs))
     print("\nNo library here has the decomposition of the CRPS, the reliability index, the bias of a Brier", end=" ")
-    print("decomposition and spread over skill: tests hold them against loops over cases.")
+    print(
+        "decomposition and spread over skill: tests hold them against loops over cases. Spectra on the sphere are held",
+        end=" ",
+    )
+    print(
+        "against analytic harmonics, against Parseval's sum and against a field of ERA5 that NCL filtered to degrees 5",
+        end=" ",
+    )
+    print(
+        "to 42: its power there is that of the whole field to 1e-6 and less, and elsewhere below 1e-12 of the largest."
+    )
 
 
 def line(row, ours, theirs):

@@ -65,12 +65,35 @@ def test_rmse_equals_the_original_code_with_its_cosine_weights(golden):
     squared = (golden["pred"] - golden["target"]) ** 2
     rmse = np.sqrt(formulas.area_mean(squared, _golden_weights(golden)))
     np.testing.assert_allclose(rmse, golden["weighted_rmse_channels"], rtol=1e-5)
+    np.testing.assert_allclose(rmse.mean(0), golden["weighted_rmse_mean"], rtol=1e-5)  # theirs: a mean of roots
+
+
+def _correlation(forecast, truth, weights):
+    return formulas.anomaly_correlation(
+        *(formulas.area_mean(x, weights) for x in (forecast * truth, forecast**2, truth**2))
+    )
 
 
 def test_acc_equals_the_original_code_with_its_cosine_weights(golden):
     forecast, truth = golden["pred"] - golden["clim"], golden["target"] - golden["clim"]
-    means = [formulas.area_mean(x, _golden_weights(golden)) for x in (forecast * truth, forecast**2, truth**2)]
-    np.testing.assert_allclose(formulas.anomaly_correlation(*means), golden["weighted_acc_channels"], rtol=1e-5)
+    found = _correlation(forecast, truth, _golden_weights(golden))
+    np.testing.assert_allclose(found, golden["weighted_acc_channels"], rtol=1e-5)
+    np.testing.assert_allclose(found.mean(0), golden["weighted_acc_mean"], rtol=1e-5)  # theirs: of correlations
+
+
+def test_acc_of_plain_points_and_of_those_of_a_mask_equals_the_original_code(golden):
+    forecast, truth = golden["pred"] - golden["clim"], golden["target"] - golden["clim"]
+    plain, masked = np.ones_like(golden["mask"]), _golden_weights(golden) * golden["mask"]
+    np.testing.assert_allclose(_correlation(forecast, truth, plain), golden["unweighted_acc_channels"], rtol=1e-5)
+    np.testing.assert_allclose(_correlation(forecast, truth, masked), golden["masked_acc_channels"], rtol=1e-5)
+
+
+def test_scores_of_one_field_equal_the_original_code_in_numpy(golden):
+    forecast, truth = golden["pred"][0, 0].astype(float), golden["target"][0, 0].astype(float)
+    rmse = np.sqrt(formulas.area_mean((forecast - truth) ** 2, _golden_weights(golden)))
+    assert rmse == pytest.approx(float(golden["weighted_rmse_np"]), rel=1e-6)
+    acc = _correlation(forecast, truth, _golden_weights(golden))
+    assert acc == pytest.approx(float(golden["weighted_acc_np"]), rel=1e-6)
 
 
 def _brute_crps(members, truth, pairs):

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from weatherml.grid import LatLonGrid
 from weatherml.verification import formulas
+from weatherml.verification.formulas.ensembles import in_order
 
 few = settings(max_examples=40, deadline=None)
 finite = st.floats(-100, 100, width=32)
@@ -268,3 +269,12 @@ def test_ranks_of_many_members_are_counted(n_members):
     members = np.linspace(0, 1, n_members, dtype=np.float32)[:, None] * np.ones(3, np.float32)
     below, ties = formulas.members_below(members, np.array([2, -1, 1], np.float32))
     assert below.tolist() == [n_members, 0, n_members - 1] and ties.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 3), (6, 2, 3)])
+def test_members_stay_as_they_were_when_they_are_put_in_order(shape):
+    members = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    before = members.copy()
+    np.testing.assert_array_equal(in_order(members), np.sort(before, axis=0))
+    np.testing.assert_array_equal(in_order(jnp.asarray(members)), np.sort(before, axis=0))
+    np.testing.assert_array_equal(members, before)

@@ -39,7 +39,7 @@ def in_order(members: Array) -> Array:
         return members.__array_namespace__().sort(members, axis=0)
     # numpy sorts values that lie side by side; of others it copies each point's, which is slow where rows of them are a
     # power of two apart and so share the same few lines of a cache: then a sort takes seven times as long.
-    by_point = np.ascontiguousarray(np.moveaxis(members, 0, -1))
+    by_point = np.array(np.moveaxis(members, 0, -1), order="C")
     by_point.sort(axis=-1)
     return np.moveaxis(by_point, -1, 0)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import fft, stats
 from scipy.signal import lfilter
 
 from weatherml.verification.significance.methods import method_named, registry
@@ -86,6 +86,14 @@ def test_the_second_order_inflates_as_its_process_does():
     at_one = 0.9 / 1.3
     expected = (1 - 0.9 * at_one + 0.3 * (0.9 * at_one - 0.3)) / 0.4**2
     np.testing.assert_allclose((width / own) ** 2, expected, rtol=0.1)
+
+
+def test_cosines_are_the_first_of_the_discrete_cosine_transform():
+    values = np.random.default_rng(36).random((60, 4))
+    bounds = method_named("cosines").judge(sample_of([values], lambda mean: mean))
+    first = fft.dct(values, type=2, axis=0, norm="ortho")[1:7]  # 0.4 x 60^(2/3) = 6.1
+    half = stats.t.ppf(0.975, 6) * np.sqrt((first**2).mean(axis=0) / 60)
+    np.testing.assert_allclose([bounds.lower, bounds.upper], [values.mean(axis=0) - half, values.mean(axis=0) + half])
 
 
 def test_a_difference_of_areas_and_means_has_the_interval_of_its_pseudo_values():

@@ -5,7 +5,7 @@ import pytest
 from fake_data import analyses, as_forecast, forecasts
 
 from weatherml.errors import UserError
-from weatherml.verification import accumulate, compare, summarize
+from weatherml.verification import accumulate, compare, evaluate, summarize
 
 METRICS = ["rmse", "mae", "bias", "spread_skill"]
 
@@ -93,3 +93,10 @@ def test_what_was_not_accumulated_is_named(truth, noise):
     means = accumulate(noise, truth, ["mae"])
     with pytest.raises(UserError, match="sums of squared_error"):
         compare(means, means, "rmse")
+
+
+def test_an_interval_that_there_is_not_is_refused_before_anything_is_judged(truth, noise):
+    told = []
+    with pytest.raises(UserError, match="unknown method of intervals 'statonary'; did you mean 'stationary'"):
+        evaluate(noise, truth, ["mae"], progress=lambda *done: told.append(done), interval="statonary")
+    assert told == []

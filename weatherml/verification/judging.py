@@ -26,6 +26,7 @@ from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched, Missing
 from weatherml.verification.pairing.notes import as_attribute
 from weatherml.verification.significance.method import Method
+from weatherml.verification.significance.methods import method_named
 from weatherml.verification.statistics.base import Statistic
 from weatherml.wording import listed
 
@@ -85,6 +86,7 @@ def evaluate(
         UserError: A metric is unknown or lacks the climatology or ensemble it needs; a channel, a valid time or a
             value of the truth or forecast is missing; or the grids differ.
     """
+    method_named(interval)
     sums = accumulate(
         forecast,
         truth,

@@ -22,6 +22,7 @@ from weatherml.verification.pairing.control import N_MEMBERS, Control
 from weatherml.verification.pairing.matched import Missing
 from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import Method
+from weatherml.verification.significance.methods import method_named
 from weatherml.wording import listed
 
 SystemProgress = Callable[[int, int, str], None]
@@ -66,6 +67,7 @@ def evaluate_systems(
     Raises:
         UserError: The systems have no init time in common, or what `evaluate` refuses.
     """
+    method_named(interval)
     sums = accumulate_systems(
         forecasts,
         truth,

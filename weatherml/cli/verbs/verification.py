@@ -140,9 +140,11 @@ def evaluate(
     from weatherml.cli.systems import Reading, open_systems
     from weatherml.verification import scorecards
     from weatherml.verification.cards import Pairs
+    from weatherml.verification.significance.methods import method_named
     from weatherml.verification.systems import summarize_systems
 
     require_outputs(output or [], overwrite)
+    method_named(interval or "circular")
     if scorecard and not against:
         raise UserError("--scorecard compares; name a baseline or another forecast with --against")
     told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated, "points": points}

@@ -1,6 +1,5 @@
 """Intervals without resampling: Student's t, with the variance of the mean of values that follow one another."""
 
-import math
 from abc import abstractmethod
 from dataclasses import dataclass
 
@@ -88,7 +87,7 @@ class Cosines(Student):
     def variance_of_mean(self, deviations: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the variance of the mean, and the number of cosines."""
         n_init = len(deviations)
-        n_waves = max(1, math.ceil(0.4 * n_init ** (2 / 3)))
+        n_waves = max(1, int(0.4 * n_init ** (2 / 3)))
         phase = np.pi * np.outer(np.arange(1, n_waves + 1), (np.arange(n_init) + 0.5) / n_init)
         amplitudes = np.tensordot(np.sqrt(2 / n_init) * np.cos(phase), deviations, axes=1)
         variance = (amplitudes**2).mean(axis=0) * n_init / n**2

@@ -5,7 +5,7 @@ system) times the exponential of a series that both share and of one that each h
 autoregressive of first or second order, the same for all three. The difference of the root-mean-square errors is
 judged, whose truth is known exactly.
 
-python benchmarks/coverage.py > benchmarks/coverage.md
+python benchmarks/interval_coverage.py > benchmarks/interval_coverage.md
 """
 
 import sys

@@ -16,10 +16,11 @@ import numpy as np
 PROCESSES = ((0, 0), (0.5, 0), (0.8, 0), (0.9, -0.3), (0.5, 0.2))
 OURS = {"independent": "IID", "ar2": "GeerAR2Corrected", "cosines": "LazarusHACEWC"}
 
-WHY = """WeatherBench-X computes in float32. Of a ratio it takes the gradient, we the pseudo-values of the jackknife, which
-are a little wider. `ar2` is wider on purpose: autocovariances about a sample's own mean are too small, and degrees of
-freedom are lost (docs/significance.md). arch divides each autocorrelation by the variances of the two parts that it is
-of, we by that of the whole series, so that at the edge another lag is the first that is called small."""
+WHY = """WeatherBench-X computes in float32. Of a ratio it takes the gradient, we the pseudo-values of the
+jackknife, which are a little wider. `ar2` is wider on purpose: autocovariances about a sample's own mean
+are too small, and degrees of freedom are lost (docs/significance.md). arch divides each autocorrelation
+by the variances of the two parts that it is of, we by that of the whole series, so that at the edge
+another lag is the first that is called small."""
 
 
 def series(n_init=200, n_each=40):

@@ -66,6 +66,12 @@ def test_parts_of_other_init_times_add_up_in_any_order(truth, by, tmp_path):
         total + parts[0]
 
 
+def test_maps_are_as_large_for_many_init_times_as_for_few(truth):
+    few, many = (accumulate_maps(forecasts(n_init=n, init_step="6h"), truth, "rmse").dataset for n in (2, 16))
+    assert few.drop_dims("init_time").nbytes == many.drop_dims("init_time").nbytes
+    assert many.nbytes - few.nbytes <= 14 * (8 + 3 * 8)  # the times themselves
+
+
 def test_groups_of_times_have_maps_of_their_own(forecast, truth):
     maps = evaluate_maps(forecast, truth, "mse", by="valid_hour")["mse"]
     assert maps.dims[0] == "valid_hour"

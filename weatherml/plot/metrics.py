@@ -65,6 +65,8 @@ _LOOKS = {
     "ets": MetricLook("Equitable threat score", 0, 0.0, True),
     "sedi": MetricLook("Symmetric extremal dependence index", 0, 0.0, True),
     "frequency_bias": MetricLook("Frequency bias", 0, 1.0),
+    "quantile_error": MetricLook("Error of the highest quantiles", 1, 0.0, True),
+    "relative_quantile_error": MetricLook("Relative error of the highest quantiles", 0, 0.0, True),
     "seeps": MetricLook("Stable equitable error in probability space"),
     "fss": MetricLook("Fractions skill score"),
     "effective_resolution": MetricLook("Effective resolution, km"),

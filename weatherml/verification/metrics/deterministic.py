@@ -3,8 +3,8 @@
 import numpy as np
 
 from weatherml.verification import formulas
-from weatherml.verification.metrics.base import itself
-from weatherml.verification.metrics.entries import enter
+from weatherml.verification.metrics.base import Metric, itself
+from weatherml.verification.metrics.entries import enter, registry
 from weatherml.verification.statistics.deterministic import (
     AbsoluteError,
     AnomalyCovariance,
@@ -14,6 +14,7 @@ from weatherml.verification.statistics.deterministic import (
     SquaredForecastAnomaly,
     SquaredTruthAnomaly,
 )
+from weatherml.verification.statistics.quantiles import QuantileError, RelativeQuantileError
 from weatherml.verification.statistics.winds import SquaredVectorError
 
 enter("rmse", [SquaredError()], np.sqrt)
@@ -39,3 +40,15 @@ enter(
 # How lively the forecast is: its root-mean-square anomaly. The truth's own activity is the rmse of the climatology
 # forecast, so a forecast whose activity falls below that is blurred.
 enter("activity", [SquaredForecastAnomaly()], np.sqrt, better="neither")
+
+
+@registry.register("quantile_error")
+def quantile_error(lowest: float = 0.9, highest: float = 0.9999, n_levels: int = 50) -> Metric:
+    """How much too high the highest values of a field are, wherever they lie: FourCastNet's top quantiles error."""
+    return Metric((QuantileError(float(lowest), float(highest), int(n_levels)),), itself, better="zero")
+
+
+@registry.register("relative_quantile_error")
+def relative_quantile_error(lowest: float = 0.9, highest: float = 0.9999, n_levels: int = 50) -> Metric:
+    """The same, each level relative to the truth, their sum: the RQE of FourCastNet's paper."""
+    return Metric((RelativeQuantileError(float(lowest), float(highest), int(n_levels)),), itself, better="zero")

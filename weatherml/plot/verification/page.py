@@ -57,17 +57,31 @@ def write_page(
         _judged(scores, compared or {}, said),
     ]
     filled = [own for own in sections if own.figures or own.tables or own.text]
-    return write_report(path, title, filled, _summary(scores), look())
+    return write_report(path, title, filled, _summary(scores, compared or {}), look())
 
 
-def _summary(scores: xr.Dataset) -> str:
+def _summary(scores: xr.Dataset, compared: Mapping[tuple[str, str], xr.Dataset]) -> str:
     systems = [str(name) for name in scores["system"].values]
     n_init, n_leads = int(scores.attrs.get("n_init_times", 0)), scores.sizes["lead_time"]
     last = style.write_lead(scores["lead_time"].values[-1])
     return (
         f"{listed(systems)}: {counted(scores.sizes['channel'], 'channel')} at {counted(n_leads, 'lead time')} to"
         f" {last}, judged on {counted(n_init, 'initial time')}."
+        + "".join(f"\n\n{line}" for line in _verdicts(compared))
     )
+
+
+def _verdicts(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[str]:
+    """Yield who is how often better than whom, of all that is compared."""
+    for (first, second), own in compared.items():
+        judging = [metric for metric in own["metric"].values if find(str(metric)).better != "neither"]
+        drawn = [card for metric in judging for card in cards.cards_of(own, str(metric), "")]
+        total, better, worse, _ = _tallied(drawn)
+        if total:
+            yield (
+                f"{first} is significantly better than {second} in {better} % and worse in {worse} % of"
+                f" {counted(int(total), 'comparison')}."
+            )
 
 
 def look() -> str:
@@ -103,12 +117,13 @@ def _better(metric: str) -> str:
     return f"Better is {words[find(metric).better]}."
 
 
-def _tallied(drawn: Sequence[Card]) -> tuple[object, ...]:
+def _tallied(drawn: Sequence[Card]) -> tuple[int, int, int, int]:
+    """Return how many comparisons there are, and how many % are better, worse and neither."""
     tallies = [card.tally for card in drawn]
     better, worse = sum(own.better for own in tallies), sum(own.worse for own in tallies)
     total = better + worse + sum(own.undecided for own in tallies)
-    shares = (round(100 * own / max(total, 1)) for own in (better, worse, total - better - worse))
-    return (total, *shares)
+    shares = [round(100 * own / max(total, 1)) for own in (better, worse, total - better - worse)]
+    return total, shares[0], shares[1], shares[2]
 
 
 def _curves(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Section:

@@ -117,5 +117,18 @@ def test_an_output_that_is_there_is_not_replaced(folder, tmp_path):
     assert (tmp_path / "page.html").read_text() == "mine"
 
 
+def test_a_system_is_not_compared_with_itself(folder):
+    words = ("evaluate", folder / "new.nc", folder / "truth.nc", "--against", "new", "--scorecard")
+    assert "new cannot be compared with itself; name another forecast with --against" in refused(*words)
+
+
+def test_what_judges_nothing_is_not_counted(folder):
+    copy = folder / "old2.nc"
+    xr.load_dataset(folder / "old.nc").to_netcdf(copy)
+    asked = ("evaluate", copy, *words(folder, "--metric", "mae", "spread", "--against", "old", "--scorecard")[1:])
+    told = done(*asked).partition("old2 against old")[2]
+    assert "mae" in told and "spread" not in told
+
+
 def test_one_path_is_no_forecast_with_its_truth(folder):
     assert "needs forecasts and, after them, their truth" in refused("evaluate", folder / "new.nc")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from weatherml.cli.printing.tables import out, print_blocks
 from weatherml.durations import format_duration
 from weatherml.verification.cards import Pairs
-from weatherml.verification.metrics.registry import judged
+from weatherml.verification.metrics.registry import find, judged
 from weatherml.verification.pairing.notes import as_attribute, sentences
 
 _DAY, _HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
@@ -80,7 +80,7 @@ def _others(field: xr.DataArray) -> list[str]:
 def _tallies(card: xr.Dataset) -> list[tuple[str, str, str, str]]:
     """Return how often the first system is significantly better and worse, by metric."""
     told = []
-    for metric in card["metric"].values:
+    for metric in (name for name in card["metric"].values if find(str(name)).better != "neither"):
         own = card.sel(metric=metric)
         n_all = max(1, int(own["p_value"].notnull().sum()))
         better, worse = (int((own["better"] == sign).sum()) for sign in (1, -1))

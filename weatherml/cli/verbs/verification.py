@@ -157,6 +157,8 @@ def evaluate(
     reading = Reading(named(channels), drop_stopped, renames(rename), told, alignment)
     published = read_references(reference or [])
     asked = open_systems(paths, against or [], name or [], reading, climatology)
+    if scorecard and len(asked.forecasts) < 2:
+        raise UserError(f"{asked.against[0]} cannot be compared with itself; name another forecast with --against")
     metrics = metric or ["rmse", "bias"]
     campaign = _campaign(sums, workers, scheduler, share)
     kept = _sums(asked, metrics, region, missing, control, campaign)

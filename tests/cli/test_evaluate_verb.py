@@ -117,6 +117,18 @@ def test_an_output_that_is_there_is_not_replaced(folder, tmp_path):
     assert (tmp_path / "page.html").read_text() == "mine"
 
 
+def test_a_baseline_is_judged_on_the_levels_that_forecasts_have(folder, tmp_path):
+    levels = {"geopotential": (500, 850), "temperature": (850,)}  # where there is no temperature at 500 hPa
+    ragged = forecasts(levels, n_init=3)
+    ragged["temperature"] = ragged["temperature"].where(ragged["level"] != 500)
+    ragged.to_netcdf(tmp_path / "ragged.nc")
+    analyses({"geopotential": (500, 850), "temperature": (500, 850)}, times=40).to_netcdf(tmp_path / "truth.nc")
+    told = json.loads(
+        done("evaluate", tmp_path / "ragged.nc", tmp_path / "truth.nc", "--against", "persistence", "--json")
+    )
+    assert sorted(told["channel"]) == ["geopotential_500", "geopotential_850", "temperature_850"]
+
+
 def test_a_system_is_not_compared_with_itself(folder):
     words = ("evaluate", folder / "new.nc", folder / "truth.nc", "--against", "new", "--scorecard")
     assert "new cannot be compared with itself; name another forecast with --against" in refused(*words)

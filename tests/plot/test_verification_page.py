@@ -107,6 +107,10 @@ def test_a_hint_has_the_numbers_in_shown_units():
     )
 
 
+def test_nothing_to_compare_has_no_card():
+    assert cards.cards_of(card_of(np.full((2, 3), np.nan), np.zeros((2, 3))), "rmse", "a") == []
+
+
 def test_each_region_has_a_card_and_the_globe_alone_no_name():
     card = card_of(np.zeros((2, 3)), np.zeros((2, 3)))
     two = xr.concat([card, card], "region").assign_coords(region=["global", "north_atlantic"])

@@ -17,6 +17,7 @@ from weatherml.products import read_forecast, without_stopped
 from weatherml.products.alignment import Alignment, align_systems
 from weatherml.products.convert import select
 from weatherml.references import Reference
+from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.baselines.named import baseline, baselines
 from weatherml.verification.systems import common_init_times
 from weatherml.wording import counted, listed
@@ -89,12 +90,31 @@ class Systems:
         truth: Analyses.
         climatology: For anomalies.
         against: Names of the systems that must be beaten.
+        made: Those of them that are made of the truth, and so may have more channels than any forecast.
     """
 
     forecasts: Mapping[str, xr.Dataset]
     truth: xr.Dataset
     climatology: Reference | None
     against: Sequence[str]
+    made: Sequence[str] = ()
+
+    def require_rivals(self) -> None:
+        """Require that there is something to compare with.
+
+        Raises:
+            UserError: There is not.
+        """
+        if not self.against:
+            raise UserError("--scorecard compares; name a baseline or another forecast with --against")
+        if len(self.forecasts) < 2:
+            raise UserError(f"{self.against[0]} cannot be compared with itself; name another forecast with --against")
+
+    def only_channels_of_forecasts(self, sums: Mapping[str, StatisticSums]) -> dict[str, StatisticSums]:
+        """Return sums of baselines for no more channels than forecasts have."""
+        forecast = {str(name) for own in sums if own not in self.made for name in sums[own].dataset["channel"].values}
+        kept = {name: [str(c) in forecast for c in sums[name].dataset["channel"].values] for name in self.made}
+        return {**sums, **{name: StatisticSums(sums[name].dataset.isel(channel=own)) for name, own in kept.items()}}
 
 
 def open_systems(
@@ -123,6 +143,8 @@ def open_systems(
     others = [path for path in against if path not in made and path not in own and path not in given]
     _require_there(others, own)
     called = named([*given, *others], names)
+    for name in (name for name in made if name in called):
+        raise UserError(f"a forecast would be called {name!r}, as a baseline is; name each with --name")
     read, truth = reading.open([*given, *others], truth_path)
     opened, truth = align_systems(dict(zip(called, read, strict=True)), truth, **reading.alignment)
     normal = None if climatology is None else climatology_at(climatology)
@@ -130,7 +152,8 @@ def open_systems(
     shared = common_init_times(opened) if made else None
     forecasts = opened | {name: baseline(name, truth, normal, first, shared) for name in made}
     by_path = dict(zip([*given, *others], called, strict=True)) | dict(zip(own, called, strict=False))
-    return Systems(forecasts, truth, normal, [by_path.get(name, name) for name in dict.fromkeys(against)])
+    beaten = [by_path.get(name, name) for name in dict.fromkeys(against)]
+    return Systems(forecasts, truth, normal, list(dict.fromkeys(beaten)), made)
 
 
 def named(paths: Sequence[str], names: Sequence[str]) -> list[str]:

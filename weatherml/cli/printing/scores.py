@@ -38,7 +38,7 @@ def print_scores(scores: xr.Dataset, compared: Pairs, as_json: bool) -> None:
         _print_metric(few[metric])
     for (first, second), card in compared.items():
         out.print(f"[bold]{escape(f'{first} against {second}')}[/]", soft_wrap=True)
-        print_blocks([["metric", "comparisons", "better", "worse"], *map(list, _tallies(card))])
+        print_blocks([["metric", "comparisons", "better", "worse"], *_tallies(card)])
     if _SHARE in scores:
         missing = 100 * (1 - float(scores[_SHARE].min()))
         out.print(f"up to {missing:.3g} % of the area are missing and do not count", soft_wrap=True)
@@ -77,14 +77,15 @@ def _others(field: xr.DataArray) -> list[str]:
     return [str(dim) for dim in field.dims if dim not in _DIMS]
 
 
-def _tallies(card: xr.Dataset) -> list[tuple[str, str, str, str]]:
+def _tallies(card: xr.Dataset) -> list[list[str]]:
     """Return how often the first system is significantly better and worse, by metric."""
     told = []
     for metric in (name for name in card["metric"].values if find(str(name)).better != "neither"):
         own = card.sel(metric=metric)
-        n_all = max(1, int(own["p_value"].notnull().sum()))
-        better, worse = (int((own["better"] == sign).sum()) for sign in (1, -1))
-        told.append((str(metric), str(n_all), f"{100 * better / n_all:.0f} %", f"{100 * worse / n_all:.0f} %"))
+        n_all = int(own["p_value"].notnull().sum())
+        shares = [f"{100 * int((own['better'] == sign).sum()) / max(n_all, 1):.0f} %" for sign in (1, -1)]
+        if n_all:
+            told.append([str(metric), str(n_all), *shares])
     return told
 
 

@@ -1,5 +1,6 @@
 """The verb that judges forecasts: one, or several beside each other."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,9 +24,11 @@ from weatherml.cli.options import (
 from weatherml.errors import UserError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from weatherml.cli.systems import Systems
-    from weatherml.products.alignment import Alignment
     from weatherml.verification import Campaign, StatisticSums
+    from weatherml.verification.cards import Pairs
 
 Paths = Annotated[
     list[str],
@@ -135,42 +138,49 @@ def evaluate(
     Several beside each other, on a page that opens in a browser: `weatherml evaluate new.zarr old.zarr data.zarr
     --against old persistence --scorecard -o page.html`
     """
-    from weatherml.cli.printing.scores import print_scores
-    from weatherml.cli.scores import read_references, require_outputs, write_scores
+    from weatherml.cli.scores import read_references, require_outputs
     from weatherml.cli.systems import Reading, open_systems
-    from weatherml.verification import scorecards
-    from weatherml.verification.cards import Pairs
+    from weatherml.products.alignment import Alignment
     from weatherml.verification.significance.methods import method_named
     from weatherml.verification.systems import summarize_systems
 
     require_outputs(output or [], overwrite)
     method_named(interval or "circular")
-    if scorecard and not against:
-        raise UserError("--scorecard compares; name a baseline or another forecast with --against")
     told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated, "points": points}
-    alignment: Alignment = {
-        "grid": grid,
-        "average": average,
-        "accumulated": accumulated,
-        "truth_member": _number_or_mean(truth_member),
-    }
+    member = _number_or_mean(truth_member)
+    alignment = Alignment(grid=grid, average=average, accumulated=accumulated, truth_member=member)
     reading = Reading(named(channels), drop_stopped, renames(rename), told, alignment)
     published = read_references(reference or [])
     asked = open_systems(paths, against or [], name or [], reading, climatology)
-    if scorecard and len(asked.forecasts) < 2:
-        raise UserError(f"{asked.against[0]} cannot be compared with itself; name another forecast with --against")
-    metrics = metric or ["rmse", "bias"]
-    campaign = _campaign(sums, workers, scheduler, share)
+    if scorecard:
+        asked.require_rivals()
+    metrics, campaign = metric or ["rmse", "bias"], _campaign(sums, workers, scheduler, share)
     kept = _sums(asked, metrics, region, missing, control, campaign)
     if campaign.share.count > 1:
         print(f"share {share} is judged; once all are, leave --share out to score what {sums} keeps")
         return
-    scores = summarize_systems(kept, metrics, by, interval or "circular")
-    compared: Pairs = {}
-    if scorecard:
-        first, second = ({own: kept[own] for own in kept if (own in asked.against) is there} for there in (False, True))
-        compared = scorecards(first or second, second, metrics, by=by, interval=interval or "ar2")
-    for path in output or []:
+    compared = _compared(asked, kept, metrics, by, interval) if scorecard else {}
+    _tell(summarize_systems(kept, metrics, by, interval or "circular"), compared, published, output or [], as_json)
+
+
+def _compared(
+    asked: "Systems", kept: "Mapping[str, StatisticSums]", metrics: list[str], by: By, interval: str | None
+) -> "Pairs":
+    """Compare each forecast with each that it is held against; those with one another where all are."""
+    from weatherml.verification import scorecards
+
+    beaten = {name: kept[name] for name in asked.against}
+    first = {name: own for name, own in kept.items() if name not in beaten}
+    return scorecards(first or beaten, beaten, metrics, by=by, interval=interval or "ar2")
+
+
+def _tell(
+    scores: "xr.Dataset", compared: "Pairs", published: "xr.Dataset | None", output: list[Path], as_json: bool
+) -> None:
+    from weatherml.cli.printing.scores import print_scores
+    from weatherml.cli.scores import write_scores
+
+    for path in output:
         write_scores(path, scores, compared, published)
     print_scores(scores, compared, as_json)
 
@@ -198,7 +208,7 @@ def _sums(
     from weatherml.verification.systems import accumulate_systems
 
     with bar("evaluate", closes=False) as progress:
-        return accumulate_systems(
+        sums = accumulate_systems(
             asked.forecasts,
             asked.truth,
             metrics,
@@ -209,6 +219,7 @@ def _sums(
             control=control,
             campaign=campaign,
         )
+    return asked.only_channels_of_forecasts(sums)
 
 
 def _campaign(folder: Path | None, workers: int, scheduler: str | None, share: str) -> "Campaign":

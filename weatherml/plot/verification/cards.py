@@ -29,7 +29,7 @@ GROUPS = ("season", "month", "init_hour", "valid_hour", "region")
 _CHANCE = "p_value"
 _MOST_LABELS = 10
 _FEW_LEADS = 12
-_WIDE, _NARROW = "1.6rem", "1.02rem"
+_WIDE, _NARROW = "1.6rem", ".98rem"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Card:
 
 
 def cards_of(compared: xr.Dataset, metric: str, title: str) -> list[Card]:
-    """Return the tables of one metric: one for each region and group of times.
+    """Return the tables of one metric: one for each region and group of times where there is something to compare.
 
     Args:
         compared: As `weatherml.verification.scorecard` returns.
@@ -85,10 +85,11 @@ def cards_of(compared: xr.Dataset, metric: str, title: str) -> list[Card]:
         title: Who is compared with whom.
     """
     better, look = find(metric).better, look_of(metric)
-    return [
+    drawn = [
         _card(part, better, f"{title} · {name}" if name else title, look)
         for name, part in parts_of(compared.sel(metric=metric))
     ]
+    return [card for card in drawn if card.channels]
 
 
 def parts_of(scores: Fields) -> Iterator[tuple[str, Fields]]:

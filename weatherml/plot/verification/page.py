@@ -98,8 +98,9 @@ def scorecards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[Secti
             if find(metric).better == "neither":
                 continue
             drawn = cards.cards_of(own, metric, f"{first} against {second}")
-            made.setdefault(metric, []).extend(drawn)
-            rows.append((f"{first} against {second}", metric, *_tallied(drawn)))
+            if drawn:
+                made.setdefault(metric, []).extend(drawn)
+                rows.append((f"{first} against {second}", metric, *_tallied(drawn)))
     if not made:
         return
     text = "How often the first system is significantly better or worse, of all channels, lead times and regions."

@@ -65,6 +65,14 @@ def test_members_below_and_ties_are_counted():
     assert (below, ties) == (1, 2)
 
 
+@pytest.mark.parametrize("n_members", [5, 255, 256, 700])
+def test_members_are_counted_however_many_there_are(n_members):
+    holds = np.arange(n_members)[:, None] >= np.array([0, 3, n_members])
+    found = formulas.how_many(holds)
+    np.testing.assert_array_equal(found, [n_members, n_members - 3, 0])
+    assert found.dtype == np.int64  # sums of them do not overflow
+
+
 def test_the_reliability_index_is_the_distance_from_flat():
     assert formulas.reliability_index(np.array([5.0, 5.0, 5.0, 5.0])) == 0
     assert formulas.reliability_index(np.array([6.0, 2.0, 0.0, 2.0])) == pytest.approx(0.35 + 0.05 + 0.25 + 0.05)

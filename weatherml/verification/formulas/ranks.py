@@ -17,14 +17,14 @@ def members_below(members: Array, truth: Array) -> tuple[Array, Array]:
     return below, not_above - below
 
 
-def how_many(true: Array) -> Array:
+def how_many(holds: Array) -> Array:
     """Count members of which something holds, bool `[member, ...]` to int `[...]`.
 
     Bytes are added in bytes where they suffice, many at once.
     """
-    xp = true.__array_namespace__()
-    few = true.shape[0] < 256
-    return xp.sum(true.view(xp.uint8), axis=0, dtype=xp.uint8 if few else xp.int64).astype(xp.int64)
+    xp = holds.__array_namespace__()
+    whole = xp.asarray(1).dtype  # that of numpy, and jax's own
+    return xp.sum(holds.view(xp.uint8), axis=0, dtype=xp.uint8 if holds.shape[0] < 256 else whole).astype(whole)
 
 
 def frequencies(counts: Array) -> Array:

@@ -76,7 +76,7 @@ for name in ("data 4", "fsdp 4"):
 #
 # ## How long, and how fast must data come
 #
-# All stages of the curriculum, without validations; and what the loader must deliver meanwhile.
+# All stages of the curriculum and its validations; and what the loader must deliver meanwhile.
 
 # %%
 plan = plans["data 4"]

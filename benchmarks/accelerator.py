@@ -43,41 +43,17 @@ class Case:
     small: tuple[str, str, tuple[str, ...]]
 
 
-BFLOAT16 = "model.dtype=bfloat16"
-FOURCASTNET = ("planet", "32x64", ("training.batch_size=4", BFLOAT16))
-PANGU = ("planet", "32x64", ("model=pangu_5p6deg", BFLOAT16, "training.device_memory.remat=blocks"))
+FOURCASTNET = ("planet", "32x64", ("training.batch_size=4",))
+PANGU = ("planet", "32x64", ("model=pangu_5p6deg", "training.batch_size=1", "training.device_memory.remat=blocks"))
+AS_0_1, ERA5 = "channels=fourcastnet_0.1", "era5_0p25deg_fourcastnet"
+ONE, AGAIN = "training.batch_size=1", "training.device_memory.remat=blocks"
+DAILY, LIGHT = "era5_0p25deg_pangu_24h", "model=pangu_lite"
 CASES = {
-    "FourCastNet, batch 1": Case(
-        "era5_0p25deg_fourcastnet",
-        "720x1440",
-        ("channels=fourcastnet_0.1", BFLOAT16, "training.batch_size=1"),
-        0.25,
-        FOURCASTNET,
-    ),
-    "FourCastNet, batch 4": Case(
-        "era5_0p25deg_fourcastnet",
-        "720x1440",
-        ("channels=fourcastnet_0.1", BFLOAT16, "training.batch_size=4"),
-        0.25,
-        FOURCASTNET,
-    ),
-    "Pangu-Weather, light, nothing computed again": Case(
-        "era5_0p25deg_pangu_24h", "721x1440", ("model=pangu_lite", BFLOAT16, "training.batch_size=1"), 0.35, PANGU
-    ),
-    "Pangu-Weather, light, blocks computed again": Case(
-        "era5_0p25deg_pangu_24h",
-        "721x1440",
-        ("model=pangu_lite", BFLOAT16, "training.batch_size=1", "training.device_memory.remat=blocks"),
-        0.35,
-        PANGU,
-    ),
-    "Pangu-Weather, blocks computed again": Case(
-        "era5_0p25deg_pangu_24h",
-        "721x1440",
-        (BFLOAT16, "training.batch_size=1", "training.device_memory.remat=blocks"),
-        0.35,
-        PANGU,
-    ),
+    "FourCastNet, batch 1": Case(ERA5, "720x1440", (AS_0_1, ONE), 0.25, FOURCASTNET),
+    "FourCastNet, batch 4": Case(ERA5, "720x1440", (AS_0_1, "training.batch_size=4"), 0.25, FOURCASTNET),
+    "Pangu-Weather, light, nothing computed again": Case(DAILY, "721x1440", (LIGHT, ONE), 0.35, PANGU),
+    "Pangu-Weather, light, blocks computed again": Case(DAILY, "721x1440", (LIGHT, ONE, AGAIN), 0.35, PANGU),
+    "Pangu-Weather, blocks computed again": Case(DAILY, "721x1440", (ONE, AGAIN), 0.35, PANGU),
 }
 """Stages of two model steps are left out: a step of one is what the goals are of."""
 
@@ -148,7 +124,13 @@ def problem_of(name, small):
     config, grid, changes = case.small if small else (case.config, case.grid, case.changes)
     one = ("training.stages=[{rollout: 1, n_steps: 1, learning_rate: 1.0e-4}]",)
     content = load_yaml(ExperimentConfig, CONFIGS / f"{config}.yaml", [*changes, *one])
+    content = content.model_copy(update={"model": content.model.model_copy(update={"dtype": "bfloat16"})})
     return Problem.of(content, Path("."), parse_grid(grid))
+
+
+def cases(small):
+    """Return the names of cases; one of those that the same small one stands for."""
+    return list({case.small if small else name: name for name, case in CASES.items()}.values())
 
 
 def planned(name, small, kind):
@@ -254,7 +236,8 @@ def show_steps(options, measured):
     print("| step | ms | plan, ms | TFLOP | of the rate | goal | GiB | plan, GiB | compiling, s |")
     print("|---|---|---|---|---|---|---|---|---|")
     kind = kind_of(measured["device"]) if isinstance(measured, dict) else None
-    for name, case in CASES.items():
+    for name in cases(options.small):
+        case = CASES[name]
         found = in_process(options, "step", name, limit=LIMITS["step"])
         if isinstance(found, str):
             print(f"| {name} | {found} | | | | | | | |", flush=True)
@@ -262,11 +245,11 @@ def show_steps(options, measured):
         plan = in_process(options, "plan", name, kind, limit=LIMITS["plan"], cpu=True) if kind else "no such device"
         told = ("-", "-")
         if isinstance(plan, dict):
-            told = f"{1e3 * plan['seconds']:.1f}", f"{plan['memory'] / 2**30:.1f}"
+            told = f"{1e3 * plan['seconds']:.1f}", f"{plan['memory'] / 2**30:.3g}"
         share = "-"
         if isinstance(measured, dict):
             share = f"{found['operations'] / found['seconds'] / measured['bfloat16']:.0%}"
-        memory = "-" if found["memory"] is None else f"{found['memory'] / 2**30:.1f}"
+        memory = "-" if found["memory"] is None else f"{found['memory'] / 2**30:.3g}"
         print(
             f"| {name} | {1e3 * found['seconds']:.1f} | {told[0]} | {found['operations'] / 1e12:.3g} | {share} |"
             f" {case.goal:.0%} | {memory} | {told[1]} | {found['compiling']:.0f} |",

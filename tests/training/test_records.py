@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import xarray as xr
 from tiny_training import arguments
 
 from weatherml.checkpoint import Checkpoint
+from weatherml.data.loading.loader import Speed
 from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
 from weatherml.forecast import Forecaster
@@ -21,7 +23,8 @@ from weatherml.training import Stage, train
 from weatherml.training.objective.losses import Loss, registry
 from weatherml.training.records.device import flops_of, peak_flops, told_of
 from weatherml.training.records.glimpse import losses_of_channels, spectra, telling
-from weatherml.training.records.window import Waiting
+from weatherml.training.records.window import Waiting, Window
+from weatherml.training.update.step import Outcome
 
 # ---- How long the device waits
 
@@ -44,6 +47,19 @@ def test_a_device_that_always_has_its_next_step_waits_for_the_first_alone():
 def test_a_step_that_is_given_late_is_waited_for():
     """Steps take 2 s; the fourth is given a second after the third has ended, of which nobody saw the end."""
     assert waited([0.0, 0.1, 2.1, 7.0, 7.1], [2.0, 4.0, 6.0, 9.0, 11.0]) == pytest.approx(1.0)
+
+
+def test_a_step_that_is_compiled_first_counts_for_no_speed():
+    outcome = Outcome(jnp.float32(0), jnp.float32(1))
+    speed, device, window = Speed(0.0, 1.0, "step"), jax.local_devices()[0], Window()
+    with window.uncounted():
+        time.sleep(0.5)
+        window.add(outcome, 4, 1e9)
+    assert "seconds_per_step" not in window.timings(speed, device) and window.pace(0.5) == "loss 0.5"
+    window.add(outcome, 4, 1e3)
+    told = window.timings(speed, device)
+    assert told["seconds_per_step"] < 0.4 and told["samples_per_second"] == pytest.approx(4 / told["seconds_per_step"])
+    assert told["flops_per_second"] == pytest.approx(1e3 / told["seconds_per_step"]) and len(window.pending) == 2
 
 
 # ---- Losses by channel

@@ -73,7 +73,8 @@ def test_a_baseline_is_beaten_up_to_the_lead_before_the_first_where_it_is_not(er
     values = np.broadcast_to(np.array([errors, [2] * 5])[:, None, None], (2, 2, 1, 5))
     dims = ("metric", "channel", "region", "lead_time")
     coords = {"metric": ["rmse"], "region": ["global"]} | {name: COORDS[name] for name in ("channel", "lead_time")}
-    card = xr.Dataset({"better": (dims, np.array(better, np.int8)[None, None, None])}, coords)
+    told = {"better": np.array(better, np.int8), "difference": np.array(errors) - 2.0}
+    card = xr.Dataset({name: (dims, own[None, None, None]) for name, own in told.items()}, coords)
     scores = with_cards(xr.Dataset({"rmse": (tuple(COORDS), values)}, COORDS), {("ours", "theirs"): card})
     assert how_far_beaten(scores, "vorticity_850", "ours", "theirs") == words
 

@@ -120,3 +120,16 @@ def test_one_forecast_tells_nothing_and_a_cell_without_any_is_unknown(method):
     values = np.random.default_rng(35).random((60, 2)) * weights
     bounds = method_named(method).judge(Sample([values], [weights], np.sqrt, times))
     np.testing.assert_array_equal(np.isfinite([bounds.estimate, bounds.lower, bounds.upper]), [[True, False]] * 3)
+
+
+@pytest.mark.parametrize("method", ["ar2", "circular"])
+def test_forecasts_that_are_listed_in_another_order_are_taken_in_that_of_time(method):
+    sample, _ = paired(FIRST, 60)
+    order = np.random.default_rng(37).permutation(60)
+    few = [own[:, :3] for own in sample.sums]
+    weights = [np.ones((60, 3))] * 2
+    bounds, shuffled = (
+        method_named(method).judge(Sample([own[at] for own in few], weights, sample.function, sample.init_times[at]))
+        for at in (np.arange(60), order)
+    )
+    np.testing.assert_allclose(shuffled.upper, bounds.upper)

@@ -19,7 +19,7 @@ class Sample:
             `function`.
         weights: The area that counted in each, `[init, cell]`; 0 where a forecast has no part in a cell.
         function: Of means `[..., cell, *axes]`, to `[..., cell, *own axes]`.
-        init_times: When each forecast began, rising, `datetime64[ns]` `[init]`.
+        init_times: When each forecast began, `datetime64[ns]` `[init]`.
     """
 
     sums: Sequence[np.ndarray]
@@ -66,12 +66,19 @@ class Sample:
         return np.where(used, own - np.where(used, own, 0).sum(axis=0) / self.n_used, 0)
 
     def used(self) -> "Sample":
-        """Return the sample without forecasts that have a part in no cell."""
+        """Return the sample in the order of time, without forecasts that have a part in no cell."""
         kept = np.logical_or.reduce([own.any(axis=1) for own in self._distinct_weights])
-        if kept.all():
+        order = np.argsort(self.init_times, kind="stable")
+        order = order[kept[order]]
+        if np.array_equal(order, np.arange(self.n_init)):
             return self
-        sums, weights = ([own[kept] for own in arrays] for arrays in (self.sums, self.weights))
-        return replace(self, sums=sums, weights=weights, init_times=self.init_times[kept])
+        weights = {id(own): own[order] for own in self._distinct_weights}
+        return replace(
+            self,
+            sums=[own[order] for own in self.sums],
+            weights=[weights[id(own)] for own in self.weights],
+            init_times=self.init_times[order],
+        )
 
     def cells(self, chosen: slice | np.ndarray) -> "Sample":
         """Return the sample of some cells."""

@@ -30,8 +30,9 @@ def words(folder, *others):
     return ("evaluate", folder / "new.nc", folder / "old.nc", folder / "truth.nc", *others)
 
 
-def test_an_option_takes_all_words_up_to_the_next(folder):
-    told = json.loads(done(*words(folder, "--metric", "rmse", "mae", "--against", "persistence", "old", "--json")))
+@pytest.mark.parametrize("first", [("--metric", "rmse"), ("--metric=rmse",)])
+def test_an_option_takes_all_words_up_to_the_next(folder, first):
+    told = json.loads(done(*words(folder, *first, "mae", "--against", "persistence", "old", "--json")))
     assert told["system"] == ["new", "old", "persistence"]
     assert list(told["scores"]) == ["rmse", "mae"]
 
@@ -56,6 +57,12 @@ def test_numbers_printed_and_written_are_those_of_the_function(folder, tmp_path)
     assert next(float(r["value"]) for r in rows if r["system"] == "a" and r["lead_hours"] == "6.0") == first
     assert f"2m_temperature / a / tropics   {first:.4g}" in printed and "a against b" in printed
     assert "a against b" in page.read_text()
+
+
+def test_how_many_chance_finds_are_allowed_is_asked(folder):
+    asked = ("--metric", "mae", "--against", "old", "--scorecard", "--json", "--false-discovery")
+    (card,) = json.loads(done(*words(folder, *asked, "0")))["scorecards"]
+    assert not np.any(card["significant"]) and np.any(np.array(card["p_value"], float) < 0.05)
 
 
 def test_sums_are_kept_for_each_system(folder, tmp_path):
@@ -140,6 +147,12 @@ def test_what_judges_nothing_is_not_counted(folder):
     asked = ("evaluate", copy, *words(folder, "--metric", "mae", "spread", "--against", "old", "--scorecard")[1:])
     told = done(*asked).partition("old2 against old")[2]
     assert "mae" in told and "spread" not in told
+
+
+def test_an_ensemble_without_a_control_is_told_the_option_of_the_verb(folder, tmp_path):
+    xr.load_dataset(folder / "old.nc").isel(number=[1, 2]).to_netcdf(tmp_path / "perturbed.nc")
+    message = refused("evaluate", tmp_path / "perturbed.nc", folder / "truth.nc", "--control", "out")
+    assert "has no number 0" in message and "pass --control in" in message
 
 
 def test_one_path_is_no_forecast_with_its_truth(folder):

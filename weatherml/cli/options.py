@@ -131,7 +131,7 @@ class SeveralWords(typer.core.TyperCommand):
             if not has_value:
                 has_value = True
             elif word.startswith("-"):
-                option, has_value = word, word in flags or "=" in word or word == "--"
+                option, has_value = word.partition("=")[0], word in flags or "=" in word or word == "--"
             elif option in repeated and n_own >= self.n_own:
                 yield option
             else:

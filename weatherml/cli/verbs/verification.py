@@ -67,6 +67,9 @@ Interval = Annotated[
 Scorecard = Annotated[
     bool, typer.Option("--scorecard", help="Where forecasts differ from those of --against, in pairs.")
 ]
+FalseDiscovery = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of what cards call significant that is expected not to be there.")
+]
 Grid = Annotated[
     str | None, typer.Option(help="Regrid to one grid: truth, forecast (the first one's), or a name such as 1.5deg.")
 ]
@@ -110,6 +113,7 @@ def evaluate(
     control: Control = "in",
     interval: Interval = None,
     scorecard: Scorecard = False,
+    false_discovery: FalseDiscovery = 0.05,
     reference: References = None,
     sums: Sums = None,
     workers: Workers = 0,
@@ -159,19 +163,25 @@ def evaluate(
     if campaign.share.count > 1:
         print(f"share {share} is judged; once all are, leave --share out to score what {sums} keeps")
         return
-    compared = _compared(asked, kept, metrics, by, interval) if scorecard else {}
+    compared = _compared(asked, kept, metrics, by, interval, false_discovery) if scorecard else {}
     _tell(summarize_systems(kept, metrics, by, interval or "circular"), compared, published, output or [], as_json)
 
 
 def _compared(
-    asked: "Systems", kept: "Mapping[str, StatisticSums]", metrics: list[str], by: By, interval: str | None
+    asked: "Systems",
+    kept: "Mapping[str, StatisticSums]",
+    metrics: list[str],
+    by: By,
+    interval: str | None,
+    false_discovery: float,
 ) -> "Pairs":
     """Compare each forecast with each that it is held against; those with one another where all are."""
     from weatherml.verification import scorecards
 
     beaten = {name: kept[name] for name in asked.against}
     first = {name: own for name, own in kept.items() if name not in beaten}
-    return scorecards(first or beaten, beaten, metrics, by=by, interval=interval or "ar2")
+    method = interval or "ar2"
+    return scorecards(first or beaten, beaten, metrics, by=by, interval=method, false_discovery=false_discovery)
 
 
 def _tell(

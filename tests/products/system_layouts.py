@@ -91,10 +91,31 @@ def earth2_one_array(path, dataset):
     xr.DataArray(values, coords, dims, name="fields").to_netcdf(path)
 
 
+ANEMOI = {"z500": "z_500", "z850": "z_850", "t850": "t_850", "t2m": "2t", "u10m": "10u", "u100m": "100u"}
+
+
+def anemoi_zarr(path, dataset):
+    """As `outputs/zarr.py` of anemoi-inference writes one initial time of one member: valid times alone."""
+    one = dataset.isel(init_time=[0], number=[0])
+    latitude, longitude = np.meshgrid(one["latitude"], one["longitude"], indexing="ij")
+    leads = (one["lead_time"].values / np.timedelta64(1, "s")).astype("i4")
+    init = str(one["init_time"].values[0].astype("datetime64[s]")).replace("T", " ")
+    root = zarr.group(zarr.storage.LocalStore(path))
+
+    def write(name, values, dims, **attributes):
+        options = {"shape": values.shape, "dtype": values.dtype, "chunks": "auto", "fill_value": None}
+        root.create_array(name, dimension_names=dims, attributes=attributes, **options)[:] = values
+
+    write("time", leads, ["time"], units=f"seconds since {init}", calendar="gregorian")
+    write("latitude", latitude.ravel().astype("f4"), ["values"], units="degrees_north", long_name="latitude")
+    write("longitude", longitude.ravel().astype("f4"), ["values"])
+    for name, field in channels(one).items():
+        write(ANEMOI[name], field.values[0, 0].reshape(len(leads), -1), ["time", "values"], param=name[0])
+
+
 def anemoi_netcdf(path, dataset, order="C"):
     """As `outputs/netcdf.py` of anemoi-inference writes one initial time of one member: points in one row."""
     one = dataset.isel(init_time=[0], number=[0])
-    names = {"z500": "z_500", "z850": "z_850", "t850": "t_850", "t2m": "2t", "u10m": "10u", "u100m": "100u"}
     latitude, longitude = np.meshgrid(one["latitude"], one["longitude"], indexing="ij")
     init = one["init_time"].values[0].astype("datetime64[s]").astype(int)
     leads = (one["lead_time"].values / np.timedelta64(1, "s")).astype(int)
@@ -116,7 +137,7 @@ def anemoi_netcdf(path, dataset, order="C"):
             place.setncatts({"standard_name": name, "units": f"degrees_{'north' if name == 'latitude' else 'east'}"})
             place[:] = values.ravel(order)
         for name, field in channels(one).items():
-            variable = file.createVariable(names[name], "f4", ("time", "values"), fill_value=np.nan)
+            variable = file.createVariable(ANEMOI[name], "f4", ("time", "values"), fill_value=np.nan)
             variable.setncatts({"coordinates": "forecast_reference_time forecast_period latitude longitude"})
             for step, values in enumerate(field.values[0, 0]):
                 variable[step] = values.ravel(order)

@@ -48,6 +48,13 @@ def test_a_forecast_is_what_it_was_whoever_wrote_it(tmp_path, name):
     same(found, expected)
 
 
+def test_a_store_of_valid_times_alone_is_told_its_initial_time(tmp_path):
+    layouts.anemoi_zarr(tmp_path / "anemoi.zarr", ONE)
+    with pytest.raises(UserError, match=r"anemoi.zarr is no forecast.*, or pass init_time='2020-01-01T00' if all"):
+        read_forecast(tmp_path / "anemoi.zarr")
+    same(read_forecast(tmp_path / "anemoi.zarr", init_time="2001-01-01"), ONE.isel(init_time=[0]))
+
+
 def test_control_and_members_in_a_file_for_each_lead_are_one_ensemble(tmp_path):
     pytest.importorskip("cfgrib")
     members = layouts.forecast((0, 1, 2)).fillna(280.0).assign_attrs(forecast_config='{"members": 3}')

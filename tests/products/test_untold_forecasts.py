@@ -94,6 +94,8 @@ TOLD = {
     "a calendar without leap days": (dates("noleap"), {"calendar": "standard"}),
     "an initial time twice": (ONE.isel(init_time=[0, 1, 1]), {"repeated": "first"}),
     "valid times alone": (valid_times_alone(), {"init_time": "2001-01-01"}),
+    "an initial time of its own": (ONE, {"init_time": "1999-01-01"}),
+    "leads without an initial time": (ONE.isel(init_time=0, drop=True), {"init_time": "2001-01-01"}),
     "no known name": (ONE.drop_attrs().rename({"2m_temperature": "var167"}), {"rename": {"var167": "t2m"}}),
     "a dimension of another name": (ONE.rename(number="run"), {"rename": {"run": "number"}}),
 }

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import xarray as xr
 
+from weatherml.data.reading.leads import find_init, find_lead
 from weatherml.data.reading.selection import NotThereError
 from weatherml.errors import UserError
 from weatherml.registry import nearest
@@ -84,11 +85,12 @@ class Told:
             raise NotThereError(name, map(str, read.data_vars))
 
     def with_init_time(self, raw: xr.Dataset) -> xr.Dataset:
-        """Return a dataset with the initial time that is told.
+        """Return a dataset with the initial time that is told; of several systems one may have its own.
 
         Raises:
             UserError: It is no time.
         """
-        if self.init_time is None:
+        has_its_own = find_init(raw) is not None or (find_lead(raw) is not None and "time" in raw.variables)
+        if self.init_time is None or has_its_own:
             return raw
         return raw.assign_coords(init_time=parse_time(self.init_time, "init_time"))

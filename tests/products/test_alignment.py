@@ -8,7 +8,8 @@ from fake_data import analyses, as_forecast, forecasts
 import weatherml as wml
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.products.alignment import align
+from weatherml.products.alignment import RegriddedReference, align
+from weatherml.references import Fitted, as_reference
 from weatherml.verification import evaluate
 from weatherml.verification.systems import evaluate_systems
 
@@ -39,6 +40,24 @@ def test_two_grids_are_brought_to_one_by_request(forecast, grid, shape):
     said = evaluate(ours, theirs, ["rmse"]).attrs["judged_as"]
     assert ("the forecast is regridded conservatively, from 7 x 12 to" in said) == (grid != "forecast")
     assert ("the truth is regridded conservatively, from 13 x 24 to" in said) == (grid != "truth")
+
+
+def test_a_climatology_follows_to_the_grid_that_was_asked_for(forecast):
+    truth, climate = analyses(SURFACE, 29, grid=FINE), analyses(SURFACE, 29, grid=FINE, seed=4)
+    ours, theirs = align(forecast, truth, grid="forecast")
+    own = RegriddedReference(as_reference(climate), LatLonGrid.from_dataset(theirs))
+    expected = evaluate(ours, theirs, ["acc"], wml.regrid(climate, LatLonGrid.from_dataset(forecast)))
+    xr.testing.assert_allclose(evaluate(ours, theirs, ["acc"], own), expected)
+    assert not isinstance(own, Fitted) and isinstance(RegriddedReference(Normal(), own.grid), Fitted)
+
+
+class Normal:
+    """A reference that knows its period."""
+
+    period = ("2000", "2001")
+
+    def at(self, times):
+        return analyses(SURFACE, times)
 
 
 def test_points_of_the_truth_that_are_passed_over_are_said(forecast):

@@ -12,9 +12,10 @@ from weatherml.cli.paths import climatology_at, located
 from weatherml.data.reading.opening import open_files
 from weatherml.data.reading.selection import NotThereError
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.locations import is_url
 from weatherml.products import read_forecast, without_stopped
-from weatherml.products.alignment import Alignment, align_systems
+from weatherml.products.alignment import Alignment, RegriddedReference, align_systems
 from weatherml.products.convert import select
 from weatherml.references import Reference
 from weatherml.verification.aggregation.sums import StatisticSums
@@ -148,6 +149,8 @@ def open_systems(
     read, truth = reading.open([*given, *others], truth_path)
     opened, truth = align_systems(dict(zip(called, read, strict=True)), truth, **reading.alignment)
     normal = None if climatology is None else climatology_at(climatology)
+    if normal is not None and reading.alignment.get("grid") is not None:
+        normal = RegriddedReference(normal, LatLonGrid.from_dataset(truth))
     first = next(iter(opened.values()))
     shared = common_init_times(opened) if made else None
     forecasts = opened | {name: baseline(name, truth, normal, first, shared) for name in made}

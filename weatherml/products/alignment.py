@@ -1,6 +1,7 @@
 """A forecast and a truth made comparable: one grid, one member, the times that the forecast is valid for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypedDict, Unpack
 
 import numpy as np
@@ -13,6 +14,7 @@ from weatherml.durations import DurationLike, format_duration, parse_duration
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.products.windows import accumulated_over, averaged, sum_of
+from weatherml.references import Reference, narrowed
 from weatherml.verification.pairing.notes import told_as
 
 TruthMember = int | Literal["mean"]
@@ -36,6 +38,34 @@ class Alignment(TypedDict, total=False):
     average: DurationLike | None
     accumulated: Accumulated | None
     truth_member: TruthMember | None
+
+
+@dataclass(frozen=True, eq=False)
+class RegriddedReference:
+    """A climatology, or another reference, on the grid that forecasts were brought to.
+
+    Attributes:
+        reference: What is asked for times.
+        grid: The grid of what it then tells.
+    """
+
+    reference: Reference
+    grid: LatLonGrid
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return the fields at `times` [time] on the grid, as lazy as those of the reference."""
+        own = self.reference.at(times)
+        return own if LatLonGrid.from_dataset(own).is_same(self.grid) else regrid(own, self.grid)
+
+    def only(self, variables: Mapping[str, Sequence[int]]) -> Reference:
+        """Keep variables at some levels in hPa, where the reference can be asked for them."""
+        return RegriddedReference(narrowed(self.reference, variables), self.grid)
+
+    def __getattr__(self, name: str) -> object:
+        """Return what else the reference knows of itself, such as the period that it was fitted on."""
+        if name.startswith("__") or name == "reference":
+            raise AttributeError(name)
+        return getattr(self.reference, name)
 
 
 def align(forecast: xr.Dataset, truth: xr.Dataset, **asked: Unpack[Alignment]) -> tuple[xr.Dataset, xr.Dataset]:

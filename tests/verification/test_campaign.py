@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import xarray as xr
-from fake_data import analyses, forecasts
+from fake_data import VARIABLES, analyses, forecasts
 from kills import killed_before_each_change
+from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
 from weatherml.storage.share import Share
@@ -187,3 +190,32 @@ def test_workers_of_dask_judge_the_same(judge, forecast, whole, truth, tmp_path)
     bad["2m_temperature"][1, 0, 0, 0, 0] = np.nan
     with pytest.raises(UserError, match="the forecast of 2m_temperature valid at 2001-01-02T06:00 is not finite"):
         judge(bad, workers=Dask(workers=1), folder=tmp_path / "sums")
+
+
+class Counting(LocalStore):
+    """Counts how often each chunk of fields is read."""
+
+    seen: ClassVar[Counter] = Counter()
+
+    async def get(self, key, *others, **options):
+        self.seen[key] += "/c/" in key and key.partition("/")[0] in VARIABLES
+        return await super().get(key, *others, **options)
+
+
+@pytest.mark.parametrize("is_kept", [False, True], ids=["at once", "kept by initial time"])
+def test_each_byte_is_read_once(forecast, truth, tmp_path, is_kept):
+    """But for the first field of all levels, which tells which there are, and one field that tells forecasts apart."""
+    ones = ("init_time", "lead_time", "level")
+    encoding = {
+        name: {"chunks": [1 if dim in ones else size for dim, size in own.sizes.items()]}
+        for name, own in forecast.data_vars.items()
+    }
+    made = forecast.drop_vars("valid_time", errors="ignore")
+    made.to_zarr(tmp_path / "forecast", encoding=encoding, consolidated=False)
+    lazy = xr.open_zarr(Counting(tmp_path / "forecast"), chunks=None, consolidated=False, decode_timedelta=True)
+    Counting.seen.clear()
+    accumulate(lazy, truth, ["rmse", "crps_fair"], campaign=Campaign(tmp_path / "sums" if is_kept else None))
+    times = +Counting.seen
+    again = {key for key, n in times.items() if n > 1}
+    assert len(times) == 3 * 3 * 3
+    assert {key.split("/c/")[1][:3] for key in again} <= {f"{init}/0" for init in range(3 if is_kept else 1)}

@@ -8,6 +8,7 @@ from weatherml.errors import UserError
 from weatherml.extremes import exceedance
 from weatherml.grid import LatLonGrid
 from weatherml.plot import style
+from weatherml.plot.metrics import MetricLook, look_of
 from weatherml.state import StateSpec, parse_channels, to_array, to_dataset
 from weatherml.verification.judging import evaluate
 
@@ -184,3 +185,10 @@ def test_no_words_lie_on_the_curves_of_a_verdict(judgement, paint):
         assert ax.get_legend() is None
         for text in ax.texts:
             assert text.get_window_extent().y0 >= ax.bbox.y1
+
+
+def test_skill_in_a_score_has_no_units_and_is_measured_against_none():
+    assert look_of("crps_fair_skill") == MetricLook(
+        "Skill in the continuous ranked probability score (fair)", 0, 0.0, is_signed=True
+    )
+    assert look_of("mse_skill").power == 0 and look_of("brier_skill").words == "Brier skill score"

@@ -80,7 +80,9 @@ def look_of(metric: str) -> MetricLook:
     name, parameters = re.fullmatch(r"(\w*)(.*)", metric, re.DOTALL).groups()  # type: ignore[union-attr]
     if metric in _LOOKS:
         return _LOOKS[metric]
-    known = _LOOKS.get(name)
+    known, base = _LOOKS.get(name), _LOOKS.get(name.removesuffix("_skill"))
+    if known is None and base is not None:
+        return MetricLook(f"Skill in the {base.words[:1].lower()}{base.words[1:]}{_words(parameters)}", 0, 0.0, True)
     if known is None:
         return MetricLook(f"{name.replace('_', ' ')}{_words(parameters)}".capitalize(), 0, None, True)
     return MetricLook(f"{known.words}{_words(parameters)}", known.power, known.reference, known.is_signed)

@@ -134,6 +134,16 @@ def test_what_others_published_is_points_without_a_band():
     assert drawn.count("<circle") == 3 and 'class="c"' not in drawn and 'class="b"' not in drawn
 
 
+def test_what_others_published_beyond_the_last_lead_is_left_out(tmp_path):
+    dims = ("system", "bound", "channel", "lead_time")
+    coords = {"bound": ["estimate", "lower", "upper"], "channel": ["2m_temperature"]}
+    scores = xr.Dataset({"rmse": (dims, np.ones((1, 3, 1, 2)))}, coords | {"system": ["new"], "lead_time": LEADS[:2]})
+    others = xr.Dataset({"rmse": scores["rmse"].isel(bound=0, drop=True).reindex(lead_time=LEADS, fill_value=2.0)})
+    text = write_page(tmp_path / "p.html", "new", scores, published=others.assign_coords(system=["IFS"])).read_text()
+    assert text.count('r="2.6"') == 2 + 1  # two points, and that of the legend
+    assert "Lead time (days): 3" not in text
+
+
 def test_decades_of_waves_are_evenly_apart():
     drawn = panels.draw(Panel("t", "", [line([1, 10, 100], x=(1.0, 10, 100))], "Waves", is_logarithmic=True))
     (path,) = re.findall(r'class="c"[^>]* d="M([^"]*)"', drawn)

@@ -130,6 +130,8 @@ def _tallied(drawn: Sequence[Card]) -> tuple[int, int, int, int]:
 def _curves(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Section:
     """Return the curves of a metric by lead time, those of the first part unfolded."""
     beneath = published[metric] if published is not None and metric in published else None
+    if beneath is not None:  # what lies beyond would press the curves together
+        beneath = beneath.sel(lead_time=beneath["lead_time"] <= scores["lead_time"].max())
     blocks = []
     for place, (name, part) in enumerate(cards.parts_of(scores[metric])):
         lines = _lines(part, metric, beneath)

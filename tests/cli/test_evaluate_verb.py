@@ -11,6 +11,7 @@ from tiny_experiment import done, refused
 
 from weatherml.cli.systems import named
 from weatherml.verification import evaluate_systems
+from weatherml.verification.cards import cards_in
 
 SURFACE = {"2m_temperature": ()}
 
@@ -52,6 +53,7 @@ def test_numbers_printed_and_written_are_those_of_the_function(folder, tmp_path)
     written = xr.load_dataset(scores, decode_timedelta=True)
     np.testing.assert_array_equal(written["rmse"].transpose(*expected.dims), expected)
     assert written["card_difference"].sizes["compared"] == 1
+    assert (written.attrs["interval"], cards_in(written)["a", "b"].attrs["interval"]) == ("circular", "ar2")
     rows = list(csv.DictReader(table.open()))
     first = expected.sel(system="a", bound="estimate").isel(lead_time=0).item()
     assert next(float(r["value"]) for r in rows if r["system"] == "a" and r["lead_hours"] == "6.0") == first

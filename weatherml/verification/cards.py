@@ -20,7 +20,7 @@ Pairs = Mapping[tuple[str, str], xr.Dataset]
 """Scorecards by who is compared with whom."""
 
 FALSE_DISCOVERY = 0.05
-_AGAINST, _CARD = " against ", "card_"  # in names of what is written beside scores
+_AGAINST, _CARD, _INTERVAL = " against ", "card_", "interval"  # in names of what is written beside scores
 
 
 def scorecard(
@@ -83,6 +83,8 @@ def with_cards(scores: xr.Dataset, cards: Pairs) -> xr.Dataset:
     missing = {name: nothing.get(str(name), np.nan) for card in cards.values() for name in card.data_vars}
     joined = xr.concat(list(cards.values()), names, join="outer", data_vars="all", fill_value=missing)
     joined = joined.rename({name: f"{_CARD}{name}" for name in joined.data_vars})
+    if _INTERVAL in joined.attrs:  # scores have one of their own
+        joined.attrs[f"{_CARD}{_INTERVAL}"] = joined.attrs.pop(_INTERVAL)
     return xr.merge([scores, joined], join="outer", combine_attrs="drop_conflicts")
 
 
@@ -92,6 +94,7 @@ def cards_in(scores: xr.Dataset) -> Pairs:
     if not names:
         return {}
     cards = scores[list(names)].rename(names)
+    cards = cards.assign_attrs({_INTERVAL: scores.attrs.get(f"{_CARD}{_INTERVAL}", scores.attrs.get(_INTERVAL))})
     pairs = [tuple(str(name).split(_AGAINST)) for name in cards["compared"].values]
     each = (cards.isel(compared=place, drop=True) for place in range(len(pairs)))
     own = [card.dropna("metric", subset=["difference"], how="all") for card in each]

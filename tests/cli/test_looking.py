@@ -12,6 +12,7 @@ from test_reduction import draw, reduce
 from tiny_experiment import done, refused
 
 from weatherml.cli.printing import fields, tables
+from weatherml.cli.printing.scores import _evenly, print_scores
 from weatherml.products.convert import convert
 from weatherml.products.reading import read_forecast
 
@@ -156,8 +157,8 @@ def test_scores_are_whole_at_any_width_and_say_which_leads_they_leave_out(capsys
     }
     values = 1234.5 + np.arange(108.0).reshape(3, 2, 18)
     scores = xr.Dataset({name: (tuple(coords), values) for name in ("rmse", "crps_fair")}, coords)
-    monkeypatch.setattr(tables._out, "width", width)
-    tables.print_scores(scores, 20, as_json=False)
+    monkeypatch.setattr(tables.out, "width", width)
+    print_scores(scores.expand_dims(system=["forecast"]).assign_coords(n_members=("system", [20])), {}, as_json=False)
     shown = capsys.readouterr().out
     assert "8 of 18 lead times are shown; --json has them all" in shown
     assert "rmse of the mean of 20 members\n" in shown and "crps_fair of 20 members\n" in shown
@@ -176,7 +177,7 @@ def test_scores_are_whole_at_any_width_and_say_which_leads_they_leave_out(capsys
     [(1, [0]), (8, list(range(8))), (9, [0, 1, 2, 3, 5, 6, 7, 8]), (40, [0, 6, 11, 17, 22, 28, 33, 39])],
 )
 def test_the_first_and_the_last_lead_are_among_those_that_are_shown(n_leads, shown):
-    assert tables._evenly(n_leads, 8) == shown
+    assert _evenly(n_leads, 8) == shown
 
 
 def test_a_score_says_what_it_judges(tiny_run, tmp_path):

@@ -156,6 +156,17 @@ def test_a_folder_is_of_one_question_one_truth_and_one_system(judge, forecast, t
             judge(other, folder=tmp_path)
 
 
+def test_a_folder_is_of_one_reference(forecast, truth, tmp_path):
+    def judged(threshold, folder=tmp_path):
+        known = {"threshold": threshold.isel(time=0, drop=True)}
+        return accumulate(forecast, truth, ["brier"], references=known, campaign=Campaign(folder))
+
+    judged(truth)
+    same(judged(truth), judged(truth, None))
+    with pytest.raises(UserError, match="the threshold at 2001-01-01T06:00 is another than .* was begun with"):
+        judged(truth + 1)
+
+
 def test_more_shares_than_initial_times_are_refused(judge, forecast):
     with pytest.raises(UserError, match="share 3/4 of 3 initial times is empty; make no more than 3 shares"):
         judge(forecast, share=Share(3, 4))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TypedDict, Unpack
 
 import xarray as xr
 
@@ -37,6 +37,23 @@ Metrics = str | Sequence[str] | Mapping[str, Metric]
 """One or more names in `verification.metrics.registry`, or metrics by names of one's own."""
 
 
+class How(TypedDict, total=False):
+    """How forecasts are judged, as all functions that judge them take it.
+
+    Attributes:
+        regions: Over which parts of the globe, by name or with their bounds; all that is covered where none are given.
+        missing: "refuse", or "count": valid times without truth are left out, points count wherever all is finite, and
+            `share_judged` tells how much that is.
+        references: Other fields that metrics compare with, by name.
+        control: Whether number 0 is one of the ensemble ("in"), or left out of all scores ("out").
+    """
+
+    regions: Sequence[str] | Mapping[str, Region] | None
+    missing: Missing
+    references: Mapping[str, xr.Dataset | Reference] | None
+    control: Control
+
+
 def evaluate(
     forecast: xr.Dataset | OnlineForecast,
     truth: xr.Dataset,
@@ -44,13 +61,10 @@ def evaluate(
     climatology: xr.Dataset | Reference | None = None,
     progress: Progress | None = None,
     *,
-    regions: Sequence[str] | Mapping[str, Region] | None = None,
     by: By | None = None,
-    missing: Missing = "refuse",
-    references: Mapping[str, xr.Dataset | Reference] | None = None,
-    control: Control = "in",
-    campaign: Campaign | None = None,
     interval: str | Method = "circular",
+    campaign: Campaign | None = None,
+    **how: Unpack[How],
 ) -> xr.Dataset:
     """Score a forecast.
 
@@ -67,14 +81,10 @@ def evaluate(
         climatology: For the metrics of anomalies, acc and activity: a `Climatology`, which is asked for the valid times
             of each block; a dataset that holds them; or one by hour and dayofyear, as WeatherBench 2's.
         progress: Called with the number of init times done and of all.
-        regions: Over which parts of the globe, by name or with their bounds.
         by: Into which groups of times: `season`, `month`, `init_hour` or `valid_hour`.
-        missing: "count": valid times without truth are left out, points count wherever all is finite, and
-            `share_judged` tells how much that is.
-        references: Other fields that metrics compare with, by name.
-        control: Whether number 0 is one of the ensemble, or left out of all scores.
-        campaign: By whom init times are judged, side by side, and where their sums are kept.
         interval: How intervals are had, by a name in `significance.methods` or a method with parameters.
+        campaign: By whom init times are judged, side by side, and where their sums are kept.
+        **how: `regions`, `missing`, `references`, `control`: see `How`.
 
     Returns:
         One variable for each metric, dims (bound, [by,] channel, [region,] lead_time): estimate, and lower and upper
@@ -87,18 +97,7 @@ def evaluate(
             value of the truth or forecast is missing; or the grids differ.
     """
     method_named(interval)
-    sums = accumulate(
-        forecast,
-        truth,
-        metrics,
-        climatology,
-        progress,
-        regions=regions,
-        missing=missing,
-        references=references,
-        control=control,
-        campaign=campaign,
-    )
+    sums = accumulate(forecast, truth, metrics, climatology, progress, campaign=campaign, **how)
     return summarize(sums, metrics, by, interval)
 
 
@@ -110,11 +109,8 @@ def accumulate(
     progress: Progress | None = None,
     domain: Domain | None = None,
     *,
-    regions: Sequence[str] | Mapping[str, Region] | None = None,
-    missing: Missing = "refuse",
-    references: Mapping[str, xr.Dataset | Reference] | None = None,
-    control: Control = "in",
     campaign: Campaign | None = None,
+    **how: Unpack[How],
 ) -> StatisticSums:
     """Take what the metrics need of each init time; parts add up in any order.
 
@@ -122,10 +118,9 @@ def accumulate(
     (`Matched.domain`); a part would take it from its own first valid time. A `campaign` says by whom init times are
     judged, side by side, and where their sums are kept.
     """
-    options: Any = {"regions": regions, "missing": missing, "references": references, "control": control}
 
     def ask(part: xr.Dataset, known: Domain | None) -> Judgement:
-        return judgement(part, truth, metrics, climatology, known, **options)
+        return judgement(part, truth, metrics, climatology, known, **how)
 
     if isinstance(forecast, OnlineForecast):
         return (campaign or Campaign()).accumulate_online(forecast, ask, progress)

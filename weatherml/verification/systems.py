@@ -1,10 +1,10 @@
 """Several systems judged alike: on the initial times that all of them have."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial, reduce
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -12,14 +12,12 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.references import Reference
 from weatherml.verification.aggregation.grouping import By
-from weatherml.verification.aggregation.regions import Region
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.campaign.running import Campaign
-from weatherml.verification.judging import Metrics, accumulate, summarize
+from weatherml.verification.judging import How, Metrics, accumulate, summarize
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
-from weatherml.verification.pairing.control import N_MEMBERS, Control
-from weatherml.verification.pairing.matched import Missing
+from weatherml.verification.pairing.control import N_MEMBERS
 from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import Method
 from weatherml.verification.significance.methods import method_named
@@ -36,13 +34,10 @@ def evaluate_systems(
     climatology: xr.Dataset | Reference | None = None,
     progress: SystemProgress | None = None,
     *,
-    regions: Sequence[str] | Mapping[str, Region] | None = None,
     by: By | None = None,
-    missing: Missing = "refuse",
-    references: Mapping[str, xr.Dataset | Reference] | None = None,
-    control: Control = "in",
-    campaign: Campaign | None = None,
     interval: str | Method = "circular",
+    campaign: Campaign | None = None,
+    **how: Unpack[How],
 ) -> xr.Dataset:
     """Score several systems on the init times that they share.
 
@@ -50,15 +45,12 @@ def evaluate_systems(
         forecasts: By the name of the system.
         truth: With every valid time.
         metrics: What is wanted; a deterministic system has none of those that need members, where another has.
-        climatology: As in `evaluate`, as all that follows.
+        climatology: As in `evaluate`.
         progress: Called after each init time.
-        regions: Over which parts of the globe.
         by: Into which groups of times.
-        missing: What becomes of what is not there.
-        references: Other fields that metrics compare with, by name.
-        control: Whether number 0 is one of an ensemble.
-        campaign: Who judges, and where sums are kept: of each system in a folder of its own within that.
         interval: How intervals are had, by a name in `significance.methods` or a method with parameters.
+        campaign: Who judges, and where sums are kept: of each system in a folder of its own within that.
+        **how: As in `evaluate`.
 
     Returns:
         As `evaluate`, with a dimension `system` before the others and the coordinate `n_members` along it; NaN where a
@@ -68,18 +60,7 @@ def evaluate_systems(
         UserError: The systems have no init time in common, or what `evaluate` refuses.
     """
     method_named(interval)
-    sums = accumulate_systems(
-        forecasts,
-        truth,
-        metrics,
-        climatology,
-        progress,
-        regions=regions,
-        missing=missing,
-        references=references,
-        control=control,
-        campaign=campaign,
-    )
+    sums = accumulate_systems(forecasts, truth, metrics, climatology, progress, campaign=campaign, **how)
     return summarize_systems(sums, metrics, by, interval)
 
 
@@ -90,25 +71,24 @@ def accumulate_systems(
     climatology: xr.Dataset | Reference | None = None,
     progress: SystemProgress | None = None,
     *,
-    regions: Sequence[str] | Mapping[str, Region] | None = None,
-    missing: Missing = "refuse",
-    references: Mapping[str, xr.Dataset | Reference] | None = None,
-    control: Control = "in",
     campaign: Campaign | None = None,
+    **how: Unpack[How],
 ) -> dict[str, StatisticSums]:
     """Take what the metrics need of each system, at init times that all have; arguments as in `evaluate_systems`."""
     own = _metrics_of_each(forecasts, metrics_named(metrics))
     shared = common_init_times(forecasts)
-    ask = partial(accumulate, truth=truth, climatology=climatology, regions=regions, missing=missing)
     n_all, sums = len(shared) * len(forecasts), {}
     for place, (name, forecast) in enumerate(forecasts.items()):
-        sums[name] = ask(
+        is_ensemble = forecast.sizes.get("number", 1) > 1
+        own_how: How = how if is_ensemble else {**how, "control": "in"}
+        sums[name] = accumulate(
             forecast.sel(init_time=shared),
-            metrics=own[name],
-            progress=None if progress is None else _telling(progress, name, place * len(shared), n_all),
-            references=references,
-            control=control if forecast.sizes.get("number", 1) > 1 else "in",
+            truth,
+            own[name],
+            climatology,
+            None if progress is None else _telling(progress, name, place * len(shared), n_all),
             campaign=None if campaign is None else _within(campaign, name),
+            **own_how,
         )
     return sums
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from weatherml.state import spec_of
 from weatherml.verification.aggregation.judgement import Judgement
+from weatherml.verification.pairing.matched import Matched
 
 _OF_MODEL = ("model_digest", "forecast_config")
 """Attributes of a forecast that tell systems apart, where it has them."""
@@ -47,10 +48,9 @@ def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return ""
 
 
-def digest_of_truth(truth: xr.Dataset, time: np.datetime64, name: str) -> str:
-    """Tell truths apart by a field of one variable; empty where they do not have the time."""
-    place = truth.indexes["time"].get_indexer([time])[0]
-    return _digest(truth[name].isel(time=place).values) if place >= 0 else ""
+def digests_at(matched: Matched, time: np.datetime64) -> dict[str, str]:
+    """Tell truths and references apart by a field of each at a time; of those that know it."""
+    return {owner: _digest(own) for owner, own in matched.known_at(time).items()}
 
 
 def digest_of_forecast(forecast: xr.Dataset, name: str, init: int = 0) -> str:

@@ -18,7 +18,7 @@ from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.storage.locks import Lock, alone_at
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.sums import COUNTED, StatisticSums
-from weatherml.verification.campaign.asked import asked, difference, digest_of_forecast, digest_of_truth
+from weatherml.verification.campaign.asked import asked, difference, digest_of_forecast, digests_at
 from weatherml.verification.pairing.domain import Domain
 
 _ASKED, _DOMAIN, _SUMS = "campaign.json", "domain.npz", "*T*.nc"
@@ -43,22 +43,22 @@ class KeptSums:
             lead_times: All leads, `timedelta64` [lead].
 
         Raises:
-            UserError: The folder was begun for something else, or for another truth.
+            UserError: The folder was begun for something else, or with another truth or reference.
         """
         wanted = asked(judgement, lead_times)
         with alone_at(self.folder / _ASKED):
             if not (self.folder / _ASKED).exists():
                 self._begin(judgement, wanted)
         self._require(wanted)
-        domain, truth = self._domain()
-        own = judgement.matched
-        since = digest_of_truth(own.truth, domain.since, next(iter(domain.levels)))
-        if since not in ("", truth):
-            raise UserError(
-                f"the truth at {domain.since.astype('datetime64[m]')} is another than {self.folder} was begun with;"
-                " choose another folder"
-            )
-        return replace(judgement, matched=replace(own, within=domain))
+        domain, known = self._domain()
+        own = replace(judgement.matched, within=domain)
+        for owner, digest in digests_at(own, domain.since).items():
+            if known.get(owner, digest) != digest:
+                raise UserError(
+                    f"{owner} at {domain.since.astype('datetime64[m]')} is another than {self.folder} was begun with;"
+                    " choose another folder"
+                )
+        return replace(judgement, matched=own)
 
     def path(self, init_time: np.datetime64) -> Path:
         """Return where the sums of an initial time are."""
@@ -138,8 +138,7 @@ class KeptSums:
 
     def _begin(self, judgement: Judgement, wanted: dict[str, Any]) -> None:
         domain = judgement.matched.domain
-        truth = digest_of_truth(judgement.matched.truth, domain.since, next(iter(domain.levels)))
-        write_bytes(self.folder / _DOMAIN, _packed(domain, truth))
+        write_bytes(self.folder / _DOMAIN, _packed(domain, digests_at(judgement.matched, domain.since)))
         write_bytes(self.folder / _ASKED, json.dumps(wanted, indent=1).encode())  # last: then all is there
 
     def _require(self, wanted: dict[str, Any]) -> None:
@@ -150,21 +149,21 @@ class KeptSums:
         if text := difference(known, wanted):
             raise UserError(f"{self.folder} keeps sums of another campaign: {text}; choose another folder")
 
-    def _domain(self) -> tuple[Domain, str]:
-        """Return on which points is judged, and the digest of the truth."""
+    def _domain(self) -> tuple[Domain, dict[str, str]]:
+        """Return on which points is judged, and digests of truth and references."""
         with np.load(self.folder / _DOMAIN) as file:
             told = json.loads(str(file["told"]))
             levels = {name: tuple(own) for name, own in told["levels"].items()}
             masks = {name: file[f"mask {name}"] for name in levels}
-        return Domain(levels, masks, np.datetime64(told["since"], "ns")), told["truth"]
+        return Domain(levels, masks, np.datetime64(told["since"], "ns")), told["known"]
 
 
 def _total(paths: Sequence[Path]) -> StatisticSums:
     return StatisticSums.total(StatisticSums.load(path) for path in paths)
 
 
-def _packed(domain: Domain, truth: str) -> bytes:
-    told = {"levels": domain.levels, "since": str(domain.since), "truth": truth}
+def _packed(domain: Domain, known: dict[str, str]) -> bytes:
+    told = {"levels": domain.levels, "since": str(domain.since), "known": known}
     file = io.BytesIO()
     masks: dict[str, Any] = {f"mask {name}": own for name, own in domain.masks.items()}
     np.savez_compressed(file, told=np.array(json.dumps(told)), **masks)

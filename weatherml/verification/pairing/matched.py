@@ -153,6 +153,17 @@ class Matched:
             within=self.domain,
         )
 
+    def known_at(self, time: np.datetime64) -> dict[str, np.ndarray]:
+        """Return a field of the truth and of each reference at a time, by what they are; of those that know it."""
+        first, place = next(iter(self.levels)), int(time_places(self.truth, np.array([time]))[0])
+        known = {"the truth": self.truth[first].isel(time=place).values} if place >= 0 else {}
+        for name in (name for name in self.references if self._compared(name)):
+            try:
+                known[f"the {name}"] = self._expected(name, self._compared(name)[0], np.array([time]))
+            except UserError:
+                continue  # it does not know the time
+        return known
+
     def blocks(self, init: int, names: Sequence[str]) -> Iterator[Block]:
         """Read variables together, block by block of leads.
 

@@ -104,3 +104,14 @@ def test_a_card_of_real_sums_leaves_out_what_is_no_number():
     assert scorecard(sums, sums, metrics)["metric"].values.tolist() == ["rmse"]
     with pytest.raises(UserError, match="a scorecard of curve is empty"):
         scorecard(sums, sums, {"curve": metrics["curve"]})
+
+
+@pytest.mark.parametrize("interval", ["ar2", "independent", "cosines", "circular"])
+def test_what_rounding_tells_apart_is_equal(interval):
+    second = 871.0 + np.random.default_rng(23).random((40, 2, 3))
+    first, second = sums_of(second * (1 + 4e-16)), sums_of(second)
+    judged = compare(first, second, "mae", interval=interval)
+    assert (judged["p_value"] == 1).all() and (judged["better"] == 0).all() and (judged["difference"] == 0).all()
+    assert not scorecard(first, second, ["mae", "rmse"], interval=interval)["significant"].any()
+    surely = compare(sums_of(np.full((40, 2, 3), 870.0)), sums_of(np.full((40, 2, 3), 871.0)), "mae", interval=interval)
+    assert (surely["better"] == 1).all()  # the same at all times, and no rounding

@@ -16,6 +16,9 @@ from weatherml.verification.metrics.registry import find
 from weatherml.verification.significance.method import CONFIDENCE, Method
 from weatherml.wording import counted, listed
 
+_ROUNDING = 1e-12
+"""Of a score: what sums of the same numbers differ by, added in another order. A smaller difference is none."""
+
 _WORDS = {"init_time": "init time", "lead_time": "lead time", "channel": "channel", "region": "region"}
 
 
@@ -44,7 +47,8 @@ def compare(
         Dims ([by,] channel, [region,] lead_time, *axes): `difference` with `lower` and `upper`, in units of the metric,
         the 95 % interval of the paired difference; `relative`, the difference over the score of the second system (or
         its distance); `p_value`, two-sided; and `better`, 1 where the first is the better one with 95 % confidence, -1
-        where the second is, else 0. The attributes say of how many init times, and what was left out.
+        where the second is, else 0. What is rounding, below 1e-12 of the score, is no difference: 0, with p = 1. The
+        attributes say of how many init times, and what was left out.
 
     Raises:
         UserError: The systems share no init time, lead time, channel or region, or lack what the metric needs.
@@ -117,7 +121,7 @@ def difference(pair: Paired, metric: Metric, by: By | None, interval: str | Meth
                 f"along {listed(metric.axes)} the two systems have {one.shape[-1]} and {other.shape[-1]} places, as"
                 " they have other numbers of members; compare a score that is one number"
             )
-        return one - other
+        return _told_apart(one, other, float(metric.better == "one"))
 
     judged = scoring.judge([pair.first, pair.second], metric.statistics, less, metric.axes, by, interval)
     of_second = scoring.judge([pair.second], metric.statistics, distance, metric.axes, by, "none")["estimate"]
@@ -130,6 +134,12 @@ def who_is_better(judged: xr.Dataset, better: Better, is_significant: xr.DataArr
     sign = {"neither": 0, "higher": 1}.get(better, -1)
     leading: xr.DataArray = sign * xr.ufuncs.sign(judged["difference"])
     return leading.where(is_significant, 0).fillna(0).astype(np.int8)
+
+
+def _told_apart(one: Any, other: Any, best: float) -> Any:
+    """Return the first less the second; 0 where rounding alone tells scores, or distances from the best, apart."""
+    size = np.maximum(np.maximum(np.abs(one), np.abs(other)), best)
+    return np.where(np.abs(one - other) < _ROUNDING * size, 0, one - other)
 
 
 def _only_where(both: xr.DataArray, dataset: xr.Dataset) -> xr.Dataset:

@@ -40,8 +40,9 @@ def test_bootstrap_interval_of_a_mean_is_the_textbook_one(method):
 
 
 def test_bootstrap_applies_the_function_to_means():
-    bounds = interval([np.array([[1.0], [9.0]])], np.sqrt)[:, 0]
-    np.testing.assert_allclose(bounds, [np.sqrt(5), 1, 3])
+    values = np.random.default_rng(6).uniform(1, 9, size=(41, 1))
+    bounds, of_mean = (interval([values], function)[:, 0] for function in (np.sqrt, _identity))
+    np.testing.assert_allclose(bounds, np.sqrt(of_mean), rtol=1e-3)
 
 
 def test_bootstrap_is_the_same_for_the_same_seed_and_not_for_another():
@@ -123,6 +124,68 @@ def test_p_value_and_interval_agree_whether_zero_is_ruled_out():
     out = (bounds.lower > 0) | (bounds.upper < 0)
     assert 0.3 < out.mean() < 0.8
     assert ((bounds.p_value < 0.05) == out).mean() > 0.98
+
+
+@pytest.mark.parametrize("n_init", [2, 3, 4, 5, 7, 8, 12])
+def test_bounds_of_few_blocks_hold_the_truth_as_often_as_they_say_and_agree_with_their_p_value(n_init):
+    sample = sample_of([np.random.default_rng(n_init).normal(size=(n_init, 2000))], _identity, spacing=7 * DAY)
+    for method in (Circular(400), Moving(400), Stationary(400), Cluster(400)):
+        bounds = method.judge(sample)
+        inside = (bounds.lower < 0) & (bounds.upper > 0)
+        assert 0.915 < inside.mean() < 0.97, method
+        assert (inside == (bounds.p_value > 0.05)).mean() > 0.985, method
+
+
+@pytest.mark.parametrize("n_init", [10, 12, 15, 20])
+def test_bounds_of_few_blocks_of_daily_forecasts_miss_no_more_than_they_say(n_init):
+    values = np.random.default_rng(n_init).normal(size=(n_init, 1000))
+    bounds = Circular(400).judge(sample_of([values], _identity, spacing=DAY))
+    assert ((bounds.lower < 0) & (bounds.upper > 0)).mean() > 0.94
+
+
+def test_a_cell_of_few_blocks_among_cells_of_many_is_judged_by_its_own():
+    values, weights = np.random.default_rng(16).normal(size=(60, 2)), np.ones((60, 2))
+    weights[4:, 1] = 0
+    bounds = Circular(4000).judge(sample_of([values * weights], _identity, weights=weights))
+    few = values[:4, 1]
+    half = np.ptp([bounds.lower[1], bounds.upper[1]]) / 2
+    np.testing.assert_allclose(half, few.std(ddof=1) / 2 * 3.182, rtol=0.2)  # Student's t of 3
+
+
+def _share_of_events(hits, events):
+    return hits / events
+
+
+def test_a_winner_is_called_where_some_resamples_have_no_event():
+    events, hits = np.zeros((24, 1)), np.zeros((24, 1))
+    when = [2, 7, 8, 15, 19]
+    events[when], hits[when, 0] = 1, [0.80, 0.90, 0.85, 0.82, 0.88]
+    bounds = Circular().judge(sample_of([hits, events], _share_of_events))
+    assert bounds.lower > 0.6
+    assert bounds.p_value < 0.01
+
+
+def test_one_event_tells_nothing_however_many_forecasts_there_are():
+    events = np.zeros((60, 1))
+    events[30] = 1.0
+    bounds = Circular().judge(sample_of([0.7 * events, events], _share_of_events))
+    np.testing.assert_allclose(bounds.estimate, 0.7)
+    assert np.isnan([bounds.lower, bounds.upper, bounds.p_value]).all()
+
+
+@pytest.mark.parametrize("n_init", [1, 2, 3, 5, 6])
+def test_few_forecasts_have_an_automatic_length(n_init):
+    values = np.random.default_rng(n_init).normal(size=(n_init, 3))
+    for method in (Circular, Stationary):
+        bounds = method(length="automatic").judge(sample_of([values], _identity))
+        np.testing.assert_allclose(bounds.estimate, values.mean(axis=0))
+        if n_init in (2, 3):  # blocks of one
+            assert np.isfinite([bounds.lower, bounds.upper, bounds.p_value]).all()
+
+
+def test_moving_blocks_do_not_go_on_from_the_last_forecast_to_the_first():
+    drawn = Moving(n_resamples=50).draws(4, 3)
+    assert (drawn[:, 1:3] >= 1).all()  # of blocks of three, both that fit have the middle
 
 
 def test_block_length_is_that_of_five_days():

@@ -57,5 +57,7 @@ def _products(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _band(correlation: np.ndarray, n: int, n_small: int) -> np.ndarray:
     """Return the first lag `[cell]` of so many in a row that are small, or the last lag where there are none."""
     small = correlation < 2 * math.sqrt(math.log10(n) / n)
+    if len(small) <= n_small:  # so short a series has no such run
+        return np.full(small.shape[1:], len(small) - 1)
     runs = np.stack([small[first : first + n_small].all(axis=0) for first in range(1, len(small) - n_small + 1)])
     return np.where(runs.any(axis=0), 1 + np.argmax(runs, axis=0), len(small) - 1)

@@ -13,16 +13,21 @@ from scipy import special
 
 from weatherml.errors import UserError
 from weatherml.verification.significance.block_length import automatic_length, block_length
-from weatherml.verification.significance.method import Bounds, Method, registry
+from weatherml.verification.significance.method import Bounds, Method, registry, student_bounds
 from weatherml.verification.significance.sample import Sample
 
 Length = int | Literal["automatic"] | None
+
+_FEW_BLOCKS = 8  # fewer have no percentiles as far out as 95 % of Student's t
 
 
 @dataclass(frozen=True)
 class Bootstrap(Method):
     """Percentiles of resamples, spread as Student's t is for so few blocks (Hesterberg 2015,
     doi:10.1080/00031305.2015.1089789).
+
+    Of fewer than eight blocks, percentiles that far out are the extremes of all resamples, which hold the truth too
+    seldom: there it is Student's interval around the estimate, with the resamples' standard deviation.
 
     All statistics are resampled alike, so a difference between two systems that made the same forecasts is a paired
     one.
@@ -35,19 +40,22 @@ class Bootstrap(Method):
     n_resamples: int = 1000
     seed: int = 0
 
-    def _percentiles(self, sample: Sample, draws: np.ndarray, n_blocks: float, confidence: float) -> Bounds:
+    def _bounds(self, sample: Sample, draws: np.ndarray, n_blocks: float, confidence: float) -> Bounds:
         """Judge by resamples `[resample, init]` of so many blocks."""
         resampled = sample.of(draws)
-        widening = math.sqrt(n_blocks / (n_blocks - 1))
-        tail = special.ndtr(widening * special.stdtrit(n_blocks - 1, (1 - confidence) / 2))
         lost = np.isnan(resampled)  # such as a score of events where a resample has none
-        known = ~lost.all(axis=0)
-        quantile = np.nanquantile if lost.any() else np.quantile
-        lower, upper = quantile(np.where(known, resampled, 0), [tail, 1 - tail], axis=0)
-        normal = special.ndtri(_share_beyond_zero(resampled, sample.estimate))
-        p_value = 2 * special.stdtr(n_blocks - 1, np.minimum(normal / widening, 0))
-        bounds = Bounds(sample.estimate, lower, upper, p_value)
-        return bounds.where(known & (sample.n_used >= 2 * sample.n_init / n_blocks))
+        n_own = _blocks_of_cells(sample, n_blocks, lost)
+        if not lost.any():
+            spread = resampled.std(axis=0)
+        else:
+            resampled = np.where(lost.all(axis=0), 0, resampled)
+            spread = np.nanstd(resampled, axis=0)
+        many = _percentiles(sample.estimate, resampled, spread, n_blocks, confidence)
+        few = _student(sample.estimate, spread, n_own, confidence)
+        told = (
+            np.where(n_own < _FEW_BLOCKS, *both) for both in zip(vars(few).values(), vars(many).values(), strict=True)
+        )
+        return Bounds(*told).where(~lost.all(axis=0) & (sample.n_used >= 2 * sample.n_init / n_blocks) & (n_own > 1))
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,9 @@ class Blocks(Bootstrap):
     spread: ClassVar[float] = 4 / 3
 
     def _judge(self, sample: Sample, confidence: float) -> Bounds:
-        if self.length != "automatic":
-            return self._judge_blocks(sample, self.length or block_length(sample.init_times), confidence)
+        if self.length != "automatic" or sample.n_init < 2:
+            length = self.length if isinstance(self.length, int) else None
+            return self._judge_blocks(sample, length or block_length(sample.init_times), confidence)
         values = sample.deviations()
         lengths = automatic_length(values.reshape(len(values), -1), self.spread).reshape(values.shape[1:])
         lengths = np.ceil(lengths.reshape(len(lengths), -1).max(axis=1)).astype(int)
@@ -79,7 +88,7 @@ class Blocks(Bootstrap):
     def _judge_blocks(self, sample: Sample, length: int, confidence: float) -> Bounds:
         if sample.n_init < 2 * length or sample.n_init < 2:
             return Bounds.untold(sample.estimate)
-        return self._percentiles(sample, self.draws(sample.n_init, length), sample.n_init / length, confidence)
+        return self._bounds(sample, self.draws(sample.n_init, length), sample.n_init / length, confidence)
 
     @abstractmethod
     def draws(self, n_init: int, length: int) -> np.ndarray:
@@ -136,7 +145,7 @@ class Cluster(Bootstrap):
         if n_groups < 2:
             return Bounds.untold(sample.estimate)
         draws = _group_draws(tuple(labels.tolist()), self.n_resamples, self.seed)
-        return self._percentiles(sample, draws, n_groups, confidence)
+        return self._bounds(sample, draws, n_groups, confidence)
 
     def _labels(self, init_times: np.ndarray) -> np.ndarray:
         if isinstance(self.groups, xr.DataArray):
@@ -149,13 +158,42 @@ class Cluster(Bootstrap):
         return np.asarray({"week": weeks, "month": months, "season": (months + 1) // 3}[self.groups])
 
 
-def _share_beyond_zero(resampled: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+def _blocks_of_cells(sample: Sample, n_blocks: float, lost: np.ndarray) -> np.ndarray:
+    """Return how many blocks tell of each cell, `[cell, *own axes]`: those that have a part in it.
+
+    Of a score of events these are the blocks where there are any. Drawn as often as there are blocks, k of them are
+    all missed by exp(-k) of the resamples, which are the lost ones.
+    """
+    n_own = n_blocks * sample.n_used / sample.n_init
+    share = lost.mean(axis=0)
+    return np.asarray(np.where(share > 0, np.minimum(n_own, -np.log(share)), n_own))
+
+
+def _percentiles(
+    estimate: np.ndarray, resampled: np.ndarray, spread: np.ndarray, n_blocks: float, confidence: float
+) -> Bounds:
+    """Return the bounds of many blocks, from resamples `[resample, ...]`."""
+    widening = math.sqrt(n_blocks / (n_blocks - 1))
+    tail = special.ndtr(widening * special.stdtrit(n_blocks - 1, (1 - confidence) / 2))
+    quantile = np.nanquantile if np.isnan(resampled).any() else np.quantile
+    lower, upper = quantile(resampled, [tail, 1 - tail], axis=0)
+    normal = special.ndtri(_share_beyond_zero(resampled, estimate, spread))
+    return Bounds(estimate, lower, upper, 2 * special.stdtr(n_blocks - 1, np.minimum(normal / widening, 0)))
+
+
+def _student(estimate: np.ndarray, spread: np.ndarray, n_blocks: np.ndarray, confidence: float) -> Bounds:
+    """Return the bounds of few blocks, from the standard deviation of resamples."""
+    error = spread * np.sqrt(n_blocks / (n_blocks - 1))
+    return student_bounds(estimate, error, n_blocks - 1, confidence)
+
+
+def _share_beyond_zero(resampled: np.ndarray, estimate: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """Return the share of resamples on the side of zero where there are fewer; a normal distribution's where none is,
-    since so small a share cannot be counted."""
+    since so small a share cannot be counted. Resamples that are lost are on no side."""
     n_known = np.count_nonzero(np.isfinite(resampled), axis=0)
     counted = np.minimum(np.count_nonzero(resampled <= 0, axis=0), np.count_nonzero(resampled >= 0, axis=0)) / n_known
-    normal = special.ndtr(-np.abs(estimate) / resampled.std(axis=0))
-    share = np.where(counted > 0, counted, np.minimum(normal, 0.5 / len(resampled)))
+    normal = special.ndtr(-np.abs(estimate) / spread)
+    share = np.where(counted > 0, counted, np.minimum(normal, 0.5 / n_known))
     return np.where(np.isnan(estimate), np.nan, np.minimum(share, 0.5))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from weatherml.registry import Registry
 from weatherml.verification.significance.sample import Sample
@@ -45,6 +46,20 @@ class Bounds:
         """Leave only the estimate elsewhere."""
         told = (np.where(known, own, np.nan) for own in (self.lower, self.upper, self.p_value))
         return Bounds(self.estimate, *told)
+
+
+def student_bounds(estimate: np.ndarray, error: np.ndarray, freedom: np.ndarray, confidence: float) -> Bounds:
+    """Return Student's interval around an estimate.
+
+    Args:
+        estimate: Of all forecasts.
+        error: Its standard error.
+        freedom: With how many degrees of freedom that is known.
+        confidence: Probability between the bounds.
+    """
+    half = -special.stdtrit(freedom, (1 - confidence) / 2) * error
+    distance = np.where(estimate == 0, 0, np.abs(estimate) / error)
+    return Bounds(estimate, estimate - half, estimate + half, 2 * special.stdtr(freedom, -distance))
 
 
 class Method(ABC):

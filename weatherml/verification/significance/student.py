@@ -4,10 +4,9 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from weatherml.verification.significance.block_length import autocovariance
-from weatherml.verification.significance.method import Bounds, Method, registry
+from weatherml.verification.significance.method import Bounds, Method, registry, student_bounds
 from weatherml.verification.significance.sample import Sample
 
 _LEAST_EFFECTIVE = 2.0  # values: no series is so much alike that its mean has no variance to speak of
@@ -18,11 +17,8 @@ class Student(Method):
 
     def _judge(self, sample: Sample, confidence: float) -> Bounds:
         variance, freedom = self.variance_of_mean(sample.deviations(), sample.n_used.astype(float))
-        estimate, error = sample.estimate, np.sqrt(variance)
-        half = -special.stdtrit(freedom, (1 - confidence) / 2) * error
-        distance = np.where(estimate == 0, 0, np.abs(estimate) / error)
-        p_value = 2 * special.stdtr(freedom, -distance)
-        return Bounds(estimate, estimate - half, estimate + half, p_value).where(np.isfinite(error))
+        error = np.sqrt(variance)
+        return student_bounds(sample.estimate, error, freedom, confidence).where(np.isfinite(error))
 
     @abstractmethod
     def variance_of_mean(self, deviations: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

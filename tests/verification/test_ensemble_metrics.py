@@ -164,6 +164,18 @@ def test_the_parts_of_the_crps_make_it(truth, ensemble, fields):
     np.testing.assert_allclose(alone, found.sel(part=alone.part), rtol=1e-12)
 
 
+@pytest.mark.parametrize("bounds", [(-1, 1), (-0.1, 0.7)])
+def test_truths_that_equal_a_bound_are_within_it(truth, ensemble, bounds):
+    lowest, highest = bounds
+    clipped = truth.clip(np.float32(lowest), np.float32(highest))
+    assert (clipped == np.float32(highest)).to_array().any() and (clipped == np.float32(lowest)).to_array().any()
+    found = score(ensemble, clipped, f"crps_decomposition(lowest={lowest}, highest={highest})")
+    wider = score(ensemble, clipped, "crps_decomposition(lowest=-6, highest=6)")
+    np.testing.assert_allclose(found, wider, atol=0.01)
+    beyond = score(ensemble, truth, f"crps_decomposition(lowest={lowest}, highest={highest})")
+    assert beyond.sel(part="uncertainty").isnull()
+
+
 def tiled(members, truth, formula, counted=AREAS):
     """Score each tile of 60 degrees on its own, and average by area; rows at the pole belong to the last tile."""
     rows, columns = np.minimum(np.arange(7) * 30 // 60, 2), np.arange(12) * 30 // 60

@@ -51,6 +51,8 @@ class CrpsTerms(PointStatistic):
 class TruthCounts(ClassStatistic):
     """The area where the truth lies in each of some bins: axis `truth_bin`, below, from `lowest` to `highest`, above.
 
+    Both bounds are inside, as the truth's own numbers have them: a sky that is all cloud is within 0 to 1.
+
     Attributes:
         lowest: In the units of the field.
         highest: In the units of the field.
@@ -65,5 +67,7 @@ class TruthCounts(ClassStatistic):
 
     def classes(self, pair: Pair) -> tuple[np.ndarray, tuple[int, ...]]:
         """Return the bin of each point, and how many there are."""
-        place = (pair.truth.astype(np.float64) - self.lowest) * (self.n_bins / (self.highest - self.lowest))
-        return (np.clip(np.floor(place), -1, self.n_bins) + 1).astype(np.int64), (self.n_bins + 2,)
+        lowest, highest = np.array([self.lowest, self.highest]).astype(pair.truth.dtype).astype(np.float64)
+        place = np.floor((pair.truth.astype(np.float64) - lowest) * (self.n_bins / (highest - lowest)))
+        place = np.where(pair.truth <= highest, np.minimum(place, self.n_bins - 1), self.n_bins)
+        return (np.maximum(place, -1) + 1).astype(np.int64), (self.n_bins + 2,)

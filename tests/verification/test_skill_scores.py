@@ -87,7 +87,7 @@ def test_skill_is_of_what_both_have(forecast, truth):
     assert found.attrs["left_out"] == "2 init times of the first system, 2 lead times of the first system"
 
 
-@pytest.mark.parametrize("metric", ["bias", "spread", "spread_skill"])
+@pytest.mark.parametrize("metric", ["bias", "spread", "spread_skill", "effective_resolution"])
 def test_where_no_value_is_the_best_it_is_said_in_one_line(forecast, truth, metric):
     sums = accumulate(forecast, truth, metric)
     with pytest.raises(UserError, match=rf"metric '{metric}' has no best value.*take one that has, such as acc, "):

@@ -21,6 +21,8 @@ class Metric:
         axes: Names of the score's own axes, where it is not one number for each channel and lead time.
         labels: What stands along some of them, such as the names of parts.
         better: Which of two scores is the better one.
+        has_best: Whether a forecast that is never wrong has the least that there is, or 1 where larger is better; a
+            wavelength, of which the shorter is the better one, has no best.
     """
 
     statistics: tuple[Statistic, ...]
@@ -28,11 +30,12 @@ class Metric:
     axes: tuple[str, ...] = ()
     labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     better: Better = "lower"
+    has_best: bool = True
 
     @property
     def perfect(self) -> float | None:
         """The score of a forecast that is never wrong, where nearer to it is better; None where none is best."""
-        return None if self.axes else {"lower": 0.0, "higher": 1.0}.get(self.better)
+        return None if self.axes or not self.has_best else {"lower": 0.0, "higher": 1.0}.get(self.better)
 
     @property
     def coords(self) -> dict[str, list[Any]]:

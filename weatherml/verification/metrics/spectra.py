@@ -27,4 +27,4 @@ def effective_resolution(share: float = 0.5) -> Metric:
     if not 0 < float(share) <= 1:
         raise ValueError(f"a share of the truth's energy lies between 0 and 1, got {share}")
     resolution = partial(formulas.effective_resolution, share=float(share), radius=EARTH_RADIUS)
-    return Metric((SphericalPower("forecast"), SphericalPower("truth")), resolution)
+    return Metric((SphericalPower("forecast"), SphericalPower("truth")), resolution, has_best=False)

@@ -9,6 +9,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.verification import baselines, evaluate, evaluate_maps
 from weatherml.verification.formulas.seeps import seeps
+from weatherml.verification.statistics.precipitation import SeepsError
 
 RAIN = "total_precipitation_24hr"
 DRY = 0.00025
@@ -85,6 +86,12 @@ def test_seeps_is_a_mean_over_places_where_the_climate_lets_it_be_told(forecast,
     assert scores["rmse"].sel(bound="estimate").notnull().all()
     shares = climate["dry_probability"][RAIN]
     assert 0 < ((shares < 0.4) | (shares > 0.6)).mean() < 1
+
+
+def test_what_equals_a_threshold_is_dry_and_is_heavy():
+    dry, heavy = np.float32(DRY), np.float32(0.004)
+    amounts = [dry, np.nextafter(dry, heavy), np.nextafter(heavy, dry), heavy]
+    np.testing.assert_array_equal(SeepsError()._class(np.array(amounts), heavy), [0, 1, 1, 2])
 
 
 def test_the_truth_has_no_error(truth, forecast, climate):

@@ -157,6 +157,13 @@ def test_a_region_is_the_cells_whose_centres_it_holds(forecast, truth, name, hol
     assert scores.sel(channel="2m_temperature", region=name).mean() == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_cell_half_of_which_is_land_is_land():
+    grid = LatLonGrid.regular(3, 4)
+    share = np.full(grid.shape, 0.5)
+    assert Region(surface="land").holds(grid, share).all()
+    assert not Region(surface="land").holds(grid, np.nextafter(share, 0)).any()
+
+
 def test_land_and_sea_share_the_globe(forecast, truth):
     land = xr.zeros_like(truth["2m_temperature"].isel(time=0, drop=True)) + (truth["longitude"] < 100)
     scores = evaluate(forecast, truth.assign(land_sea_mask=land), "mse", regions=["land", "sea", "global"])

@@ -147,8 +147,7 @@ class LatLonGrid:
     @cached_property
     def is_cyclic(self) -> bool:
         """Whether the columns close the circle, equally spaced."""
-        spacing = np.diff([*self.longitude, self.longitude[0] + 360])
-        return bool(self.n_lon > 1 and np.ptp(spacing) < 1e-2 * spacing.mean())
+        return closes_circle(np.asarray(self.longitude))
 
     @cached_property
     def is_global(self) -> bool:
@@ -206,10 +205,9 @@ class LatLonGrid:
         if self.is_cyclic:
             return np.arange(self.n_lon), self.longitude[0] + 360 / self.n_lon * np.arange(self.n_lon)
         longitude = np.asarray(self.longitude)
-        first = (int(np.argmax(np.diff([*longitude, longitude[0] + 360]))) + 1) % self.n_lon
-        order = np.roll(np.arange(self.n_lon), -first)
+        order = from_the_west(longitude)
         steps = np.diff(longitude[order]) % 360
-        return order, longitude[first] + np.concatenate([[0.0], np.cumsum(steps)])
+        return order, longitude[order[0]] + np.concatenate([[0.0], np.cumsum(steps)])
 
     def cell_areas(self) -> np.ndarray:
         """Return the exact area of one cell in each row, steradian, float64 `[lat]`.
@@ -262,6 +260,21 @@ def gaussian_latitude(n_lat: int) -> _Array:
     latitude: _Array = np.degrees(np.arcsin(roots[::-1]))
     latitude.flags.writeable = False
     return latitude
+
+
+def closes_circle(longitude: np.ndarray) -> bool:
+    """Return whether rising columns `[lon]`, degrees east, go all the way round, equally spaced."""
+    gaps = np.diff(longitude, append=longitude[:1] + 360)
+    return bool(len(longitude) > 1 and np.ptp(gaps) < 1e-2 * gaps.mean())
+
+
+def from_the_west(longitude: np.ndarray) -> npt.NDArray[np.intp]:
+    """Return the positions of rising columns `[lon]`, degrees east, from the first one after the widest gap on.
+
+    So a region across the meridian of Greenwich is in one piece.
+    """
+    first = int(np.diff(longitude, append=longitude[:1] + 360).argmax()) + 1
+    return np.roll(np.arange(len(longitude)), -first)
 
 
 def on_circle(longitude: npt.ArrayLike) -> _Array:

@@ -51,6 +51,19 @@ def test_a_neighbourhood_in_km_is_as_wide_everywhere(case, radius):
     np.testing.assert_allclose(Neighbourhoods.within(grid, radius).mean(field, mask), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["fss(radius=2, threshold=0.3, unit='points')", "fss(radius=4000, threshold=0.3)"])
+def test_a_region_across_greenwich_has_the_neighbours_that_it_has_elsewhere(name):
+    variables, columns = {"2m_temperature": ()}, np.arange(4, 10)
+    truth, forecast = (own(variables).isel(longitude=columns) for own in (analyses, forecasts))
+
+    def score(first):
+        longitude = (first + 30.0 * np.arange(6)) % 360
+        moved = (own.assign_coords(longitude=longitude).sortby("longitude") for own in (forecast, truth))
+        return evaluate(*moved, name, interval="none")[name].values
+
+    np.testing.assert_allclose(score(270.0), score(90.0), rtol=1e-12)
+
+
 @pytest.mark.parametrize("radius", [1, 3, 9])
 def test_a_neighbourhood_in_points_counts_each_alike(case, radius):
     grid, field, mask = case

@@ -115,6 +115,15 @@ def test_a_spectrum_is_of_whole_circles_or_of_the_globe_or_not_told():
     assert told["spectrum"].all("wavenumber").values.tolist() == [True, False, False]
 
 
+@pytest.mark.parametrize("name", ["zonal_spectrum", "spectrum", "effective_resolution"])
+def test_a_piece_of_a_circle_has_no_waves_around_it(name):
+    part = {"longitude": [0, 1, 2, 11]}
+    with pytest.raises(
+        UserError, match=rf"metric '{name}' is of whole circles .* from -30 to 60 E; leave '{name}' out"
+    ):
+        evaluate(forecasts(n_init=1).isel(part), analyses().isel(part), ["rmse", name])
+
+
 def test_a_hole_leaves_no_spectrum():
     truth, forecast = analyses(), forecasts(n_init=2)
     forecast["2m_temperature"][0, 1, 3, 5] = np.nan

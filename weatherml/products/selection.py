@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.grid import on_circle
+from weatherml.grid import closes_circle, from_the_west, on_circle
 from weatherml.registry import all_known, nearest
 from weatherml.state import SEE_DATA, Channel, alternatives, levels_of, parse_channels
 from weatherml.variables import VARIABLES
@@ -112,9 +112,8 @@ def in_one_piece(dataset: xr.Dataset) -> xr.Dataset:
     """
     if "longitude" not in dataset.dims or closes_circle(dataset["longitude"].values):
         return dataset
-    longitude = dataset["longitude"].values
-    first = (int(np.diff(longitude, append=longitude[0] + 360).argmax()) + 1) % len(longitude)
-    return _with_columns(dataset, np.roll(np.arange(len(longitude)), -first)) if first else dataset
+    columns = from_the_west(dataset["longitude"].values)
+    return _with_columns(dataset, columns) if columns[0] else dataset
 
 
 def from_0_to_360(dataset: xr.Dataset) -> xr.Dataset:
@@ -125,14 +124,6 @@ def from_0_to_360(dataset: xr.Dataset) -> xr.Dataset:
     columns = np.argsort(eastward, kind="stable")
     ordered = dataset.isel(longitude=columns) if np.any(np.diff(columns) < 0) else dataset
     return ordered.assign_coords(longitude=ordered["longitude"].copy(data=eastward[columns]))
-
-
-def closes_circle(longitude: np.ndarray) -> bool:
-    """Return whether columns `[lon]`, degrees east, go all the way round."""
-    if len(longitude) < 2:
-        return False
-    gaps = np.diff([*longitude, longitude[0] + 360])
-    return bool(np.ptp(gaps) < 1e-2 * gaps.mean())
 
 
 def select_statistic(dataset: xr.Dataset, statistic: str) -> xr.Dataset:

@@ -11,8 +11,9 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.grid import closes_circle
 from weatherml.locations import local_path
-from weatherml.products.selection import closes_circle, in_one_piece, require_grid, variable_of
+from weatherml.products.selection import in_one_piece, require_grid, variable_of
 from weatherml.wording import listed
 
 _COLUMNS = ("name", "latitude", "longitude")

@@ -159,6 +159,7 @@ def judgement(
     matched = Matched(forecast, own_truth, used, domain, missing, _compared(statistics))
     for name, metric in chosen.items():
         _require_channels(name, metric, matched)
+        _require_circles(name, metric, matched.grid)
     attributes = described(forecast, control) | as_attribute(told(forecast, truth))
     return Judgement(matched, statistics, regions, attributes)
 
@@ -216,3 +217,12 @@ def _require_channels(name: str, metric: Metric, matched: Matched) -> None:
                 f"metric {name!r} needs {sets}, at a level that they share; the forecast has"
                 f" {listed(matched.channels)}: leave it out"
             )
+
+
+def _require_circles(name: str, metric: Metric, grid: LatLonGrid) -> None:
+    if any(own.needs_circles for own in metric.statistics) and not grid.is_cyclic:
+        west, east = grid.west_east
+        raise UserError(
+            f"metric {name!r} is of whole circles of latitude, the forecast reaches from {west:g} to {east:g} E;"
+            f" leave {name!r} out, or judge a forecast of the globe"
+        )

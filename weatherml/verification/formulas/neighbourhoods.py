@@ -22,6 +22,7 @@ class Neighbourhoods:
         columns: How many columns lie to the west and to the east of the middle in each row `[lat]`.
         areas: What each point counts `[lat, 1]`.
         is_cyclic: Whether the last column lies beside the first.
+        order: Positions of the columns from the western one to the eastern `[lon]`: neighbours lie side by side.
     """
 
     north: np.ndarray
@@ -29,6 +30,7 @@ class Neighbourhoods:
     columns: np.ndarray
     areas: np.ndarray
     is_cyclic: bool
+    order: np.ndarray
 
     @classmethod
     def within(cls, grid: LatLonGrid, radius: float) -> Self:
@@ -37,19 +39,20 @@ class Neighbourhoods:
         So it has the same size everywhere: towards the poles it has more columns, there whole rows.
         """
         latitude, half = np.radians(grid.latitude), radius / EARTH_RADIUS + 1e-9
-        rising = -latitude
-        spacing = 2 * np.pi / grid.n_lon if grid.is_cyclic else np.radians(np.median(np.diff(grid.longitude)))
+        rising, (order, longitude) = -latitude, grid.eastward()
+        spacing = 2 * np.pi / grid.n_lon if grid.is_cyclic else np.radians(np.median(np.diff(longitude)))
         columns = np.minimum(half / np.maximum(np.cos(latitude) * spacing, 1e-12), grid.n_lon).astype(int)
         north = np.searchsorted(rising, rising - half)
         south = np.searchsorted(rising, rising + half, side="right") - 1
-        return cls(north, south, columns, grid.cell_areas()[:, None], grid.is_cyclic)
+        return cls(north, south, columns, grid.cell_areas()[:, None], grid.is_cyclic, order)
 
     @classmethod
     def of_points(cls, grid: LatLonGrid, radius: int) -> Self:
         """Reach `radius` points to every side, whose neighbourhood counts each point alike."""
         rows = np.arange(grid.n_lat)
         north, south = np.maximum(rows - radius, 0), np.minimum(rows + radius, grid.n_lat - 1)
-        return cls(north, south, np.full(grid.n_lat, radius), np.ones((grid.n_lat, 1)), grid.is_cyclic)
+        areas, (order, _) = np.ones((grid.n_lat, 1)), grid.eastward()
+        return cls(north, south, np.full(grid.n_lat, radius), areas, grid.is_cyclic, order)
 
     def mean(self, field: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Return the mean over the points that count in the neighbourhood of each.
@@ -61,6 +64,13 @@ class Neighbourhoods:
         Returns:
             float64 `[..., lat, lon]`; 0 where no point counts.
         """
+        if self.is_cyclic:
+            return self._mean(field, mask)
+        means = self._mean(field[..., self.order], mask[..., self.order])
+        return np.asarray(means[..., np.argsort(self.order)])
+
+    def _mean(self, field: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Return means as `mean` does, of columns that lie as they are neighbours."""
         areas = self._sum(mask * self.areas)
         return np.asarray(self._sum(field * mask * self.areas) / np.where(areas == 0, 1, areas))
 

@@ -27,6 +27,7 @@ class Statistic(ABC):
         needs_members: Whether a deterministic forecast has no such statistic.
         of_members: Whether it is of the members themselves and not of their mean.
         is_local: Whether sums over parts of a field add up to that over all of it, so that it may be cut.
+        needs_circles: Whether it is of whole circles of latitude, which a region has not.
     """
 
     inputs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -34,6 +35,7 @@ class Statistic(ABC):
     needs_members: ClassVar[bool] = False
     of_members: ClassVar[bool] = False
     is_local: ClassVar[bool] = False
+    needs_circles: ClassVar[bool] = False
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class _Spectrum(Statistic):
     of: Field = "forecast"
 
     of_members: ClassVar[bool] = True
+    needs_circles: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.of not in get_args(Field):

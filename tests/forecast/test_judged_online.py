@@ -128,9 +128,59 @@ def test_members_that_wait_are_bounded(judge, stored):
     ("lacking", "message"),
     [
         ({"number": slice(0, 4)}, "from 2020-02-27T00:00 ended with 4 members of 5; make all of them"),
-        ({"lead_time": slice(0, 3)}, "from 2020-02-27T00:00 ended before its last lead; make all of 4 leads"),
+        ({"lead_time": slice(0, 3)}, "from 2020-02-27T00:00 ended without lead 24h; make all of 4 leads"),
     ],
 )
 def test_a_forecast_that_ends_early_is_no_score(judge, stored, lacking, message):
     with pytest.raises(UserError, match=message):
         judge(lambda init_times: (stored.sel(init_time=[own]).isel(lacking) for own in init_times))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "message"),
+    [
+        (
+            [{"number": [0, 1]}, {"number": [0, 2, 3]}],
+            "from 2020-02-27T00:00 brought number 0 twice; make each lead of",
+        ),
+        ([{"number": [0, 1, 1, 2, 3]}], "from 2020-02-27T00:00 brought number 1 twice"),
+        (
+            [{"lead_time": [0, 1]}, {"lead_time": [1, 2]}],
+            "from 2020-02-27T00:00 brought lead 12h twice; make each lead",
+        ),
+        (
+            [{"lead_time": [0, 1]}, {"lead_time": [3]}],
+            "from 2020-02-27T00:00 ended without lead 18h; make all of 4 leads",
+        ),
+        ([{"lead_time": [0]}, {"lead_time": [1], "number": [0, 1, 2, 3, 3]}], "brought number 3 twice"),
+        ([{}, {}], "from 2020-02-27T00:00 brought lead 6h twice"),
+    ],
+)
+def test_what_comes_twice_is_no_other_member_or_lead(judge, stored, pieces, message):
+    def make(init_times):
+        return (stored.isel(init_time=[0], **piece) for piece in pieces)
+
+    with pytest.raises(UserError, match=message):
+        judge(make)
+
+
+def test_all_leads_have_the_same_numbers(judge, stored):
+    later = stored.isel(init_time=[0], lead_time=[1]).assign_coords(number=np.arange(1, 6))
+    with pytest.raises(UserError, match="brought number 1, 2, 3, 4, 5, earlier ones 0, 1, 2, 3, 4; give all the same"):
+        judge(lambda _: [stored.isel(init_time=[0], lead_time=[0]), later])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda own: own.isel(init_time=[1]), "from 2020-02-27T06:00 came and was not asked for"),
+        (
+            lambda own: own.isel(init_time=[0]).assign_coords(lead_time=LEAD_TIMES * 2),
+            "with lead 36h, which is none of",
+        ),
+    ],
+)
+def test_what_was_not_asked_for_is_not_judged(judge, stored, analysis, climatology, change, message):
+    online = OnlineForecast(lambda _: [change(stored)], INIT_TIMES[:1], LEAD_TIMES, 5)
+    with pytest.raises(UserError, match=message):
+        accumulate(online, analysis, METRICS, climatology)

@@ -13,7 +13,7 @@ from weatherml.verification.baselines import climatological_ensemble, persistenc
 FIELDS = {"geopotential": (500, 850), "2m_temperature": ()}
 LEADS = np.array([12, 36], "timedelta64[h]").astype("timedelta64[ns]")
 INITS = np.array(["2004-12-30T12", "2004-02-28T00"], "datetime64[ns]")
-YEARS = [2001, 2002, 2003, 2005]  # without those of valid times
+YEARS = [2001, 2002, 2003, 2005]  # without those that are judged
 
 
 def _twelve_hourly(first, last):
@@ -62,6 +62,23 @@ def test_years_that_are_judged_lend_no_members(truth):
     ensemble = climatological_ensemble(marked, INITS, np.append(LEADS, np.timedelta64(60, "h")), window_days=3)
     assert ensemble.sizes["number"] == 3 * 3
     assert np.isfinite(ensemble["2m_temperature"].values).all()
+
+
+def test_no_member_is_of_after_the_initial_time(truth):
+    marked = truth.copy(data={"2m_temperature": truth["2m_temperature"].copy(deep=True)})
+    marked["2m_temperature"].loc[{"time": "2002"}] = np.nan
+    init, leads = np.array(["2002-12-28"], "datetime64[ns]"), LEADS[:1] * 2 * np.array([6, 7])
+    ensemble = climatological_ensemble(marked, init, leads, window_days=11)  # valid from 3 January on
+    assert ensemble.sizes["number"] == 11 * 3  # 2001, 2004 and 2005; of 2006 December is not there
+    assert np.isfinite(ensemble["2m_temperature"].values).all()
+    with pytest.raises(UserError, match=r"a forecast reaches over 2002-12-28T00:00, in the period 2001 \.\. 2002"):
+        climatological_ensemble(truth, init, leads[-1:], ("2001", "2002"))
+
+
+def test_a_remedy_is_named_where_it_exists(truth):
+    with pytest.raises(UserError) as refused:
+        climatological_ensemble(truth.sel(time="2004"), INITS, LEADS)
+    assert "window_days" in str(refused.value) and "window_days" not in refused.value.told(lambda option: "")
 
 
 def test_a_number_of_members_is_spread_over_years_and_days(truth, drawn):
@@ -129,12 +146,18 @@ def test_a_block_is_read_once_though_members_share_analyses(truth):
     ("options", "message"),
     [
         ({"window_days": 4}, "a window of 4 days has no middle; choose an odd number, such as 11"),
-        ({"period": ("2003", "2004-03")}, "valid time 2004-02-28T12:00 lies in the period 2003 .. 2004-03 from which"),
+        (
+            {"period": ("2003", "2004-03")},
+            "a forecast reaches over 2004-02-28T00:00, in the period 2003 .. 2004-03 from which",
+        ),
         (
             {"period": ("2002-03-15", "2003-12-31")},
-            r"needs 2 years or more.*the truth in 2002-03-15 \.\. 2003-12-31 has 1, and parts of 2002: pass",
+            r"needs 2 years or more.*the truth in 2002-03-15 \.\. 2003-12-31 has 1, and parts of 2002; pass more.* window_days=None",
         ),
-        ({"members": 80}, "a climatological ensemble of 80 members cannot be made of 33 analyses"),
+        (
+            {"members": 80},
+            "a climatological ensemble of 80 members cannot be made of 33 analyses; pass members=33 or fewer",
+        ),
         ({"window_days": None, "period": ("2001-01-01", "2001-01-01")}, "needs 2 days or more; .* has 1: pass more"),
     ],
 )

@@ -181,9 +181,8 @@ def _require_climate(config: ExperimentConfig, times: np.ndarray) -> None:
     climate = Climate.of(config, Harmonics(own.n_annual, own.n_diurnal).resolved_by(training).n_annual)
     if climate is not None:
         leads = config.forecast.lead_times(config.step_of(times))
-        valid = initial_times(config, times)[:, None] + leads
         try:
-            drawing_of(times, valid, climate.period, climate.window_days, climate.members)
+            drawing_of(times, initial_times(config, times), leads, climate.period, climate.window_days, climate.members)
         except UserError as error:
             raise error.within("baselines.members: ") from None
 

@@ -26,14 +26,14 @@ def climatological_ensemble(
     """Forecast the analyses of other years, at the hour of the valid time on the days around its date.
 
     A forecast that knows place, date and hour, and nothing of the weather: what an ensemble must beat to have skill.
-    Years that are judged, of which any valid time is, lend no members. Near New Year a window goes on at the other end
-    of the same year, so that each year lends as many.
+    Years that are judged, of which any time from an initial to a valid time is, lend no members. Near New Year a window
+    goes on at the other end of the same year, so that each year lends as many.
 
     Args:
         truth: Analyses of several years with rising `time`.
         init_times: `datetime64 [init]`.
         lead_times: `timedelta64 [lead]`.
-        period: From which members are taken, and no valid time may lie in it; all years but those judged when None.
+        period: From which members are taken, and no such time may lie in it; all years but those judged when None.
         window_days: Width of the window around the date, odd; None where seasons do not matter, as on a simulated
             planet: members are then of the hour, and of any date.
         members: How many, evenly out of all; all of them when None.
@@ -46,7 +46,7 @@ def climatological_ensemble(
             or days are left.
     """
     init_times = parse_times(init_times, "init_time")
-    drawing = drawing_of(truth["time"].values, init_times[:, None] + lead_times, period, window_days, members)
+    drawing = drawing_of(truth["time"].values, init_times, lead_times, period, window_days, members)
     return _drawn(truth, lambda init, lead: drawing.times_for(init[:, None] + lead), init_times, lead_times)
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.times import Periods, is_within, show_periods
 from weatherml.wording import counted, listed
 
@@ -15,6 +15,7 @@ WINDOW_DAYS = 11
 _FEWEST = 2  # years, or members where years do not matter: of one nobody learns how they differ
 
 _DAY = np.timedelta64(1, "D")
+_ANY_DATE = Option("window_days", None, "where seasons do not matter", "window_days=None to climatological_ensemble")
 
 
 class Drawing(Protocol):
@@ -60,7 +61,8 @@ class _AnyDate:
 
 def drawing_of(
     times: np.ndarray,
-    valid: np.ndarray,
+    init_times: np.ndarray,
+    lead_times: np.ndarray,
     period: Periods | None = None,
     window_days: int | None = WINDOW_DAYS,
     members: int | None = None,
@@ -69,7 +71,8 @@ def drawing_of(
 
     Args:
         times: Rising times of analyses, `datetime64[ns]` [time].
-        valid: Valid times, of any shape.
+        init_times: Of the forecasts, `datetime64[ns]` [init].
+        lead_times: Of the forecasts, `timedelta64` [lead].
         period: From which members are taken; all years but those judged when None.
         window_days: Odd width of the window; any date when None.
         members: How many; all when None.
@@ -77,8 +80,9 @@ def drawing_of(
     Raises:
         UserError: As `climatological_ensemble`.
     """
-    valid = np.unique(valid)
-    free = _free(times, valid, period)
+    valid = np.unique(init_times[:, None] + lead_times)
+    _require_hours(times, valid)
+    free = _free(times, _judged(times, init_times, init_times + np.max(lead_times)), period)
     if window_days is None:
         return _of_any_date(free, valid, _where(period), members)
     return _around_the_date(free, valid, _where(period), members, window_days)
@@ -99,8 +103,9 @@ def _around_the_date(free: np.ndarray, valid: np.ndarray, where: str, members: i
         raise UserError(
             f"a climatological ensemble needs {_FEWEST} years or more beside those judged, with all hours and days"
             f" within {window_days // 2} of the valid dates; {where} has {len(whole)}"
-            f"{f', and parts of {listed(partly)}' if partly else ''}: pass more years, fewer init times, or"
-            " window_days=None where seasons do not matter"
+            f"{f', and parts of {listed(partly)}' if partly else ''}",
+            "pass more years, or fewer init times",
+            _ANY_DATE,
         )
     n_all = len(whole) * window_days
     return _AroundTheDate(np.array(whole), offsets, _spread(n_all, members or n_all))
@@ -115,12 +120,7 @@ def _of_any_date(free: np.ndarray, valid: np.ndarray, where: str, members: int |
     return _AnyDate({hour: own[_spread(len(own), members or fewest)] for hour, own in by_hour.items()})
 
 
-def _free(times: np.ndarray, valid: np.ndarray, period: Periods | None) -> np.ndarray:
-    """Return the times that may lend members.
-
-    Raises:
-        UserError: Valid times lie in the period, or their hours are not those of the analyses.
-    """
+def _require_hours(times: np.ndarray, valid: np.ndarray) -> None:
     hours, known = _time_of_day(valid), _time_of_day(times)
     for at in valid[~np.isin(hours, known)]:
         hour = f"{np.datetime64(at, 'm')!s}".partition("T")[2]
@@ -128,11 +128,25 @@ def _free(times: np.ndarray, valid: np.ndarray, period: Periods | None) -> np.nd
         raise UserError(
             f"no analysis is of the hour of valid time {at:.16}, {hour}, only of {found}; choose other leads"
         )
+
+
+def _judged(times: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return the initial and last valid times of forecasts, and the analyses between those of one."""
+    n_begun, n_over = np.searchsorted(np.sort(begin), times, side="right"), np.searchsorted(np.sort(end), times)
+    return np.unique(np.concatenate([begin, times[n_begun > n_over], end]))
+
+
+def _free(times: np.ndarray, judged: np.ndarray, period: Periods | None) -> np.ndarray:
+    """Return the times that may lend members: of no year of which a forecast foretells anything.
+
+    Raises:
+        UserError: Forecasts reach into the period.
+    """
     if period is None:
-        return times[~np.isin(times.astype("datetime64[Y]"), valid.astype("datetime64[Y]"))]
-    for at in valid[is_within(valid, period)]:
+        return times[~np.isin(times.astype("datetime64[Y]"), judged.astype("datetime64[Y]"))]
+    for at in judged[is_within(judged, period)]:
         raise UserError(
-            f"valid time {at:.16} lies in the period {show_periods(period)} from which members are taken;"
+            f"a forecast reaches over {at:.16}, in the period {show_periods(period)} from which members are taken;"
             " what is judged must not be learned from: end the period before, or leave it out"
         )
     within: np.ndarray = times[is_within(times, period)]
@@ -151,7 +165,8 @@ def _spread(n_all: int, n_wanted: int) -> np.ndarray:
     """
     if not _FEWEST <= n_wanted <= n_all:
         raise UserError(
-            f"a climatological ensemble of {counted(n_wanted, 'member')} cannot be made of {n_all} analyses"
+            f"a climatological ensemble of {counted(n_wanted, 'member')} cannot be made of {n_all} analyses",
+            Option("baselines.members", n_all, "or fewer"),
         )
     places: np.ndarray = ((np.arange(n_wanted) + 0.5) * n_all / n_wanted).astype(int)
     return places

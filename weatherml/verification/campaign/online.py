@@ -1,12 +1,14 @@
 """Forecasts judged while they are made: of each lead until all members are there, and then let go."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from weatherml.durations import format_duration
 from weatherml.errors import Option, UserError
 from weatherml.memory import GIB
 from weatherml.verification.aggregation.gathering import Progress
@@ -15,7 +17,7 @@ from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.campaign.asked import digest_of_forecast
 from weatherml.verification.campaign.kept import KeptSums
 from weatherml.verification.pairing.domain import Domain
-from weatherml.wording import counted, size_of
+from weatherml.wording import counted, listed, size_of
 
 Make = Callable[[np.ndarray], Iterable[xr.Dataset]]
 """Makes forecasts from initial times `datetime64` [init_time]: pieces of one of them, some leads of some members."""
@@ -46,25 +48,29 @@ class OnlineForecast:
         """Yield some leads of one initial time with all members, as they become whole.
 
         Raises:
-            UserError: Members that wait take more than `memory`, or some never come.
+            UserError: Members that wait take more than `memory`, some never come, or one comes twice.
         """
         waiting: dict[tuple[bytes, bytes], list[xr.Dataset]] = {}
+        known: list[int] = []
         for piece in self.make(init_times):
             place = (piece["init_time"].values.tobytes(), piece["lead_time"].values.tobytes())
             own = waiting.setdefault(place, [])
+            _require_new("number", piece, {number for part in own for number in _numbers(part)})
             own.append(piece)
-            if sum(part.sizes["number"] for part in own) == self.n_members:
-                yield _joined(waiting.pop(place))
+            if sum(map(len, map(_numbers, own))) == self.n_members:
+                whole = _joined(waiting.pop(place))
+                known = known or _numbers(whole)
+                _require_numbers(whole, known)
+                yield whole
             else:
                 self._require_room(waiting)
         for parts in waiting.values():
-            there = counted(sum(part.sizes["number"] for part in parts), "member")
-            init_time = np.datetime_as_string(parts[0]["init_time"].values[0], "m")
-            raise UserError(f"the forecast from {init_time} ended with {there} of {self.n_members}; make all of them")
+            there = counted(sum(map(len, map(_numbers, parts))), "member")
+            raise UserError(f"{_from(parts[0])} ended with {there} of {self.n_members}; make all of them")
 
     def _require_room(self, waiting: dict[tuple[bytes, bytes], list[xr.Dataset]]) -> None:
         if sum(piece.nbytes for own in waiting.values() for piece in own) > self.memory:
-            at_once = max(piece.sizes["number"] for own in waiting.values() for piece in own)
+            at_once = max(len(_numbers(piece)) for own in waiting.values() for piece in own)
             raise UserError(
                 f"{counted(at_once, 'member')} of {self.n_members} come at a time, and those that wait for the others"
                 f" take more than {size_of(self.memory)}",
@@ -113,16 +119,31 @@ class OnlinePass:
     def _whole(self, init_times: np.ndarray) -> Iterator[tuple[np.datetime64, StatisticSums]]:
         """Yield the sums of each initial time once all its leads are judged."""
         parts: dict[np.datetime64, list[StatisticSums]] = {}
+        judged: dict[np.datetime64, set[np.timedelta64]] = {time: set() for time in init_times.astype("datetime64[ns]")}
+        leads = self.forecast.lead_times.astype("timedelta64[ns]")
         for block in self.forecast.blocks(init_times):
+            self._require_asked(block, judged)
             init_time = block["init_time"].values[0]
-            own = parts.setdefault(init_time, [])
-            own.append(self._judged(block))
-            if sum(part.dataset.sizes["lead_time"] for part in own) == len(self.forecast.lead_times):
+            _require_new("lead_time", block, judged[init_time])
+            judged[init_time] |= {*block["lead_time"].values}
+            parts.setdefault(init_time, []).append(self._judged(block))
+            if len(judged[init_time]) == len(leads):
                 yield init_time, StatisticSums.total(parts.pop(init_time))
         for init_time in parts:
+            missing = [format_duration(lead) for lead in leads if lead not in judged[init_time]]
             raise UserError(
-                f"the forecast from {np.datetime_as_string(init_time, 'm')} ended before its last lead; make all of"
-                f" {counted(len(self.forecast.lead_times), 'lead')}"
+                f"the forecast from {np.datetime_as_string(init_time, 'm')} ended without lead"
+                f" {listed(missing)}; make all of {counted(len(leads), 'lead')}"
+            )
+
+    def _require_asked(self, block: xr.Dataset, init_times: Container[np.datetime64]) -> None:
+        """Require that a block is of initial times and leads that were to be made."""
+        if block["init_time"].values[0] not in init_times:
+            raise UserError(f"{_from(block)} came and was not asked for; make the initial times that `make` is given")
+        for lead in block["lead_time"].values[~np.isin(block["lead_time"].values, self.forecast.lead_times)]:
+            raise UserError(
+                f"{_from(block)} came with lead {format_duration(lead)}, which is none of lead_times; leave it out, or"
+                " name it there"
             )
 
     def _judged(self, block: xr.Dataset) -> StatisticSums:
@@ -138,6 +159,30 @@ class OnlinePass:
 
 def _as_made(sums: StatisticSums, digest: str) -> tuple[StatisticSums, str]:
     return sums, digest
+
+
+def _numbers(piece: xr.Dataset) -> list[int]:
+    """Return the members of a piece; of a deterministic forecast, which has none, one."""
+    return list(np.atleast_1d(piece["number"].values)) if "number" in piece.coords else [0]
+
+
+def _require_new(dim: str, piece: xr.Dataset, known: set[Any]) -> None:
+    """Require that what a piece brings was not there before, nor comes twice in it."""
+    values: list[Any] = _numbers(piece) if dim == "number" else list(piece[dim].values)
+    for place, value in enumerate(values):
+        if value in known or value in values[:place]:
+            what = f"number {value}" if dim == "number" else f"lead {format_duration(value)}"
+            raise UserError(f"{_from(piece)} brought {what} twice; make each lead of each member once")
+
+
+def _require_numbers(block: xr.Dataset, known: list[int]) -> None:
+    if _numbers(block) != known:
+        own, others = (listed(map(str, numbers)) for numbers in (_numbers(block), known))
+        raise UserError(f"{_from(block)} brought number {own}, earlier ones {others}; give all the same numbers")
+
+
+def _from(piece: xr.Dataset) -> str:
+    return f"the forecast from {np.datetime_as_string(piece['init_time'].values[0], 'm')}"
 
 
 def _joined(pieces: list[xr.Dataset]) -> xr.Dataset:

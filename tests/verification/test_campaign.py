@@ -163,7 +163,7 @@ def test_a_folder_is_of_one_reference(forecast, truth, tmp_path):
 
     judged(truth)
     same(judged(truth), judged(truth, None))
-    with pytest.raises(UserError, match="the threshold at 2001-01-01T06:00 is another than .* was begun with"):
+    with pytest.raises(UserError, match=r"the threshold at 2001-01-01T06:00 is another than .* was begun with"):
         judged(truth + 1)
 
 

@@ -62,7 +62,7 @@ def test_parts_of_other_init_times_add_up_in_any_order(truth, by, tmp_path):
     parts[1].save(tmp_path / "part.nc")
     total = parts[0] + MapSums.load(tmp_path / "part.nc") + (parts[2] + parts[3])
     xr.testing.assert_allclose(summarize_maps(total, NAMES).transpose(*whole.dims), whole.transpose(*whole.dims))
-    with pytest.raises(UserError, match=r"two maps both hold init time 2001-01-01T12:00; add parts of other init"):
+    with pytest.raises(UserError, match=r"two parts both hold maps of init time 2001-01-01T12:00; add parts"):
         total + parts[0]
 
 

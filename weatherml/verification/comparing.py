@@ -9,7 +9,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.verification.aggregation.grouping import By
-from weatherml.verification.aggregation.sums import COUNTED, DIMS, EXPECTED, WEIGHT, StatisticSums
+from weatherml.verification.aggregation.sums import COUNTED, DIMS, EXPECTED, TAKEN, WEIGHT, StatisticSums
 from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Better, Metric
 from weatherml.verification.metrics.registry import find
@@ -78,7 +78,7 @@ class Paired:
     @property
     def attributes(self) -> dict[str, Any]:
         """What a result says of it."""
-        return {"n_init_times": self.first.dataset.sizes["init_time"], "left_out": self.left_out}
+        return {"n_init_times": self.first.n_init_times, "left_out": self.left_out}
 
 
 def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
@@ -144,7 +144,7 @@ def _told_apart(one: Any, other: Any, best: float) -> Any:
 
 def _only_where(both: xr.DataArray, dataset: xr.Dataset) -> xr.Dataset:
     """Leave out what counts in one system alone; what was to be judged stays."""
-    kept = dataset.drop_vars([COUNTED, EXPECTED]).where(both, 0)
+    kept = dataset.drop_vars([COUNTED, EXPECTED, TAKEN], errors="ignore").where(both, 0)
     return dataset.assign(kept.data_vars)
 
 

@@ -92,5 +92,4 @@ def summarize_maps(sums: MapSums, metrics: Metrics) -> xr.Dataset:
         labelled = made.assign_coords({axis: list(own) for axis, own in metric.labels.items()})
         groups = count.dims[:-4]
         scored[name] = labelled.transpose(*groups, "channel", "lead_time", "latitude", "longitude", ...)
-    n_init_times = sums.dataset.sizes["init_time"]
-    return xr.Dataset(scored, attrs={"n_init_times": n_init_times, **sums.dataset.attrs})
+    return xr.Dataset(scored, attrs={"n_init_times": sums.n_init_times, **sums.dataset.attrs})

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from weatherml.verification.aggregation.regions import Region, region_weights, regions_named
-from weatherml.verification.aggregation.sums import COUNTED, DIMS, EXPECTED, WEIGHT, StatisticSums
+from weatherml.verification.aggregation.regions import Region, region_weights, regions_named, told_of_regions
+from weatherml.verification.aggregation.sums import COUNTED, DIMS, EXPECTED, TAKEN, WEIGHT, StatisticSums
 from weatherml.verification.aggregation.work import Task, Work
 from weatherml.verification.pairing.matched import Matched
 from weatherml.verification.statistics.base import Statistic
@@ -80,10 +80,19 @@ class _Pass:
         variables[WEIGHT] = (DIMS, self.totals.get(WEIGHT, zero))
         variables[EXPECTED] = (DIMS, np.broadcast_to(self._expected, self.shape).copy())
         variables[COUNTED] = (DIMS, np.ones(self.shape, np.int64))
+        variables[TAKEN] = (("statistic", *DIMS), self._taken)
         coords = {name: self.work.matched.forecast[name].values for name in DIMS[:2]}
-        return StatisticSums(
-            xr.Dataset(variables, {**coords, "channel": list(self.work.channels), "region": list(self.regions)})
-        )
+        places = {"statistic": sorted(statistics), "channel": list(self.work.channels), "region": list(self.regions)}
+        made = StatisticSums(xr.Dataset(variables, coords | places))
+        return made.over(self.work.matched.grid, told_of_regions(self.regions, self.areas))
+
+    @cached_property
+    def _taken(self) -> np.ndarray:
+        """Which channels each statistic is taken of, `[statistic, init, lead, channel, region]`."""
+        taken = np.zeros((len(self.work.statistics), *self.shape), np.int8)
+        for place, name in enumerate(sorted(self.work.statistics)):
+            taken[place, :, :, self.work.has(name)] = 1
+        return taken
 
     @cached_property
     def _expected(self) -> np.ndarray:

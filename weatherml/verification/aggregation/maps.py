@@ -11,43 +11,77 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.storage.files import write_netcdf
+from weatherml.verification.aggregation.adding import held_twice, no_truth, require_alike, sizes_of_axes, told_of_grid
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.grouping import By, labels_of
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.work import Task, Work
 from weatherml.verification.statistics.base import ClassStatistic, PointStatistic, Statistic
 
-TIMES, COUNT = "judged", "count"
+TIMES, TRUE, COUNT = "judged", "with_truth", "count"
 _POINTS = ("latitude", "longitude")
+_DIMS = ("group", "lead_time", "channel", *_POINTS)
+_DIMS_OF_TIMES = ("init_time", "lead_time")
 
 
 @dataclass(frozen=True)
 class MapSums:
     """Sums of statistics over initial times, at each point: as large for a year as for a day.
 
-    Parts of other initial times add up in any order.
+    Parts of other initial times add up in any order; what was judged in another way is refused, as of `StatisticSums`.
 
     Attributes:
         dataset: One variable for each statistic by its name, dims ([group,] lead_time, channel, latitude, longitude,
-            ...), NaN where a channel does not have it; `count`, how often each point counted; and `judged`, dims
-            (init_time, lead_time), whether a time is among them.
+            ...), NaN where a channel does not have it; `count`, how often each point counted; and, dims (init_time,
+            lead_time), whether a time is among them (`judged`) and whether it had a truth (`with_truth`).
     """
 
     dataset: xr.Dataset
 
     def __add__(self, other: "MapSums") -> "MapSums":
-        with xr.set_options(arithmetic_join="exact"):  # type: ignore[no-untyped-call]
-            left, right = xr.align(self.dataset, other.dataset, join="outer", fill_value=0)
-            both = MapSums((left + right).assign_attrs(self.dataset.attrs))
-        for time in both.dataset["init_time"].values[(both.dataset[TIMES] > 1).any("lead_time").values]:
-            raise UserError(f"two maps both hold init time {np.datetime64(time, 'm')}; add parts of other init times")
-        return both
+        require_alike(self._told(), other._told())
+        left, right = xr.align(self.dataset, other.dataset, join="outer", fill_value=0)
+        twice = (left[TIMES] > 0) & (right[TIMES] > 0)
+        for time in left["init_time"].values[twice.any("lead_time").values]:
+            raise held_twice("maps", time)
+        whole = {name: own + right[name] if name in right else own for name, own in left.data_vars.items()}
+        alone = {name: own for name, own in right.data_vars.items() if name not in left}  # the left had no truth
+        return MapSums(left.assign(whole | alone).assign_attrs(self.dataset.attrs | other.dataset.attrs))
 
     def means(self, statistics: Iterable[Statistic]) -> list[np.ndarray]:
-        """Return means of statistics, `[*group, lead, channel, lat, lon, ...]`, NaN where a point never counted."""
-        count = self.dataset[COUNT]
-        return [(self.dataset[own.name] / count).transpose(*count.dims, ...).values for own in statistics]
+        """Return means of statistics, `[*group, lead, channel, lat, lon, ...]`, NaN where a point never counted.
+
+        Raises:
+            UserError: Some init time was not judged at some lead time, a statistic was not taken, or no valid time has
+                a truth.
+        """
+        count, names = self.dataset[COUNT], [own.name for own in statistics]
+        for time in self.dataset["init_time"].values[(self.dataset[TIMES] == 0).any("lead_time").values]:
+            raise UserError(f"init time {np.datetime64(time, 'm')} was not judged at all lead times; add that part")
+        for absent in (name for name in names if name not in self.dataset):
+            if not count.any():
+                raise no_truth(self.dataset)
+            raise UserError(f"there are no maps of {absent}; name the metric that needs it where forecasts are judged")
+        return [(self.dataset[name] / count).transpose(*count.dims, ...).values for name in names]
+
+    @property
+    def n_init_times(self) -> int:
+        """How many init times have a part in the maps: some valid time of theirs has a truth."""
+        return int(self.dataset.get(TRUE, self.dataset[TIMES]).any("lead_time").sum())
+
+    def _told(self) -> dict[str, Any]:
+        """Return what must be the same of all parts that tell it."""
+        dataset, groups = self.dataset, [str(dim) for dim in self.dataset[COUNT].dims[:-4]]
+        taken = sorted(str(name) for name in dataset.data_vars if name not in (TIMES, COUNT, TRUE))
+        told = {
+            "channel": sorted(dataset["channel"].values.tolist()),
+            "grid": told_of_grid(LatLonGrid.from_dataset(dataset)),
+            "groups of": groups,
+            **sizes_of_axes(dataset, (*_DIMS_OF_TIMES, "channel", *_POINTS, *groups)),
+        }
+        return dataset.attrs | told | ({"statistic": taken} if taken else {})
 
     def save(self, path: str | Path) -> None:
         """Write as NetCDF, whole or not at all."""
@@ -109,6 +143,11 @@ class _Pass:
     totals: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
+    def has_truth(self) -> np.ndarray:
+        """Whether each time has one, `[init, lead]`."""
+        return np.zeros(self.work.matched.shape[:2], np.int8)
+
+    @cached_property
     def groups(self) -> tuple[np.ndarray, list[str]]:
         """The group of each init and lead time, `[init, lead]`, and what groups are called."""
         if self.by is None:
@@ -118,6 +157,7 @@ class _Pass:
     def add(self, task: Task) -> None:
         """Add a channel of some leads."""
         n_leads = len(task.block.leads)
+        self.has_truth[task.block.init, task.block.leads] = 1
         counts = np.broadcast_to(task.mask, (n_leads, *self.work.matched.grid.shape)).reshape(n_leads, -1)
         self._put(COUNT, counts, task, slice(None), slice(None))
         for leads, points, pairs in task.tiles():
@@ -130,11 +170,12 @@ class _Pass:
         """Return what has been added."""
         forecast, axes = self.work.matched.forecast, {name: own.axes for name, own in self.work.statistics.items()}
         variables: dict[str, Any] = {
-            name: (("group", "lead_time", "channel", *_POINTS, *axes.get(name, ())), self._map(total))
-            for name, total in self.totals.items()
+            name: ((*_DIMS, *axes.get(name, ())), self._map(total)) for name, total in self.totals.items()
         }
-        variables[TIMES] = (("init_time", "lead_time"), np.ones(self.work.matched.shape[:2], np.int64))
-        coords = {name: forecast[name].values for name in ("init_time", "lead_time", *_POINTS)}
+        variables.setdefault(COUNT, (_DIMS, self._map(self._nothing(COUNT, ()))))
+        variables[TIMES] = (_DIMS_OF_TIMES, np.ones(self.work.matched.shape[:2], np.int8))
+        variables[TRUE] = (_DIMS_OF_TIMES, self.has_truth)
+        coords = {name: forecast[name].values for name in (*_DIMS_OF_TIMES, *_POINTS)}
         made = xr.Dataset(variables, {**coords, "channel": list(self.work.channels), "group": self.groups[1]})
         return made.isel(group=0, drop=True) if self.by is None else made.rename(group=self.by)
 

@@ -11,6 +11,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import Registry
+from weatherml.verification.aggregation.adding import digest
 
 _LAND = 0.5  # share of land from which a cell is land
 
@@ -131,6 +132,11 @@ def region_weights(grid: LatLonGrid, wanted: Mapping[str, Region], truth: xr.Dat
         raise UserError(f"region {name!r} holds no cell of the grid {grid.n_lat} x {grid.n_lon}; leave it out")
     areas: np.ndarray = held * grid.cell_areas()[:, None]
     return areas
+
+
+def told_of_regions(wanted: Mapping[str, Region], areas: np.ndarray) -> dict[str, str]:
+    """Return a line for each region: its bounds, and letters that tell apart the cells `[region, lat, lon]` in it."""
+    return {name: f"{own} (cells {digest(held > 0)})" for (name, own), held in zip(wanted.items(), areas, strict=True)}
 
 
 def _land(mask: xr.DataArray) -> np.ndarray:

@@ -1,50 +1,69 @@
 """What is kept of judged forecasts: sums over area of each statistic, by initial time and lead."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from operator import add
+from operator import add, or_
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.storage.files import write_netcdf
+from weatherml.verification.aggregation.adding import held_twice, no_truth, require_alike, sizes_of_axes, told_of_grid
 from weatherml.verification.statistics.base import Statistic
 
 DIMS = ("init_time", "lead_time", "channel", "region")
-WEIGHT, COUNTED, EXPECTED = "weight", "counted", "expected"
+WEIGHT, COUNTED, EXPECTED, TAKEN = "weight", "counted", "expected", "taken"
+_ABOUT = (WEIGHT, COUNTED, EXPECTED, TAKEN)
+_STATISTIC = "statistic"
+_REGIONS = "regions"
+_ROUNDING = 1e-6
+"""Of areas, relative."""
 
 
 @dataclass(frozen=True)
 class StatisticSums:
     """Sums of statistics over area: small, whatever was judged.
 
-    Parts add up in any order, over init times, lead times, channels or regions; what two parts both hold counts once.
+    Parts add up in any order, over init times, lead times, channels, regions or statistics; a statistic that two parts
+    both hold of one forecast is refused, and so are parts that were judged in other ways.
 
     Attributes:
         dataset: One variable for each statistic, dims (init_time, lead_time, channel, region, ...), by the statistic's
             name; by the same dims the area that counted (`weight`) and that which would have, had nothing been missing
-            (`expected`), both steradian; and how often each cell was looked at (`counted`). A statistic that a channel
-            does not have is NaN. Attributes say what was judged, such as how many members.
+            (`expected`), both steradian; whether each cell was looked at (`counted`); and, along `statistic`, too,
+            whether each was taken there (`taken`). What was not taken is NaN. Attributes say what was judged, such as
+            how many members; those of `weight` on which grid and over which cells.
     """
 
     dataset: xr.Dataset
 
     def __add__(self, other: "StatisticSums") -> "StatisticSums":
-        with xr.set_options(arithmetic_join="exact"):  # type: ignore[no-untyped-call]
-            attributes = self._shared_attributes(other)
-            left, right = xr.align(self.dataset, other.dataset, join="outer", fill_value=0)
-            apart = {name: own for part in (left, right) for name, own in part.items()}
-            both = left + right  # has what both have: of times without any truth there are areas alone
-            alone = {name: own for name, own in apart.items() if name not in both}
-            return StatisticSums(both.assign(alone).assign_attrs(attributes))
+        require_alike(self._told(), other._told())
+        apart = [own.dataset.assign({TAKEN: own._taken}) for own in (self, other)]
+        fill = {name: 0 for name in _ABOUT}
+        left, right = xr.align(*apart, join="outer", fill_value=fill)
+        _require_apart(left, right)
+        names = {str(name) for part in (left, right) for name in part if name not in _ABOUT}
+        whole: dict[str, Any] = {name: _either(left.get(name), right.get(name)) for name in sorted(names)}
+        whole |= {name: np.maximum(left[name], right[name]) for name in _ABOUT}
+        whole[WEIGHT] = whole[WEIGHT].assign_attrs(_joined(left[WEIGHT].attrs, right[WEIGHT].attrs))
+        attributes = self.dataset.attrs | other.dataset.attrs
+        return StatisticSums(_with_zeros(left.assign(whole)).assign_attrs(attributes))
 
     def described(self, **attributes: int | str) -> "StatisticSums":
         """Return the same with attributes, which parts that are added up have in common."""
         return StatisticSums(self.dataset.assign_attrs(attributes))
+
+    def over(self, grid: LatLonGrid, regions: Mapping[str, str]) -> "StatisticSums":
+        """Return the same with a note of the grid, and of what each region is."""
+        told = {"grid": told_of_grid(grid), _REGIONS: json.dumps(dict(regions))}
+        return StatisticSums(self.dataset.assign({WEIGHT: self.dataset[WEIGHT].assign_attrs(told)}))
 
     @classmethod
     def total(cls, parts: Iterable["StatisticSums"]) -> "StatisticSums":
@@ -62,19 +81,28 @@ class StatisticSums:
 
         Raises:
             UserError: Some init time was not judged at some lead time or for some channel, or a statistic was not
-                taken.
+                taken, or not of all init times; or no valid time has a truth.
         """
         self._require_whole()
-        statistics = list(statistics)
-        for absent in (own.name for own in statistics if own.name not in self.dataset):
+        names = [own.name for own in statistics]
+        for absent in (name for name in names if name not in self.dataset):
+            if not self.dataset[WEIGHT].any():
+                raise no_truth(self.dataset)
             raise UserError(f"there are no sums of {absent}; name the metric that needs it where forecasts are judged")
-        return [self.dataset[statistic.name].transpose(*DIMS, ...).values for statistic in statistics]
+        for name in names:
+            self._require_taken(name)
+        return [self.dataset[name].transpose(*DIMS, ...).values for name in names]
 
     @property
     def weights(self) -> np.ndarray:
         """Areas that counted, `[init, lead, channel, region]`."""
         weights: np.ndarray = self.dataset[WEIGHT].transpose(*DIMS).values
         return weights
+
+    @property
+    def n_init_times(self) -> int:
+        """How many init times have a part in what was judged: some area of them counted."""
+        return int((self.weights > 0).any(axis=(1, 2, 3)).sum())
 
     @property
     def share_judged(self) -> xr.DataArray:
@@ -102,19 +130,37 @@ class StatisticSums:
             raise UserError(f"{path} holds no sums of statistics; make it with weatherml evaluate")
         return cls(dataset)
 
-    def _shared_attributes(self, other: "StatisticSums") -> dict[str, object]:
-        """Return the attributes of two parts of one whole.
+    @property
+    def _taken(self) -> xr.DataArray:
+        """Which statistics were taken where; of sums that do not tell, those that have numbers."""
+        if TAKEN in self.dataset:
+            return self.dataset[TAKEN]
+        own = self.dataset.drop_vars([name for name in _ABOUT if name in self.dataset]).data_vars
+        numbers = [held.notnull().any([dim for dim in held.dims if dim not in DIMS]) for held in own.values()]
+        names = xr.Variable(_STATISTIC, list(map(str, own)))
+        return xr.concat(numbers, names).astype(np.int8) if numbers else self._nothing_taken
 
-        Raises:
-            UserError: They are of ensembles that differ.
-        """
-        first, second = self.dataset.attrs, other.dataset.attrs
-        for name in sorted(name for name in first.keys() & second.keys() if first[name] != second[name]):
+    @property
+    def _nothing_taken(self) -> xr.DataArray:
+        return self.dataset[COUNTED].expand_dims({_STATISTIC: np.array([], str)}).astype(np.int8)
+
+    def _told(self) -> dict[str, Any]:
+        """Return what must be the same of all parts that tell it."""
+        about = dict(self.dataset[WEIGHT].attrs)
+        regions = json.loads(about.pop(_REGIONS, "{}"))
+        axes = sizes_of_axes(self.dataset, (*DIMS, _STATISTIC))
+        return {**self.dataset.attrs, **about, **{f"region {name}": own for name, own in regions.items()}, **axes}
+
+    def _require_taken(self, name: str) -> None:
+        if name not in self._taken[_STATISTIC]:
+            return
+        taken = self._taken.sel({_STATISTIC: name})
+        lacking = (taken == 0) & taken.any("init_time")
+        for time in self.dataset["init_time"].values[lacking.any(DIMS[1:]).values]:
             raise UserError(
-                f"parts of one sum were judged with {name} {first[name]} and {second[name]}; judge all init times"
-                " with the same members"
+                f"{name} was not taken of init time {np.datetime64(time, 'm')}, and was of others; judge all init times"
+                " for the metric that needs it, or leave that metric out"
             )
-        return {str(name): value for name, value in (first | second).items()}
 
     def _require_whole(self) -> None:
         counted = self.dataset[COUNTED].transpose(*DIMS)
@@ -124,3 +170,48 @@ class StatisticSums:
                 f"nothing was evaluated at init_time, lead_time, channel, region = {hole}; add that part, "
                 "or select what all init times have"
             )
+
+
+def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the notes of two parts, of the regions of both."""
+    regions = [json.loads(own[_REGIONS]) for own in (first, second) if _REGIONS in own]
+    return {**first, **second} | ({_REGIONS: json.dumps(reduce(or_, regions))} if regions else {})
+
+
+def _either(first: xr.DataArray | None, second: xr.DataArray | None) -> xr.DataArray:
+    """Return a statistic of two parts, of which one alone has it at any place."""
+    known = [own for own in (first, second) if own is not None]
+    return known[0] if len(known) == 1 else known[0].fillna(known[1])
+
+
+def _require_apart(first: xr.Dataset, second: xr.Dataset) -> None:
+    """Require that no two parts hold the same, and that what both looked at they judged on the same points.
+
+    Raises:
+        UserError: They do not.
+    """
+    twice = (first[TAKEN] > 0) & (second[TAKEN] > 0)
+    for name in twice[_STATISTIC].values[twice.any(DIMS).values]:
+        at = twice.sel({_STATISTIC: name}).any(DIMS[1:]).values
+        raise held_twice(str(name), first["init_time"].values[at][0])
+    both = (first[COUNTED] > 0) & (second[COUNTED] > 0)
+    apart = both & (abs(first[WEIGHT] - second[WEIGHT]) > _ROUNDING * first[WEIGHT])
+    for time in first["init_time"].values[apart.any(DIMS[1:]).values]:
+        raise UserError(
+            f"two parts judged init time {np.datetime64(time, 'm')} on other points of the globe, so that one of them"
+            " cannot lend its statistics to the other; judge it for all metrics at once"
+        )
+
+
+def _with_zeros(dataset: xr.Dataset) -> xr.Dataset:
+    """Give times without any truth, whose parts have no statistics, sums of zero over their area of none."""
+    empty = dataset[WEIGHT] == 0
+    if not empty.any():
+        return dataset
+    zeros = dataset[TAKEN].astype(bool) & empty
+    filled = {
+        name: own.where(~zeros.sel({_STATISTIC: name}, drop=True), 0)
+        for name, own in dataset.data_vars.items()
+        if name in zeros[_STATISTIC]
+    }
+    return dataset.assign(filled)

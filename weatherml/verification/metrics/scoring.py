@@ -40,7 +40,7 @@ def summarize(
     }
     share = without_globe(sums.share_judged).transpose("channel", ...)
     whole = np.allclose(share, 1, rtol=0, atol=1e-9)
-    attributes = {"n_init_times": sums.dataset.sizes["init_time"], "confidence": CONFIDENCE}
+    attributes = {"n_init_times": sums.n_init_times, "confidence": CONFIDENCE}
     attributes |= sums.dataset.attrs
     return xr.Dataset(scored if whole else scored | {"share_judged": share}, attrs=attributes)
 

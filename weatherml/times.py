@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from pydantic import BeforeValidator
 
 from weatherml.errors import UserError
@@ -291,3 +292,22 @@ def require_valid_times(init_times: np.ndarray, lead_times: np.ndarray) -> None:
         raise UserError(
             f"a lead_time of {days}d from {init_times[-1]:.16} ends after the year {LAST_DAY.year}; pass a shorter one"
         )
+
+
+def require_told(forecast: xr.Dataset, owner: str) -> None:
+    """Require that a forecast holds fields, and says of which times.
+
+    Raises:
+        UserError: It has no initial time, lead, member or point, or one of its times is missing.
+    """
+    sizes = {str(dim): size for field in forecast.data_vars.values() for dim, size in field.sizes.items()}
+    empty = [dim for dim, size in sizes.items() if not size]
+    if empty:
+        raise UserError(f"{owner} is empty: it has no {' and no '.join(empty)}; select or write a forecast that has")
+    for dim in (name for name in ("init_time", "lead_time") if name in forecast.coords):
+        missing = np.isnat(forecast[dim].values) if forecast[dim].dtype.kind in "mM" else np.zeros(1, bool)
+        if missing.any():
+            raise UserError(
+                f"{owner}: {missing.sum()} of {missing.size} values of {dim} are missing (NaT), the first is number"
+                f" {missing.argmax() + 1}; select those that are told, or correct the file"
+            )

@@ -29,7 +29,7 @@ from weatherml.products.store import attributes_of, from_store, open_forecast
 from weatherml.state import LEADING, with_metadata
 from weatherml.storage.files import PARTIAL
 from weatherml.storage.folders import locate
-from weatherml.times import TimeLike
+from weatherml.times import TimeLike, require_told
 from weatherml.variables import VARIABLES
 from weatherml.wording import listed
 
@@ -93,10 +93,10 @@ def read_forecast(
         longitude)`, latitude 90 to -90, longitude 0 to 360. GRIB2 keeps fields alone, not the attributes of a forecast.
 
     Raises:
-        UserError: It is no forecast, is not finished, cannot be read, or does not say what is asked for by name.
+        UserError: It is no forecast, is empty or not finished, cannot be read, or does not say what is asked by name.
     """
     told = Told(lead_unit, init_time, calendar, repeated, points, rename or {})
-    parts = [Part(str(place), _read_one(place, told)) for place in _places(paths)]
+    parts = [Part(str(place), _told_one(place, told)) for place in _places(paths)]
     told.require_renamed(parts[0].dataset)
     whole = by_window(joined(parts, repeated), parts[0].place)
     return whole if whole is parts[0].dataset else _with_times(whole)
@@ -114,6 +114,13 @@ def _places(paths: Paths) -> list[Path | str]:
 def _files(path: Path) -> list[Path | str]:
     """Return the files that a pattern matches; a path that is none as it is, which may be that of a new name."""
     return [*expand(path)] if has_magic(str(path)) and not path.exists() else [path]
+
+
+def _told_one(place: Path | str, told: Told) -> xr.Dataset:
+    """Return what is at a place, having looked that it is something."""
+    read = _read_one(place, told)
+    require_told(read, str(place))
+    return read
 
 
 def _read_one(place: Path | str, told: Told) -> xr.Dataset:

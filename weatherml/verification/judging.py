@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TypedDict, Unpack
 
+import numpy as np
 import xarray as xr
 
 from weatherml.errors import Option, UserError, require_kind
 from weatherml.grid import OPEN_FIRST, LatLonGrid
 from weatherml.references import Reference, warn_of_knowing
 from weatherml.state import on_grid
+from weatherml.times import require_told
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.grouping import By
 from weatherml.verification.aggregation.judgement import Judgement
@@ -32,6 +34,8 @@ from weatherml.wording import listed
 
 _AS_NUMBER = {"threshold": "threshold", "probability": "base_rate"}
 """Parameters that stand for a reference, where it is the same number everywhere."""
+
+_NOTHING = "nothing is left to judge: nowhere are forecast, truth and references all told"
 
 Metrics = str | Sequence[str] | Mapping[str, Metric]
 """One or more names in `verification.metrics.registry`, or metrics by names of one's own."""
@@ -127,7 +131,10 @@ def accumulate(
     if isinstance(climatology, Reference):
         warn_of_knowing(climatology, forecast["init_time"].values[:, None] + forecast["lead_time"].values)
     asked = ask(forecast, domain)
-    return asked.sums(progress) if campaign is None else campaign.accumulate(asked, progress)
+    sums = asked.sums(progress) if campaign is None else campaign.accumulate(asked, progress)
+    if not sums.weights.any():
+        _require_whole_members(asked.matched.forecast)
+    return sums
 
 
 def judgement(
@@ -146,6 +153,7 @@ def judgement(
     for name, given in (("forecast", forecast), ("truth", truth), ("climatology", climatology)):
         if name != "climatology" or not (given is None or isinstance(given, Reference)):
             require_kind(given, xr.Dataset, name, OPEN_FIRST)
+    require_told(forecast, "the forecast")
     _require_members(forecast)
     forecast = ensemble(forecast, control)
     chosen = metrics_named(metrics)
@@ -168,6 +176,8 @@ def summarize(
     sums: StatisticSums, metrics: Metrics, by: By | None = None, interval: str | Method = "circular"
 ) -> xr.Dataset:
     """Score what `accumulate` has kept; arguments and result are as of `evaluate`."""
+    if not sums.weights.any():
+        raise UserError(_NOTHING, "give a forecast and a truth that have values at the same times and points")
     scores = scoring.summarize(sums, metrics_named(metrics), by, interval)
     n_members = int(scores.attrs.get(N_MEMBERS, 1))
     for name, words in ((str(name), judged(str(name), n_members)) for name in scores.data_vars):
@@ -183,6 +193,24 @@ def _compared(statistics: Sequence[Statistic]) -> dict[str, set[str]]:
             of_some.setdefault(name, set()).update(chain.from_iterable(own.inputs.values()))
     of_all = {name for own in statistics if not own.inputs for name in own.references}
     return {name: variables for name, variables in of_some.items() if name not in of_all}
+
+
+def _require_whole_members(forecast: xr.Dataset) -> None:
+    """Refuse members that are NaN throughout where others are not, by which nothing counts of an ensemble."""
+    if "number" not in forecast.dims or not forecast.sizes["init_time"]:
+        return
+    first = forecast.isel(init_time=0)
+    there = [own.notnull().any([dim for dim in own.dims if dim != "number"]).values for own in first.data_vars.values()]
+    absent = forecast["number"].values[~np.any(there, axis=0)].tolist()
+    if 0 < len(absent) < forecast.sizes["number"]:
+        kept = np.setdiff1d(forecast["number"].values, absent).tolist()
+        raise UserError(
+            f"{_NOTHING}, as number {listed(absent)} of the forecast is NaN throughout and a point counts where all"
+            " members are told",
+            Option(
+                "drop_stopped", purpose="to leave out the members that stopped", python=f"forecast.sel(number={kept})"
+            ),
+        )
 
 
 def _require_members(forecast: xr.Dataset) -> None:

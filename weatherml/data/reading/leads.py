@@ -35,6 +35,8 @@ def forecast_story(raw: xr.Dataset) -> str | None:
         return None
     if lead is not None:
         hours = lead_hours(raw, lead)
+        if not hours.size:
+            return f"{lead} without a value"
         is_forecast = (hours.size > 1 and raw.sizes.get(lead, 1) > 1) or bool(np.any(hours != 0))
         return f"{lead} {_span(hours)}" if is_forecast else None
     if init is None:

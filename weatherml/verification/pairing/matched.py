@@ -307,11 +307,11 @@ class Matched:
 
     def _refuse(self, wrong: np.ndarray, owner: str, channel: Channel, times: np.ndarray) -> None:
         if wrong.any():
-            is_forecast = owner == "the forecast"
+            may_have_stopped = owner == "the forecast" and self.forecast.sizes.get("number", 1) > 1
             raise UserError(
                 f"{owner} of {channel} valid at {_text(times[wrong][0])} is not finite where the truth "
                 f"is at {_text(self.domain.since)}, or the reverse",
-                *([_DROP_STOPPED] if is_forecast else []),
+                *([_DROP_STOPPED] if may_have_stopped else []),
                 "mend it",
                 _COUNT_MISSING,
                 self._others_than(str(channel)),

@@ -67,8 +67,11 @@ class Method(ABC):
 
     def judge(self, sample: Sample, confidence: float = CONFIDENCE) -> Bounds:
         """Return bounds `[cell, *own axes]` that hold the truth with so much probability."""
+        used = sample.used()
+        if not used.n_init:
+            return Bounds.untold(sample.estimate)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return Bounds.joined([self._judge(part, confidence) for part in sample.used().parts()])
+            return Bounds.joined([self._judge(part, confidence) for part in used.parts()])
 
     @abstractmethod
     def _judge(self, sample: Sample, confidence: float) -> Bounds:

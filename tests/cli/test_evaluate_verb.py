@@ -57,7 +57,7 @@ def test_numbers_printed_and_written_are_those_of_the_function(folder, tmp_path)
     rows = list(csv.DictReader(table.open()))
     first = expected.sel(system="a", bound="estimate").isel(lead_time=0).item()
     assert next(float(r["value"]) for r in rows if r["system"] == "a" and r["lead_hours"] == "6.0") == first
-    assert f"2m_temperature / a / tropics   {first:.4g}" in printed and "a against b" in printed
+    assert f"2m_temperature [K] / a / tropics   {first:.4g}" in printed and "a against b" in printed
     assert "a against b" in page.read_text()
 
 
@@ -85,6 +85,20 @@ def test_shares_are_judged_apart_and_scored_together(folder, tmp_path):
 
 def test_groups_of_times_have_rows_of_their_own(folder):
     assert "channel / init_hour" in done("evaluate", folder / "new.nc", folder / "truth.nc", "--by", "init_hour")
+
+
+def test_scores_say_their_units(folder, tmp_path):
+    scores, table = tmp_path / "out.nc", tmp_path / "out.csv"
+    asked = ("--metric", "rmse", "mse", "csi(threshold=0)", "-o", scores, table, tmp_path / "page.html", "--json")
+    told = json.loads(done(*words(folder, *asked)))
+    assert told["units"] == {"rmse": ["K"], "mse": ["K2"], "csi(threshold=0)": ["1"]}
+    assert {name: own.attrs["units"] for name, own in xr.load_dataset(scores).data_vars.items()} == {
+        "rmse": "K",
+        "mse": "K2",
+        "csi(threshold=0)": "1",
+    }
+    assert {(row["metric"], row["units"]) for row in csv.DictReader(table.open())} >= {("mse", "K2"), ("rmse", "K")}
+    assert "(threshold 0 K)" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

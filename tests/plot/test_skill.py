@@ -189,6 +189,6 @@ def test_no_words_lie_on_the_curves_of_a_verdict(judgement, paint):
 
 def test_skill_in_a_score_has_no_units_and_is_measured_against_none():
     assert look_of("crps_fair_skill") == MetricLook(
-        "Skill in the continuous ranked probability score (fair)", 0, 0.0, is_signed=True
+        "Skill in the continuous ranked probability score (fair)", 0.0, is_signed=True
     )
     assert look_of("mse_skill").power == 0 and look_of("brier_skill").words == "Brier skill score"

@@ -22,6 +22,7 @@ from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import judged, metrics_named
+from weatherml.verification.metrics.units import with_units
 from weatherml.verification.pairing.axes import told
 from weatherml.verification.pairing.control import N_MEMBERS, Control, described, ensemble
 from weatherml.verification.pairing.domain import Domain
@@ -182,7 +183,7 @@ def summarize(
     n_members = int(scores.attrs.get(N_MEMBERS, 1))
     for name, words in ((str(name), judged(str(name), n_members)) for name in scores.data_vars):
         scores[name].attrs.update({"judged": words} if words else {})
-    return scores
+    return with_units(scores, [metrics] if isinstance(metrics, str) else metrics)
 
 
 def _compared(statistics: Sequence[Statistic]) -> dict[str, set[str]]:

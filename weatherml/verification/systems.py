@@ -17,6 +17,7 @@ from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.judging import How, Metrics, accumulate, summarize
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
+from weatherml.verification.metrics.units import with_units
 from weatherml.verification.pairing.control import N_MEMBERS
 from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import Method
@@ -108,7 +109,7 @@ def summarize_systems(
     channels = list(dict.fromkeys(str(channel) for own in sums.values() for channel in own.dataset["channel"].values))
     times = np.sort(next(iter(sums.values())).dataset["init_time"].values)
     said = {"init_times": f"{times[0]:.16} to {times[-1]:.16}", "interval": _said(interval)}
-    return joined.assign_coords({N_MEMBERS: members}).sel(channel=channels).assign_attrs(said)
+    return with_units(joined.assign_coords({N_MEMBERS: members}).sel(channel=channels).assign_attrs(said), chosen)
 
 
 def _numbered(scores: xr.Dataset) -> xr.Dataset:

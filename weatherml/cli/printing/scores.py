@@ -11,6 +11,7 @@ from weatherml.cli.printing.tables import out, print_blocks
 from weatherml.durations import format_duration
 from weatherml.verification.cards import Pairs
 from weatherml.verification.metrics.registry import find, judged
+from weatherml.verification.metrics.units import units_of
 from weatherml.verification.pairing.notes import as_attribute, sentences
 
 _DAY, _HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
@@ -67,9 +68,16 @@ def _print_metric(field: xr.DataArray) -> None:
     labels = ["channel", *_others(field)]
     rows = field.stack(row=labels).transpose("row", "lead_time", "bound")
     there = np.isfinite(rows.sel(bound="estimate").values).any(axis=1)
-    names = [" / ".join(map(str, np.atleast_1d(np.asarray(label, object)))) for label in rows["row"].values[there]]
+    names = [_row_name(str(field.name), label) for label in rows["row"].values[there]]
     table = [[name, *map(_interval, own)] for name, own in zip(names, rows.values[there], strict=True)]
     print_blocks([[" / ".join(labels), *map(_lead, field["lead_time"].values)], *table])
+
+
+def _row_name(metric: str, label: object) -> str:
+    """Return the channel with the units of its score, and the place along what else there is."""
+    channel, *others = map(str, np.atleast_1d(np.asarray(label, object)))
+    units = units_of(metric, channel)
+    return " / ".join([channel if units in ("", "1") else f"{channel} [{units}]", *others])
 
 
 def _others(field: xr.DataArray) -> list[str]:
@@ -108,6 +116,7 @@ def _plain(scores: xr.Dataset, compared: Pairs) -> dict[str, Any]:
     told: dict[str, Any] = {
         "members": members,
         "judged": {name: _judged(name, scores) for name in names},
+        "units": {name: [units_of(name, str(channel)) for channel in scores["channel"].values] for name in names},
         "dims": dims,
         "channel": scores["channel"].values.tolist(),
         "lead_time": (scores["lead_time"].values / _HOUR).tolist(),

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.plot import style
-from weatherml.plot.metrics import look_of
+from weatherml.plot.metrics import look_of, units_of_thresholds
 from weatherml.plot.report import Drawing, Section, write_report
 from weatherml.plot.verification import cards, panels
 from weatherml.plot.verification.cards import Card
@@ -107,7 +107,8 @@ def scorecards(compared: Mapping[tuple[str, str], xr.Dataset]) -> Iterator[Secti
     yield Section("Which is better", text, tables={"Significant differences": rows})
     for metric, drawn in made.items():
         markup = cards.draw_scale() + f'<div class="cards">{"".join(map(cards.draw, drawn))}</div>'
-        yield Section(f"Scorecard: {look_of(metric).words}", _better(metric), {_HOVER: Drawing(markup)})
+        units = units_of_thresholds(next(iter(compared.values())))
+        yield Section(f"Scorecard: {look_of(metric, units).words}", _better(metric), {_HOVER: Drawing(markup)})
 
 
 _HOVER = "Hold the pointer over a cell for the difference, its interval and the p-value."
@@ -142,7 +143,7 @@ def _curves(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Se
             blocks.append(_folded(name, panels.legend(list(known.values())) + grid, is_open=place == 0))
     caption = "Along: lead time in days. Bands: intervals. Hold the pointer over a lead time for the numbers."
     figures = {caption: Drawing("".join(blocks))} if blocks else {}
-    return Section(look_of(metric).words, "", figures)
+    return Section(look_of(metric, units_of_thresholds(scores[metric])).words, "", figures)
 
 
 def _folded(name: str, content: str, is_open: bool) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.plot import style
-from weatherml.plot.metrics import look_of
+from weatherml.plot.metrics import look_of, units_of_thresholds
 from weatherml.plot.verification import panels
 from weatherml.plot.verification.looks import looks_of
 from weatherml.plot.verification.panels import Line, Panel
@@ -71,7 +71,7 @@ def profiles(scores: xr.Dataset, names: Sequence[str]) -> Iterator[Profile]:
     for name in names:
         families.setdefault(_family(name), []).append(name)
     for family, own in families.items():
-        if profile := _profile(scores, own, _kind_of(family)):
+        if profile := _profile(scores, own, _kind_of(family, units_of_thresholds(scores))):
             yield profile
 
 
@@ -85,10 +85,10 @@ def _split(name: str) -> tuple[str, str]:
     return base.strip(), f"({parameters}" if parameters else ""
 
 
-def _kind_of(family: str) -> _Kind:
+def _kind_of(family: str, units: str) -> _Kind:
     base, parameters = _split(family)
     kind = _KINDS.get(base) or _Kind(look_of(base).words, "", "", _along)
-    return replace(kind, title=f"{kind.title}{look_of(f'x{parameters}').words[1:]}")
+    return replace(kind, title=f"{kind.title}{look_of(f'x{parameters}', units).words[1:]}")
 
 
 def _profile(scores: xr.Dataset, names: Sequence[str], kind: _Kind) -> Profile | None:

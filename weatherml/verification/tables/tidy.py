@@ -9,10 +9,12 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.state import Channel
 from weatherml.verification.metrics.scoring import BOUNDS
+from weatherml.verification.metrics.units import UNITS, units_of
 from weatherml.wording import listed
 
 LEAD = "lead_hours"
 _FIRST = ("system", "metric", "channel", "region")
+_LAST = (LEAD, "bound", "value", UNITS)
 _NEEDED = ("system", "metric", "channel", LEAD, "value")
 _ESTIMATE = BOUNDS[0]
 _HOUR = np.timedelta64(1, "h")
@@ -26,12 +28,12 @@ def tidy(scores: xr.Dataset) -> pd.DataFrame:
 
     Returns:
         Columns system, metric, channel, region, those of groups of times and of the metrics' own axes where there are
-        any, lead_hours, bound, value.
+        any, lead_hours, bound, value, units (SI; `1` of a pure number, empty where they are not known).
     """
     frames = [_rows(field, str(name)) for name, field in scores.data_vars.items() if "bound" in field.dims]
     table = pd.concat(frames, ignore_index=True)
-    others = [name for name in table.columns if name not in (*_FIRST, LEAD, "bound", "value")]
-    return table[[*_FIRST, *others, LEAD, "bound", "value"]]
+    others = [name for name in table.columns if name not in (*_FIRST, *_LAST)]
+    return table[[*_FIRST, *others, *_LAST]]
 
 
 def tidy_csv(scores: xr.Dataset) -> bytes:
@@ -93,7 +95,9 @@ def _rows(field: xr.DataArray, metric: str) -> pd.DataFrame:
     known = field.drop_vars([name for name in field.coords if name not in field.dims])
     rows = known.to_dataframe("value").reset_index().dropna(subset="value")
     rows = rows.assign(**{name: own for name, own in alone.items() if name not in rows.columns}, metric=metric)
-    return rows.assign(**{LEAD: rows["lead_time"] / _HOUR}).drop(columns="lead_time")
+    units = {channel: units_of(metric, str(channel)) for channel in rows["channel"].unique()}
+    told = {LEAD: rows["lead_time"] / _HOUR, UNITS: rows["channel"].map(units)}
+    return rows.assign(**told).drop(columns="lead_time")
 
 
 def _is(table: pd.DataFrame, column: str, value: str) -> "pd.Series[bool] | bool":

@@ -168,7 +168,7 @@ def test_scores_are_whole_at_any_width_and_say_which_leads_they_leave_out(capsys
             estimate, lower, upper = (f"{values[bound, channel, lead]:.4g}" for bound in range(3))
             assert shown.count(f"{estimate} ({lower} .. {upper})") >= 2
     n_blocks = shown.count("channel")
-    assert shown.count("10m_u_component_of_wind  ") == n_blocks
+    assert shown.count("10m_u_component_of_wind [m s-1]  ") == n_blocks
     assert width < 60 or all(len(line) <= width for line in shown.splitlines())
 
 

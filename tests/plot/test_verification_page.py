@@ -162,7 +162,7 @@ def test_a_page_holds_all_that_it_shows(page):
         "Which is better",
         "Root mean square error",
         "Rank histogram",
-        "Reliability (threshold 0, SI units)",
+        "Reliability (threshold 0 K)",
         "IFS (published)",
     ):
         assert words in found.words

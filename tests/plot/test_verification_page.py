@@ -8,11 +8,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import xarray as xr
+from fake_data import analyses, as_forecast, forecasts
 from PIL import Image
 
 from weatherml.plot.verification import cards, panels, write_page
 from weatherml.plot.verification.panels import Line, Panel
-from weatherml.verification import scorecards
+from weatherml.verification import accumulate, scorecards
 from weatherml.verification.systems import accumulate_systems, summarize_systems
 
 METRICS = ["rmse", "acc", "rank_histogram", "forecast_probability(threshold=0)", "observed_frequency(threshold=0)"]
@@ -21,8 +22,8 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def card_of(relative, significant, metric="rmse"):
-    """Return a scorecard of two channels, three lead times."""
-    relative = np.asarray(relative, float)
+    """Return a scorecard of two channels, three lead times, of a metric that is better the smaller it is."""
+    relative, significant = np.asarray(relative, float), np.asarray(significant, bool)
     dims = ("metric", "channel", "region", "lead_time")
     coords = {"metric": [metric], "channel": ["2m_temperature", "temperature_850"], "region": ["global"]}
     fields = {
@@ -30,8 +31,9 @@ def card_of(relative, significant, metric="rmse"):
         "lower": relative - 0.1,
         "upper": relative + 0.1,
         "relative": relative,
-        "p_value": np.full_like(relative, 0.02),
-        "significant": np.asarray(significant, bool),
+        "p_value": np.where(np.isnan(relative), np.nan, 0.02),
+        "significant": significant,
+        "better": np.where(significant, -np.sign(relative), 0).astype(np.int8),
     }
     placed = {name: (dims, values[None, :, None, :]) for name, values in fields.items()}
     return xr.Dataset(placed, coords | {"lead_time": LEADS})
@@ -68,8 +70,6 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """Return the page of two ensembles, of which the second errs twice as much, and a published score."""
-    from fake_data import analyses, as_forecast, forecasts
-
     variables = {"temperature": (500, 850), "2m_temperature": ()}
     truth, like = analyses(variables, times=70), forecasts(variables, n_init=14)
     perfect = as_forecast(truth, like)
@@ -91,6 +91,20 @@ def test_a_cell_says_how_much_better_and_whether_that_is_sure():
     cells = re.findall(r'<td(?: class="([^"]*)")?[^>]*>([^<]*)</td>', cards.draw(drawn))
     assert cells == [("b2", "▲"), ("w5", "▼"), ("", ""), ("b4 q", ""), ("n q", ""), ("w3 q", "")]
     assert drawn.tally == cards.Tally(better=1, worse=1, undecided=3)
+
+
+def test_a_perfect_rival_is_better_by_more_than_the_scale_has():
+    truth, made = analyses({"2m_temperature": ()}, times=200), forecasts({"2m_temperature": ()}, 40)
+    sums = {name: accumulate(own, truth, "rmse") for name, own in (("made", made), ("true", as_forecast(truth, made)))}
+    for first, second, sign in (("made", "true", -1), ("true", "made", 1)):
+        compared = scorecards({first: sums[first]}, {second: sums[second]}, "rmse")[first, second]
+        assert (compared["better"] == sign).all()
+        (drawn,) = cards.cards_of(compared, "rmse", "")
+        assert drawn.tally == cards.Tally(better=3 * (sign > 0), worse=3 * (sign < 0), undecided=0)
+        assert cards.draw(drawn).count("▲" if sign > 0 else "▼") == 3
+        assert cards.draw(drawn).count('class="b5"' if sign > 0 else 'class="w5"') == 3
+    (alike,) = cards.cards_of(scorecards({"b": sums["true"]}, {"a": sums["true"]}, "rmse")["b", "a"], "rmse", "")
+    assert alike.tally == cards.Tally(better=0, worse=0, undecided=3)
 
 
 def test_a_larger_correlation_is_better_whatever_the_sign_of_the_other():

@@ -6,7 +6,9 @@ import xarray as xr
 from fake_data import analyses, forecasts
 
 from weatherml.errors import UserError
-from weatherml.verification import Metric, StatisticSums, accumulate, compare, scorecard, scorecards
+from weatherml.storage.files import write_netcdf
+from weatherml.verification import Metric, StatisticSums, accumulate, compare, scorecard, scorecards, summarize
+from weatherml.verification.cards import cards_in, with_cards
 from weatherml.verification.metrics.registry import find
 from weatherml.verification.significance.discovery import discoveries
 
@@ -115,3 +117,20 @@ def test_what_rounding_tells_apart_is_equal(interval):
     assert not scorecard(first, second, ["mae", "rmse"], interval=interval)["significant"].any()
     surely = compare(sums_of(np.full((40, 2, 3), 870.0)), sums_of(np.full((40, 2, 3), 871.0)), "mae", interval=interval)
     assert (surely["better"] == 1).all()  # the same at all times, and no rounding
+
+
+@pytest.mark.parametrize("n_pairs", [1, 2])
+def test_cards_written_beside_scores_come_back_as_they_were(pair, tmp_path, n_pairs):
+    first, second = pair
+    part = StatisticSums(second.dataset.isel(lead_time=[0], channel=[0, 2]))
+    cards = scorecards({"x against y": first}, {"a against b": part, "c": second}, "mae", interval="independent")
+    cards = dict(list(cards.items())[:n_pairs])
+    write_netcdf(tmp_path / "scores.nc", with_cards(summarize(first, "mae"), cards))
+    read = cards_in(xr.load_dataset(tmp_path / "scores.nc", decode_timedelta=True))
+    assert list(read) == list(cards)
+    for names, card in cards.items():
+        assert {name: read[names][name].dtype for name in card} == {name: own.dtype for name, own in card.items()}
+        own = read[names].sel(channel=card["channel"], lead_time=card["lead_time"])
+        xr.testing.assert_equal(own.transpose(*card["difference"].dims), card)
+        assert int(read[names]["significant"].sum()) == int(card["significant"].sum()) > 0
+        assert read[names]["p_value"].notnull().sum() == card["p_value"].size

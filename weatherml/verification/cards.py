@@ -20,7 +20,9 @@ Pairs = Mapping[tuple[str, str], xr.Dataset]
 """Scorecards by who is compared with whom."""
 
 FALSE_DISCOVERY = 0.05
-_AGAINST, _CARD, _INTERVAL = " against ", "card_", "interval"  # in names of what is written beside scores
+_CARD, _INTERVAL = "card_", "interval"  # in names of what is written beside scores
+_FIRST, _SECOND = f"{_CARD}system", f"{_CARD}against"  # coordinates: who is compared with whom
+_NOTHING = {"significant": False, "better": np.int8(0)}  # of what there is no comparison
 
 
 def scorecard(
@@ -75,17 +77,19 @@ def scorecards(
 
 
 def with_cards(scores: xr.Dataset, cards: Pairs) -> xr.Dataset:
-    """Return scores with scorecards beside them: variables `card_difference` .., dims (compared, metric, ...)."""
+    """Return scores with scorecards beside them: variables `card_difference` .., dims (compared, metric, ...), and
+    coordinates `card_system` and `card_against`, dims (compared)."""
     if not cards:
         return scores
-    names = xr.Variable("compared", [_AGAINST.join(pair) for pair in cards])
-    nothing = {"significant": False, "better": np.int8(0)}
-    missing = {name: nothing.get(str(name), np.nan) for card in cards.values() for name in card.data_vars}
-    joined = xr.concat(list(cards.values()), names, join="outer", data_vars="all", fill_value=missing)
+    missing = {name: _NOTHING.get(str(name), np.nan) for card in cards.values() for name in card.data_vars}
+    joined = xr.concat(list(cards.values()), "compared", join="outer", data_vars="all", fill_value=missing)
     joined = joined.rename({name: f"{_CARD}{name}" for name in joined.data_vars})
+    first, second = zip(*cards, strict=True)
+    joined = joined.assign_coords({_FIRST: ("compared", list(first)), _SECOND: ("compared", list(second))})
     if _INTERVAL in joined.attrs:  # scores have one of their own
         joined.attrs[f"{_CARD}{_INTERVAL}"] = joined.attrs.pop(_INTERVAL)
-    return xr.merge([scores, joined], join="outer", combine_attrs="drop_conflicts")
+    beside = {f"{_CARD}{name}": own for name, own in missing.items()}
+    return xr.merge([scores, joined], join="outer", fill_value=beside, combine_attrs="drop_conflicts")
 
 
 def cards_in(scores: xr.Dataset) -> Pairs:
@@ -95,10 +99,10 @@ def cards_in(scores: xr.Dataset) -> Pairs:
         return {}
     cards = scores[list(names)].rename(names)
     cards = cards.assign_attrs({_INTERVAL: scores.attrs.get(f"{_CARD}{_INTERVAL}", scores.attrs.get(_INTERVAL))})
-    pairs = [tuple(str(name).split(_AGAINST)) for name in cards["compared"].values]
-    each = (cards.isel(compared=place, drop=True) for place in range(len(pairs)))
-    own = [card.dropna("metric", subset=["difference"], how="all") for card in each]
-    return {(first, second): card for (first, second), card in zip(pairs, own, strict=True)}
+    pairs = zip(*(map(str, scores[name].values) for name in (_FIRST, _SECOND)), strict=True)
+    each = (cards.isel(compared=place).drop_vars([_FIRST, _SECOND]) for place in range(cards.sizes["compared"]))
+    own = (card.dropna("metric", subset=["difference"], how="all") for card in each)
+    return dict(zip(pairs, own, strict=True))
 
 
 def _cards(

@@ -53,9 +53,10 @@ class Card:
 
     Attributes:
         title: Of the table: who is compared with whom, and where.
-        gain: By how much the first system is better, share of the second one's score, `[channel, lead]`; NaN where
-            there is nothing to compare.
-        significant: Where that is sure, bool `[channel, lead]`.
+        gain: By how much the first system is better, share of the second one's score, `[channel, lead]`; infinite where
+            that is 0, NaN where there is nothing to compare.
+        better: 1 where it is surely better, -1 where it is surely worse, else 0, `[channel, lead]`.
+        tested: Where that was asked, bool `[channel, lead]`: of too few forecasts it cannot be.
         hints: What is said when a pointer is over a cell, `[channel, lead]`.
         channels: Names.
         leads: `timedelta64 [lead]`.
@@ -63,7 +64,8 @@ class Card:
 
     title: str
     gain: np.ndarray
-    significant: np.ndarray
+    better: np.ndarray
+    tested: np.ndarray
     hints: np.ndarray
     channels: Sequence[str]
     leads: np.ndarray
@@ -71,9 +73,8 @@ class Card:
     @property
     def tally(self) -> Tally:
         """How many cells are significantly better and worse, and how many are neither."""
-        better = int((self.significant & (self.gain > 0)).sum())
-        worse = int((self.significant & (self.gain < 0)).sum())
-        return Tally(better, worse, int(np.isfinite(self.gain).sum()) - better - worse)
+        better, worse = (int((self.better == sign).sum()) for sign in (1, -1))
+        return Tally(better, worse, int(self.tested.sum()) - better - worse)
 
 
 def cards_of(compared: xr.Dataset, metric: str, title: str) -> list[Card]:
@@ -127,16 +128,18 @@ def _card(own: xr.Dataset, better: str, title: str, look: MetricLook) -> Card:
     gain = gain_of(own["difference"].values, own["relative"].values, better)
     leads = own["lead_time"].values
     names = [str(name) for name in own["channel"].values]
-    there = np.isfinite(gain).any(axis=1)
+    there = ~np.isnan(gain).all(axis=1)
     order = [place for place in _ordered(names) if there[place]]
     hints = np.array([_hints(own.isel(channel=place), names[place], look) for place in order], dtype=object)
-    significant = own["significant"].values.astype(bool)
-    return Card(title, gain[order], significant[order], hints, [names[place] for place in order], leads)
+    sure, tested = own["better"].values[order], own[_CHANCE].notnull().values[order]
+    return Card(title, gain[order], sure, tested, hints, [names[place] for place in order], leads)
 
 
 def gain_of(difference: np.ndarray, relative: np.ndarray, better: str) -> np.ndarray:
-    """Return by how much the first system is better, share of the second one's score, whatever the sign of that is."""
-    gain: np.ndarray = np.sign(difference) * np.abs(relative) * (1 if better == "higher" else -1)
+    """Return by how much the first system is better, share of the second one's score, whatever the sign of that is;
+    infinite where the second one's is 0 and the first one's is not."""
+    share = np.where(difference == 0, 0, np.abs(relative))
+    gain: np.ndarray = np.sign(difference) * share * (1 if better == "higher" else -1)
     return gain
 
 
@@ -192,8 +195,8 @@ def _row(card: Card, place: int, variable: str, n_rows: int) -> str:
     level = quantity_of(card.channels[place]).label.rpartition(" hPa ")[0]
     name = escape(f"{variable[:1].upper()}{variable[1:]}")
     first = f'<th scope="rowgroup" rowspan="{n_rows}" colspan="{1 if level else 2}">{name}</th>' if n_rows else ""
-    own = zip(card.gain[place], card.significant[place], card.hints[place], strict=True)
-    cells = "".join(_cell(gain, is_significant, hint) for gain, is_significant, hint in own)
+    own = zip(card.gain[place], card.better[place], card.hints[place], strict=True)
+    cells = "".join(_cell(gain, better, hint) for gain, better, hint in own)
     return f"<tr>{first}{_level(level)}{cells}</tr>"
 
 
@@ -201,11 +204,11 @@ def _level(level: str) -> str:
     return f'<th scope="row">{level}</th>' if level else ""
 
 
-def _cell(gain: float, is_significant: bool, hint: str) -> str:
-    if not np.isfinite(gain):
+def _cell(gain: float, better: int, hint: str) -> str:
+    if np.isnan(gain):
         return "<td></td>"
-    mark = ("▲" if gain > 0 else "▼") if is_significant and gain else ""
-    colour = _colour(gain) if is_significant else f"{_colour(gain)} q"
+    mark = {1: "▲", -1: "▼"}.get(int(better), "")
+    colour = _colour(gain) if better else f"{_colour(gain)} q"
     return f'<td class="{colour}" title="{escape(hint)}">{mark}</td>'
 
 

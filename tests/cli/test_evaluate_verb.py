@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ def words(folder, *others):
 
 @pytest.mark.parametrize("first", [("--metric", "rmse"), ("--metric=rmse",)])
 def test_an_option_takes_all_words_up_to_the_next(folder, first):
-    told = json.loads(done(*words(folder, *first, "mae", "--against", "persistence", "old", "--json")))
+    told = json.loads(done(*words(folder, *first, "mae", "--against", "persistence", "old", "--scorecard", "--json")))
     assert told["system"] == ["new", "old", "persistence"]
     assert list(told["scores"]) == ["rmse", "mae"]
 
@@ -127,6 +129,17 @@ def test_systems_are_called_by_what_differs_in_their_paths(paths, called):
         (["--reference", "none.csv"], "none.csv is no CSV file of scores"),
         (["--against", "late.nc"], "no init time in common: new has 2001-01-01T00:00"),
         (["--interval", "bayes"], "unknown"),
+        (["--against", ""], "a path is empty; name a file or a folder"),
+        (["--against", "."], ". is a directory without a zarr store"),
+        (["--against", "old"], "--against old names a forecast that is judged anyway; add --scorecard"),
+        (
+            ["--name", "new", "persistence", "--against", "persistence"],
+            "be called 'persistence', as the baseline of",
+        ),
+        (["--name", "", "old"], "--name '' cannot be the name of a folder"),
+        (["--name", "a/b", "old"], "--name 'a/b' cannot be the name of a folder"),
+        (["--share", "0/2", "--sums", "s", "--json"], "a share has no scores; leave --json to the run without --share"),
+        (["--share", "0/2", "--sums", "s", "-o", "p.html"], "leave -o p.html to the run without --share"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(folder, monkeypatch, options, reason):
@@ -138,6 +151,31 @@ def test_an_output_that_is_there_is_not_replaced(folder, tmp_path):
     (tmp_path / "page.html").write_text("mine")
     assert "pass --overwrite to replace it" in refused(*words(folder, "-o", tmp_path / "page.html"))
     assert (tmp_path / "page.html").read_text() == "mine"
+
+
+def test_what_is_read_is_never_an_output(folder, tmp_path, monkeypatch):
+    """However it is called, and though what is at the output may be replaced."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("new.nc", "truth.nc", "old.nc"):
+        shutil.copy(folder / name, name)
+    Path("link.nc").symlink_to("new.nc")
+    Path("scores.csv").write_text("system,channel\n")
+    xr.load_dataset("truth.nc").to_zarr("truth.zarr")
+    verb = ("evaluate", "new.nc")
+    for words_of_verb in (
+        (*verb, "truth.nc", "--overwrite", "-o", "truth.nc"),
+        (*verb, "truth.nc", "--overwrite", "-o", tmp_path / "new.nc"),
+        (*verb, "truth.nc", "--overwrite", "-o", "link.nc"),
+        ("evaluate", "n*.nc", "truth.nc", "--overwrite", "-o", "new.nc"),
+        (*verb, "truth.nc", "--overwrite", "--against", "old.nc", "-o", "old.nc"),
+        (*verb, "truth.nc", "--overwrite", "--climatology", "old.nc", "-o", "old.nc"),
+        (*verb, "truth.nc", "--overwrite", "--reference", "scores.csv", "-o", "scores.csv"),
+        (*verb, "truth.zarr", "--overwrite", "-o", "truth.zarr/page.html"),
+        ("plot", "new.nc", "--channel", "t2m", "-o", "new.nc"),
+        ("convert", "new.nc", "--overwrite", "-o", "new.nc"),
+    ):
+        assert "which is read; choose another path" in refused(*words_of_verb)
+    assert Path("new.nc").read_bytes() == (folder / "new.nc").read_bytes()
 
 
 def test_a_baseline_is_judged_on_the_levels_that_forecasts_have(folder, tmp_path):

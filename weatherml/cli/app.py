@@ -154,9 +154,11 @@ def plot(
 
     Example: `weatherml plot runs/demo/forecast.zarr --channel z500 --lead 5d --no-coastlines -o z500.png`
     """
+    from weatherml.cli.outputs import require_apart
     from weatherml.cli.paths import located
     from weatherml.cli.printing.fields import Choice, draw, save_figure
 
+    require_apart(output, [path])
     choice = Choice(channel, time, lead, statistic, drop_stopped, member, renames(rename))
     save_figure(draw(located([path])[0], choice, coastlines), output)
     print(output)

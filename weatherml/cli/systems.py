@@ -13,7 +13,7 @@ from weatherml.data.reading.opening import open_files
 from weatherml.data.reading.selection import NotThereError
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.locations import is_url
+from weatherml.locations import is_url, path_or_url
 from weatherml.products import read_forecast, without_stopped
 from weatherml.products.alignment import Alignment, RegriddedReference, align_systems
 from weatherml.products.convert import select
@@ -92,6 +92,7 @@ class Systems:
         climatology: For anomalies.
         against: Names of the systems that must be beaten.
         made: Those of them that are made of the truth, and so may have more channels than any forecast.
+        given: Names of the forecasts that are judged whatever must be beaten.
     """
 
     forecasts: Mapping[str, xr.Dataset]
@@ -99,6 +100,7 @@ class Systems:
     climatology: Reference | None
     against: Sequence[str]
     made: Sequence[str] = ()
+    given: Sequence[str] = ()
 
     def require_rivals(self) -> None:
         """Require that there is something to compare with.
@@ -110,6 +112,18 @@ class Systems:
             raise UserError("--scorecard compares; name a baseline or another forecast with --against")
         if len(self.forecasts) < 2:
             raise UserError(f"{self.against[0]} cannot be compared with itself; name another forecast with --against")
+
+    def require_none_alone(self) -> None:
+        """Require that only baselines are named as what must be beaten where nothing is compared.
+
+        Raises:
+            UserError: A forecast is, which would be judged without that.
+        """
+        for name in (name for name in self.against if name in self.given):
+            raise UserError(
+                f"--against {name} names a forecast that is judged anyway; add --scorecard to compare the others with"
+                " it, or leave it out"
+            )
 
     def only_channels_of_forecasts(self, sums: Mapping[str, StatisticSums]) -> dict[str, StatisticSums]:
         """Return sums of baselines for no more channels than forecasts have."""
@@ -138,14 +152,16 @@ def open_systems(
             f"evaluate needs forecasts and, after them, their truth, got {listed(paths)} alone; weatherml evaluate"
             " --help shows an example"
         )
+    for path in (*paths, *against):
+        path_or_url(path)  # says so where it is empty
     *given, truth_path = paths
     own = named(given, names[: len(given)])
-    made = [name for name in against if name in baselines and name not in own]
+    made = [name for name in against if name in baselines]
     others = [path for path in against if path not in made and path not in own and path not in given]
     _require_there(others, own)
     called = named([*given, *others], names)
     for name in (name for name in made if name in called):
-        raise UserError(f"a forecast would be called {name!r}, as a baseline is; name each with --name")
+        raise UserError(f"a forecast would be called {name!r}, as the baseline of --against is; name each with --name")
     read, truth = reading.open([*given, *others], truth_path)
     opened, truth = align_systems(dict(zip(called, read, strict=True)), truth, **reading.alignment)
     normal = None if climatology is None else climatology_at(climatology)
@@ -156,18 +172,20 @@ def open_systems(
     forecasts = opened | {name: baseline(name, truth, normal, first, shared) for name in made}
     by_path = dict(zip([*given, *others], called, strict=True)) | dict(zip(own, called, strict=False))
     beaten = [by_path.get(name, name) for name in dict.fromkeys(against)]
-    return Systems(forecasts, truth, normal, list(dict.fromkeys(beaten)), made)
+    return Systems(forecasts, truth, normal, list(dict.fromkeys(beaten)), made, own)
 
 
 def named(paths: Sequence[str], names: Sequence[str]) -> list[str]:
     """Return names of systems: those that are given, or else the last parts of their paths that differ.
 
     Raises:
-        UserError: There are more names than forecasts, or fewer; or two are the same.
+        UserError: There are more names than forecasts, or fewer; two are the same, or one is no name of a folder.
     """
+    for name in (name for name in names if not name or "/" in name or name.startswith(".")):
+        raise UserError(f"--name {name!r} cannot be the name of a folder, as of sums; leave out '/' and a first '.'")
     if names and len(names) != len(paths):
         raise UserError(f"{counted(len(paths), 'forecast')} have {counted(len(names), 'name')}; name each with --name")
-    parts = [Path(path.partition("://")[2] or path).parts for path in paths]
+    parts = [Path(path.partition("://")[2] or path).absolute().parts for path in paths]
     longest = max(map(len, parts))
     found = [[_stem(own[-min(n, len(own))]) for own in parts] for n in range(1, longest + 1)]
     called = list(names) or next((own for own in found if len(set(own)) == len(own)), found[0])

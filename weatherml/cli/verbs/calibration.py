@@ -45,7 +45,7 @@ def calibrate(
     """
     import yaml
 
-    from weatherml.cli.outputs import require_writable
+    from weatherml.cli.outputs import require_apart, require_writable
     from weatherml.config import apply_overrides, from_mapping
     from weatherml.data.reading.opening import open_files
     from weatherml.experiment.calibration import calibrate
@@ -54,6 +54,7 @@ def calibrate(
 
     if output.exists():
         raise UserError(f"output {output} exists; choose another path")
+    require_apart(output, [analysis, *checkpoints])
     require_writable(output)
     asked = {"lead_time": lead, "members": 10, "perturbation": {"name": "spherical"}}
     config = from_mapping(ForecastConfig, apply_overrides(asked, settings or []), "calibrate")

@@ -47,6 +47,7 @@ def convert(
 
     Example: `weatherml convert forecast.zarr --channels t2m --region 72,-25,34,45 -o europe.nc`
     """
+    from weatherml.cli.outputs import require_apart
     from weatherml.data.regrid import regrid
     from weatherml.products.convert import convert, select
     from weatherml.products.reading import read_forecast
@@ -54,6 +55,7 @@ def convert(
     from weatherml.products.stations import Stations
     from weatherml.state import Channel
 
+    require_apart(output, [forecast, stations])
     read = read_forecast(
         forecast,
         lead_unit=lead_unit,

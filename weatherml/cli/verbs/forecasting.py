@@ -103,7 +103,7 @@ def forecast(
     Example: `weatherml forecast runs/demo/training/checkpoints/best --analysis runs/demo/data.zarr --init 2005-01-09
     --lead 10d --members 20 --perturbation spherical --seed 1 -o forecast.zarr`
     """
-    from weatherml.cli.outputs import require_same_forecast
+    from weatherml.cli.outputs import require_apart, require_same_forecast
     from weatherml.cli.printing.plans import print_lead_plan
     from weatherml.cli.printing.progress import bar
     from weatherml.data.reading.opening import open_files
@@ -128,6 +128,7 @@ def forecast(
         return
     if analysis is None or output is None or not init:
         raise UserError("a forecast needs --analysis, --init and --output; weatherml forecast --help shows an example")
+    require_apart(output, [analysis])
     target = OutputTarget(output, overwrite, Share.parse(share))
     _require_place(output, target, resume)
     analyses = open_files(analysis)

@@ -22,6 +22,7 @@ from weatherml.cli.options import (
     renames,
 )
 from weatherml.errors import UserError
+from weatherml.wording import listed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -142,13 +143,17 @@ def evaluate(
     Several beside each other, on a page that opens in a browser: `weatherml evaluate new.zarr old.zarr data.zarr
     --against old persistence --scorecard -o page.html`
     """
+    from weatherml.cli.outputs import require_apart
     from weatherml.cli.scores import read_references, require_outputs
     from weatherml.cli.systems import Reading, open_systems
     from weatherml.products.alignment import Alignment
     from weatherml.verification.significance.methods import method_named
     from weatherml.verification.systems import summarize_systems
 
+    for path in output or []:
+        require_apart(path, [*paths, *(against or []), climatology, *(reference or [])])
     require_outputs(output or [], overwrite)
+    _require_scored(share, output or [], as_json)
     method_named(interval or "circular")
     told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated, "points": points}
     member = _number_or_mean(truth_member)
@@ -156,8 +161,7 @@ def evaluate(
     reading = Reading(named(channels), drop_stopped, renames(rename), told, alignment)
     published = read_references(reference or [])
     asked = open_systems(paths, against or [], name or [], reading, climatology)
-    if scorecard:
-        asked.require_rivals()
+    (asked.require_rivals if scorecard else asked.require_none_alone)()
     metrics, campaign = metric or ["rmse", "bias"], _campaign(sums, workers, scheduler, share)
     kept = _sums(asked, metrics, region, missing, control, campaign)
     if campaign.share.count > 1:
@@ -230,6 +234,19 @@ def _sums(
             campaign=campaign,
         )
     return asked.only_channels_of_forecasts(sums)
+
+
+def _require_scored(share: str, output: list[Path], as_json: bool) -> None:
+    """Require that nothing is asked for that only all of the initial times can give.
+
+    Raises:
+        UserError: A share of them is judged, and scores are to be written or printed.
+    """
+    from weatherml.storage.share import WHOLE, Share
+
+    wanted = [f"-o {path}" for path in output] + ["--json"] * as_json
+    if wanted and Share.parse(share).count != WHOLE.count:
+        raise UserError(f"a share has no scores; leave {listed(wanted)} to the run without --share")
 
 
 def _campaign(folder: Path | None, workers: int, scheduler: str | None, share: str) -> "Campaign":

@@ -41,11 +41,12 @@ def import_fourcastnet(
 
     Example: `weatherml import fourcastnet backbone.ckpt --means global_means.npy --stds global_stds.npy -o fourcastnet`
     """
-    from weatherml.cli.outputs import require_new
+    from weatherml.cli.outputs import require_apart, require_new
     from weatherml.cli.printing.descriptions import print_description
     from weatherml.pretrained import import_fourcastnet
 
     names = None if channels is None else channels.split(",")
+    require_apart(output, [weights, means, stds])
     require_new(output, overwrite)
     imported = import_fourcastnet(weights, means, stds, names, _rows_and_columns(grid), settings or [])
     imported.checkpoint.save(output)
@@ -66,11 +67,12 @@ def import_pangu(
 
     Example: `weatherml import pangu pangu_weather_24.onnx -o pangu24`
     """
-    from weatherml.cli.outputs import require_new
+    from weatherml.cli.outputs import require_apart, require_new
     from weatherml.cli.printing.descriptions import print_description
     from weatherml.durations import parse_duration
     from weatherml.pretrained import import_pangu
 
+    require_apart(output, [weights])
     require_new(output, overwrite)
     imported = import_pangu(weights, None if step is None else parse_duration(step))
     imported.checkpoint.save(output)
@@ -99,9 +101,10 @@ def export(
     Example: `weatherml export runs/demo/training/checkpoints/best --format onnx -o step.onnx`
     """
     from weatherml.checkpoint import Checkpoint
-    from weatherml.cli.outputs import require_new
+    from weatherml.cli.outputs import require_apart, require_new
     from weatherml.export import export_step
 
+    require_apart(output, [checkpoint])
     require_new(output, overwrite)
     worst = export_step(Checkpoint.load(checkpoint), output, format_name)
     print(f"{output}: differs from weatherml by at most {worst.error:.1g} standard deviations ({worst.channel})")

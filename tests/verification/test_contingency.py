@@ -85,7 +85,7 @@ def test_what_is_exactly_the_threshold_does_not_exceed_it_whoever_says_it():
             "csi",
             r"metric .csi. needs a threshold; give threshold= in its brackets, or pass references=.*, or leave it out",
         ),
-        ("csi(threshold='warm')", r"cannot be: could not convert string to float: 'warm'; write 'csi\(thr"),
+        ("csi(threshold='warm')", r"cannot be: threshold must be a finite number, not 'warm'; write 'csi\(thr"),
         ("csi(limit=3)", r"takes threshold; write 'csi\(threshold=...\)'"),
     ],
 )

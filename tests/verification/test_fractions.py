@@ -111,7 +111,7 @@ def test_neighbourhoods_leave_out_what_is_missing():
     [
         ("fss(threshold=1)", r"metric 'fss\(threshold=1\)' takes radius, threshold, unit; write 'fss\(radius=...\)'"),
         ("fss(radius=-1)", "a neighbourhood has a radius of 0 or more km or points, not -1.0 km"),
-        ("fss(radius=3, unit='miles')", "a neighbourhood has a radius of 0 or more km or points, not 3.0 miles"),
+        ("fss(radius=3, unit='miles')", "unit must be 'km' or 'points', not 'miles'"),
     ],
 )
 def test_a_neighbourhood_without_a_size_is_refused_in_one_line(name, message):

@@ -159,7 +159,7 @@ def test_a_forecast_that_is_too_smooth_is_told_by_its_resolution():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("spectrum(of='wind')", "cannot be: there is no spectrum of 'wind', but of forecast, truth and error"),
+        ("spectrum(of='wind')", "cannot be: of must be 'forecast' or 'truth' or 'error', not 'wind'"),
         ("effective_resolution(share=0)", "cannot be: a share of the truth's energy lies between 0 and 1, got 0"),
     ],
 )

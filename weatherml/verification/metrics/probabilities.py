@@ -65,7 +65,7 @@ def roc_curve(threshold: float | None = None) -> Metric:
 
 
 @registry.register("economic_value")
-def economic_value(threshold: float | None = None, cost_loss: Sequence[float] = _COST_LOSS) -> Metric:
+def economic_value(threshold: float | None = None, cost_loss: float | Sequence[float] = _COST_LOSS) -> Metric:
     """Along `cost_loss`: for users whose protection costs that part of what they lose without."""
     ratios = np.array(cost_loss, np.float64).reshape(-1).tolist()
     all_between = bool(ratios) and all(0 < ratio < 1 for ratio in ratios)

@@ -4,21 +4,22 @@ A name is that of a function that returns a metric; its arguments are the metric
 members, the metrics of one field (rmse, mse, mae, bias, acc, activity) are those of the ensemble mean.
 """
 
-import ast
 import inspect
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weatherml.errors import UserError
+from weatherml.errors import UserError, require_kind
 from weatherml.verification.metrics import contingency, deterministic, ensembles, precipitation, probabilities, spectra
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.entries import Maker, registry
+from weatherml.verification.metrics.parameters import parse, require_kinds
 from weatherml.wording import counted, listed
 
 THEMES = (contingency, deterministic, ensembles, precipitation, probabilities, spectra)
 """Modules whose metrics are known, because they have been imported; a new one is a name here."""
 
+_MOST_READ = 80  # characters of a name in a message
 _MAE_OF_ONE = ("crps", "crps_fair")
 
 
@@ -35,11 +36,18 @@ def metrics_named(names: str | Sequence[str] | Mapping[str, Metric]) -> dict[str
         UserError: There are none, one is unknown, or its parameters are not those that it has.
     """
     if isinstance(names, Mapping):
+        for name, own in names.items():
+            require_kind(own, Metric, f"metric {name!r}", "pass what verification.metrics.registry.find returns")
         return dict(names)
     names = [names] if isinstance(names, str) else names
     if not names:
-        raise UserError(f"metrics are empty; pass at least one of {listed(list(registry))}")
+        raise UserError(f"metrics are empty; {_known()}")
+    require_kind(names, Sequence, "metrics", _known())
     return {name: find(name) for name in names}
+
+
+def _known() -> str:
+    return f"pass at least one of {listed(list(registry))}"
 
 
 def find(name: str) -> Metric:
@@ -48,30 +56,37 @@ def find(name: str) -> Metric:
     Raises:
         UserError: It is unknown, or its parameters are not those that it has.
     """
+    if not isinstance(name, str):
+        raise UserError(f"a metric is named by text, not {name!r}; {_known()}")
     match = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", name, re.DOTALL)
     maker = registry[match[1] if match else name]
-    parameters = _parameters(name, match[2] if match else None)
+    parameters = _parameters(name, match[2] if match else None, maker)
     try:
         bound = inspect.signature(maker).bind(**parameters)
     except TypeError:
         raise UserError(f"metric {name!r} takes {_signature(maker)}; write {_example(name, maker)!r}") from None
     try:
+        require_kinds(maker, bound.arguments)
         return maker(**bound.arguments)
     except (TypeError, ValueError) as error:
-        raise UserError(f"metric {name!r} cannot be: {error}; write {_example(name, maker)!r}") from None
+        told = _example(name, maker, [*dict.fromkeys((*_required(maker), *bound.arguments))])
+        raise UserError(f"metric {_short(name)} cannot be: {error}; write {told!r}") from None
 
 
-def _parameters(name: str, text: str | None) -> dict[str, Any]:
-    """Read `threshold=300, radius=5`."""
-    if not text:
-        return {}
+def _parameters(name: str, text: str | None, maker: Maker) -> dict[str, Any]:
     try:
-        call = ast.parse(f"f({text})", mode="eval").body
-        if isinstance(call, ast.Call) and not call.args:
-            return {str(own.arg): ast.literal_eval(own.value) for own in call.keywords}
-    except (SyntaxError, ValueError):
-        pass
-    raise UserError(f"metric {name!r}: parameters must read name=value, such as brier(threshold=300)")
+        given = parse(text)
+    except ValueError as error:
+        raise UserError(f"metric {_short(name)} cannot be: {error}") from None
+    if given is None:
+        example = _example(name, maker) if inspect.signature(maker).parameters else "brier(threshold=300)"
+        raise UserError(f"metric {_short(name)}: parameters must read name=value, such as {example}")
+    return given
+
+
+def _short(name: str) -> str:
+    """Return a name in quotes, cut where nobody could read it."""
+    return repr(name if len(name) <= _MOST_READ else f"{name[:_MOST_READ]}...")
 
 
 def _required(maker: Maker) -> list[str]:
@@ -84,9 +99,9 @@ def _signature(maker: Maker) -> str:
     return listed(own) if own else "no parameters"
 
 
-def _example(name: str, maker: Maker) -> str:
+def _example(name: str, maker: Maker, shown: Sequence[str] = ()) -> str:
     plain_name = re.split(r"\s*\(", name.strip())[0]
-    told = ", ".join(f"{own}=..." for own in _required(maker) or inspect.signature(maker).parameters)
+    told = ", ".join(f"{own}=..." for own in shown or _required(maker) or inspect.signature(maker).parameters)
     return f"{plain_name}({told})" if told else plain_name
 
 

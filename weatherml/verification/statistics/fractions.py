@@ -39,6 +39,8 @@ class Fractions(Statistic):
     def __post_init__(self) -> None:
         if not self.radius >= 0 or self.unit not in get_args(Unit):
             raise ValueError(f"a neighbourhood has a radius of 0 or more km or points, not {self.radius} {self.unit}")
+        if self.unit == "points" and self.radius != int(self.radius):
+            raise ValueError(f"a radius in points of the grid is a whole number, not {self.radius}")
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -56,4 +58,4 @@ class Fractions(Statistic):
     def _around(self, grid: LatLonGrid) -> Neighbourhoods:
         if self.unit == "km":
             return Neighbourhoods.within(grid, self.radius)
-        return Neighbourhoods.of_points(grid, int(self.radius))
+        return Neighbourhoods.of_points(grid, int(min(self.radius, max(grid.shape))))

@@ -32,7 +32,7 @@ def skill(scores: xr.Dataset, metric: str, channels: Sequence[str] | None = None
     names = [str(name) for name in (values["channel"].values if channels is None else channels)]
     for name in names:
         _require("channel", name, values["channel"].values)
-    columns = min(3, len(names))
+    columns = 2 if len(names) == 4 else min(3, len(names))
     rows = -(-len(names) // columns)
     with style.new_figure(max(3.5 * columns, 5.0), 2.7 * rows + 0.9) as figure:
         figure.suptitle(look_of(metric).words, x=0.01, ha="left", weight="bold", size=12)

@@ -309,7 +309,9 @@ def test_a_subject_has_one_form(subject, called):
 def test_names_that_hold_digits_stay_whole_where_levels_are_said_at_once():
     text = {"severity": "error", "message": "the same", "rule": "row-seam"}
     subjects = ["10m_u_component_of_wind", "temperature_300", "temperature_500", "total_precipitation_24hr"]
-    told = [finding.subject for finding in by_variable((Finding(subject=name, **text) for name in subjects), [])]
+    findings = (Finding(subject=name, **text) for name in subjects)
+    channels = [Channel.parse(name) for name in (*subjects, "temperature_850")]
+    told = [finding.subject for finding in by_variable(findings, channels)]
     assert told == ["10m_u_component_of_wind", "temperature_300, temperature_500", "total_precipitation_24hr"]
 
 

@@ -192,13 +192,16 @@ def as_slice(index: np.ndarray) -> slice | np.ndarray:
 
 
 def values_of(field: xr.DataArray, levels: Sequence[int], *leading: str) -> np.ndarray:
-    """Load `[*leading, level, lat, lon]`; a dimension that the field lacks has length one."""
+    """Load `[*leading, level, lat, lon]`; a dimension that the field lacks has length one.
+
+    Numbers are real, of four bytes or more: differences of short integers, or of halves, would wrap around or overflow.
+    """
     if len(levels):
         field = field.isel(level=as_slice(field.indexes["level"].get_indexer(list(levels))))
     dims = (*leading, "level", "latitude", "longitude")
     loaded = field.compute()  # before the axes move: lazy stores gather point by point what is transposed first
     values: np.ndarray = loaded.expand_dims([dim for dim in dims if dim not in field.dims]).transpose(*dims).values
-    return values
+    return values.astype(np.promote_types(values.dtype, np.float32), copy=False)
 
 
 def _text(time: Any) -> str:

@@ -44,6 +44,15 @@ def test_each_score_says_what_of_an_ensemble_it_judges(truth, ensemble):
     assert one["crps"].attrs["judged"] == "of one member, whose mae it is"
 
 
+@pytest.mark.parametrize("pattern", ["brier{}(threshold=0.3)", "twcrps{}(threshold=0.3)", "rps{}(thresholds=(0, 1))"])
+def test_a_fair_score_of_one_member_says_that_it_is_not(truth, ensemble, pattern):
+    plain, fair = pattern.format(""), pattern.format("_fair")
+    scores = evaluate(ensemble.isel(number=[0, 2]), truth, [plain, fair], control="out")
+    np.testing.assert_allclose(scores[fair], scores[plain])
+    assert scores[fair].attrs["judged"] == f"of one member, whose {plain.split('(')[0]} it is"
+    assert "judged" not in scores[plain].attrs
+
+
 def test_what_scores_are_of_is_kept_in_the_file_of_sums(truth, ensemble, tmp_path):
     accumulate(ensemble, truth, "rmse", control="out").save(tmp_path / "sums.nc")
     assert StatisticSums.load(tmp_path / "sums.nc").dataset.attrs == {"n_members": 4, "control": "out"}

@@ -46,6 +46,11 @@ def test_events_are_counted_at_each_point(forecast, truth):
     np.testing.assert_allclose(found, (made & true).sum("init_time") / true.sum("init_time"))
 
 
+def test_maps_have_no_regions(forecast, truth):
+    with pytest.raises(UserError, match="has no regions; leave regions out, or score them with evaluate"):
+        evaluate_maps(forecast, truth, "rmse", regions=["tropics"])
+
+
 def test_area_means_of_maps_are_scores(forecast, truth):
     maps = evaluate_maps(forecast, truth, ["mse", "crps_fair"])
     areas = xr.DataArray(LatLonGrid.regular(7, 12).cell_areas(), dims="latitude")

@@ -11,7 +11,7 @@ from fake_data import analyses, forecasts
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.verification import Metric, StatisticSums, accumulate, evaluate, summarize
-from weatherml.verification.aggregation.regions import Region, latitude_bands, regions
+from weatherml.verification.aggregation.regions import Region, latitude_bands, region_weights, regions
 from weatherml.verification.metrics.base import itself
 from weatherml.verification.metrics.registry import find, registry
 from weatherml.verification.statistics.base import ClassStatistic, PointStatistic, Statistic, weighted_sums
@@ -193,6 +193,30 @@ def test_bands_of_latitude_fill_the_globe():
     assert (held == 1).all()
     with pytest.raises(UserError, match="bands of latitude of 7 degrees do not fill 180"):
         latitude_bands(7)
+
+
+def test_a_row_on_the_border_of_two_bands_is_in_one():
+    bands = latitude_bands(30)
+    held = sum(own.holds(GRID).astype(int) for own in bands.values())
+    assert (held == 1).all()
+    rows = np.array(GRID.latitude)[bands["60..90"].holds(GRID)[:, 0]]
+    np.testing.assert_array_equal(rows, [90, 80, 70, 60])
+    assert region_weights(GRID, bands).sum() == pytest.approx(4 * np.pi)
+
+
+def test_cells_of_unknown_surface_are_neither_land_nor_sea(truth):
+    surface = np.repeat([1.0, 0.0, np.nan], [5, 5, 9])[:, None] * np.ones(36)
+    mask = truth.assign(land_sea_mask=(("latitude", "longitude"), surface))
+    land, sea = region_weights(GRID, {name: regions[name] for name in ("land", "sea")}, mask) > 0
+    np.testing.assert_array_equal(land, surface == 1)
+    np.testing.assert_array_equal(sea, surface == 0)
+
+
+@pytest.mark.parametrize(
+    ("west", "east", "n_columns"), [(180, -180, 36), (-180, 180, 36), (360, 0, 36), (10, 10, 1), (170, -170, 3)]
+)
+def test_a_whole_turn_is_the_whole_circle(west, east, n_columns):
+    assert Region(west=west, east=east).holds(GRID)[0].sum() == n_columns
 
 
 def test_regions_are_those_that_are_published():

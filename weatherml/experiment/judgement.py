@@ -74,7 +74,7 @@ def judge_skill(
     blocks = list(_blocks(forecast, whole.domain, memory))
     damping = _fit_damping(training, reference, whole.levels, forecast["lead_time"].values, memory)
     progress(1, 1 + len(blocks))
-    systems = _systems(forecast, damping) | _climate_of(climate, forecast, _only(training, whole.levels))
+    systems = _systems(forecast, damping) | _climate_of(climate, forecast, training, whole.levels)
     parts: dict[str, list[StatisticSums]] = {name: [] for name in systems}
     for n_done, block in enumerate(blocks, 2):
         held = block.hold(truth, reference)
@@ -161,12 +161,15 @@ def _systems(forecast: xr.Dataset, damping: xr.Dataset) -> dict[str, _System]:
     }
 
 
-def _climate_of(climate: Climate | None, forecast: xr.Dataset, training: xr.Dataset) -> dict[str, _System]:
+def _climate_of(
+    climate: Climate | None, forecast: xr.Dataset, training: xr.Dataset, levels: Levels
+) -> dict[str, _System]:
     """Return the ensemble of analyses, the same members for all parts that are judged."""
     if climate is None:
         return {}
     times = forecast["init_time"].values, forecast["lead_time"].values
-    ensemble = baselines.climatological_ensemble(training, *times, climate.period, climate.window_days, climate.members)
+    own = _as_ragged(_only(training, levels), levels)
+    ensemble = baselines.climatological_ensemble(own, *times, climate.period, climate.window_days, climate.members)
 
     def build(held: _Held) -> xr.Dataset:
         init_time, lead_time = held.times
@@ -235,11 +238,15 @@ def _union(levels: Levels) -> list[int]:
 
 
 def _load(dataset: xr.Dataset, levels: Levels) -> xr.Dataset:
-    """Read what every system is compared with.
+    """Read what every system is compared with."""
+    return _as_ragged(_only(dataset, levels).load(), levels)
 
-    A level that a variable of the forecast does not have (ragged sets) becomes missing, or a baseline would be judged
-    on it.
+
+def _as_ragged(dataset: xr.Dataset, levels: Levels) -> xr.Dataset:
+    """Make missing the levels that a variable of the forecast does not have (ragged sets): no system is judged on them.
+
+    They are not read.
     """
-    kept = _only(dataset, levels).load()
-    ragged = {name: own for name, own in levels.items() if own and len(own) < kept.sizes["level"]}
-    return kept.assign({name: kept[name].where(kept["level"].isin(own)) for name, own in ragged.items()})
+    ragged = {name: own for name, own in levels.items() if own and len(own) < dataset.sizes["level"]}
+    made = {name: dataset[name].sel(level=list(own)).reindex(level=dataset["level"]) for name, own in ragged.items()}
+    return dataset.assign(made)

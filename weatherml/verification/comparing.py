@@ -19,6 +19,8 @@ from weatherml.wording import counted, listed
 _ROUNDING = 1e-12
 """Of a score: what sums of the same numbers differ by, added in another order. A smaller difference is none."""
 
+_SAME_AREA = 1e-4
+"""Share by which areas of the same points may differ: a row at a pole that one of two grids of 0.25 degrees lacks."""
 _WORDS = {"init_time": "init time", "lead_time": "lead time", "channel": "channel", "region": "region"}
 
 
@@ -85,7 +87,7 @@ def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
     """Keep what two systems share.
 
     Raises:
-        UserError: They share no init time, lead time, channel or region.
+        UserError: They share no init time, lead time, channel or region, or were nowhere judged at the same points.
     """
     own_axes = (set(first.dataset.dims) | set(second.dataset.dims)) - set(DIMS)  # of more members there are more ranks
     left, right = xr.align(first.dataset, second.dataset, join="inner", exclude=own_axes, copy=False)
@@ -101,12 +103,10 @@ def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
         for dim in DIMS
         if own.dataset.sizes[dim] > left.sizes[dim]
     ]
-    both = (left[WEIGHT] > 0) & (right[WEIGHT] > 0)
-    n_apart = int(((left[WEIGHT] > 0) ^ (right[WEIGHT] > 0)).any(["channel", "region"]).sum())
-    if n_apart:
-        parts.append(f"{counted(n_apart, 'forecast')} of which one system has no area that counts")
-        left, right = (_only_where(both, own) for own in (left, right))
-    return Paired(StatisticSums(left), StatisticSums(right), ", ".join(parts))
+    alike, apart = _same_points(left[WEIGHT], right[WEIGHT])
+    if apart:
+        left, right = (_only_where(alike, own) for own in (left, right))
+    return Paired(StatisticSums(left), StatisticSums(right), ", ".join([*parts, *apart]))
 
 
 def difference(pair: Paired, metric: Metric, by: By | None, interval: str | Method) -> xr.Dataset:
@@ -140,6 +140,34 @@ def _told_apart(one: Any, other: Any, best: float) -> Any:
     """Return the first less the second; 0 where rounding alone tells scores, or distances from the best, apart."""
     size = np.maximum(np.maximum(np.abs(one), np.abs(other)), best)
     return np.where(np.abs(one - other) < _ROUNDING * size, 0, one - other)
+
+
+def _same_points(first: xr.DataArray, second: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
+    """Return where two systems were judged at the same points, and in words where they were not.
+
+    Args:
+        first: Areas that counted for the first system, steradian, dims `DIMS`.
+        second: For the second.
+
+    Raises:
+        UserError: They were nowhere.
+    """
+    larger = xr.ufuncs.maximum(first, second)
+    alike = (larger > 0) & (abs(first - second) <= _SAME_AREA * larger)
+    apart = (larger > 0) & ~alike
+    if apart.any() and not alike.any():
+        raise UserError(
+            "the two systems were nowhere judged at the same points: one lacks values, or lies on another grid, where"
+            " the other is judged; give both forecasts the points of both, such as by first.where(second.notnull()) or"
+            " weatherml.align(forecast, truth, grid='truth'), and judge them again"
+        )
+    one_alone = apart & (xr.ufuncs.minimum(first, second) == 0)
+    words = []
+    if n_alone := int(one_alone.any(["channel", "region"]).sum()):
+        words.append(f"{counted(n_alone, 'forecast')} of which one system has no area that counts")
+    if n_others := int((apart & ~one_alone).any("region").sum()):
+        words.append(f"{counted(n_others, 'field')} of which the systems are judged at other points")
+    return alike, words
 
 
 def _only_where(both: xr.DataArray, dataset: xr.Dataset) -> xr.Dataset:

@@ -48,7 +48,7 @@ class How(TypedDict, total=False):
     Attributes:
         regions: Over which parts of the globe, by name or with their bounds; all that is covered where none are given.
         missing: "refuse", or "count": valid times without truth are left out, points count wherever all is finite, and
-            `share_judged` tells how much that is.
+            `share_judged` tells how much of the area of the region that is.
         references: Other fields that metrics compare with, by name.
         control: Whether number 0 is one of the ensemble ("in"), or left out of all scores ("out").
     """
@@ -124,14 +124,15 @@ def accumulate(
     judged, side by side, and where their sums are kept.
     """
 
-    def ask(part: xr.Dataset, known: Domain | None) -> Judgement:
-        return judgement(part, truth, metrics, climatology, known, **how)
-
     if isinstance(forecast, OnlineForecast):
+        used = _used(metrics_named(metrics), climatology, how.get("references"))
+        _warn_of_knowing(used, forecast.init_times, forecast.lead_times)
+
+        def ask(part: xr.Dataset, known: Domain | None) -> Judgement:
+            return _judgement(part, truth, metrics, climatology, known, **how)
+
         return (campaign or Campaign()).accumulate_online(forecast, ask, progress)
-    if isinstance(climatology, Reference):
-        warn_of_knowing(climatology, forecast["init_time"].values[:, None] + forecast["lead_time"].values)
-    asked = ask(forecast, domain)
+    asked = judgement(forecast, truth, metrics, climatology, domain, **how)
     sums = asked.sums(progress) if campaign is None else campaign.accumulate(asked, progress)
     if not sums.weights.any():
         _require_whole_members(asked.matched.forecast)
@@ -144,13 +145,27 @@ def judgement(
     metrics: Metrics,
     climatology: xr.Dataset | Reference | None = None,
     domain: Domain | None = None,
+    **how: Unpack[How],
+) -> Judgement:
+    """Return what is to be judged, checked, and warn of what knows it already; arguments are as in `accumulate`."""
+    asked = _judgement(forecast, truth, metrics, climatology, domain, **how)
+    _warn_of_knowing(asked.matched.references, forecast["init_time"].values, forecast["lead_time"].values)
+    return asked
+
+
+def _judgement(
+    forecast: xr.Dataset,
+    truth: xr.Dataset,
+    metrics: Metrics,
+    climatology: xr.Dataset | Reference | None = None,
+    domain: Domain | None = None,
     *,
     regions: Sequence[str] | Mapping[str, Region] | None = None,
     missing: Missing = "refuse",
     references: Mapping[str, xr.Dataset | Reference] | None = None,
     control: Control = "in",
 ) -> Judgement:
-    """Return what is to be judged, checked; arguments are as in `accumulate`."""
+    """Return what is to be judged of a forecast or a part of it."""
     for name, given in (("forecast", forecast), ("truth", truth), ("climatology", climatology)):
         if name != "climatology" or not (given is None or isinstance(given, Reference)):
             require_kind(given, xr.Dataset, name, OPEN_FIRST)
@@ -158,18 +173,17 @@ def judgement(
     _require_members(forecast)
     forecast = ensemble(forecast, control)
     chosen = metrics_named(metrics)
-    known = dict(references or {}) | ({} if climatology is None else {"climatology": climatology})
+    known = _known(climatology, references)
     for name, metric in chosen.items():
         _require_inputs(name, metric, forecast, known)
-    wanted = {name for metric in chosen.values() for name in metric.references}
     statistics = [own for metric in chosen.values() for own in metric.statistics]
-    used = {name: own for name, own in known.items() if name in wanted}
+    used = _used(chosen, climatology, references)
     own_truth = on_grid(truth, LatLonGrid.from_dataset(forecast))
     matched = Matched(forecast, own_truth, used, domain, missing, _compared(statistics))
     for name, metric in chosen.items():
         _require_channels(name, metric, matched)
         _require_circles(name, metric, matched.grid)
-    attributes = described(forecast, control) | as_attribute(told(forecast, truth))
+    attributes = described(forecast, control) | as_attribute(told(forecast, truth, matched.left_out))
     return Judgement(matched, statistics, regions, attributes)
 
 
@@ -184,6 +198,29 @@ def summarize(
     for name, words in ((str(name), judged(str(name), n_members)) for name in scores.data_vars):
         scores[name].attrs.update({"judged": words} if words else {})
     return with_units(scores, [metrics] if isinstance(metrics, str) else metrics)
+
+
+def _known(
+    climatology: xr.Dataset | Reference | None, references: Mapping[str, xr.Dataset | Reference] | None
+) -> dict[str, xr.Dataset | Reference]:
+    return dict(references or {}) | ({} if climatology is None else {"climatology": climatology})
+
+
+def _used(
+    metrics: Mapping[str, Metric],
+    climatology: xr.Dataset | Reference | None,
+    references: Mapping[str, xr.Dataset | Reference] | None,
+) -> dict[str, xr.Dataset | Reference]:
+    """Return what is given of what metrics compare with."""
+    wanted = {name for metric in metrics.values() for name in metric.references}
+    return {name: own for name, own in _known(climatology, references).items() if name in wanted}
+
+
+def _warn_of_knowing(
+    references: Mapping[str, xr.Dataset | Reference], init_times: np.ndarray, lead_times: np.ndarray
+) -> None:
+    for own in (own for own in references.values() if isinstance(own, Reference)):
+        warn_of_knowing(own, init_times[:, None] + lead_times)
 
 
 def _compared(statistics: Sequence[Statistic]) -> dict[str, set[str]]:

@@ -1,18 +1,17 @@
 """Scores at each point of the globe: maps of error, of skill, of events."""
 
-from collections.abc import Mapping
+from typing import Unpack
 
 import numpy as np
 import xarray as xr
 
+from weatherml.errors import UserError
 from weatherml.references import Reference
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.grouping import By
 from weatherml.verification.aggregation.maps import MapSums, gather_maps
-from weatherml.verification.judging import Metrics, judgement
+from weatherml.verification.judging import How, Metrics, judgement
 from weatherml.verification.metrics.registry import metrics_named
-from weatherml.verification.pairing.control import Control
-from weatherml.verification.pairing.matched import Missing
 
 
 def evaluate_maps(
@@ -23,9 +22,7 @@ def evaluate_maps(
     progress: Progress | None = None,
     *,
     by: By | None = None,
-    missing: Missing = "refuse",
-    references: Mapping[str, xr.Dataset | Reference] | None = None,
-    control: Control = "in",
+    **how: Unpack[How],
 ) -> xr.Dataset:
     """Score a forecast at each point.
 
@@ -39,28 +36,16 @@ def evaluate_maps(
         climatology: As for `evaluate`.
         progress: Called with the number of init times done and of all.
         by: Into which groups of times: `season`, `month`, `init_hour` or `valid_hour`.
-        missing: As for `evaluate`; a point that never counted is NaN.
-        references: As for `evaluate`.
-        control: As for `evaluate`.
+        **how: As for `evaluate`, but for regions; where what is missing is counted, a point that never counted is NaN.
 
     Returns:
         One variable for each metric, dims ([by,] channel, lead_time, latitude, longitude). `plot.score` draws one field
         of it.
 
     Raises:
-        UserError: As of `evaluate`, or a metric has no map.
+        UserError: As of `evaluate`, a metric has no map, or regions are asked for.
     """
-    sums = accumulate_maps(
-        forecast,
-        truth,
-        metrics,
-        climatology,
-        progress,
-        by=by,
-        missing=missing,
-        references=references,
-        control=control,
-    )
+    sums = accumulate_maps(forecast, truth, metrics, climatology, progress, by=by, **how)
     return summarize_maps(sums, metrics)
 
 
@@ -72,12 +57,12 @@ def accumulate_maps(
     progress: Progress | None = None,
     *,
     by: By | None = None,
-    missing: Missing = "refuse",
-    references: Mapping[str, xr.Dataset | Reference] | None = None,
-    control: Control = "in",
+    **how: Unpack[How],
 ) -> MapSums:
     """Take what maps of the metrics need; parts of other init times add up. Arguments are as of `evaluate_maps`."""
-    asked = judgement(forecast, truth, metrics, climatology, missing=missing, references=references, control=control)
+    if how.get("regions") is not None:
+        raise UserError("a map is of each point and has no regions; leave regions out, or score them with evaluate")
+    asked = judgement(forecast, truth, metrics, climatology, **how)
     return gather_maps(asked, by, progress)
 
 

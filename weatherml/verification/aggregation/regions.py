@@ -1,7 +1,7 @@
 """Parts of the globe over which statistics are averaged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -24,8 +24,11 @@ class Region:
         south: Degrees north; bounds are included.
         north: Degrees north.
         west: Degrees east of Greenwich; from there eastward to `east`, across the date line where that is smaller.
-        east: Degrees east.
-        surface: What of it.
+        east: Degrees east; a whole turn from `west`, whichever way it is written (180 to -180), is the whole circle,
+            and the same number one meridian.
+        surface: What of it; cells of which it is not known (NaN in the land_sea_mask) are neither land nor sea.
+        borders: Whose rows on a border of latitude are: held at `both`, or at the `south` alone, so that regions one
+            north of the other share none.
 
     Raises:
         UserError: The bounds are none of latitudes.
@@ -36,6 +39,7 @@ class Region:
     west: float = 0.0
     east: float = 360.0
     surface: Literal["all", "land", "sea"] = "all"
+    borders: Literal["both", "south"] = "both"
 
     def __post_init__(self) -> None:
         if not -90 <= self.south < self.north <= 90:
@@ -55,18 +59,20 @@ class Region:
             UserError: It needs to know where land is.
         """
         latitude, longitude = np.array(grid.latitude)[:, None], np.array(grid.longitude)
-        held: np.ndarray = (self.south <= latitude) & (latitude <= self.north) & self._eastward(longitude)
+        below = latitude <= self.north if self.borders == "both" else latitude < self.north
+        held: np.ndarray = (self.south <= latitude) & below & self._eastward(longitude)
         if self.surface == "all":
             return held
         if land is None:
             raise UserError(f"a region of {self.surface} needs to know where land is; give the truth a land_sea_mask")
-        on_surface: np.ndarray = held & ((land >= _LAND) == (self.surface == "land"))
+        on_surface: np.ndarray = held & (land >= _LAND if self.surface == "land" else land < _LAND)
         return on_surface
 
     def _eastward(self, longitude: np.ndarray) -> np.ndarray:
-        if self.east - self.west >= 360:
+        width = self.east - self.west
+        if width >= 360 or (width != 0 and width % 360 == 0):
             return np.ones_like(longitude, bool)
-        return (longitude - self.west) % 360 <= (self.east - self.west) % 360
+        return (longitude - self.west) % 360 <= width % 360
 
 
 regions: Registry[Region] = Registry("region")
@@ -97,7 +103,7 @@ GLOBAL = {"global": regions["global"]}
 def latitude_bands(width: float) -> dict[str, Region]:
     """Return bands of latitude of a width in degrees, from south to north.
 
-    A row on the border of two counts in both.
+    A row on the border of two is in the northern one, so that each row counts once.
 
     Raises:
         UserError: The width does not divide 180.
@@ -106,7 +112,9 @@ def latitude_bands(width: float) -> dict[str, Region]:
     if n_bands < 1 or abs(n_bands * width - 180) > 1e-6:
         raise UserError(f"bands of latitude of {width:g} degrees do not fill 180; choose 10, 20 or 30")
     borders = np.linspace(-90, 90, n_bands + 1)
-    return {f"{a:g}..{b:g}": Region(a, b) for a, b in pairwise(borders)}
+    bands = {f"{a:g}..{b:g}": Region(a, b, borders="south") for a, b in pairwise(borders)}
+    name, northernmost = bands.popitem()
+    return bands | {name: replace(northernmost, borders="both")}
 
 
 def regions_named(wanted: Sequence[str] | Mapping[str, Region] | None) -> dict[str, Region]:

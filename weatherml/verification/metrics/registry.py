@@ -21,6 +21,7 @@ THEMES = (contingency, deterministic, ensembles, precipitation, probabilities, s
 
 _MOST_READ = 80  # characters of a name in a message
 _MAE_OF_ONE = ("crps", "crps_fair")
+_FAIR = "_fair"  # ends the names of scores that are made independent of how many members there are, which takes two
 
 
 def plain() -> tuple[str, ...]:
@@ -107,9 +108,11 @@ def _example(name: str, maker: Maker, shown: Sequence[str] = ()) -> str:
 
 def judged(metric: str, n_members: int) -> str:
     """Return what of a forecast a metric judges, in words; empty where there is but one field, or no such metric."""
-    if re.split(r"\s*\(", metric.strip())[0] not in registry:
+    name = re.split(r"\s*\(", metric.strip())[0]
+    if name not in registry:
         return ""
     if n_members < 2:
-        return "of one member, whose mae it is" if metric in _MAE_OF_ONE else ""
+        score = "mae" if name in _MAE_OF_ONE else name.removesuffix(_FAIR) if name.endswith(_FAIR) else ""
+        return f"of one member, whose {score} it is" if score else ""
     members = counted(n_members, "member")
     return f"of {members}" if find(metric).of_members else f"of the mean of {members}"

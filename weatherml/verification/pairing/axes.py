@@ -1,5 +1,7 @@
 """What the axes of a forecast and its truth must be to be matched at all."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -7,6 +9,7 @@ import xarray as xr
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.verification.pairing.notes import sentences
+from weatherml.wording import listed
 
 _KINDS = {"init_time": "M", "lead_time": "m", "time": "M"}
 _WANTED = {
@@ -42,14 +45,17 @@ def require_axes(forecast: xr.Dataset, truth: xr.Dataset) -> None:
         )
 
 
-def told(forecast: xr.Dataset, truth: xr.Dataset) -> list[str]:
-    """Return sentences on what forecast and truth are judged as, among them that points of the truth are passed over.
+def told(forecast: xr.Dataset, truth: xr.Dataset, left_out: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return sentences on what forecast and truth are judged as, among them what is passed over of either.
 
     Args:
         forecast: As it is judged.
         truth: As it was given, with all rows and columns of the forecast or of another grid.
+        left_out: Levels in hPa of each variable that are not judged, as the forecast has no values there.
     """
     said = sentences(forecast, truth)
+    for name, levels in left_out.items():
+        said.append(f"{name} of {listed([str(own) for own in levels])} hPa, NaN in the forecast, is left out")
     own, others = map(LatLonGrid.from_dataset, (forecast, truth))
     if own.shape == others.shape or own.places_in(others) is None:
         return said

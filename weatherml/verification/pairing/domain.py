@@ -1,9 +1,13 @@
 """What of a forecast is judged: the levels of its variables, and the points where the truth is defined."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
+import xarray as xr
+
+from weatherml.references import values_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,3 +30,23 @@ class Domain:
         return replace(
             self, levels={name: self.levels[name] for name in names}, masks={name: self.masks[name] for name in names}
         )
+
+
+def empty_levels(field: xr.DataArray, levels: Sequence[int]) -> list[int]:
+    """Return the levels of a forecast that are NaN at the first and last initial time and lead.
+
+    Of one alone a forecast may lack some. Where the first is whole, no more is read.
+
+    Args:
+        field: Dims (init_time, lead_time, number, level, latitude, longitude), or without number.
+        levels: Of the field, hPa.
+    """
+    empty = list(levels)
+    corners = product(*(sorted({0, field.sizes[dim] - 1}) for dim in ("init_time", "lead_time")))
+    for init, lead in corners:
+        values = values_of(field.isel(init_time=init, lead_time=lead), empty, "number")
+        is_there = np.isfinite(values).any(axis=(0, 2, 3))
+        empty = [level for level, there in zip(empty, is_there, strict=True) if not there]
+        if not empty:
+            break
+    return empty

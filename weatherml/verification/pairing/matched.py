@@ -23,7 +23,7 @@ from weatherml.references import (
 )
 from weatherml.state import Channel, on_grid, spec_of
 from weatherml.verification.pairing.axes import require_axes
-from weatherml.verification.pairing.domain import Domain
+from weatherml.verification.pairing.domain import Domain, empty_levels
 from weatherml.verification.pairing.pair import Pair
 from weatherml.wording import listed
 
@@ -124,12 +124,17 @@ class Matched:
         if self.within is not None:
             return self.within.levels
         levels = dict(spec_of(self.forecast).variables)
-        first = self.forecast.isel(init_time=0, lead_time=0)
         for name in (name for name in levels if len(levels[name]) > 1):
-            defined = np.isfinite(values_of(first[name], levels[name], "number")).any(axis=(0, 2, 3))
-            if defined.any():
-                levels[name] = tuple(np.asarray(levels[name])[defined].tolist())
+            empty = empty_levels(self.forecast[name], levels[name])
+            levels[name] = tuple(own for own in levels[name] if own not in empty) or levels[name]
         return levels
+
+    @cached_property
+    def left_out(self) -> dict[str, tuple[int, ...]]:
+        """Levels in hPa of each variable that it has no values at, as others do; of those variables that lack some."""
+        given = {name: own for name, own in spec_of(self.forecast).variables.items() if name in self.levels}
+        apart = {name: tuple(level for level in own if level not in self.levels[name]) for name, own in given.items()}
+        return {name: own for name, own in apart.items() if own}
 
     @cached_property
     def channels(self) -> tuple[str, ...]:
@@ -210,7 +215,7 @@ class Matched:
 
     @cached_property
     def domain(self) -> Domain:
-        """Levels and points that are judged.
+        """Levels and points that are judged: where what is missing is counted, all of them may be.
 
         Raises:
             UserError: A channel of the truth is NaN everywhere.
@@ -219,6 +224,9 @@ class Matched:
             return self.within
         at = np.argmax(self._truth_index.ravel() >= 0)
         first, since = self.truth.isel(time=self._truth_index.ravel()[at]), self._valid_times.ravel()[at]
+        if self.missing == "count":  # whatever the first truth lacks, another may have
+            sizes = {name: (max(len(own), 1), *self.grid.shape) for name, own in self.levels.items()}
+            return Domain(self.levels, {name: np.ones(own, bool) for name, own in sizes.items()}, since)
         masks = {name: np.isfinite(values_of(first[name], levels)) for name, levels in self.levels.items()}
         for channel in np.flatnonzero(~np.concatenate(list(masks.values())).any(axis=(1, 2))):
             raise UserError(
@@ -251,6 +259,7 @@ class Matched:
         """Yield the channels of one variable."""
         levels, times = self.levels[name], self._valid_times[init, leads]
         chosen = self.forecast[name].isel(init_time=init, lead_time=as_slice(leads))
+        self._require_empty(chosen, times)
         members = values_of(chosen, levels, "number", "lead_time")
         truth = values_of(self.truth[name].isel(time=as_slice(self._truth_index[init, leads])), levels, "time")
         references = {
@@ -288,6 +297,22 @@ class Matched:
                 self._refuse_members(channel, np.isfinite(pair.members[..., mask]).any(axis=-1), times)
             self._refuse(wrong.any(axis=(1, 2)), owner, channel, times)
         return mask[None]
+
+    def _require_empty(self, chosen: xr.DataArray, times: np.ndarray) -> None:
+        """Require that levels which are left out are NaN at these times `[lead]`, too.
+
+        Raises:
+            UserError: One is not, and would vanish from the scores.
+        """
+        name = str(chosen.name)
+        for level in self.left_out.get(name, ()):
+            there = np.isfinite(values_of(chosen, (level,), "lead_time", "number")).any(axis=(1, 2, 3, 4))
+            if there.any():
+                raise UserError(
+                    f"the forecast of {Channel(name, level)} is NaN at the first times that were read, but not where it"
+                    f" is valid at {_text(times[there][0])}; begin with a forecast that has it",
+                    _keep(list(self.channels), "leave the level out"),
+                )
 
     def _refuse_members(self, channel: Channel, there: np.ndarray, times: np.ndarray) -> None:
         """Refuse members that are NaN throughout where others are not; `there` is `[member, lead]`."""

@@ -4,13 +4,16 @@ A new one is a frozen dataclass with one method. Most are `PointStatistic`s: a v
 point in a class are `ClassStatistic`s, and those that need whole fields are `Statistic`s with sums of their own.
 """
 
+import hashlib
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
+import xarray as xr
 
 from weatherml.state import Channel
 from weatherml.verification.pairing.pair import Pair
@@ -46,7 +49,7 @@ class Statistic(ABC):
     def name(self) -> str:
         """What it is and with which parameters: `squared_error`, `exceedance(threshold=300.0)`."""
         words = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
-        told = ", ".join(f"{own.name}={getattr(self, own.name)!r}" for own in fields(self))
+        told = ", ".join(f"{own.name}={_told(getattr(self, own.name))}" for own in fields(self))
         return f"{words}({told})" if told else words
 
     def outputs(self, levels: Mapping[str, Sequence[int]]) -> dict[str, list[Channel]]:
@@ -140,6 +143,16 @@ def weighted_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     # Each sum by itself: products of matrices round otherwise for another number of leads.
     sums: np.ndarray = np.vecdot(values, weights)
     return sums.transpose(sums.ndim - 2, sums.ndim - 1, *range(sums.ndim - 2))
+
+
+def _told(parameter: Any) -> str:
+    """Return what tells a parameter from any other: its text, or of arrays, whose text is cut short, a digest."""
+    if isinstance(parameter, np.ndarray | xr.DataArray):
+        values = np.ascontiguousarray(parameter)
+        content = f"{values.dtype}{values.shape}".encode() + values.tobytes()
+        return f"array{values.shape}:{hashlib.sha256(content).hexdigest()[:16]}"
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):  # of what holds arrays, all digits of all
+        return repr(parameter)
 
 
 def _shared(levels: Sequence[Sequence[int] | None]) -> list[int | None]:

@@ -1,0 +1,149 @@
+"""What of forecasts and truths is judged: levels, points, numbers, and what may have been known before."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fake_data import analyses, as_forecast, forecasts
+
+from weatherml.errors import UserError
+from weatherml.references import DatedReference
+from weatherml.verification import OnlineForecast, accumulate, compare, evaluate, evaluate_maps
+from weatherml.verification.metrics.base import Metric, itself
+from weatherml.verification.statistics.base import PointStatistic
+
+CHANNELS = ["geopotential_500", "geopotential_850", "2m_temperature"]
+WHOLE = slice(None)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return analyses()
+
+
+@pytest.fixture(scope="module")
+def forecast():
+    return forecasts()
+
+
+def without_level(forecast, init, lead):
+    holed = forecast.copy(deep=True)
+    holed["geopotential"][dict(level=0, init_time=init, lead_time=lead)] = np.nan
+    return holed
+
+
+def online(forecast):
+    """Each initial time and lead by itself."""
+
+    def make(init_times):
+        for at in init_times:
+            for lead in forecast["lead_time"].values:
+                yield forecast.sel(init_time=[at], lead_time=[lead]).expand_dims(number=[0])
+
+    return OnlineForecast(make, forecast["init_time"].values, forecast["lead_time"].values, 1)
+
+
+def test_a_level_that_the_first_forecast_lacks_is_judged_where_it_is(forecast, truth):
+    scores = evaluate(without_level(forecast, 0, 0), truth, "rmse", missing="count")
+    assert list(scores["channel"].values) == CHANNELS
+    np.testing.assert_allclose(scores["share_judged"].sel(channel=CHANNELS[0]), [3 / 4, 1, 1])
+    expected = evaluate(forecast.isel(init_time=WHOLE, lead_time=[1, 2]), truth, "rmse")
+    np.testing.assert_allclose(scores["rmse"].isel(lead_time=[1, 2]), expected["rmse"])
+    with pytest.raises(UserError, match="the forecast of geopotential_500 valid at 2001-01-01T06:00 is not finite"):
+        evaluate(without_level(forecast, 0, 0), truth, "rmse")
+
+
+def test_a_level_that_is_nowhere_is_left_out_and_told(forecast, truth):
+    scores = evaluate(without_level(forecast, WHOLE, WHOLE), truth, "rmse")
+    assert list(scores["channel"].values) == CHANNELS[1:]
+    assert scores.attrs["judged_as"] == "geopotential of 500 hPa, NaN in the forecast, is left out"
+    assert "judged_as" not in evaluate(forecast, truth, "rmse").attrs
+
+
+@pytest.mark.parametrize("made", [lambda forecast: forecast, online])
+def test_a_level_that_comes_later_does_not_vanish(forecast, truth, made):
+    holed = without_level(without_level(forecast, [0, 3], WHOLE), 1, 0)  # there from 2001-01-02 12 UTC on
+    with pytest.raises(UserError, match=r"of geopotential_500 is NaN .* valid at 2001-01-02T12:00; begin with"):
+        evaluate(made(holed), truth, "rmse", missing="count")
+
+
+@pytest.mark.parametrize(("rows", "lost"), [(3, (1 - np.sin(np.radians(15))) / 2), (7, 1)])
+def test_the_share_that_is_judged_is_of_the_whole_region(forecast, truth, rows, lost):
+    holed = truth.copy(deep=True)
+    holed["2m_temperature"][1, :rows] = np.nan  # at the first valid time alone
+    found = evaluate(forecast, holed, "rmse", missing="count")["share_judged"].sel(channel="2m_temperature")
+    np.testing.assert_allclose(found, [1 - lost / 4, 1, 1])
+
+
+def test_systems_that_are_one_where_both_are_do_not_differ(truth, forecast):
+    errors = np.where(np.arange(7) < 3, 1, 3)[:, None] + np.zeros(12)  # larger in the south
+    first = as_forecast(truth, forecast)[["2m_temperature"]] + errors.astype(np.float32)
+    second = first.copy(deep=True)
+    second["2m_temperature"][1, 2, 3:] = np.nan  # of one forecast in the north alone
+    sums = [accumulate(own, truth, "rmse", missing="count") for own in (first, second)]
+    compared = compare(*sums, "rmse")
+    np.testing.assert_allclose(compared["difference"], 0, atol=1e-12)
+    assert compared.attrs["left_out"] == "1 field of which the systems are judged at other points"
+
+
+def test_systems_of_other_points_throughout_are_not_compared(truth, forecast):
+    first = forecast[["2m_temperature"]]
+    second = first.where(first["latitude"] > 0).transpose(*first["2m_temperature"].dims)
+    sums = [accumulate(own, truth, "rmse", missing="count") for own in (first, second)]
+    with pytest.raises(UserError, match=r"nowhere judged at the same points.*first\.where\(second\.notnull\(\)\)"):
+        compare(*sums, "rmse")
+    both = first.where(second.notnull())
+    sums[0] = accumulate(both, truth, "rmse", missing="count")
+    assert (compare(*sums, "rmse")["difference"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "forecast_value", "truth_value"),
+    [("int16", 30000, -30000), ("uint8", 1, 3), ("float16", 60000, -60000), ("bool", 0, 1), ("int32", 2**30, -(2**30))],
+)
+def test_numbers_of_few_bytes_do_not_wrap_around(forecast, truth, kind, forecast_value, truth_value):
+    made, true = (
+        (own[["2m_temperature"]] * 0 + value).astype(kind)
+        for own, value in ((forecast, forecast_value), (truth, truth_value))
+    )
+    found = evaluate(made, true, "bias", interval="none")["bias"].sel(bound="estimate")
+    np.testing.assert_allclose(found, float(forecast_value) - truth_value)
+
+
+class Fitted(DatedReference):
+    period = ((np.datetime64("2001-01-01", "ns"), np.datetime64("2001-01-02", "ns")),)
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        lambda forecast, truth, normal: evaluate(forecast, truth, "acc", normal),
+        lambda forecast, truth, normal: evaluate(forecast, truth, "acc", references={"climatology": normal}),
+        lambda forecast, truth, normal: evaluate(online(forecast), truth, "acc", normal),
+        lambda forecast, truth, normal: evaluate_maps(forecast, truth, "acc", normal),
+    ],
+    ids=["climatology", "references", "online", "maps"],
+)
+def test_a_climatology_that_knows_what_is_judged_is_told_once(forecast, truth, judge, caplog):
+    judge(forecast, truth, Fitted(analyses(seed=3)))
+    assert sum("knows 3 of 12 valid times" in own.getMessage() for own in caplog.records) == 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Above(PointStatistic):
+    """Whether the truth lies above a field."""
+
+    normal: object
+
+    def at(self, pair, **_):
+        return (pair.truth > np.mean(self.normal)).astype(float)
+
+
+def test_statistics_of_other_arrays_have_other_names(forecast, truth):
+    low, high = np.zeros(2000), np.repeat([0.0, 9.0, 0.0], [3, 1994, 3])  # both are printed as [0. 0. 0. ... 0. 0. 0.]
+    metrics = {name: Metric((Above(own),), itself) for name, own in {"low": low, "high": high}.items()}
+    scores = evaluate(forecast, truth, metrics, interval="none").sel(bound="estimate")
+    assert (scores["low"] > 0.3).all() and (scores["high"] == 0).all()
+    pairs = [(low, low + 1e-12), (low, low.astype(np.float32)), (low, low[:, None]), ((low,), (high,))]
+    assert all(Above(one).name != Above(other).name for one, other in pairs)
+    assert Above(low).name == Above(low.copy()).name and len(Above(low).name) < 60

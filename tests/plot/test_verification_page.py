@@ -14,6 +14,7 @@ from PIL import Image
 from weatherml.plot.verification import cards, panels, write_page
 from weatherml.plot.verification.panels import Line, Panel
 from weatherml.verification import accumulate, scorecards
+from weatherml.verification.cards import with_cards
 from weatherml.verification.systems import accumulate_systems, summarize_systems
 
 METRICS = ["rmse", "acc", "rank_histogram", "forecast_probability(threshold=0)", "observed_frequency(threshold=0)"]
@@ -198,7 +199,10 @@ def test_scores_of_one_system_make_a_page(tmp_path):
         "lead_time": LEADS,
     }
     scores = xr.Dataset({"rmse": (dims, np.ones((1, 3, 1, 3)))}, coords)
-    assert "Root mean square error" in write_page(tmp_path / "page.html", "new", scores).read_text()
+    told = write_page(tmp_path / "page.html", "new", scores).read_text()
+    assert "Root mean square error" in told
+    beside = with_cards(scores, {("new", "old"): card_of(np.zeros((2, 3)), np.zeros((2, 3))).isel(channel=[0])})
+    assert write_page(tmp_path / "again.html", "new", beside).read_text() == told
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no chromium is installed")

@@ -105,6 +105,11 @@ def cards_in(scores: xr.Dataset) -> Pairs:
     return dict(zip(pairs, own, strict=True))
 
 
+def without_cards(scores: xr.Dataset) -> xr.Dataset:
+    """Return the scores alone."""
+    return scores[[name for name in scores.data_vars if not str(name).startswith(_CARD)]]
+
+
 def _cards(
     pairs: Mapping[tuple[str, str], tuple[StatisticSums, StatisticSums]],
     metrics: Metrics,

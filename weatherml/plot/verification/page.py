@@ -15,6 +15,7 @@ from weatherml.plot.verification import cards, panels
 from weatherml.plot.verification.cards import Card
 from weatherml.plot.verification.looks import looks_of
 from weatherml.plot.verification.profiles import profiles
+from weatherml.verification.cards import without_cards
 from weatherml.verification.metrics.registry import find, judged
 from weatherml.verification.pairing.notes import sentences
 from weatherml.wording import counted, listed
@@ -38,7 +39,7 @@ def write_page(
         path: Where to, ending in `.html`.
         title: Of the page.
         scores: As `weatherml.verification.evaluate_systems` returns, dims (system, bound, [by,] channel, [region,]
-            lead_time), SI units.
+            lead_time), SI units; scorecards that are written beside them are not drawn.
         compared: Scorecards (`weatherml.verification.scorecard`), by who is compared with whom.
         published: Scores of others, dims (system, channel, lead_time), laid beneath the curves as points.
         said: Sentences on what was judged, beside those that the scores tell.
@@ -46,7 +47,8 @@ def write_page(
     Raises:
         UserError: The path does not end in .html, or cannot be written.
     """
-    metrics = [str(name) for name in scores.data_vars if name != _SHARE]
+    scores = without_cards(scores)
+    metrics = _metric_names(scores)
     plain = [name for name in metrics if set(scores[name].dims) <= _PLAIN]
     others = [name for name in metrics if name not in plain and not _named_axis(scores[name])]
     sections = [

@@ -325,6 +325,8 @@ def _require_coarse(name: str, n_lat: int, n_lon: int) -> None:
 def _require_order(name: str, values: tuple[float, ...], sign: int, direction: str) -> None:
     if not values:
         raise UserError(f"{name} is empty; a grid needs at least one value")
+    if n_bad := int((~np.isfinite(values)).sum()):
+        raise UserError(f"{name} is missing or not finite at {n_bad} of its {len(values)} places; correct the file")
     if not np.all(sign * np.diff(values) > 0):
         raise UserError(
             f"{name} must run {direction}, got {values[0]} .. {values[-1]}; weatherml.open_files reorders what it opens"

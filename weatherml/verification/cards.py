@@ -73,6 +73,11 @@ def scorecards(
         for other, reference in against.items()
         if name != other
     }
+    if not pairs:
+        raise UserError(
+            f"there is nothing to compare: of {listed(systems) or 'no system'} against {listed(against) or 'none'};"
+            " give two systems that differ"
+        )
     return _cards(pairs, metrics, by, interval, false_discovery)
 
 
@@ -120,7 +125,7 @@ def _cards(
     chosen = metrics_named(metrics)
     cards = {names: _card(pair_up(*pair), chosen, by, interval) for names, pair in pairs.items()}
     p_values = [card["p_value"].values.ravel() for card in cards.values()]
-    found = discoveries(np.concatenate(p_values), false_discovery) if cards else np.zeros(0, bool)
+    found = discoveries(np.concatenate(p_values), false_discovery)
     parts = np.split(found, np.cumsum([len(own) for own in p_values])[:-1])
     return {
         names: _told(card, part, chosen).assign_attrs(false_discovery=false_discovery)

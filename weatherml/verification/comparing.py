@@ -186,6 +186,8 @@ def _distance(metric: Metric) -> Callable[..., Any]:
 
 def _range(values: xr.DataArray) -> str:
     """Return some values in words: all of a few names, the first and the last of times."""
+    if not values.size:
+        return "none"
     if values.dtype.kind == "M":
         return f"{values.values[0]:.16} to {values.values[-1]:.16}"
     if values.dtype.kind == "m":

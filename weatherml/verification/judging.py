@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TypedDict, Unpack
+from typing import TypedDict, Unpack, get_args
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,7 @@ from weatherml.references import Reference, warn_of_knowing
 from weatherml.state import on_grid
 from weatherml.times import require_told
 from weatherml.verification.aggregation.gathering import Progress
-from weatherml.verification.aggregation.grouping import By
+from weatherml.verification.aggregation.grouping import By, require_groups
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.regions import Region
 from weatherml.verification.aggregation.sums import StatisticSums
@@ -102,6 +102,7 @@ def evaluate(
             value of the truth or forecast is missing; or the grids differ.
     """
     method_named(interval)
+    require_groups(by)
     sums = accumulate(forecast, truth, metrics, climatology, progress, campaign=campaign, **how)
     return summarize(sums, metrics, by, interval)
 
@@ -169,6 +170,8 @@ def _judgement(
     for name, given in (("forecast", forecast), ("truth", truth), ("climatology", climatology)):
         if name != "climatology" or not (given is None or isinstance(given, Reference)):
             require_kind(given, xr.Dataset, name, OPEN_FIRST)
+    if missing not in get_args(Missing):
+        raise UserError(f"missing must be 'refuse' or 'count', got {missing!r}; leave it out to refuse")
     require_told(forecast, "the forecast")
     _require_members(forecast)
     forecast = ensemble(forecast, control)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.references import Reference
-from weatherml.verification.aggregation.grouping import By
+from weatherml.verification.aggregation.grouping import By, require_groups
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.judging import How, Metrics, accumulate, summarize
@@ -61,6 +61,7 @@ def evaluate_systems(
         UserError: The systems have no init time in common, or what `evaluate` refuses.
     """
     method_named(interval)
+    require_groups(by)
     sums = accumulate_systems(forecasts, truth, metrics, climatology, progress, campaign=campaign, **how)
     return summarize_systems(sums, metrics, by, interval)
 

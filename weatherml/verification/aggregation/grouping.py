@@ -1,9 +1,12 @@
 """Groups of times: seasons, months and hours of a forecast's initial and valid times."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.wording import listed
 
 By = Literal["season", "month", "init_hour", "valid_hour"]
 """Season and month are those of the valid time; hours are UTC."""
@@ -11,8 +14,23 @@ By = Literal["season", "month", "init_hour", "valid_hour"]
 _SEASONS: tuple[str, ...] = ("DJF", "MAM", "JJA", "SON")
 
 
+def require_groups(by: By | None) -> None:
+    """Require that groups of times are those that there are.
+
+    Raises:
+        UserError: They are others.
+    """
+    if by is not None and by not in get_args(By):
+        raise UserError(f"by must be one of {listed(get_args(By))}, got {by!r}; leave it out to judge all together")
+
+
 def labels_of(dataset: xr.Dataset, by: By) -> tuple[np.ndarray, list[str]]:
-    """Return the group of each init and lead time, int `[init, lead]`, and the names of the groups that there are."""
+    """Return the group of each init and lead time, int `[init, lead]`, and the names of the groups that there are.
+
+    Raises:
+        UserError: There are no such groups.
+    """
+    require_groups(by)
     init = dataset["init_time"].values[:, None]
     valid = init + dataset["lead_time"].values
     months = valid.astype("datetime64[M]").astype(int) % 12

@@ -15,7 +15,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.storage.files import write_netcdf
 from weatherml.verification.aggregation.adding import held_twice, no_truth, require_alike, sizes_of_axes, told_of_grid
 from weatherml.verification.aggregation.gathering import Progress
-from weatherml.verification.aggregation.grouping import By, labels_of
+from weatherml.verification.aggregation.grouping import By, labels_of, require_groups
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.work import Task, Work
 from weatherml.verification.statistics.base import ClassStatistic, PointStatistic, Statistic
@@ -115,6 +115,7 @@ def gather_maps(judgement: Judgement, by: By | None = None, progress: Progress |
     Raises:
         UserError: A statistic is of whole fields; or as `pairing.matched.Matched` says.
     """
+    require_groups(by)
     statistics = {own.name: own for own in judgement.statistics}
     for name in (name for name, own in statistics.items() if not isinstance(own, PointStatistic | ClassStatistic)):
         raise UserError(f"{name} is of whole fields and has no map; leave its metric out")

@@ -12,6 +12,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import Registry
 from weatherml.verification.aggregation.adding import digest
+from weatherml.wording import listed
 
 _LAND = 0.5  # share of land from which a cell is land
 
@@ -121,10 +122,13 @@ def regions_named(wanted: Sequence[str] | Mapping[str, Region] | None) -> dict[s
     """Return regions by their names; all of the globe where none are given.
 
     Raises:
-        UserError: One is unknown.
+        UserError: There are none, or one is unknown.
     """
     if wanted is None:
         return dict(GLOBAL)
+    wanted = (wanted,) if isinstance(wanted, str) else wanted
+    if not wanted:
+        raise UserError(f"regions are empty; leave them out for the globe, or give one of {listed(regions)}")
     return dict(wanted) if isinstance(wanted, Mapping) else {name: regions[name] for name in wanted}
 
 

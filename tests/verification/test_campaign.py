@@ -20,6 +20,7 @@ from weatherml.storage.share import Share
 from weatherml.verification import Campaign, accumulate
 from weatherml.verification.aggregation import judgement
 from weatherml.verification.campaign.kept import KeptSums
+from weatherml.verification.systems import accumulate_systems
 from weatherml.workers import Dask
 
 METRICS = ["rmse", "crps_fair", "spread_skill", "acc"]
@@ -113,6 +114,7 @@ import sys, time
 sys.path[:0] = [{str(TESTS)!r}]
 from pathlib import Path
 from weatherml.verification.campaign.kept import KeptSums
+from weatherml.verification.systems import accumulate_systems
 import numpy as np
 def make():
     print("begun", flush=True)
@@ -230,3 +232,72 @@ def test_each_byte_is_read_once(forecast, truth, tmp_path, is_kept):
     again = {key for key, n in times.items() if n > 1}
     assert len(times) == 3 * 3 * 3
     assert {key.split("/c/")[1][:3] for key in again} <= {f"{init}/0" for init in range(3 if is_kept else 1)}
+
+
+def flip(path, place):
+    """Change the content of a file at a share of its length by one bit."""
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+
+
+def with_a_number_changed(path):
+    changed = xr.load_dataset(path, decode_timedelta=True)
+    changed["absolute_error"][..., -1] *= 1.001
+    changed.to_netcdf(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:5000]),
+        lambda path: path.write_bytes(path.with_name("2001-01-01T000000.nc").read_bytes()),
+        with_a_number_changed,
+        lambda path: flip(path, 0.1),
+        lambda path: flip(path, 0.9),
+    ],
+    ids=["empty", "cut", "another's", "a number", "a bit", "another bit"],
+)
+def test_sums_that_are_damaged_are_named_and_made_again(forecast, truth, tmp_path, damage):
+    few = forecast.isel(init_time=[0, 1], number=[0], drop=True)[["2m_temperature"]]
+    whole = accumulate(few, truth, ["mae"], campaign=Campaign(tmp_path))
+    path = sorted(tmp_path.glob("*T*.nc"))[1]
+    damage(path)
+    try:
+        same(KeptSums.load(tmp_path), whole)  # not each bit of a file is read
+    except UserError as error:
+        assert str(error) == f"{path} is damaged, or of another time than its name; delete it and run again"
+    same(accumulate(few, truth, ["mae"], campaign=Campaign(tmp_path)), whole)
+    same(KeptSums.load(tmp_path), whole)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"junk", b"\xff\xfe"])
+@pytest.mark.parametrize("name", ["campaign.json", "domain.npz"])
+def test_what_tells_of_a_campaign_is_named_where_it_is_damaged(forecast, truth, tmp_path, name, content):
+    few = forecast.isel(init_time=[0], number=[0], drop=True)[["2m_temperature"]]
+    accumulate(few, truth, ["mae"], campaign=Campaign(tmp_path))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=f"{name} is damaged; delete the folder .* and run again"):
+        accumulate(few, truth, ["mae"], campaign=Campaign(tmp_path))
+
+
+def test_sums_are_kept_in_a_folder_of_their_own(forecast, truth, tmp_path):
+    few = forecast.isel(init_time=[0], number=[0], drop=True)[["2m_temperature"]]
+    for name in ("store.zarr", "others"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "store.zarr" / "zarr.json").write_text("{}")
+    (tmp_path / "others" / "mine.txt").write_text("")
+    (tmp_path / "file").write_text("")
+    for place, message in (
+        ("store.zarr", "holds other things than sums of a campaign, such as zarr.json; choose another folder"),
+        ("others", "such as mine.txt; choose another folder"),
+        ("store.zarr/sums", "lies in the zarr store"),
+        ("sums.nc", "ends in .nc as files do, but a folder of sums is made there; choose another name"),
+        ("file", "cannot write .*file: .*; see to it, or choose another place"),
+        ("file/below", "cannot write .*below: Not a directory; see to it, or choose another place"),
+    ):
+        for judge in (accumulate, lambda one, *others, **named: accumulate_systems({"one": one}, *others, **named)):
+            with pytest.raises(UserError, match=message):
+                judge(few, truth, ["mae"], campaign=Campaign(tmp_path / place))
+    assert [own.name for own in (tmp_path / "others").iterdir()] == ["mine.txt"]

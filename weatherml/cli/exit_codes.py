@@ -40,6 +40,8 @@ def in_one_line(spell: Spelling = in_python) -> Iterator[None]:
     except KeyboardInterrupt as interruption:
         heard()
         raise _stop(str(interruption) or "interrupted; run the same command again to go on", INTERRUPTED) from None
+    except EOFError as error:  # of which whoever runs the verb makes an interruption, and says nothing
+        raise RuntimeError("a file ended before it was read") from error
     except _Misuse as error:
         if "\n" in error.format_message():  # the help of a verb without words
             raise

@@ -13,6 +13,7 @@ from weatherml.errors import UserError
 from weatherml.references import Reference
 from weatherml.verification.aggregation.grouping import By, require_groups
 from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.campaign.place import make_place
 from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.judging import How, Metrics, accumulate, summarize
 from weatherml.verification.metrics.base import Metric
@@ -77,6 +78,8 @@ def accumulate_systems(
     **how: Unpack[How],
 ) -> dict[str, StatisticSums]:
     """Take what the metrics need of each system, at init times that all have; arguments as in `evaluate_systems`."""
+    if campaign is not None and campaign.folder is not None:
+        make_place(Path(campaign.folder))
     own = _metrics_of_each(forecasts, metrics_named(metrics))
     shared = common_init_times(forecasts)
     n_all, sums = len(shared) * len(forecasts), {}

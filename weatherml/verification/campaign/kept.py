@@ -5,10 +5,13 @@
 
 import io
 import json
+import logging
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
@@ -16,12 +19,19 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.storage.locks import Lock, alone_at
+from weatherml.storage.room import explaining_errors
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.sums import COUNTED, StatisticSums
 from weatherml.verification.campaign.asked import asked, difference, digest_of_forecast, digests_at
+from weatherml.verification.campaign.place import ASKED, DOMAIN, make_place
+from weatherml.verification.campaign.seal import name_of, read_sealed, sealed
 from weatherml.verification.pairing.domain import Domain
 
-_ASKED, _DOMAIN, _SUMS = "campaign.json", "domain.npz", "*T*.nc"
+_logger = logging.getLogger(__name__)
+
+_ASKED, _DOMAIN, _SUMS = ASKED, DOMAIN, "*T*.nc"
+_OF_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, BadZipFile, zlib.error)
+"""What comes of a file that is empty, cut or of another kind."""
 _FORECAST = "forecast_digest"
 
 
@@ -43,8 +53,9 @@ class KeptSums:
             lead_times: All leads, `timedelta64` [lead].
 
         Raises:
-            UserError: The folder was begun for something else, or with another truth or reference.
+            UserError: The folder was begun for something else, with another truth or reference, or by no campaign.
         """
+        make_place(self.folder)
         wanted = asked(judgement, lead_times)
         with alone_at(self.folder / _ASKED):
             if not (self.folder / _ASKED).exists():
@@ -62,7 +73,17 @@ class KeptSums:
 
     def path(self, init_time: np.datetime64) -> Path:
         """Return where the sums of an initial time are."""
-        return self.folder / f"{np.datetime_as_string(init_time, 's').replace(':', '')}.nc"
+        return self.folder / name_of(init_time)
+
+    def drop_damaged(self, init_times: np.ndarray) -> None:
+        """Delete those sums of initial times that are not as they were written, so that they are made again."""
+        for path in (path for path in map(self.path, init_times) if path.exists()):
+            try:
+                read_sealed(path)
+            except UserError:
+                _logger.warning("%s is damaged, or of another time than its name; it is made again", path)
+                with explaining_errors(path):
+                    path.unlink(missing_ok=True)
 
     def missing(self, init_times: np.ndarray) -> np.ndarray:
         """Return those of initial times whose sums are not there."""
@@ -85,7 +106,7 @@ class KeptSums:
             if not path.exists():
                 sums, digest = make()
                 counted = sums.dataset[COUNTED].assign_attrs({_FORECAST: digest})
-                write_netcdf(path, sums.dataset.assign({COUNTED: counted}))
+                write_netcdf(path, sealed(sums.dataset.assign({COUNTED: counted})))
         finally:
             lock.release(remove=True)
         return True
@@ -144,22 +165,30 @@ class KeptSums:
     def _require(self, wanted: dict[str, Any]) -> None:
         try:
             known = json.loads((self.folder / _ASKED).read_bytes())
-        except ValueError as error:
-            raise UserError(f"{self.folder / _ASKED} is damaged ({error}); choose another folder") from None
+        except (OSError, ValueError):
+            known = None
+        if not isinstance(known, dict):
+            raise self._damaged(_ASKED)
         if text := difference(known, wanted):
             raise UserError(f"{self.folder} keeps sums of another campaign: {text}; choose another folder")
 
     def _domain(self) -> tuple[Domain, dict[str, str]]:
         """Return on which points is judged, and digests of truth and references."""
-        with np.load(self.folder / _DOMAIN) as file:
-            told = json.loads(str(file["told"]))
-            levels = {name: tuple(own) for name, own in told["levels"].items()}
-            masks = {name: file[f"mask {name}"] for name in levels}
-        return Domain(levels, masks, np.datetime64(told["since"], "ns")), told["known"]
+        try:
+            with np.load(self.folder / _DOMAIN) as file:
+                told = json.loads(str(file["told"]))
+                levels = {name: tuple(own) for name, own in told["levels"].items()}
+                masks = {name: file[f"mask {name}"] for name in levels}
+            return Domain(levels, masks, np.datetime64(told["since"], "ns")), dict(told["known"])
+        except _OF_DAMAGE:
+            raise self._damaged(_DOMAIN) from None
+
+    def _damaged(self, name: str) -> UserError:
+        return UserError(f"{self.folder / name} is damaged; delete the folder {self.folder} and run again")
 
 
 def _total(paths: Sequence[Path]) -> StatisticSums:
-    return StatisticSums.total(StatisticSums.load(path) for path in paths)
+    return StatisticSums.total(map(read_sealed, paths))
 
 
 def _packed(domain: Domain, known: dict[str, str]) -> bytes:

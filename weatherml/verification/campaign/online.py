@@ -104,6 +104,8 @@ class OnlinePass:
             UserError: As `OnlineForecast.blocks` and `Judgement.sums` say.
         """
         kept = self.kept
+        if kept is not None:
+            kept.drop_damaged(init_times)
         missing = init_times if kept is None else kept.missing(init_times)
         whole: list[StatisticSums] = []
         for init_time, sums in self._whole(missing) if len(missing) else ():

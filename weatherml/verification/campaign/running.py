@@ -75,8 +75,9 @@ class Campaign:
         return own
 
     def _kept(self, kept: KeptSums, judgement: Judgement, progress: Progress | None) -> StatisticSums:
-        kept.require_same(judgement)
         init_times = judgement.matched.forecast["init_time"].values
+        kept.drop_damaged(init_times)
+        kept.require_same(judgement)
         while len(missing := kept.missing(init_times)):
             places = np.flatnonzero(np.isin(init_times, missing)).tolist()
             made = 0

@@ -9,6 +9,7 @@ from s3_server import put_contents
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.products import is_forecast, read_forecast
+from weatherml.products.grib import write_grib
 
 MEMBERS, ONE = layouts.forecast(), layouts.forecast((0,))
 
@@ -61,6 +62,57 @@ def test_control_and_members_in_a_file_for_each_lead_are_one_ensemble(tmp_path):
     paths = layouts.grib_ensemble(tmp_path, members)
     assert len(paths) == 6
     same(read_forecast([*paths[:3:-1], tmp_path / "[cp]f-[01].grib2"]), members, 1.1 / 2**16)
+
+
+@pytest.mark.parametrize("kind", ["fc", "cf"])
+def test_control_and_members_in_one_file_are_one_ensemble(tmp_path, kind):
+    pytest.importorskip("cfgrib")
+    members = layouts.forecast((0, 1, 2)).fillna(280.0)
+    told = {"forecast_config": '{"members": 3}'} if kind == "cf" else {}
+    write_grib(tmp_path / "control.grib2", members.isel(number=[0]).assign_attrs(told))
+    write_grib(tmp_path / "members.grib2", members.isel(number=[1, 2]))
+    control, others = ((tmp_path / f"{name}.grib2").read_bytes() for name in ("control", "members"))
+    (tmp_path / "one.grib2").write_bytes(others + control)
+    same(read_forecast(tmp_path / "one.grib2"), members, 1.1 / 2**16)
+
+
+def test_a_forecast_of_its_own_beside_a_control_is_refused(tmp_path):
+    pytest.importorskip("cfgrib")
+    members = layouts.forecast((0, 1)).fillna(280.0)
+    write_grib(tmp_path / "own.grib2", members.isel(number=[0]))
+    write_grib(tmp_path / "all.grib2", members)
+    (tmp_path / "one.grib2").write_bytes(b"".join((tmp_path / f"{n}.grib2").read_bytes() for n in ("own", "all")))
+    with pytest.raises(UserError, match=r"one.grib2 holds number 0 of .* twice, of different kinds"):
+        read_forecast(tmp_path / "one.grib2")
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers", "told"),
+    [
+        (["p02", "c00", "p01"], [2, 0, 1], "members p02, c00, p01 are numbers 2, 0, 1"),
+        (["p02", "p11"], [2, 11], "members p02, p11 are numbers 2, 11"),
+        (["hot", "control", "cold"], [1, 0, 2], None),
+        (["p01", "cntl"], [1, 0], "members cntl, p01 are numbers 0, 1"),
+        ([0.5, 1.5], [0, 1], "members 0.5, 1.5 are numbers 0, 1"),
+        ([3.0, 4.0], [3, 4], None),
+    ],
+)
+def test_members_with_names_are_numbered_with_the_control_first(tmp_path, names, numbers, told):
+    named = layouts.forecast(range(len(names))).drop_vars("valid_time").assign_coords(number=names)
+    named.rename(number="realization").to_netcdf(tmp_path / "named.nc")
+    found = read_forecast(tmp_path / "named.nc")
+    assert found["number"].values.tolist() == numbers and found["number"].dtype == np.int64
+    np.testing.assert_array_equal(
+        found["2m_temperature"], named["2m_temperature"].transpose(*found["2m_temperature"].dims)
+    )
+    assert told is None or told in str(found.attrs)
+
+
+def test_a_name_that_comes_twice_is_one_member(tmp_path):
+    named = layouts.forecast().drop_vars("valid_time").assign_coords(number=["a", "a"])
+    named.to_netcdf(tmp_path / "named.nc")
+    with pytest.raises(UserError, match=r"number of .*named.nc has 0 2 times"):
+        read_forecast(tmp_path / "named.nc")
 
 
 def grib_sums(path, ranges):

@@ -1,7 +1,7 @@
 """Forecasts as GRIB2, to and fro: one message for each field, with the keys by which ensembles are read everywhere."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -94,7 +94,8 @@ def read_grib(path: Path) -> xr.Dataset:
         UserError: It cannot be read, or two messages claim the same place.
     """
     opened = [_named(dataset) for dataset in open_grib(path, _CHUNKS, FORECASTS)]
-    merged = xr.merge(opened, compat="equals", join="outer", combine_attrs="drop")
+    whole = _with_members(opened, path)
+    merged = xr.merge(whole, compat="equals", join="outer", combine_attrs="drop")
     for name in {name for dataset in opened for name, field in dataset.data_vars.items() if SINCE in field.attrs}:
         merged[name].attrs[SINCE] = True
     return merged if "number" in merged.dims else merged.expand_dims(number=[0])
@@ -238,6 +239,34 @@ def _named(group: xr.Dataset) -> xr.Dataset:
     variables = {str(name): _variable(field) for name, field in group.data_vars.items()}
     marked = marking_sums(group, variables)
     return marked.rename({theirs: own for theirs, own in variables.items() if theirs != own})
+
+
+def _with_members(opened: Sequence[xr.Dataset], path: Path) -> list[xr.Dataset]:
+    """Put a forecast without a number (fc), of which members are there, too, with them: as number 0, the control."""
+    whole: dict[tuple[str, ...], xr.Dataset] = {}
+    for dataset in sorted(opened, key=lambda own: "number" in own.dims):
+        names = tuple(map(str, dataset.data_vars))
+        other = whole.get(names)
+        whole[names] = dataset if other is None else _joined(other, dataset, path)
+    return list(whole.values())
+
+
+def _joined(one: xr.Dataset, other: xr.Dataset, path: Path) -> xr.Dataset:
+    """Join like messages along their numbers, or as they complete each other.
+
+    Raises:
+        UserError: Both hold one member.
+    """
+    if "number" not in other.dims:
+        return xr.merge([one, other], compat="equals", join="outer", combine_attrs="drop")
+    one = one if "number" in one.dims else one.expand_dims(number=[0])
+    for number in np.intersect1d(one["number"].values, other["number"].values):
+        names = ", ".join(map(str, other.data_vars))
+        raise UserError(
+            f"{path} holds number {number} of {names} twice, of different kinds of message (such as fc and cf); keep"
+            " one of them"
+        )
+    return xr.concat([one, other], "number", join="outer", combine_attrs="override")
 
 
 def _variable(field: xr.DataArray) -> str:

@@ -6,10 +6,14 @@ Layouts: WeatherBench 2 has `time` and `prediction_timedelta`, members along `nu
 anemoi-inference a `forecast_reference_time` and a `forecast_period` beside each `time` (`outputs/netcdf.py`).
 """
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from weatherml.data.notes import noted
 from weatherml.data.reading.canonical.coordinates import coordinate_of
 from weatherml.data.reading.canonical.levels import tell_levels
 from weatherml.data.reading.leads import find_init, find_lead, has_unit, lead_hours
@@ -18,11 +22,14 @@ from weatherml.errors import Option, UserError
 from weatherml.products.foreign.told import UNITS, Told
 from weatherml.products.selection import is_statistics, split_field
 from weatherml.variables import VARIABLES
+from weatherml.wording import listed
 
 _NUMBERS = ("number", "realization", "ensemble", "member", "ensemble_member", "sample")
 _HORIZONTAL = ("latitude", "longitude")
 _HOUR = np.timedelta64(3600 * 10**9, "ns")
 _AXES = ("init_time", "lead_time", "number")
+_CONTROL = re.compile(r"(ge)?c(f|tl|trl|ntl|ontrol)?[ _-]?\d*")
+"""Names of a member that was not perturbed: c00, gec00, ctl, control."""
 _WEATHER = ("standard", "gregorian", "proleptic_gregorian")
 
 
@@ -171,12 +178,39 @@ def _with_number(dataset: xr.Dataset) -> xr.Dataset:
     here = {*map(str, dataset.variables), *map(str, dataset.dims)}
     name = next((n for n in _NUMBERS if n in here), "number")
     dataset = dataset.rename({name: "number"} if name != "number" and name in here else {})
-    if "number" in dataset.dims:
-        known = dataset["number"].values if "number" in dataset.variables else np.arange(dataset.sizes["number"])
+    if "number" not in dataset.dims:
+        if is_statistics(dataset):
+            return dataset
+        known = {} if "number" in dataset.variables else {"number": [0]}
+        dataset = dataset.expand_dims("number" if not known else known)
+    if "number" not in dataset.variables:
+        return dataset.assign_coords(number=np.arange(dataset.sizes["number"]))
+    return _numbered(dataset)
+
+
+def _numbered(dataset: xr.Dataset) -> xr.Dataset:
+    """Return members that have names, such as c00 and p01, or numbers that are not whole, with whole numbers."""
+    known = dataset["number"].values
+    if known.dtype.kind in "iuf" and np.all(known == np.floor(known)):
         return dataset.assign_coords(number=known.astype(np.int64))
-    if is_statistics(dataset):
-        return dataset
-    return dataset.expand_dims("number") if "number" in dataset.variables else dataset.expand_dims(number=[0])
+    names = [own.decode() if isinstance(own, bytes) else str(own) for own in known]
+    numbers = _numbers_of(list(dict.fromkeys(names)))
+    told = f"members {listed(numbers)} are numbers {listed(numbers.values())}"
+    return noted(dataset.assign_coords(number=[numbers[name] for name in names]), told)
+
+
+def _numbers_of(names: Sequence[str]) -> dict[str, int]:
+    """Return the numbers that names end with, if these tell members apart and 0 is the control; else their order.
+
+    The control, if one is named so, is the first.
+    """
+    controls = [name for name in names if _CONTROL.fullmatch(name.lower())]
+    control = controls[0] if len(controls) == 1 else None
+    ends = {name: int(found[1]) for name in names if (found := re.fullmatch(r"[^\d.]*?(\d+)", name))}
+    if len(set(ends.values())) == len(names) and (control is None or ends[control] == 0):
+        return ends
+    ordered = sorted(names, key=lambda name: name != control)
+    return {name: number for number, name in enumerate(ordered)}
 
 
 def _with_level(dataset: xr.Dataset) -> xr.Dataset:

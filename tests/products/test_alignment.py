@@ -11,6 +11,7 @@ from weatherml.grid import LatLonGrid
 from weatherml.products.alignment import RegriddedReference, align
 from weatherml.references import Fitted, as_reference
 from weatherml.verification import evaluate
+from weatherml.verification.baselines.named import baseline
 from weatherml.verification.systems import evaluate_systems
 
 SURFACE = {"2m_temperature": ()}
@@ -98,7 +99,7 @@ def test_a_finer_truth_is_averaged_up_to_each_valid_time(forecast, hourly):
 def test_a_window_that_is_not_wholly_there_is_no_truth(forecast, hourly):
     late = hourly.sel(time=slice("2001-01-01T02", None))
     _, truth = align(forecast, late, average="6h")
-    assert truth["time"].values[0] == np.datetime64("2001-01-01T12")
+    assert truth["time"].values[0] == np.datetime64("2001-01-01T07")
     with pytest.raises(UserError, match="the truth has no time 2001-01-01T06:00"):
         evaluate(*align(forecast, late, average="6h"), ["rmse"])
     with pytest.raises(UserError, match="average 90min is not a multiple of the truth's spacing, 1h"):
@@ -123,11 +124,34 @@ def test_rain_of_the_truth_is_summed_over_the_windows_of_the_forecast(accumulate
     ):
         align(ours, given)
     _, truth = align(ours, given.chunk(time=5), accumulated=accumulated)
-    expected = sums.sel(time=truth["time"])
-    np.testing.assert_allclose(truth["total_precipitation_6hr"], expected, rtol=1e-4, atol=1e-5)
+    found = truth["total_precipitation_6hr"].sel(time=sums["time"].values)
+    np.testing.assert_allclose(found, sums, rtol=1e-4, atol=1e-5)
     perfect = as_forecast(truth[["total_precipitation_6hr"]].compute(), ours)
     scores = evaluate(perfect, truth, ["mae"])
     assert float(scores["mae"].max()) == 0 and "summed from its total_precipitation" in scores.attrs["judged_as"]
+
+
+def test_baselines_have_all_times_of_a_truth_that_is_averaged_or_summed():
+    truth = np.abs(analyses({"total_precipitation": (), "2m_temperature": ()}, 13, "1h"))
+    ours = forecasts({"total_precipitation_6hr": (), "2m_temperature": ()}, n_init=1, n_lead=2)
+    _, summed = align(ours, truth, accumulated="hourly")
+    stays = baseline("persistence", summed[["2m_temperature"]], None, ours[["2m_temperature"]])
+    np.testing.assert_array_equal(stays["2m_temperature"][0, 1], truth["2m_temperature"][0])
+    defined = summed["total_precipitation_6hr"].notnull().all(["latitude", "longitude"]).values
+    assert defined[6:].all() and summed["time"].equals(truth["time"])
+    _, mean = align(ours[["2m_temperature"]], truth[["2m_temperature"]], average="3h")
+    assert mean["time"].values.tolist() == truth["time"].values[2:].tolist()
+    window = truth["2m_temperature"].isel(time=slice(5, 8)).mean("time")
+    np.testing.assert_allclose(mean["2m_temperature"].isel(time=5), window, rtol=1e-6)
+
+
+def test_what_is_averaged_is_read_where_it_is_read():
+    truth = analyses(SURFACE, 13, "1h")
+    _, mean = align(forecasts(SURFACE, n_init=1, n_lead=1), truth, average="3h")
+    part = {"time": [1, 4], "latitude": slice(1, 3), "longitude": 5}
+    expected = truth["2m_temperature"].rolling(time=3).mean().isel(time=slice(2, None))
+    np.testing.assert_allclose(mean["2m_temperature"].isel(part), expected.isel(part), rtol=1e-5)
+    np.testing.assert_allclose(mean["2m_temperature"].isel(time=3), expected.isel(time=3), rtol=1e-5)
 
 
 def test_sums_that_tell_no_window_are_said_to_be_taken_for_those_of_an_hour():

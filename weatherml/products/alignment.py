@@ -90,8 +90,8 @@ def align_systems(
 ) -> tuple[dict[str, xr.Dataset], xr.Dataset]:
     """Return forecasts of several systems, by name, and their one truth, as `align` does for one.
 
-    "forecast" as a grid is that of the first of them. Windows end at valid and at initial times, so that baselines
-    which persist are of the same kind.
+    "forecast" as a grid is that of the first of them. Windows end at all times of the truth,
+    so that baselines, which persist or are drawn from other years, are of the same kind.
 
     Raises:
         UserError: As `align`.
@@ -99,9 +99,9 @@ def align_systems(
     truth = _of_member(truth, asked.get("truth_member"))
     ends = _times_of(forecasts.values())
     for forecast in forecasts.values():
-        truth = _with_sums(forecast, truth, ends, asked.get("accumulated"))
+        truth = _with_sums(forecast, truth, asked.get("accumulated"))
     average, grid = asked.get("average"), asked.get("grid")
-    truth = _thinned(truth, ends) if average is None else _averaged(truth, ends, parse_duration(average, "average"))
+    truth = _thinned(truth, ends) if average is None else _averaged(truth, parse_duration(average, "average"))
     if grid is None:
         return dict(forecasts), truth
     target = _target(grid, next(iter(forecasts.values())), truth)
@@ -116,9 +116,9 @@ def _times_of(forecasts: Collection[xr.Dataset]) -> np.ndarray:
     return np.unique(np.concatenate([*times, *(own["init_time"].values for own in forecasts)]))
 
 
-def _averaged(truth: xr.Dataset, ends: np.ndarray, window: np.timedelta64) -> xr.Dataset:
+def _averaged(truth: xr.Dataset, window: np.timedelta64) -> xr.Dataset:
     text = f"the truth is the mean over {format_duration(window)} up to each valid time"
-    return told_as(averaged(truth, ends, window), text)
+    return told_as(averaged(truth, window), text)
 
 
 def _thinned(truth: xr.Dataset, ends: np.ndarray) -> xr.Dataset:
@@ -153,10 +153,8 @@ def _of_member(truth: xr.Dataset, member: TruthMember | None) -> xr.Dataset:
     return told_as(truth.isel(number=place, drop=True), f"the truth is its member {numbers[place]}")
 
 
-def _with_sums(
-    forecast: xr.Dataset, truth: xr.Dataset, ends: np.ndarray, accumulated: Accumulated | None
-) -> xr.Dataset:
-    """Return a truth with the sums over time that the forecast has and it lacks."""
+def _with_sums(forecast: xr.Dataset, truth: xr.Dataset, accumulated: Accumulated | None) -> xr.Dataset:
+    """Return a truth with the sums over time that the forecast has and it lacks; missing (NaN) before the first."""
     for name in map(str, forecast.data_vars):
         if name in ACCUMULATIONS and np.diff([np.timedelta64(0), *forecast["lead_time"].values]).min() > HOUR:
             truth = told_as(truth, f"{name} of the forecast is taken for sums over one hour")
@@ -169,8 +167,8 @@ def _with_sums(
                 Option("accumulated", "hourly", "to sum it where it is of each hour, or 'since 00 UTC'"),
             )
         text = f"the truth of {name} is summed from its {way.inputs[0]} ({accumulated})"
-        made = accumulated_over(truth, name, ends, accumulated)
-        truth = told_as(truth.sel(time=made["time"]).assign({name: made}), text)
+        made = accumulated_over(truth, name, accumulated)
+        truth = told_as(truth.assign({name: made}), text)
     return truth
 
 

@@ -89,7 +89,8 @@ def test_a_finer_truth_is_averaged_up_to_each_valid_time(forecast, hourly):
         end = np.datetime64(time, "ns")
         window = hourly["2m_temperature"].sel(time=slice(end - 5 * HOUR, end))
         np.testing.assert_allclose(truth["2m_temperature"].sel(time=end), window.mean("time"), rtol=1e-5, atol=1e-6)
-    assert truth["2m_temperature"].chunks is not None
+    assert not truth["2m_temperature"].variable._in_memory
+    assert align(forecast, hourly, average="6h", grid="4x6")[1]["2m_temperature"].chunks is not None
     ours = as_forecast(truth.compute(), forecast)
     scores = evaluate(ours, truth, ["rmse"])
     assert scores.attrs["judged_as"] == "the truth is the mean over 6h up to each valid time"

@@ -105,6 +105,8 @@ def align_systems(
     if grid is None:
         return dict(forecasts), truth
     target = _target(grid, next(iter(forecasts.values())), truth)
+    if average is not None or asked.get("accumulated") is not None:
+        truth = truth.chunk(time=1)  # or regridding would compute all windows at once
     return {name: _on_grid(own, target, "forecast") for name, own in forecasts.items()}, _on_grid(
         truth, target, "truth"
     )

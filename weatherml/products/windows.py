@@ -89,8 +89,7 @@ def combined(
     weights = np.where(_is_whole(places, weights)[:, None], weights, np.nan)
     sums = indexing.LazilyIndexedArray(_Sums(field, np.maximum(places, 0), weights, least))
     coords = {name: c for name, c in field.coords.items() if "time" not in c.dims}
-    made = xr.DataArray(xr.Variable(field.dims, sums, field.attrs), {**coords, "time": ends}, name=field.name)
-    return made if field.chunks is None else made.chunk({"time": max(field.chunksizes["time"])})
+    return xr.DataArray(xr.Variable(field.dims, sums, field.attrs), {**coords, "time": ends}, name=field.name)
 
 
 def _is_whole(places: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from weatherml.errors import UserError
 from weatherml.secrecy import without_secrets
+from weatherml.wording import counted
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -123,18 +124,30 @@ class Dask:
             with _slurm() as cluster, keeping_up(cluster, self.workers):
                 yield cluster
             return
-        with (
-            _import("dask.config").set(_HEAP),
-            distributed.LocalCluster(
-                n_workers=self.workers,
-                threads_per_worker=1,
-                memory_limit=None,
-                dashboard_address=None,
-                scheduler_kwargs=_ANY_PORT,
-                silence_logs=logging.ERROR,
-            ) as cluster,
-        ):
+        with _import("dask.config").set(_HEAP), _on_this_machine(distributed, self.workers) as cluster:
             yield cluster
+
+
+def _on_this_machine(distributed: Any, workers: int) -> Any:
+    """Return a cluster whose workers have started.
+
+    Raises:
+        UserError: They do not, as where the system kills them.
+    """
+    try:
+        return distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=None,
+            dashboard_address=None,
+            scheduler_kwargs=_ANY_PORT,
+            silence_logs=logging.ERROR,
+        )
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"{counted(workers, 'worker')} did not start on this machine ({_reason(error)}); see that none is killed"
+            " and that memory suffices, then run again, or ask for fewer workers"
+        ) from None
 
 
 def _reason(error: object) -> str:

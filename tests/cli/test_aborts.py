@@ -14,6 +14,8 @@ from kills import mortal
 from tiny_fourcastnet import CHANNELS, TINY, state_dict, write_moments
 from torch_writer import write_weights
 
+from weatherml.cli.exit_codes import in_one_line
+
 RUN_EACH = """
 import json, os, sys
 from typer.testing import CliRunner
@@ -221,3 +223,9 @@ def test_a_training_that_is_terminated_before_its_first_step_says_so(tiny_run, t
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (75, "")
     assert stderr.endswith("weatherml: asked to stop; run the same command again to go on\n")
+
+
+def test_a_file_that_ends_too_early_is_no_interruption():
+    """What runs verbs takes it for one, and would say no more than "Aborted."."""
+    with pytest.raises(RuntimeError, match="a file ended before it was read"), in_one_line():
+        raise EOFError

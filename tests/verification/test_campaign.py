@@ -1,9 +1,11 @@
 """Initial times judged apart, anywhere, killed, gone on with, in shares: the scores are those of one pass."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import ClassVar
@@ -301,3 +303,22 @@ def test_sums_are_kept_in_a_folder_of_their_own(forecast, truth, tmp_path):
             with pytest.raises(UserError, match=message):
                 judge(few, truth, ["mae"], campaign=Campaign(tmp_path / place))
     assert [own.name for own in (tmp_path / "others").iterdir()] == ["mine.txt"]
+
+
+def test_workers_that_are_killed_as_they_start_are_one_line():
+    pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    done = threading.Event()
+
+    def kill():
+        while not done.wait(0.01):
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with pytest.raises(UserError, match=r"1 worker did not start on this machine .*; see that none is killed"):
+            list(Dask(workers=1).map(str, [1]))
+    finally:
+        done.set()
+        killer.join()

@@ -100,3 +100,22 @@ def test_what_holds_no_scores_is_refused(tmp_path, name, content, reason):
         (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=reason):
         read_published(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("", "holds no scores of the globe, only names of columns; give rows of"),
+        ("A,rmse,2m_temperature,24,\nA,rmse,2m_temperature,48,nan\n", "holds no scores: all values are NaN or empty"),
+        ("A,rmse,2m_temperature,x,1\n", "lead_hours 'x' is no finite number; give rows of"),
+        ("A,rmse,2m_temperature,,1\n", "lead_hours 'nan' is no finite number; give rows of"),
+        ("A,rmse,2m_temperature,24,1e999\n", "value 'inf' is no finite number; give rows of"),
+    ],
+)
+def test_a_table_without_scores_is_refused_with_what_a_row_is(rows, told, tmp_path):
+    path = tmp_path / "others.csv"
+    path.write_text("system,metric,channel,lead_hours,value\n" + rows)
+    with pytest.raises(UserError) as caught:
+        read_published(path)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -23,6 +23,7 @@ class Metric:
         better: Which of two scores is the better one.
         has_best: Whether a forecast that is never wrong has the least that there is, or 1 where larger is better; a
             wavelength, of which the shorter is the better one, has no best.
+        undefined: Where the score is NaN although something was judged, as a clause.
     """
 
     statistics: tuple[Statistic, ...]
@@ -31,6 +32,7 @@ class Metric:
     labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     better: Better = "lower"
     has_best: bool = True
+    undefined: str = ""
 
     @property
     def perfect(self) -> float | None:

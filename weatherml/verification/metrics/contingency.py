@@ -10,12 +10,14 @@ from weatherml.verification.metrics.entries import registry
 from weatherml.verification.statistics.contingency import Contingency
 from weatherml.verification.statistics.fractions import Fractions, Unit
 
+_NO_EVENT = "the event neither came nor was forecast, or did everywhere and always"
+
 
 def _enter(name: str, function: Callable[..., Any], better: Better) -> None:
     @registry.register(name)
     def make(threshold: float | None = None) -> Metric:
         own = Contingency(None if threshold is None else float(threshold))
-        return Metric((own,), function, better=better)
+        return Metric((own,), function, better=better, undefined=_NO_EVENT)
 
 
 _enter("pod", formulas.probability_of_detection, "higher")
@@ -31,7 +33,7 @@ _enter("frequency_bias", formulas.frequency_bias, "one")
 def fss(radius: float, threshold: float | None = None, unit: Unit = "km") -> Metric:
     """Of neighbourhoods with a radius in km, of the same size everywhere, or in points of the grid; of all members."""
     own = Fractions(float(radius), None if threshold is None else float(threshold), unit)
-    return Metric((own,), _fractions_skill_score, better="higher")
+    return Metric((own,), _fractions_skill_score, better="higher", undefined=_NO_EVENT)
 
 
 def _fractions_skill_score(squares: Any) -> Any:

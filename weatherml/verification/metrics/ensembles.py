@@ -48,7 +48,9 @@ def crps_decomposition(lowest: float | None = None, highest: float | None = None
         raise ValueError(f"both bounds of the truth are needed, the lowest below the highest, not {lowest}, {highest}")
     statistics = (CrpsTerms(), TruthCounts(float(lowest), float(highest)))
     labels = {"part": ("reliability", "potential", "resolution", "uncertainty")}
-    return Metric(statistics, partial(_all_crps_parts, bounds=(lowest, highest)), ("part",), labels, "neither")
+    parts = partial(_all_crps_parts, bounds=(lowest, highest))
+    undefined = f"the truth lies outside {lowest:g} .. {highest:g}: give wider bounds"
+    return Metric(statistics, parts, ("part",), labels, "neither", undefined=undefined)
 
 
 @registry.register("quantile_score")

@@ -25,18 +25,20 @@ N_BINS = 11
 
 PARTS = ("reliability", "resolution", "uncertainty")
 
+_NEVER_OR_ALWAYS = "the event happened nowhere and never, or everywhere and always"
+
 _COST_LOSS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 
 
-def _enter(name: str, function: Callable[..., Any], better: Better) -> None:
+def _enter(name: str, function: Callable[..., Any], better: Better, undefined: str = "") -> None:
     @registry.register(name)
     def make(threshold: float | None = None) -> Metric:
-        return Metric((_counts(threshold),), function, better=better)
+        return Metric((_counts(threshold),), function, better=better, undefined=undefined)
 
 
 _enter("brier", formulas.brier, "lower")
 _enter("brier_fair", formulas.brier_fair, "lower")
-_enter("roc_area", formulas.roc_area, "higher")
+_enter("roc_area", formulas.roc_area, "higher", _NEVER_OR_ALWAYS)
 
 
 @registry.register("brier_skill")
@@ -60,8 +62,8 @@ def brier_decomposition(threshold: float | None = None, n_cases: float | None = 
 @registry.register("roc_curve")
 def roc_curve(threshold: float | None = None) -> Metric:
     """Along `rate`, and along `least_members`: where so many exceed it is warned, from 0 (always) on."""
-    labels = {"rate": ("false_alarm_rate", "hit_rate")}
-    return Metric((_counts(threshold),), formulas.roc_curve, ("rate", "least_members"), labels, "neither")
+    axes, labels = ("rate", "least_members"), {"rate": ("false_alarm_rate", "hit_rate")}
+    return Metric((_counts(threshold),), formulas.roc_curve, axes, labels, "neither", undefined=_NEVER_OR_ALWAYS)
 
 
 @registry.register("economic_value")
@@ -71,7 +73,9 @@ def economic_value(threshold: float | None = None, cost_loss: float | Sequence[f
     all_between = bool(ratios) and all(0 < ratio < 1 for ratio in ratios)
     _require(all_between, f"costs over losses lie between 0 and 1: {cost_loss}")
     value = partial(formulas.economic_value, cost_loss=ratios)
-    return Metric((_counts(threshold),), value, ("cost_loss",), {"cost_loss": ratios}, "higher")
+    return Metric(
+        (_counts(threshold),), value, ("cost_loss",), {"cost_loss": ratios}, "higher", undefined=_NEVER_OR_ALWAYS
+    )
 
 
 def _enter_diagram(name: str, function: Callable[..., Any]) -> None:

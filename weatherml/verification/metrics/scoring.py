@@ -1,6 +1,6 @@
 """From sums of statistics to scores with intervals: the mean over init times first, each metric's function last."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,15 @@ from weatherml.verification.aggregation.grouping import By, labels_of
 from weatherml.verification.aggregation.regions import GLOBAL
 from weatherml.verification.aggregation.sums import DIMS, StatisticSums
 from weatherml.verification.metrics.base import Metric
+from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import CONFIDENCE, Method
 from weatherml.verification.significance.methods import method_named
 from weatherml.verification.significance.sample import Sample
 from weatherml.verification.statistics.base import Statistic
+from weatherml.wording import listed
 
-BOUNDS = ("estimate", "lower", "upper")
+_ESTIMATE = "estimate"
+BOUNDS = (_ESTIMATE, "lower", "upper")
 
 
 def summarize(
@@ -42,7 +45,9 @@ def summarize(
     whole = np.allclose(share, 1, rtol=0, atol=1e-9)
     attributes = {"n_init_times": sums.n_init_times, "confidence": CONFIDENCE}
     attributes |= sums.dataset.attrs
-    return xr.Dataset(scored if whole else scored | {"share_judged": share}, attrs=attributes)
+    clauses = [clause for name, own in metrics.items() for clause in _undefined(name, own, scored[name])]
+    scores = xr.Dataset(scored if whole else scored | {"share_judged": share}, attrs=attributes)
+    return scores.assign_attrs(as_attribute([*sentences(scores), *clauses]))
 
 
 def score(
@@ -90,6 +95,19 @@ def judge(
 def without_globe(scored: xr.DataArray) -> xr.DataArray:
     """Drop the region where there is the globe alone."""
     return scored.isel(region=0, drop=True) if list(scored["region"].values) == list(GLOBAL) else scored
+
+
+def _undefined(name: str, metric: Metric, scored: xr.DataArray) -> Iterator[str]:
+    """Yield that a score is NaN throughout, or along an axis of its own the parts that are, and where it would be."""
+    why = f", as it is where {metric.undefined}" if metric.undefined else ""
+    there = scored.sel(bound=_ESTIMATE).notnull()
+    if not there.any():
+        yield f"{name} is NaN throughout{why}"
+        return
+    for axis in metric.labels:
+        absent = there[axis].values[~there.any([dim for dim in there.dims if dim != axis]).values]
+        if absent.size:
+            yield f"{name} is NaN throughout for {listed(absent)}{why}"
 
 
 def _judge(

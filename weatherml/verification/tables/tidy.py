@@ -1,6 +1,7 @@
 """Scores as a tidy table: one number a row."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ LEAD = "lead_hours"
 _FIRST = ("system", "metric", "channel", "region")
 _LAST = (LEAD, "bound", "value", UNITS)
 _NEEDED = ("system", "metric", "channel", LEAD, "value")
+_ROW = f"give rows of {', '.join(_NEEDED)}, such as IFS,rmse,2m_temperature,24,1.5"
 _ESTIMATE = BOUNDS[0]
 _HOUR = np.timedelta64(1, "h")
 
@@ -70,17 +72,34 @@ def from_rows(place: str, table: pd.DataFrame) -> xr.Dataset:
     Raises:
         UserError: A channel is unknown, a number is none, or one is there twice.
     """
+    if table.empty:
+        raise UserError(f"{place} holds no scores of the globe, only names of columns", _ROW)
     try:
         named = table.assign(channel=[str(Channel.parse(str(name))) for name in table["channel"]])
-        numbers = named.assign(value=named["value"].astype(float), lead_hours=named[LEAD].astype(float))
-    except ValueError as error:
-        raise UserError(f"{place}: {error}") from None
+    except UserError as error:
+        raise error.within(f"{place}: ") from None
+    numbers = named.assign(**{name: _numbers(place, table[name]) for name in ("value", LEAD)})
+    if numbers["value"].isna().all():
+        raise UserError(f"{place} holds no scores: all values are NaN or empty", _ROW)
     keys = ["metric", "system", "channel", LEAD]
     twice = numbers[numbers.duplicated(keys)]
     if len(twice):
         raise UserError(f"{place} has two values of {' '.join(map(str, twice[keys].iloc[0]))}; keep one")
     fields = {str(metric): _field(own) for metric, own in numbers.groupby("metric", sort=False)}
     return xr.merge([field.rename(name) for name, field in fields.items()], join="outer", compat="override")
+
+
+def _numbers(place: str, column: "pd.Series[Any]") -> "pd.Series[float]":
+    """Return a column as numbers.
+
+    Raises:
+        UserError: One is none, or infinite; or a lead time is missing.
+    """
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    wrong = column[(numbers.isna() & (column.notna() | (column.name == LEAD))) | np.isinf(numbers)]
+    if len(wrong):
+        raise UserError(f"{place}: {column.name} {str(wrong.iloc[0])!r} is no finite number", _ROW)
+    return numbers
 
 
 def _field(rows: pd.DataFrame) -> xr.DataArray:

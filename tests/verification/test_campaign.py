@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,9 +20,10 @@ from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
 from weatherml.storage.share import Share
-from weatherml.verification import Campaign, accumulate
+from weatherml.verification import Campaign, Metric, OnlineForecast, accumulate
 from weatherml.verification.aggregation import judgement
 from weatherml.verification.campaign.kept import KeptSums
+from weatherml.verification.statistics.base import PointStatistic
 from weatherml.verification.systems import accumulate_systems
 from weatherml.workers import Dask
 
@@ -171,6 +173,72 @@ def test_a_folder_is_of_one_reference(forecast, truth, tmp_path):
         judged(truth + 1)
 
 
+def test_systems_that_start_from_one_analysis_are_told_apart(forecast, truth, tmp_path):
+    """And so is a later initial time that was replaced, and a mask of land."""
+
+    def judged(forecast, land=0):
+        masked = truth.assign(land_sea_mask=(truth["latitude"] > land) * (truth["longitude"] * 0 + 1))
+        return accumulate(forecast, masked, ["rmse"], regions=["land"], campaign=Campaign(tmp_path))
+
+    judged(forecast)
+    is_start, is_last = (forecast[dim] == forecast[dim][place] for dim, place in (("lead_time", 0), ("init_time", 2)))
+    for other, time in ((forecast.where(is_start, forecast + 1), 1), (forecast.where(~is_last, forecast + 1), 3)):
+        with pytest.raises(UserError, match=f"the forecast from 2001-01-0{time}T00:00 is another than the one whose"):
+            judged(other)
+    with pytest.raises(UserError, match=r"another campaign: cells of regions .* instead of .*; choose another folder"):
+        judged(forecast, land=40)
+
+
+def given(reference):
+    """A statistic of a reference, whose name does not say which."""
+
+    @dataclass(frozen=True)
+    class Given(PointStatistic):
+        references: ClassVar[tuple[str, ...]] = (reference,)
+
+        def at(self, pair):
+            return pair.references[reference]
+
+    return {"given": Metric((Given(),), lambda mean: mean)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"missing": "count"}, "missing values refuse instead of count"),
+        ({"west": 5}, r"grid 7 x 12 from 90 N 0 E \(\w+\) instead of 7 x 12 from 90 N 5 E \(\w+\)"),
+        ({"reference": "other"}, r"references \['one'\] instead of \['other'\]"),
+    ],
+    ids=["missing values", "grid", "references"],
+)
+def test_a_folder_is_of_one_way_to_judge(forecast, truth, tmp_path, changed, message):
+    def judged(west=0, reference="one", missing="refuse"):
+        moved, true = (own.assign_coords(longitude=own["longitude"] + west) for own in (forecast, truth))
+        how = {"references": {reference: true}, "missing": missing, "campaign": Campaign(tmp_path)}
+        return accumulate(moved, true, given(reference), **how)
+
+    judged()
+    with pytest.raises(UserError, match=f"another campaign: {message}; choose another folder"):
+        judged(**changed)
+
+
+@pytest.mark.parametrize("is_online", [False, True], ids=["stored", "online"])
+def test_initial_times_whose_truth_came_later_are_judged_again(forecast, truth, tmp_path, judged, is_online):
+    def make(init_times):
+        return (forecast.sel(init_time=[own]) for own in init_times)
+
+    asked = OnlineForecast(make, forecast["init_time"].values, forecast["lead_time"].values, 5)
+    short = truth.isel(time=truth["time"] <= np.datetime64("2001-01-02T06:00"))
+    for known in (short, truth):
+        given = asked if is_online else forecast
+        found = accumulate(given, known, ["rmse"], missing="count", campaign=Campaign(tmp_path))
+        same(found, accumulate(forecast, known, ["rmse"], missing="count"))
+    same(KeptSums.load(tmp_path), found)
+    judged.clear()
+    accumulate(given, truth, ["rmse"], missing="count", campaign=Campaign(tmp_path))
+    assert judged == []
+
+
 def test_more_shares_than_initial_times_are_refused(judge, forecast):
     with pytest.raises(UserError, match="share 3/4 of 3 initial times is empty; make no more than 3 shares"):
         judge(forecast, share=Share(3, 4))
@@ -219,7 +287,7 @@ class Counting(LocalStore):
 
 @pytest.mark.parametrize("is_kept", [False, True], ids=["at once", "kept by initial time"])
 def test_each_byte_is_read_once(forecast, truth, tmp_path, is_kept):
-    """But for the first field of all levels, which tells which there are, and one field that tells forecasts apart."""
+    """But for the first field of all levels, which tells which there are, and the last, which tells forecasts apart."""
     ones = ("init_time", "lead_time", "level")
     encoding = {
         name: {"chunks": [1 if dim in ones else size for dim, size in own.sizes.items()]}
@@ -233,7 +301,8 @@ def test_each_byte_is_read_once(forecast, truth, tmp_path, is_kept):
     times = +Counting.seen
     again = {key for key, n in times.items() if n > 1}
     assert len(times) == 3 * 3 * 3
-    assert {key.split("/c/")[1][:3] for key in again} <= {f"{init}/0" for init in range(3 if is_kept else 1)}
+    told_by = {f"{init}/2" for init in range(3 if is_kept else 0)}
+    assert {key.split("/c/")[1][:3] for key in again} <= {"0/0", *told_by}
 
 
 def flip(path, place):

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from weatherml.verification.aggregation.adding import digest
 from weatherml.verification.aggregation.gathering import Progress, gather
-from weatherml.verification.aggregation.regions import Region, regions_named
+from weatherml.verification.aggregation.regions import Region, region_weights, regions_named
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.pairing.matched import Matched
 from weatherml.verification.statistics.base import Statistic
@@ -36,6 +37,16 @@ class Judgement:
     def bounds(self) -> dict[str, Region]:
         """Regions by name."""
         return regions_named(self.regions)
+
+    @property
+    def cells_of_regions(self) -> dict[str, str]:
+        """Letters that tell apart which cells lie in each region, and so, too, where land is.
+
+        Raises:
+            UserError: As `sums`.
+        """
+        areas = region_weights(self.matched.grid, self.bounds, self.matched.truth)
+        return {name: digest(own > 0) for name, own in zip(self.bounds, areas, strict=True)}
 
     def only(self, places: Sequence[int]) -> "Judgement":
         """Return what concerns some initial times: of one it is small enough to be sent to whoever judges it."""

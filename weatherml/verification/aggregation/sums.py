@@ -105,6 +105,11 @@ class StatisticSums:
         return int((self.weights > 0).any(axis=(1, 2, 3)).sum())
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing was missing: all the area counted that could have."""
+        return bool(np.allclose(self.dataset[WEIGHT], self.dataset[EXPECTED], rtol=_ROUNDING, atol=0))
+
+    @property
     def share_judged(self) -> xr.DataArray:
         """The share of area, over all init times, that counted: dims (lead_time, channel, region)."""
         whole = self.dataset[[WEIGHT, EXPECTED]].sum("init_time")

@@ -1,13 +1,13 @@
 """What a folder of sums was begun for, so that no others are added to them."""
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from weatherml.state import spec_of
+from weatherml.verification.aggregation.adding import digest, told_of_grid
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.pairing.matched import Matched
 
@@ -29,7 +29,8 @@ def asked(judgement: Judgement, lead_times: np.ndarray) -> dict[str, Any]:
         "regions": {name: repr(own) for name, own in judgement.bounds.items()},
         "variables": {name: list(own) for name, own in spec_of(forecast).variables.items() if name in names},
         "lead times": [str(own.astype("timedelta64[m]")) for own in lead_times],
-        "grid": _digest(forecast["latitude"].values, forecast["longitude"].values),
+        "grid": told_of_grid(judgement.matched.grid),
+        "cells of regions": judgement.cells_of_regions,
         "ensemble": dict(judgement.attributes),
         "references": sorted(judgement.matched.references),
         "missing values": judgement.matched.missing,
@@ -50,19 +51,21 @@ def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 def digests_at(matched: Matched, time: np.datetime64) -> dict[str, str]:
     """Tell truths and references apart by a field of each at a time; of those that know it."""
-    return {owner: _digest(own) for owner, own in matched.known_at(time).items()}
+    return {owner: digest(own) for owner, own in matched.known_at(time).items()}
 
 
-def digest_of_forecast(forecast: xr.Dataset, name: str, init: int = 0) -> str:
-    """Tell forecasts of one initial time, by its position, apart by one field of one variable."""
-    field = forecast[name].isel(init_time=slice(init, init + 1))
-    others = [dim for dim in field.dims if dim not in ("latitude", "longitude")]
-    return _digest(field.isel({dim: 0 for dim in others}).values)
+def digest_of_forecast(forecast: xr.Dataset, levels: Mapping[str, Sequence[int]]) -> str:
+    """Tell forecasts of one initial time apart by one field.
 
+    It is that of the last lead and member: at lead 0 all systems have the analysis, and their control may be the same.
 
-def _digest(*arrays: np.ndarray) -> str:
-    content = b"".join(np.ascontiguousarray(own).tobytes() for own in arrays)
-    return hashlib.sha256(content).hexdigest()[:16]
+    Args:
+        forecast: Of one initial time.
+        levels: Of each variable that is judged, hPa; empty where it has one height.
+    """
+    name, own_levels = next(iter(levels.items()))
+    field = forecast[name].sel(level=own_levels[-1]) if own_levels else forecast[name]
+    return digest(field.isel({dim: -1 for dim in field.dims if dim not in ("latitude", "longitude")}).values)
 
 
 def _short(value: Any) -> str:

@@ -32,7 +32,8 @@ _logger = logging.getLogger(__name__)
 _ASKED, _DOMAIN, _SUMS = ASKED, DOMAIN, "*T*.nc"
 _OF_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, BadZipFile, zlib.error)
 """What comes of a file that is empty, cut or of another kind."""
-_FORECAST = "forecast_digest"
+_FORECAST, _WHOLE = "forecast_digest", "is_whole"
+"""What a file tells of its forecast, and whether nothing was missing of it or its truth."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,14 @@ class KeptSums:
         """Return those of initial times whose sums are not there."""
         return init_times[[not self.path(own).exists() for own in init_times]]
 
+    def to_judge(self, init_times: np.ndarray) -> np.ndarray:
+        """Return those of initial times whose sums are not there, or lack what may have come since."""
+        return init_times[[not _is_whole(self.path(own)) for own in init_times]]
+
     def keep(self, init_time: np.datetime64, make: Callable[[], tuple[StatisticSums, str]]) -> bool:
         """Have the sums of an initial time in the folder; return whether they are, or another process makes them.
+
+        Those that lack something are made again.
 
         Args:
             init_time: Whose.
@@ -103,9 +110,10 @@ class KeptSums:
         except UserError:
             return False
         try:
-            if not path.exists():
+            if not _is_whole(path):
                 sums, digest = make()
-                counted = sums.dataset[COUNTED].assign_attrs({_FORECAST: digest})
+                told = {_FORECAST: digest, _WHOLE: int(sums.is_whole)}
+                counted = sums.dataset[COUNTED].assign_attrs(told)
                 write_netcdf(path, sealed(sums.dataset.assign({COUNTED: counted})))
         finally:
             lock.release(remove=True)
@@ -114,28 +122,25 @@ class KeptSums:
     def keep_one(self, judgement: Judgement) -> bool:
         """As `keep`, of the one initial time that is judged."""
         forecast = judgement.matched.forecast
-        name = next(iter(judgement.matched.levels))
+        levels = judgement.matched.levels
         return self.keep(
-            forecast["init_time"].values[0], lambda: (judgement.sums(), digest_of_forecast(forecast, name))
+            forecast["init_time"].values[0], lambda: (judgement.sums(), digest_of_forecast(forecast, levels))
         )
 
     def require_same(self, judgement: Judgement) -> None:
-        """Require that sums which are there already are of these forecasts, by the first that are.
+        """Require that sums which are there already are of these forecasts, by a field of each.
 
         Raises:
             UserError: They are of others.
         """
-        forecast, name = judgement.matched.forecast, next(iter(judgement.matched.levels))
+        forecast, levels = judgement.matched.forecast, judgement.matched.levels
         for place, init_time in enumerate(forecast["init_time"].values):
-            if self.path(init_time).exists():
-                if _digest_in(self.path(init_time)) != digest_of_forecast(
-                    forecast.isel(init_time=slice(place, place + 1)), name
-                ):
-                    raise UserError(
-                        f"the forecast from {np.datetime_as_string(init_time, 'm')} is another than the one whose sums"
-                        f" {self.folder} keeps; choose another folder for each system"
-                    )
-                return
+            path, own = self.path(init_time), forecast.isel(init_time=slice(place, place + 1))
+            if path.exists() and _told(path).get(_FORECAST) != digest_of_forecast(own, levels):
+                raise UserError(
+                    f"the forecast from {np.datetime_as_string(init_time, 'm')} is another than the one whose sums"
+                    f" {self.folder} keeps; choose another folder for each system"
+                )
 
     def total(self, init_times: Sequence[np.datetime64] | np.ndarray) -> StatisticSums:
         """Add up the sums of initial times.
@@ -199,6 +204,11 @@ def _packed(domain: Domain, known: dict[str, str]) -> bytes:
     return file.getvalue()
 
 
-def _digest_in(path: Path) -> str:
+def _is_whole(path: Path) -> bool:
+    """Return whether sums are there that nothing can be added to."""
+    return path.exists() and bool(_told(path).get(_WHOLE, 1))
+
+
+def _told(path: Path) -> dict[str, Any]:
     with xr.open_dataset(path) as opened:
-        return str(opened[COUNTED].attrs.get(_FORECAST))
+        return dict(opened[COUNTED].attrs)

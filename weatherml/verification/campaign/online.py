@@ -106,7 +106,7 @@ class OnlinePass:
         kept = self.kept
         if kept is not None:
             kept.drop_damaged(init_times)
-        missing = init_times if kept is None else kept.missing(init_times)
+        missing = init_times if kept is None else kept.to_judge(init_times)
         whole: list[StatisticSums] = []
         for init_time, sums in self._whole(missing) if len(missing) else ():
             if kept is None:
@@ -153,9 +153,10 @@ class OnlinePass:
         if self._domain is None:
             asked = asked if self.kept is None else self.kept.begin(asked, self.forecast.lead_times)
             self._domain = asked.matched.domain
-        self._digest.setdefault(
-            block["init_time"].values[0], digest_of_forecast(asked.matched.forecast, next(iter(asked.matched.levels)))
-        )
+        last = block["lead_time"].values == self.forecast.lead_times[-1]
+        if last.any():
+            own = asked.matched.forecast.isel(lead_time=last)
+            self._digest[block["init_time"].values[0]] = digest_of_forecast(own, asked.matched.levels)
         return asked.sums()
 
 

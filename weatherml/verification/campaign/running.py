@@ -78,13 +78,15 @@ class Campaign:
         init_times = judgement.matched.forecast["init_time"].values
         kept.drop_damaged(init_times)
         kept.require_same(judgement)
-        while len(missing := kept.missing(init_times)):
+        missing = kept.to_judge(init_times)
+        while len(missing):
             places = np.flatnonzero(np.isin(init_times, missing)).tolist()
             made = 0
             for done in self.workers.map(kept.keep_one, (judgement.only([place]) for place in places)):
                 made += done
                 if progress and done:
                     progress(len(init_times) - len(missing) + made, len(init_times))
-            if not made:
+            missing = kept.missing(init_times)
+            if len(missing) and not made:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         return kept.total(init_times)

@@ -194,7 +194,7 @@ def summarize(
     sums: StatisticSums, metrics: Metrics, by: By | None = None, interval: str | Method = "circular"
 ) -> xr.Dataset:
     """Score what `accumulate` has kept; arguments and result are as of `evaluate`."""
-    if not sums.weights.any():
+    if not sums.weights.any() and sums.had_truth:  # without any, the sums say so
         raise UserError(_NOTHING, "give a forecast and a truth that have values at the same times and points")
     scores = scoring.summarize(sums, metrics_named(metrics), by, interval)
     n_members = int(scores.attrs.get(N_MEMBERS, 1))

@@ -105,6 +105,11 @@ class StatisticSums:
         return int((self.weights > 0).any(axis=(1, 2, 3)).sum())
 
     @property
+    def had_truth(self) -> bool:
+        """Whether any valid time had one: statistics were taken, even if nothing counted."""
+        return any(name not in _ABOUT for name in self.dataset)
+
+    @property
     def is_whole(self) -> bool:
         """Whether nothing was missing: all the area counted that could have."""
         return bool(np.allclose(self.dataset[WEIGHT], self.dataset[EXPECTED], rtol=_ROUNDING, atol=0))

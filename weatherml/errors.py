@@ -15,12 +15,14 @@ class Option:
         value: What to pass, an example.
         purpose: What for, such as `to replace it`.
         python: What to pass in Python, where that is not the key and the `repr` of the value.
+        only_python: Whether no verb has it, which the message then says.
     """
 
     key: str
     value: object = True
     purpose: str = ""
     python: str = ""
+    only_python: bool = False
 
 
 REPLACE = Option("overwrite", purpose="to replace it")
@@ -62,7 +64,7 @@ class UserError(ValueError):
     def told(self, spell: Spelling) -> str:
         """Return the line for one who writes options in a way of their own."""
         message, *remedies = self.args
-        ways = [way if isinstance(way, str) else _pass(spell(way), way.purpose) for way in remedies]
+        ways = [way if isinstance(way, str) else _way(way, spell) for way in remedies]
         return "; ".join([message, ", or ".join(filter(None, ways))]) if any(ways) else str(message)
 
     def within(self, place: str) -> "UserError":
@@ -102,6 +104,12 @@ def require_kind(value: object, kinds: type | tuple[type, ...], name: str, remed
         wanted = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
         shown = repr(value) if value is None or isinstance(value, str | int | float) else type(value).__name__
         raise UserError(f"{name} must be {wanted}, got {shown}; {remedy}")
+
+
+def _way(option: Option, spell: Spelling) -> str:
+    if option.only_python and spell is not in_python:
+        return f"in Python pass {in_python(option)}"
+    return _pass(spell(option), option.purpose)
 
 
 def _pass(spelt: str, purpose: str) -> str:

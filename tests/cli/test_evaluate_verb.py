@@ -89,6 +89,34 @@ def test_groups_of_times_have_rows_of_their_own(folder):
     assert "channel / init_hour" in done("evaluate", folder / "new.nc", folder / "truth.nc", "--by", "init_hour")
 
 
+def test_what_there_is_to_ask_for_is_listed():
+    listed = done("evaluate", "--list")
+    assert "fss(radius, threshold=None, unit='km')\n" in listed and "rmse\n" in listed
+    assert "35 .. 75 N, -12.5 .. 42.5 E" in listed
+
+
+def test_which_initial_times_were_judged_is_said(folder, tmp_path):
+    xr.load_dataset(folder / "old.nc").isel(init_time=slice(0, 8)).to_netcdf(tmp_path / "short.nc")
+    asked = ("evaluate", folder / "new.nc", tmp_path / "short.nc", folder / "truth.nc", "--metric", "mae")
+    told = done(*asked, "--interval", "circular(length=2)")
+    assert "8 initial times that all have, 2001-01-01T00:00 .. 2001-01-02T18:00; intervals: circular(length=2)" in told
+    assert "left out: 4 initial times of new that not all have" in told
+    assert "no intervals: too few initial times for circular(length=7)" in done(
+        *asked, "--interval", "circular(length=7)"
+    )
+    own = json.loads(done(*asked, "--against", "persistence", "--scorecard", "--interval", "ar2", "--json"))
+    assert (own["n_init_times"], own["interval"]) == (8, "ar2") and "4 initial times of new" in own["left_out"]
+    assert own["scorecards"][0]["false_discovery"] == 0.05
+
+
+def test_what_a_system_does_not_have_is_a_dash_and_what_has_no_value_is_said(folder, tmp_path):
+    xr.load_dataset(folder / "old.nc").isel(lead_time=[0]).to_netcdf(tmp_path / "short.nc")
+    asked = ("evaluate", folder / "new.nc", tmp_path / "short.nc", folder / "truth.nc")
+    assert "\N{EN DASH}" in done(*asked, "--metric", "mae") and "nan" not in done(*asked, "--metric", "mae")
+    alone = ("evaluate", folder / "new.nc", folder / "truth.nc", "--region", "europe")
+    assert "has no value here" in done(*alone, "--metric", "effective_resolution")
+
+
 def test_scores_say_their_units(folder, tmp_path):
     scores, table = tmp_path / "out.nc", tmp_path / "out.csv"
     asked = ("--metric", "rmse", "mse", "csi(threshold=0)", "-o", scores, table, tmp_path / "page.html", "--json")
@@ -140,6 +168,15 @@ def test_systems_are_called_by_what_differs_in_their_paths(paths, called):
         (["--name", "a/b", "old"], "--name 'a/b' cannot be the name of a folder"),
         (["--share", "0/2", "--sums", "s", "--json"], "a share has no scores; leave --json to the run without --share"),
         (["--share", "0/2", "--sums", "s", "-o", "p.html"], "leave -o p.html to the run without --share"),
+        (["--interval", "circular(width=3)"], "takes n_resamples, seed, length"),
+        (["--interval", "circular(length=-3)"], "a length is a number of forecasts"),
+        (["--interval", "cluster(groups='decade')"], "groups must be 'week' or 'month' or 'season'"),
+        (
+            ["--against", "persistence_ensemble"],
+            "baseline 'persistence_ensemble' cannot be made: the truth has no time",
+        ),
+        (["--region", "atlantis"], "australia_new_zealand, east_asia, europe"),
+        (["--metric", "seeps"], "in Python pass references={'dry_probability': DATASET}"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(folder, monkeypatch, options, reason):

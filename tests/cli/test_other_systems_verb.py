@@ -41,6 +41,12 @@ def test_a_pattern_of_files_is_one_forecast(places):
     assert scores(places / "part-*.nc", places / "truth.nc") == scores(places / "f.nc", places / "truth.nc")
 
 
+def test_info_reads_what_evaluate_reads(places):
+    described = json.loads(done("info", places / "part-*.nc", "--json"))
+    assert described["kind"] == "forecast" and described["init times"].startswith("2, 2001-01-01T00:00")
+    assert json.loads(done("info", places / "part-0.nc", places / "part-1.nc", "--json")) == described
+
+
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [

@@ -285,7 +285,7 @@ def test_a_reference_that_is_not_there_is_asked_for_or_for_its_number(truth, ens
         evaluate(ensemble, truth, name)
     with pytest.raises(UserError) as caught:
         evaluate(ensemble, truth, name)
-    assert "references" not in caught.value.told(lambda option: "")  # of a verb that has no such option
+    assert "in Python pass references={" in caught.value.told(lambda option: "")  # of a verb that has no such option
 
 
 def test_parts_of_an_ensemble_s_sums_make_the_whole_in_any_order_and_from_a_file(truth, ensemble, tmp_path):

@@ -223,13 +223,20 @@ def test_regions_are_those_that_are_published():
     assert regions["north_america"] == Region(25, 60, -120, -75)
 
 
+def test_months_are_in_the_order_of_time():
+    truth = analyses({"2m_temperature": ()}, times=30, start="2000-12-30")
+    forecast = forecasts({"2m_temperature": ()}, n_init=8, init_step="12h", start="2000-12-30")
+    sums = accumulate(forecast, truth, "mse")
+    assert summarize(sums, "mse", by="month")["month"].values.tolist() == ["Dec", "Jan"]
+
+
 @pytest.mark.parametrize(
     ("by", "group", "chosen"),
     [
         ("init_hour", "12", lambda init, valid: init.hour == 12),
         ("valid_hour", "06", lambda init, valid: valid.hour == 6),
         ("season", "DJF", lambda init, valid: valid.month in (12, 1, 2)),
-        ("month", "03", lambda init, valid: valid.month == 3),
+        ("month", "Mar", lambda init, valid: valid.month == 3),
     ],
 )
 def test_scores_by_groups_of_times(by, group, chosen):

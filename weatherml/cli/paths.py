@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,8 @@ def describe_paths(paths: Sequence[str], rename: Mapping[str, str] | None = None
     place = path_or_url(paths[0])
     if len(paths) == 1 and isinstance(place, Path) and is_checkpoint(place):
         return describe_checkpoint(place)
-    if len(paths) == 1 and is_forecast(place):
-        return _describe_forecast(place)
+    if is_forecast(_first_of(place)):
+        return _describe_forecast([*map(path_or_url, paths)], rename)
     described = describe(open_files(paths, rename=rename))
     return described | _size([path for path in paths if not is_url(path)]) | _size_in_bucket(paths)
 
@@ -205,12 +206,12 @@ def _unread(url: str) -> Finding:
     return Finding("note", url, text, NOT_VERIFIED)
 
 
-def _describe_forecast(place: Path | str) -> dict[str, Any]:
-    forecast = read_forecast(place)
+def _describe_forecast(places: Sequence[Path | str], rename: Mapping[str, str] | None) -> dict[str, Any]:
+    forecast, files = read_forecast(places, rename=rename), [own for own in places if isinstance(own, Path)]
     init, lead = np.sort(forecast["init_time"].values), np.sort(forecast["lead_time"].values)
     described = {
         "kind": "forecast",
-        "format": _format(place),
+        "format": _format(_first_of(places[0])),
         "models": _models(json.loads(forecast.attrs.get("provenance", "[]"))),
         "init times": _span(len(init), f"{init[0]:.16}", f"{init[-1]:.16}"),
         "lead times": _span(len(lead), format_duration(lead[0]), format_duration(lead[-1])),
@@ -218,11 +219,17 @@ def _describe_forecast(place: Path | str) -> dict[str, Any]:
         **_asked(forecast),
         "channels": _channels(forecast),
         **_places(forecast),
-        **_size([place] if isinstance(place, Path) else []),
+        **_size(files),
         "unpacked": forecast.nbytes,
         **_stopped(forecast.attrs.get("failed", [])),
     }
     return {key: value for key, value in described.items() if value != []}
+
+
+def _first_of(place: Path | str) -> Path | str:
+    """Return the first file that a pattern matches; what is none as it is."""
+    is_pattern = isinstance(place, Path) and has_magic(str(place)) and not place.exists()
+    return expand(place)[0] if is_pattern else place
 
 
 def _span(count: int, first: str, last: str) -> str:

@@ -125,6 +125,13 @@ class Systems:
                 " it, or leave it out"
             )
 
+    @property
+    def left_out(self) -> str:
+        """What is not judged, because not all have it, in words."""
+        shared = len(common_init_times(self.forecasts))
+        own = {name: forecast.sizes["init_time"] - shared for name, forecast in self.forecasts.items()}
+        return ", ".join(f"{counted(n, 'initial time')} of {name} that not all have" for name, n in own.items() if n)
+
     def only_channels_of_forecasts(self, sums: Mapping[str, StatisticSums]) -> dict[str, StatisticSums]:
         """Return sums of baselines for no more channels than forecasts have."""
         forecast = {str(name) for own in sums if own not in self.made for name in sums[own].dataset["channel"].values}
@@ -184,14 +191,16 @@ def named(paths: Sequence[str], names: Sequence[str]) -> list[str]:
     for name in (name for name in names if not name or "/" in name or name.startswith(".")):
         raise UserError(f"--name {name!r} cannot be the name of a folder, as of sums; leave out '/' and a first '.'")
     if names and len(names) != len(paths):
-        raise UserError(f"{counted(len(paths), 'forecast')} have {counted(len(names), 'name')}; name each with --name")
+        have = f"{counted(len(paths), 'forecast')} {'has' if len(paths) == 1 else 'have'}"
+        raise UserError(f"{have} {counted(len(names), 'name')}; name each with --name")
     parts = [Path(path.partition("://")[2] or path).absolute().parts for path in paths]
     longest = max(map(len, parts))
     found = [[_stem(own[-min(n, len(own))]) for own in parts] for n in range(1, longest + 1)]
     called = list(names) or next((own for own in found if len(set(own)) == len(own)), found[0])
     twice = next((name for name in called if called.count(name) > 1 or "/" in name or not name), None)
     if twice is not None:
-        raise UserError(f"two systems would be called {twice!r}, or a folder cannot; name each with --name")
+        wrong = "two systems would be" if called.count(twice) > 1 else "a folder of sums cannot be"
+        raise UserError(f"{wrong} called {twice!r}; name each with --name")
     return called
 
 

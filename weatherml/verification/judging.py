@@ -271,7 +271,8 @@ def _require_inputs(
             remedy = Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)")
             raise UserError(f"metric {name!r} needs a climatology, got none", remedy, f"leave {name!r} out")
         number = [f"give {_AS_NUMBER[missing]}= in its brackets"] if missing in _AS_NUMBER else []
-        given = Option("references", {missing: "DATASET"}, python=f"references={{{missing!r}: DATASET}}")
+        python = f"references={{{missing!r}: DATASET}}"
+        given = Option("references", {missing: "DATASET"}, python=python, only_python=True)
         what = missing if missing in _AS_NUMBER else f"reference {missing!r}"
         raise UserError(f"metric {name!r} needs a {what}", *number, given, "leave it out")
     if metric.needs_members and forecast.sizes.get("number", 1) < 2:

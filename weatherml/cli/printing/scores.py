@@ -13,11 +13,14 @@ from weatherml.verification.cards import Pairs
 from weatherml.verification.metrics.registry import find, judged
 from weatherml.verification.metrics.units import units_of
 from weatherml.verification.pairing.notes import as_attribute, sentences
+from weatherml.wording import counted
 
 _DAY, _HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
 _DIMS = ("bound", "channel", "lead_time")
 _MOST_LEADS = 8
+_NOTHING = "\N{EN DASH}"
 _SHARE = "share_judged"
+_TOLD = ("n_init_times", "init_times", "left_out", "interval", "confidence")
 
 
 def print_scores(scores: xr.Dataset, compared: Pairs, as_json: bool) -> None:
@@ -43,10 +46,26 @@ def print_scores(scores: xr.Dataset, compared: Pairs, as_json: bool) -> None:
     if _SHARE in scores:
         missing = 100 * (1 - float(scores[_SHARE].min()))
         out.print(f"up to {missing:.3g} % of the area are missing and do not count", soft_wrap=True)
-    for clause in sentences(scores):
+    for clause in [*_on_times(scores), *sentences(scores)]:
         out.print(escape(clause), soft_wrap=True)
     if few.sizes["lead_time"] < n_leads:
         out.print(f"{few.sizes['lead_time']} of {n_leads} lead times are shown; --json has them all", soft_wrap=True)
+
+
+def _on_times(scores: xr.Dataset) -> list[str]:
+    """Say which initial times were judged, which were not, and how intervals are had."""
+    said = scores.attrs
+    if "n_init_times" not in said:
+        return []
+    between = f", {said['init_times'].replace(' to ', ' .. ')}" if "init_times" in said else ""
+    told = f"{counted(int(said['n_init_times']), 'initial time')} that all have{between}"
+    method = said.get("interval", "")
+    fields = [own for name, own in scores.data_vars.items() if name != _SHARE]
+    if method and any(np.isfinite(own.sel(bound="lower")).any() for own in fields):
+        told += f"; intervals: {method}"
+    elif method and method != "none":
+        told += f"; no intervals: too few initial times for {method}"
+    return [told, *([f"left out: {said['left_out']}"] if said.get("left_out") else [])]
 
 
 def _judged(metric: str, scores: xr.Dataset) -> str:
@@ -68,6 +87,9 @@ def _print_metric(field: xr.DataArray) -> None:
     labels = ["channel", *_others(field)]
     rows = field.stack(row=labels).transpose("row", "lead_time", "bound")
     there = np.isfinite(rows.sel(bound="estimate").values).any(axis=1)
+    if not there.any():
+        out.print("has no value here\n", soft_wrap=True)
+        return
     names = [_row_name(str(field.name), label) for label in rows["row"].values[there]]
     table = [[name, *map(_interval, own)] for name, own in zip(names, rows.values[there], strict=True)]
     print_blocks([[" / ".join(labels), *map(_lead, field["lead_time"].values)], *table])
@@ -125,6 +147,7 @@ def _plain(scores: xr.Dataset, compared: Pairs) -> dict[str, Any]:
     told |= as_attribute(sentences(scores))
     axes = {dim: scores[dim].values.tolist() for own in others for dim in own if dim not in dims}
     told |= {"axes": axes} if axes else {}
+    told |= {name: scores.attrs[name] for name in _TOLD if name in scores.attrs}
     told["scores"] = {name: _finite(scores[name].transpose(*dims, ...).values) for name in names}
     if _SHARE in scores:
         told[_SHARE] = _finite(scores[_SHARE].values)
@@ -137,7 +160,8 @@ def _plain_card(first: str, second: str, card: xr.Dataset) -> dict[str, Any]:
     dims = list(map(str, card["difference"].dims))
     values = {str(name): _finite(own.transpose(*dims).values.astype(float)) for name, own in card.data_vars.items()}
     coords = {dim: card[dim].values.tolist() for dim in dims if dim != "lead_time"}
-    return {"system": first, "against": second, "dims": dims} | coords | values
+    how = {name: card.attrs[name] for name in (*_TOLD, "false_discovery") if name in card.attrs}
+    return {"system": first, "against": second, "dims": dims} | how | coords | values
 
 
 def _finite(values: np.ndarray) -> Any:
@@ -146,4 +170,6 @@ def _finite(values: np.ndarray) -> Any:
 
 def _interval(score: np.ndarray) -> str:
     estimate, lower, upper = score
+    if np.isnan(estimate):
+        return _NOTHING
     return f"{estimate:.4g}" if np.isnan(lower) else f"{estimate:.4g} ({lower:.4g} .. {upper:.4g})"

@@ -102,6 +102,20 @@ Outputs = Annotated[
 ]
 
 
+def _list(is_asked: bool) -> None:
+    if is_asked:
+        from weatherml.cli.printing.known import print_known
+
+        print_known()
+        raise typer.Exit
+
+
+ListAll = Annotated[
+    bool,
+    typer.Option("--list", callback=_list, is_eager=True, help="Say which metrics and regions there are instead."),
+]
+
+
 def evaluate(
     paths: Paths,
     metric: Metrics = None,
@@ -135,6 +149,7 @@ def evaluate(
     output: Outputs = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    list_all: ListAll = False,
 ) -> None:
     """Score forecasts against analyses, with 95 % intervals over the initial times that all of them have.
 
@@ -168,7 +183,8 @@ def evaluate(
         print(f"share {share} is judged; once all are, leave --share out to score what {sums} keeps")
         return
     compared = _compared(asked, kept, metrics, by, interval, false_discovery) if scorecard else {}
-    _tell(summarize_systems(kept, metrics, by, interval or "circular"), compared, published, output or [], as_json)
+    scores = summarize_systems(kept, metrics, by, interval or "circular").assign_attrs(left_out=asked.left_out)
+    _tell(scores, compared, published, output or [], as_json)
 
 
 def _compared(

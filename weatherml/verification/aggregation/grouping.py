@@ -11,6 +11,7 @@ from weatherml.wording import listed
 By = Literal["season", "month", "init_hour", "valid_hour"]
 """Season and month are those of the valid time; hours are UTC."""
 
+_MONTHS: tuple[str, ...] = tuple("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 _SEASONS: tuple[str, ...] = ("DJF", "MAM", "JJA", "SON")
 
 
@@ -38,11 +39,15 @@ def labels_of(dataset: xr.Dataset, by: By) -> tuple[np.ndarray, list[str]]:
     if by == "season":
         values, names = (months + 1) // 3 % 4, _SEASONS
     elif by == "month":
-        values, names = months, tuple(f"{month:02d}" for month in range(1, 13))
+        values, names = months, _MONTHS
     else:
         values, names = hours[by], tuple(f"{hour:02d}" for hour in range(24))
     there, labels = np.unique(values, return_inverse=True)
-    return labels.reshape(valid.shape), [names[own] for own in there]
+    labels = labels.reshape(valid.shape)
+    if by != "month":
+        return labels, [names[own] for own in there]
+    order = np.argsort([valid[labels == own].min() for own in range(len(there))])  # December before January
+    return np.argsort(order)[labels], [names[own] for own in there[order]]
 
 
 def _hour(times: np.ndarray) -> np.ndarray:

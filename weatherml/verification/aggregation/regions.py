@@ -10,9 +10,8 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.registry import Registry
+from weatherml.registry import Registry, nearest
 from weatherml.verification.aggregation.adding import digest
-from weatherml.wording import listed
 
 _LAND = 0.5  # share of land from which a cell is land
 
@@ -128,8 +127,14 @@ def regions_named(wanted: Sequence[str] | Mapping[str, Region] | None) -> dict[s
         return dict(GLOBAL)
     wanted = (wanted,) if isinstance(wanted, str) else wanted
     if not wanted:
-        raise UserError(f"regions are empty; leave them out for the globe, or give one of {listed(regions)}")
-    return dict(wanted) if isinstance(wanted, Mapping) else {name: regions[name] for name in wanted}
+        raise UserError(f"regions are empty; leave them out for the globe, or give one of {', '.join(regions)}")
+    if isinstance(wanted, Mapping):
+        return dict(wanted)
+    for name in (name for name in wanted if name not in regions):
+        likely = nearest(name, regions)
+        told = likely if likely.startswith("; did") else f"; known: {', '.join(regions)}"
+        raise UserError(f"unknown region {name!r}{told}")
+    return {name: regions[name] for name in wanted}
 
 
 def region_weights(grid: LatLonGrid, wanted: Mapping[str, Region], truth: xr.Dataset | None = None) -> np.ndarray:

@@ -11,6 +11,7 @@ from weatherml.registry import Registry
 from weatherml.state import spec_of
 from weatherml.verification.baselines.drawn_forecasts import climatological_ensemble, persistence_ensemble
 from weatherml.verification.baselines.reference_forecasts import climatology, persistence
+from weatherml.wording import listed
 
 Make = Callable[[xr.Dataset, "xr.Dataset | Reference | None", np.ndarray, np.ndarray], xr.Dataset]
 """From truth, climatology, init times and lead times to a forecast."""
@@ -40,7 +41,13 @@ def baseline(
     """
     make = baselines[name]
     init_times = like["init_time"].values if init_times is None else init_times
-    made = make(_part(truth, like), climatology, init_times, like["lead_time"].values)
+    try:
+        made = make(_part(truth, like), climatology, init_times, like["lead_time"].values)
+    except UserError as error:
+        if repr(name) in str(error):
+            raise
+        others = listed(own for own in baselines if own != name)
+        raise UserError(f"baseline {name!r} cannot be made: {error}; or another baseline: {others}") from None
     return _part(made, like)
 
 

@@ -335,7 +335,7 @@ class Matched:
             may_have_stopped = owner == "the forecast" and self.forecast.sizes.get("number", 1) > 1
             raise UserError(
                 f"{owner} of {channel} valid at {_text(times[wrong][0])} is not finite where the truth "
-                f"is at {_text(self.domain.since)}, or the reverse",
+                f"is at {_text(self.domain.since)}, or the reverse; all times must lack the same points",
                 *([_DROP_STOPPED] if may_have_stopped else []),
                 "mend it",
                 _COUNT_MISSING,

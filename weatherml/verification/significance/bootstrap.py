@@ -71,6 +71,10 @@ class Blocks(Bootstrap):
     length: Length = None
     spread: ClassVar[float] = 4 / 3
 
+    def __post_init__(self) -> None:
+        if self.length not in (None, "automatic") and not (isinstance(self.length, int) and self.length > 0):
+            raise ValueError(f"a length is a number of forecasts, 'automatic' or None, not {self.length!r}")
+
     def _judge(self, sample: Sample, confidence: float) -> Bounds:
         if self.length != "automatic" or sample.n_init < 2:
             length = self.length if isinstance(self.length, int) else None
@@ -138,6 +142,10 @@ class Cluster(Bootstrap):
     """
 
     groups: Literal["week", "month", "season"] | xr.DataArray = "week"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.groups, xr.DataArray) and self.groups not in ("week", "month", "season"):
+            raise ValueError(f"groups are 'week', 'month' or 'season', not {self.groups!r}")
 
     def _judge(self, sample: Sample, confidence: float) -> Bounds:
         _, labels = np.unique(self._labels(sample.init_times), return_inverse=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from weatherml.verification.brackets import made
 from weatherml.verification.significance import bootstrap, student
 from weatherml.verification.significance.method import Bounds, Method, registry
 from weatherml.verification.significance.sample import Sample
@@ -20,9 +21,12 @@ _THEMES = (bootstrap, student)  # whose methods are known because they have been
 
 
 def method_named(method: str | Method) -> Method:
-    """Return a method by its name, with what it does by itself; one that is given as it is.
+    """Return a method by its name, with its parameters in brackets where it has some; one that is given as it is.
 
     Raises:
-        UserError: It is unknown.
+        UserError: It is unknown, or its parameters are not those that it has.
     """
-    return method if isinstance(method, Method) else registry[method]()
+    if isinstance(method, Method):
+        return method
+    named: Method = made(method, registry, "circular(length=10)")
+    return named

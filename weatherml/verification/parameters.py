@@ -1,13 +1,11 @@
-"""Parameters of metrics, as names write them: `threshold=300, radius=5`, of the kinds that their makers ask for."""
+"""Parameters as names write them: `threshold=300, radius=5`, of the kinds that makers ask for."""
 
 import ast
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
-
-from weatherml.verification.metrics.entries import Maker
 
 _ONE = {float: "a finite number", int: "a whole number", str: "a name"}
 _MANY = {float: "finite numbers", int: "whole numbers", str: "names"}
@@ -35,7 +33,7 @@ def parse(text: str | None) -> dict[str, Any] | None:
     return dict(zip(names, values, strict=True))
 
 
-def require_kinds(maker: Maker, given: dict[str, Any]) -> None:
+def require_kinds(maker: Callable[..., Any], given: dict[str, Any]) -> None:
     """Require that parameters are of the kinds that a maker asks for, and that their numbers are finite.
 
     Raises:

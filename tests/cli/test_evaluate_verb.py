@@ -190,6 +190,13 @@ def test_an_output_that_is_there_is_not_replaced(folder, tmp_path):
     assert (tmp_path / "page.html").read_text() == "mine"
 
 
+@pytest.mark.parametrize("others", [(), ("-o", "scores.csv"), ("-o", "page.html"), ("--sums", "sums")])
+def test_times_of_which_none_has_a_truth_are_told(folder, tmp_path, monkeypatch, others):
+    monkeypatch.chdir(tmp_path)
+    told = refused("evaluate", folder / "late.nc", folder / "truth.nc", "--missing", "count", *others)
+    assert "no valid time of the forecast, 2001-02-01T06:00 to" in told and not list(tmp_path.glob("*.*"))
+
+
 def test_what_is_read_is_never_an_output(folder, tmp_path, monkeypatch):
     """However it is called, and though what is at the output may be replaced."""
     monkeypatch.chdir(tmp_path)

@@ -12,6 +12,7 @@ from weatherml.grid import OPEN_FIRST, LatLonGrid
 from weatherml.references import Reference, warn_of_knowing
 from weatherml.state import on_grid
 from weatherml.times import require_told
+from weatherml.verification.aggregation.adding import no_truth
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.grouping import By, require_groups
 from weatherml.verification.aggregation.judgement import Judgement
@@ -194,7 +195,9 @@ def summarize(
     sums: StatisticSums, metrics: Metrics, by: By | None = None, interval: str | Method = "circular"
 ) -> xr.Dataset:
     """Score what `accumulate` has kept; arguments and result are as of `evaluate`."""
-    if not sums.weights.any() and sums.had_truth:  # without any, the sums say so
+    if not sums.had_truth:  # here, as there may be no metric left that asks for sums, which say so, too
+        raise no_truth(sums.dataset)
+    if not sums.weights.any():
         raise UserError(_NOTHING, "give a forecast and a truth that have values at the same times and points")
     scores = scoring.summarize(sums, metrics_named(metrics), by, interval)
     n_members = int(scores.attrs.get(N_MEMBERS, 1))

@@ -5,13 +5,25 @@ import sys
 
 from weatherml.secrecy import without_secrets
 
+ONCE = {"is_told_once": True}
+"""`extra=` of a warning that says the same of all that is asked for together, such as of each system that is judged."""
+
 
 class _PlainLines(logging.Handler):
     """Prints to what standard error is at the time, which a training diverts."""
 
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._told: set[str] = set()
+
     def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if hasattr(record, "is_told_once"):
+            if message in self._told:
+                return
+            self._told.add(message)
         try:
-            print(f"weatherml: {without_secrets(record.getMessage())}", file=sys.stderr, flush=True)
+            print(f"weatherml: {without_secrets(message)}", file=sys.stderr, flush=True)
         except OSError:  # of a full disk nobody can be told there
             self.handleError(record)
 

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import Option, UserError
+from weatherml.logs import ONCE
 from weatherml.times import Periods, is_within, show_periods
 
 _logger = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ def warn_of_knowing(reference: Reference, times: np.ndarray) -> None:
             show_periods(reference.period),
             known.sum(),
             known.size,
+            extra=ONCE,
         )
 
 

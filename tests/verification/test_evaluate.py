@@ -184,11 +184,6 @@ def test_parts_fold_in_any_order(order, cut):
         np.testing.assert_allclose(folded[name].sel(channel=CHANNELS), whole[name], rtol=1e-12)
 
 
-def test_what_two_parts_both_hold_counts_once(truth):
-    part = accumulate(forecasts(), truth, METRICS)
-    np.testing.assert_allclose(summarize(part + part, METRICS)["mse"], summarize(part, METRICS)["mse"])
-
-
 def test_a_hole_between_parts_is_an_error(truth):
     forecast = forecasts()
     parts = accumulate(forecast.isel(init_time=[0]), truth, METRICS) + accumulate(

@@ -4,14 +4,16 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from pydantic import BeforeValidator
 
 from weatherml.errors import UserError
+
+if TYPE_CHECKING:  # it takes a second, and verbs that need no data go without
+    import xarray as xr
 
 TimeLike: TypeAlias = str | int | date | np.datetime64
 """A time: `2020-01-01`, `2020-01-01T06:30Z`, `2020010106`, or a date of Python, numpy or pandas (`Timestamp`)."""
@@ -294,7 +296,7 @@ def require_valid_times(init_times: np.ndarray, lead_times: np.ndarray) -> None:
         )
 
 
-def require_told(forecast: xr.Dataset, owner: str) -> None:
+def require_told(forecast: "xr.Dataset", owner: str) -> None:
     """Require that a forecast holds fields, and says of which times.
 
     Raises:

@@ -107,7 +107,7 @@ class StatisticSums:
     @property
     def had_truth(self) -> bool:
         """Whether any valid time had one: statistics were taken, even if nothing counted."""
-        return any(name not in _ABOUT for name in self.dataset)
+        return any(name not in _ABOUT for name in self.dataset) or bool((self.weights > 0).any())
 
     @property
     def is_whole(self) -> bool:

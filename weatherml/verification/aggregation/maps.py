@@ -17,6 +17,7 @@ from weatherml.verification.aggregation.adding import held_twice, no_truth, requ
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.grouping import By, labels_of, require_groups
 from weatherml.verification.aggregation.judgement import Judgement
+from weatherml.verification.aggregation.kept_file import read_sums
 from weatherml.verification.aggregation.work import Task, Work
 from weatherml.verification.statistics.base import ClassStatistic, PointStatistic, Statistic
 
@@ -94,14 +95,7 @@ class MapSums:
         Raises:
             UserError: It is no such file.
         """
-        try:
-            with xr.open_dataset(path, decode_timedelta=True) as opened:
-                dataset = opened.load()
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} holds no maps of statistics: {error}; write some with MapSums.save") from None
-        if not {TIMES, COUNT} <= set(dataset.data_vars):
-            raise UserError(f"{path} holds no maps of statistics; write some with MapSums.save")
-        return cls(dataset)
+        return cls(read_sums(path, (TIMES, COUNT), "maps of statistics", "write some with MapSums.save"))
 
 
 def gather_maps(judgement: Judgement, by: By | None = None, progress: Progress | None = None) -> MapSums:

@@ -15,6 +15,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.storage.files import write_netcdf
 from weatherml.verification.aggregation.adding import held_twice, no_truth, require_alike, sizes_of_axes, told_of_grid
+from weatherml.verification.aggregation.kept_file import read_sums
 from weatherml.verification.statistics.base import Statistic
 
 DIMS = ("init_time", "lead_time", "channel", "region")
@@ -131,14 +132,8 @@ class StatisticSums:
         Raises:
             UserError: It is no such file.
         """
-        try:
-            with xr.open_dataset(path, decode_timedelta=True) as opened:
-                dataset = opened.load()
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} holds no sums of statistics: {error}; make it with weatherml evaluate") from None
-        if not {WEIGHT, COUNTED, EXPECTED} <= set(dataset.data_vars):
-            raise UserError(f"{path} holds no sums of statistics; make it with weatherml evaluate")
-        return cls(dataset)
+        needed = (WEIGHT, COUNTED, EXPECTED)
+        return cls(read_sums(path, needed, "sums of statistics", "make it with weatherml evaluate"))
 
     @property
     def _taken(self) -> xr.DataArray:

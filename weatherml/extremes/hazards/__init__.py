@@ -1,0 +1,1 @@
+"""Kinds of events: what each is made of, with every threshold named."""

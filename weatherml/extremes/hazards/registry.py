@@ -1,0 +1,97 @@
+"""What kinds of events there are. A new one is an entry here: cases, the verb and the page know no more of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from importlib import import_module
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import xarray as xr
+from pydantic import TypeAdapter, ValidationError
+
+from weatherml.errors import UserError
+from weatherml.references import Reference
+from weatherml.registry import Registry, nearest
+
+MakeField: TypeAlias = Callable[[xr.Dataset, Any, Reference | None], xr.DataArray]
+"""From fields, a definition and thresholds to `[time, latitude, longitude]`.
+
+The fields are one member's, or analyses: dims (time, [level,] latitude, longitude), `time` the valid time, of a region
+or of the globe, with all variables of the hazard; canonical and in SI units.
+"""
+MakeThreshold: TypeAlias = Callable[[xr.Dataset, Any, np.ndarray], Reference]
+"""From analyses of other times, a definition and the valid times `[time]` that it will be asked for, to thresholds."""
+MakeTracks: TypeAlias = Callable[[xr.Dataset, Any], xr.Dataset]
+"""From fields as of `MakeField`, of the whole region that storms pass through, and a definition to tracks."""
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """One kind of event.
+
+    Attributes:
+        words: What it is called: "heat wave".
+        variables: Canonical names of what it is made of.
+        definition: A frozen dataclass of thresholds, all with defaults.
+        event: Where and when it is an event, bool; nowhere where values are missing.
+        index: What is extreme of it, such as a temperature, with `units`.
+        summary: By what a region becomes one number of the index; the least where low values are extreme.
+        threshold: What counts as extreme at each place and date; None where the definition alone says it.
+        tracks: Of the storms that it is of; None where it is of none.
+        extent: What is read of it: the region of a case, or all that there is, where events come from outside.
+    """
+
+    words: str
+    variables: tuple[str, ...]
+    definition: type[Any]
+    event: MakeField
+    index: MakeField
+    summary: Literal["mean", "maximum", "minimum"] = "mean"
+    threshold: MakeThreshold | None = None
+    tracks: MakeTracks | None = None
+    extent: Literal["region", "everything"] = "region"
+
+    def define(self, overrides: Mapping[str, Any]) -> Any:
+        """Return the definition, with some thresholds changed.
+
+        Args:
+            overrides: New values, plain as YAML has them.
+
+        Raises:
+            UserError: The definition has no such threshold, or a value is none for it.
+        """
+        known = [own.name for own in fields(self.definition)]
+        for name in (name for name in overrides if name not in known):
+            raise UserError(f"the definition of a {self.words} has no {name!r}{nearest(name, known)}")
+        try:
+            return TypeAdapter(self.definition).validate_python(dict(overrides))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the definition"
+            got = overrides.get(str(first["loc"][0])) if first["loc"] else dict(overrides)
+            raise UserError(f"{where}: {first['msg']}, got {got!r}; give another value, or leave it out") from None
+
+
+registry: Registry[Hazard] = Registry("hazard")
+"""Entries by name, of the modules that have been imported; `find` imports the one that is asked for."""
+
+_FOUND_IN: Mapping[str, str] = {}
+"""Modules of this folder, by the names that each enters: one line a hazard."""
+
+
+def known() -> list[str]:
+    """Return the names of all hazards, rising."""
+    return sorted({*_FOUND_IN, *registry})
+
+
+def find(name: str) -> Hazard:
+    """Return a hazard.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    if name not in registry and name in _FOUND_IN:
+        import_module(f"weatherml.extremes.hazards.{_FOUND_IN[name]}")
+    if name not in registry:
+        raise UserError(f"unknown hazard {name!r}{nearest(name, known())}")
+    return registry[name]

@@ -1,0 +1,80 @@
+"""Distances, directions and means of places on the sphere, in degrees and km; at the poles and the date line, too."""
+
+import numpy as np
+import numpy.typing as npt
+
+from weatherml.sphere import EARTH_RADIUS
+
+_Array = npt.NDArray[np.float64]
+
+
+def unit_vectors(latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> _Array:
+    """Return the directions of places from the middle of the Earth, `[..., 3]`: to 0 E, to 90 E and to the North Pole.
+
+    Args:
+        latitude: Degrees north, `[...]`.
+        longitude: Degrees east of any turn, `[...]`.
+    """
+    north, east = np.radians(latitude), np.radians(longitude)
+    parts = np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)
+    return np.stack(np.broadcast_arrays(*parts), axis=-1)
+
+
+def places(vectors: npt.ArrayLike) -> tuple[_Array, _Array]:
+    """Return latitude and longitude (0 <= longitude < 360), degrees `[...]`, of directions `[..., 3]` of any length."""
+    x, y, z = np.moveaxis(np.asarray(vectors, np.float64), -1, 0)
+    return np.degrees(np.arctan2(z, np.hypot(x, y))), _whole_turn(np.degrees(np.arctan2(y, x)))
+
+
+def distance(
+    latitude: npt.ArrayLike, longitude: npt.ArrayLike, to_latitude: npt.ArrayLike, to_longitude: npt.ArrayLike
+) -> _Array:
+    """Return the distance along the great circle, km, of places in degrees whose shapes fit each other.
+
+    From the chords to the other place and to its antipode (Kahan), so it is as exact for neighbours as for antipodes.
+    """
+    own, other = unit_vectors(latitude, longitude), unit_vectors(to_latitude, to_longitude)
+    chords = (np.linalg.norm(own + sign * other, axis=-1) for sign in (-1, 1))
+    return np.asarray(2 * EARTH_RADIUS * np.arctan2(*chords))
+
+
+def bearing(
+    latitude: npt.ArrayLike, longitude: npt.ArrayLike, to_latitude: npt.ArrayLike, to_longitude: npt.ArrayLike
+) -> _Array:
+    """Return in which direction a great circle starts towards another place: degrees clockwise from north, 0 .. 360.
+
+    NaN where both are one place.
+    """
+    south, north = np.radians(latitude), np.radians(to_latitude)
+    east = np.radians(np.subtract(to_longitude, longitude))
+    across = np.sin(east) * np.cos(north)
+    along = np.cos(south) * np.sin(north) - np.sin(south) * np.cos(north) * np.cos(east)
+    same = distance(latitude, longitude, to_latitude, to_longitude) < _ONE_PLACE
+    return np.where(same, np.nan, _whole_turn(np.degrees(np.arctan2(across, along))))
+
+
+def destination(
+    latitude: npt.ArrayLike, longitude: npt.ArrayLike, direction: npt.ArrayLike, km: npt.ArrayLike
+) -> tuple[_Array, _Array]:
+    """Return latitude and longitude of where one arrives that starts in a direction (`bearing`) and goes so far."""
+    start, turn, angle = np.radians(latitude), np.radians(direction), np.divide(km, EARTH_RADIUS)
+    sine = np.sin(start) * np.cos(angle) + np.cos(start) * np.sin(angle) * np.cos(turn)
+    north = np.clip(sine, -1, 1)
+    east = np.arctan2(np.sin(turn) * np.sin(angle) * np.cos(start), np.cos(angle) - np.sin(start) * north)
+    return np.degrees(np.arcsin(north)), _whole_turn(np.asarray(longitude) + np.degrees(east))
+
+
+def mean_place(latitude: npt.ArrayLike, longitude: npt.ArrayLike, weights: npt.ArrayLike = 1.0) -> tuple[float, float]:
+    """Return latitude and longitude of the middle of places `[n]`: the direction of the mean of their directions."""
+    vectors = unit_vectors(latitude, longitude) * np.broadcast_to(weights, np.shape(latitude))[..., None]
+    north, east = places(vectors.sum(axis=0))
+    return float(north), float(east)
+
+
+_ONE_PLACE = 1e-6  # km
+
+
+def _whole_turn(degrees: _Array) -> _Array:
+    """Return angles within 0 .. 360, without 360 itself, which the remainder of a tiny negative one is."""
+    turned = degrees % 360
+    return np.where(turned == 360, 0.0, turned)

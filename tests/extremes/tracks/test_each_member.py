@@ -1,0 +1,83 @@
+"""A forecast taken member by member."""
+
+import numpy as np
+import pytest
+from fake_data import analyses, forecasts
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import each_member, map_members
+
+NAME = "2m_temperature"
+
+
+def test_every_member_of_every_initial_time_has_its_fields_at_valid_times():
+    forecast = forecasts(n_members=5)
+    members = list(each_member(forecast))
+    assert len(members) == 4 * 5
+    last = members[-1]
+    assert (last.init_time, last.number) == (forecast["init_time"].values[3], 4)
+    assert (last.fields["time"].values == forecast["init_time"].values[3] + forecast["lead_time"].values).all()
+    assert (last.fields[NAME].values == forecast[NAME].values[3, :, 4]).all()
+    assert last.columns == {"init_time": last.init_time, "number": 4}
+
+
+def test_a_deterministic_forecast_has_no_number():
+    (first, *_) = each_member(forecasts())
+    assert first.number is None
+    assert "number" not in first.columns
+
+
+def test_an_analysis_is_one_member():
+    (only,) = each_member(analyses())
+    assert only.columns == {}
+    assert only.fields.sizes["time"] == 29
+
+
+def test_one_selected_member_of_one_run_stays_itself():
+    forecast = forecasts(n_members=5).isel(init_time=2, number=3, lead_time=1)
+    (only,) = each_member(forecast)
+    assert (only.init_time, only.number) == (forecast["init_time"].values, 3)
+    assert (only.fields["time"].values == forecast["init_time"].values + forecast["lead_time"].values).all()
+    assert only.fields[NAME].sizes["time"] == 1
+
+
+def test_lazy_members_have_graphs_of_their_own_only():
+    forecast = forecasts(n_members=5).chunk(init_time=1, number=1)
+    (first, *_) = each_member(forecast)
+    assert (first.fields[NAME].values == forecast[NAME].values[0, :, 0]).all()
+    assert len(first.fields.__dask_graph__()) < len(forecast.__dask_graph__()) / 4
+
+
+class _Backwards:
+    """Workers of whom the last one is the fastest."""
+
+    def require_there(self):
+        """They are."""
+
+    def map(self, function, items):
+        yield from map(function, reversed(list(items)))
+
+
+@pytest.mark.parametrize("workers", [_Backwards(), None])
+def test_results_come_in_the_order_of_members_whoever_is_the_fastest(workers):
+    forecast = forecasts(n_members=5)
+    given = {} if workers is None else {"workers": workers}
+    numbers = list(map_members(lambda member: member.number, forecast, **given))
+    assert numbers == [0, 1, 2, 3, 4] * 4
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (forecasts().drop_vars(["init_time", "valid_time"]), "no init_time"),
+        (analyses().isel(time=slice(None, None, -1)), "does not rise"),
+        (analyses().drop_vars("time").isel(time=0), "no times"),
+        (analyses().isel(time=slice(0, 0)), "is empty"),
+        (analyses().assign_coords(time=np.arange(29)), "not datetime64"),
+        ("forecast.zarr", "must be Dataset"),
+    ],
+)
+def test_data_without_times_are_refused_in_one_line(data, told):
+    with pytest.raises(UserError, match=told) as refusal:
+        list(each_member(data))
+    assert "\n" not in str(refusal.value)

@@ -1,0 +1,120 @@
+"""A forecast member by member, and functions of members, which need nothing of each other."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import dask
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError, require_kind
+from weatherml.grid import OPEN_FIRST
+from weatherml.times import require_told
+from weatherml.workers import HERE, Workers
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One member of a forecast from one initial time, or an analysis.
+
+    Attributes:
+        init_time: When the forecast began; None of an analysis.
+        number: Of the member; None where the forecast has no members.
+        fields: Along `time`, which are valid times and rise, read where they are asked for; those that do not change in
+            time lack it.
+    """
+
+    init_time: np.datetime64 | None
+    number: int | None
+    fields: xr.Dataset
+
+    @property
+    def columns(self) -> dict[str, np.datetime64 | int]:
+        """What of `init_time` and `number` there is, by its name."""
+        both = {"init_time": self.init_time, "number": self.number}
+        return {name: own for name, own in both.items() if own is not None}
+
+
+def each_member(forecast: xr.Dataset) -> Iterator[Member]:
+    """Give each member of each initial time of a forecast; of an analysis, the one that it is.
+
+    Args:
+        forecast: Dims (init_time, lead_time, number, level, latitude, longitude), of which all but the horizontal may
+            be missing, or (time, ...) of an analysis. Nothing is read.
+
+    Raises:
+        UserError: It has no times, or they do not rise.
+    """
+    _require_times(forecast)
+    for init_time, run in _along(forecast, "init_time"):
+        for number, own in _along(run, "number"):
+            yield Member(init_time, None if number is None else int(number), _at_valid_times(own, init_time))
+
+
+def map_members(
+    function: Callable[[Member], Result], forecast: xr.Dataset, workers: Workers = HERE
+) -> Iterator[Result]:
+    """Apply a function to each member; give the results in the order of `each_member`, each as soon as it may come.
+
+    Args:
+        function: Of a member; what it returns is sent to this process.
+        forecast: As `each_member`.
+        workers: Who does the work: this process, or `weatherml.workers.Dask(...)`.
+
+    Raises:
+        UserError: As `each_member` and `workers`.
+    """
+    waiting: dict[int, Result] = {}
+    n_given = 0
+    for place, result in workers.map(partial(_numbered, function), enumerate(each_member(forecast))):
+        waiting[place] = result
+        while n_given in waiting:
+            yield waiting.pop(n_given)
+            n_given += 1
+
+
+def _numbered(function: Callable[[Member], Result], item: tuple[int, Member]) -> tuple[int, Result]:
+    place, member = item
+    return place, function(member)
+
+
+def _along(dataset: xr.Dataset, dim: str) -> Iterator[tuple[Any, xr.Dataset]]:
+    """Give what lies at each value of a dim, and the value; all and None where there is no such dim."""
+    if dim not in dataset.dims:
+        yield (dataset[dim].values[()] if dim in dataset.coords else None), dataset.drop_vars(dim, errors="ignore")
+        return
+    for place, value in enumerate(dataset[dim].values):
+        yield value, dataset.isel({dim: place}).drop_vars(dim)
+
+
+def _at_valid_times(run: xr.Dataset, init_time: np.datetime64 | None) -> xr.Dataset:
+    """Return fields by valid time; a graph of dask is cut down to what they need, as it may travel to a worker."""
+    own = run.drop_vars("valid_time", errors="ignore")
+    if "lead_time" in own.coords:
+        if "lead_time" not in own.dims:
+            own = own.expand_dims("lead_time")
+        own = own.assign_coords(lead_time=init_time + own["lead_time"].values).rename(lead_time="time")
+    return dask.optimize(own)[0] if own.chunks else own  # type: ignore[attr-defined, no-untyped-call]
+
+
+def _require_times(forecast: xr.Dataset) -> None:
+    require_kind(forecast, xr.Dataset, "fields", OPEN_FIRST)
+    require_told(forecast, "the data")
+    if "lead_time" in forecast.coords and "init_time" not in forecast.coords:
+        raise UserError("the data have lead_time and no init_time, so no valid time; add it with assign_coords")
+    dim = "lead_time" if "lead_time" in forecast.coords else "time"
+    if dim not in forecast.coords:
+        raise UserError(
+            f"the data have no times, only {sorted(map(str, forecast.dims))}; pass analyses with a dimension 'time', or"
+            " forecasts with init_time and lead_time"
+        )
+    for name, kind in (("init_time", "M"), ("lead_time", "m"), ("time", "M")):
+        if name in forecast.coords and forecast[name].dtype.kind != kind:
+            wanted = "datetime64" if kind == "M" else "timedelta64"
+            raise UserError(f"{name} of the data is {forecast[name].dtype}, not {wanted}; read them by read_forecast")
+    if (np.diff(forecast[dim].values.ravel()) <= np.timedelta64(0)).any():
+        raise UserError(f"{dim} of the data does not rise, or comes twice; sort it by sortby({dim!r}), and keep one")

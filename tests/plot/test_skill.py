@@ -5,7 +5,7 @@ from matplotlib.colors import to_hex
 
 from weatherml import plot
 from weatherml.errors import UserError
-from weatherml.extremes import exceedance
+from weatherml.extremes import verdict
 from weatherml.grid import LatLonGrid
 from weatherml.plot import style
 from weatherml.plot.metrics import MetricLook, look_of
@@ -76,7 +76,7 @@ def test_what_evaluation_returns_can_be_drawn(forecast_and_truth):
 def test_what_the_extremes_return_can_be_drawn(forecast_and_truth):
     forecast, truth = forecast_and_truth
     threshold = (truth.isel(time=0, drop=True) * 0 + 1.28).assign_attrs(quantile=0.9)
-    drawn = plot.verdict(exceedance.verdict(forecast, truth, threshold), "2m_temperature")
+    drawn = plot.verdict(verdict(forecast, truth, threshold), "2m_temperature")
     by_lead = drawn.axes[2].lines[0].get_ydata()
     assert by_lead[0] > 0.5 and by_lead[0] > by_lead[-1]
 

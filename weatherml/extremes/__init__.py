@@ -1,6 +1,5 @@
 """Verdicts on extreme events."""
 
-from weatherml.extremes.exceedance import verdict
-from weatherml.extremes.thresholds import local_quantile
+from weatherml.extremes.thresholds import local_quantile, verdict
 
 __all__ = ["local_quantile", "verdict"]

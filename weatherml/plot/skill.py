@@ -55,7 +55,7 @@ def verdict(judgement: xr.Dataset, channel: str) -> Figure:
     """Draw how far the forecast probabilities of an extreme can be trusted: reliability, Brier skill and ROC area.
 
     Args:
-        judgement: As `weatherml.extremes.exceedance.verdict` returns.
+        judgement: As `weatherml.extremes.verdict` returns.
         channel: Which channel to draw.
 
     Raises:

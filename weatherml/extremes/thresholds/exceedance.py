@@ -37,7 +37,7 @@ def verdict(
     Args:
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic.
         truth: Dims (time, level, latitude, longitude), with every valid time.
-        threshold: Dims (level, latitude, longitude), for example from `thresholds.local_quantile`; or what is asked for
+        threshold: Dims (level, latitude, longitude), for example from `local_quantile`; or what is asked for
             that of each valid time, such as one quantile of a `QuantileClimatology`.
         base_rate: Probability of the event that climatology would forecast everywhere; 1 - the threshold's `quantile`
             attribute when None.

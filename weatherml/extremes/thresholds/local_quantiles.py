@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.extremes.running_quantile import Method
+from weatherml.extremes.thresholds.running_quantile import Method
 from weatherml.references import as_slice
 from weatherml.times import Periods, is_within, show_periods, write_periods
 

@@ -1,0 +1,84 @@
+"""How often an event followed each share of members, by init time: from sums that verification keeps."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.statistics.events import EventCounts
+from weatherml.wording import listed
+
+SHARE = "share"
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """The part of the area where k of the M members exceeded and the truth did, or did not.
+
+    Attributes:
+        dataset: Dims (init_time, channel, lead_time, event, share), of which all of an init time sum to one.
+    """
+
+    dataset: xr.DataArray
+
+    @classmethod
+    def of(cls, sums: StatisticSums, threshold: float | None = None) -> Self:
+        """Take them from sums of statistics.
+
+        Raises:
+            UserError: The sums lack them, are of several regions, or of one member.
+        """
+        regions = sums.dataset["region"].values
+        if len(regions) > 1:
+            raise UserError(
+                f"a calibration is of one region, got {listed(regions)}; judge one, regions=[{str(regions[0])!r}]"
+            )
+        (area,) = sums.of([EventCounts(threshold)])
+        parts = np.moveaxis(area[:, :, :, 0] / sums.weights[:, :, :, 0, None, None], 1, 2)
+        dims = ("init_time", "channel", "lead_time", "event", SHARE)
+        coords = {name: sums.dataset[name].values for name in dims[:3]}
+        return cls(xr.DataArray(parts, coords | {SHARE: np.linspace(0, 1, parts.shape[-1])}, dims))
+
+    @property
+    def init_times(self) -> np.ndarray:
+        """Initial times, `datetime64`."""
+        times: np.ndarray = self.dataset["init_time"].values
+        return times
+
+    @property
+    def lead_times(self) -> np.ndarray:
+        """Lead times, `timedelta64`."""
+        leads: np.ndarray = self.dataset["lead_time"].values
+        return leads
+
+    @property
+    def longest_lead(self) -> np.timedelta64:
+        """The last of the lead times."""
+        return np.timedelta64(self.lead_times.max())
+
+    @property
+    def channels(self) -> np.ndarray:
+        """Names."""
+        channels: np.ndarray = self.dataset["channel"].values
+        return channels
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Of members above: 0 to 1, `[class]`."""
+        shares: np.ndarray = self.dataset[SHARE].values
+        return shares
+
+    def only(self, chosen: np.ndarray) -> "Counts":
+        """Keep some init times, bool `[init]`."""
+        return Counts(self.dataset[chosen])
+
+    def in_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        """Return the mean over each block of init times, `[block, channel, lead, event, class]`."""
+        values = self.dataset.values
+        sums = np.zeros((blocks.max() + 1, *values.shape[1:]))
+        np.add.at(sums, blocks, values)
+        means: np.ndarray = sums / np.bincount(blocks).reshape(-1, *[1] * (values.ndim - 1))
+        return means

@@ -1,0 +1,51 @@
+"""Files of calibrations: NetCDF, with the period that they were learnt on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.extremes.calibration.held_out import HeldOut
+from weatherml.storage.files import write_netcdf
+
+_KIND, _PERIODS = "calibration", "held_out"
+
+
+def write(path: str | Path, dataset: xr.Dataset, held_out: HeldOut, what: str) -> None:
+    """Write one, whole or not at all.
+
+    Args:
+        path: The file.
+        dataset: What was learnt.
+        held_out: On what.
+        what: Kind of calibration, which `read` asks for.
+    """
+    own = held_out.written()
+    periods = json.dumps({"period": own.period, "apart_from": dict(own.apart_from)})
+    write_netcdf(Path(path), dataset.assign_attrs({_KIND: what, _PERIODS: periods}))
+
+
+def read(path: str | Path, what: str) -> tuple[xr.Dataset, HeldOut]:
+    """Read what `write` wrote.
+
+    Raises:
+        UserError: It is no such file.
+    """
+    try:
+        with xr.open_dataset(path, decode_timedelta=True) as opened:
+            dataset = opened.load()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} holds no {what}: {error}; make one with fit(...).save(path)") from None
+    if dataset.attrs.get(_KIND) != what:
+        raise UserError(f"{path} holds no {what}; make one with fit(...).save(path)")
+    periods = json.loads(dataset.attrs.pop(_PERIODS))
+    del dataset.attrs[_KIND]
+    others = {name: _as_tuples(own) for name, own in periods["apart_from"].items()}
+    leads = {"lead_time": dataset["lead_time"].astype("timedelta64[ns]")} if "lead_time" in dataset else {}
+    return dataset.assign_coords(leads), HeldOut(tuple(periods["period"]), others)
+
+
+def _as_tuples(periods: list[Any]) -> tuple[Any, ...]:
+    return tuple(_as_tuples(own) if isinstance(own, list) else own for own in periods)

@@ -1,0 +1,70 @@
+"""Units of best tracks, knots, hPa and nautical miles, and whether a table of tracks is in SI units."""
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+
+KNOT = 1852 / 3600
+"""m s-1."""
+NAUTICAL_MILE = 1852.0
+"""m."""
+HECTOPASCAL = 100.0
+"""Pa."""
+
+PRESSURE, WIND = "mean_sea_level_pressure", "maximum_wind_speed"
+"""The columns of intensity: lowest pressure, Pa, and maximum sustained wind, m s-1."""
+
+_STRONGEST = 110.0  # m s-1; the strongest storm known, Patricia in 2015, had 95
+_LOWEST, _HIGHEST = 8.5e4, 1.12e5  # Pa
+_FROM_KNOTS = f"multiply it by {KNOT:.4f} if it is in knots"
+_TOO_STRONG = 1.5  # times the wind that belongs to the pressure: in knots it would be 1.9 times
+_DEEP = 9.95e4  # Pa; of weaker storms the wind says little of the pressure
+_FEWEST = 5
+
+
+def require_si(tracks: xr.Dataset) -> None:
+    """Require that intensities are in Pa and m s-1, as far as their values tell; those that are unknown (NaN) may be.
+
+    A wind in knots that is not too strong for any storm is known by the pressure beside it.
+
+    Raises:
+        UserError: A pressure is not in Pa, or a wind not in m s-1.
+    """
+    pressure, wind = (tracks[name].values if name in tracks else np.empty(0) for name in (PRESSURE, WIND))
+    _require_pascal(pressure)
+    strongest = float(np.nanmax(wind, initial=0))
+    if strongest > _STRONGEST:
+        raise UserError(
+            f"{WIND} of tracks reaches {strongest:g} m s-1, which no storm has, but {strongest:g} knots is"
+            f" {strongest * KNOT:.0f} m s-1; {_FROM_KNOTS}"
+        )
+    if len(wind) == len(pressure):
+        _require_fitting(pressure, wind)
+
+
+def wind_of_pressure(pressure: np.ndarray) -> np.ndarray:
+    """Return the maximum wind, m s-1, that belongs to a pressure in Pa: 6.7 (1010 - p)^0.644 knots.
+
+    Atkinson and Holliday (1977), doi:10.1175/1520-0493(1977)105<0421:TCMSLP>2.0.CO;2.
+    """
+    depth = np.clip(1010 - np.asarray(pressure) / HECTOPASCAL, 0, None)
+    return np.asarray(6.7 * depth**0.644 * KNOT)
+
+
+def _require_pascal(pressure: np.ndarray) -> None:
+    wrong = pressure[(pressure < _LOWEST) | (pressure > _HIGHEST)]
+    if len(wrong):
+        hint = "multiply it by 100 if it is in hPa" if wrong[0] < 2000 else "leave out what is no pressure"
+        raise UserError(f"{PRESSURE} of tracks has {wrong[0]:g} Pa, which no storm has; {hint}")
+
+
+def _require_fitting(pressure: np.ndarray, wind: np.ndarray) -> None:
+    """Require winds that their pressures allow, on the whole."""
+    deep = pressure < _DEEP
+    ratio = wind[deep] / wind_of_pressure(pressure[deep])
+    ratio = ratio[np.isfinite(ratio)]
+    if len(ratio) >= _FEWEST and (typical := float(np.median(ratio))) > _TOO_STRONG:
+        raise UserError(
+            f"{WIND} of tracks is {typical:.1f} times what storms of their pressures have in m s-1; {_FROM_KNOTS}"
+        )

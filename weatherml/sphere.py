@@ -1,4 +1,4 @@
-"""Spherical harmonics on grids: Legendre functions, quadrature, and how much of a field varies at each scale.
+"""Spherical harmonics on grids: Legendre functions, quadrature, to coefficients and back, and power by scale.
 
 Harmonics are orthonormal on the unit sphere, without the Condon-Shortley sign, triangularly truncated.
 """
@@ -132,23 +132,170 @@ def power_by_degree(field: np.ndarray, grid: LatLonGrid) -> np.ndarray:
     Raises:
         UserError: As `quadrature`.
     """
-    highest, rows = highest_degree(grid), quadrature(grid)
+    highest = highest_degree(grid)
+    rows, profiles = _profiles(field, grid, highest)
+    coefficients = np.moveaxis(_projected(rows, profiles, highest), 2, 0)  # [real and imaginary parts, order, degree]
+    twice = np.where(np.arange(highest + 1), 2, 1)[:, None]  # orders above zero, for their conjugates
+    real, imaginary = np.split((twice * coefficients**2).sum(axis=1) / (4 * np.pi), 2)
+    return np.asarray((real + imaginary).reshape(*field.shape[:-2], highest + 1))
+
+
+def analyse(field: np.ndarray, grid: LatLonGrid, highest: int | None = None) -> np.ndarray:
+    """Return the coefficients of spherical harmonics of a field, exact as `power_by_degree`.
+
+    Args:
+        field: `[..., lat, lon]`; where a value is NaN, so are all coefficients of its field.
+        grid: Global.
+        highest: Degree at which they end; `highest_degree` when None.
+
+    Returns:
+        complex128 `[..., order, degree]`, units of the field, zero where degree < order. The field is the real part of
+        their sum times `P exp(i m lon)`, in which orders above zero count twice.
+
+    Raises:
+        UserError: As `quadrature`, or `highest` is more than the grid tells apart.
+    """
+    highest = _require_degree(grid, highest)
+    rows, profiles = _profiles(field, grid, highest)
+    return _as_complex(_projected(rows, profiles, highest), field.shape[:-2])
+
+
+def synthesise(coefficients: np.ndarray, grid: LatLonGrid) -> np.ndarray:
+    """Return the field of coefficients at the points of a grid, float64 `[..., lat, lon]`.
+
+    Args:
+        coefficients: As `analyse` returns them, of the same grid or another.
+        grid: Columns close the circle, at least two for each order.
+
+    Raises:
+        UserError: The grid is coarser than the coefficients, or of a region.
+    """
+    highest, sine = coefficients.shape[-1] - 1, np.sin(np.radians(grid.latitude))
+    if not grid.is_cyclic or grid.n_lon <= 2 * highest:
+        raise UserError(
+            f"{grid.n_lon} columns from {grid.longitude[0]:g} to {grid.longitude[-1]:g} degrees east do not hold waves"
+            f" up to number {highest}; choose a global grid of {2 * highest + 1} columns or more"
+        )
+    leading = coefficients.shape[:-2]
+    columns = np.moveaxis(coefficients.reshape(-1, highest + 1, highest + 1), 0, 2)  # [order, degree, field]
+    waves = np.empty((highest + 1, grid.n_lat, columns.shape[-1]), np.complex128)
+    for first, last, functions in _functions_by_orders(highest, sine):
+        waves[first : last + 1] = np.swapaxes(functions, 1, 2) @ columns[first : last + 1, first:]
+    waves *= np.exp(1j * np.arange(highest + 1) * np.radians(grid.longitude[0]))[:, None, None]
+    spread = np.fft.irfft(np.moveaxis(waves, (0, 1), (2, 1)), grid.n_lon, axis=-1) * grid.n_lon
+    return np.asarray(spread.reshape(*leading, *grid.shape))
+
+
+def analyse_wind(u: np.ndarray, v: np.ndarray, grid: LatLonGrid) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients of the relative vorticity and of the divergence of a wind, as `analyse`, s-1.
+
+    Derivatives are taken of the harmonics, so there are none of differences, also at the poles. By parts, as spectral
+    models have it: `(1 / a) sum of w (i m v P + u H) / cos(lat)` is vorticity, where `H = cos2(lat) dP / d sin(lat)`.
+
+    Args:
+        u: Eastward wind `[..., lat, lon]`, m s-1.
+        v: Northward wind, alike.
+        grid: Global.
+
+    Raises:
+        UserError: As `quadrature`.
+    """
+    highest = highest_degree(grid)
+    rows, east = _profiles(u, grid, highest, is_wind=True)
+    _, north = _profiles(v, grid, highest, is_wind=True)
+    vorticity, divergence = (np.zeros((highest + 1, highest + 1, east.shape[-1])) for _ in range(2))
+    scale = rows.weights / (np.sqrt(1 - rows.sine**2) * EARTH_RADIUS * 1e3)
+    for first, last, functions in _functions_by_orders(highest, rows.sine, n_more=1):
+        own = slice(first, last + 1)
+        slopes = _slopes(functions, first) * scale
+        waves = np.arange(first, last + 1)[:, None, None] * functions[:, :-1] * scale
+        vorticity[own, first:] = waves @ _times_i(north[own]) + slopes @ east[own]
+        divergence[own, first:] = waves @ _times_i(east[own]) - slopes @ north[own]
+    return _as_complex(vorticity, u.shape[:-2]), _as_complex(divergence, u.shape[:-2])
+
+
+def _require_degree(grid: LatLonGrid, highest: int | None) -> int:
+    most = highest_degree(grid)
+    if highest is not None and highest > most:
+        raise UserError(
+            f"{grid.n_lat} rows and {grid.n_lon} columns tell harmonics apart up to degree {most}, {highest} was asked"
+            f" for; end at {most}, or take a finer grid"
+        )
+    return most if highest is None else highest
+
+
+def _profiles(
+    field: np.ndarray, grid: LatLonGrid, highest: int, is_wind: bool = False
+) -> tuple[Quadrature, np.ndarray]:
+    """Return Gaussian rows, and there the waves along rows up to an order.
+
+    Args:
+        field: `[..., lat, lon]`.
+        grid: Global.
+        highest: Order.
+        is_wind: Whether it is a component of a vector, whose sign changes across the poles.
+
+    Returns:
+        Waves `[order, lat, field]`, real parts of all fields and then imaginary ones.
+    """
+    rows = quadrature(grid)
     gaussian = rows if rows.is_gaussian else quadrature(LatLonGrid.gaussian(grid.n_lat, grid.n_lon))
     waves = np.fft.rfft(field.astype(np.float64), axis=-1)[..., : highest + 1] * (2 * np.pi / grid.n_lon)
-    profiles = np.moveaxis(waves.reshape(-1, grid.n_lat, highest + 1), (2, 1), (0, 1))  # [order, lat, field]
+    waves *= np.exp(-1j * np.arange(highest + 1) * np.radians(grid.longitude[0]))
+    profiles = np.moveaxis(waves.reshape(-1, grid.n_lat, highest + 1), (2, 1), (0, 1))
     profiles = np.concatenate([profiles.real, profiles.imag], axis=-1)
     if not rows.is_gaussian:
-        profiles[0::2] = _at_gaussian_rows(grid, odd=False) @ profiles[0::2]
-        profiles[1::2] = _at_gaussian_rows(grid, odd=True) @ profiles[1::2]
-    power = np.zeros((highest + 1, profiles.shape[-1]))
-    for first in range(0, highest + 1, n_each := max(1, _TABLE_BYTES // (8 * (highest + 1) * grid.n_lat))):
+        profiles[0::2] = _at_gaussian_rows(grid, odd=is_wind) @ profiles[0::2]
+        profiles[1::2] = _at_gaussian_rows(grid, odd=not is_wind) @ profiles[1::2]
+    return gaussian, profiles
+
+
+def _projected(rows: Quadrature, profiles: np.ndarray, highest: int) -> np.ndarray:
+    """Return coefficients `[order, degree, field]` of waves along Gaussian rows `[order, lat, field]`."""
+    coefficients = np.zeros((highest + 1, highest + 1, profiles.shape[-1]))
+    for first, last, functions in _functions_by_orders(highest, rows.sine):
+        coefficients[first : last + 1, first:] = (functions * rows.weights) @ profiles[first : last + 1]
+    return coefficients
+
+
+def _functions_by_orders(highest: int, sine: np.ndarray, n_more: int = 0) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Give Legendre functions of a few orders at once, all orders one after the other.
+
+    Yields:
+        First and last order, and functions `[order, degree, lat]` of degrees from the first order on, to so many more
+        than the highest.
+    """
+    n_each = max(1, _TABLE_BYTES // (8 * (highest + 1) * len(sine)))
+    for first in range(0, highest + 1, n_each):
         last = min(first + n_each - 1, highest)
-        functions = legendre_functions(highest, gaussian.sine, first, last)[:, first:] * gaussian.weights
-        coefficients = functions @ profiles[first : last + 1]
-        twice = np.where(np.arange(first, last + 1), 2, 1)[:, None, None]  # orders above zero, for their conjugates
-        power[first:] += (twice * coefficients**2).sum(axis=0)
-    real, imaginary = np.split(power.T / (4 * np.pi), 2)
-    return np.asarray((real + imaginary).reshape(*field.shape[:-2], highest + 1))
+        yield first, last, legendre_functions(highest + n_more, sine, first, last)[:, first:]
+
+
+def _slopes(functions: np.ndarray, first: int) -> np.ndarray:
+    """Return `cos2(lat) dP / d sin(lat)` of Legendre functions `[order, degree, lat]`, up to one degree less.
+
+    Args:
+        functions: Of orders and degrees from `first` on.
+        first: Lowest order and degree.
+    """
+    orders = first + np.arange(functions.shape[0])[:, None, None]
+    degrees = first + np.arange(functions.shape[1])[:, None]
+    factor = np.sqrt(np.maximum(degrees**2 - orders**2, 0) / (4 * degrees**2 - 1.0))
+    slopes = -degrees[:-1] * factor[:, 1:] * functions[:, 1:]
+    slopes[:, 1:] += (degrees[1:-1] + 1) * factor[:, 1:-1] * functions[:, :-2]
+    return np.asarray(slopes)
+
+
+def _times_i(parts: np.ndarray) -> np.ndarray:
+    """Return the real and imaginary parts, along the last axis, of i times what these are the parts of."""
+    real, imaginary = np.split(parts, 2, axis=-1)
+    return np.concatenate([-imaginary, real], axis=-1)
+
+
+def _as_complex(coefficients: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:
+    """Return complex `[..., order, degree]` of real `[order, degree, field]`, real parts before imaginary ones."""
+    real, imaginary = np.split(np.moveaxis(coefficients, 2, 0), 2)
+    return np.asarray((real + 1j * imaginary).reshape(*leading, *coefficients.shape[:2]))
 
 
 @functools.cache

@@ -1,0 +1,89 @@
+"""Tracks in IMILAST's text: a hand-made file, what it refuses, and TRACK's whole winter there and back."""
+
+import numpy as np
+import pytest
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import make
+from weatherml.extremes.tracks.imilast import read_imilast, write_imilast
+
+HEADER = "99 00,CycloneNo,StepNo,DateI10,Year,Month,Day,Time,LongE,LatN,MSL"
+ROWS = """
+90 1 2
+00 1 1 2025123118 2025 12 31 18 -0.50 60.00 {0}
+00 1 2 2026010100 2026 01 01 00 0.25 61.50 {1}
+90 4 1
+00 4 1 2026010100 2026 01 01 00 180.00 -82.50 {2}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(*values, header=HEADER):
+        (tmp_path / "tracks.txt").write_text(header + ROWS.format(*values))
+        return tmp_path / "tracks.txt"
+
+    return written
+
+
+def test_a_file_is_read_and_written_as_it_was(write, tmp_path):
+    path = write("-450.296577", "-539.574112", "-12.000000")
+    tracks = read_imilast(path)
+    assert tracks["track_id"].values.tolist() == [1, 1, 4]
+    assert tracks["longitude"].values.tolist() == [359.5, 0.25, 180]
+    assert tracks["latitude"].values.tolist() == [60, 61.5, -82.5]
+    assert tracks["time"].values.astype("datetime64[h]").astype(str).tolist() == ["2025-12-31T18"] + 2 * [
+        "2026-01-01T00"
+    ]
+    write_imilast(tracks, tmp_path / "again.txt")
+    assert (tmp_path / "again.txt").read_text() == path.read_text().replace("90 4", "90 2").replace("00 4", "00 2")
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "first"),
+    [
+        (("-450", "2", "-12"), "mean_sea_level_pressure_anomaly", -450),
+        (("980.5", "1001", "1012"), "mean_sea_level_pressure", 98050),
+        (("98050", "100100", "101200"), "mean_sea_level_pressure", 98050),
+    ],
+)
+def test_pressure_is_known_by_its_values(write, values, name, first):
+    pressure = read_imilast(write(*values))[name]
+    assert (float(pressure[0]), pressure.attrs["units"]) == (first, "Pa")
+
+
+def test_other_columns_keep_their_names(write, tmp_path):
+    tracks = read_imilast(write("7", "8.5", "9", header=HEADER.replace("MSL", "Intensity1")))
+    write_imilast(tracks, tmp_path / "again.txt")
+    assert read_imilast(tmp_path / "again.txt")["Intensity1"].values.tolist() == [7, 8.5, 9]
+
+
+@pytest.mark.parametrize(
+    ("values", "header", "said"),
+    [
+        (("29.5", "29.9", "30.1"), HEADER, "MSL from 29.5 to 30.1 is neither a pressure in hPa or Pa nor an anomaly"),
+        (("1", "2", "3"), "99 00,Cyclone,StepNo", "no file of IMILAST, its first line names no CycloneNo"),
+        (("1 2", "2", "3"), HEADER, "10 columns are named, record 1 has 11"),
+        (("2", "3", "4"), HEADER.replace("DateI10,Year", "Year,DateI10"), "DateI10 holds no times such as 2025120100"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(write, values, header, said):
+    with pytest.raises(UserError, match=said):
+        read_imilast(write(*values, header=header))
+
+
+def test_a_missing_file_and_times_within_an_hour_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        read_imilast(tmp_path / "nowhere.txt")
+    half_past = make({"track_id": [1], "time": [np.datetime64("2020-01-01T00:30")], "latitude": [0], "longitude": [0]})
+    with pytest.raises(UserError, match="whole hours"):
+        write_imilast(half_past, tmp_path / "tracks.txt")
+
+
+def test_the_tracks_of_a_real_winter_come_back_byte_for_byte(shared, tmp_path):
+    path = shared("reference/cyclones/era5_msl_2025-2026_djf_2.5x2.5_hodges_imilast.txt")
+    tracks = read_imilast(path)
+    assert len(np.unique(tracks["track_id"])) == 2934
+    assert (tracks["mean_sea_level_pressure_anomaly"] < 0).all()
+    write_imilast(tracks, tmp_path / "again.txt")
+    assert (tmp_path / "again.txt").read_bytes() == path.read_bytes()

@@ -1,0 +1,114 @@
+"""Which tracks are of one storm: hand-made ones, and brute force over all assignments."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import make
+from weatherml.extremes.tracks.matching import Matching, match, match_rates
+from weatherml.great_circles import distance
+
+DAY = np.datetime64("2020-01-01", "ns")
+HOUR = np.timedelta64(3600 * 10**9, "ns")
+
+
+def storm(track_id, hours, latitude, longitude, **more):
+    """Records of one storm, every six hours from the first hour to the last."""
+    time = DAY + np.arange(hours[0], hours[1] + 1, 6) * HOUR
+    n = len(time)
+    own = {
+        "track_id": [track_id] * n,
+        "time": time,
+        "latitude": latitude + np.zeros(n),
+        "longitude": longitude + np.zeros(n),
+    }
+    return own | {name: [value] * n for name, value in more.items()}
+
+
+def tracks(*storms):
+    return make({name: np.concatenate([own[name] for own in storms]) for name in storms[0]})
+
+
+def test_a_pair_says_how_far_and_how_long_it_is_together():
+    first = tracks(storm(7, (0, 42), 50, 359.5), storm(9, (0, 42), -30, 100))
+    second = tracks(storm(3, (12, 60), 50, 0.5), storm(4, (0, 42), 10, 0))
+    pairs = match(first, second)
+    assert (pairs["first"].item(), pairs["second"].item(), pairs["n_common"].item()) == (7, 3, 6)
+    assert pairs["separation"].item() == pytest.approx(float(distance(50, 359.5, 50, 0.5)))
+    assert pairs["overlap"].item() == pytest.approx(6 / ((8 + 9) / 2))
+    rates = match_rates(first, second, pairs)
+    assert (rates["n_first"], rates["first"], rates["second"]) == (2, 0.5, 0.5)
+    assert rates["separation"] == pairs["separation"].item()
+
+
+@pytest.mark.parametrize(
+    ("share_of", "share"), [("mean", 5 / 7.5), ("first", 1), ("second", 0.5), ("shorter", 1), ("longer", 0.5)]
+)
+def test_the_overlap_is_a_share_of_the_track_that_is_said(share_of, share):
+    first, second = tracks(storm(1, (0, 24), 50, 0)), tracks(storm(1, (0, 54), 50, 1))
+    assert match(first, second, Matching(overlap=share, share_of=share_of))["overlap"].item() == pytest.approx(share)
+    if share < 1:
+        assert match(first, second, Matching(overlap=share + 0.01, share_of=share_of)).sizes["pair"] == 0
+
+
+def test_the_mean_over_common_times_counts_not_the_nearest_one():
+    first = tracks(storm(1, (0, 18), 50, np.array([0, 0, 0, 0.0])))
+    second = tracks(storm(1, (0, 18), 50 + np.array([0, 6, 6, 6.0]), 0))
+    degree = float(distance(0, 0, 1, 0))
+    assert match(first, second, Matching(separation=4.4 * degree)).sizes["pair"] == 0
+    assert match(first, second, Matching(separation=4.6 * degree))["separation"].item() == pytest.approx(4.5 * degree)
+
+
+def test_a_storm_at_the_pole_is_one_whatever_its_longitude():
+    first, second = tracks(storm(1, (0, 12), 90, 0)), tracks(storm(1, (0, 12), 89.9, 180))
+    assert match(first, second)["separation"].item() == pytest.approx(11.1, abs=0.1)
+
+
+def test_each_track_has_one_partner_and_no_other_way_has_more_pairs_or_closer_ones():
+    rng = np.random.default_rng(1)
+    sets = [
+        tracks(*(storm(n, (6 * rng.integers(0, 2), 24), 50 + 3 * rng.normal(), 3 * rng.normal()) for n in range(6)))
+        for _ in range(2)
+    ]
+    rules = Matching(separation=350.0)
+    pairs = match(*sets, rules)
+    apart = np.full((6, 6), np.inf)
+    for one in range(6):
+        for other in range(6):
+            pair = [own.isel(record=own["track_id"] == n) for own, n in zip(sets, (one, other), strict=True)]
+            alone = match(*pair, rules)
+            if alone.sizes["pair"]:
+                apart[one, other] = alone["separation"].item()
+    best = min(
+        (-np.isfinite(own).sum(), own[np.isfinite(own)].sum())
+        for own in (apart[np.arange(6), list(order)] for order in permutations(range(6)))
+    )
+    assert (-pairs.sizes["pair"], pairs["separation"].sum().item()) == (best[0], pytest.approx(best[1]))
+    assert 2 <= pairs.sizes["pair"] < 6
+
+
+def test_members_are_matched_each_by_itself_and_with_an_analysis_each():
+    places = {1: (50, 0), 2: (51, 1), 3: (-50, 1)}
+    members = tracks(*(storm(n, (0, 24), north, 0, number=number) for n, (north, number) in places.items()))
+    assert match(members, members)["second"].values.tolist() == [1, 2, 3]
+    analysis = tracks(storm(8, (0, 24), 50, 0))
+    pairs = match(members, analysis)
+    assert (pairs["first"].values.tolist(), pairs["second"].values.tolist()) == ([1, 2], [8, 8])
+    with pytest.raises(UserError, match="only the second set of tracks has number"):
+        match(analysis, members)
+
+
+def test_nothing_matches_nothing():
+    some = tracks(storm(1, (0, 24), 50, 0))
+    none = some.isel(record=slice(0))
+    pairs = match(some, none)
+    assert (pairs.sizes["pair"], match_rates(some, none, pairs)["first"]) == (0, 0)
+    assert np.isnan(match_rates(some, none, pairs)["second"])
+
+
+@pytest.mark.parametrize("wrong", [{"separation": 0}, {"overlap": 1.5}, {"share_of": "both"}])
+def test_rules_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        Matching(**wrong)

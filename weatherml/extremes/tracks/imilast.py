@@ -1,0 +1,123 @@
+"""Tracks in the text format of IMILAST, the intercomparison of cyclone trackers (Neu et al. 2013).
+
+A line each record, its kind in front: `99` names the columns, `90` opens a track, `00` is one time of it
+(doi:10.1175/BAMS-D-11-00154.1). Longitudes go from above -180 to 180.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import table
+
+ANOMALY = "mean_sea_level_pressure_anomaly"
+"""Of pressure without its large waves, Pa: what trackers of the kind of TRACK find storms in."""
+_COLUMNS = ("CycloneNo", "StepNo", "DateI10", "Year", "Month", "Day", "Time", "LongE", "LatN")
+_PRESSURE = "MSL"
+_HIGHEST_HPA, _LOWEST_PA = 1100.0, 85_000.0
+
+
+def read_imilast(path: str | Path) -> xr.Dataset:
+    """Return the tracks of a file as a table.
+
+    What the file has beside places and times keeps its name, and its units are not known. Only its pressure is known:
+    `MSL` is `mean_sea_level_pressure` (Pa, of hPa as well), or where it is below zero, as no pressure is,
+    `mean_sea_level_pressure_anomaly`.
+
+    Raises:
+        UserError: The file is not there or not in this format, or its pressure is neither.
+    """
+    columns, rows = _read_rows(Path(path))
+    values = dict(zip(columns, rows, strict=True))
+    known = {
+        "track_id": values["CycloneNo"].astype(np.int64),
+        "time": _times(values["DateI10"], path),
+        "latitude": values["LatN"].astype(np.float64),
+        "longitude": values["LongE"].astype(np.float64),
+    }
+    others = {name: values[name].astype(np.float64) for name in columns if name not in _COLUMNS}
+    if _PRESSURE in others:
+        name, pressure = _pressure(others.pop(_PRESSURE), path)
+        others = {name: pressure, **others}
+    return table.make(known | others, {ANOMALY: "Pa"})
+
+
+def write_imilast(tracks: xr.Dataset, path: str | Path) -> None:
+    """Write tracks, of an analysis or one member, numbered from 1 in the order of the table.
+
+    Written are places, times and what `read_imilast` calls by the names that the file has; pressure in the table's
+    units (Pa).
+
+    Raises:
+        UserError: `tracks` is no table of tracks, or times are not on the hour.
+    """
+    table.check(tracks)
+    hours = tracks["time"].values.astype("datetime64[h]")
+    if (hours != tracks["time"].values).any():
+        raise UserError("the format of IMILAST has times in whole hours, some of the tracks are between; select others")
+    pressures = [name for name in (ANOMALY, "mean_sea_level_pressure") if name in tracks]
+    extra = [*pressures[:1], *(str(name) for name in tracks.data_vars if str(name)[:1].isupper())]
+    header = ("99 00", *_COLUMNS, *(_PRESSURE if name in pressures else name for name in extra))
+    lines = [",".join(header)]
+    for number, (_, track) in enumerate(table.each(tracks), 1):
+        lines += [f"90 {number} {track.sizes[table.RECORD]}", *_records(number, track, extra)]
+    Path(path).write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def _records(number: int, track: xr.Dataset, extra: list[str]) -> list[str]:
+    """Return the lines of one track."""
+    east = 180 - (180 - track["longitude"].values) % 360
+    times = pd.DatetimeIndex(track["time"].values)
+    places = [f"{lon:.2f} {lat:.2f}" for lon, lat in zip(east, track["latitude"].values, strict=True)]
+    others = np.stack([track[name].values for name in extra], axis=1) if extra else np.empty((len(times), 0))
+    return [
+        " ".join([f"00 {number} {step} {time:%Y%m%d%H %Y %m %d %H} {place}", *(f"{value:.6f}" for value in own)])
+        for step, (time, place, own) in enumerate(zip(times, places, others, strict=True), 1)
+    ]
+
+
+def _read_rows(path: Path) -> tuple[list[str], list[np.ndarray]]:
+    """Return the names of the columns, and their words."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; pass a file of tracks in the text format of IMILAST")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    header = next((line for line in lines if line.startswith("99")), "")
+    columns = [name for name in header.replace(",", " ").split() if name not in ("99", "00")]
+    rows = [line.split()[1:] for line in lines if line.startswith("00")]
+    if missing := [name for name in _COLUMNS if name not in columns]:
+        raise UserError(
+            f"{path}: no file of IMILAST, its first line names no {missing[0]}; it starts {'99 00,CycloneNo,StepNo'!r}"
+        )
+    if not rows:
+        raise UserError(f"{path}: no tracks, not one line begins with 00")
+    if wrong := [place for place, row in enumerate(rows) if len(row) != len(columns)]:
+        raise UserError(
+            f"{path}: {len(columns)} columns are named, record {wrong[0] + 1} has {len(rows[wrong[0]])}; correct it"
+        )
+    return columns, [np.asarray(words) for words in zip(*rows, strict=True)]
+
+
+def _times(stamps: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return times of `2025120100`."""
+    try:
+        return np.asarray(pd.to_datetime(stamps, format="%Y%m%d%H").values, "datetime64[ns]")
+    except ValueError as reason:
+        raise UserError(f"{path}: DateI10 holds no times such as 2025120100 ({reason}); correct the file") from None
+
+
+def _pressure(values: np.ndarray, path: str | Path) -> tuple[str, np.ndarray]:
+    """Return the name of a pressure or an anomaly of it, and its values, Pa."""
+    lowest, highest = values.min(), values.max()
+    if lowest < 0:
+        return ANOMALY, values
+    if lowest >= _LOWEST_PA:
+        return "mean_sea_level_pressure", values
+    if _LOWEST_PA / 100 <= lowest and highest <= _HIGHEST_HPA:
+        return "mean_sea_level_pressure", 100 * values
+    raise UserError(
+        f"{path}: MSL from {lowest:g} to {highest:g} is neither a pressure in hPa or Pa nor an anomaly of one; convert"
+        " it, or name its column otherwise"
+    )

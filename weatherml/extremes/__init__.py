@@ -1,5 +1,5 @@
 """Verdicts on extreme events."""
 
-from weatherml.extremes.thresholds import local_quantile, verdict
+from weatherml.extremes.thresholds import calendar_quantiles, local_quantile, verdict
 
-__all__ = ["local_quantile", "verdict"]
+__all__ = ["calendar_quantiles", "local_quantile", "verdict"]

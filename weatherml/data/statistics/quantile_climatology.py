@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from weatherml.data.statistics.accumulators.day_sketches import CENTRES, N_BINS, DaySketches
+from weatherml.data.statistics.accumulators.day_sketches import BINS_A_WINDOW, CENTRES, N_BINS, DaySketches
 from weatherml.data.statistics.accumulators.days import N_DAYS, day_of_year
 from weatherml.data.statistics.file_climatology import FileClimatology, declare, put
 from weatherml.errors import UserError
@@ -36,6 +36,16 @@ class QuantileClimatology(FileClimatology):
     WANTED = (
         "climatology of quantiles; pass quantile_climatology.nc of a run whose configuration has climatology.quantiles"
     )
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Rising, between 0 and 1."""
+        return tuple(map(float, self.dataset["quantile"].values))
+
+    @property
+    def window_days(self) -> int:
+        """How many days around each twelfth day of the year count."""
+        return round(BINS_A_WINDOW * N_DAYS / N_BINS)
 
     def at(self, times: np.ndarray) -> xr.Dataset:
         """Return the quantiles at `times` [time], dims (time, quantile, ...); without `quantile` where there is one."""

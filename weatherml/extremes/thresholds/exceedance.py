@@ -3,11 +3,13 @@
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.extremes.thresholds.climates import QuantileClimate, described
 from weatherml.references import Reference
 from weatherml.verification import Metric, accumulate, summarize
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.metrics.probabilities import brier_skill
 from weatherml.verification.metrics.registry import find
+from weatherml.wording import listed
 
 _OF_THRESHOLD = (
     "brier",
@@ -38,9 +40,10 @@ def verdict(
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude); no number where deterministic.
         truth: Dims (time, level, latitude, longitude), with every valid time.
         threshold: Dims (level, latitude, longitude), for example from `local_quantile`; or what is asked for
-            that of each valid time, such as one quantile of a `QuantileClimatology`.
-        base_rate: Probability of the event that climatology would forecast everywhere; 1 - the threshold's `quantile`
-            attribute when None.
+            that of each valid time, such as one quantile, `.of(0.95)`, of a `QuantileClimatology` or of
+            `calendar_quantiles`.
+        base_rate: Probability of the event that climatology would forecast everywhere; 1 - the threshold's quantile when
+            None.
         progress: Called with the number of init times done and of all.
 
     Returns:
@@ -59,7 +62,7 @@ def verdict(
         base_rate = _base_rate(threshold)
     metrics = _metrics(base_rate)
     means = accumulate(forecast, truth, metrics, progress=progress, references={"threshold": threshold})
-    return summarize(means, metrics).assign_attrs(base_rate=base_rate)
+    return summarize(means, metrics).assign_attrs(base_rate=base_rate, threshold=described(threshold))
 
 
 def _metrics(base_rate: float) -> dict[str, Metric]:
@@ -68,6 +71,11 @@ def _metrics(base_rate: float) -> dict[str, Metric]:
 
 
 def _base_rate(threshold: xr.Dataset | Reference) -> float:
+    if isinstance(threshold, QuantileClimate) and len(threshold.probabilities) == 1:
+        return 1 - threshold.probabilities[0]
+    if isinstance(threshold, QuantileClimate):
+        known = listed(f"{q:g}" for q in threshold.probabilities)
+        raise UserError(f"the threshold has several quantiles, {known}; choose one, threshold.of(0.95)")
     if not isinstance(threshold, xr.Dataset) or "quantile" not in threshold.attrs:
         raise UserError(
             "the threshold has no attribute 'quantile', so the base rate is unknown; pass base_rate=, for example 0.05"

@@ -1,0 +1,228 @@
+"""Quantiles of the days around each date, of all years: exact, from analyses that need no store."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import Option, UserError
+from weatherml.extremes.thresholds.climates import position
+from weatherml.extremes.thresholds.local_quantiles import MEMORY
+from weatherml.references import as_slice
+from weatherml.times import Periods, is_within, parse_times, show_periods, write_periods
+
+N_DAYS = 366
+
+Hours = Literal["all", "own"]
+"""Which analyses of a day count at an hour: those of all hours, or those of the same hour alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class CalendarQuantiles:
+    """Quantiles by day of the year.
+
+    Attributes:
+        dataset: Dims (quantile, [hour,] dayofyear, level, latitude, longitude), in SI units; days from 1 to 366, those
+            that were asked for. The coordinate `n_times` says of how many analyses each is.
+        period: Of what analyses they are.
+        window_days: How many days around each date count, an odd number.
+    """
+
+    dataset: xr.Dataset
+    period: Periods
+    window_days: int
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Rising, from 0 to 1."""
+        return tuple(map(float, self.dataset["quantile"].values))
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return the quantiles at `times` [time], dims (time, quantile, ...); without `quantile` where there is one.
+
+        Raises:
+            UserError: A day of the year, or an hour, was not asked for.
+        """
+        times = parse_times(times)
+        places = {"dayofyear": self._places("dayofyear", day_of_year(times), times)}
+        if "hour" in self.dataset.dims:
+            places["hour"] = self._places("hour", _hour_of(times), times)
+        chosen = self.dataset.isel({dim: xr.DataArray(own, dims="time") for dim, own in places.items()})
+        chosen = chosen.drop_vars([*places, "n_times"]).assign_coords(time=times)
+        chosen = chosen.squeeze("quantile", drop=True) if chosen.sizes["quantile"] == 1 else chosen
+        return chosen.transpose("time", "quantile", ..., missing_dims="ignore")
+
+    def of(self, probability: float) -> Self:
+        """Return one of the quantiles.
+
+        Raises:
+            UserError: It is not there.
+        """
+        return replace(
+            self, dataset=self.dataset.isel(quantile=[position(self.dataset["quantile"].values, probability)])
+        )
+
+    def _places(self, dim: str, wanted: np.ndarray, times: np.ndarray) -> np.ndarray:
+        places: np.ndarray = self.dataset.indexes[dim].get_indexer(wanted)
+        for lacking in times[places < 0]:
+            raise UserError(
+                f"the calendar quantiles know no {dim} of {np.datetime64(lacking, 'm')}; pass its time among times="
+                " when they are computed, and analyses that have it"
+            )
+        return places
+
+
+def calendar_quantiles(
+    analyses: xr.Dataset,
+    probabilities: Sequence[float],
+    period: Periods,
+    window_days: int = 31,
+    *,
+    times: np.ndarray | None = None,
+    hours: Hours = "all",
+    memory: int = MEMORY,
+) -> CalendarQuantiles:
+    """Return quantiles of the days around each date, of all years of a period, at each grid point.
+
+    They are exact: linear between the values in order, as `numpy.quantile`. The record is read once for each band of
+    rows whose values of all times fit in a quarter of `memory`.
+
+    Args:
+        analyses: Dims (time, level, latitude, longitude). A point that is NaN at any time in a window has no quantile.
+        probabilities: Rising, from 0 to 1; `PERCENTILES` for an extreme forecast index.
+        period: First and last time that count, both included, or several such; none that will be judged.
+        window_days: How many days around each date count, odd: 31 for half a month before and after it.
+        times: What will be asked for `[time]`: dates of any year. All days that the period has when None.
+        hours: Whether analyses of all hours count at each, or of the same hour alone, which daily cycles need.
+        memory: Bytes to take, besides what is returned.
+
+    Raises:
+        UserError: A probability or the window is none, or no analysis lies in the window around a date.
+    """
+    levels = _require_probabilities(probabilities)
+    _require_window(window_days)
+    chosen = _within(analyses, period)
+    windows = _Windows.of(chosen["time"].values, window_days, times, hours)
+    fields = {name: field for name, field in chosen.data_vars.items() if "time" in field.dims}
+    quantiles = xr.Dataset({name: windows.quantiles(field, levels, memory // 4) for name, field in fields.items()})
+    quantiles = quantiles.assign_coords(n_times=(windows.dims, windows.counts()))
+    return CalendarQuantiles(quantiles, write_periods(period), window_days)
+
+
+def day_of_year(times: np.ndarray) -> np.ndarray:
+    """Return days of the year, from 1, of `datetime64` of any shape."""
+    days, years = times.astype("datetime64[D]"), times.astype("datetime64[Y]").astype("datetime64[D]")
+    numbers: np.ndarray = (days - years).astype(int) + 1
+    return numbers
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Which times count for each day of the year, and each hour where hours are told apart."""
+
+    labels: dict[str, np.ndarray]
+    members: list[np.ndarray]
+
+    @classmethod
+    def of(cls, known: np.ndarray, window_days: int, times: np.ndarray | None, hours: Hours) -> Self:
+        asked = known if times is None else parse_times(times)
+        day, of_day = np.unique(day_of_year(asked)), day_of_year(known)
+        distance = np.abs(of_day - day[:, None])
+        inside = np.minimum(distance, N_DAYS - distance) <= window_days // 2
+        hour = np.unique(_hour_of(asked))
+        at_hour = _hour_of(known) == hour[:, None] if hours == "own" else np.ones((1, len(known)), bool)
+        members = [np.flatnonzero(h & d) for h in at_hour for d in inside]
+        labels = ({"hour": hour} if hours == "own" else {}) | {"dayofyear": day}
+        _require_members(members, labels, window_days)
+        return cls(labels, members)
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        return tuple(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(map(len, self.labels.values()))
+
+    def counts(self) -> np.ndarray:
+        return np.array([len(own) for own in self.members]).reshape(self.shape)
+
+    def quantiles(self, field: xr.DataArray, levels: np.ndarray, memory: int) -> xr.DataArray:
+        """Return `(quantile, [hour,] dayofyear, [level,] latitude, longitude)` of one variable."""
+        field = field.transpose("time", ..., "latitude", "longitude")
+        found = np.empty((len(levels), len(self.members), *field.shape[1:]), np.float32)
+        for part in _parts(field, memory):
+            values = np.asarray(field[(slice(None), *part)].values, np.float32)
+            own = np.ascontiguousarray(values.reshape(len(values), -1).T)  # a cell's values beside each other, to sort
+            for number, members in enumerate(self.members):
+                found[(slice(None), number, *part)] = _quantiles(own[:, members], levels).reshape(-1, *values.shape[1:])
+        dims = ("quantile", *self.dims, *field.dims[1:])
+        kept = {str(name): c for name, c in field.coords.items() if "time" not in c.dims and name != "time"}
+        return xr.DataArray(
+            found.reshape(len(levels), *self.shape, *field.shape[1:]),
+            kept | {"quantile": levels} | self.labels,
+            dims,
+            attrs=field.attrs,
+        )
+
+
+def _quantiles(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return `[quantile, cell]` of `[cell, time]`; NaN where one is."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    place = levels * (values.shape[1] - 1)
+    lower = np.floor(place).astype(int)
+    upper = np.minimum(lower + 1, values.shape[1] - 1)
+    below = ordered[:, lower].astype(np.float64)
+    between = below + (place - lower) * (ordered[:, upper] - below)
+    found: np.ndarray = np.where(np.isnan(ordered[:, -1:]), np.nan, between).T
+    return found
+
+
+def _parts(field: xr.DataArray, memory: int) -> Iterator[tuple[slice | int, ...]]:
+    """Yield rows of a level whose values of all times take so many bytes, one row at least."""
+    n_times, *n_levels, n_lat, n_lon = field.shape
+    n_rows = max(1, memory // (4 * n_times * n_lon))
+    for level in range(n_levels[0] if n_levels else 1):
+        for row in range(0, n_lat, n_rows):
+            yield (level, slice(row, row + n_rows)) if n_levels else (slice(row, row + n_rows),)
+
+
+def _within(analyses: xr.Dataset, period: Periods) -> xr.Dataset:
+    chosen = analyses.isel(time=as_slice(np.flatnonzero(is_within(analyses["time"].values, period))))
+    if not chosen.sizes["time"]:
+        times = analyses.indexes["time"]
+        raise UserError(
+            f"no data from {show_periods(period, ' to ')}; they cover {times[0]} .. {times[-1]}: choose a period inside"
+        )
+    return chosen
+
+
+def _require_probabilities(probabilities: Sequence[float]) -> np.ndarray:
+    levels = np.atleast_1d(np.asarray(probabilities, np.float64))
+    if not len(levels) or (np.diff(levels) <= 0).any() or not (levels[0] >= 0 and levels[-1] <= 1):
+        raise UserError(f"probabilities rise from 0 to 1, got {probabilities}; write 0.95 for the 95th percentile")
+    return levels
+
+
+def _require_window(window_days: int) -> None:
+    if window_days < 1 or window_days % 2 == 0 or window_days > N_DAYS:
+        raise UserError(
+            f"a window is an odd number of days, the date in its middle, not {window_days}", Option("window_days", 31)
+        )
+
+
+def _require_members(members: Sequence[np.ndarray], labels: dict[str, np.ndarray], window_days: int) -> None:
+    for number in (number for number, own in enumerate(members) if not len(own)):
+        where = np.unravel_index(number, tuple(map(len, labels.values())))
+        told = " and ".join(f"{dim} {own[i]:g}" for (dim, own), i in zip(labels.items(), where, strict=True))
+        raise UserError(
+            f"no analysis lies within {window_days // 2} days of {told}; choose a longer period, a wider"
+            " window_days, or times that lie in it"
+        )
+
+
+def _hour_of(times: np.ndarray) -> np.ndarray:
+    hours: np.ndarray = (times - times.astype("datetime64[D]")) / np.timedelta64(1, "h")
+    return hours

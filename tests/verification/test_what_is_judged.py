@@ -86,6 +86,17 @@ def test_systems_that_are_one_where_both_are_do_not_differ(truth, forecast):
     assert compared.attrs["left_out"] == "1 field of which the systems are judged at other points"
 
 
+def test_points_of_equal_area_are_not_the_same_points(truth, forecast):
+    """Of which one system lacks one in the west, the other one in the east."""
+    first, second = (forecast[["2m_temperature"]].copy(deep=True) for _ in range(2))
+    first["2m_temperature"][1, 2, 3, 4] = second["2m_temperature"][1, 2, 3, 9] = np.nan
+    sums = [accumulate(own, truth, "rmse", missing="count", regions=["global", "tropics"]) for own in (first, second)]
+    np.testing.assert_array_equal(sums[0].weights, sums[1].weights)
+    assert compare(*sums, "rmse").attrs["left_out"] == "1 field of which the systems are judged at other points"
+    with pytest.raises(UserError, match="judged init time 2001-01-02T00:00 on other points of the globe"):
+        sums[0] + accumulate(second, truth, "mae", missing="count", regions=["global", "tropics"])
+
+
 def test_systems_of_other_points_throughout_are_not_compared(truth, forecast):
     first = forecast[["2m_temperature"]]
     second = first.where(first["latitude"] > 0).transpose(*first["2m_temperature"].dims)

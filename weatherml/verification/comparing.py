@@ -9,7 +9,16 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.verification.aggregation.grouping import By
-from weatherml.verification.aggregation.sums import COUNTED, DIMS, EXPECTED, TAKEN, WEIGHT, StatisticSums
+from weatherml.verification.aggregation.sums import (
+    COUNTED,
+    DIMS,
+    EXPECTED,
+    GRID,
+    TAKEN,
+    WEIGHT,
+    StatisticSums,
+    are_others,
+)
 from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Better, Metric
 from weatherml.verification.metrics.registry import find
@@ -103,7 +112,7 @@ def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
         for dim in DIMS
         if own.dataset.sizes[dim] > left.sizes[dim]
     ]
-    alike, apart = _same_points(left[WEIGHT], right[WEIGHT])
+    alike, apart = _same_points(StatisticSums(left), StatisticSums(right))
     if apart:
         left, right = (_only_where(alike, own) for own in (left, right))
     return Paired(StatisticSums(left), StatisticSums(right), ", ".join([*parts, *apart]))
@@ -142,18 +151,19 @@ def _told_apart(one: Any, other: Any, best: float) -> Any:
     return np.where(np.abs(one - other) < _ROUNDING * size, 0, one - other)
 
 
-def _same_points(first: xr.DataArray, second: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
-    """Return where two systems were judged at the same points, and in words where they were not.
+def _same_points(left: StatisticSums, right: StatisticSums) -> tuple[xr.DataArray, list[str]]:
+    """Return where two systems were judged at the same points, dims `DIMS`, and in words where they were not.
 
-    Args:
-        first: Areas that counted for the first system, steradian, dims `DIMS`.
-        second: For the second.
+    Of one grid the points themselves are known; on two it is the same area that counts as the same points.
 
     Raises:
         UserError: They were nowhere.
     """
+    first, second = left.dataset[WEIGHT], right.dataset[WEIGHT]
     larger = xr.ufuncs.maximum(first, second)
     alike = (larger > 0) & (abs(first - second) <= _SAME_AREA * larger)
+    if first.attrs.get(GRID) == second.attrs.get(GRID):
+        alike &= ~are_others(left.points, right.points)
     apart = (larger > 0) & ~alike
     if apart.any() and not alike.any():
         raise UserError(

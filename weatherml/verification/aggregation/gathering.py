@@ -7,8 +7,17 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
+from weatherml.verification.aggregation.points import keys_of_points, sums_of_keys
 from weatherml.verification.aggregation.regions import Region, region_weights, regions_named, told_of_regions
-from weatherml.verification.aggregation.sums import COUNTED, DIMS, EXPECTED, TAKEN, WEIGHT, StatisticSums
+from weatherml.verification.aggregation.sums import (
+    COUNTED,
+    DIMS,
+    EXPECTED,
+    POINTS,
+    TAKEN,
+    WEIGHT,
+    StatisticSums,
+)
 from weatherml.verification.aggregation.work import Task, Work
 from weatherml.verification.pairing.matched import Matched
 from weatherml.verification.statistics.base import Statistic
@@ -52,7 +61,7 @@ class _Pass:
         work: What is judged.
         regions: By name.
         areas: Of each cell in each region, `[region, lat, lon]`.
-        totals: Of each statistic, `[init, lead, channel, region, *axes]`, and of areas.
+        totals: Of each statistic, `[init, lead, channel, region, *axes]`, of areas, and of keys of points.
     """
 
     work: Work
@@ -78,6 +87,7 @@ class _Pass:
             name: ((*DIMS, *statistics[name].axes), total) for name, total in self.totals.items() if name in statistics
         }
         variables[WEIGHT] = (DIMS, self.totals.get(WEIGHT, zero))
+        variables[POINTS] = (DIMS, self.totals.get(POINTS, zero.astype(np.int64)))
         variables[EXPECTED] = (DIMS, np.broadcast_to(self._expected, self.shape).copy())
         variables[COUNTED] = (DIMS, np.ones(self.shape, np.int64))
         variables[TAKEN] = (("statistic", *DIMS), self._taken)
@@ -99,11 +109,18 @@ class _Pass:
         """Areas that count where nothing is missing, `[channel, region]`."""
         return np.stack([np.tensordot(own, self.areas, axes=([0, 1], [1, 2])) for own in self.work.masks()])
 
+    @cached_property
+    def _keys(self) -> np.ndarray:
+        """Of the points in each region, `[region, lat, lon]`."""
+        return np.where(self.areas > 0, keys_of_points(*self.areas.shape[1:]), 0)
+
     def _add(self, task: Task) -> None:
         mask, init, all_leads = task.mask, task.block.init, task.block.leads
         weights = self.areas[:, None] * mask
         cells = (init, all_leads, task.place)
         self._put(WEIGHT, np.broadcast_to(weights.sum(axis=(2, 3)).T, (len(all_leads), len(self.regions))), cells)
+        counted = sums_of_keys(mask, self._keys)
+        self._put(POINTS, np.broadcast_to(counted, (len(all_leads), len(self.regions))), cells)
         for statistic in (own for own in task.statistics if not own.is_local):
             self._put(statistic.name, statistic.sums(*task.pairs, weights=weights, mask=mask), cells)
         local = [own for own in task.statistics if own.is_local]
@@ -118,7 +135,8 @@ class _Pass:
         """Add sums `[lead, region, *axes]`."""
         if name not in self.totals:
             is_statistic = name in self.work.statistics
-            self.totals[name] = np.full((*self.shape, *sums.shape[2:]), np.nan if is_statistic else 0.0)
+            shape, kind = (*self.shape, *sums.shape[2:]), np.int64 if name == POINTS else np.float64
+            self.totals[name] = np.full(shape, np.nan if is_statistic else 0, kind)
             if is_statistic:
                 self.totals[name][:, :, self.work.has(name)] = 0
         self.totals[name][cells] += sums

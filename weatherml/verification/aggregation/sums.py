@@ -19,10 +19,11 @@ from weatherml.verification.aggregation.kept_file import read_sums
 from weatherml.verification.statistics.base import Statistic
 
 DIMS = ("init_time", "lead_time", "channel", "region")
-WEIGHT, COUNTED, EXPECTED, TAKEN = "weight", "counted", "expected", "taken"
-_ABOUT = (WEIGHT, COUNTED, EXPECTED, TAKEN)
+WEIGHT, POINTS, COUNTED, EXPECTED, TAKEN = "weight", "points", "counted", "expected", "taken"
+_ABOUT = (WEIGHT, POINTS, COUNTED, EXPECTED, TAKEN)
 _STATISTIC = "statistic"
-_REGIONS = "regions"
+GRID, _REGIONS = "grid", "regions"
+"""Attributes of `weight`."""
 _ROUNDING = 1e-6
 """Of areas, relative."""
 
@@ -37,16 +38,17 @@ class StatisticSums:
     Attributes:
         dataset: One variable for each statistic, dims (init_time, lead_time, channel, region, ...), by the statistic's
             name; by the same dims the area that counted (`weight`) and that which would have, had nothing been missing
-            (`expected`), both steradian; whether each cell was looked at (`counted`); and, along `statistic`, too,
-            whether each was taken there (`taken`). What was not taken is NaN. Attributes say what was judged, such as
-            how many members; those of `weight` on which grid and over which cells.
+            (`expected`), both steradian; a number that tells which points counted (`points`); whether each cell was
+            looked at (`counted`); and, along `statistic`, too, whether each was taken there (`taken`). What was not
+            taken is NaN. Attributes say what was judged, such as how many members; those of `weight` on which grid and
+            over which cells.
     """
 
     dataset: xr.Dataset
 
     def __add__(self, other: "StatisticSums") -> "StatisticSums":
         require_alike(self._told(), other._told())
-        apart = [own.dataset.assign({TAKEN: own._taken}) for own in (self, other)]
+        apart = [own.dataset.assign({TAKEN: own._taken, POINTS: own.points}) for own in (self, other)]
         fill = {name: 0 for name in _ABOUT}
         left, right = xr.align(*apart, join="outer", fill_value=fill)
         _require_apart(left, right)
@@ -63,7 +65,7 @@ class StatisticSums:
 
     def over(self, grid: LatLonGrid, regions: Mapping[str, str]) -> "StatisticSums":
         """Return the same with a note of the grid, and of what each region is."""
-        told = {"grid": told_of_grid(grid), _REGIONS: json.dumps(dict(regions))}
+        told = {GRID: told_of_grid(grid), _REGIONS: json.dumps(dict(regions))}
         return StatisticSums(self.dataset.assign({WEIGHT: self.dataset[WEIGHT].assign_attrs(told)}))
 
     @classmethod
@@ -99,6 +101,11 @@ class StatisticSums:
         """Areas that counted, `[init, lead, channel, region]`."""
         weights: np.ndarray = self.dataset[WEIGHT].transpose(*DIMS).values
         return weights
+
+    @property
+    def points(self) -> xr.DataArray:
+        """Which points counted, as one number, dims `DIMS`: that of others is another; 0 where none did, or untold."""
+        return self.dataset[POINTS] if POINTS in self.dataset else xr.zeros_like(self.dataset[WEIGHT], np.int64)
 
     @property
     def n_init_times(self) -> int:
@@ -177,6 +184,11 @@ class StatisticSums:
             )
 
 
+def are_others(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
+    """Return where `points` of two sums on one grid are others, though they may have the same area."""
+    return (first > 0) & (second > 0) & (first != second)
+
+
 def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Return the notes of two parts, of the regions of both."""
     regions = [json.loads(own[_REGIONS]) for own in (first, second) if _REGIONS in own]
@@ -200,7 +212,8 @@ def _require_apart(first: xr.Dataset, second: xr.Dataset) -> None:
         at = twice.sel({_STATISTIC: name}).any(DIMS[1:]).values
         raise held_twice(str(name), first["init_time"].values[at][0])
     both = (first[COUNTED] > 0) & (second[COUNTED] > 0)
-    apart = both & (abs(first[WEIGHT] - second[WEIGHT]) > _ROUNDING * first[WEIGHT])
+    differ = abs(first[WEIGHT] - second[WEIGHT]) > _ROUNDING * first[WEIGHT]
+    apart = both & (differ | are_others(first[POINTS], second[POINTS]))
     for time in first["init_time"].values[apart.any(DIMS[1:]).values]:
         raise UserError(
             f"two parts judged init time {np.datetime64(time, 'm')} on other points of the globe, so that one of them"

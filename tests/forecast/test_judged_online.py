@@ -50,12 +50,12 @@ def judge(stored, analysis, climatology, asked_for, monkeypatch):
     """Judge pieces as `iterate` makes them, of two members and two leads."""
     monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 2 * 2 * int(np.prod(SPEC.shape)))
 
-    def judge(make, memory=2**20, **campaign):
+    def judge(make, memory=2**20, name="new", **campaign):
         def noting(init_times):
             asked_for.extend(init_times)
             yield from make(init_times)
 
-        online = OnlineForecast(noting, INIT_TIMES, LEAD_TIMES, 5, memory)
+        online = OnlineForecast(noting, INIT_TIMES, LEAD_TIMES, 5, memory, name)
         how = Campaign(**campaign)
         return accumulate(online, analysis, METRICS, climatology, regions=["global", "tropics"], campaign=how)
 
@@ -114,6 +114,26 @@ def test_a_stored_forecast_may_go_on_where_an_online_one_ended(judge, stored, an
     assert np.isfinite(evaluate(stored, analysis, METRICS, climatology, **how)["rmse"].sel(bound="estimate")).all()
     with pytest.raises(UserError, match="forecast from 2020-02-27T00:00 is another than the one whose sums"):
         evaluate(stored * 1.01, analysis, METRICS, climatology, **how)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("other", "keeps sums of 'new', not of 'other'; choose another"),
+        ("", r"name it with OnlineForecast\(\.\.\., name"),
+    ],
+)
+def test_a_folder_of_what_is_not_stored_is_of_one_system_by_its_name(judge, stored, tmp_path, name, message):
+    judge(parts_of(stored), folder=tmp_path)
+    with pytest.raises(UserError, match=message):
+        judge(parts_of(stored * 1.01), folder=tmp_path, name=name)
+
+
+def test_a_system_that_is_not_stored_is_not_told_to_be_a_stored_one(judge, stored, analysis, climatology, tmp_path):
+    how = {"regions": ["global", "tropics"], "campaign": Campaign(tmp_path)}
+    accumulate(stored.isel(init_time=[0]), analysis, METRICS, climatology, **how)
+    with pytest.raises(UserError, match="keeps sums of a stored forecast, not of 'new'; choose another folder"):
+        judge(parts_of(stored), folder=tmp_path)
 
 
 def test_members_that_wait_are_bounded(judge, stored):

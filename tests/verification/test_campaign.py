@@ -149,7 +149,7 @@ def test_a_folder_is_of_one_question_one_truth_and_one_system(judge, forecast, t
     for changed, message in (
         ({"metrics": ["mae"]}, r"another campaign: statistics .* instead of \['absolute_error'\]; choose another"),
         ({"regions": ["tropics"]}, "another campaign: regions .*; choose another folder"),
-        ({"truth": truth + 1}, "the truth at 2001-01-01T06:00 is another than .* was begun with; choose another"),
+        ({"truth": truth + 1}, "the truth at 2001-01-01T06:00 is another than the sums in .* were made with; choose"),
     ):
         with pytest.raises(UserError, match=message):
             judge(forecast, folder=tmp_path, **changed)
@@ -169,8 +169,26 @@ def test_a_folder_is_of_one_reference(forecast, truth, tmp_path):
 
     judged(truth)
     same(judged(truth), judged(truth, None))
-    with pytest.raises(UserError, match=r"the threshold at 2001-01-01T06:00 is another than .* was begun with"):
+    with pytest.raises(
+        UserError, match=r"the threshold at 2001-01-01T06:00 is another than the sums in .* were made with"
+    ):
         judged(truth + 1)
+
+
+@pytest.mark.parametrize("since", [3, 11], ids=["all but the first", "the last alone"])
+@pytest.mark.parametrize("owner", ["truth", "climatology"])
+def test_a_truth_or_reference_that_was_replaced_from_some_time_on_is_told(forecast, truth, tmp_path, since, owner):
+    """Of any variable, and when the folder grows, too."""
+    known = {"truth": truth, "climatology": truth - 1}
+    changed = known[owner].copy(deep=True)
+    changed["2m_temperature"][since:] += 10
+
+    def judged(forecast, truth, climatology):
+        return accumulate(forecast, truth, ["acc"], climatology, campaign=Campaign(tmp_path))
+
+    judged(forecast.isel(init_time=slice(0, 3)), **known)
+    with pytest.raises(UserError, match=f"the {owner} at 2001-01-0.T..:00 is another than the sums in .* were made"):
+        judged(forecast, **known | {owner: changed})
 
 
 def test_systems_that_start_from_one_analysis_are_told_apart(forecast, truth, tmp_path):
@@ -227,7 +245,7 @@ def test_initial_times_whose_truth_came_later_are_judged_again(forecast, truth, 
     def make(init_times):
         return (forecast.sel(init_time=[own]) for own in init_times)
 
-    asked = OnlineForecast(make, forecast["init_time"].values, forecast["lead_time"].values, 5)
+    asked = OnlineForecast(make, forecast["init_time"].values, forecast["lead_time"].values, 5, name="new")
     short = truth.isel(time=truth["time"] <= np.datetime64("2001-01-02T06:00"))
     for known in (short, truth):
         given = asked if is_online else forecast

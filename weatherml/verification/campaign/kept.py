@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,29 @@ from weatherml.storage.locks import Lock, alone_at
 from weatherml.storage.room import explaining_errors
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.sums import COUNTED, StatisticSums
-from weatherml.verification.campaign.asked import asked, difference, digest_of_forecast, digests_at
+from weatherml.verification.campaign.asked import (
+    FORECAST,
+    NAME,
+    another,
+    asked,
+    changed,
+    difference,
+    digest_of_forecast,
+    digests_at,
+    told_of,
+)
 from weatherml.verification.campaign.place import ASKED, DOMAIN, make_place
 from weatherml.verification.campaign.seal import name_of, read_sealed, sealed
 from weatherml.verification.pairing.domain import Domain
+from weatherml.verification.pairing.matched import Matched
 
 _logger = logging.getLogger(__name__)
 
 _ASKED, _DOMAIN, _SUMS = ASKED, DOMAIN, "*T*.nc"
 _OF_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, BadZipFile, zlib.error)
 """What comes of a file that is empty, cut or of another kind."""
-_FORECAST, _WHOLE = "forecast_digest", "is_whole"
-"""What a file tells of its forecast, and whether nothing was missing of it or its truth."""
+_WHOLE = "is_whole"
+"""Whether nothing was missing of a forecast or its truth."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +57,41 @@ class KeptSums:
 
     folder: Path
 
-    def begin(self, judgement: Judgement, lead_times: np.ndarray) -> Judgement:
+    def begin(self, judgement: Judgement, lead_times: np.ndarray, name: str = "") -> Judgement:
         """Return what is asked, on the points that the folder was begun with; begin it where it is new.
 
         Args:
             judgement: Of some initial times and leads.
             lead_times: All leads, `timedelta64` [lead].
+            name: Of the system, where it is judged as it is made.
 
         Raises:
             UserError: The folder was begun for something else, with another truth or reference, or by no campaign.
         """
         make_place(self.folder)
-        wanted = asked(judgement, lead_times)
+        wanted = asked(judgement, lead_times, name)
         with alone_at(self.folder / _ASKED):
             if not (self.folder / _ASKED).exists():
                 self._begin(judgement, wanted)
-        self._require(wanted)
+        self.require_name(name)
+        if text := difference(self._asked(), wanted):
+            raise UserError(f"{self.folder} keeps sums of another campaign: {text}; choose another folder")
         domain, known = self._domain()
         own = replace(judgement.matched, within=domain)
-        for owner, digest in digests_at(own, domain.since).items():
-            if known.get(owner, digest) != digest:
-                raise UserError(
-                    f"{owner} at {domain.since.astype('datetime64[m]')} is another than {self.folder} was begun with;"
-                    " choose another folder"
-                )
+        self._require_unchanged(own, known)
         return replace(judgement, matched=own)
+
+    def require_name(self, name: str) -> None:
+        """Require that the folder is of a system that is judged as it is made, if that is what `name` names.
+
+        Raises:
+            UserError: It is of another.
+        """
+        if not name or not (self.folder / _ASKED).exists():
+            return
+        if (known := self._asked().get(NAME)) != name:
+            owner = f"of {known!r}" if known else "of a stored forecast"
+            raise UserError(f"{self.folder} keeps sums {owner}, not of {name!r}; choose another folder for each system")
 
     def path(self, init_time: np.datetime64) -> Path:
         """Return where the sums of an initial time are."""
@@ -94,14 +115,14 @@ class KeptSums:
         """Return those of initial times whose sums are not there, or lack what may have come since."""
         return init_times[[not _is_whole(self.path(own)) for own in init_times]]
 
-    def keep(self, init_time: np.datetime64, make: Callable[[], tuple[StatisticSums, str]]) -> bool:
+    def keep(self, init_time: np.datetime64, make: Callable[[], tuple[StatisticSums, Mapping[str, str]]]) -> bool:
         """Have the sums of an initial time in the folder; return whether they are, or another process makes them.
 
         Those that lack something are made again.
 
         Args:
             init_time: Whose.
-            make: Returns them, and the digest of the forecast.
+            make: Returns them, and what `told_of` tells of what was judged.
         """
         path = self.path(init_time)
         lock = Lock(path.with_name(f".{path.stem}.lock"))
@@ -111,9 +132,8 @@ class KeptSums:
             return False
         try:
             if not _is_whole(path):
-                sums, digest = make()
-                told = {_FORECAST: digest, _WHOLE: int(sums.is_whole)}
-                counted = sums.dataset[COUNTED].assign_attrs(told)
+                sums, told = make()
+                counted = sums.dataset[COUNTED].assign_attrs(told).assign_attrs({_WHOLE: int(sums.is_whole)})
                 write_netcdf(path, sealed(sums.dataset.assign({COUNTED: counted})))
         finally:
             lock.release(remove=True)
@@ -121,11 +141,9 @@ class KeptSums:
 
     def keep_one(self, judgement: Judgement) -> bool:
         """As `keep`, of the one initial time that is judged."""
-        forecast = judgement.matched.forecast
-        levels = judgement.matched.levels
-        return self.keep(
-            forecast["init_time"].values[0], lambda: (judgement.sums(), digest_of_forecast(forecast, levels))
-        )
+        matched = judgement.matched
+        time = matched.forecast["init_time"].values[0]
+        return self.keep(time, lambda: (judgement.sums(), told_of(matched.forecast, matched)))
 
     def require_same(self, judgement: Judgement) -> None:
         """Require that sums which are there already are of these forecasts, by a field of each.
@@ -136,7 +154,7 @@ class KeptSums:
         forecast, levels = judgement.matched.forecast, judgement.matched.levels
         for place, init_time in enumerate(forecast["init_time"].values):
             path, own = self.path(init_time), forecast.isel(init_time=slice(place, place + 1))
-            if path.exists() and _told(path).get(_FORECAST) != digest_of_forecast(own, levels):
+            if path.exists() and _told(path).get(FORECAST) != digest_of_forecast(own, levels):
                 raise UserError(
                     f"the forecast from {np.datetime_as_string(init_time, 'm')} is another than the one whose sums"
                     f" {self.folder} keeps; choose another folder for each system"
@@ -167,15 +185,29 @@ class KeptSums:
         write_bytes(self.folder / _DOMAIN, _packed(domain, digests_at(judgement.matched, domain.since)))
         write_bytes(self.folder / _ASKED, json.dumps(wanted, indent=1).encode())  # last: then all is there
 
-    def _require(self, wanted: dict[str, Any]) -> None:
+    def _asked(self) -> dict[str, Any]:
+        """Return what the folder was begun for."""
         try:
             known = json.loads((self.folder / _ASKED).read_bytes())
         except (OSError, ValueError):
             known = None
         if not isinstance(known, dict):
             raise self._damaged(_ASKED)
-        if text := difference(known, wanted):
-            raise UserError(f"{self.folder} keeps sums of another campaign: {text}; choose another folder")
+        return known
+
+    def _require_unchanged(self, matched: Matched, known: dict[str, str]) -> None:
+        """Require that truth and references are those that the folder was begun with.
+
+        They are looked at where it was begun, and at the first, the middle and the last initial time that is there: a
+        truth is replaced from some time on, or as a whole.
+        """
+        paths = sorted(self.folder.glob(_SUMS))
+        looked = [paths[place] for place in sorted({0, len(paths) // 2, len(paths) - 1})] if paths else []
+        found = another(known, matched, matched.domain.since)
+        for path in looked:
+            found = found or changed(_told_if_whole(path), matched)
+        if found:
+            raise UserError(f"{found} is another than the sums in {self.folder} were made with; choose another folder")
 
     def _domain(self) -> tuple[Domain, dict[str, str]]:
         """Return on which points is judged, and digests of truth and references."""
@@ -207,6 +239,14 @@ def _packed(domain: Domain, known: dict[str, str]) -> bytes:
 def _is_whole(path: Path) -> bool:
     """Return whether sums are there that nothing can be added to."""
     return path.exists() and bool(_told(path).get(_WHOLE, 1))
+
+
+def _told_if_whole(path: Path) -> dict[str, Any]:
+    """Return what a file tells; nothing where it is damaged, and made again when it is asked for."""
+    try:
+        return dict(read_sealed(path).dataset[COUNTED].attrs)
+    except UserError:
+        return {}
 
 
 def _told(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from weatherml.memory import GIB
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.sums import StatisticSums
-from weatherml.verification.campaign.asked import digest_of_forecast
+from weatherml.verification.campaign.asked import told_of
 from weatherml.verification.campaign.kept import KeptSums
 from weatherml.verification.pairing.domain import Domain
 from weatherml.wording import counted, listed, size_of
@@ -36,6 +36,7 @@ class OnlineForecast:
         n_members: Of each initial time.
         memory: Bytes of members that may wait for the others of their leads. Where all members are computed at once
             (`batch`), none wait.
+        name: Of the system: what is kept is not made again, and so cannot be compared; a folder of sums asks for it.
     """
 
     make: Make
@@ -43,6 +44,7 @@ class OnlineForecast:
     lead_times: np.ndarray
     n_members: int
     memory: int = 4 * GIB
+    name: str = ""
 
     def blocks(self, init_times: np.ndarray) -> Iterator[xr.Dataset]:
         """Yield some leads of one initial time with all members, as they become whole.
@@ -95,7 +97,7 @@ class OnlinePass:
     kept: KeptSums | None = None
     progress: Progress | None = None
     _domain: Domain | None = field(default=None, init=False)
-    _digest: dict[np.datetime64, str] = field(default_factory=dict, init=False)
+    _told: dict[np.datetime64, dict[str, str]] = field(default_factory=dict, init=False)
 
     def sums(self, init_times: np.ndarray) -> StatisticSums:
         """Judge initial times, those whose sums are kept excepted.
@@ -105,6 +107,7 @@ class OnlinePass:
         """
         kept = self.kept
         if kept is not None:
+            self._require_name(kept)
             kept.drop_damaged(init_times)
         missing = init_times if kept is None else kept.to_judge(init_times)
         whole: list[StatisticSums] = []
@@ -112,11 +115,24 @@ class OnlinePass:
             if kept is None:
                 whole.append(sums)
             else:
-                kept.keep(init_time, partial(_as_made, sums, self._digest[init_time]))
+                kept.keep(init_time, partial(_as_made, sums, self._told[init_time]))
             missing = missing[missing != init_time]
             if self.progress:
                 self.progress(len(init_times) - len(missing), len(init_times))
         return StatisticSums.total(whole) if kept is None else kept.total(init_times)
+
+    def _require_name(self, kept: KeptSums) -> None:
+        """Require that the folder is that of the system.
+
+        Raises:
+            UserError: It is another's, or the system has no name.
+        """
+        if not self.forecast.name:
+            raise UserError(
+                f"sums in {kept.folder} are of one system, which a forecast that is judged as it is made does not tell;"
+                " name it with OnlineForecast(..., name='NAME')"
+            )
+        kept.require_name(self.forecast.name)
 
     def _whole(self, init_times: np.ndarray) -> Iterator[tuple[np.datetime64, StatisticSums]]:
         """Yield the sums of each initial time once all its leads are judged."""
@@ -151,17 +167,17 @@ class OnlinePass:
     def _judged(self, block: xr.Dataset) -> StatisticSums:
         asked = self.ask(block, self._domain)
         if self._domain is None:
-            asked = asked if self.kept is None else self.kept.begin(asked, self.forecast.lead_times)
+            asked = asked if self.kept is None else self.kept.begin(asked, self.forecast.lead_times, self.forecast.name)
             self._domain = asked.matched.domain
         last = block["lead_time"].values == self.forecast.lead_times[-1]
         if last.any():
             own = asked.matched.forecast.isel(lead_time=last)
-            self._digest[block["init_time"].values[0]] = digest_of_forecast(own, asked.matched.levels)
+            self._told[block["init_time"].values[0]] = told_of(own, asked.matched)
         return asked.sums()
 
 
-def _as_made(sums: StatisticSums, digest: str) -> tuple[StatisticSums, str]:
-    return sums, digest
+def _as_made(sums: StatisticSums, told: dict[str, str]) -> tuple[StatisticSums, dict[str, str]]:
+    return sums, told
 
 
 def _numbers(piece: xr.Dataset) -> list[int]:

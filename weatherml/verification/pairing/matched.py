@@ -158,15 +158,20 @@ class Matched:
             within=self.domain,
         )
 
-    def known_at(self, time: np.datetime64) -> dict[str, np.ndarray]:
-        """Return a field of the truth and of each reference at a time, by what they are; of those that know it."""
-        first, place = next(iter(self.levels)), int(time_places(self.truth, np.array([time]))[0])
-        known = {"the truth": self.truth[first].isel(time=place).values} if place >= 0 else {}
+    def known_at(self, time: np.datetime64) -> dict[str, list[np.ndarray]]:
+        """Return fields of the truth and of each reference at a time, by what they are; of those that know it.
+
+        They are those of each variable, at one level of it.
+        """
+        place = int(time_places(self.truth, np.array([time]))[0])
+        truth = {name: self.truth[name].isel(time=place) for name in self.levels if place >= 0}
+        known = {"the truth": [values_of(own, self.levels[name][-1:]) for name, own in truth.items()]} if truth else {}
         for name in (name for name in self.references if self._compared(name)):
             try:
-                known[f"the {name}"] = self._expected(name, self._compared(name)[0], np.array([time]))
+                own = [self._expected(name, variable, np.array([time]))[:, -1] for variable in self._compared(name)]
             except UserError:
                 continue  # it does not know the time
+            known[f"the {name}"] = own
         return known
 
     def blocks(self, init: int, names: Sequence[str]) -> Iterator[Block]:

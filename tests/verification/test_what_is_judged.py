@@ -8,7 +8,7 @@ from fake_data import analyses, as_forecast, forecasts
 
 from weatherml.errors import UserError
 from weatherml.references import DatedReference
-from weatherml.verification import OnlineForecast, accumulate, compare, evaluate, evaluate_maps
+from weatherml.verification import OnlineForecast, accumulate, compare, evaluate, evaluate_maps, scorecard, skill
 from weatherml.verification.metrics.base import Metric, itself
 from weatherml.verification.statistics.base import PointStatistic
 
@@ -95,6 +95,33 @@ def test_points_of_equal_area_are_not_the_same_points(truth, forecast):
     assert compare(*sums, "rmse").attrs["left_out"] == "1 field of which the systems are judged at other points"
     with pytest.raises(UserError, match="judged init time 2001-01-02T00:00 on other points of the globe"):
         sums[0] + accumulate(second, truth, "mae", missing="count", regions=["global", "tropics"])
+
+
+def test_neighbourhoods_reach_out_of_a_region_to_the_same_points_of_both(truth, forecast):
+    """So shares near what one system lacks outside are not compared; what needs no neighbours is."""
+    own = forecast[["2m_temperature"]]
+    second = own.where(own["latitude"] != 30).transpose(*own["2m_temperature"].dims)
+    fss = "fss(radius=1, threshold=0.3, unit='points')"
+    sums = [accumulate(one, truth, ["rmse", fss], missing="count", regions=["tropics"]) for one in (own, second)]
+    np.testing.assert_array_equal(sums[0].weights, sums[1].weights)
+    assert (compare(*sums, "rmse")["difference"] == 0).all()
+    with pytest.raises(UserError, match="nowhere judged at the same points"):
+        compare(*sums, fss)
+    with pytest.raises(UserError, match="nowhere judged at the same points"):
+        skill(*sums, fss)
+    second[dict(init_time=[0, 1])] = own[dict(init_time=[0, 1])]
+    sums[1] = accumulate(second, truth, ["rmse", fss], missing="count", regions=["tropics"])
+    judged = scorecard(*sums, ["rmse", fss])
+    assert (judged["difference"] == 0).all()
+    assert judged.attrs["left_out"].endswith("of which the systems are judged at other points around regions")
+
+
+def test_where_nothing_counted_nothing_is_compared(truth, forecast):
+    own = forecast[["2m_temperature"]]
+    sums = [accumulate(one, truth, ["rmse"], missing="count") for one in (own, own * np.nan)]
+    for pair in (sums, sums[::-1], sums[1:] * 2):
+        with pytest.raises(UserError, match="nothing is left to judge: nowhere are forecast, truth and references all"):
+            compare(*pair, "rmse")
 
 
 def test_systems_of_other_points_throughout_are_not_compared(truth, forecast):

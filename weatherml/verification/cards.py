@@ -143,12 +143,14 @@ def _card(pair: Paired, metrics: Mapping[str, Metric], by: By | None, interval: 
     }
     if not kept:
         raise UserError(f"a scorecard of {listed(metrics)} is empty: both systems must have one of them, as one number")
-    compared = [difference(pair, own, by, interval) for own in kept.values()]
+    pairs = {name: pair.of(own) for name, own in kept.items()}
+    compared = [difference(pairs[name], own, by, interval) for name, own in kept.items()]
     card = xr.concat(compared, xr.Variable("metric", list(kept)))
     lost = [name for name in metrics if name not in kept]
-    left_out = ", ".join([pair.left_out] * bool(pair.left_out) + [f"metric {name}" for name in lost])
-    said = interval if isinstance(interval, str) else repr(interval)
-    return card.assign_attrs(pair.attributes | {"left_out": left_out, "interval": said})
+    said = list(dict.fromkeys(own.left_out for own in (pair, *pairs.values()) if own.left_out))
+    left_out = ", ".join([*said[-1:], *(f"metric {name}" for name in lost)])
+    method = interval if isinstance(interval, str) else repr(interval)
+    return card.assign_attrs(pair.attributes | {"left_out": left_out, "interval": method})
 
 
 def _told(card: xr.Dataset, found: np.ndarray, metrics: Mapping[str, Metric]) -> xr.Dataset:

@@ -13,6 +13,7 @@ from weatherml.verification.aggregation.sums import (
     COUNTED,
     DIMS,
     EXPECTED,
+    FIELD,
     GRID,
     TAKEN,
     WEIGHT,
@@ -31,6 +32,11 @@ _ROUNDING = 1e-12
 _SAME_AREA = 1e-4
 """Share by which areas of the same points may differ: a row at a pole that one of two grids of 0.25 degrees lacks."""
 _WORDS = {"init_time": "init time", "lead_time": "lead time", "channel": "channel", "region": "region"}
+_NOWHERE = (
+    "the two systems were nowhere judged at the same points: one lacks values, or lies on another grid, where the other"
+    " is judged; give both forecasts the points of both, such as by first.where(second.notnull()) or"
+    " weatherml.align(forecast, truth, grid='truth'), and judge them again"
+)
 
 
 def compare(
@@ -65,7 +71,7 @@ def compare(
         UserError: The systems share no init time, lead time, channel or region, or lack what the metric needs.
     """
     recipe = find(metric) if isinstance(metric, str) else metric
-    pair = pair_up(first, second)
+    pair = pair_up(first, second).of(recipe)
     judged = difference(pair, recipe, by, interval)
     judged["better"] = who_is_better(judged, recipe.better, judged["p_value"] < 1 - CONFIDENCE)
     return judged.map(scoring.without_globe).assign_coords(recipe.coords).assign_attrs(pair.attributes)
@@ -91,6 +97,30 @@ class Paired:
         """What a result says of it."""
         return {"n_init_times": self.first.n_init_times, "left_out": self.left_out}
 
+    def of(self, metric: Metric) -> "Paired":
+        """Return the same for a metric: where it takes whole fields these must be judged at the same points outside of
+        regions, too, into which neighbourhoods reach.
+
+        Raises:
+            UserError: They nowhere are.
+        """
+        fields = [own.points(FIELD) for own in (self.first, self.second)]
+        apart = are_others(*fields) & self._on_one_grid
+        if all(own.is_local for own in metric.statistics) or not apart.any():
+            return self
+        counts = self.first.dataset[WEIGHT] > 0
+        if not (counts & ~apart).any():
+            raise UserError(_NOWHERE)
+        n_fields = int((counts & apart).any("region").sum())
+        said = f"{counted(n_fields, 'field')} of which the systems are judged at other points around regions"
+        one, other = (StatisticSums(_only_where(~apart, own.dataset)) for own in (self.first, self.second))
+        return Paired(one, other, ", ".join([self.left_out] * bool(self.left_out) + [said]))
+
+    @property
+    def _on_one_grid(self) -> bool:
+        grids = {own.dataset[WEIGHT].attrs.get(GRID) for own in (self.first, self.second)}
+        return len(grids) == 1
+
 
 def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
     """Keep what two systems share.
@@ -106,6 +136,8 @@ def pair_up(first: StatisticSums, second: StatisticSums) -> Paired:
             f"the two systems share no {_WORDS[dim]}: the first has {one}, the second {other}; compare forecasts that"
             " have init times, lead times, channels and regions in common"
         )
+    for system in (left, right):
+        StatisticSums(system).require_counted()
     parts = [
         f"{counted(own.dataset.sizes[dim] - left.sizes[dim], _WORDS[dim])} of the {name} system"
         for name, own in (("first", first), ("second", second))
@@ -163,14 +195,10 @@ def _same_points(left: StatisticSums, right: StatisticSums) -> tuple[xr.DataArra
     larger = xr.ufuncs.maximum(first, second)
     alike = (larger > 0) & (abs(first - second) <= _SAME_AREA * larger)
     if first.attrs.get(GRID) == second.attrs.get(GRID):
-        alike &= ~are_others(left.points, right.points)
+        alike &= ~are_others(left.points(), right.points())
     apart = (larger > 0) & ~alike
-    if apart.any() and not alike.any():
-        raise UserError(
-            "the two systems were nowhere judged at the same points: one lacks values, or lies on another grid, where"
-            " the other is judged; give both forecasts the points of both, such as by first.where(second.notnull()) or"
-            " weatherml.align(forecast, truth, grid='truth'), and judge them again"
-        )
+    if not alike.any():
+        raise UserError(_NOWHERE)
     one_alone = apart & (xr.ufuncs.minimum(first, second) == 0)
     words = []
     if n_alone := int(one_alone.any(["channel", "region"]).sum()):

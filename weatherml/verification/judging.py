@@ -12,7 +12,7 @@ from weatherml.grid import OPEN_FIRST, LatLonGrid
 from weatherml.references import Reference, warn_of_knowing
 from weatherml.state import on_grid
 from weatherml.times import require_told
-from weatherml.verification.aggregation.adding import no_truth
+from weatherml.verification.aggregation.adding import NOTHING
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.grouping import By, require_groups
 from weatherml.verification.aggregation.judgement import Judgement
@@ -36,8 +36,6 @@ from weatherml.wording import listed
 
 _AS_NUMBER = {"threshold": "threshold", "probability": "base_rate"}
 """Parameters that stand for a reference, where it is the same number everywhere."""
-
-_NOTHING = "nothing is left to judge: nowhere are forecast, truth and references all told"
 
 Metrics = str | Sequence[str] | Mapping[str, Metric]
 """One or more names in `verification.metrics.registry`, or metrics by names of one's own."""
@@ -195,10 +193,7 @@ def summarize(
     sums: StatisticSums, metrics: Metrics, by: By | None = None, interval: str | Method = "circular"
 ) -> xr.Dataset:
     """Score what `accumulate` has kept; arguments and result are as of `evaluate`."""
-    if not sums.had_truth:  # here, as there may be no metric left that asks for sums, which say so, too
-        raise no_truth(sums.dataset)
-    if not sums.weights.any():
-        raise UserError(_NOTHING, "give a forecast and a truth that have values at the same times and points")
+    sums.require_counted()  # here, as there may be no metric left that asks for sums, which say so, too
     scores = scoring.summarize(sums, metrics_named(metrics), by, interval)
     n_members = int(scores.attrs.get(N_MEMBERS, 1))
     for name, words in ((str(name), judged(str(name), n_members)) for name in scores.data_vars):
@@ -249,7 +244,7 @@ def _require_whole_members(forecast: xr.Dataset) -> None:
     if 0 < len(absent) < forecast.sizes["number"]:
         kept = np.setdiff1d(forecast["number"].values, absent).tolist()
         raise UserError(
-            f"{_NOTHING}, as number {listed(absent)} of the forecast is NaN throughout and a point counts where all"
+            f"{NOTHING}, as number {listed(absent)} of the forecast is NaN throughout and a point counts where all"
             " members are told",
             Option(
                 "drop_stopped", purpose="to leave out the members that stopped", python=f"forecast.sel(number={kept})"

@@ -49,7 +49,7 @@ def skill(
     perfect, half, function = recipe.perfect, len(recipe.statistics), recipe.function
     if perfect is None:
         raise UserError(f"metric {metric!r} has no best value, so there is no skill in it; {_with_skill()}")
-    pair = pair_up(first, against)
+    pair = pair_up(first, against).of(recipe)
 
     def gained(*means: Any) -> Any:
         own, other = function(*means[:half]), function(*means[half:])

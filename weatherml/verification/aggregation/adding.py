@@ -10,6 +10,8 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 
+NOTHING = "nothing is left to judge: nowhere are forecast, truth and references all told"
+
 
 def digest(*arrays: np.ndarray) -> str:
     """Return a few letters that tell arrays apart."""

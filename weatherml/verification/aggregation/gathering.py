@@ -13,6 +13,7 @@ from weatherml.verification.aggregation.sums import (
     COUNTED,
     DIMS,
     EXPECTED,
+    FIELD,
     POINTS,
     TAKEN,
     WEIGHT,
@@ -87,7 +88,8 @@ class _Pass:
             name: ((*DIMS, *statistics[name].axes), total) for name, total in self.totals.items() if name in statistics
         }
         variables[WEIGHT] = (DIMS, self.totals.get(WEIGHT, zero))
-        variables[POINTS] = (DIMS, self.totals.get(POINTS, zero.astype(np.int64)))
+        for name in (POINTS, FIELD):
+            variables[name] = (DIMS, self.totals.get(name, zero.astype(np.int64)))
         variables[EXPECTED] = (DIMS, np.broadcast_to(self._expected, self.shape).copy())
         variables[COUNTED] = (DIMS, np.ones(self.shape, np.int64))
         variables[TAKEN] = (("statistic", *DIMS), self._taken)
@@ -111,16 +113,18 @@ class _Pass:
 
     @cached_property
     def _keys(self) -> np.ndarray:
-        """Of the points in each region, `[region, lat, lon]`."""
-        return np.where(self.areas > 0, keys_of_points(*self.areas.shape[1:]), 0)
+        """Of the points in each region and, last, of all, `[region + 1, lat, lon]`."""
+        keys = keys_of_points(*self.areas.shape[1:])
+        return np.stack([*np.where(self.areas > 0, keys, 0), keys])
 
     def _add(self, task: Task) -> None:
         mask, init, all_leads = task.mask, task.block.init, task.block.leads
         weights = self.areas[:, None] * mask
         cells = (init, all_leads, task.place)
         self._put(WEIGHT, np.broadcast_to(weights.sum(axis=(2, 3)).T, (len(all_leads), len(self.regions))), cells)
-        counted = sums_of_keys(mask, self._keys)
-        self._put(POINTS, np.broadcast_to(counted, (len(all_leads), len(self.regions))), cells)
+        counted = np.broadcast_to(sums_of_keys(mask, self._keys), (len(all_leads), len(self._keys)))
+        self._put(POINTS, counted[:, :-1], cells)
+        self._put(FIELD, np.broadcast_to(counted[:, -1:], (len(all_leads), len(self.regions))), cells)
         for statistic in (own for own in task.statistics if not own.is_local):
             self._put(statistic.name, statistic.sums(*task.pairs, weights=weights, mask=mask), cells)
         local = [own for own in task.statistics if own.is_local]
@@ -135,7 +139,7 @@ class _Pass:
         """Add sums `[lead, region, *axes]`."""
         if name not in self.totals:
             is_statistic = name in self.work.statistics
-            shape, kind = (*self.shape, *sums.shape[2:]), np.int64 if name == POINTS else np.float64
+            shape, kind = (*self.shape, *sums.shape[2:]), np.int64 if name in (POINTS, FIELD) else np.float64
             self.totals[name] = np.full(shape, np.nan if is_statistic else 0, kind)
             if is_statistic:
                 self.totals[name][:, :, self.work.has(name)] = 0

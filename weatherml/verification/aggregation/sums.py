@@ -14,13 +14,20 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.storage.files import write_netcdf
-from weatherml.verification.aggregation.adding import held_twice, no_truth, require_alike, sizes_of_axes, told_of_grid
+from weatherml.verification.aggregation.adding import (
+    NOTHING,
+    held_twice,
+    no_truth,
+    require_alike,
+    sizes_of_axes,
+    told_of_grid,
+)
 from weatherml.verification.aggregation.kept_file import read_sums
 from weatherml.verification.statistics.base import Statistic
 
 DIMS = ("init_time", "lead_time", "channel", "region")
-WEIGHT, POINTS, COUNTED, EXPECTED, TAKEN = "weight", "points", "counted", "expected", "taken"
-_ABOUT = (WEIGHT, POINTS, COUNTED, EXPECTED, TAKEN)
+WEIGHT, POINTS, FIELD, COUNTED, EXPECTED, TAKEN = "weight", "points", "field_points", "counted", "expected", "taken"
+_ABOUT = (WEIGHT, POINTS, FIELD, COUNTED, EXPECTED, TAKEN)
 _STATISTIC = "statistic"
 GRID, _REGIONS = "grid", "regions"
 """Attributes of `weight`."""
@@ -38,8 +45,9 @@ class StatisticSums:
     Attributes:
         dataset: One variable for each statistic, dims (init_time, lead_time, channel, region, ...), by the statistic's
             name; by the same dims the area that counted (`weight`) and that which would have, had nothing been missing
-            (`expected`), both steradian; a number that tells which points counted (`points`); whether each cell was
-            looked at (`counted`); and, along `statistic`, too, whether each was taken there (`taken`). What was not
+            (`expected`), both steradian; numbers that tell which points counted in the region (`points`) and which in
+            the whole field (`field_points`), which neighbourhoods reach into; whether each cell was looked at
+            (`counted`); and, along `statistic`, too, whether each was taken there (`taken`). What was not
             taken is NaN. Attributes say what was judged, such as how many members; those of `weight` on which grid and
             over which cells.
     """
@@ -48,7 +56,8 @@ class StatisticSums:
 
     def __add__(self, other: "StatisticSums") -> "StatisticSums":
         require_alike(self._told(), other._told())
-        apart = [own.dataset.assign({TAKEN: own._taken, POINTS: own.points}) for own in (self, other)]
+        told = [{name: own.points(name) for name in (POINTS, FIELD)} | {TAKEN: own._taken} for own in (self, other)]
+        apart = [own.dataset.assign(known) for own, known in zip((self, other), told, strict=True)]
         fill = {name: 0 for name in _ABOUT}
         left, right = xr.align(*apart, join="outer", fill_value=fill)
         _require_apart(left, right)
@@ -102,10 +111,12 @@ class StatisticSums:
         weights: np.ndarray = self.dataset[WEIGHT].transpose(*DIMS).values
         return weights
 
-    @property
-    def points(self) -> xr.DataArray:
-        """Which points counted, as one number, dims `DIMS`: that of others is another; 0 where none did, or untold."""
-        return self.dataset[POINTS] if POINTS in self.dataset else xr.zeros_like(self.dataset[WEIGHT], np.int64)
+    def points(self, name: str = POINTS) -> xr.DataArray:
+        """Return which points counted, of `POINTS` or `FIELD`, as one number, dims `DIMS`; 0 where none did, or untold.
+
+        That of other points is another number.
+        """
+        return self.dataset[name] if name in self.dataset else xr.zeros_like(self.dataset[WEIGHT], np.int64)
 
     @property
     def n_init_times(self) -> int:
@@ -116,6 +127,17 @@ class StatisticSums:
     def had_truth(self) -> bool:
         """Whether any valid time had one: statistics were taken, even if nothing counted."""
         return any(name not in _ABOUT for name in self.dataset) or bool((self.weights > 0).any())
+
+    def require_counted(self) -> None:
+        """Require that there is something to score.
+
+        Raises:
+            UserError: No valid time has a truth, or nothing counted.
+        """
+        if not self.had_truth:
+            raise no_truth(self.dataset)
+        if not self.weights.any():
+            raise UserError(NOTHING, "give a forecast and a truth that have values at the same times and points")
 
     @property
     def is_whole(self) -> bool:
@@ -213,7 +235,9 @@ def _require_apart(first: xr.Dataset, second: xr.Dataset) -> None:
         raise held_twice(str(name), first["init_time"].values[at][0])
     both = (first[COUNTED] > 0) & (second[COUNTED] > 0)
     differ = abs(first[WEIGHT] - second[WEIGHT]) > _ROUNDING * first[WEIGHT]
-    apart = both & (differ | are_others(first[POINTS], second[POINTS]))
+    for name in (POINTS, FIELD):
+        differ |= are_others(first[name], second[name])
+    apart = both & differ
     for time in first["init_time"].values[apart.any(DIMS[1:]).values]:
         raise UserError(
             f"two parts judged init time {np.datetime64(time, 'm')} on other points of the globe, so that one of them"

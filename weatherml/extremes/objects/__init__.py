@@ -1,6 +1,22 @@
 """Objects: connected regions of fields where an event is, through space and time, and what they are like."""
 
 from weatherml.extremes.objects.labels import Labeller, label
+from weatherml.extremes.objects.matching import Interest, Weights, match, overlaps, separations
 from weatherml.extremes.objects.properties import Gathering, evolution, properties
+from weatherml.extremes.objects.sal import Sal, Threshold, sal
 
-__all__ = ["Gathering", "Labeller", "evolution", "label", "properties"]
+__all__ = [
+    "Gathering",
+    "Interest",
+    "Labeller",
+    "Sal",
+    "Threshold",
+    "Weights",
+    "evolution",
+    "label",
+    "match",
+    "overlaps",
+    "properties",
+    "sal",
+    "separations",
+]

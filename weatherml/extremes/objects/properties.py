@@ -8,6 +8,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.extremes.objects.shapes import Cells, centroids, ellipses, extents
+from weatherml.great_circles import places
 from weatherml.grid import LatLonGrid, on_circle
 from weatherml.sphere import EARTH_RADIUS
 
@@ -23,6 +24,7 @@ _UNITS = {
     "axis": "degree",
     "extent": "km",
     "largest_area": "km2",
+    "volume": "km2",
 }
 
 
@@ -45,9 +47,9 @@ def properties(
         the centroid on the sphere, `latitude` and `longitude` (0 <= longitude < 360); `length` and `width` km, the axes
         of the ellipse with the same second moments, and the direction of the longer, `axis`, degrees clockwise from
         north (0 <= axis < 180); `extent` km, the greatest great-circle distance between the centres of two of its
-        cells. Over times: `n_times`, `largest_area` km2 at one of them, and with `times` `first_time` and `last_time`.
-        With `values`: `maximum`, `minimum`, `mean` over area and times, and `mass`, the sum over times of the integral
-        over the area, in units of the values times km2.
+        cells. Over times: `n_times`, `largest_area` km2 at one of them, `volume` km2, the sum of its areas over times,
+        and with `times` `first_time` and `last_time`. With `values`: `maximum`, `minimum`, `mean` over area and
+        times, and `mass`, the sum over times of the integral over the area, in units of the values times km2.
 
     Raises:
         UserError: Labels are not on the grid, or values or times are not of their shape.
@@ -119,7 +121,7 @@ class Gathering:
         """Return one row for each time of each object, as the function of that name."""
         rows = self._joined(final).reset_index()
         table = {"label": rows["label"], "time": self._time(rows["field"]), "area": KM2 * rows["area"]}
-        return _dataset("record", table | _centre(rows) | _strengths(rows))
+        return _dataset("record", table | _place(*places(rows[list("xyz")])) | _strengths(rows))
 
     def properties(self, final: np.ndarray | None = None) -> xr.Dataset:
         """Return one row for each object, as the function of that name."""
@@ -127,6 +129,7 @@ class Gathering:
         objects = rows.groupby("label")
         table = {"label": np.unique(rows["label"])} | _shape(self._covered.cells(final))
         table |= {"n_times": objects.size(), "largest_area": KM2 * objects["area"].max()}
+        table["volume"] = KM2 * objects["area"].sum()
         if self._times:
             first, last = objects["field"].min(), objects["field"].max()
             table |= {"first_time": self._time(first), "last_time": self._time(last)}
@@ -185,9 +188,8 @@ def _sums(label: np.ndarray, place: np.ndarray, values: np.ndarray | None, grid:
     known, number = np.unique(label, return_inverse=True)
     order = np.argsort(number, kind="stable")
     cells = Cells(number[order], *np.divmod(place[order], grid.n_lon), grid)
-    x, y, z = cells.position
     sums = {"label": known, "area": cells.sums(cells.area)}
-    sums |= {name: cells.sums(cells.area * part) for name, part in (("x", x), ("y", y), ("z", z))}
+    sums |= dict(zip("xyz", cells.directions.T, strict=True))
     if values is not None:
         own, firsts = values[order], np.flatnonzero(np.diff(cells.number, prepend=-1))
         sums["mass"] = cells.sums(cells.area * own)
@@ -196,18 +198,13 @@ def _sums(label: np.ndarray, place: np.ndarray, values: np.ndarray | None, grid:
     return pd.DataFrame(sums)
 
 
-def _centre(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    x, y, z = (rows[name].to_numpy() for name in ("x", "y", "z"))
-    return _degrees(np.arctan2(z, np.hypot(x, y)), np.arctan2(y, x))
-
-
-def _degrees(latitude: np.ndarray, longitude: np.ndarray) -> dict[str, np.ndarray]:
-    return {"latitude": np.degrees(latitude), "longitude": on_circle(np.degrees(longitude))}
+def _place(latitude: np.ndarray, longitude: np.ndarray) -> dict[str, np.ndarray]:
+    return {"latitude": latitude, "longitude": on_circle(longitude)}
 
 
 def _shape(cells: Cells) -> dict[str, np.ndarray]:
     own = ellipses(cells)
-    table = {"area": KM2 * cells.sums(cells.area)} | _degrees(*centroids(cells))
+    table = {"area": KM2 * cells.sums(cells.area)} | _place(*centroids(cells))
     return table | {"length": own.length, "width": own.width, "axis": own.axis, "extent": extents(cells)}
 
 

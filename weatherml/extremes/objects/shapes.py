@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weatherml.great_circles import bearing, distance, places, unit_vectors
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
 
@@ -28,14 +29,14 @@ class Cells:
 
     @property
     def latitude(self) -> np.ndarray:
-        """Of the centre of each, radians `[cell]`."""
-        latitude: np.ndarray = np.radians(np.asarray(self.grid.latitude))[self.row]
+        """Of the centre of each, degrees north `[cell]`."""
+        latitude: np.ndarray = np.asarray(self.grid.latitude)[self.row]
         return latitude
 
     @property
     def longitude(self) -> np.ndarray:
-        """Of the centre of each, radians `[cell]`."""
-        longitude: np.ndarray = np.radians(np.asarray(self.grid.longitude))[self.column]
+        """Of the centre of each, degrees east `[cell]`."""
+        longitude: np.ndarray = np.asarray(self.grid.longitude)[self.column]
         return longitude
 
     @property
@@ -44,25 +45,24 @@ class Cells:
         areas: np.ndarray = self.grid.cell_areas()[self.row]
         return areas
 
-    @property
-    def position(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the centre of each on the unit sphere: towards 0 E, 90 E and the north pole, each `[cell]`."""
-        latitude, longitude = self.latitude, self.longitude
-        return np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)
-
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Return the sum of values `[cell]` over each object's, float64 `[object]`."""
         return np.bincount(self.number, values)
+
+    @property
+    def directions(self) -> np.ndarray:
+        """Integral over each object of the direction from the middle of the Earth, `[object, 3]`."""
+        vectors = unit_vectors(self.latitude, self.longitude) * self.area[:, None]
+        return np.stack([self.sums(part) for part in vectors.T], axis=1)
 
 
 def centroids(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
     """Return where the mean of all places of each object is, carried up to the surface.
 
     Returns:
-        Latitude and longitude, radians `[object]`. Of a belt round the Earth it is the pole that is nearer.
+        Latitude and longitude, degrees `[object]`.
     """
-    x, y, z = (cells.sums(cells.area * part) for part in cells.position)
-    return np.arctan2(z, np.hypot(x, y)), np.arctan2(y, x)
+    return places(cells.directions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +104,10 @@ def ellipses(cells: Cells) -> Ellipses:
 
 def _on_plane(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
     """Return how far east and north of its object's centroid each cell is, km `[cell]`, distances and bearings kept."""
-    latitude, longitude = cells.latitude, cells.longitude
-    centre, meridian = (values[cells.number] for values in centroids(cells))
-    apart = longitude - meridian
-    east = np.cos(latitude) * np.sin(apart)
-    north = np.cos(centre) * np.sin(latitude) - np.sin(centre) * np.cos(latitude) * np.cos(apart)
-    forward = np.sin(centre) * np.sin(latitude) + np.cos(centre) * np.cos(latitude) * np.cos(apart)
-    sine = np.hypot(east, north)
-    stretch = EARTH_RADIUS * np.divide(np.arctan2(sine, forward), sine, out=np.ones_like(sine), where=sine > 0)
-    return stretch * east, stretch * north
+    north, east = (values[cells.number] for values in centroids(cells))
+    away = distance(north, east, cells.latitude, cells.longitude)
+    turn = np.radians(np.nan_to_num(bearing(north, east, cells.latitude, cells.longitude)))
+    return away * np.sin(turn), away * np.cos(turn)
 
 
 def _own_moments(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
@@ -130,11 +125,11 @@ def extents(cells: Cells) -> np.ndarray:
     than half round the Earth all cells count, of a great one every so manyth.
     """
     meridian = centroids(cells)[1][cells.number]
-    eastward = (cells.longitude - meridian + np.pi) % (2 * np.pi) - np.pi
+    eastward = (cells.longitude - meridian + 180) % 360 - 180
     starts = _firsts(cells.number.astype(np.int64) * cells.grid.n_lat + cells.row)
     ends = np.stack([np.minimum.reduceat(eastward, starts), np.maximum.reduceat(eastward, starts)])
     latitude, rows = cells.latitude, _firsts(cells.number[starts])
-    is_wide = np.maximum.reduceat(ends[1], rows) - np.minimum.reduceat(ends[0], rows) > np.pi
+    is_wide = np.maximum.reduceat(ends[1], rows) - np.minimum.reduceat(ends[0], rows) > 180
     distances = np.zeros(len(rows))
     for number, own in enumerate(np.split(np.arange(len(starts)), rows)[1:]):
         if is_wide[number]:
@@ -157,9 +152,7 @@ def _thinned(numbers: np.ndarray, number: int) -> slice:
 
 
 def _greatest_distance(latitude: np.ndarray, longitude: np.ndarray) -> float:
-    """Return the greatest distance between two of some places in radians `[place]`, km."""
-    cosine = np.cos(latitude)
-    places = np.stack([cosine * np.cos(longitude), cosine * np.sin(longitude), np.sin(latitude)], axis=1)
-    one, other = np.unravel_index((places @ places.T).argmin(), (len(places), len(places)))
-    chord = float(np.linalg.norm(places[one] - places[other]))
-    return 2 * EARTH_RADIUS * float(np.arcsin(min(chord / 2, 1.0)))
+    """Return the greatest distance between two of some places in degrees `[place]`, km."""
+    vectors = unit_vectors(latitude, longitude)
+    one, other = np.unravel_index((vectors @ vectors.T).argmin(), (len(vectors), len(vectors)))
+    return float(distance(latitude[one], longitude[one], latitude[other], longitude[other]))

@@ -1,0 +1,117 @@
+"""Forecast tracks beside the best tracks of the same storms, a row for each time that both have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks.best_tracks.units import require_si
+from weatherml.great_circles import bearing, distance
+from weatherml.wording import counted, listed
+
+BEST = "best_"
+"""What names of columns of the best track begin with."""
+STORM = "storm"
+"""The best track's `track_id`: what is one storm, whichever forecast it is in."""
+FORECAST = ("init_time", "number")
+_KEYS = ("track_id", "time")
+
+
+@dataclass(frozen=True)
+class Proximity:
+    """A forecast track is of the best track that is nearest where it begins.
+
+    Attributes:
+        within: Most that they are apart there, km.
+        begins_within: How many hours after the initial time a forecast track may begin, to be of a storm of then.
+    """
+
+    within: float = 300.0
+    begins_within: float = 12.0
+
+
+def pair(forecast: xr.Dataset, best: xr.Dataset, by: str | Proximity = "storm_id") -> xr.Dataset:
+    """Put each record of a forecast beside the best track's of the same storm and time.
+
+    Args:
+        forecast: Tracks of any number of initial times and members, or of an analysis.
+        best: Best tracks.
+        by: A column that both have and that names the storm, "storm_id" or "name" (of storms of other years, too: times
+            tell them apart); or a distance at the beginning.
+
+    Returns:
+        The forecast's records that have a partner, as a table of tracks, with `storm` (the best track's `track_id`),
+        `lead_time` of forecasts, and the best track's columns as `best_latitude` ...; `best_direction` is where it
+        moves, degrees clockwise from north, between the records before and after, and `best_speed` how fast, m s-1.
+
+    Raises:
+        UserError: A table is none of tracks in SI units, they share no such column, or no record has a partner.
+    """
+    for own in (forecast, best):
+        table.check(own)
+        require_si(own)
+    rows, best_rows = table.to_frame(forecast), _moving(best)
+    rows = _by_proximity(rows, best_rows, by) if isinstance(by, Proximity) else _by_column(rows, best_rows, by)
+    renamed = {name: f"{BEST}{name}" for name in best_rows if name not in (*_KEYS, "name", "storm_id", "basin")}
+    own = best_rows.drop(columns=[name for name in ("name", "storm_id", "basin") if name in rows and name in best_rows])
+    joined = rows.merge(own.rename(columns=renamed | {"track_id": STORM}), on=[STORM, "time"])
+    if joined.empty:
+        raise UserError("no record of the forecast tracks has a best track at its time; pass best tracks of then")
+    if "init_time" in joined:
+        joined["lead_time"] = joined["time"] - joined["init_time"]
+    return table.make({str(name): joined[name].to_numpy() for name in joined}, _units(forecast, best))
+
+
+def _units(forecast: xr.Dataset, best: xr.Dataset) -> dict[str, str]:
+    units = {str(name): str(forecast[name].attrs.get("units", "")) for name in forecast.variables}
+    units |= {f"{BEST}{name}": str(best[name].attrs.get("units", "")) for name in best.variables}
+    return units | {f"{BEST}direction": "degrees", f"{BEST}speed": "m s-1"}
+
+
+def _by_column(rows: pd.DataFrame, best: pd.DataFrame, by: str) -> pd.DataFrame:
+    for owner, own in (("forecast", rows), ("best", best)):
+        if by not in own:
+            raise UserError(
+                f"the {owner} tracks have no column {by!r}, only {listed(own.columns)}; pair them by one that both"
+                " have, or by=Proximity()"
+            )
+    known = best[[by, "time", "track_id"]].rename(columns={"track_id": STORM})
+    if len(twice := known[known.duplicated([by, "time"])]):
+        first = twice.iloc[0]
+        raise UserError(f"two best tracks of {first['time']} are {by} {first[by]!r}; pair them by=Proximity()")
+    return rows.merge(known, on=[by, "time"])
+
+
+def _by_proximity(rows: pd.DataFrame, best: pd.DataFrame, by: Proximity) -> pd.DataFrame:
+    first = rows.groupby("track_id", sort=False).head(1)
+    if "init_time" in rows:
+        first = first[first["time"] - first["init_time"] <= pd.Timedelta(hours=by.begins_within)]
+    places = best[["time", "track_id", "latitude", "longitude"]].rename(columns={"track_id": STORM})
+    near = first.merge(places, on="time", suffixes=("", "_of_best"))
+    to = near["latitude_of_best"], near["longitude_of_best"]
+    near = near.assign(apart=distance(near["latitude"], near["longitude"], *to)).sort_values("apart", kind="stable")
+    near = near[near["apart"] <= by.within].drop_duplicates("track_id")
+    near = near.drop_duplicates([STORM, *(name for name in FORECAST if name in near)])
+    return rows.merge(near[["track_id", STORM]], on="track_id")
+
+
+def _moving(best: xr.Dataset) -> pd.DataFrame:
+    """Return best tracks with where and how fast they move: from the record before to the one after, of which each is
+    the record itself at an end; not known (NaN) where a storm stands still."""
+    rows = table.to_frame(best)
+    if again := [name for name in FORECAST if name in rows]:
+        raise UserError(f"best tracks have {listed(again)}; pass those of one analysis, of {counted(1, 'member')}")
+    places = rows[["track_id", "time", "latitude", "longitude"]].groupby("track_id")
+    ends = []
+    for step in (1, -1):
+        shifted = places.shift(step)
+        ends.append(shifted.where(shifted["time"].notna(), rows[shifted.columns]))
+    before, after = ends
+    way = before["latitude"], before["longitude"], after["latitude"], after["longitude"]
+    seconds = (after["time"] - before["time"]).dt.total_seconds().to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        speed = distance(*way) * 1000 / seconds
+    return rows.assign(direction=bearing(*way), speed=speed)

@@ -23,6 +23,23 @@ MakeThreshold: TypeAlias = Callable[[xr.Dataset, Any, np.ndarray], Reference]
 """From analyses of other times, a definition and the valid times `[time]` that it will be asked for, to thresholds."""
 MakeTracks: TypeAlias = Callable[[xr.Dataset, Any], xr.Dataset]
 """From fields as of `MakeField`, of the whole region that storms pass through, and a definition to tracks."""
+Strike: TypeAlias = Callable[[xr.Dataset, xr.Dataset, Any], xr.DataArray]
+"""From tracks, the fields that they were found in and a definition to where and when a storm struck, as an event."""
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a hazard makes of one member.
+
+    Attributes:
+        event: Bool `[time, latitude, longitude]`.
+        index: `[time, latitude, longitude]`.
+        tracks: Of its storms, where it is of storms.
+    """
+
+    event: xr.DataArray
+    index: xr.DataArray
+    tracks: xr.Dataset | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,7 @@ class Hazard:
         summary: By what a region becomes one number of the index; the least where low values are extreme.
         threshold: What counts as extreme at each place and date; None where the definition alone says it.
         tracks: Of the storms that it is of; None where it is of none.
+        strike: Where these strike, of a hazard that has tracks: `event` without finding them again.
         extent: What is read of it: the region of a case, or all that there is, where events come from outside.
     """
 
@@ -49,7 +67,16 @@ class Hazard:
     summary: Literal["mean", "maximum", "minimum"] = "mean"
     threshold: MakeThreshold | None = None
     tracks: MakeTracks | None = None
+    strike: Strike | None = None
     extent: Literal["region", "everything"] = "region"
+
+    def make(self, fields: xr.Dataset, definition: Any, threshold: Reference | None = None) -> Made:
+        """Return all that it makes of one member's fields, tracks found once."""
+        index = self.index(fields, definition, threshold)
+        if self.tracks is None or self.strike is None:
+            return Made(self.event(fields, definition, threshold), index)
+        tracks = self.tracks(fields, definition)
+        return Made(self.strike(tracks, fields, definition), index, tracks)
 
     def define(self, overrides: Mapping[str, Any]) -> Any:
         """Return the definition, with some thresholds changed.

@@ -1,0 +1,181 @@
+"""Lists of cases, in the form that ExtremeWeatherBench publishes its own in: a YAML file with an entry a case.
+
+    - case_id_number: 1
+      title: Heat in Europe, July 2015
+      start_date: 2015-06-29 00:00:00
+      end_date: 2015-07-06 00:00:00
+      location:
+        type: bounded_region
+        parameters: {latitude_min: 42.5, latitude_max: 55.0, longitude_min: -2.5, longitude_max: 20.0}
+      event_type: heat_wave
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from weatherml.config import Config, from_mapping
+from weatherml.errors import UserError
+from weatherml.extremes.cases.region import Bounds, Circle, Place
+from weatherml.locations import local_path
+from weatherml.times import Period, parse_period
+from weatherml.wording import listed
+from weatherml.yaml_text import parse_yaml
+
+_KINDS = ("bounded_region", "centered_region", "circle")
+
+
+class Location(Config):
+    """Where a case is.
+
+    Attributes:
+        type: `bounded_region`, `centered_region` (a box around a place) or `circle`.
+        parameters: Degrees; of circles `latitude`, `longitude` and `radius` in km.
+    """
+
+    type: str
+    parameters: dict[str, Any] = {}
+
+
+class ListedCase(Config):
+    """One entry of a list.
+
+    Attributes:
+        case_id_number: By which it is asked for.
+        title: What it is called.
+        start_date: UTC.
+        end_date: UTC.
+        location: Where.
+        event_type: The hazard.
+    """
+
+    case_id_number: int
+    title: str
+    start_date: str
+    end_date: str
+    location: Location
+    event_type: str
+
+    @property
+    def place(self) -> Place:
+        """The region.
+
+        Raises:
+            UserError: It is of a kind that is not known, or lacks a parameter.
+        """
+        kind = self.location.type
+        if kind not in _KINDS:
+            raise UserError(
+                f"case {self.case_id_number} ({self.title}) lies in a {kind}, which is not read here, only"
+                f" {listed(_KINDS)}; write its region into the case's own file"
+            )
+        try:
+            return _place(kind, self.location.parameters)
+        except KeyError as error:
+            raise UserError(f"case {self.case_id_number}: its {kind} lacks {error.args[0]!r}; add it") from None
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A list of cases.
+
+    Attributes:
+        cases: In the order of the file.
+        origin: Where they are from, for messages.
+    """
+
+    cases: Sequence[ListedCase]
+    origin: str
+
+    def __iter__(self) -> Iterator[ListedCase]:
+        return iter(self.cases)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def case(self, number: Any) -> ListedCase:
+        """Return the case of a number.
+
+        Raises:
+            UserError: There is none.
+        """
+        for own in (own for own in self.cases if own.case_id_number == number):
+            return own
+        numbers = [own.case_id_number for own in self.cases]
+        known = f"{min(numbers)} .. {max(numbers)}" if numbers else "none"
+        raise UserError(f"no such case: {self.origin} has no number {number!r}, only {known}; see weatherml extremes --list")
+
+    def only(self, hazard: str | None = None, period: Period | None = None) -> "Catalogue":
+        """Keep the cases of a hazard, and those that share a time with a period.
+
+        Raises:
+            UserError: The list has no case of the hazard, or the period is none.
+        """
+        types = {own.event_type for own in self.cases}
+        if hazard is not None and hazard not in types:
+            raise UserError(f"{self.origin} has no case of {hazard!r}, only of {listed(sorted(types))}")
+        span = None if period is None else parse_period(period)
+        kept = [own for own in self.cases if hazard in (None, own.event_type)]
+        if span is not None:
+            kept = [own for own in kept if _meets(own, span.first, span.last)]
+        return Catalogue(kept, self.origin)
+
+
+def listed_in(path: str | Path | None = None) -> Catalogue:
+    """Read a list of cases: a file of one's own, or the cases that this package's pages are about.
+
+    Raises:
+        UserError: The file cannot be read, is no list of cases, or holds a number twice.
+    """
+    if path is None:
+        text = files("weatherml.extremes.cases").joinpath("catalogue.yaml").read_bytes()
+        return _read(text, "the list of the package")
+    own = local_path(path)
+    try:
+        return _read(own.read_bytes(), str(own))
+    except OSError as error:
+        raise UserError(f"cannot read the list of cases {own}: {error.strerror}; pass an existing YAML file") from None
+
+
+def _read(text: bytes, origin: str) -> Catalogue:
+    content = parse_yaml(text, f"the list of cases {origin}")
+    entries = content.get("cases") if isinstance(content, Mapping) else content
+    if not isinstance(entries, list) or not all(isinstance(own, Mapping) for own in entries):
+        raise UserError(f"{origin} is no list of cases; each begins with `- case_id_number: 1`")
+    cases = [from_mapping(ListedCase, own, f"{origin}, entry {n}") for n, own in enumerate(entries, start=1)]
+    numbers = [own.case_id_number for own in cases]
+    for number in (number for number in numbers if numbers.count(number) > 1):
+        raise UserError(f"{origin} has case {number} twice; give each a number of its own")
+    return Catalogue(cases, origin)
+
+
+def _place(kind: str, given: Mapping[str, Any]) -> Place:
+    if kind == "bounded_region":
+        sides = {name: float(given[f"{axis}_{end}"]) for name, axis, end in _SIDES}
+        return Bounds(**sides)
+    latitude, longitude = float(given["latitude"]), float(given["longitude"])
+    if kind == "circle":
+        return Circle(latitude=latitude, longitude=longitude, radius=float(given["radius"]))
+    width = given["bounding_box_degrees"]
+    high, wide = (float(own) / 2 for own in (width if isinstance(width, list) else [width, width]))
+    return Bounds(
+        south=max(latitude - high, -90.0),
+        north=min(latitude + high, 90.0),
+        west=longitude - wide,
+        east=longitude + wide,
+    )
+
+
+_SIDES = (
+    ("south", "latitude", "min"),
+    ("north", "latitude", "max"),
+    ("west", "longitude", "min"),
+    ("east", "longitude", "max"),
+)
+
+
+def _meets(case: ListedCase, first: Any, last: Any) -> bool:
+    begin, end = parse_period((case.start_date, case.end_date), f"case {case.case_id_number}")
+    return bool(begin <= last and end >= first)

@@ -1,0 +1,197 @@
+"""A case as a file has it: what happened where and when, who forecast it, and what counts as the event."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from weatherml.config import Config, read_mapping
+from weatherml.config import from_mapping as read_config
+from weatherml.durations import DurationText, parse_duration
+from weatherml.errors import UserError
+from weatherml.extremes.cases.catalogue import ListedCase, listed_in
+from weatherml.extremes.cases.region import Place, as_place
+from weatherml.extremes.hazards import registry as hazards
+from weatherml.times import Period, PeriodText, is_within, parse_period
+from weatherml.verification.baselines.named import baselines
+
+
+class InitTimes(Config):
+    """When baselines begin.
+
+    Attributes:
+        first: The first initial time.
+        last: The last one.
+        every: Between them.
+    """
+
+    first: str
+    last: str
+    every: DurationText = "1d"
+
+    @property
+    def values(self) -> np.ndarray:
+        """`datetime64[ns]` `[init]`."""
+        first, last = parse_period((self.first, self.last), "init_times")
+        return np.arange(first, max(first, _moment(self.last)) + 1, parse_duration(self.every))
+
+
+class LeadTimes(Config):
+    """How far baselines reach.
+
+    Attributes:
+        last: The longest lead.
+        every: The first lead, and between leads.
+    """
+
+    last: DurationText = "10d"
+    every: DurationText = "1d"
+
+    @property
+    def values(self) -> np.ndarray:
+        """`timedelta64[ns]` `[lead]`."""
+        step, last = parse_duration(self.every), parse_duration(self.last)
+        return np.arange(1, last // step + 1) * step
+
+
+class Baseline(Config):
+    """A system that is made of the analyses: what a forecast must beat.
+
+    Attributes:
+        baseline: By its name.
+        period: From which analyses an ensemble of other years or seasons is drawn; all but the years judged when None.
+        members: How many; the baseline's own number when None.
+        any_date: Whether a member may be of any date of the period: where there are too few years for a window.
+        note: What the page says of it.
+    """
+
+    baseline: str
+    period: PeriodText | None = None
+    members: int | None = Field(None, ge=2)
+    any_date: bool = False
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _require_known(self) -> Self:
+        baselines[self.baseline]
+        return self
+
+
+class Stored(Config):
+    """A system whose forecasts lie in a store or in files.
+
+    Attributes:
+        path: Where, or a URL.
+        note: What the page says of it.
+    """
+
+    path: str
+    note: str = ""
+
+
+class Climatology(Config):
+    """What is usual.
+
+    Attributes:
+        period: Of analyses from which thresholds are taken; none of its times may be judged.
+        path: Other analyses than the truth, if they are to be these.
+    """
+
+    period: PeriodText
+    path: str | None = None
+
+
+def _as_system(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"baseline": value} if value in baselines else {"path": value}
+    return value
+
+
+def _as_paths(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+System = Annotated[Baseline | Stored, BeforeValidator(_as_system)]
+
+
+class Case(Config):
+    """One event.
+
+    Attributes:
+        name: Its heading.
+        hazard: What kind of event it was, by its name in `hazards.registry`.
+        period: In which it happened: first and last time that count, both included.
+        region: Where: `south`, `north`, `west`, `east`; or `latitude`, `longitude` and `radius` in km; or a name.
+        systems: Who forecast it: a path or the name of a baseline, by what the system is called.
+        truth: Analyses: files or a store.
+        climatology: Where thresholds come from, for hazards that need it.
+        definition: What counts as the event where that is not the hazard's own.
+        least_share: Of the region's area that must be in the event at one time at least, for it to have happened.
+        history: How long before the initial time analyses are put before a forecast: a spell that has begun goes on.
+        init_times: When baselines begin; those that all stored forecasts have when None.
+        lead_times: How far baselines reach; as the first stored forecast when None.
+        against: Systems that the others are compared with; the first one when none are named.
+        interval: How intervals are had, as of `weatherml evaluate`.
+        about: What is told of the event, for the page.
+    """
+
+    name: str
+    hazard: str
+    period: PeriodText
+    region: Annotated[Place, BeforeValidator(as_place)]
+    systems: dict[str, System] = Field(min_length=1)
+    truth: Annotated[tuple[str, ...], BeforeValidator(_as_paths)] = Field(min_length=1)
+    climatology: Climatology | None = None
+    definition: dict[str, Any] = {}
+    least_share: float = Field(0.1, gt=0, le=1)
+    history: DurationText = "3d"
+    init_times: InitTimes | None = None
+    lead_times: LeadTimes | None = None
+    against: tuple[str, ...] = ()
+    interval: str = "ar2"
+    about: str = ""
+
+    @model_validator(mode="after")
+    def _require_sense(self) -> Self:
+        hazards.find(self.hazard).define(self.definition)
+        for name in (name for name in self.against if name not in self.systems):
+            raise UserError(f"against names {name!r}, which is none of the systems {', '.join(self.systems)}")
+        if self.climatology is not None and _overlap(self.climatology.period, self.period):
+            raise UserError(
+                f"the climatology of {' .. '.join(self.climatology.period)} knows the event of"
+                f" {' .. '.join(self.period)}; take another period"
+            )
+        return self
+
+
+def read_case(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Case:
+    """Read a case from a file; `listed: 12` with `list: events.yaml` takes it from a list of cases.
+
+    Raises:
+        UserError: The file is missing or wrong, or there is no such case in the list.
+    """
+    content = read_mapping(path, overrides)
+    number, source = content.pop("listed", None), content.pop("list", None)
+    if number is not None:
+        content = _told_by(listed_in(source).case(number)) | content
+    return read_config(Case, content, str(path))
+
+
+def _told_by(case: ListedCase) -> dict[str, Any]:
+    period = [case.start_date, case.end_date]
+    return {"name": case.title, "hazard": case.event_type, "period": period, "region": case.place.model_dump()}
+
+
+def _moment(time: str) -> np.datetime64:
+    from weatherml.times import parse_time
+
+    return parse_time(time)
+
+
+def _overlap(one: Period, other: Period) -> bool:
+    ends = np.array([*parse_period(one)]), np.array([*parse_period(other)])
+    return bool(is_within(ends[0], other).any() or is_within(ends[1], one).any())
+
+
+Extent = Literal["region", "everything"]

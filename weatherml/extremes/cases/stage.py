@@ -1,0 +1,209 @@
+"""What all systems of a case are judged on: the region's cells, the truth, thresholds; and a member seen through it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.extremes.cases.config import Case
+from weatherml.extremes.cases.region import cut, require_cells
+from weatherml.extremes.hazards import registry as hazards
+from weatherml.extremes.hazards.registry import Hazard
+from weatherml.grid import LatLonGrid
+from weatherml.references import Reference
+from weatherml.state import on_grid
+from weatherml.times import is_within, parse_period, show_periods
+from weatherml.durations import parse_duration
+from weatherml.wording import listed
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One member, or the truth, in the region of a case.
+
+    Attributes:
+        times: Valid times, `datetime64[ns]` `[time]`.
+        event: Bool `[time, lat, lon]`, false outside the region.
+        index: Float `[time, lat, lon]`, NaN outside.
+        tracks: Of its storms, wherever they are; None where the hazard has none.
+    """
+
+    times: np.ndarray
+    event: np.ndarray
+    index: np.ndarray
+    tracks: xr.Dataset | None
+
+    def only(self, chosen: np.ndarray) -> "Seen":
+        """Keep some times, bool `[time]`."""
+        return Seen(self.times[chosen], self.event[chosen], self.index[chosen], self.tracks)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Where a case plays.
+
+    Attributes:
+        case: What is judged.
+        hazard: Its kind.
+        definition: What counts as the event.
+        truth: Analyses with the hazard's variables, dims (time, [level,] latitude, longitude).
+        held: Which cells of the truth's grid the region holds, bool `[lat, lon]`.
+        threshold: What is extreme at each place and date, where the hazard needs it.
+    """
+
+    case: Case
+    hazard: Hazard
+    definition: Any
+    truth: xr.Dataset
+    held: np.ndarray
+    threshold: Reference | None
+
+    @classmethod
+    def of(cls, case: Case, truth: xr.Dataset, usual: xr.Dataset | None = None) -> Self:
+        """Set the stage.
+
+        Args:
+            case: What is judged.
+            truth: Analyses with every valid time.
+            usual: Analyses that thresholds are taken from; the truth in the climatology's period when None.
+
+        Raises:
+            UserError: A variable is missing, the region is empty, or no analysis lies in the period.
+        """
+        hazard = hazards.find(case.hazard)
+        truth = of_variables(truth, hazard, "the truth")
+        held = require_cells(case.region, LatLonGrid.from_dataset(truth))
+        definition = hazard.define(case.definition)
+        times = truth["time"].values[is_within(truth["time"].values, case.period)]
+        if not len(times):
+            raise UserError(
+                f"the truth has no time in {show_periods(case.period)}; it covers {truth.indexes['time'][0]:%Y-%m-%d %H}"
+                f" .. {truth.indexes['time'][-1]:%Y-%m-%d %H}: choose a period inside"
+            )
+        stage = cls(case, hazard, definition, truth, held, None)
+        threshold = None if hazard.threshold is None else stage._threshold(truth if usual is None else usual)
+        return cls(case, hazard, definition, truth, held, threshold)
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """Times of the truth in the period, `datetime64[ns]` `[time]`."""
+        all_times = self.truth["time"].values
+        chosen: np.ndarray = all_times[is_within(all_times, self.case.period)]
+        return chosen
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """Which cells of what is seen the region holds, bool `[lat, lon]`."""
+        rows, columns = (np.flatnonzero(self.held.any(axis=axis)) for axis in (1, 0))
+        return np.asarray(self.held[np.ix_(rows, columns)])
+
+    @cached_property
+    def grid(self) -> LatLonGrid:
+        """The grid of what is seen."""
+        return LatLonGrid.from_dataset(cut(self.truth, self.held))
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Area of each cell that is seen, as a share of the region; 0 outside, `[lat, lon]`."""
+        areas = self.inside * self.grid.cell_areas()[:, None]
+        return np.asarray(areas / areas.sum())
+
+    @cached_property
+    def true(self) -> Seen:
+        """The truth, in the period."""
+        history = parse_duration(self.case.history)
+        first, last = parse_period(self.case.period)
+        all_times = self.truth["time"].values
+        wide = self.truth.isel(time=np.flatnonzero((all_times >= first - history) & (all_times <= last + history)))
+        seen = self._seen(self._read(wide))
+        return seen.only(np.isin(seen.times, self.times))
+
+    def see(self, fields: xr.Dataset, init_time: np.datetime64) -> Seen:
+        """Look at a member: its fields along `time`, after what was known when it began.
+
+        Raises:
+            UserError: A variable is missing, or it lies on another grid.
+        """
+        own = on_grid(of_variables(fields, self.hazard, "the forecast"), LatLonGrid.from_dataset(self.truth))
+        self._require_grid(own)
+        read = self._read(own)
+        if self.hazard.extent == "region":
+            read = xr.concat([*self._known(read["time"].values, init_time), read], "time", data_vars="minimal")
+        seen = self._seen(read)
+        return seen.only(np.isin(seen.times, own["time"].values))
+
+    def _known(self, times: np.ndarray, init_time: np.datetime64) -> list[xr.Dataset]:
+        """Return analyses before a forecast, spaced as it is."""
+        step = times[1] - times[0] if len(times) > 1 else times[0] - init_time
+        n_before = int(parse_duration(self.case.history) // step) if step > np.timedelta64(0) else 0
+        wanted = times[0] - step * np.arange(n_before, 0, -1)
+        there = wanted[(wanted <= init_time) & np.isin(wanted, self.truth["time"].values)]
+        return [self._read(self.truth.sel(time=there))] if len(there) else []
+
+    def _read(self, fields: xr.Dataset) -> xr.Dataset:
+        own: xr.Dataset = cut(fields, self.held) if self.hazard.extent == "region" else fields
+        return own.compute()
+
+    def _seen(self, fields: xr.Dataset) -> Seen:
+        made = self.hazard.make(fields, self.definition, self.threshold)
+        whole = self.hazard.extent == "everything"
+        event, index = (cut(own, self.held) if whole else own for own in (made.event, made.index))
+        values = [own.transpose("time", "latitude", "longitude").values for own in (event, index)]
+        return Seen(
+            fields["time"].values,
+            values[0].astype(bool) & self.inside,
+            np.where(self.inside, values[1], np.nan).astype(np.float64),
+            made.tracks,
+        )
+
+    def _threshold(self, usual: xr.Dataset) -> Reference:
+        climatology = self.case.climatology
+        if climatology is None or self.hazard.threshold is None:
+            raise UserError(
+                f"a {self.hazard.words} is told from what is usual; say of which period: climatology: {{period: [first,"
+                " last]}"
+            )
+        own = of_variables(usual, self.hazard, "the climatology")
+        chosen = own.isel(time=np.flatnonzero(is_within(own["time"].values, climatology.period)))
+        if not chosen.sizes["time"]:
+            raise UserError(f"the climatology has no time in {show_periods(climatology.period)}; choose another period")
+        at = self.truth["time"].values
+        fields = cut(chosen, self.held) if self.hazard.extent == "region" else chosen
+        return self.hazard.threshold(fields, self.definition, at)
+
+    def _require_grid(self, fields: xr.Dataset) -> None:
+        own, wanted = LatLonGrid.from_dataset(fields), LatLonGrid.from_dataset(self.truth)
+        if not own.is_same(wanted):
+            raise UserError(
+                f"the forecast lies on {own.n_lat} x {own.n_lon} points and the truth on {wanted.n_lat} x"
+                f" {wanted.n_lon}; bring both to one grid with weatherml convert --grid"
+            )
+
+
+def of_variables(dataset: xr.Dataset, hazard: Hazard, owner: str) -> xr.Dataset:
+    """Keep what a hazard is made of.
+
+    Raises:
+        UserError: Something of it is missing.
+    """
+    lacking = [name for name in hazard.variables if name not in dataset.data_vars]
+    if lacking:
+        raise UserError(
+            f"{owner} has no {listed(lacking)}, of which a {hazard.words} is made, only {listed(dataset.data_vars)};"
+            " give data that have it"
+        )
+    return dataset[list(hazard.variables)]
+
+
+def regional(field: np.ndarray, stage: Stage) -> np.ndarray:
+    """Return the one number of the region at each time `[time]`, of a field `[time, lat, lon]`."""
+    inside: Mapping[str, Any] = {"where": stage.inside, "axis": (1, 2)}
+    if stage.hazard.summary == "mean":
+        return np.asarray((np.where(stage.inside, field, 0) * stage.weights).sum(axis=(1, 2)))
+    if stage.hazard.summary == "maximum":
+        return np.asarray(field.max(initial=-np.inf, **inside))
+    return np.asarray(field.min(initial=np.inf, **inside))

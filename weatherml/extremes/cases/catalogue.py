@@ -1,13 +1,13 @@
 """Lists of cases, in the form that ExtremeWeatherBench publishes its own in: a YAML file with an entry a case.
 
-    - case_id_number: 1
-      title: Heat in Europe, July 2015
-      start_date: 2015-06-29 00:00:00
-      end_date: 2015-07-06 00:00:00
-      location:
-        type: bounded_region
-        parameters: {latitude_min: 42.5, latitude_max: 55.0, longitude_min: -2.5, longitude_max: 20.0}
-      event_type: heat_wave
+- case_id_number: 1
+  title: Heat in Europe, July 2015
+  start_date: 2015-06-29 00:00:00
+  end_date: 2015-07-06 00:00:00
+  location:
+    type: bounded_region
+    parameters: {latitude_min: 42.5, latitude_max: 55.0, longitude_min: -2.5, longitude_max: 20.0}
+  event_type: heat_wave
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from weatherml.config import Config, from_mapping
 from weatherml.errors import UserError
@@ -36,7 +38,7 @@ class Location(Config):
     """
 
     type: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 class ListedCase(Config):
@@ -105,7 +107,9 @@ class Catalogue:
             return own
         numbers = [own.case_id_number for own in self.cases]
         known = f"{min(numbers)} .. {max(numbers)}" if numbers else "none"
-        raise UserError(f"no such case: {self.origin} has no number {number!r}, only {known}; see weatherml extremes --list")
+        raise UserError(
+            f"no such case: {self.origin} has no number {number!r}, only {known}; see weatherml extremes --list"
+        )
 
     def only(self, hazard: str | None = None, period: Period | None = None) -> "Catalogue":
         """Keep the cases of a hazard, and those that share a time with a period.

@@ -1,7 +1,7 @@
 """A case as a file has it: what happened where and when, who forecast it, and what counts as the event."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
@@ -13,7 +13,7 @@ from weatherml.errors import UserError
 from weatherml.extremes.cases.catalogue import ListedCase, listed_in
 from weatherml.extremes.cases.region import Place, as_place
 from weatherml.extremes.hazards import registry as hazards
-from weatherml.times import Period, PeriodText, is_within, parse_period
+from weatherml.times import Period, PeriodText, is_within, parse_period, parse_time
 from weatherml.verification.baselines.named import baselines
 
 
@@ -30,11 +30,16 @@ class InitTimes(Config):
     last: str
     every: DurationText = "1d"
 
+    @model_validator(mode="after")
+    def _require_order(self) -> Self:
+        parse_period((self.first, self.last), "init_times")
+        return self
+
     @property
     def values(self) -> np.ndarray:
         """`datetime64[ns]` `[init]`."""
-        first, last = parse_period((self.first, self.last), "init_times")
-        return np.arange(first, max(first, _moment(self.last)) + 1, parse_duration(self.every))
+        first, last = (parse_time(own, "init_times") for own in (self.first, self.last))
+        return np.arange(first, last + 1, parse_duration(self.every))
 
 
 class LeadTimes(Config):
@@ -108,8 +113,8 @@ def _as_system(value: Any) -> Any:
     return value
 
 
-def _as_paths(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+def _as_names(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 System = Annotated[Baseline | Stored, BeforeValidator(_as_system)]
@@ -141,14 +146,14 @@ class Case(Config):
     period: PeriodText
     region: Annotated[Place, BeforeValidator(as_place)]
     systems: dict[str, System] = Field(min_length=1)
-    truth: Annotated[tuple[str, ...], BeforeValidator(_as_paths)] = Field(min_length=1)
+    truth: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = Field(min_length=1)
     climatology: Climatology | None = None
-    definition: dict[str, Any] = {}
+    definition: dict[str, Any] = Field(default_factory=dict)
     least_share: float = Field(0.1, gt=0, le=1)
     history: DurationText = "3d"
     init_times: InitTimes | None = None
     lead_times: LeadTimes | None = None
-    against: tuple[str, ...] = ()
+    against: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
     interval: str = "ar2"
     about: str = ""
 
@@ -183,15 +188,6 @@ def _told_by(case: ListedCase) -> dict[str, Any]:
     return {"name": case.title, "hazard": case.event_type, "period": period, "region": case.place.model_dump()}
 
 
-def _moment(time: str) -> np.datetime64:
-    from weatherml.times import parse_time
-
-    return parse_time(time)
-
-
 def _overlap(one: Period, other: Period) -> bool:
     ends = np.array([*parse_period(one)]), np.array([*parse_period(other)])
     return bool(is_within(ends[0], other).any() or is_within(ends[1], one).any())
-
-
-Extent = Literal["region", "everything"]

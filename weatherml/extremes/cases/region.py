@@ -26,9 +26,12 @@ class Bounds(Config):
         Region(self.south, self.north, self.west, self.east)
         return self
 
-    def holds(self, grid: LatLonGrid) -> np.ndarray:
-        """Return which cells of a grid it holds, bool `[lat, lon]`."""
-        return Region(self.south, self.north, self.west, self.east).holds(grid)
+    def contains(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+        """Return which places it holds, bool, of the shape of degrees that fit each other."""
+        width = self.east - self.west
+        is_round = width >= 360 or (width != 0 and width % 360 == 0)
+        eastward = ((longitude - self.west) % 360 <= width % 360) | is_round
+        return np.asarray((self.south <= latitude) & (latitude <= self.north) & eastward)
 
     def __str__(self) -> str:
         return f"{_north(self.south)} to {_north(self.north)}, {_east(self.west)} to {_east(self.east)}"
@@ -47,11 +50,9 @@ class Circle(Config):
             raise UserError(f"no circle of {self.radius:g} km lies around {self.latitude:g} degrees north; correct it")
         return self
 
-    def holds(self, grid: LatLonGrid) -> np.ndarray:
-        """Return which cells of a grid it holds, bool `[lat, lon]`."""
-        rows, columns = np.array(grid.latitude)[:, None], np.array(grid.longitude)
-        held: np.ndarray = distance(rows, columns, self.latitude, self.longitude) <= self.radius
-        return held
+    def contains(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+        """Return which places it holds, bool, of the shape of degrees that fit each other."""
+        return np.asarray(distance(latitude, longitude, self.latitude, self.longitude) <= self.radius)
 
     def __str__(self) -> str:
         return f"{self.radius:g} km around {_north(self.latitude)}, {_east(self.longitude)}"
@@ -76,7 +77,7 @@ def require_cells(place: Place, grid: LatLonGrid) -> np.ndarray:
     Raises:
         UserError: None.
     """
-    held = place.holds(grid)
+    held = place.contains(np.array(grid.latitude)[:, None], np.array(grid.longitude))
     if not held.any():
         raise UserError(
             f"the region is empty: no cell of the grid {grid.n_lat} x {grid.n_lon} ({_span(grid)}) lies in {place};"

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
+from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.extremes.cases.config import Case
 from weatherml.extremes.cases.region import cut, require_cells
@@ -17,8 +18,10 @@ from weatherml.grid import LatLonGrid
 from weatherml.references import Reference
 from weatherml.state import on_grid
 from weatherml.times import is_within, parse_period, show_periods
-from weatherml.durations import parse_duration
 from weatherml.wording import listed
+
+CARRIER = "sea_ice_cover"
+"""A variable between 0 and 1, whose name an event has where verification judges it, as that knows no others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +84,8 @@ class Stage:
         times = truth["time"].values[is_within(truth["time"].values, case.period)]
         if not len(times):
             raise UserError(
-                f"the truth has no time in {show_periods(case.period)}; it covers {truth.indexes['time'][0]:%Y-%m-%d %H}"
-                f" .. {truth.indexes['time'][-1]:%Y-%m-%d %H}: choose a period inside"
+                f"the truth has no time in {show_periods(case.period)}; it covers {truth['time'].values[0]:.16} .."
+                f" {truth['time'].values[-1]:.16}: choose a period inside"
             )
         stage = cls(case, hazard, definition, truth, held, None)
         threshold = None if hazard.threshold is None else stage._threshold(truth if usual is None else usual)
@@ -100,6 +103,11 @@ class Stage:
         """Which cells of what is seen the region holds, bool `[lat, lon]`."""
         rows, columns = (np.flatnonzero(self.held.any(axis=axis)) for axis in (1, 0))
         return np.asarray(self.held[np.ix_(rows, columns)])
+
+    @cached_property
+    def whole_grid(self) -> LatLonGrid:
+        """The grid of the truth."""
+        return LatLonGrid.from_dataset(self.truth)
 
     @cached_property
     def grid(self) -> LatLonGrid:
@@ -122,19 +130,29 @@ class Stage:
         seen = self._seen(self._read(wide))
         return seen.only(np.isin(seen.times, self.times))
 
-    def see(self, fields: xr.Dataset, init_time: np.datetime64) -> Seen:
-        """Look at a member: its fields along `time`, after what was known when it began.
+    def kept(self, fields: xr.Dataset) -> xr.Dataset:
+        """Return what of a forecast is looked at, unread: the hazard's variables, and of fields what `extent` says.
 
         Raises:
             UserError: A variable is missing, or it lies on another grid.
         """
-        own = on_grid(of_variables(fields, self.hazard, "the forecast"), LatLonGrid.from_dataset(self.truth))
+        own = on_grid(of_variables(fields, self.hazard, "the forecast"), self.whole_grid)
         self._require_grid(own)
-        read = self._read(own)
+        return cut(own, self.held) if self.hazard.extent == "region" else own
+
+    def see(self, fields: xr.Dataset, init_time: np.datetime64) -> Seen:
+        """Look at a member: what is `kept` of it along `time`, after what was known when it began."""
+        read = fields.compute()
         if self.hazard.extent == "region":
             read = xr.concat([*self._known(read["time"].values, init_time), read], "time", data_vars="minimal")
         seen = self._seen(read)
-        return seen.only(np.isin(seen.times, own["time"].values))
+        return seen.only(np.isin(seen.times, fields["time"].values))
+
+    def as_dataset(self, values: np.ndarray, coords: Mapping[str, Any]) -> xr.Dataset:
+        """Return values `[*coords, lat, lon]` at the cells that are seen, as verification takes them: under `CARRIER`."""
+        horizontal = {"latitude": np.array(self.grid.latitude), "longitude": np.array(self.grid.longitude)}
+        field = ((*coords, *horizontal), values, {"units": "1"})
+        return xr.Dataset({CARRIER: field}, {**coords, **horizontal})
 
     def _known(self, times: np.ndarray, init_time: np.datetime64) -> list[xr.Dataset]:
         """Return analyses before a forecast, spaced as it is."""
@@ -176,7 +194,7 @@ class Stage:
         return self.hazard.threshold(fields, self.definition, at)
 
     def _require_grid(self, fields: xr.Dataset) -> None:
-        own, wanted = LatLonGrid.from_dataset(fields), LatLonGrid.from_dataset(self.truth)
+        own, wanted = LatLonGrid.from_dataset(fields), self.whole_grid
         if not own.is_same(wanted):
             raise UserError(
                 f"the forecast lies on {own.n_lat} x {own.n_lon} points and the truth on {wanted.n_lat} x"

@@ -1,0 +1,79 @@
+"""What one member says of the event: whether it happens, when, how strongly and where."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from weatherml.extremes.cases.stage import Seen, Stage, regional
+from weatherml.great_circles import mean_place
+
+
+@dataclass(frozen=True)
+class Told:
+    """The event in one member, or in truth.
+
+    Attributes:
+        happened: Whether it was an event: at some time of the period at least `least_share` of the region was in it.
+        largest_share: Of the region's area in the event at one time.
+        onset: The first time at which enough of the region was; NaT where it did not happen.
+        end: The last such time.
+        peak_time: When the region's index was most extreme.
+        peak: The index then.
+        latitude: Degrees north of the middle of the event, or of the most extreme value where the index is one; NaN
+            where nothing happened.
+        longitude: Degrees east.
+    """
+
+    happened: bool
+    largest_share: float
+    onset: np.datetime64
+    end: np.datetime64
+    peak_time: np.datetime64
+    peak: float
+    latitude: float
+    longitude: float
+
+
+def tell(seen: Seen, stage: Stage) -> Told:
+    """Say what happened at the times that are seen, all of the period's."""
+    share, index = shares(seen, stage), regional(seen.index, stage)
+    enough = np.flatnonzero(share >= stage.case.least_share)
+    at = int((np.nanargmin if stage.hazard.summary == "minimum" else np.nanargmax)(index))
+    none = np.datetime64("NaT", "ns")
+    onset, end = (seen.times[enough[[0, -1]]]) if len(enough) else (none, none)
+    return Told(
+        bool(len(enough)), float(share.max()), onset, end, seen.times[at], float(index[at]), *_place(seen, stage, at)
+    )
+
+
+def shares(seen: Seen, stage: Stage) -> np.ndarray:
+    """Return the share of the region's area in the event at each time `[time]`."""
+    share: np.ndarray = (seen.event * stage.weights).sum(axis=(1, 2))
+    return share
+
+
+def completed(seen: Seen, stage: Stage, init_time: np.datetime64) -> Seen | None:
+    """Return a member at all times of the period: until it began, the truth; None where it does not reach the end."""
+    known, ahead = stage.times <= init_time, stage.times[stage.times > init_time]
+    if not len(ahead) or not np.isin(ahead, seen.times).all():
+        return None
+    own, past = seen.only(np.isin(seen.times, ahead)), stage.true.only(known)
+    return replace(
+        own,
+        times=stage.times,
+        event=np.concatenate([past.event, own.event]),
+        index=np.concatenate([past.index, own.index]),
+    )
+
+
+def _place(seen: Seen, stage: Stage, at: int) -> tuple[float, float]:
+    if not seen.event.any():
+        return np.nan, np.nan
+    rows, columns = np.array(stage.grid.latitude), np.array(stage.grid.longitude)
+    if stage.hazard.summary != "mean":
+        find = np.nanargmin if stage.hazard.summary == "minimum" else np.nanargmax
+        row, column = np.unravel_index(find(seen.index[at]), stage.grid.shape)
+        return float(rows[row]), float(columns[column])
+    n_times = (seen.event.sum(axis=0) * stage.weights).ravel()
+    latitude, longitude = np.meshgrid(rows, columns, indexing="ij")
+    return mean_place(latitude.ravel(), longitude.ravel(), n_times)

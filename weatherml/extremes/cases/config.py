@@ -6,15 +6,14 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from weatherml.config import Config, read_mapping
-from weatherml.config import from_mapping as read_config
+from weatherml.config import Config, from_mapping, read_mapping
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
 from weatherml.extremes.cases.catalogue import ListedCase, listed_in
+from weatherml.extremes.cases.made_forecasts import BASELINES
 from weatherml.extremes.cases.region import Place, as_place
 from weatherml.extremes.hazards import registry as hazards
 from weatherml.times import Period, PeriodText, is_within, parse_period, parse_time
-from weatherml.verification.baselines.named import baselines
 
 
 class InitTimes(Config):
@@ -73,13 +72,13 @@ class Baseline(Config):
 
     baseline: str
     period: PeriodText | None = None
-    members: int | None = Field(None, ge=2)
+    members: int | None = Field(default=None, ge=2)
     any_date: bool = False
     note: str = ""
 
     @model_validator(mode="after")
     def _require_known(self) -> Self:
-        baselines[self.baseline]
+        BASELINES[self.baseline]
         return self
 
 
@@ -109,7 +108,9 @@ class Climatology(Config):
 
 def _as_system(value: Any) -> Any:
     if isinstance(value, str):
-        return {"baseline": value} if value in baselines else {"path": value}
+        return Baseline(baseline=value) if value in BASELINES else Stored(path=value)
+    if isinstance(value, dict):
+        return from_mapping(Baseline if "baseline" in value else Stored, value, "")
     return value
 
 
@@ -180,7 +181,7 @@ def read_case(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> 
     number, source = content.pop("listed", None), content.pop("list", None)
     if number is not None:
         content = _told_by(listed_in(source).case(number)) | content
-    return read_config(Case, content, str(path))
+    return from_mapping(Case, content, str(path))
 
 
 def _told_by(case: ListedCase) -> dict[str, Any]:

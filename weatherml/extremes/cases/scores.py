@@ -128,9 +128,7 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(values)) if len(values) else np.nan
 
 
-def _bounded(
-    systems: Sequence[SystemOutcome], outcome: Outcome, function: Callable[..., np.ndarray]
-) -> xr.DataArray:
+def _bounded(systems: Sequence[SystemOutcome], outcome: Outcome, function: Callable[..., np.ndarray]) -> xr.DataArray:
     """Return a function of mean scores with its bounds, dims (bound, lead_time)."""
     scored = [_crps(own, outcome.stage) for own in systems]
     sample = Sample([own for own, _ in scored], [weight for _, weight in scored], function, _inits(systems[0]))

@@ -149,7 +149,7 @@ class Stage:
         return seen.only(np.isin(seen.times, fields["time"].values))
 
     def as_dataset(self, values: np.ndarray, coords: Mapping[str, Any]) -> xr.Dataset:
-        """Return values `[*coords, lat, lon]` at the cells that are seen, as verification takes them: under `CARRIER`."""
+        """Return values `[*coords, lat, lon]` at the cells that are seen, by the name `CARRIER`."""
         horizontal = {"latitude": np.array(self.grid.latitude), "longitude": np.array(self.grid.longitude)}
         field = ((*coords, *horizontal), values, {"units": "1"})
         return xr.Dataset({CARRIER: field}, {**coords, **horizontal})

@@ -9,7 +9,7 @@ from weatherml.references import as_slice, time_index
 from weatherml.state import with_metadata
 from weatherml.times import Periods, parse_times
 from weatherml.verification.baselines.lazy_forecast import lazy_forecast
-from weatherml.verification.baselines.other_years import WINDOW_DAYS, drawing_of
+from weatherml.verification.baselines.other_years import WINDOW_DAYS, drawing_of, sequences, time_of_day
 from weatherml.verification.baselines.reference_forecasts import varying
 
 _DAY = np.timedelta64(1, "D")
@@ -75,6 +75,37 @@ def persistence_ensemble(
 
     init_times = parse_times(init_times, "init_time")
     time_index(truth, times_for(init_times, lead_times), "the truth")
+    return _drawn(truth, times_for, init_times, lead_times)
+
+
+def sequence_ensemble(
+    truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray, period: Periods, members: int | None = None
+) -> xr.Dataset:
+    """Forecast the weather of other dates as it went on: member k at each lead is what followed one other day.
+
+    Where those of `climatological_ensemble` are of other dates at each valid time, and so no weather that moves, these
+    have storms and spells. They know place and season, and nothing of the weather.
+
+    Args:
+        truth: Analyses with rising `time`.
+        init_times: `datetime64 [init]`.
+        lead_times: `timedelta64 [lead]`.
+        period: In which members begin and end; no forecast may reach into it.
+        members: How many, evenly out of all days that begin at the hour of the init time; all of them when None.
+
+    Returns:
+        Dims (init_time, lead_time, number, level, latitude, longitude), read from the truth where it is read.
+
+    Raises:
+        UserError: Forecasts reach into the period, or too few days of it are there.
+    """
+    init_times = parse_times(init_times, "init_time")
+    times = truth["time"].values
+    begins = sequences(times, init_times, np.asarray(lead_times, "timedelta64[ns]"), period, members)
+
+    def times_for(init: np.ndarray, lead: np.ndarray) -> np.ndarray:
+        return np.stack([begins[time_of_day(own)][None] + np.asarray(lead)[:, None] for own in init])
+
     return _drawn(truth, times_for, init_times, lead_times)
 
 

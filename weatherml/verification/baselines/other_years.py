@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class _AnyDate:
 
     def times_for(self, valid: np.ndarray) -> np.ndarray:
         """Return times `[*valid, member]`, rising."""
-        hours = _time_of_day(valid)
+        hours = time_of_day(valid)
         known = np.array(sorted(self.by_hour))
         times = np.stack([self.by_hour[hour] for hour in known])
         chosen: np.ndarray = times[np.searchsorted(known, hours)]
@@ -88,6 +88,30 @@ def drawing_of(
     return _around_the_date(free, valid, _where(period), members, window_days)
 
 
+def sequences(
+    times: np.ndarray, init_times: np.ndarray, lead_times: np.ndarray, period: Periods, members: int | None
+) -> dict[np.timedelta64, np.ndarray]:
+    """Return when members begin that are what followed other days, by the time of day of initial times.
+
+    Arguments as of `drawn_forecasts.sequence_ensemble`, and times of analyses, `datetime64[ns]` [time].
+
+    Raises:
+        UserError: Forecasts reach into the period, or it has too few days after which all leads are there.
+    """
+    free = _free(times, _judged(times, init_times, init_times + np.max(lead_times)), period)
+    found = {}
+    for hour in np.unique(time_of_day(init_times)):
+        own = free[time_of_day(free) == hour]
+        whole = own[np.isin(own[:, None] + lead_times, free).all(axis=1)]
+        if len(whole) < _FEWEST:
+            raise UserError(
+                f"an ensemble of other dates needs {_FEWEST} days or more after which all leads are there;"
+                f" {_where(period)} has {len(whole)}: give a longer period, or shorter leads"
+            )
+        found[hour] = whole[_spread(len(whole), members or len(whole))]
+    return found
+
+
 def _around_the_date(free: np.ndarray, valid: np.ndarray, where: str, members: int | None, window_days: int) -> Drawing:
     """Draw from the years that have all that any valid time asks for."""
     if window_days < 1 or window_days % 2 == 0:
@@ -113,7 +137,7 @@ def _around_the_date(free: np.ndarray, valid: np.ndarray, where: str, members: i
 
 def _of_any_date(free: np.ndarray, valid: np.ndarray, where: str, members: int | None) -> Drawing:
     """Draw from all times of the same time of day."""
-    by_hour = {hour: free[_time_of_day(free) == hour] for hour in np.unique(_time_of_day(valid))}
+    by_hour = {hour: free[time_of_day(free) == hour] for hour in np.unique(time_of_day(valid))}
     fewest = min(map(len, by_hour.values()))
     if fewest < _FEWEST:
         raise UserError(f"a climatological ensemble needs {_FEWEST} days or more; {where} has {fewest}: pass more")
@@ -121,7 +145,7 @@ def _of_any_date(free: np.ndarray, valid: np.ndarray, where: str, members: int |
 
 
 def _require_hours(times: np.ndarray, valid: np.ndarray) -> None:
-    hours, known = _time_of_day(valid), _time_of_day(times)
+    hours, known = time_of_day(valid), time_of_day(times)
     for at in valid[~np.isin(hours, known)]:
         hour = f"{np.datetime64(at, 'm')!s}".partition("T")[2]
         found = listed([str(np.datetime64(0, "ns") + own)[11:16] for own in np.unique(known)])
@@ -172,7 +196,7 @@ def _spread(n_all: int, n_wanted: int) -> np.ndarray:
     return places
 
 
-def _time_of_day(times: np.ndarray) -> np.ndarray:
+def time_of_day(times: Any) -> Any:
+    """Return how long after midnight times are, `timedelta64[ns]` of their shape."""
     times = np.asarray(times, "datetime64[ns]")
-    of_day: np.ndarray = times - times.astype("datetime64[D]")
-    return of_day
+    return times - times.astype("datetime64[D]")

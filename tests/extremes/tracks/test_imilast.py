@@ -5,7 +5,7 @@ import pytest
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import make
-from weatherml.extremes.tracks.imilast import read_imilast, write_imilast
+from weatherml.extremes.tracks.imilast import read_imilast, rejoined, write_imilast
 
 HEADER = "99 00,CycloneNo,StepNo,DateI10,Year,Month,Day,Time,LongE,LatN,MSL"
 ROWS = """
@@ -80,6 +80,15 @@ def test_a_missing_file_and_times_within_an_hour_are_refused(tmp_path):
         write_imilast(half_past, tmp_path / "tracks.txt")
 
 
+def test_a_storm_that_was_cut_at_the_border_of_two_periods_is_one_again():
+    time = np.datetime64("2020-01-01", "ns") + np.array([0, 1, 2, 1, 2, 3, 0, 1]) * np.timedelta64(6 * 3600 * 10**9)
+    latitude = [50, 51, 52, 51, 52, 53, 10, 11]  # of 5, of 7, which begins where 5 ends, and of another storm
+    tracks = make({"track_id": [5] * 3 + [7] * 3 + [8] * 2, "time": time, "latitude": latitude, "longitude": [350] * 8})
+    whole = rejoined(tracks)
+    assert whole["track_id"].values.tolist() == [5] * 4 + [8] * 2
+    assert whole["latitude"].values.tolist() == [50, 51, 52, 53, 10, 11]
+
+
 def test_the_tracks_of_a_real_winter_come_back_byte_for_byte(shared, tmp_path):
     path = shared("reference/cyclones/era5_msl_2025-2026_djf_2.5x2.5_hodges_imilast.txt")
     tracks = read_imilast(path)
@@ -87,3 +96,14 @@ def test_the_tracks_of_a_real_winter_come_back_byte_for_byte(shared, tmp_path):
     assert (tracks["mean_sea_level_pressure_anomaly"] < 0).all()
     write_imilast(tracks, tmp_path / "again.txt")
     assert (tmp_path / "again.txt").read_bytes() == path.read_bytes()
+
+
+def test_the_real_winter_was_tracked_in_seven_periods_that_overlap_by_three_times(shared):
+    path = shared("reference/cyclones/era5_msl_2025-2026_djf_2.5x2.5_hodges_imilast.txt")
+    tracks = read_imilast(path)
+    tracks = tracks.isel(record=tracks["latitude"] < 90)  # at the pole each column of the row has a copy of a storm
+    frame = tracks.to_dataframe()
+    twice = frame[frame.duplicated(["time", "latitude", "longitude"])]["time"].unique()
+    steps = (np.sort(twice) - np.datetime64("2025-12-01")) // np.timedelta64(6, "h")
+    assert steps.tolist() == [57 * period + later for period in range(1, 7) for later in range(3)]
+    assert not rejoined(tracks).to_dataframe().duplicated(["time", "latitude", "longitude"]).any()

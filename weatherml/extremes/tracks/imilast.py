@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
@@ -65,6 +67,36 @@ def write_imilast(tracks: xr.Dataset, path: str | Path) -> None:
     for number, (_, track) in enumerate(table.each(tracks), 1):
         lines += [f"90 {number} {track.sizes[table.RECORD]}", *_records(number, track, extra)]
     Path(path).write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def rejoined(tracks: xr.Dataset) -> xr.Dataset:
+    """Return tracks that were made in periods which overlap, put together again where they are one.
+
+    Trackers cut long periods, and some files have a storm twice at the border of two: it ends a few records after it
+    has begun anew. Tracks that have a place at a time in common, to the last digit, are one storm.
+
+    Args:
+        tracks: Of an analysis or one member.
+
+    Raises:
+        UserError: `tracks` is no table of tracks.
+    """
+    table.check(tracks)
+    keys = np.column_stack([tracks[name].values.astype(np.float64) for name in ("time", "latitude", "longitude")])
+    ids, track = np.unique(tracks["track_id"].values, return_inverse=True)
+    _, place = np.unique(keys, axis=0, return_inverse=True)
+    order = np.lexsort([track, place])
+    same = np.flatnonzero(np.diff(place[order]) == 0)
+    links = track[order[same]], track[order[same + 1]]
+    _, storm = connected_components(coo_array((np.ones(len(same)), links), shape=(len(ids),) * 2), directed=False)
+    _, kept = np.unique(
+        np.column_stack([storm[track], tracks["time"].values.astype(np.int64)]), axis=0, return_index=True
+    )
+    columns = {str(name): own.values[kept] for name, own in tracks.variables.items()}
+    units = {str(name): str(own.attrs["units"]) for name, own in tracks.variables.items() if "units" in own.attrs}
+    first = np.full(storm.max(initial=-1) + 1, len(ids))
+    np.minimum.at(first, storm, np.arange(len(ids)))
+    return table.make(columns | {"track_id": ids[first[storm[track]]][kept]}, units)
 
 
 def _records(number: int, track: xr.Dataset, extra: list[str]) -> list[str]:

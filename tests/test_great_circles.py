@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from weatherml.great_circles import bearing, destination, distance, mean_place, places, unit_vectors
+from weatherml.great_circles import bearing, between, destination, distance, mean_place, places, unit_vectors
 from weatherml.sphere import EARTH_RADIUS
 
 DEGREE = np.pi / 180 * EARTH_RADIUS
@@ -58,3 +58,9 @@ def test_places_come_back_from_their_directions():
     north, east = np.array([-90, -33.3, 0, 89.9]), np.array([0, 359.9, 180, 12])
     np.testing.assert_allclose(places(3 * unit_vectors(north, east)), (north, east), atol=1e-9)
     assert places([1, -1e-30, 0])[1] == 0
+
+
+def test_half_of_the_way_is_the_middle_over_the_date_line_and_the_pole_too():
+    np.testing.assert_allclose(between(0, 179, 0, -179, 0.5), (0, 180), atol=1e-9)
+    np.testing.assert_allclose(between(80, 20, 80, 200, [0.25, 0.75]), ([85, 85], [20, 200]), atol=1e-6)
+    np.testing.assert_allclose(between(10, 20, 10, 20, 0.3), (10, 20))

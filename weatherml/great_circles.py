@@ -64,6 +64,19 @@ def destination(
     return np.degrees(np.arcsin(north)), _whole_turn(np.asarray(longitude) + np.degrees(east))
 
 
+def between(
+    latitude: npt.ArrayLike,
+    longitude: npt.ArrayLike,
+    to_latitude: npt.ArrayLike,
+    to_longitude: npt.ArrayLike,
+    share: npt.ArrayLike,
+) -> tuple[_Array, _Array]:
+    """Return latitude and longitude of where one is after a share, 0 to 1, of the way along the great circle."""
+    way = latitude, longitude, to_latitude, to_longitude
+    direction = np.nan_to_num(bearing(*way))  # of no way there is none
+    return destination(latitude, longitude, direction, np.asarray(share) * distance(*way))
+
+
 def mean_place(latitude: npt.ArrayLike, longitude: npt.ArrayLike, weights: npt.ArrayLike = 1.0) -> tuple[float, float]:
     """Return latitude and longitude of the middle of places `[n]`: the direction of the mean of their directions."""
     vectors = unit_vectors(latitude, longitude) * np.broadcast_to(weights, np.shape(latitude))[..., None]

@@ -1,0 +1,128 @@
+"""Storms that begin after the initial time: whether forecasts say so, where and when they do."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.optimize import linear_sum_assignment
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks.judging.by_lead import BOUNDS
+from weatherml.great_circles import distance
+from weatherml.verification.formulas import contingency
+from weatherml.verification.significance.method import CONFIDENCE
+from weatherml.verification.significance.methods import method_named
+from weatherml.verification.significance.sample import Sample
+
+_COUNTS = ("hits", "false_alarms", "misses")
+_SCORES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "pod": contingency.probability_of_detection,
+    "far": contingency.false_alarm_ratio,
+    "csi": contingency.critical_success_index,
+    "frequency_bias": contingency.frequency_bias,
+}
+
+
+@dataclass(frozen=True)
+class Genesis:
+    """When a storm that a forecast makes is one that came (after Halperin et al. 2013, doi:10.1175/WAF-D-13-00008.1).
+
+    Attributes:
+        within: Most that both begin apart, km.
+        hours: Most that both begin apart in time.
+        after: Hours from the initial time; a storm that is there by then was there before.
+        statuses: Of best tracks that have a `status`: the first record with one of these is the storm's beginning.
+    """
+
+    within: float = 500.0
+    hours: float = 24.0
+    after: float = 12.0
+    statuses: tuple[str, ...] = ("TD", "TS", "HU", "SD", "SS", "TY", "ST", "TC")
+
+
+def genesis(forecast: xr.Dataset, best: xr.Dataset, rules: Genesis | None = None) -> pd.DataFrame:
+    """Count hits, misses and false alarms of genesis, of each initial time and member that has a track.
+
+    Of a forecast's tracks count those that begin later than `rules.after`; one that begins where an older storm of the
+    best tracks is at that time is that storm, found late, and counts as nothing.
+
+    Args:
+        forecast: Tracks of forecasts, all of the tropics or of a region.
+        best: Best tracks of the same region; storms that begin later than the forecast's longest lead are no misses.
+        rules: What is a hit; `Genesis()` when None.
+
+    Returns:
+        Columns `init_time`, `number` of members, `hits`, `misses`, `false_alarms`, and the means over hits of
+        `time_error` (hours, late is positive) and `place_error` (km), NaN where there is none.
+
+    Raises:
+        UserError: A table is none of tracks, or the first is of no forecasts.
+    """
+    rules = rules or Genesis()
+    table.check(forecast)
+    table.check(best)
+    if "init_time" not in forecast:
+        raise UserError("genesis is judged of forecasts, the tracks have no init_time; see matching.match for analyses")
+    rows, true = table.to_frame(forecast), table.to_frame(best)
+    begun = true[true["status"].isin(rules.statuses)] if "status" in true else true
+    begun = begun.groupby("track_id").head(1)
+    horizon = (rows["time"] - rows["init_time"]).max()
+    keys = [name for name in ("init_time", "number") if name in rows]
+    groups = rows.groupby("track_id", sort=False).head(1).groupby(keys)
+    counted = []
+    for key, own in groups:
+        init_time = pd.Timestamp(key[0])
+        later = init_time + pd.Timedelta(hours=rules.after)
+        events = begun[(begun["time"] > later) & (begun["time"] <= init_time + horizon)]
+        older = true[~true["track_id"].isin(begun.loc[begun["time"] > later, "track_id"])]
+        new = _without_older(own[own["time"] > later], older, rules)
+        counted.append(dict(zip(keys, key, strict=True)) | _met(new, events, rules))
+    return pd.DataFrame(counted)
+
+
+def genesis_scores(counts: pd.DataFrame, interval: str = "circular") -> xr.Dataset:
+    """Score what `genesis` returns: `pod`, `far`, `csi` and `frequency_bias`, dims (bound), over initial times.
+
+    Args:
+        counts: Of all initial times.
+        interval: How intervals are had from the initial times, by a name in `significance.methods`.
+    """
+    own = counts.groupby("init_time")[list(_COUNTS)].sum()
+    hits, false_alarms, misses = (own[name].to_numpy(np.float64) for name in _COUNTS)
+    laid = np.stack([np.stack([0 * hits, misses], -1), np.stack([false_alarms, hits], -1)], -2)[:, None]
+    weights, judged = np.ones((len(own), 1)), {}
+    for name, function in _SCORES.items():
+        sample = Sample([laid], [weights], function, own.index.to_numpy("datetime64[ns]"))
+        bounds = method_named(interval).judge(sample)
+        judged[name] = ("bound", [getattr(bounds, bound)[0] for bound in BOUNDS])
+    scores = xr.Dataset(judged, {"bound": list(BOUNDS)}, {"confidence": CONFIDENCE})
+    return scores.assign({name: int(own[name].sum()) for name in _COUNTS})
+
+
+def _without_older(new: pd.DataFrame, older: pd.DataFrame, rules: Genesis) -> pd.DataFrame:
+    near = new.merge(older[["time", "latitude", "longitude"]], on="time", suffixes=("", "_older"))
+    apart = distance(near["latitude"], near["longitude"], near["latitude_older"], near["longitude_older"])
+    return new[~new["track_id"].isin(near.loc[apart <= rules.within, "track_id"])]
+
+
+def _met(new: pd.DataFrame, events: pd.DataFrame, rules: Genesis) -> dict[str, float]:
+    """Assign as many forecast beginnings to true ones as may be, the nearest ones, and count."""
+    hits = list(_hits(new, events, rules))
+    times, places = (float(np.mean(own)) for own in zip(*hits, strict=True)) if hits else (np.nan, np.nan)
+    counts = {"hits": len(hits), "misses": len(events) - len(hits), "false_alarms": len(new) - len(hits)}
+    return counts | {"time_error": times, "place_error": places}
+
+
+def _hits(new: pd.DataFrame, events: pd.DataFrame, rules: Genesis) -> Iterator[tuple[float, float]]:
+    """Give how late, hours, and how far off, km, each hit is."""
+    one, other = ({name: own[name].to_numpy() for name in ("time", "latitude", "longitude")} for own in (new, events))
+    late = (one["time"][:, None] - other["time"]) / np.timedelta64(1, "h")
+    apart = distance(one["latitude"][:, None], one["longitude"][:, None], other["latitude"], other["longitude"])
+    may = (np.abs(late) <= rules.hours) & (apart <= rules.within)
+    cost = np.where(may, apart, 1e6)  # so that a pair which may not be is taken only where there is no other
+    for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        if may[row, column]:
+            yield float(late[row, column]), float(apart[row, column])

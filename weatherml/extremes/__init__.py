@@ -1,5 +1,23 @@
 """Verdicts on extreme events."""
 
-from weatherml.extremes.thresholds import calendar_quantiles, local_quantile, verdict
+from weatherml.extremes.thresholds import (
+    PERCENTILES,
+    calendar_quantiles,
+    efi,
+    exceedance_probability,
+    local_quantile,
+    reforecast_quantiles,
+    sot,
+    verdict,
+)
 
-__all__ = ["calendar_quantiles", "local_quantile", "verdict"]
+__all__ = [
+    "PERCENTILES",
+    "calendar_quantiles",
+    "efi",
+    "exceedance_probability",
+    "local_quantile",
+    "reforecast_quantiles",
+    "sot",
+    "verdict",
+]

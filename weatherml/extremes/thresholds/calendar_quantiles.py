@@ -1,6 +1,6 @@
 """Quantiles of the days around each date, of all years: exact, from analyses that need no store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -64,6 +64,11 @@ class CalendarQuantiles:
             self, dataset=self.dataset.isel(quantile=[position(self.dataset["quantile"].values, probability)])
         )
 
+    def only(self, variables: Mapping[str, Sequence[int]]) -> Self:
+        """Keep some variables, of those that there are, at all levels."""
+        others = [name for name in self.dataset.data_vars if name not in variables]
+        return replace(self, dataset=self.dataset.drop_vars(others))
+
     def _places(self, dim: str, wanted: np.ndarray, times: np.ndarray) -> np.ndarray:
         places: np.ndarray = self.dataset.indexes[dim].get_indexer(wanted)
         for lacking in times[places < 0]:
@@ -101,7 +106,7 @@ def calendar_quantiles(
     Raises:
         UserError: A probability or the window is none, or no analysis lies in the window around a date.
     """
-    levels = _require_probabilities(probabilities)
+    levels = require_probabilities(probabilities)
     _require_window(window_days)
     chosen = _within(analyses, period)
     windows = _Windows.of(chosen["time"].values, window_days, times, hours)
@@ -153,11 +158,13 @@ class _Windows:
         """Return `(quantile, [hour,] dayofyear, [level,] latitude, longitude)` of one variable."""
         field = field.transpose("time", ..., "latitude", "longitude")
         found = np.empty((len(levels), len(self.members), *field.shape[1:]), np.float32)
-        for part in _parts(field, memory):
+        for part in rows_within(field.shape[1:], len(field), memory):
             values = np.asarray(field[(slice(None), *part)].values, np.float32)
             own = np.ascontiguousarray(values.reshape(len(values), -1).T)  # a cell's values beside each other, to sort
             for number, members in enumerate(self.members):
-                found[(slice(None), number, *part)] = _quantiles(own[:, members], levels).reshape(-1, *values.shape[1:])
+                found[(slice(None), number, *part)] = ordered_quantiles(own[:, members], levels).reshape(
+                    -1, *values.shape[1:]
+                )
         dims = ("quantile", *self.dims, *field.dims[1:])
         kept = {str(name): c for name, c in field.coords.items() if "time" not in c.dims and name != "time"}
         return xr.DataArray(
@@ -168,7 +175,7 @@ class _Windows:
         )
 
 
-def _quantiles(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+def ordered_quantiles(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Return `[quantile, cell]` of `[cell, time]`; NaN where one is."""
     ordered = np.sort(values, axis=1)  # NaN last
     place = levels * (values.shape[1] - 1)
@@ -180,10 +187,10 @@ def _quantiles(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _parts(field: xr.DataArray, memory: int) -> Iterator[tuple[slice | int, ...]]:
-    """Yield rows of a level whose values of all times take so many bytes, one row at least."""
-    n_times, *n_levels, n_lat, n_lon = field.shape
-    n_rows = max(1, memory // (4 * n_times * n_lon))
+def rows_within(shape: tuple[int, ...], n_values: int, memory: int) -> Iterator[tuple[slice | int, ...]]:
+    """Yield rows of a level of `[(level,) lat, lon]` of which so many values each fit in memory, one row at least."""
+    *n_levels, n_lat, n_lon = shape
+    n_rows = max(1, memory // (4 * n_values * n_lon))
     for level in range(n_levels[0] if n_levels else 1):
         for row in range(0, n_lat, n_rows):
             yield (level, slice(row, row + n_rows)) if n_levels else (slice(row, row + n_rows),)
@@ -199,7 +206,12 @@ def _within(analyses: xr.Dataset, period: Periods) -> xr.Dataset:
     return chosen
 
 
-def _require_probabilities(probabilities: Sequence[float]) -> np.ndarray:
+def require_probabilities(probabilities: Sequence[float]) -> np.ndarray:
+    """Return probabilities as an array.
+
+    Raises:
+        UserError: They do not rise from 0 to 1.
+    """
     levels = np.atleast_1d(np.asarray(probabilities, np.float64))
     if not len(levels) or (np.diff(levels) <= 0).any() or not (levels[0] >= 0 and levels[-1] <= 1):
         raise UserError(f"probabilities rise from 0 to 1, got {probabilities}; write 0.95 for the 95th percentile")

@@ -1,12 +1,13 @@
 """What thresholds are taken from: quantiles at each place and time of the year, of analyses or of re-forecasts."""
 
+from collections.abc import Callable, Sequence
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.references import Fitted, Reference
+from weatherml.references import Fitted, Reference, as_reference, narrowed
 from weatherml.times import show_periods
 from weatherml.wording import listed
 
@@ -32,11 +33,80 @@ class QuantileClimate(Fitted, Protocol):
         ...
 
 
-def described(climate: xr.Dataset | Reference) -> str:
+@runtime_checkable
+class LeadClimate(Protocol):
+    """Quantiles that differ by lead time: of a model's own re-forecasts."""
+
+    @property
+    def told(self) -> str:
+        """Of what re-forecasts they are."""
+        ...
+
+    @property
+    def dataset(self) -> xr.Dataset:
+        """Dims (quantile, lead_time, level, latitude, longitude), in SI units."""
+        ...
+
+    def at_lead(self, lead_time: np.timedelta64) -> xr.Dataset:
+        """Return the quantiles of a lead time, dims (quantile, level, latitude, longitude)."""
+        ...
+
+
+Climate = xr.Dataset | Reference | LeadClimate
+"""Quantiles of each place: at each date, or at each lead time."""
+
+
+Ask = Callable[[np.datetime64, np.timedelta64], xr.Dataset]
+"""From an init time and a lead time to fields, dims ([quantile,] [level,] latitude, longitude)."""
+
+
+def asked(climate: Climate, name: str, levels: Sequence[int], owner: str = "the climate") -> Ask:
+    """Return what knows a variable at an init time and a lead time, and computes no other where that is computed.
+
+    Args:
+        climate: Of one quantile or of several.
+        name: Of the variable.
+        levels: hPa; none where it has one height.
+        owner: What it is, for messages.
+    """
+    if isinstance(climate, LeadClimate):
+        return lambda init, lead: climate.at_lead(lead)
+    reference = narrowed(as_reference(climate, owner), {name: levels})
+
+    def at(init: np.datetime64, lead: np.timedelta64) -> xr.Dataset:
+        fields = reference.at(np.array([init + lead]))
+        return fields.isel(time=0, drop=True) if "time" in fields.dims else fields
+
+    return at
+
+
+def probabilities_of(climate: Climate) -> np.ndarray:
+    """Return the rising probabilities of a climate's quantiles.
+
+    Raises:
+        UserError: It has none.
+    """
+    if isinstance(climate, QuantileClimate):
+        return np.array(climate.probabilities)
+    dataset = climate.dataset if isinstance(climate, LeadClimate) else climate
+    if not isinstance(dataset, xr.Dataset) or "quantile" not in dataset.dims:
+        raise UserError(
+            "the climate has no dimension 'quantile'; pass quantiles, extremes.calendar_quantiles(analyses,"
+            " extremes.PERCENTILES, period)"
+        )
+    probabilities = np.asarray(dataset["quantile"].values, np.float64)
+    if (np.diff(probabilities) <= 0).any():
+        raise UserError(f"the climate's quantiles do not rise: {listed(probabilities)}; sort them, .sortby('quantile')")
+    return probabilities
+
+
+def described(climate: Climate) -> str:
     """Return of what a climate or a threshold is: analyses or re-forecasts, of when, and in which window.
 
     A dataset says it in its attribute `climate`, or what `local_quantile` has told in `period`.
     """
+    if isinstance(climate, LeadClimate):
+        return climate.told
     if isinstance(climate, xr.Dataset):
         period = climate.attrs.get("period")
         return str(climate.attrs.get("climate", f"analyses of {period}, all days" if period else UNTOLD))

@@ -42,8 +42,8 @@ def verdict(
         threshold: Dims (level, latitude, longitude), for example from `local_quantile`; or what is asked for
             that of each valid time, such as one quantile, `.of(0.95)`, of a `QuantileClimatology` or of
             `calendar_quantiles`.
-        base_rate: Probability of the event that climatology would forecast everywhere; 1 - the threshold's quantile when
-            None.
+        base_rate: Probability of the event that climatology would forecast everywhere; 1 less the threshold's quantile
+            when None.
         progress: Called with the number of init times done and of all.
 
     Returns:

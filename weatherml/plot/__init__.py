@@ -9,6 +9,7 @@ except ImportError as missing:
     raise UserError(f"pictures need {missing.name}, which is not here; pip install 'weatherml[plot]'") from None
 
 from weatherml.plot.climate import climate
+from weatherml.plot.extremes.tracks import track_density, tracks
 from weatherml.plot.learning import learning
 from weatherml.plot.maps import deviation, forecast_vs_truth, map, mean_over_spread, probability, score, spread
 from weatherml.plot.memory import memory
@@ -30,6 +31,8 @@ __all__ = [
     "skill",
     "spectra",
     "spread",
+    "track_density",
+    "tracks",
     "verdict",
     "write_report",
 ]

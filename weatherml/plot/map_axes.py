@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 from cartopy.mpl.geoaxes import GeoAxes
 from cartopy.mpl.ticker import LatitudeLocator
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
@@ -44,15 +45,17 @@ class Ground:
     Attributes:
         coastlines: The Earth's.
         orography: Surface geopotential `[latitude, longitude]` in m2 s-2 whose heights are contours; None for none.
+        ink: Colour of the coastlines.
     """
 
     coastlines: bool = True
     orography: xr.DataArray | None = None
+    ink: str = style.INK
 
     def draw(self, ax: GeoAxes) -> None:
         """Draw it, to be seen on light colours and on dark ones."""
         if self.coastlines:
-            for colour, width in (("#ffffff90", 1.6), (style.INK, 0.65)):
+            for colour, width in (("#ffffff90", 1.6), (self.ink, 0.65)):
                 _draw_coastlines(ax, colour, width)
         if self.orography is not None:
             height = style.quantity_of("geopotential_at_surface").shown(self.orography)
@@ -136,7 +139,7 @@ def label_contours(ax: GeoAxes, values: xr.DataArray, levels: _Array) -> None:
         number.set_path_effects([_halo(2.6, 0.8)])
 
 
-def add_bar(figure: Figure, filled: AxesImage, shading: Shading, bar: Bar) -> None:
+def add_bar(figure: Figure, filled: ScalarMappable, shading: Shading, bar: Bar) -> None:
     """Add the colour bar of a map."""
     axes = figure.add_axes(bar.box.within(tuple(figure.get_size_inches())))
     drawn = figure.colorbar(filled, cax=axes, orientation="vertical" if bar.is_upright else "horizontal")

@@ -136,7 +136,7 @@ def forecast_vs_truth(
         Heading("Forecast minus truth", _rms(error, quantity)),
     )
     shown = [(pair[0], shading), (pair[1], shading), (error, error_shading)]
-    return _draw_three(shown, headings, Ground(coastlines, orography))
+    return draw_three(shown, headings, Ground(coastlines, orography))
 
 
 def spread(ensemble: xr.DataArray, *, coastlines: bool = True, orography: xr.DataArray | None = None) -> Figure:
@@ -198,7 +198,7 @@ def _draw(
     return figure
 
 
-def _draw_three(shown: Sequence[tuple[xr.DataArray, Shading]], headings: Sequence[Heading], ground: Ground) -> Figure:
+def draw_three(shown: Sequence[tuple[xr.DataArray, Shading]], headings: Sequence[Heading], ground: Ground) -> Figure:
     """Draw three maps of which the first two share their colours."""
     ratio, has_degrees = ratio_of(shown[0][0]), not grid_of(shown[0][0]).is_global
     panel = Panel.of(ratio, has_degrees, _MOST_OF_TWO)

@@ -1,0 +1,218 @@
+"""Maps of the tracks of storms, and of how many pass where."""
+
+import cartopy.crs as ccrs
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from cartopy.mpl.geoaxes import GeoAxes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import table
+from weatherml.great_circles import places, unit_vectors
+from weatherml.plot import style
+from weatherml.plot.map_axes import Ground, add_bar, add_map, grid_of, ratio_of
+from weatherml.plot.map_layout import Heading, Panel, one_map
+from weatherml.plot.maps import draw_three
+from weatherml.plot.style import Quantity, Shading
+from weatherml.wording import counted
+
+_Array = npt.NDArray[np.float64]
+Region = tuple[float, float, float, float]
+AGE = "age"
+"""Of a storm: days since its first record."""
+_MOST = (8.6, 5.4)
+_DEGREES = ccrs.PlateCarree()
+_STEP = 0.5
+"""Degrees of a great circle between the points that a line is drawn through."""
+_ANOMALY = "_anomaly"
+
+
+def tracks(
+    storms: xr.Dataset,
+    *,
+    color: str = AGE,
+    region: Region | None = None,
+    title: str | None = None,
+    coastlines: bool = True,
+) -> Figure:
+    """Draw where storms went, as lines along great circles with a dot where each begins.
+
+    Args:
+        storms: A table of tracks.
+        color: What the colour says: `age`, days since a storm began, or a column of the table, shown in the units
+            people use, such as `mean_sea_level_pressure`.
+        region: West, east, south and north of a map of a part of the Earth, degrees; over the date line where west is
+            more than east. The globe when None.
+        title: In place of the number of storms.
+        coastlines: Whether to draw the Earth's; a simulated planet has others.
+
+    Raises:
+        UserError: `storms` is no table of tracks or has no record, `color` is no column of numbers, or the region is
+            none.
+    """
+    table.check(storms)
+    if not storms.sizes[table.RECORD]:
+        raise UserError("there are no tracks to draw; detect with lower thresholds, or select another period")
+    values, quantity = _values(storms, color)
+    shading = _shade(values, quantity, color)
+    canvas = _canvas(region)
+    heading = Heading(title or counted(_n_seen(storms, region), "storm"), _period(storms))
+    layout = one_map(Panel.of(ratio_of(canvas), region is not None, _MOST), heading, shading.label)
+    with style.new_figure(*layout.size) as figure:
+        figure.set_layout_engine("none")
+        ax = add_map(figure, layout.maps[0], canvas)
+        ax.set_facecolor(_SEA)
+        Ground(coastlines, ink=style.QUIET).draw(ax)
+        lines = _draw_lines(ax, storms, values, shading)
+        style.write_title(ax, layout.headings[0].title, layout.headings[0].note)
+        add_bar(figure, lines, shading, layout.bars[0])
+    return figure
+
+
+def track_density(
+    density: xr.DataArray, reference: xr.DataArray, *, names: tuple[str, str], title: str = "", coastlines: bool = True
+) -> Figure:
+    """Draw two densities of storms in the same colours side by side, and under them their difference.
+
+    Args:
+        density: `[latitude, longitude]`, as `extremes.tracks.density.track_density` returns it.
+        reference: The same of another set of storms, on the same grid.
+        names: Of both sets.
+        title: What stands before the names.
+        coastlines: As `tracks`.
+
+    Raises:
+        UserError: The grids differ.
+    """
+    if density.shape != reference.shape:
+        raise UserError(f"densities on grids of {density.shape} and {reference.shape} points; count both on one grid")
+    label = "Storms per 10⁶ km² and month"
+    pair = [density.compute(), reference.compute()]
+    difference = pair[0].copy(data=pair[0].values - pair[1].values)
+    shading = style.shade_score(np.stack([own.values for own in pair]), label, is_error=True, is_signed=False)
+    apart = style.shade_score(difference.values, f"{label}, difference", is_error=True, is_signed=True)
+    headings = [Heading(f"{title}{name}", f"mean {_mean(own):.2f}") for name, own in zip(names, pair, strict=True)]
+    shown = [(pair[0], shading), (pair[1], shading), (difference, apart)]
+    return draw_three(shown, (*headings, Heading(f"{names[0]} less {names[1]}")), Ground(coastlines))
+
+
+_SEA = "#f4f6f8"
+
+
+def _mean(density: xr.DataArray) -> float:
+    weights = np.broadcast_to(grid_of(density).area_weights(), density.shape)
+    return float(np.average(density.values, weights=weights))
+
+
+def _values(storms: xr.Dataset, color: str) -> tuple[_Array, Quantity]:
+    """Return what is drawn of each record, in shown units, and how it is called."""
+    if color == AGE and AGE not in storms:
+        return _age(storms), Quantity("Time since a storm began", "days", "days", colormap="viridis")
+    if color not in storms or storms[color].dtype.kind not in "fiu":
+        numbers = [str(name) for name, own in storms.data_vars.items() if own.dtype.kind in "fiu"]
+        raise UserError(
+            f"color {color!r} is no column of numbers of the tracks; choose of {', '.join([AGE, *numbers])}"
+        )
+    units = str(storms[color].attrs.get("units", ""))
+    if color.endswith(_ANOMALY):
+        whole = style.quantity_of(color.removesuffix(_ANOMALY), units)
+        quantity = Quantity(f"{whole.label}, anomaly", whole.difference_units, whole.difference_units, whole.factor)
+    else:
+        quantity = style.quantity_of(color, units)
+    return np.asarray(quantity.shown(storms[color]).values, np.float64), quantity
+
+
+def _age(storms: xr.Dataset) -> _Array:
+    """Return the days of each record since the first of its storm."""
+    _, storm = np.unique(storms["track_id"].values, return_inverse=True)
+    time = storms["time"].values.astype("datetime64[ns]").astype(np.int64)
+    first = np.full(storm.max() + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, storm, time)
+    return np.asarray((time - first[storm]) / 8.64e13)
+
+
+def _shade(values: _Array, quantity: Quantity, color: str) -> Shading:
+    label = style.with_units(quantity.label, quantity.units)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise UserError(f"{color} of the tracks is nowhere known; choose another color, such as {AGE!r}")
+    levels = style.round_levels(finite, 10)
+    below, above = bool(finite.min() < levels[0]), bool(finite.max() > levels[-1])
+    if below and above:
+        return Shading(levels, "viridis", "both", label)
+    return Shading(levels, "viridis", "min" if below else "max" if above else "neither", label)
+
+
+def _draw_lines(ax: GeoAxes, storms: xr.Dataset, values: _Array, shading: Shading) -> LineCollection:
+    """Draw all storms, and where they begin."""
+    points, own, is_joined = _points(storms, values)
+    x, y, _ = ax.projection.transform_points(_DEGREES, points[1], points[0]).T
+    (west, east) = ax.projection.x_limits
+    whole = is_joined & (np.abs(np.diff(x)) < (east - west) / 2)  # not across the edge of the map
+    at = np.flatnonzero(whole)
+    pieces = np.stack([np.column_stack([x[at], y[at]]), np.column_stack([x[at + 1], y[at + 1]])], axis=1)
+    colors = {"array": (own[at] + own[at + 1]) / 2, "cmap": shading.colormap, "norm": shading.norm}
+    lines: LineCollection = LineCollection(list(pieces), linewidths=1.1, capstyle="round", zorder=3, **colors)
+    ax.add_collection(lines, autolim=False)
+    ids = storms["track_id"].values
+    first = np.append(True, ids[1:] != ids[:-1])
+    starts = ax.projection.transform_points(
+        _DEGREES, storms["longitude"].values[first], storms["latitude"].values[first]
+    )
+    looks = {"cmap": shading.colormap, "norm": shading.norm, "edgecolors": "white", "linewidths": 0.4, "zorder": 4}
+    limits = ax.get_xlim(), ax.get_ylim()
+    ax.scatter(starts[:, 0], starts[:, 1], c=values[first], s=8, **looks)
+    ax.set_xlim(limits[0])
+    ax.set_ylim(limits[1])
+    return lines
+
+
+def _points(storms: xr.Dataset, values: _Array) -> tuple[tuple[_Array, _Array], _Array, npt.NDArray[np.bool_]]:
+    """Return points along great circles through the records.
+
+    Returns:
+        Latitude and longitude `[point]`, what is drawn there, and whether the point after it is of the same storm.
+    """
+    ids = storms["track_id"].values
+    vectors = unit_vectors(storms["latitude"].values, storms["longitude"].values)
+    is_last = np.append(ids[1:] != ids[:-1], True)
+    chord = np.linalg.norm(np.diff(vectors, axis=0, append=vectors[-1:]), axis=1)
+    angle = np.degrees(2 * np.arcsin(np.clip(chord / 2, 0, 1)))
+    n_each = np.where(is_last, 1, np.maximum(np.ceil(angle / _STEP), 1)).astype(np.intp)
+    record = np.repeat(np.arange(len(ids)), n_each)
+    after = np.minimum(record + 1, len(ids) - 1)
+    share = (np.arange(len(record)) - np.repeat(np.cumsum(n_each) - n_each, n_each)) / n_each[record]
+    points = places(vectors[record] * (1 - share[:, None]) + vectors[after] * share[:, None])
+    own = np.where(share > 0, values[record] * (1 - share) + values[after] * share, values[record])
+    return points, own, ~is_last[record][:-1]
+
+
+def _n_seen(storms: xr.Dataset, region: Region | None) -> int:
+    """Return how many storms have a record in a region."""
+    west, east, south, north = region or (0, 360, -90, 90)
+    inside = (storms["latitude"] >= south) & (storms["latitude"] <= north)
+    inside &= (storms["longitude"] - west) % 360 <= ((east - west) % 360 or 360)
+    return len(np.unique(storms["track_id"].values[inside.values]))
+
+
+def _period(storms: xr.Dataset) -> str:
+    times = storms["time"].values
+    return f"{style.write_time(times.min())} to {style.write_time(times.max())}"
+
+
+def _canvas(region: Region | None) -> xr.DataArray:
+    """Return a field without values whose map is the globe or a region."""
+    if region is None:
+        latitude, longitude = np.array([60.0, 0, -60]), np.arange(0.0, 360, 60)
+    else:
+        west, east, south, north = region
+        if not (-90 <= south < north <= 90 and 0 < (east - west) % 360 < 359):
+            raise UserError(f"region {region} is none; pass west, east, south and north, (100, 260, 20, 70)")
+        # Columns are so close that none of their gaps is wider than what the map leaves out.
+        width = (east - west) % 360
+        latitude = np.array([north, south], np.float64)
+        longitude = np.unique((west + np.append(np.arange(0, width, 0.5), width)) % 360)
+    values = np.zeros((len(latitude), len(longitude)))
+    return xr.DataArray(values, {"latitude": latitude, "longitude": longitude}, ("latitude", "longitude"))

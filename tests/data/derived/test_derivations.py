@@ -5,8 +5,9 @@ import pytest
 import xarray as xr
 from fake_data import FakeSource, analyses
 
+from weatherml.column import vapour_transport
 from weatherml.data.derived import DERIVATIONS, DerivedSource
-from weatherml.data.derived.air import relative_humidity, specific_humidity, vapour_transport
+from weatherml.data.derived.air import relative_humidity, specific_humidity
 from weatherml.data.derived.sunshine import SOLAR_CONSTANT
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid

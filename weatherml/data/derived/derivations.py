@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from weatherml.column import RIVERS, speed, vapour_flux, vapour_transport
 from weatherml.data.derived import air
 from weatherml.data.derived.accumulation import Accumulated, sums, terms_of
 from weatherml.data.derived.column import OverColumn
@@ -73,10 +74,10 @@ def _sunlight(hours: int) -> OfTimeAndPlace:
 
 
 DERIVATIONS: dict[str, tuple[Derivation, ...]] = {
-    "wind_speed": (Pointwise(_WIND, "length of the wind vector", air.speed),),
+    "wind_speed": (Pointwise(_WIND, "length of the wind vector", speed),),
     **{
         f"{height}_wind_speed": (
-            Pointwise(tuple(f"{height}_{wind}" for wind in _WIND), "length of the wind vector", air.speed),
+            Pointwise(tuple(f"{height}_{wind}" for wind in _WIND), "length of the wind vector", speed),
         )
         for height in ("10m", "100m")
     },
@@ -88,9 +89,9 @@ DERIVATIONS: dict[str, tuple[Derivation, ...]] = {
             ("temperature", "relative_humidity"), "saturation over water and ice as in the IFS", air.specific_humidity
         ),
     ),
-    _FLUXES[0]: (OverColumn((_HUMIDITY, _WIND[0]), _CARRIED, air.vapour_flux, air.RIVERS),),
-    _FLUXES[1]: (OverColumn((_HUMIDITY, _WIND[1]), _CARRIED, air.vapour_flux, air.RIVERS),),
-    "integrated_vapor_transport": (OverColumn((_HUMIDITY, *_WIND), _CARRIED, air.vapour_transport, air.RIVERS),),
+    _FLUXES[0]: (OverColumn((_HUMIDITY, _WIND[0]), _CARRIED, vapour_flux, RIVERS),),
+    _FLUXES[1]: (OverColumn((_HUMIDITY, _WIND[1]), _CARRIED, vapour_flux, RIVERS),),
+    "integrated_vapor_transport": (OverColumn((_HUMIDITY, *_WIND), _CARRIED, vapour_transport, RIVERS),),
     **{name: (_sum(name, 1),) for name in ACCUMULATIONS[:1]},
     **{f"{ACCUMULATIONS[0]}_{hours}hr": (_sum(ACCUMULATIONS[0], hours),) for hours in (6, 12, 24)},
     ACCUMULATIONS[1]: (_sum(ACCUMULATIONS[1], 1), _sunlight(1)),

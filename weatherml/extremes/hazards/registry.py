@@ -102,7 +102,7 @@ class Hazard:
 registry: Registry[Hazard] = Registry("hazard")
 """Entries by name, of the modules that have been imported; `find` imports the one that is asked for."""
 
-_FOUND_IN: Mapping[str, str] = {}
+_FOUND_IN: Mapping[str, str] = {"atmospheric_river": "rivers"}
 """Modules of this folder, by the names that each enters: one line a hazard."""
 
 

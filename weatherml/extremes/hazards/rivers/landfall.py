@@ -1,0 +1,160 @@
+"""When and where rivers reach land, and how well forecasts say so."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.optimize import linear_sum_assignment
+
+from weatherml.errors import UserError
+from weatherml.extremes.hazards.rivers.scale import LEAST, category
+from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, transport
+from weatherml.extremes.objects import label
+from weatherml.great_circles import distance
+from weatherml.grid import REGRID, LatLonGrid
+
+RECORD = "record"
+_LAND = 0.5
+_UNITS = {
+    "latitude": "degrees_north", "longitude": "degrees_east", "transport": "kg m-1 s-1", "peak": "kg m-1 s-1",
+    "hours": "h", "distance": "km", "timing": "h", "transport_error": "kg m-1 s-1",
+}  # fmt: skip
+
+
+def landfalls(fields: xr.Dataset, labels: xr.DataArray, land: xr.DataArray) -> xr.Dataset:
+    """Return where each river first reaches land.
+
+    Rivers of neighbouring times that cover a place, or places beside each other, are one. It reaches land where it
+    covers a cell of the coast, land beside water, and carries vapour towards land there.
+
+    Args:
+        fields: As of `rivers`, dims (time, [level,] latitude, longitude).
+        labels: Of `rivers`.
+        land: Share of land, `[latitude, longitude]`, 0 to 1, on the same grid; from a half on a cell is land.
+
+    Returns:
+        Dim `record`, one row a river that reaches land: `time`, the first; `latitude` and `longitude` of the coast cell
+        with the greatest transport then, and that `transport`; of that cell from then on while the river covers it
+        `peak`, the greatest transport, `hours` at or above 250 kg m-1 s-1, and the `category` of these (Ralph et al.
+        2019); `arrived`, whether it was there at the first of all times, so that it may have come before.
+
+    Raises:
+        UserError: The mask of land lies on another grid.
+    """
+    grid = LatLonGrid.from_dataset(fields)
+    if not grid.is_same(LatLonGrid.from_dataset(land)):
+        raise UserError(f"land {land.shape} and fields {grid.shape} lie on different grids; {REGRID}")
+    carried = transport(fields)
+    rivers = label(labels.values > 0, grid, connect_time=True)
+    coast = _Coast.of(land.transpose("latitude", "longitude").values >= _LAND, grid)
+    rows: dict[int, dict[str, object]] = {}
+    for number, time in enumerate(fields["time"].values):
+        own = carried.sel(time=time).transpose("latitude", "longitude").compute()
+        reached = np.where(coast.receives(own[EASTWARD].values, own[NORTHWARD].values), rivers[number], 0)
+        for river in np.setdiff1d(reached, [0, *rows]):
+            strength = np.where(reached == river, own[TRANSPORT].values, -1)
+            row, column = np.unravel_index(strength.argmax(), strength.shape)
+            place = {"row": row, "column": column, "transport": strength[row, column]}
+            rows[int(river)] = {"time": time, "number": number, **place}
+    return _table(rows, rivers, carried[TRANSPORT], grid)
+
+
+def landfall_errors(
+    forecast: xr.Dataset, truth: xr.Dataset, distance_km: float = 1000.0, hours: float = 72.0
+) -> tuple[xr.Dataset, dict[str, int]]:
+    """Match landfalls of one member with those of analyses, one to one, and say how far they are off.
+
+    Args:
+        forecast: Of `landfalls`.
+        truth: Of `landfalls`.
+        distance_km: Farther apart two are not the same.
+        hours: Neither are those whose times differ by more.
+
+    Returns:
+        Dim `record`, one row a pair: `time`, `latitude` and `longitude` of the truth; `timing`, hours that the forecast
+        is late; `distance` km; `transport_error` kg m-1 s-1; `category_error`. And how many `hits`, `misses` and
+        `false_alarms` there are. Of pairings with the most pairs it is the one whose shares of both limits add up to
+        the least.
+    """
+    late = (forecast["time"].values[:, None] - truth["time"].values) / np.timedelta64(1, "h")
+    places = [(own["latitude"].values, own["longitude"].values) for own in (forecast, truth)]
+    apart = distance(places[0][0][:, None], places[0][1][:, None], *places[1]).reshape(late.shape)
+    near = (apart <= distance_km) & (np.abs(late) <= hours)
+    cost = np.where(near, apart / distance_km + np.abs(late) / hours, 1e6)
+    own, other = linear_sum_assignment(cost)
+    own, other = own[near[own, other]], other[near[own, other]]
+    columns = {name: truth[name].values[other] for name in ("time", "latitude", "longitude")}
+    columns |= {"timing": late[own, other], "distance": apart[own, other]}
+    columns["transport_error"] = forecast["transport"].values[own] - truth["transport"].values[other]
+    columns["category_error"] = forecast["category"].values[own].astype(int) - truth["category"].values[other]
+    n_pairs = len(own)
+    counts = {"hits": n_pairs, "misses": len(late.T) - n_pairs, "false_alarms": len(late) - n_pairs}
+    return _dataset(pd.DataFrame(columns)), counts
+
+
+@dataclass(frozen=True, eq=False)
+class _Coast:
+    """Cells of land beside water, and where from them land lies.
+
+    Attributes:
+        is_coast: `[lat, lon]`.
+        eastward: How much more land lies to the east than to the west `[lat, lon]`.
+        northward: To the north than to the south.
+    """
+
+    is_coast: np.ndarray
+    eastward: np.ndarray
+    northward: np.ndarray
+
+    @classmethod
+    def of(cls, is_land: np.ndarray, grid: LatLonGrid) -> "_Coast":
+        padded = np.pad(is_land, ((1, 1), (0, 0)), mode="edge")
+        padded = np.pad(padded, ((0, 0), (1, 1)), mode="wrap" if grid.is_cyclic else "edge").astype(float)
+        n_lat, n_lon = is_land.shape
+        around = {
+            (i, j): padded[1 + i : 1 + i + n_lat, 1 + j : 1 + j + n_lon]
+            for i in (-1, 0, 1)
+            for j in (-1, 0, 1)
+            if (i, j) != (0, 0)
+        }
+        least = np.min(list(around.values()), axis=0)
+        eastward = sum(j * own for (_, j), own in around.items())
+        northward = sum(-i * own for (i, _), own in around.items())
+        return cls(is_land & (least == 0), np.asarray(eastward), np.asarray(northward))
+
+    def receives(self, eastward: np.ndarray, northward: np.ndarray) -> np.ndarray:
+        """Return on which cells transport goes from water to land, bool `[lat, lon]`; also on a lone cell of land."""
+        onshore = eastward * self.eastward + northward * self.northward
+        is_lone = (self.eastward == 0) & (self.northward == 0)
+        landward: np.ndarray = self.is_coast & ((onshore > 0) | is_lone)
+        return landward
+
+
+def _table(
+    rows: dict[int, dict[str, object]], rivers: np.ndarray, strength: xr.DataArray, grid: LatLonGrid
+) -> xr.Dataset:
+    """Return the table of first landfalls, and what became of the place."""
+    first = pd.DataFrame.from_dict(rows, orient="index", columns=["time", "number", "row", "column", "transport"])
+    row, column = (first[name].to_numpy(np.int64) for name in ("row", "column"))
+    covered = rivers[:, row, column] == first.index.to_numpy(np.int64)
+    times = strength["time"].values
+    picked = [xr.DataArray(own, dims="place") for own in (row, column)]
+    at = strength.isel(latitude=picked[0], longitude=picked[1]).transpose("time", "place").values
+    since = np.arange(len(times))[:, None] >= first["number"].to_numpy(np.int64)
+    stays = np.logical_and.accumulate(covered | ~since, axis=0) & since
+    step = float((times[1] - times[0]) / np.timedelta64(1, "h")) if len(times) > 1 else 0.0
+    peak, hours = np.where(stays, at, 0).max(axis=0, initial=0), step * (stays & (at >= LEAST)).sum(axis=0)
+    latitude, longitude = np.asarray(grid.latitude)[row], np.asarray(grid.longitude)[column]
+    table = first[["time", "transport"]].assign(latitude=latitude, longitude=longitude, peak=peak, hours=hours)
+    table = table.assign(category=category(peak, hours), arrived=first["number"].to_numpy() == 0)
+    return _dataset(table.sort_values(["time", "latitude", "longitude"]))
+
+
+def _dataset(table: pd.DataFrame) -> xr.Dataset:
+    typed = table.astype({"time": "datetime64[ns]"})
+    columns = {
+        str(name): (RECORD, typed[name].to_numpy(), {"units": _UNITS[name]} if name in _UNITS else {})
+        for name in typed.columns
+    }
+    return xr.Dataset(columns)

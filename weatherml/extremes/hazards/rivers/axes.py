@@ -6,7 +6,6 @@ import numpy as np
 
 from weatherml.extremes.objects.shapes import Cells, centroids, ellipses
 from weatherml.great_circles import bearing, distance, places, unit_vectors
-from weatherml.grid import on_circle
 from weatherml.sphere import EARTH_RADIUS
 
 _CELLS_OF_A_PIECE = 1.5  # so that each piece has some
@@ -43,11 +42,11 @@ def axes_of(cells: Cells) -> Axes:
     Args:
         cells: Of all objects.
     """
-    north, east = (np.degrees(own) for own in centroids(cells))
+    north, east = centroids(cells)
     pieces = _Pieces.of(cells, north, east)
     length, ends = pieces.line()
     area = EARTH_RADIUS**2 * cells.sums(cells.area)
-    return Axes(length, area / length, _at_middle(north, east, *ends), north, on_circle(east), area)
+    return Axes(length, area / length, _at_middle(north, east, *ends), north, east, area)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +81,7 @@ class _Pieces:
         most = int(n_pieces.max(initial=1))
         number = cells.number * most + (share * n_pieces[cells.number]).astype(np.int64)
         keys, piece = np.unique(number, return_inverse=True)
-        vectors = unit_vectors(np.degrees(cells.latitude), np.degrees(cells.longitude)) * cells.area[:, None]
+        vectors = unit_vectors(cells.latitude, cells.longitude) * cells.area[:, None]
         middles = places(np.stack([np.bincount(piece, part) for part in vectors.T], axis=1))
         return cls(keys // most, *middles, extent)
 
@@ -118,7 +117,7 @@ def _along(
     crossed = width[cells.number] * np.minimum(sine / tall, cosine / wide)
     size = np.minimum(wide / np.maximum(sine, _TINY), tall / np.maximum(cosine, _TINY)) / (1 + crossed)
     at = north[cells.number], east[cells.number]
-    own = np.degrees(cells.latitude), np.degrees(cells.longitude)
+    own = cells.latitude, cells.longitude
     turn = np.radians(np.nan_to_num(bearing(*at, *own)))
     return distance(*at, *own) * np.cos(turn - towards), size
 

@@ -90,9 +90,9 @@ def _described(
 ) -> pd.DataFrame:
     """Return one row an object; vectors are added up in space, so that it may lie over a pole."""
     area = cells.sums(cells.area)
-    flow = _in_space(np.degrees(cells.latitude), np.degrees(cells.longitude), eastward, northward)
+    flow = _in_space(cells.latitude, cells.longitude, eastward, northward)
     mean = np.stack([cells.sums(cells.area * part) for part in flow.T], axis=1) / area[:, None]
-    own_east, own_north = _on_ground(np.degrees(cells.latitude), np.degrees(cells.longitude), mean[cells.number])
+    own_east, own_north = _on_ground(cells.latitude, cells.longitude, mean[cells.number])
     speed = np.hypot(eastward, northward)
     cosine = (eastward * own_east + northward * own_north) / np.maximum(speed * np.hypot(own_east, own_north), 1e-9)
     along = cosine >= np.cos(np.radians(definition.angle))

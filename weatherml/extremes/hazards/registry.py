@@ -102,7 +102,11 @@ class Hazard:
 registry: Registry[Hazard] = Registry("hazard")
 """Entries by name, of the modules that have been imported; `find` imports the one that is asked for."""
 
-_FOUND_IN: Mapping[str, str] = {"atmospheric_river": "rivers"}
+_FOUND_IN: Mapping[str, str] = {
+    "atmospheric_river": "rivers",
+    "cold_spell": "heat",
+    "heat_wave": "heat",
+}
 """Modules of this folder, by the names that each enters: one line a hazard."""
 
 

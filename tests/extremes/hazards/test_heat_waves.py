@@ -1,0 +1,208 @@
+"""Heat waves that were planted: where, when, how large, how strong; of analyses and of members of forecasts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.extremes.hazards import heat
+from weatherml.extremes.hazards.registry import find
+from weatherml.grid import LatLonGrid
+from weatherml.verification import evaluate
+from weatherml.verification.aggregation.regions import Region
+
+GRID = LatLonGrid(tuple(np.arange(60.0, 30, -5)), tuple(np.arange(0.0, 40, 5)))
+HOT = heat.HeatWave()
+BOX = Region(42, 52, 9, 21)
+"""Two rows and three columns."""
+
+
+def days(first, n_days, *waves):
+    """Return 290 K, in waves 300 K and as much more: (first day, last day, rows, columns, K)."""
+    values = np.full((n_days, *GRID.shape), 290, np.float32)
+    for start, stop, rows, columns, more in waves:
+        values[start : stop + 1, rows, columns] = 300 + more
+    coords = {"time": np.datetime64(first, "ns") + np.arange(n_days) * np.timedelta64(1, "D")}
+    coords |= {"latitude": list(GRID.latitude), "longitude": list(GRID.longitude)}
+    return xr.Dataset({"2m_temperature": (tuple(coords), values)}, coords)
+
+
+def as_forecast(analyses, first, n_leads, *numbers):
+    """Return members, of each of which the analyses are given, from a day on."""
+    runs = [own.sel(time=slice(first, None)).isel(time=slice(n_leads)) for own in numbers or [analyses]]
+    leads = runs[0]["time"].values - np.datetime64(first, "ns")
+    named = [own.rename(time="lead_time").assign_coords(lead_time=leads) for own in runs]
+    forecast = xr.concat(named, "number").assign_coords(number=np.arange(len(named))) if numbers else named[0]
+    return forecast.expand_dims(init_time=[np.datetime64(first, "ns")])
+
+
+THRESHOLD = days("2015-07-01", 1).isel(time=0, drop=True) + 10
+WAVE = (3, 8, slice(2, 4), slice(2, 5), 4.0)
+TRUTH = days("2015-07-01", 14, WAVE, (1, 2, slice(0, 1), slice(0, 1), 9.0))
+BEFORE = xr.concat([days("2015-06-25", 6), TRUTH], "time")
+AREA = 6371.0**2 * GRID.cell_areas()[2:4].sum() * 3
+
+
+def test_a_planted_wave_is_found_with_its_days_place_area_and_strength():
+    found = heat.heat_waves(TRUTH, HOT, THRESHOLD)
+    assert found.sizes["object"] == 1  # two days are none
+    own = {name: found[name].item() for name in found if found[name].dtype.kind != "M"}
+    assert found["onset"].item() == np.datetime64("2015-07-04", "ns").astype(int)
+    assert found["end"].item() == np.datetime64("2015-07-09", "ns").astype(int) and own["duration"] == 6
+    assert own["area"] == own["largest_area"] == pytest.approx(AREA) and own["volume"] == pytest.approx(6 * AREA)
+    assert own["maximum_exceedance"] == own["mean_exceedance"] == pytest.approx(4)
+    assert own["cumulated_exceedance"] == pytest.approx(24) and own["severity"] == pytest.approx(24 * AREA)
+    assert own["longitude"] == pytest.approx(15) and 46 < own["latitude"] < 49
+
+
+def test_a_cold_spell_is_a_heat_wave_upside_down():
+    cold = 580 - TRUTH
+    found = heat.heat_waves(cold, heat.ColdSpell(), 580 - THRESHOLD)
+    expected = heat.heat_waves(TRUTH, replace(HOT, daily="minimum"), THRESHOLD)
+    xr.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "n_found"), [({"minimum_days": 2}, 2), ({"margin": 4.5}, 0), ({"minimum_area": AREA * 1.1}, 0)]
+)
+def test_every_threshold_of_the_definition_counts(change, n_found):
+    assert heat.heat_waves(TRUTH, replace(HOT, **change), THRESHOLD).sizes["object"] == n_found
+
+
+def test_waves_that_meet_are_one_and_a_missing_day_parts_them():
+    both = days("2015-07-01", 14, (0, 5, 1, 1, 1), (3, 8, 1, 2, 1), (5, 9, 1, 3, 1))
+    assert heat.heat_waves(both, HOT, THRESHOLD).sizes["object"] == 1
+    parted = both.isel(time=np.delete(np.arange(14), 4))
+    assert heat.heat_waves(parted, HOT, THRESHOLD)["duration"].values.tolist() == [4, 5]
+
+
+def test_the_event_is_where_and_when_the_wave_is():
+    event = heat.event(TRUTH, HOT, THRESHOLD)
+    expected = np.zeros((14, *GRID.shape), bool)
+    expected[3:9, 2:4, 2:5] = True
+    np.testing.assert_array_equal(event, expected)
+    assert heat.exceedance(TRUTH, HOT, THRESHOLD).values[3, 2, 2] == pytest.approx(4)
+
+
+def test_the_threshold_is_the_percentile_of_daily_maxima_around_the_date():
+    times = np.datetime64("2012-06-01", "ns") + np.timedelta64(6, "h") * np.arange(4 * 40)
+    rng = np.random.default_rng(0)
+    coords = {"time": times, "latitude": [50.0, 40.0], "longitude": [0.0, 10.0, 20.0]}
+    analyses = xr.Dataset(
+        {"2m_temperature": (tuple(coords), rng.normal(290, 5, (160, 2, 3)).astype(np.float32))}, coords
+    )
+    found = heat.threshold(analyses, replace(HOT, window_days=11), ("2012", "2012"))
+    daily = analyses["2m_temperature"].values.reshape(40, 4, 2, 3).max(axis=1)
+    at = found.at(np.array(["2015-06-20"], "M8[ns]"))["2m_temperature"][0]
+    np.testing.assert_allclose(at, np.quantile(daily[14:25], 0.9, axis=0), rtol=1e-6)
+
+
+def test_what_is_under_way_when_a_forecast_begins_is_known_from_the_days_before():
+    forecast = as_forecast(TRUTH, "2015-07-08", 5)
+    alone = heat.heat_waves(forecast, HOT, THRESHOLD)
+    known = heat.heat_waves(forecast, HOT, THRESHOLD, before=TRUTH)
+    assert alone.sizes["object"] == 0  # two days of six are left
+    assert known["is_under_way"].values.tolist() == [True] and known["end"].dt.day.item() == 9
+    with pytest.raises(UserError, match="have not all hours of 2015-07-06"):
+        heat.heat_waves(forecast, HOT, THRESHOLD, before=TRUTH.sel(time=slice("2015-07-07", None)))
+
+
+LATE = days("2015-07-01", 14, (5, 10, slice(2, 4), slice(2, 5), 6.0))
+NONE = days("2015-07-01", 14)
+SHORT = days("2015-07-01", 14, (3, 6, slice(2, 4), slice(2, 4), 4.0))
+
+
+def test_each_member_is_looked_at_by_itself():
+    forecast = as_forecast(None, "2015-07-02", 12, TRUTH, NONE, LATE)
+    found = heat.heat_waves(forecast, HOT, THRESHOLD, before=BEFORE)
+    assert found["number"].values.tolist() == [0, 2] and found["onset"].dt.day.values.tolist() == [4, 6]
+    assert (found["init_time"] == np.datetime64("2015-07-02")).all() and not found["is_under_way"].any()
+
+
+def test_errors_of_onset_end_area_and_strength_are_those_that_were_planted():
+    forecast = as_forecast(None, "2015-07-03", 12, TRUTH, NONE, LATE, SHORT)
+    found = heat.compare(forecast, TRUTH, HOT, THRESHOLD)
+    assert found["hits"].values.tolist() == [1, 0, 1, 1] and found["misses"].values.tolist() == [0, 1, 0, 0]
+    assert found["false_alarms"].values.tolist() == [0] * 4 and found["number"].values.tolist() == [0, 2, 3]
+    assert found["onset_error"].values.tolist() == [0, 2, 0] and found["end_error"].values.tolist() == [0, 2, -2]
+    assert found["duration_error"].values.tolist() == [0, 0, -2]
+    np.testing.assert_allclose(found["area_error"], [0, 0, -AREA / 3], atol=1e-6)
+    np.testing.assert_allclose(found["maximum_exceedance_error"], [0, 2, 0], atol=1e-4)
+    np.testing.assert_allclose(found["cumulated_exceedance_error"], [0, 12, -8], atol=1e-4)
+    np.testing.assert_allclose(found["overlap_ratio"], [1, 4 / 6, 1])
+
+
+def test_an_onset_that_is_cut_has_no_error():
+    found = heat.compare(as_forecast(TRUTH, "2015-07-06", 4), TRUTH, HOT, THRESHOLD)
+    assert found["hits"].item() == 1 and np.isnan(found["onset_error"]).all() and np.isnan(found["end_error"]).all()
+
+
+def test_members_in_a_spell_are_judged_as_any_forecast():
+    """By hand: of four members two have the wave that came, one another, one none: the Brier score of each place."""
+    forecast = as_forecast(None, "2015-07-02", 12, TRUTH, TRUTH, LATE, NONE)
+    members = heat.members_in_spell(forecast, HOT, THRESHOLD, before=BEFORE)
+    assert members["lead_time"].values.tolist() == (np.arange(10) * 86400e9).astype(int).tolist()
+    truth = heat.truth_in_spell(TRUTH, HOT, THRESHOLD)
+    probability = members["2m_temperature"].mean("number").values[0]
+    came = truth["2m_temperature"].values[1:11]
+    assert set(np.unique(probability)) == {0, 0.25, 0.5, 0.75}
+    found = evaluate(members, truth, ["brier(threshold=0.5)"])["brier(threshold=0.5)"].sel(bound="estimate")
+    weights = np.broadcast_to(GRID.area_weights(), GRID.shape)
+    expected = [np.average(own, weights=weights) for own in (probability - came) ** 2]
+    np.testing.assert_allclose(found.values[0], expected, atol=1e-7)
+
+
+def test_without_days_before_the_first_of_a_forecast_are_not_known():
+    forecast = as_forecast(TRUTH, "2015-07-02", 12)
+    members = heat.members_in_spell(forecast, HOT, THRESHOLD)
+    assert (members["lead_time"].values / np.timedelta64(1, "D")).tolist() == list(range(2, 10))
+    with pytest.raises(UserError, match="no day of the forecast is known"):
+        heat.members_in_spell(as_forecast(TRUTH, "2015-07-02", 4), HOT, THRESHOLD)
+
+
+def test_a_signal_is_the_share_of_members_forecast_after_forecast():
+    early = as_forecast(None, "2015-07-02", 9, NONE, TRUTH, NONE, LATE)
+    late = as_forecast(None, "2015-07-04", 9, TRUTH, TRUTH, NONE, SHORT)
+    members = heat.members_in_spell(xr.concat([early, late], "init_time"), HOT, THRESHOLD, before=BEFORE)
+    signal = heat.early_signal(members, BOX, "2015-07-06", least_share=0.9)
+    assert signal["probability"].values.tolist() == [0.5, 0.5]
+    np.testing.assert_allclose(signal["area_share"], [0.5, (2 + 2 / 3) / 4], atol=1e-6)
+    assert (signal["lead_time"].values / np.timedelta64(1, "D")).tolist() == [4, 2]
+    with pytest.raises(UserError, match="no forecast says of 2015-07-30"):
+        heat.early_signal(members, BOX, "2015-07-30")
+
+
+def test_cases_find_both_hazards_by_name():
+    for name, fields, threshold in (("heat_wave", TRUTH, THRESHOLD), ("cold_spell", 580 - TRUTH, 580 - THRESHOLD)):
+        hazard = find(name)
+        event = hazard.event(fields, hazard.define({}), threshold)
+        assert event.sum() == 36 and hazard.index(fields, hazard.define({}), None).attrs["units"] == "K"
+    asked = find("heat_wave").threshold(TRUTH, HOT, TRUTH["time"].values[:2])
+    assert asked.at(TRUTH["time"].values[:2])["2m_temperature"].shape == (2, *GRID.shape)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: heat.HeatWave(percentile=0.9, minimum_days=0), "lasts 1 day or more"),
+        (lambda: heat.HeatWave(percentile=190), "a percentile lies between 0 and 100, got 190"),
+        (lambda: heat.event(TRUTH.rename({"2m_temperature": "t"}), HOT, THRESHOLD), "a heat wave is of 2m_temperature"),
+        (
+            lambda: heat.event(TRUTH, HOT, THRESHOLD.rename({"2m_temperature": "t"})),
+            "the threshold has no 2m_temperature",
+        ),
+        (
+            lambda: heat.event(TRUTH, HOT, THRESHOLD.isel(latitude=slice(3))),
+            "the threshold is on 3, 8 rows|on \\[3, 8\\]",
+        ),
+        (
+            lambda: heat.compare(as_forecast(TRUTH, "2015-07-06", 9), TRUTH.isel(time=slice(9)), HOT, THRESHOLD),
+            "not all hours of 2015-07-10",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_for_is_one_line(call, message):
+    with pytest.raises(UserError, match=message):
+        call()

@@ -1,0 +1,251 @@
+"""Heat waves and cold spells of analyses and of members of forecasts: where they are, and each as an object."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.extremes.hazards.daily import DAY, Day, Days
+from weatherml.extremes.hazards.heat.definition import Spell
+from weatherml.extremes.hazards.heat.spells import SpellDay, spells
+from weatherml.extremes.objects import Gathering, Labeller
+from weatherml.extremes.tracks.members import Member, map_members
+from weatherml.grid import LatLonGrid
+from weatherml.references import Reference, as_reference, values_of
+from weatherml.workers import HERE, Workers
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Days to look for spells in.
+
+    Attributes:
+        days: Of the fields themselves.
+        earlier: Of analyses just before them, or none: what is under way when a forecast begins is known from them.
+        definition: What a spell is.
+        threshold: Of each date, K.
+    """
+
+    days: Days
+    earlier: Days | None
+    definition: Spell
+    threshold: Reference
+
+    @classmethod
+    def of(
+        cls, fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference, before: xr.Dataset | None = None
+    ) -> "Stretch":
+        """Take the days of fields along `time`, and as many of analyses before them as a spell may have begun earlier.
+
+        Raises:
+            UserError: The analyses lack one of these, or have other hours than the fields; the threshold is none of
+                the fields' variable and grid.
+        """
+        days, asked = definition.days(fields), as_reference(threshold, "the threshold")
+        _require_threshold(days, definition, asked)
+        earlier = None if before is None else _just_before(days, definition, before)
+        return cls(days, earlier, definition, asked)
+
+    @property
+    def grid(self) -> LatLonGrid:
+        """Of the fields."""
+        return LatLonGrid.from_dataset(self.days.field)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Days of the fields of which it is known whether they belong to a spell, whatever is before and after."""
+        dates = self.days.dates
+        all_ = dates if self.earlier is None else np.concatenate([self.earlier.dates, dates])
+        margin = (self.definition.minimum_days - 1) * DAY
+        known: np.ndarray = dates[(dates >= all_[0] + margin) & (dates <= all_[-1] - margin)]
+        return known
+
+    def within(self, dates: np.ndarray) -> "Stretch":
+        """Return what is needed to know some of the days, which rise."""
+        margin = (self.definition.minimum_days - 1) * DAY
+        wanted = (self.days.dates >= dates[0] - margin) & (self.days.dates <= dates[-1] + margin)
+        earlier = (
+            None
+            if self.earlier is None
+            else self.earlier.only(self.earlier.dates[self.earlier.dates >= dates[0] - margin])
+        )
+        return Stretch(self.days.only(self.days.dates[wanted]), earlier, self.definition, self.threshold)
+
+    def __iter__(self) -> Iterator[SpellDay]:
+        """Give each day, the earlier ones too, with where it is in a spell; a few days are in memory at once."""
+        all_days = chain(self.earlier or (), self.days)
+        yield from spells(map(self._beyond, all_days), self.definition.minimum_days)
+
+    def _beyond(self, day: Day) -> Day:
+        own = _threshold_at(self.threshold, day.date, self.definition)
+        beyond: np.ndarray = self.definition.sign * (day.values - own) - np.float32(self.definition.margin)
+        return Day(day.date, beyond)
+
+
+def _threshold_at(threshold: Reference, date: np.datetime64, definition: Spell) -> np.ndarray:
+    field = threshold.at(np.array([date]))[definition.variable]
+    values: np.ndarray = values_of(field.squeeze("time") if "time" in field.dims else field, ())[0]
+    return values
+
+
+def _require_threshold(days: Days, definition: Spell, threshold: Reference) -> None:
+    fields = threshold.at(days.dates[:1])
+    if definition.variable not in fields:
+        raise UserError(
+            f"the threshold has no {definition.variable}, only {', '.join(map(str, fields.data_vars))}; make it by"
+            " heat.threshold(analyses, definition, period)"
+        )
+    grids = [LatLonGrid.from_dataset(own) for own in (days.field, fields)]
+    if not grids[0].is_same(grids[1]):
+        raise UserError(
+            f"the threshold is on {list(grids[1].shape)} rows and columns, and the data on {list(grids[0].shape)}"
+            " others, or elsewhere; make it of analyses on the grid of the data, by weatherml.regrid"
+        )
+
+
+def _just_before(days: Days, definition: Spell, before: xr.Dataset) -> Days:
+    wanted = days.dates[0] - DAY * np.arange(definition.minimum_days - 1, 0, -1)
+    earlier = definition.days(before).only(wanted)
+    days.require_alike(earlier, "what is before")
+    for lacking in np.setdiff1d(wanted, earlier.dates):
+        raise UserError(
+            f"the analyses before have not all hours of {str(lacking)[:10]}, on which a {definition.words} may begin"
+            " that goes on; pass longer ones"
+        )
+    return earlier
+
+
+class Waves:
+    """Objects of spells in space and time, day after day; days and the objects of the last one are held, no more."""
+
+    def __init__(self, grid: LatLonGrid, definition: Spell) -> None:
+        self._grid, self._definition = grid, definition
+        self._labeller, self._gathering = Labeller(grid, definition.neighbours), Gathering(grid)
+
+    def add(self, day: SpellDay) -> np.ndarray:
+        """Take in a day; return provisional labels `[lat, lon]`, as `Labeller.add`."""
+        if not day.follows:
+            self._labeller.add(np.zeros(self._grid.shape, bool))  # so that nothing goes on across days that are missing
+        labels = self._labeller.add(day.is_spell)
+        self._gathering.add(labels, day.exceedance, day.date)
+        return labels
+
+    def final(self) -> np.ndarray:
+        """Return the label in the table of each provisional label."""
+        return self._labeller.final()
+
+    def table(self) -> xr.Dataset:
+        """Return one row an object, as `heat_waves`, with what `objects.properties` says of its place."""
+        found = self._gathering.properties(self.final())
+        found = found.isel(object=found["area"].values >= self._definition.minimum_area)
+        duration = ((found["last_time"] - found["first_time"]) / DAY + 1).astype(int)
+        named = found.rename(_NAMES).drop_vars(["minimum", "n_times"]).assign(duration=duration)
+        return _with_units(named.assign(cumulated_exceedance=named["severity"] / named["area"]))
+
+
+_NAMES = {
+    "first_time": "onset",
+    "last_time": "end",
+    "maximum": "maximum_exceedance",
+    "mean": "mean_exceedance",
+    "mass": "severity",
+}
+_UNITS = {
+    "maximum_exceedance": "K",
+    "mean_exceedance": "K",
+    "cumulated_exceedance": "K day",
+    "severity": "K day km2",
+    "volume": "km2 day",
+    "duration": "day",
+}
+
+
+def _with_units(table: xr.Dataset) -> xr.Dataset:
+    for name, units in _UNITS.items():
+        table[name].attrs["units"] = units
+    return table
+
+
+def heat_waves(
+    fields: xr.Dataset,
+    definition: Spell,
+    threshold: xr.Dataset | Reference,
+    before: xr.Dataset | None = None,
+    workers: Workers = HERE,
+) -> xr.Dataset:
+    """Find the heat waves, or cold spells, of analyses or of each member of a forecast: objects in space and time.
+
+    Each member is read by itself, some days at a time; nothing is held but the table.
+
+    Args:
+        fields: Dims (time, latitude, longitude), or (init_time, lead_time, number, latitude, longitude) of a forecast.
+        definition: `HeatWave(...)` or `ColdSpell(...)`.
+        threshold: Of each date: `heat.threshold(...)`, one of a `QuantileClimatology`, or fields without time.
+        before: Analyses, of a forecast: of the days just before it begins, so that what is under way is known for it.
+        workers: Who looks through members: this process, or `weatherml.workers.Dask(...)`.
+
+    Returns:
+        Dim `object`, one row each, sorted by init_time, number and onset: `onset` and `end` (first and last day),
+        `duration` days, `area` km2 of all that it covers on one day or another, `largest_area` km2 on one day,
+        `maximum_exceedance` and `mean_exceedance` K beyond the threshold, `cumulated_exceedance` K day, summed over
+        days and averaged over `area`, `severity` K day km2, the integral over both; and where it is, as
+        `objects.properties`. Of a forecast `init_time` and `number`, and `is_under_way`: whether it had begun before.
+
+    Raises:
+        UserError: As `Stretch.of` and `map_members`.
+    """
+    look = partial(_of_member, definition=definition, threshold=threshold, before=before)
+    tables = list(map_members(look, fields, workers))
+    return xr.concat(tables, "object").assign_attrs(tables[0].attrs)
+
+
+def _of_member(
+    member: Member, definition: Spell, threshold: xr.Dataset | Reference, before: xr.Dataset | None
+) -> xr.Dataset:
+    stretch = Stretch.of(member.fields, definition, threshold, before)
+    waves = Waves(stretch.grid, definition)
+    for day in stretch:
+        waves.add(day)
+    table = waves.table().sortby("onset")
+    if member.init_time is not None:
+        table["is_under_way"] = table["onset"] < stretch.days.dates[0]
+    for name, value in member.columns.items():
+        table[name] = ("object", np.full(table.sizes["object"], value))
+    return table.assign_attrs(stretch.days.told | {"definition": str(definition)})
+
+
+def event(fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference) -> xr.DataArray:
+    """Return where and when it is a heat wave, or cold spell, of analyses or one member: bool, in memory.
+
+    Args:
+        fields: Dims (time, latitude, longitude), times of any hours.
+        definition: What a spell is.
+        threshold: Of each date.
+
+    Returns:
+        Dims (time, latitude, longitude), one time a day at 00 UTC; days that lack hours are left out. A spell that has
+        begun before the first day, or goes on after the last, counts with the days that are there.
+    """
+    stretch = Stretch.of(fields, definition, threshold)
+    days = stretch.days
+    values = np.zeros((len(days.dates), *days.field.shape[1:]), bool)
+    for number, day in enumerate(stretch):
+        values[number] = day.is_spell
+    return _along_days(values, days, definition.words.replace(" ", "_")).assign_attrs(days.told)
+
+
+def exceedance(fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference) -> xr.DataArray:
+    """Return by how many K each day is beyond the threshold, float32, in memory; dims as of `event`."""
+    stretch = Stretch.of(fields, definition, threshold)
+    values = np.stack([day.exceedance for day in stretch])
+    found = _along_days(values, stretch.days, f"{definition.words.replace(' ', '_')}_exceedance")
+    return found.assign_attrs(stretch.days.told | {"units": "K"})
+
+
+def _along_days(values: np.ndarray, days: Days, name: str) -> xr.DataArray:
+    coords = {"time": days.dates} | {dim: days.field[dim] for dim in ("latitude", "longitude")}
+    return xr.DataArray(values, coords, ("time", "latitude", "longitude"), name)

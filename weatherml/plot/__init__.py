@@ -9,6 +9,7 @@ except ImportError as missing:
     raise UserError(f"pictures need {missing.name}, which is not here; pip install 'weatherml[plot]'") from None
 
 from weatherml.plot.climate import climate
+from weatherml.plot.extremes.strike_probability import strike_probability
 from weatherml.plot.extremes.tracks import track_density, tracks
 from weatherml.plot.learning import learning
 from weatherml.plot.maps import deviation, forecast_vs_truth, map, mean_over_spread, probability, score, spread
@@ -31,6 +32,7 @@ __all__ = [
     "skill",
     "spectra",
     "spread",
+    "strike_probability",
     "track_density",
     "tracks",
     "verdict",

@@ -1,6 +1,5 @@
 """Maps of the tracks of storms, and of how many pass where."""
 
-import cartopy.crs as ccrs
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -10,8 +9,8 @@ from matplotlib.figure import Figure
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
-from weatherml.great_circles import places, unit_vectors
 from weatherml.plot import style
+from weatherml.plot.extremes.track_lines import DEGREES, pieces_of
 from weatherml.plot.map_axes import Ground, add_bar, add_map, grid_of, ratio_of
 from weatherml.plot.map_layout import Heading, Panel, one_map
 from weatherml.plot.maps import draw_three
@@ -23,9 +22,6 @@ Region = tuple[float, float, float, float]
 AGE = "age"
 """Of a storm: days since its first record."""
 _MOST = (8.6, 5.4)
-_DEGREES = ccrs.PlateCarree()
-_STEP = 0.5
-"""Degrees of a great circle between the points that a line is drawn through."""
 _ANOMALY = "_anomaly"
 
 
@@ -147,19 +143,14 @@ def _shade(values: _Array, quantity: Quantity, color: str) -> Shading:
 
 def _draw_lines(ax: GeoAxes, storms: xr.Dataset, values: _Array, shading: Shading) -> LineCollection:
     """Draw all storms, and where they begin."""
-    points, own, is_joined = _points(storms, values)
-    x, y, _ = ax.projection.transform_points(_DEGREES, points[1], points[0]).T
-    (west, east) = ax.projection.x_limits
-    whole = is_joined & (np.abs(np.diff(x)) < (east - west) / 2)  # not across the edge of the map
-    at = np.flatnonzero(whole)
-    pieces = np.stack([np.column_stack([x[at], y[at]]), np.column_stack([x[at + 1], y[at + 1]])], axis=1)
-    colors = {"array": (own[at] + own[at + 1]) / 2, "cmap": shading.colormap, "norm": shading.norm}
+    pieces, own = pieces_of(ax, storms, values)
+    colors = {"array": own, "cmap": shading.colormap, "norm": shading.norm}
     lines: LineCollection = LineCollection(list(pieces), linewidths=1.1, capstyle="round", zorder=3, **colors)
     ax.add_collection(lines, autolim=False)
     ids = storms["track_id"].values
     first = np.append(True, ids[1:] != ids[:-1])
     starts = ax.projection.transform_points(
-        _DEGREES, storms["longitude"].values[first], storms["latitude"].values[first]
+        DEGREES, storms["longitude"].values[first], storms["latitude"].values[first]
     )
     looks = {"cmap": shading.colormap, "norm": shading.norm, "edgecolors": "white", "linewidths": 0.4, "zorder": 4}
     limits = ax.get_xlim(), ax.get_ylim()
@@ -167,26 +158,6 @@ def _draw_lines(ax: GeoAxes, storms: xr.Dataset, values: _Array, shading: Shadin
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     return lines
-
-
-def _points(storms: xr.Dataset, values: _Array) -> tuple[tuple[_Array, _Array], _Array, npt.NDArray[np.bool_]]:
-    """Return points along great circles through the records.
-
-    Returns:
-        Latitude and longitude `[point]`, what is drawn there, and whether the point after it is of the same storm.
-    """
-    ids = storms["track_id"].values
-    vectors = unit_vectors(storms["latitude"].values, storms["longitude"].values)
-    is_last = np.append(ids[1:] != ids[:-1], True)
-    chord = np.linalg.norm(np.diff(vectors, axis=0, append=vectors[-1:]), axis=1)
-    angle = np.degrees(2 * np.arcsin(np.clip(chord / 2, 0, 1)))
-    n_each = np.where(is_last, 1, np.maximum(np.ceil(angle / _STEP), 1)).astype(np.intp)
-    record = np.repeat(np.arange(len(ids)), n_each)
-    after = np.minimum(record + 1, len(ids) - 1)
-    share = (np.arange(len(record)) - np.repeat(np.cumsum(n_each) - n_each, n_each)) / n_each[record]
-    points = places(vectors[record] * (1 - share[:, None]) + vectors[after] * share[:, None])
-    own = np.where(share > 0, values[record] * (1 - share) + values[after] * share, values[record])
-    return points, own, ~is_last[record][:-1]
 
 
 def _n_seen(storms: xr.Dataset, region: Region | None) -> int:

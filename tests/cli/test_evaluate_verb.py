@@ -167,6 +167,10 @@ def test_systems_are_called_by_what_differs_in_their_paths(paths, called):
         (["--name", "", "old"], "--name '' cannot be the name of a folder"),
         (["--name", "a/b", "old"], "--name 'a/b' cannot be the name of a folder"),
         (["--share", "0/2", "--sums", "s", "--json"], "a share has no scores; leave --json to the run without --share"),
+        (
+            ["--share", "0/2", "--sums", "s", "--by", "season", "--interval", "ar2", "--scorecard"],
+            "a share has no scores; leave --by, --interval, --scorecard to the run without --share",
+        ),
         (["--share", "0/2", "--sums", "s", "-o", "p.html"], "leave -o p.html to the run without --share"),
         (["--interval", "circular(width=3)"], "takes n_resamples, seed, length"),
         (["--interval", "circular(length=-3)"], "a length is a number of forecasts"),

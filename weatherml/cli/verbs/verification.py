@@ -168,7 +168,8 @@ def evaluate(
     for path in output or []:
         require_apart(path, [*paths, *(against or []), climatology, *(reference or [])])
     require_outputs(output or [], overwrite)
-    _require_scored(share, output or [], as_json)
+    of_scores = {"--by": by, "--interval": interval, "--scorecard": scorecard, "--reference": reference}
+    _require_scored(share, of_scores | {f"-o {path}": True for path in output or []} | {"--json": as_json})
     method_named(interval or "circular")
     told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated, "points": points}
     member = _number_or_mean(truth_member)
@@ -252,15 +253,19 @@ def _sums(
     return asked.only_channels_of_forecasts(sums)
 
 
-def _require_scored(share: str, output: list[Path], as_json: bool) -> None:
+def _require_scored(share: str, asked: Mapping[str, object]) -> None:
     """Require that nothing is asked for that only all of the initial times can give.
 
+    Args:
+        share: Of the initial times that are judged.
+        asked: What is asked for of scores, by the options.
+
     Raises:
-        UserError: A share of them is judged, and scores are to be written or printed.
+        UserError: A share is judged, and something is.
     """
     from weatherml.storage.share import WHOLE, Share
 
-    wanted = [f"-o {path}" for path in output] + ["--json"] * as_json
+    wanted = [option for option, value in asked.items() if value]
     if wanted and Share.parse(share).count != WHOLE.count:
         raise UserError(f"a share has no scores; leave {listed(wanted)} to the run without --share")
 

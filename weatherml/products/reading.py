@@ -168,7 +168,7 @@ def _finished(dataset: xr.Dataset, path: Path | str) -> xr.Dataset:
     fields = {str(name) for name in dataset.data_vars}
     strange = sorted(name for name in fields if split_field(name)[0] not in VARIABLES)
     if fields == set(strange):
-        raise UserError(f"{path} holds no variable that weatherml knows; it has {listed(strange)}")
+        raise UserError(f"{path} holds no variable that weatherml knows; it has {listed(strange) or 'none at all'}")
     dataset = _with_times(_on_grid(_oriented(from_0_to_360(dataset.drop_vars(strange))), path))
     dataset = noted(dataset, f"variables passed over: {', '.join(strange)}") if strange else dataset
     return dataset.assign({name: _field(field, path) for name, field in dataset.data_vars.items()})

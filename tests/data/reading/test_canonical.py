@@ -216,6 +216,7 @@ def of_wrf(raw):
     [
         (lambda d: d.drop_vars("latitude"), "no latitude"),
         (lambda d: d.rename(t="qa", z="qb", t2m="qc", msl="qd"), "no variable that weatherml knows"),
+        (lambda d: d.drop_vars(d.data_vars), "no variable that weatherml knows; it has none at all$"),
         (lambda d: d[["z"]].rename(z="Geopotential_height_isobaric"), "by rename .*, such as Geopotential_height_iso"),
         (lambda d: d.rename(time="initial_time0_hours"), r"by rename, such as initial_time0_hours=time"),
         (lambda d: of_wrf(d), r"a grid that is not read: it is curvilinear, XLAT over \('time', 'y', 'x'\)"),

@@ -47,8 +47,8 @@ def with_canonical_names(dataset: xr.Dataset, place: str) -> xr.Dataset:
     strange = sorted(set(map(str, dataset.data_vars)) - set(channels))
     if not channels:
         raise UserError(
-            f"{place} holds no variable that weatherml knows; it has {listed(strange)}",
-            Option("rename", {strange[0]: "NAME"} if strange else {"OWN": "NAME"}, "to say what one is"),
+            f"{place} holds no variable that weatherml knows; it has {listed(strange) or 'none at all'}",
+            *([Option("rename", {strange[0]: "NAME"}, "to say what one is")] if strange else []),
         )
     named = _on_levels(dataset.drop_vars(strange), channels, place)
     return named.assign_attrs({LAYOUT: [f"variables passed over: {', '.join(strange)}"]} if strange else {})

@@ -97,7 +97,8 @@ def _nothing_known(names: list[str], origin: str, grid: str = "") -> PassedOverE
     else:  # a file's names are no slips of the pen, so none is suggested that is spelt alike
         hint = f"; say by rename which of them is what, such as {names[0]}=NAME; names: {SEE_NAMES}" if names else ""
     return PassedOverError(
-        f"{origin} holds no variable that weatherml knows; it has {listed(names)}{hint}", _passed(names)
+        f"{origin} holds no variable that weatherml knows; it has {listed(names) or 'none at all'}{hint}",
+        _passed(names) if names else "",
     )
 
 

@@ -216,9 +216,9 @@ def test_a_climatology_that_knows_what_is_judged_says_so(truth, caplog):
     honest, knowing = fitted("2001-01-05", "2001-01-08"), fitted("2001-01-02", "2001-01-04T09")
     made = baselines.climatology(honest, INITS, LEADS)
     evaluate(made, truth, "acc", honest)
-    assert not caplog.messages
+    assert not [own for own in caplog.messages if "knows" in own]
     said = "the climatology of 2001-01-02 .. 2001-01-04T09 knows 5 of 6 valid times that are judged"
     baselines.climatology(knowing, INITS, LEADS)
-    assert [message.partition(":")[0] for message in caplog.messages] == [said]
+    assert [own.partition(":")[0] for own in caplog.messages if "knows" in own] == [said]
     evaluate(made, truth, "acc", knowing)
-    assert [message.partition(":")[0] for message in caplog.messages] == [said, said]
+    assert [own.partition(":")[0] for own in caplog.messages if "knows" in own] == [said, said]

@@ -233,13 +233,19 @@ def _spoiled(dataset, **where):
 
 def test_nan_in_a_forecast_where_the_truth_is_defined_is_an_error(truth, ensemble):
     spoiled = _spoiled(ensemble, init_time=2, lead_time=1, number=3, latitude=0, longitude=4)
-    with pytest.raises(UserError, match="the forecast of 2m_temperature valid at 2001-01-03T12:00 is not finite"):
+    with pytest.raises(
+        UserError,
+        match="the forecast of 2m_temperature valid at 2001-01-03T12:00 is not finite at 1 point where the truth is;",
+    ):
         evaluate(spoiled, truth, ["rmse"])
 
 
 def test_nan_in_the_truth_that_comes_and_goes_is_an_error(truth):
-    with pytest.raises(UserError, match="the truth of 2m_temperature valid at 2001-01-01T12:00 is not finite"):
+    at = r"valid at 2001-01-01T12:00 is {} at 12 points where it is{} at 2001-01-01T06:00; all times must lack the same"
+    with pytest.raises(UserError, match="the truth of 2m_temperature " + at.format("not finite", "")):
         evaluate(forecasts(), _spoiled(truth, time=2, latitude=0), ["rmse"])
+    with pytest.raises(UserError, match="the truth of 2m_temperature " + at.format("finite", " not")):
+        evaluate(forecasts(), _spoiled(truth, time=1, latitude=0), ["rmse"])
 
 
 def test_nan_in_the_climatology_is_an_error(truth, climatology):

@@ -185,3 +185,17 @@ def test_statistics_of_other_arrays_have_other_names(forecast, truth):
     pairs = [(low, low + 1e-12), (low, low.astype(np.float32)), (low, low[:, None]), ((low,), (high,))]
     assert all(Above(one).name != Above(other).name for one, other in pairs)
     assert Above(low).name == Above(low.copy()).name and len(Above(low).name) < 60
+
+
+@pytest.mark.parametrize("made", [lambda forecast: forecast, online], ids=["stored", "online"])
+def test_values_in_other_units_are_told_once_and_what_they_look_like(made, forecast, truth, caplog):
+    """Of a truth in degrees Celsius whose file says nothing of it, beside a forecast in K."""
+    warm, cold = (
+        {"2m_temperature": own["2m_temperature"] * 10 + shift} for own, shift in ((forecast, 280), (truth, 7))
+    )
+    evaluate(made(forecast[["2m_temperature"]].assign(warm)), truth[["2m_temperature"]].assign(cold), "rmse")
+    told = [own.getMessage() for own in caplog.records]
+    assert [own for own in told if "there are on Earth" in own] == told
+    assert len(told) == 1
+    assert told[0].startswith("values of the truth are none that there are on Earth: 2m_temperature")
+    assert told[0].endswith("instead of 170 .. 340 K, it looks like degrees Celsius")

@@ -29,6 +29,7 @@ from weatherml.verification.pairing.control import N_MEMBERS, Control, described
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched, Missing
 from weatherml.verification.pairing.notes import as_attribute
+from weatherml.verification.pairing.plausible import warn_of_values
 from weatherml.verification.significance.method import Method
 from weatherml.verification.significance.methods import method_named
 from weatherml.verification.statistics.base import Statistic
@@ -129,7 +130,10 @@ def accumulate(
         _warn_of_knowing(used, forecast.init_times, forecast.lead_times)
 
         def ask(part: xr.Dataset, known: Domain | None) -> Judgement:
-            return _judgement(part, truth, metrics, climatology, known, **how)
+            own = _judgement(part, truth, metrics, climatology, known, **how)
+            if known is None:
+                warn_of_values(own.matched)
+            return own
 
         return (campaign or Campaign()).accumulate_online(forecast, ask, progress)
     asked = judgement(forecast, truth, metrics, climatology, domain, **how)
@@ -147,9 +151,14 @@ def judgement(
     domain: Domain | None = None,
     **how: Unpack[How],
 ) -> Judgement:
-    """Return what is to be judged, checked, and warn of what knows it already; arguments are as in `accumulate`."""
+    """Return what is to be judged, checked; arguments are as in `accumulate`.
+
+    What knows it already, and what is in other units, is warned of.
+    """
     asked = _judgement(forecast, truth, metrics, climatology, domain, **how)
     _warn_of_knowing(asked.matched.references, forecast["init_time"].values, forecast["lead_time"].values)
+    if domain is None and asked.matched.shape[0]:
+        warn_of_values(asked.matched)
     return asked
 
 

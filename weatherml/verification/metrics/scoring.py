@@ -10,6 +10,7 @@ from weatherml.verification.aggregation.grouping import By, labels_of
 from weatherml.verification.aggregation.regions import GLOBAL
 from weatherml.verification.aggregation.sums import DIMS, StatisticSums
 from weatherml.verification.metrics.base import Metric
+from weatherml.verification.metrics.units import field_units
 from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import CONFIDENCE, Method
 from weatherml.verification.significance.methods import method_named
@@ -18,6 +19,9 @@ from weatherml.verification.statistics.base import Statistic
 from weatherml.wording import listed
 
 _ESTIMATE = "estimate"
+_ALL_BUT_CHANNELS = (0, 1, 3)
+_ROUNDING = 1e-9
+"""Of areas, relative."""
 BOUNDS = (_ESTIMATE, "lower", "upper")
 
 
@@ -46,6 +50,7 @@ def summarize(
     attributes = {"n_init_times": sums.n_init_times, "confidence": CONFIDENCE}
     attributes |= sums.dataset.attrs
     clauses = [clause for name, own in metrics.items() for clause in _undefined(name, own, scored[name])]
+    clauses += [clause for name, own in metrics.items() for clause in _without_events(name, own, sums)]
     scores = xr.Dataset(scored if whole else scored | {"share_judged": share}, attrs=attributes)
     return scores.assign_attrs(as_attribute([*sentences(scores), *clauses]))
 
@@ -108,6 +113,27 @@ def _undefined(name: str, metric: Metric, scored: xr.DataArray) -> Iterator[str]
         absent = there[axis].values[~there.any([dim for dim in there.dims if dim != axis]).values]
         if absent.size:
             yield f"{name} is NaN throughout for {listed(absent)}{why}"
+
+
+def _without_events(name: str, metric: Metric, sums: StatisticSums) -> Iterator[str]:
+    """Yield that the event of a metric came never, or everywhere and always, in all that was judged.
+
+    It may be what was asked for, and is what comes of a threshold in other units. Where it came now and then in any
+    channel, it is meant for that one.
+    """
+    for own in metric.statistics:
+        values = sums.of([own])[0]
+        if (area := own.events(np.nansum(values, axis=_ALL_BUT_CHANNELS))) is None:
+            continue
+        whole = sums.weights.sum(axis=_ALL_BUT_CHANNELS)
+        by_channel = np.moveaxis(np.isfinite(values), 2, 0).reshape(len(whole), -1)
+        is_judged = (whole > 0) & by_channel.any(axis=1)  # by this statistic
+        never, always = (area <= 0)[is_judged], (area >= whole * (1 - _ROUNDING))[is_judged]
+        if is_judged.any() and (never | always).all():
+            how = "never" if never.all() else "everywhere and always" if always.all() else "never, or always"
+            units = listed(list(dict.fromkeys(map(field_units, sums.dataset["channel"].values[is_judged]))))
+            yield f"the truth exceeds the threshold of {name} {how}" + (f" (it is in {units})" if units else "")
+        return
 
 
 def _judge(

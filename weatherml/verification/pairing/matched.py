@@ -25,7 +25,7 @@ from weatherml.state import Channel, on_grid, spec_of
 from weatherml.verification.pairing.axes import require_axes
 from weatherml.verification.pairing.domain import Domain, empty_levels
 from weatherml.verification.pairing.pair import Pair
-from weatherml.wording import listed
+from weatherml.verification.pairing.refusals import COUNT_MISSING, holes, keep, of_holes, refuse_absent_members, text
 
 BLOCK_BYTES = 64 << 20
 """Most bytes of forecast read at once, unless one lead time of one variable is larger."""
@@ -33,18 +33,11 @@ BLOCK_BYTES = 64 << 20
 Missing = Literal["refuse", "count"]
 """What becomes of values that are not there: an error, or they do not count and it is told how many."""
 
-_DROP_STOPPED = Option(
-    "drop_stopped",
-    purpose="to leave out the members that stopped",
-    python="weatherml.products.without_stopped(forecast)",
-)
-_COUNT_MISSING = Option("missing", "count", purpose="to judge what is there and be told how much that is")
 _STILL = ("land_sea_mask",)
 """Of the truth beside what is judged: regions ask for it."""
 _ONE_GRID = Option(
     "grid", "truth", "to regrid the forecast, or forecast, or 1.5deg", "weatherml.align(forecast, truth, grid='truth')"
 )
-_MOST_NAMED = 3  # channels in a remedy
 
 
 @dataclass(frozen=True)
@@ -198,7 +191,7 @@ class Matched:
         """Where the truth of each valid time is, `[init, lead]`; -1 where it may be missing and is."""
         if self.missing == "count":
             return time_places(self.truth, self._valid_times)
-        return time_index(self.truth, self._valid_times, "the truth", _COUNT_MISSING)
+        return time_index(self.truth, self._valid_times, "the truth", COUNT_MISSING)
 
     @cached_property
     def _asked(self) -> dict[str, Reference]:
@@ -227,19 +220,27 @@ class Matched:
         """
         if self.within is not None:
             return self.within
-        at = np.argmax(self._truth_index.ravel() >= 0)
-        first, since = self.truth.isel(time=self._truth_index.ravel()[at]), self._valid_times.ravel()[at]
+        first, since = self.first_truth, self._valid_times.ravel()[self._first]
         if self.missing == "count":  # whatever the first truth lacks, another may have
             sizes = {name: (max(len(own), 1), *self.grid.shape) for name, own in self.levels.items()}
             return Domain(self.levels, {name: np.ones(own, bool) for name, own in sizes.items()}, since)
         masks = {name: np.isfinite(values_of(first[name], levels)) for name, levels in self.levels.items()}
         for channel in np.flatnonzero(~np.concatenate(list(masks.values())).any(axis=(1, 2))):
             raise UserError(
-                f"the truth of {self.channels[channel]} is NaN everywhere at {_text(since)}",
+                f"the truth of {self.channels[channel]} is NaN everywhere at {text(since)}",
                 "mend the truth",
                 self._others_than(self.channels[channel]),
             )
         return Domain(self.levels, masks, since)
+
+    @property
+    def first_truth(self) -> xr.Dataset:
+        """The truth of the first valid time that has one."""
+        return self.truth.isel(time=self._truth_index.ravel()[self._first])
+
+    @property
+    def _first(self) -> int:
+        return int(np.argmax(self._truth_index.ravel() >= 0))
 
     def _require_channels(self, owner: str, dataset: xr.Dataset, variables: Collection[str]) -> None:
         levels = {name: own for name, own in self.levels.items() if name in variables}
@@ -248,7 +249,7 @@ class Matched:
             grid = spec_of(dataset, channels).grid
         except UserError as error:
             raise UserError(
-                f"{owner} lacks what the forecast has: {error}", _keep(self._shared(dataset), "pass one that has it")
+                f"{owner} lacks what the forecast has: {error}", keep(self._shared(dataset), "pass one that has it")
             ) from None
         if not grid.is_same(self.grid):
             raise UserError(
@@ -298,9 +299,13 @@ class Matched:
         mask: np.ndarray = self.domain.masks[channel.variable][place]
         for owner, own in finite.items():
             wrong = own != mask if owner == "the truth" else ~own & mask
-            if owner == "the forecast" and wrong.any():
-                self._refuse_members(channel, np.isfinite(pair.members[..., mask]).any(axis=-1), times)
-            self._refuse(wrong.any(axis=(1, 2)), owner, channel, times)
+            if not wrong.any():
+                continue
+            if owner == "the forecast" and len(pair.members) > 1:
+                there = np.isfinite(pair.members[..., mask]).any(axis=-1)
+                refuse_absent_members(there, self.forecast["number"].values, str(channel), times)
+            remedies = of_holes(owner, len(pair.members), self._others_than(str(channel)))
+            raise holes(wrong, mask, owner, str(channel), times, self.domain.since, *remedies)
         return mask[None]
 
     def _require_empty(self, chosen: xr.DataArray, times: np.ndarray) -> None:
@@ -315,44 +320,16 @@ class Matched:
             if there.any():
                 raise UserError(
                     f"the forecast of {Channel(name, level)} is NaN at the first times that were read, but not where it"
-                    f" is valid at {_text(times[there][0])}; begin with a forecast that has it",
-                    _keep(list(self.channels), "leave the level out"),
+                    f" is valid at {text(times[there][0])}; begin with a forecast that has it",
+                    keep(list(self.channels), "leave the level out"),
                 )
-
-    def _refuse_members(self, channel: Channel, there: np.ndarray, times: np.ndarray) -> None:
-        """Refuse members that are NaN throughout where others are not; `there` is `[member, lead]`."""
-        gone, at = np.nonzero(~there & there.any(axis=0))
-        if not gone.size:
-            return
-        numbers = self.forecast["number"].values
-        absent = numbers[np.unique(gone)]
-        kept = listed([str(own) for own in np.setdiff1d(numbers, absent)])
-        raise UserError(
-            f"number {listed([str(own) for own in absent])} of the forecast of {channel} valid at"
-            f" {_text(times[at.min()])} is NaN throughout and others are not; all times must have the same",
-            _DROP_STOPPED,
-            f"judge those that all times have (here {kept})",
-            _COUNT_MISSING,
-        )
-
-    def _refuse(self, wrong: np.ndarray, owner: str, channel: Channel, times: np.ndarray) -> None:
-        if wrong.any():
-            may_have_stopped = owner == "the forecast" and self.forecast.sizes.get("number", 1) > 1
-            raise UserError(
-                f"{owner} of {channel} valid at {_text(times[wrong][0])} is not finite where the truth "
-                f"is at {_text(self.domain.since)}, or the reverse; all times must lack the same points",
-                *([_DROP_STOPPED] if may_have_stopped else []),
-                "mend it",
-                _COUNT_MISSING,
-                self._others_than(str(channel)),
-            )
 
     def _shared(self, dataset: xr.Dataset) -> list[str]:
         """Return the channels of the forecast that a dataset has, too."""
         return [name for name in self.channels if _has(dataset, Channel.parse(name))]
 
     def _others_than(self, channel: str) -> str | Option:
-        return _keep([name for name in self.channels if name != channel], "")
+        return keep([name for name in self.channels if name != channel], "")
 
 
 def _within(reference: Reference, times: np.ndarray) -> Reference:
@@ -368,15 +345,6 @@ def _has(dataset: xr.Dataset, channel: Channel) -> bool:
     return channel.level is None or channel.level in np.atleast_1d(dataset[channel.variable].coords.get("level", ()))
 
 
-def _keep(channels: Sequence[str], otherwise: str) -> str | Option:
-    """Return how to judge these channels alone, the first of them named."""
-    if not channels:
-        return otherwise
-    named = [*channels[:_MOST_NAMED], *(["..."] if len(channels) > _MOST_NAMED else [])]
-    purpose = "to leave the others out"
-    return Option("channels", ",".join(named), purpose, f"products.convert.select(forecast, {named})")
-
-
 def _filled(pair: Pair, mask: np.ndarray) -> Pair:
     """Return a pair that is 0 where points do not count, so that nothing that is missing spreads."""
     references = {name: np.where(mask, own, 0) for name, own in pair.references.items()}
@@ -385,8 +353,3 @@ def _filled(pair: Pair, mask: np.ndarray) -> Pair:
 
 def _extent(grid: LatLonGrid) -> str:
     return f"{grid.n_lat} x {grid.n_lon} from {grid.latitude[0]:g} N {grid.longitude[0]:g} E"
-
-
-def _text(time: object) -> str:
-    """Return a time to the minute, as ISO 8601."""
-    return str(np.datetime64(time, "m"))  # type: ignore[call-overload]

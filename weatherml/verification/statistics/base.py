@@ -64,6 +64,10 @@ class Statistic(ABC):
                 outputs[output if level is None else f"{output}_{level}"] = [Channel(name, level) for name in names]
         return outputs
 
+    def events(self, sums: np.ndarray) -> np.ndarray | None:
+        """Return the area of the event that the truth had, of sums `[..., *axes]`; None where it is of no event."""
+        return None
+
     @abstractmethod
     def sums(self, *pairs: Any, **area: Any) -> np.ndarray:
         """Return sums over points.

@@ -27,6 +27,10 @@ class Contingency(ClassStatistic):
         """What it compares with."""
         return named(self.threshold)
 
+    def events(self, sums: np.ndarray) -> np.ndarray:
+        """Return the area where the truth exceeded the threshold."""
+        return np.asarray(sums[..., :, 1].sum(axis=-1))
+
     def classes(self, pair: Pair) -> tuple[np.ndarray, tuple[int, ...]]:
         """Return the class of each point: twice whether it was forecast, and whether it came."""
         threshold = level(pair, self.threshold)

@@ -49,6 +49,10 @@ class EventCounts(ClassStatistic):
         """What it compares with."""
         return named(self.threshold)
 
+    def events(self, sums: np.ndarray) -> np.ndarray:
+        """Return the area where the truth exceeded the threshold."""
+        return np.asarray(sums[..., 1, :].sum(axis=-1))
+
     def classes(self, pair: Pair) -> tuple[np.ndarray, tuple[int, ...]]:
         """Return the class of each point, and how many events and classes there are."""
         threshold, n_classes = level(pair, self.threshold), pair.n_members + 1

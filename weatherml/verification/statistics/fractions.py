@@ -47,6 +47,10 @@ class Fractions(Statistic):
         """What it compares with."""
         return named(self.threshold)
 
+    def events(self, sums: np.ndarray) -> np.ndarray:
+        """Return what is 0 where the truth never exceeded the threshold, and all of the area where it always did."""
+        return np.asarray(sums[..., 2])
+
     def sums(self, pair: Pair, weights: np.ndarray, mask: np.ndarray, **_: Any) -> np.ndarray:
         """Return `[lead, region, share]`."""
         assert pair.grid is not None

@@ -11,35 +11,8 @@ from weatherml.data.quality.rules.fields import MeanField, mean_fields
 from weatherml.data.quality.rules.registry import RULES, yields_to
 from weatherml.data.quality.rules.values.stuck import at_times, is_impossible
 from weatherml.data.quality.subjects import called_alike
-from weatherml.variables import Variable, find
-
-_SLIPS = {
-    "K": ((5 / 9, 459.67 * 5 / 9, "degrees Fahrenheit"), (1.0, 273.15, "degrees Celsius")),
-    "Pa": ((3386.389, 0.0, "inches of mercury"), (133.3224, 0.0, "mm of mercury"), (100.0, 0.0, "hPa")),
-    "kg kg-1": ((1e-3, 0.0, "g/kg"),),
-    "m": ((0.0254, 0.0, "inches"), (1e-3, 0.0, "mm")),
-    "1": ((1e-2, 0.0, "%"),),
-}
-"""units: factor, offset and name of what fields are wrongly given in; of several that explain them, the last."""
-
-
-_STAND_INS = (
-    -9999,
-    -999,
-    -99999,
-    9999,
-    -32767,
-    -32768,
-    -999.9,
-    -9999.9,
-    9.96921e36,
-    1e20,
-    -1e20,
-    1e30,
-    -1e30,
-    -2147483648,
-)
-"""What stands for a missing value where a file's attribute says so."""
+from weatherml.slips import slip
+from weatherml.variables import find
 
 # What is lost, or in other units by a rule that names them, leaves what is plausible, too.
 yields_to("range", "lost", "constant", "unit-change", "units")
@@ -54,9 +27,9 @@ def find_impossible_values(evidence: Evidence) -> Iterator[Finding]:
         variable = find(name)
         values = f"values {low:.6g} .. {high:.6g} {variable.units}{_at_levels(outside)}{outside[0][1]}"
         text = f"{values} leave the plausible {variable.minimum:g} .. {variable.maximum:g}"
-        hint = _hint(variable, low, high)
+        hint = slip(variable, low, high)
         if not hint:  # only part of the times may be in other units
-            hint = next((slip for field, _ in outside if (slip := slip_of(evidence.channels.get(field.channel)))), "")
+            hint = next((own for field, _ in outside if (own := slip_of(evidence.channels.get(field.channel)))), "")
         found = [Finding("error", ", ".join(str(field.channel) for field, _ in outside), text + hint)]
         yield from called_alike(found, evidence.channels)
 
@@ -81,15 +54,4 @@ def slip_of(channel: ChannelEvidence | None) -> str:
     if channel is None or not is_impossible(channel).any():
         return ""
     mask, series = is_impossible(channel), channel.series
-    return _hint(find(channel.channel.variable), float(series.minimum[mask].min()), float(series.maximum[mask].max()))
-
-
-def _hint(variable: Variable, low: float, high: float) -> str:
-    for value in _STAND_INS:
-        if any(np.isclose(end, value, rtol=1e-6, atol=0) for end in (low, high)):
-            return f"; {value:g} looks like a missing value of which no attribute _FillValue tells: name it there"
-    hint = ""
-    for factor, offset, name in _SLIPS.get(variable.units, ()):
-        is_explained = variable.minimum <= factor * low + offset and factor * high + offset <= variable.maximum
-        hint = f"; it looks like {name}" if is_explained else hint
-    return hint
+    return slip(find(channel.channel.variable), float(series.minimum[mask].min()), float(series.maximum[mask].max()))

@@ -1,0 +1,123 @@
+"""Maximum likelihood of one record, the covariance of its parameters, and the profile of a return level."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq, minimize
+from scipy.stats import chi2
+
+from weatherml.extremes.return_periods.families import Family
+
+Array = np.ndarray
+
+_PRECISE = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000, "maxfev": 2000}
+_STEP = 1e-4  # of a derivative, in units of the scale
+_LEAST_SHAPE = -1.0  # below, the likelihood has no largest value
+_MOST_STEPS = 60
+
+
+def fit(values: Array, family: Family, start: Array) -> Array:
+    """Return the likeliest parameters `[parameter]` of a record `[value]`, looked for from a start."""
+    unit = np.where(np.array(family.parameters) == "shape", 1.0, start[family.parameters.index("scale")])
+
+    def cost(scaled: Array) -> float:
+        return _cost(values, family, scaled * unit)
+
+    begin = start if np.isfinite(_cost(values, family, start)) else _inside(values, family, start)
+    simplex = begin / unit + np.vstack([np.zeros(len(unit)), 0.1 * np.eye(len(unit))])
+    found = minimize(cost, begin / unit, method="Nelder-Mead", options=_PRECISE | {"initial_simplex": simplex})
+    return np.asarray(found.x * unit)
+
+
+def covariance(values: Array, family: Family, parameters: Array) -> Array:
+    """Return that of the parameters `[parameter, parameter]`: the inverse of the observed information."""
+    n, scale = len(parameters), parameters[family.parameters.index("scale")]
+    step = _STEP * np.where(np.array(family.parameters) == "shape", 1.0, scale)
+    information = np.empty((n, n))
+    for i in range(n):
+        for j in range(n):
+            corners = [(a, b) for a in (1, -1) for b in (1, -1)]
+            ends = [parameters + step * (a * np.eye(n)[i] + b * np.eye(n)[j]) for a, b in corners]
+            costs = [a * b * _cost(values, family, end) for (a, b), end in zip(corners, ends, strict=True)]
+            information[i, j] = sum(costs) / (4 * step[i] * step[j])
+    try:
+        return np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        return np.full((n, n), np.nan)
+
+
+def profile(
+    values: Array, family: Family, parameters: Array, probability: float, confidence: float
+) -> tuple[float, float]:
+    """Return the levels between which the likelihood of a quantile falls less than chance has it, given a confidence.
+
+    Each level is tried with the other parameters at their likeliest (Coles 2001, section 2.6.6). An end that is not met
+    within 60 steps, of which each is a twentieth longer, is infinite.
+
+    Args:
+        values: `[value]`.
+        family: Their distribution.
+        parameters: The likeliest.
+        probability: Of lower values than the level.
+        confidence: Such as 0.95.
+    """
+    level = float(family.quantile(np.asarray(probability), parameters))
+    most = _cost(values, family, parameters) + chi2.ppf(confidence, 1) / 2
+    scale = parameters[family.parameters.index("scale")]
+    spread = max(scale, abs(level - float(np.mean(values)))) / 10
+    own = _Profile(values, family, probability, parameters)
+    return tuple(_end(lambda z: own.cost(z) - most, level, sign * spread) for sign in (-1, 1))  # type: ignore[return-value]
+
+
+class _Profile:
+    """The likelihood of a level, with the scale that it and the other parameters leave."""
+
+    def __init__(self, values: Array, family: Family, probability: float, parameters: Array) -> None:
+        self.values, self.family = values, family
+        self.probability, self.last = np.asarray(probability), self._free(parameters)
+
+    def cost(self, level: float) -> float:
+        """Return the least cost of a level; it begins where the last one ended."""
+        found = minimize(lambda free: self._of(free, level), self.last, method="Nelder-Mead", options=_PRECISE)
+        if np.isfinite(found.fun):
+            self.last = found.x
+        return float(found.fun)
+
+    def _free(self, parameters: Array) -> Array:
+        """Return what is free beside the level: the logarithm of the scale, and the shape; of excesses the shape."""
+        scale, shape = parameters[-2:]
+        return np.array([np.log(scale), shape]) if len(parameters) == 3 else np.array([shape])
+
+    def _of(self, free: Array, level: float) -> float:
+        shape = free[-1]
+        if len(free) == 2:
+            scale = np.exp(free[0])
+            above = float(self.family.quantile(self.probability, np.array([0.0, scale, shape])))
+            return _cost(self.values, self.family, np.array([level - above, scale, shape]))
+        of_one = float(self.family.quantile(self.probability, np.array([1.0, shape])))
+        return _cost(self.values, self.family, np.array([level / of_one, shape]))
+
+
+def _end(excess: Callable[[float], float], level: float, step: float) -> float:
+    inner = level
+    for _ in range(_MOST_STEPS):
+        outer = inner + step
+        if excess(outer) > 0:
+            return float(brentq(excess, inner, outer, xtol=1e-4 * abs(step)))
+        inner, step = outer, 1.05 * step
+    return float(np.copysign(np.inf, step))
+
+
+def _cost(values: Array, family: Family, parameters: Array) -> float:
+    """Return the negative logarithm of the likelihood."""
+    if parameters[-2] <= 0 or parameters[-1] <= _LEAST_SHAPE:
+        return np.inf
+    return -float(family.log_density(values, parameters).sum())
+
+
+def _inside(values: Array, family: Family, start: Array) -> Array:
+    """Return parameters that allow all values, where those of the L-moments do not."""
+    widened = start.copy()
+    widened[-1] = 0.1
+    widened[-2] = max(float(np.std(values)), np.finfo(float).tiny)
+    return widened

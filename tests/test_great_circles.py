@@ -64,3 +64,10 @@ def test_half_of_the_way_is_the_middle_over_the_date_line_and_the_pole_too():
     np.testing.assert_allclose(between(0, 179, 0, -179, 0.5), (0, 180), atol=1e-9)
     np.testing.assert_allclose(between(80, 20, 80, 200, [0.25, 0.75]), ([85, 85], [20, 200]), atol=1e-6)
     np.testing.assert_allclose(between(10, 20, 10, 20, 0.3), (10, 20))
+
+
+def test_from_a_pole_one_arrives_on_the_meridian_that_one_starts_along():
+    north, east = destination(90, [0, 0, 30], [180, 100, 180], 111.19)
+    assert north == pytest.approx(89, abs=1e-4)
+    assert east == pytest.approx([0, 80, 30])
+    assert bearing(90, 0, 89, 80) == pytest.approx(100)

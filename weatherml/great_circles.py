@@ -57,11 +57,14 @@ def destination(
     latitude: npt.ArrayLike, longitude: npt.ArrayLike, direction: npt.ArrayLike, km: npt.ArrayLike
 ) -> tuple[_Array, _Array]:
     """Return latitude and longitude of where one arrives that starts in a direction (`bearing`) and goes so far."""
-    start, turn, angle = np.radians(latitude), np.radians(direction), np.divide(km, EARTH_RADIUS)
-    sine = np.sin(start) * np.cos(angle) + np.cos(start) * np.sin(angle) * np.cos(turn)
-    north = np.clip(sine, -1, 1)
-    east = np.arctan2(np.sin(turn) * np.sin(angle) * np.cos(start), np.cos(angle) - np.sin(start) * north)
-    return np.degrees(np.arcsin(north)), _whole_turn(np.asarray(longitude) + np.degrees(east))
+    north, east, turn, angle = np.broadcast_arrays(
+        np.radians(latitude), np.radians(longitude), np.radians(direction), np.divide(km, EARTH_RADIUS)
+    )
+    # By vectors, which have directions at a pole, too: those of the meridian of the longitude that it is given.
+    northward = np.stack([-np.sin(north) * np.cos(east), -np.sin(north) * np.sin(east), np.cos(north)], axis=-1)
+    eastward = np.stack([-np.sin(east), np.cos(east), np.zeros_like(east)], axis=-1)
+    ahead = np.cos(turn)[..., None] * northward + np.sin(turn)[..., None] * eastward
+    return places(np.cos(angle)[..., None] * unit_vectors(latitude, longitude) + np.sin(angle)[..., None] * ahead)
 
 
 def between(

@@ -33,6 +33,11 @@ def test_an_analysis_is_one_member():
     assert only.fields.sizes["time"] == 29
 
 
+def test_an_analysis_that_is_called_number_0_has_no_members():
+    (only,) = each_member(analyses().assign_coords(number=0))
+    assert only.columns == {}
+
+
 def test_one_selected_member_of_one_run_stays_itself():
     forecast = forecasts(n_members=5).isel(init_time=2, number=3, lead_time=1)
     (only,) = each_member(forecast)

@@ -52,7 +52,8 @@ def each_member(forecast: xr.Dataset) -> Iterator[Member]:
     _require_times(forecast)
     for init_time, run in _along(forecast, "init_time"):
         for number, own in _along(run, "number"):
-            yield Member(init_time, None if number is None else int(number), _at_valid_times(own, init_time))
+            is_member = number is not None and ("number" in run.dims or init_time is not None)  # analyses have 0, too
+            yield Member(init_time, int(number) if is_member else None, _at_valid_times(own, init_time))
 
 
 def map_members(

@@ -21,8 +21,12 @@ from weatherml.wording import counted, listed
 RECORD = "record"
 NEEDED = ("track_id", "time", "latitude", "longitude")
 """Columns that every table has."""
+REFERENCES = ("merged_into", "split_from")
+"""Columns that hold the `track_id` of another track of the table, -1 for none."""
 _ORDER = ("init_time", "number", "track_id", "time")
-_TYPES = {"track_id": "int64", "number": "int64", "time": "datetime64[ns]", "init_time": "datetime64[ns]"}
+_TYPES = dict.fromkeys(("track_id", "number", *REFERENCES), "int64") | dict.fromkeys(
+    ("time", "init_time"), "datetime64[ns]"
+)
 _UNITS = {"latitude": "degrees_north", "longitude": "degrees_east", "maximum_wind_speed": "m s-1"}
 _MAKE = "make them with tracks.table.make(...)"
 
@@ -95,8 +99,8 @@ def join(tables: Iterable[xr.Dataset]) -> xr.Dataset:
         raise UserError(f"only some tables of tracks have {mixed[0]!r}; put together those that do, or drop it")
     units = {name: str(full[0][name].attrs.get("units", "")) for name in names}
     columns = {name: np.concatenate([own[name].values for own in full]) for name in names}
-    table = make(columns | {"track_id": _numbered(full)}, units)
-    return table.assign(track_id=table["track_id"].copy(data=_in_order(table["track_id"].values)))
+    table = make(columns | _numbered(full, names), units)
+    return table.assign({name: table[name].copy(data=own) for name, own in _renamed(table).items()})
 
 
 def to_frame(tracks: xr.Dataset) -> pd.DataFrame:
@@ -106,6 +110,8 @@ def to_frame(tracks: xr.Dataset) -> pd.DataFrame:
 
 def _typed(name: str, values: npt.ArrayLike) -> np.ndarray:
     own = np.atleast_1d(np.asarray(values))
+    if not own.size and name in ("time", "init_time"):
+        return own.astype("datetime64[ns]")
     if name in ("latitude", "longitude"):
         return own.astype(np.float64)
     if name in ("time", "init_time") and own.dtype.kind != "M":
@@ -174,14 +180,32 @@ def _starts(tracks: xr.Dataset) -> list[int]:
     return starts
 
 
-def _numbered(tables: Sequence[xr.Dataset]) -> np.ndarray:
-    """Return the ids of tracks as they are in each table, made different between tables."""
-    within = [np.unique(own["track_id"].values, return_inverse=True) for own in tables]
-    offsets = np.cumsum([0, *(len(ids) for ids, _ in within)])
-    return np.concatenate([places + offset for (_, places), offset in zip(within, offsets, strict=False)])
+def _numbered(tables: Sequence[xr.Dataset], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return ids of tracks that differ between tables, and those of references to them."""
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("track_id", *REFERENCES) if name in names}
+    offset = 0
+    for own in tables:
+        known = np.unique(own["track_id"].values)
+        for name, parts in columns.items():
+            parts.append(_places(own[name].values, known, offset))
+        offset += len(known)
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
-def _in_order(ids: np.ndarray) -> np.ndarray:
-    """Return 0, 1, ... by where each id comes first."""
-    _, first, places = np.unique(ids, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[places].astype(np.int64)
+def _renamed(table: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return the ids of a table 0, 1, ... by where each comes first, and the references to them."""
+    known, first = np.unique(table["track_id"].values, return_index=True)
+    rank = np.argsort(np.argsort(first))
+    new = {}
+    for name in ("track_id", *REFERENCES):
+        if name in table.variables:
+            places = _places(table[name].values, known, 0)
+            new[name] = np.where(places < 0, -1, rank[places]) if len(known) else places
+    return new
+
+
+def _places(ids: np.ndarray, known: np.ndarray, offset: int) -> np.ndarray:
+    """Return the positions of ids among rising ones, and an offset; -1 where an id is not there."""
+    places = np.searchsorted(known, ids)
+    there = known[np.minimum(places, len(known) - 1)] == ids if len(known) else np.zeros(len(ids), bool)
+    return np.where(there, places + offset, -1).astype(np.int64)

@@ -1,0 +1,143 @@
+"""Storms linked in time: what goes on which track, gaps, merging and splitting, and what counts."""
+
+import numpy as np
+import pytest
+import vortices
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import each
+from weatherml.extremes.tracks.linking import Condition, Linker, Linking
+
+EASY = Linking(maximum_speed=41.2)
+
+
+def linked(linking, paths, order=None, **columns):
+    """Return the tracks of storms along paths (latitudes, longitudes), NaN where they are not seen."""
+    north, east = (np.asarray([path[part] for path in paths]) for part in (0, 1))
+    linker, rng = Linker(linking), np.random.default_rng(order)
+    for place, time in enumerate(vortices.times(north.shape[1])):
+        there = np.flatnonzero(np.isfinite(north[:, place]))
+        if order is not None:
+            rng.shuffle(there)
+        own = {name: np.asarray(values)[there, place] for name, values in columns.items()}
+        linker.add(time, {"latitude": north[there, place], "longitude": east[there, place], **own})
+    return linker.tracks()
+
+
+def straight(latitude, longitude, degrees_east, n=8):
+    """Return a path along a circle of latitude."""
+    return np.full(n, float(latitude)), (longitude + degrees_east * np.arange(n)) % 360
+
+
+def lengths(tracks):
+    return sorted(own.sizes["record"] for _, own in each(tracks))
+
+
+def same(first, second):
+    """Return whether two tables have the same tracks, by whatever numbers."""
+    return {tuple(own["longitude"].values) for _, own in each(first)} == {
+        tuple(own["longitude"].values) for _, own in each(second)
+    }
+
+
+def test_storms_that_pass_each_other_stay_themselves_in_whatever_order():
+    paths = [straight(40, 0, 3.0), straight(42, 20, -3.0), straight(-10, 179, 2.0), straight(86, 0, 40)]
+    tracks = linked(EASY, paths)
+    assert lengths(tracks) == [8, 8, 8, 8]
+    assert {tuple(own["latitude"].values[:1]) for _, own in each(tracks)} == {(40,), (42,), (-10,), (86,)}
+    assert all(np.ptp(own["latitude"].values) == 0 for _, own in each(tracks))
+    assert all(same(tracks, linked(EASY, paths, order=seed)) for seed in range(3))
+
+
+def test_a_storm_that_would_take_anothers_place_leaves_it_where_both_are_linked_then():
+    # The first is closest to where the second goes on; greedily it would take it, and leave the second nothing.
+    first = [np.array([0.0, 0.0]), np.array([0.0, 3.0])]
+    second = [np.array([0.0, 0.0]), np.array([4.5, 9.0])]
+    assert lengths(linked(EASY, [first, second])) == [2, 2]
+
+
+def test_nothing_goes_faster_than_the_maximum():
+    per_step = 41.2 * 6 * 3600 / 111.19e3
+    assert lengths(linked(EASY, [straight(0, 0, 0.99 * per_step)])) == [8]
+    assert lengths(linked(EASY, [straight(0, 0, 1.01 * per_step)])) == [1] * 8
+    assert lengths(linked(Linking(41.2, least_reach=10.0), [straight(0, 0, 1.01 * per_step)])) == [8]
+
+
+def test_a_storm_may_be_missed_for_as_long_as_the_gap_and_goes_on_where_it_was_expected():
+    north, east = straight(50, 350, 5.0)
+    north[3:5] = np.nan
+    assert lengths(linked(Linking(41.2, maximum_gap=18), [(north, east)])) == [6]
+    assert lengths(linked(Linking(41.2, maximum_gap=12), [(north, east)])) == [3, 3]
+    other = straight(50, 350, 0.0)  # stays where the one was last seen
+    other[0][:3] = np.nan
+    tracks = linked(Linking(41.2, maximum_gap=18), [(north, east), other])
+    assert lengths(tracks)[-1] == 6
+
+
+def test_the_track_that_is_expected_there_goes_on_and_the_other_merges_into_it():
+    north, east = straight(40, 0, 3.0)
+    late = straight(44, 9, 0.5)
+    late[0][5:] = np.nan
+    tracks = linked(EASY, [(north, east), late])
+    (main, whole), (other, short) = sorted(each(tracks), key=lambda item: -item[1].sizes["record"])
+    assert (whole.sizes["record"], short.sizes["record"]) == (8, 5)
+    assert set(short["merged_into"].values) == {main}
+    assert set(whole["merged_into"].values) == {-1}
+    assert set(tracks["split_from"].values) == {-1}
+    assert other != main
+
+
+def test_a_track_that_begins_beside_another_splits_from_it_and_not_at_the_first_time():
+    early, later = straight(40, 0, 3.0), straight(43, 2, 3.5)
+    later[0][:3] = np.nan
+    tracks = linked(EASY, [early, later])
+    (main, _), (_, short) = sorted(each(tracks), key=lambda item: -item[1].sizes["record"])
+    assert set(short["split_from"].values) == {main}
+    assert set(tracks["merged_into"].values) == {-1}
+    assert set(linked(EASY, [early, straight(43, 2, 3.5)])["split_from"].values) == {-1}
+
+
+@pytest.mark.parametrize(
+    ("linking", "kept"),
+    [
+        (Linking(least_duration=42), [8]),
+        (Linking(least_duration=43), []),
+        (Linking(least_displacement=20), [8]),
+        (Linking(least_displacement=22), []),
+        (Linking(conditions=(Condition("wind", least=10, hours=12),)), [3, 8]),
+        (Linking(conditions=(Condition("wind", least=10, hours=18),)), [8]),
+        (Linking(conditions=(Condition("wind", least=10, share=0.6),)), [3]),
+        (Linking(conditions=(Condition("absolute_latitude", most=50),)), [8]),
+        (Linking(conditions=(Condition("absolute_latitude", least=50), Condition("wind", most=5))), []),
+    ],
+)
+def test_only_tracks_that_fulfil_all_conditions_count(linking, kept):
+    brief = straight(-70, 50, 1.0)
+    brief[0][3:] = np.nan
+    wind = np.array([[12.0] * 4 + [0.0] * 4, [11.0] * 8])
+    assert lengths(linked(linking, [straight(0, 0, 3.0), brief], wind=wind)) == kept
+
+
+def test_a_condition_on_what_is_not_told_is_refused():
+    with pytest.raises(UserError, match="tracks have no 'wind'"):
+        linked(Linking(conditions=(Condition("wind", least=10),)), [straight(0, 0, 1.0)])
+
+
+def test_no_storms_are_no_tracks():
+    assert linked(EASY, [(np.full(3, np.nan), np.zeros(3))]).sizes["record"] == 0
+    assert Linker(EASY).tracks().sizes["record"] == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda: Linking(0), "maximum_speed=0"),
+        (lambda: Linking(momentum=2), "momentum=2"),
+        (lambda: Linking(maximum_gap=-6), "maximum_gap=-6"),
+        (lambda: Condition("wind"), "no bound"),
+        (lambda: Condition("wind", least=1, share=60), "share"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(wrong, told):
+    with pytest.raises(UserError, match=told):
+        wrong()

@@ -1,0 +1,45 @@
+"""Which candidate of a time goes on which track: all together, so that their order is of no account."""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def expected(last: np.ndarray, before: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return where storms go on along their great circles, unit vectors `[storm, 3]`.
+
+    Args:
+        last: Where they were last `[storm, 3]`.
+        before: Where they were before that `[storm, 3]`; the same place where that is not known.
+        share: How much of that motion goes on `[storm]`.
+    """
+    turn = share * angles(before, last)
+    axis = np.cross(before, last)
+    length = np.linalg.norm(axis, axis=1, keepdims=True)
+    ahead = np.cross(np.divide(axis, length, out=np.zeros_like(axis), where=length > 0), last)
+    return np.asarray(np.cos(turn)[:, None] * last + np.sin(turn)[:, None] * ahead)
+
+
+def angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the angle between unit vectors `[..., 3]`, radians `[...]`."""
+    return np.asarray(2 * np.arcsin(np.minimum(np.linalg.norm(first - second, axis=-1) / 2, 1)))
+
+
+def assign(last: np.ndarray, wanted: np.ndarray, found: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which storm goes on at which candidate: positions of storms and of candidates, of as many as are linked.
+
+    The sum over all links of squared distances from where storms are expected, each less the squared reach, is least:
+    as many links as possible, unless one costs the others more than it is worth.
+
+    Args:
+        last: Where storms were last, unit vectors `[storm, 3]`.
+        wanted: Where they are expected `[storm, 3]`.
+        found: The candidates `[candidate, 3]`.
+        reach: How far each may be from either, radians `[storm]`.
+    """
+    if not len(last) or not len(found):
+        return np.zeros(0, int), np.zeros(0, int)
+    off = angles(wanted[:, None], found)
+    may = (angles(last[:, None], found) <= reach[:, None]) & (off <= reach[:, None])
+    storms, candidates = linear_sum_assignment(np.where(may, off**2 - reach[:, None] ** 2, 0))
+    linked = may[storms, candidates]
+    return storms[linked], candidates[linked]

@@ -1,0 +1,96 @@
+"""Links the storms of one time after the other; it knows the storms that may go on, and the records so far."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks.linking.assignment import assign, expected
+from weatherml.extremes.tracks.linking.rules import Linking
+from weatherml.extremes.tracks.linking.selection import selected
+from weatherml.great_circles import unit_vectors
+
+_HOUR = 3600.0
+
+
+class Linker:
+    """Takes the storms of times that rise, and then knows their tracks.
+
+    Args:
+        linking: How far storms go, and which tracks count.
+    """
+
+    def __init__(self, linking: Linking) -> None:
+        self._linking = linking
+        self._columns: list[dict[str, np.ndarray]] = []
+        self._times: list[np.datetime64] = []
+        self._n_tracks = 0
+        self._ids = np.zeros(0, np.int64)  # of tracks that may go on
+        self._last = self._before = np.zeros((0, 3))  # unit vectors
+        self._seen = self._step = np.zeros(0)  # seconds: when they were last seen, and how long after the record before
+
+    def add(self, time: np.datetime64, storms: Mapping[str, npt.ArrayLike]) -> None:
+        """Link the storms of the next time to those before.
+
+        Args:
+            time: Later than all before.
+            storms: Columns `[storm]`, `latitude` and `longitude` among them; all times have the same.
+        """
+        columns = {name: np.asarray(own) for name, own in storms.items()}
+        places = unit_vectors(columns["latitude"], columns["longitude"])
+        now = _seconds(time)
+        ids = self._linked(places, now)
+        own = np.full(len(places), time)
+        self._columns.append({"track_id": ids, "time": own.astype("datetime64[ns]"), **columns})
+        self._remember(ids, places, now)
+        self._times.append(time)
+
+    def tracks(self, columns: Mapping[str, object] | None = None) -> xr.Dataset:
+        """Return the tracks that count, numbered from 0 by their first record, with what they merged into.
+
+        Args:
+            columns: What else to tell of every record, such as the `number` of the member.
+        """
+        if not self._columns:
+            return table.make(dict.fromkeys((*table.NEEDED, *table.REFERENCES), ()))
+        joined = {name: np.concatenate([own[name] for own in self._columns]) for name in self._columns[0]}
+        more = {name: np.full(len(joined["track_id"]), value) for name, value in (columns or {}).items()}
+        return table.make(selected(joined | more, np.asarray(self._times, "datetime64[ns]"), self._linking))
+
+    def _linked(self, places: np.ndarray, now: float) -> np.ndarray:
+        """Return the track of each storm, new ones numbered on."""
+        ids = np.full(len(places), -1, np.int64)
+        elapsed = now - self._seen
+        share = self._linking.momentum * elapsed / np.maximum(self._step, 1)
+        wanted = expected(self._last, self._before, share)
+        reach = self._linking.reach(elapsed)
+        for since in np.unique(elapsed):  # storms that were there a moment ago come before those that were not
+            tracks, free = np.flatnonzero(elapsed == since), np.flatnonzero(ids < 0)
+            own, found = assign(self._last[tracks], wanted[tracks], places[free], reach[tracks])
+            ids[free[found]] = self._ids[tracks[own]]
+        new = ids < 0
+        ids[new] = self._n_tracks + np.arange(new.sum())
+        self._n_tracks += int(new.sum())
+        return ids
+
+    def _remember(self, ids: np.ndarray, places: np.ndarray, now: float) -> None:
+        """Keep what may go on: the storms of this time, and those before that a gap may lie behind."""
+        before, step = places.copy(), np.zeros(len(places))
+        _, old, new = np.intersect1d(self._ids, ids, assume_unique=True, return_indices=True)
+        before[new], step[new] = self._last[old], now - self._seen[old]
+        gone = np.ones(len(self._ids), bool)
+        gone[old] = False
+        gone &= now - self._seen < self._linking.maximum_gap * _HOUR
+        self._ids = np.concatenate([ids, self._ids[gone]])
+        self._last, self._before = (
+            np.concatenate([places, self._last[gone]]),
+            np.concatenate([before, self._before[gone]]),
+        )
+        self._seen = np.concatenate([np.full(len(ids), now), self._seen[gone]])
+        self._step = np.concatenate([step, self._step[gone]])
+
+
+def _seconds(time: np.datetime64) -> float:
+    return float(np.asarray(time, "datetime64[ns]").astype(np.int64)) / 1e9

@@ -88,7 +88,8 @@ class Stage:
                 f" {truth['time'].values[-1]:.16}: choose a period inside"
             )
         stage = cls(case, hazard, definition, truth, held, None)
-        threshold = None if hazard.threshold is None else stage._threshold(truth if usual is None else usual)
+        needed = hazard.threshold is not None and hazard.asks(definition)
+        threshold = stage._threshold(truth if usual is None else usual) if needed else None
         return cls(case, hazard, definition, truth, held, threshold)
 
     @cached_property

@@ -42,6 +42,10 @@ class Made:
     tracks: xr.Dataset | None = None
 
 
+def _always(_: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Hazard:
     """One kind of event.
@@ -54,6 +58,7 @@ class Hazard:
         index: What is extreme of it, such as a temperature, with `units`.
         summary: By what a region becomes one number of the index; the least where low values are extreme.
         threshold: What counts as extreme at each place and date; None where the definition alone says it.
+        asks: Whether a definition asks for that.
         tracks: Of the storms that it is of; None where it is of none.
         strike: Where these strike, of a hazard that has tracks: `event` without finding them again.
         extent: What is read of it: the region of a case, or all that there is, where events come from outside.
@@ -66,6 +71,7 @@ class Hazard:
     index: MakeField
     summary: Literal["mean", "maximum", "minimum"] = "mean"
     threshold: MakeThreshold | None = None
+    asks: Callable[[Any], bool] = _always
     tracks: MakeTracks | None = None
     strike: Strike | None = None
     extent: Literal["region", "everything"] = "region"
@@ -105,7 +111,9 @@ registry: Registry[Hazard] = Registry("hazard")
 _FOUND_IN: Mapping[str, str] = {
     "atmospheric_river": "rivers",
     "cold_spell": "heat",
+    "freeze": "freezes",
     "heat_wave": "heat",
+    "severe_convection": "convection",
 }
 """Modules of this folder, by the names that each enters: one line a hazard."""
 

@@ -80,6 +80,10 @@ def _threshold(analyses: xr.Dataset, definition: Definition, times: np.ndarray) 
     return climatology(analyses, (first, last), definition, times)
 
 
+def _asks(definition: Definition) -> bool:
+    return definition.percentile is not None
+
+
 registry.register("atmospheric_river")(
     Hazard(
         "atmospheric river",
@@ -89,6 +93,7 @@ registry.register("atmospheric_river")(
         _index,
         summary="maximum",
         threshold=_threshold,
+        asks=_asks,
         extent="everything",
     )
 )

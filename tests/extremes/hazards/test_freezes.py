@@ -1,0 +1,91 @@
+"""Freezes of made days, where all is known."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.extremes.hazards.freezes import (
+    EXTREME_WEATHER_BENCH,
+    Definition,
+    at_places,
+    climatology,
+    errors_at_places,
+    freezes,
+)
+from weatherml.extremes.hazards.registry import find
+
+NIGHTS = [5.0, -1, -3, 2, -2, 4, 3]  # degrees C
+
+
+def made(nights=NIGHTS, start="2020-01-01"):
+    """Two times a day, the first the colder; the second column is 10 K warmer."""
+    times = np.datetime64(start, "ns") + np.arange(2 * len(nights)) * np.timedelta64(12, "h")
+    values = 273.15 + np.repeat(nights, 2) + np.tile([0.0, 6.0], len(nights))
+    field = np.stack([values, values + 10], axis=1)[:, None].repeat(2, axis=1)
+    coords = {"time": times, "latitude": [50.0, 40.0], "longitude": [10.0, 20.0]}
+    return xr.Dataset({"2m_temperature": (tuple(coords), field.astype(np.float32))}, coords)
+
+
+def test_it_freezes_on_days_whose_minimum_is_below_the_temperature():
+    found = freezes(made())
+    assert found.dtype == bool and found.sizes["time"] == 7
+    assert found[:, 0, 0].values.tolist() == [False, True, True, False, True, False, False]
+    assert not found[:, 0, 1].any()
+    assert freezes(made(), Definition(minimum_days=2))[:, 1, 0].values.tolist() == [False, True, True, *[False] * 4]
+    assert freezes(made(), Definition(temperature=281.15))[:, 0, 1].values.tolist()[2]
+
+
+def test_with_a_percentile_it_must_be_unusually_cold_too():
+    usual = climatology(made(np.arange(40.0) - 20, "2010-01-01"), EXTREME_WEATHER_BENCH, ("2010", "2010"))
+    level = np.quantile(np.arange(31.0) - 20, 0.15)  # around 16 January
+    cold = made([level + 0.1, level - 0.1, level - 3], "2020-01-15")
+    both = Definition(percentile=15, temperature=273.15 + level - 1)
+    usual_at_16 = usual.at(np.array(["2020-01-16"], "datetime64[ns]"))["2m_temperature"][0, 0, 0].item()
+    assert usual_at_16 == pytest.approx(273.15 + level, abs=1e-3)
+    assert freezes(cold.isel(time=slice(2, 4)), EXTREME_WEATHER_BENCH, usual)[:, 0, 0].values.tolist() == [True]
+    assert not freezes(cold.isel(time=slice(2, 4)), both, usual).any()
+
+
+def test_at_places_the_first_freeze_and_the_lowest_night_are_told():
+    found = at_places(made(), [49.0, 42.0], [11.0, 19.0])
+    assert found["latitude"].values.tolist() == [50, 40]
+    assert found["onset"].values[0] == np.datetime64("2020-01-02") and np.isnat(found["onset"].values[1])
+    assert found["duration"].values.tolist() == [2, 0]
+    np.testing.assert_allclose(found["minimum"], [270.15, 280.15])
+    assert (found["minimum_day"] == np.datetime64("2020-01-03")).all()
+
+
+def test_errors_of_members_are_those_of_their_first_freezes():
+    late = made([5.0, 4, -1, -5, -2, 4, 3])
+    warm = made([9.0] * 7)
+    leads = (late["time"] - late["time"][0]).values
+    members = [own.assign_coords(time=leads).rename(time="lead_time") for own in (late, warm)]
+    forecast = xr.concat(members, "number").assign_coords(number=[0, 1])
+    forecast = forecast.expand_dims(init_time=[np.datetime64("2020-01-01", "ns")])
+    errors = errors_at_places(forecast, made(), [50.0], [10.0])
+    assert errors["number"].values.tolist() == [0, 1]
+    np.testing.assert_allclose(errors["minimum_error"][:, 0], [-2, 12])
+    np.testing.assert_allclose(errors["onset_error"][:, 0], [1, np.nan])
+    np.testing.assert_allclose(errors["duration_error"][:, 0], [1, np.nan])
+    assert errors["forecast"].values.ravel().tolist() == [True, False] and errors["truth"].all()
+    with pytest.raises(UserError, match="the analyses have no 2020-01-01T00:00"):
+        errors_at_places(forecast, made(start="2021-01-01"), [50.0], [10.0])
+
+
+def test_cases_know_freezes():
+    hazard = find("freeze")
+    assert not hazard.asks(hazard.define({})) and hazard.asks(hazard.define({"percentile": 15}))
+    assert hazard.event(made(), hazard.define({"minimum_days": 2}), None).any()
+    assert hazard.index(made(), hazard.define({}), None).min() == pytest.approx(270.15)
+
+
+def test_what_is_no_freeze_is_refused():
+    with pytest.raises(UserError, match=r"temperature is in K, got -2; write 273.15"):
+        Definition(temperature=-2)
+    with pytest.raises(UserError, match="needs a temperature or a percentile"):
+        Definition(temperature=None)
+    with pytest.raises(UserError, match="below the 15th percentile, and no threshold is given"):
+        freezes(made(), EXTREME_WEATHER_BENCH)
+    with pytest.raises(UserError, match="freezes are of 2m_temperature, and the data have other"):
+        freezes(made().rename({"2m_temperature": "other"}))

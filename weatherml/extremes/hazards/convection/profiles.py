@@ -1,0 +1,88 @@
+"""Columns of air from the ground up, all of the same number of levels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.wording import listed
+
+ON_LEVELS = ("temperature", "specific_humidity", "geopotential", "u_component_of_wind", "v_component_of_wind")
+AT_GROUND = (
+    "surface_pressure",
+    "2m_temperature",
+    "2m_dewpoint_temperature",
+    "10m_u_component_of_wind",
+    "10m_v_component_of_wind",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Profiles:
+    """Columns, each `[level, point]` float32, pressure falling; levels below the ground are the ground.
+
+    Attributes:
+        pressure: Pa.
+        temperature: K.
+        humidity: Specific, kg kg-1.
+    """
+
+    pressure: np.ndarray
+    temperature: np.ndarray
+    humidity: np.ndarray
+
+    @classmethod
+    def of(cls, levels: np.ndarray, fields: list[np.ndarray], ground: list[np.ndarray]) -> "Profiles":
+        """Build from fields on rising levels.
+
+        Args:
+            levels: hPa, rising `[level]`.
+            fields: Temperature and specific humidity `[point, level]`.
+            ground: Pressure in Pa, temperature and dew point in K at the ground, each `[point]`; none where the lowest
+                level is to stand for it.
+        """
+        pressure = np.float32(100) * levels[::-1, None].astype(np.float32)
+        temperature, humidity = (np.ascontiguousarray(own.T[::-1], np.float32) for own in fields)
+        if not ground:
+            return cls(np.broadcast_to(pressure, temperature.shape), temperature, humidity)
+        from earthkit.meteo.thermo.array import specific_humidity_from_dewpoint
+
+        lowest, warmth, dewpoint = (own.astype(np.float32) for own in ground)
+        at_ground = lowest, warmth, specific_humidity_from_dewpoint(dewpoint, lowest)
+        buried = pressure >= lowest
+        above = np.broadcast_to(pressure, temperature.shape), temperature, humidity
+        columns = (
+            np.concatenate([own[None], np.where(buried, own, up)]) for own, up in zip(at_ground, above, strict=True)
+        )
+        return cls(*columns)
+
+
+def ground_of(fields: xr.Dataset, names: tuple[str, ...]) -> list[xr.DataArray]:
+    """Return fields at the ground, or none where there are none.
+
+    Raises:
+        UserError: Some are there and others lack.
+    """
+    there = [name for name in names if name in fields.data_vars]
+    if there and len(there) < len(names):
+        lacking = [name for name in names if name not in there]
+        raise UserError(
+            f"air at the ground is told by {listed(names)}, and the fields have no {listed(lacking)}; read these, too,"
+            f" or drop {listed(there)}, so that the lowest level stands for the ground"
+        )
+    return [fields[name] for name in there]
+
+
+def require_levels(fields: xr.Dataset, names: tuple[str, ...]) -> None:
+    """Require fields on levels.
+
+    Raises:
+        UserError: One is missing.
+    """
+    for name in names:
+        if name not in fields.data_vars or "level" not in fields[name].dims:
+            raise UserError(
+                f"convection needs {name} on levels, and the fields have {listed(fields.data_vars)}; read it"
+                " from the ground up to 200 hPa or above"
+            )

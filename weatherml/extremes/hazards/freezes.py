@@ -1,0 +1,236 @@
+"""Freezes: days whose minimum is below a temperature, at each place, and at places that people name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from weatherml.errors import UserError
+from weatherml.extremes.hazards.daily import Day, Days
+from weatherml.extremes.hazards.heat.spells import spells
+from weatherml.extremes.hazards.registry import Hazard, registry
+from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
+from weatherml.extremes.tracks.members import each_member
+from weatherml.references import Reference
+from weatherml.times import Periods
+from weatherml.wording import listed
+
+_NEVER = np.datetime64("NaT", "ns")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """Days in a row whose minimum is below thresholds, all that there are.
+
+    Attributes:
+        temperature: K that the minimum of a day is below; None where a percentile alone counts.
+        percentile: Of daily minima of the days around each date in other years, in %, that it is below, too; None where
+            `temperature` alone counts. ExtremeWeatherBench takes the 15th.
+        window_days: How many days around each date the percentile is of, odd.
+        minimum_days: How many days in a row.
+        variable: Temperature, K, of any hours: the minimum of six-hourly ones is a little high.
+
+    Raises:
+        UserError: It has no threshold, or a value is out of range.
+    """
+
+    temperature: float | None = 273.15
+    percentile: float | None = None
+    window_days: int = 31
+    minimum_days: int = 1
+    variable: str = "2m_temperature"
+
+    def __post_init__(self) -> None:
+        if self.temperature is None and self.percentile is None:
+            raise UserError("a freeze needs a temperature or a percentile; write temperature=273.15 or percentile=15")
+        if self.temperature is not None and self.temperature < 150:
+            raise UserError(f"temperature is in K, got {self.temperature}; write 273.15 for 0 degrees C")
+        if self.percentile is not None and not 0 < self.percentile < 100:
+            raise UserError(f"percentile must lie between 0 and 100, got {self.percentile}; write 15")
+        if self.minimum_days < 1:
+            raise UserError(f"minimum_days must be 1 or more, got {self.minimum_days}; leave it out for 1")
+
+    def days(self, fields: xr.Dataset) -> Days:
+        """Return daily minima of fields along `time`.
+
+        Raises:
+            UserError: They have no such variable, or no time.
+        """
+        if self.variable not in fields.data_vars:
+            raise UserError(
+                f"freezes are of {self.variable}, and the data have {listed(fields.data_vars)}; pass data with it, or"
+                " variable= in the definition"
+            )
+        return Days.of(fields[self.variable], "minimum")
+
+
+EXTREME_WEATHER_BENCH = Definition(temperature=None, percentile=15.0)
+"""As ExtremeWeatherBench's cases: below the 15th percentile of the date."""
+
+
+def climatology(
+    analyses: xr.Dataset, definition: Definition, period: Periods, times: np.ndarray | None = None
+) -> CalendarQuantiles:
+    """Return the percentile of daily minima around each date, of all years of a period that is not judged.
+
+    Raises:
+        UserError: The definition has no percentile; or as `calendar_quantiles`.
+    """
+    if definition.percentile is None:
+        raise UserError("a definition without percentile needs no climatology; leave it out")
+    daily = definition.days(analyses).lazily().to_dataset(name=definition.variable)
+    return calendar_quantiles(daily, [definition.percentile / 100], period, definition.window_days, times=times)
+
+
+def freezes(
+    fields: xr.Dataset, definition: Definition | None = None, threshold: Reference | None = None
+) -> xr.DataArray:
+    """Return where and when it freezes, of analyses or of one member: bool, one time a day at 00 UTC.
+
+    Args:
+        fields: Dims (time, latitude, longitude), times of any hours; days that lack hours are left out.
+        definition: What a freeze is; a day with frost when None.
+        threshold: The percentile of each date, such as `climatology` returns, where the definition has one.
+
+    Raises:
+        UserError: The variable or the threshold is missing.
+    """
+    own = definition or Definition()
+    days = own.days(fields)
+    found = np.zeros((len(days.dates), *days.field.shape[1:]), bool)
+    for number, day in enumerate(spells(_below(days, own, threshold), own.minimum_days)):
+        found[number] = day.is_spell
+    coords = {"time": days.dates, **{dim: days.field[dim].values for dim in ("latitude", "longitude")}}
+    return xr.DataArray(found, coords, ("time", "latitude", "longitude"), "freeze", days.told)
+
+
+def at_places(
+    fields: xr.Dataset,
+    latitude: npt.ArrayLike,
+    longitude: npt.ArrayLike,
+    definition: Definition | None = None,
+    threshold: Reference | None = None,
+) -> xr.Dataset:
+    """Return the first freeze at places, each at the grid point that is nearest.
+
+    Args:
+        fields: As of `freezes`.
+        latitude: Degrees north `[place]`.
+        longitude: Degrees east, 0 to 360 `[place]`.
+        definition: As of `freezes`.
+        threshold: As of `freezes`.
+
+    Returns:
+        Dim `place`: `onset`, its first day (NaT where there is none), `duration` in days, 0 where there is none;
+        `minimum`, K, the lowest of all days, and `minimum_day`.
+    """
+    own = definition or Definition()
+    pick = {"latitude": xr.DataArray(latitude, dims="place"), "longitude": xr.DataArray(longitude, dims="place")}
+    daily = own.days(fields).lazily().sel(pick, method="nearest").transpose("time", "place").compute()
+    event = freezes(fields, definition, threshold).sel(pick, method="nearest").transpose("time", "place").values
+    dates = daily["time"].values
+    first = event.argmax(axis=0)
+    since = np.arange(len(dates))[:, None] >= first
+    lasts = np.logical_and.accumulate(event | ~since, axis=0) & since & event
+    lowest = daily.values.argmin(axis=0)
+    columns = {
+        "onset": np.where(event.any(axis=0), dates[first], _NEVER),
+        "duration": lasts.sum(axis=0),
+        "minimum": daily.values.min(axis=0),
+        "minimum_day": dates[lowest],
+    }
+    coords = {name: ("place", daily[name].values) for name in pick}
+    found = xr.Dataset({name: ("place", values) for name, values in columns.items()}, coords)
+    found["minimum"].attrs["units"] = "K"
+    return found
+
+
+def errors_at_places(
+    forecast: xr.Dataset,
+    analyses: xr.Dataset,
+    latitude: npt.ArrayLike,
+    longitude: npt.ArrayLike,
+    definition: Definition | None = None,
+    threshold: Reference | None = None,
+) -> xr.Dataset:
+    """Judge freezes of each member at places, over the days that each forecast covers.
+
+    Args:
+        forecast: Dims (init_time, lead_time, number, latitude, longitude); no number where deterministic.
+        analyses: Dims (time, latitude, longitude), with all its valid times.
+        latitude: As of `at_places`.
+        longitude: As of `at_places`.
+        definition: As of `freezes`.
+        threshold: As of `freezes`.
+
+    Returns:
+        Dims (run, place), a run being one member of one init time, with `init_time` and `number`: errors, forecast
+        less truth, `minimum_error` K, `onset_error` and `duration_error` days (NaN where either has none); and
+        `forecast` and `truth`, whether there is a freeze.
+
+    Raises:
+        UserError: The analyses lack a valid time; or as `freezes`.
+    """
+    where = (latitude, longitude, definition, threshold)
+    tables = []
+    for member in each_member(forecast):
+        times = member.fields["time"].values
+        for lacking in times[~np.isin(times, analyses["time"].values)]:
+            raise UserError(f"the analyses have no {lacking:.16}, which the forecast has; pass longer ones")
+        own, other = at_places(member.fields, *where), at_places(analyses.sel(time=times), *where)
+        tables.append(_errors(own, other).assign_coords(member.columns))
+    return xr.concat(tables, "run")
+
+
+def _errors(own: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
+    both = own["onset"].notnull() & other["onset"].notnull()
+    day = np.timedelta64(1, "D")
+    errors = {
+        "minimum_error": own["minimum"] - other["minimum"],
+        "onset_error": ((own["onset"] - other["onset"]) / day).where(both),
+        "duration_error": (own["duration"] - other["duration"]).where(both),
+    }
+    units = dict(zip(errors, ("K", "day", "day"), strict=True))
+    there = {"forecast": own["onset"].notnull(), "truth": other["onset"].notnull()}
+    return xr.Dataset({name: error.assign_attrs(units=units[name]) for name, error in errors.items()} | there)
+
+
+def _below(days: Days, definition: Definition, threshold: Reference | None) -> Iterator[Day]:
+    """Give by how much each day's minimum is below its threshold."""
+    if definition.percentile is not None and threshold is None:
+        raise UserError(
+            f"freezes are below the {definition.percentile:g}th percentile, and no threshold is given; pass"
+            " freezes.climatology(...), or a definition with percentile=None"
+        )
+    for day in days:
+        level = np.float32(np.inf if definition.temperature is None else definition.temperature)
+        below = level - day.values
+        if definition.percentile is not None and threshold is not None:
+            own = threshold.at(np.array([day.date]))[definition.variable]
+            own = own.isel(time=0) if "time" in own.dims else own
+            below = np.minimum(below, own.transpose("latitude", "longitude").values - day.values)
+        yield Day(day.date, below)
+
+
+def _event(fields: xr.Dataset, definition: Definition, threshold: Reference | None) -> xr.DataArray:
+    return freezes(fields, definition, threshold)
+
+
+def _index(fields: xr.Dataset, definition: Definition, threshold: Reference | None) -> xr.DataArray:
+    return definition.days(fields).lazily().assign_attrs(units="K")
+
+
+def _threshold(analyses: xr.Dataset, definition: Definition, times: np.ndarray) -> Reference:
+    known = analyses["time"].values
+    return climatology(analyses, definition, (known.min(), known.max()), times)
+
+
+def _asks(definition: Definition) -> bool:
+    return definition.percentile is not None
+
+
+registry.register("freeze")(
+    Hazard("freeze", ("2m_temperature",), Definition, _event, _index, "minimum", threshold=_threshold, asks=_asks)
+)

@@ -123,19 +123,17 @@ def _shear(
 ) -> np.ndarray:
     """Return the change of wind `[...]` of fields `[..., level]` and at the ground `[...]`."""
     heights = geopotential / _GRAVITY
-    own = heights[..., -1], eastward[..., -1], northward[..., -1]
+    low, *wind = heights[..., -1], eastward[..., -1], northward[..., -1]
     if ground:
         pressure, *wind = ground
-        lowest = _at(np.log(levels / 1000), np.log(pressure / 1e5), heights)
-        own = (lowest, *wind)
-    wanted = own[0] + height
+        low = _at(np.log(levels / 1000), np.log(pressure / 1e5), heights)
+    wanted = low + height
     if np.any(wanted > heights[..., 0]):
         raise UserError(
             f"the levels end at {np.min(heights[..., 0]):.0f} m, below {height:g} m above the ground; read levels up to"
             " 300 hPa or above"
         )
-    above = (_at(-heights, -wanted, wind) for wind in (eastward, northward))
-    change = [up - low for up, low in zip(above, own[1:], strict=True)]
+    change = [_at(-heights, -wanted, up) - own for up, own in zip((eastward, northward), wind, strict=True)]
     return np.asarray(np.hypot(*change), np.float32)
 
 

@@ -7,6 +7,7 @@ import optax
 from weatherml.parallel import Layout
 from weatherml.parallel.layouts.rules import rules_of
 from weatherml.parallel.programs.compiled import collectives_of, memory_of
+from weatherml.training.update.device_memory import DeviceMemoryConfig
 from weatherml.training.update.step import Draws, build_update, initial_state
 
 SAMPLES = 8
@@ -35,6 +36,17 @@ def ten_steps(name, problem, mesh, n_devices=1, devices=None):
         "activations": memory.temporary,
         "exchanges": collectives_of(program.as_text()),
     }
+
+
+def memory_in_parts(problem, mesh, n_devices, accumulate):
+    """Return the temporary memory of a device (bytes) over that of all weights, where a batch is computed in parts."""
+    layout = Layout(mesh.build(jax.devices()[:n_devices]))
+    step, weights, loss, batch = problem.parts(SAMPLES * accumulate)
+    optimizer, memory = optax.adamw(1e-3), DeviceMemoryConfig(accumulate=accumulate)
+    update = build_update(step, loss, optimizer, 0.9, layout, Draws(3, problem.maps), memory)
+    state = layout.placed(initial_state(layout.placed(weights), optimizer))
+    compiled = update.lower(state, layout.place_batch(batch)).compile()
+    return memory_of(compiled).temporary / sum(array.nbytes for array in weights.values())
 
 
 def differences(ours, alone):

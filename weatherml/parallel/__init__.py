@@ -6,6 +6,7 @@ from weatherml.parallel.hardware.host_memory import require_host_memory, to_devi
 from weatherml.parallel.layouts.bands import require_bands
 from weatherml.parallel.layouts.layout import Layout
 from weatherml.parallel.layouts.mesh import MeshConfig, require_batch, require_members
+from weatherml.parallel.layouts.own_samples import Laying
 from weatherml.parallel.layouts.portion import Portion
 from weatherml.parallel.processes.agreement import AnyOf
 from weatherml.parallel.processes.joining import Processes, join, leave
@@ -14,6 +15,7 @@ from weatherml.parallel.processes.together import JointError, broadcast, is_firs
 __all__ = [
     "AnyOf",
     "JointError",
+    "Laying",
     "Layout",
     "MeshConfig",
     "Portion",

@@ -16,7 +16,7 @@ from weatherml.axes import laying
 from weatherml.errors import UserError
 from weatherml.parallel.layouts.activations import ACTIVATIONS, Activations
 from weatherml.parallel.layouts.mesh import FSDP, TENSOR, MeshConfig, divisors
-from weatherml.parallel.layouts.own_samples import is_of_one_device, mean_over_devices, shares_only_samples
+from weatherml.parallel.layouts.own_samples import OfSamples, Weights, mean_over_devices, shares_only_samples
 from weatherml.parallel.layouts.placement import Placement
 from weatherml.parallel.layouts.placing import place
 from weatherml.parallel.layouts.portion import Portion
@@ -25,7 +25,6 @@ from weatherml.parallel.processes.together import is_first
 from weatherml.wording import listed
 
 Tree = TypeVar("Tree")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,19 +151,21 @@ class Layout:
         maps: Tree = jax.tree.map(placed, tree)
         return maps
 
-    def mean(self, function: Callable[[Any, Any], Result], shared: Any, samples: Any) -> Result:
-        """Return in a program `function(shared, samples)`, which is a mean over samples, with activations laid out.
+    def mean(self, function: OfSamples, weights: Weights, told: Any, samples: Any) -> tuple[Array, Weights]:
+        """Return in a program `function(laying, weights, told, samples)`, means over samples, activations laid out.
 
         Args:
-            function: Of what belongs to no sample, and of arrays `[batch, ...]`.
-            shared: The former, such as weights.
-            samples: The latter.
+            function: What `laying` says of weights is for it to ask: it is this layout, or that of a device alone.
+            weights: As they are kept.
+            told: What else belongs to no sample.
+            samples: Arrays `[batch, ...]`.
         """
         if shares_only_samples(self.mesh):
-            assert isinstance(self.mesh, Mesh)
-            return mean_over_devices(function, self.mesh)(shared, samples)
+            kept = {name: self.weight(name, array.shape) for name, array in weights.items()}
+            assert isinstance(self._placement.mesh_in_factors, Mesh)
+            return mean_over_devices(function, kept, self._placement.mesh_in_factors)(weights, told, samples)
         with self.naming():
-            return function(shared, samples)
+            return function(self, weights, told, samples)
 
     @contextmanager
     def naming(self) -> Iterator[None]:
@@ -199,7 +200,5 @@ class Layout:
 
 
 def _lie(x: Array, where: NamedSharding) -> Array:
-    if is_of_one_device():
-        return x
     lying: Array = jax.lax.with_sharding_constraint(x, where)  # type: ignore[no-untyped-call]
     return lying

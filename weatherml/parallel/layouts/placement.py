@@ -75,7 +75,8 @@ class Placement:
         return {f"{FSDP}{index}": prime for index, prime in enumerate(primes)}
 
     @cached_property
-    def _fine(self) -> Mesh | AbstractMesh:
+    def mesh_in_factors(self) -> Mesh | AbstractMesh:
+        """The same devices in the same order, `fsdp` cut into its prime factors."""
         if not self._factors:
             return self.mesh
         shape = {axis: size for axis, size in self.mesh.shape.items() if axis != FSDP}
@@ -87,11 +88,11 @@ class Placement:
         return Mesh(self.mesh.devices.reshape(sizes), names, types)
 
     def _n_parts(self, axes: tuple[str, ...]) -> int:
-        return prod(self._fine.shape[axis] for axis in axes)
+        return prod(self.mesh_in_factors.shape[axis] for axis in axes)
 
     def _sharding(self, split: list[tuple[str, ...]]) -> NamedSharding:
         spec = PartitionSpec(*(axes or None for axes in split))  # type: ignore[no-untyped-call]
-        return NamedSharding(self._fine, spec)
+        return NamedSharding(self.mesh_in_factors, spec)
 
 
 def _primes(number: int) -> Iterator[int]:

@@ -15,7 +15,7 @@ from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps
 from weatherml.models.remat import keeping
 from weatherml.models.weights import Weights, split_weights
-from weatherml.parallel import Layout, computes_once, to_device, to_host
+from weatherml.parallel import Laying, Layout, computes_once, to_device, to_host
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
 from weatherml.training.update.accumulation import mean_over_parts
@@ -152,24 +152,26 @@ def build_update(
     def update(state: TrainingState, told: Told, batch: Batch) -> tuple[TrainingState, Outcome]:
         state = _moved(state, device_memory.offload, to_device)
 
-        def differentiate(shared: tuple[Weights, Told], part: _Part) -> tuple[Array, Weights]:
-            weights, told = shared
+        def differentiate(laying: Laying, weights: Weights, told: Told, part: _Part) -> tuple[Array, Weights]:
+            if device_memory.accumulate > 1:
+                # Or compilers would take out of the loop what all parts do alike: whole weights, and their transposes.
+                weights, part = jax.lax.optimization_barrier((weights, part))  # type: ignore[no-untyped-call]
             noise = None if told.maps is None else Noise(told.maps, part.of_maps)
 
             def objective(weights: Weights) -> Array:
-                module = rebuild(layout.used(weights), told.used(layout))
+                module = rebuild(laying.used(weights), told.used(laying))
                 return evaluate(module, told.loss, part.batch, part.keys, noise)
 
             value, gradient = jax.value_and_grad(objective)(weights)
-            return value, layout.keep(gradient)
+            return value, laying.keep(gradient)
 
-        def in_parts(shared: tuple[Weights, Told], samples: _Part) -> tuple[Array, Weights]:
-            return mean_over_parts(partial(differentiate, shared), samples, device_memory.accumulate)
+        def in_parts(laying: Laying, weights: Weights, told: Told, samples: _Part) -> tuple[Array, Weights]:
+            return mean_over_parts(partial(differentiate, laying, weights, told), samples, device_memory.accumulate)
 
         key = jax.random.fold_in(jax.random.key(draws.seed), state.step)
         keys, of_maps = (jax.random.split(own, len(batch.state)) for own in (key, jax.random.fold_in(key, _MAPS)))
         with keep():
-            value, gradient = layout.mean(in_parts, (state.weights, told), _Part(batch, keys, of_maps))
+            value, gradient = layout.mean(in_parts, state.weights, told, _Part(batch, keys, of_maps))
         changes, moments = optimizer.update(gradient, state.optimizer, state.weights)
         weights = optax.apply_updates(state.weights, changes)
         average = update_average(state.average, weights, state.step, average_decay)

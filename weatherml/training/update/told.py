@@ -6,7 +6,7 @@ from flax import nnx
 
 from weatherml.models import NoiseMaps
 from weatherml.models.weights import Constants, split_weights, weights_of
-from weatherml.parallel import Layout
+from weatherml.parallel import Laying, Layout
 from weatherml.training.objective.objective import AnyLoss
 
 
@@ -29,7 +29,7 @@ class Told(NamedTuple):
         others, loss, maps = layout.place_maps((constants.others, loss, maps), loss.grid)
         return cls(Constants(layout.placed(constants.frozen), others), loss, maps)
 
-    def used(self, layout: Layout) -> Constants:
+    def used(self, layout: Laying) -> Constants:
         """Return in a program what of the module is not trained, as products take it."""
         return self.constants._replace(frozen=layout.used(self.constants.frozen))
 

@@ -51,7 +51,7 @@ def _closed(field: npt.NDArray[np.floating], around: Surroundings) -> npt.NDArra
 def _longitudes(around: Surroundings) -> npt.NDArray[np.float64]:
     own = np.radians(around.longitude)
     before, after = (own[-1] - 2 * np.pi, own[0] + 2 * np.pi) if around.grid.is_cyclic else (np.nan, np.nan)
-    return np.r_[before, own, after]
+    return np.concatenate([[before], own, [after]])
 
 
 def _slope(field: npt.NDArray[np.floating], where: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

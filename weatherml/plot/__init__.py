@@ -9,6 +9,7 @@ except ImportError as missing:
     raise UserError(f"pictures need {missing.name}, which is not here; pip install 'weatherml[plot]'") from None
 
 from weatherml.plot.climate import climate
+from weatherml.plot.extremes.efi import efi
 from weatherml.plot.extremes.strike_probability import strike_probability
 from weatherml.plot.extremes.tracks import track_density, tracks
 from weatherml.plot.learning import learning
@@ -22,6 +23,7 @@ __all__ = [
     "Section",
     "climate",
     "deviation",
+    "efi",
     "forecast_vs_truth",
     "learning",
     "map",

@@ -127,14 +127,14 @@ def fill(ax: GeoAxes, values: xr.DataArray, shading: Shading) -> AxesImage:
     return image
 
 
-def label_contours(ax: GeoAxes, values: xr.DataArray, levels: _Array) -> None:
+def label_contours(ax: GeoAxes, values: xr.DataArray, levels: _Array, colour: str = style.INK) -> None:
     """Draw shown values as lines with their numbers, none of which crosses the edge of the map."""
-    lines = _contour(ax, values, levels, colors=style.INK, linewidths=0.8, linestyles="solid")
+    lines = _contour(ax, values, levels, colors=colour, linewidths=0.8, linestyles="solid")
     lines.set_path_effects([_halo(1.8, 0.45)])
     width = ax.get_position(original=True).width * ax.figure.get_figwidth()
     inch = (ax.get_xlim()[1] - ax.get_xlim()[0]) / width
     # Numbers are placed along lines of their own, which end before the edge and are not seen.
-    inner = _contour(ax, values, levels, margin=_ROOM_OF_A_LABEL * inch, linewidths=0, colors=style.INK)
+    inner = _contour(ax, values, levels, margin=_ROOM_OF_A_LABEL * inch, linewidths=0, colors=colour)
     for number in ax.clabel(inner, fontsize=7.5, inline=False):
         number.set_path_effects([_halo(2.6, 0.8)])
 

@@ -111,8 +111,10 @@ def test_each_place_and_level_is_compared_with_the_climate_of_its_date(record, l
     forecast = forecasts(n_members=5, n_init=3, init_step="30D", step="12h", grid=GRID)
     index = efi(forecast.chunk(number=2, lead_time=1) if lazily else forecast, climate)
     assert index["geopotential"].dims == ("init_time", "lead_time", "level", "latitude", "longitude")
-    assert index["2m_temperature"].attrs == {"units": "1", "long_name": "extreme forecast index of 2m temperature"}
-    assert index.attrs == {"climate": "analyses of 1999 to 2000, 31 days around each date", "members": 5}
+    told = "analyses of 1999 to 2000, 31 days around each date"
+    words = {"units": "1", "long_name": "extreme forecast index of 2m temperature", "climate": told}
+    assert index["2m_temperature"].attrs == words
+    assert index.attrs == {"climate": told, "members": 5}
     at = {"init_time": 2, "lead_time": 1}
     quantiles = climate.at(forecast["valid_time"].isel(at).values[None])["geopotential"].values[0, :, 1]
     members = forecast["geopotential"].isel(at).transpose("number", "level", ...).values[:, 1]

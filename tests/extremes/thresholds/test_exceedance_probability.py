@@ -38,7 +38,7 @@ def test_it_is_the_plotting_position_of_the_members_beyond(threshold, position, 
         for name in ("geopotential", "2m_temperature"):
             expected = of_count(beyond[name].sum("number")).transpose(*own[name].dims)
             np.testing.assert_allclose(own[name], expected, rtol=1e-6)
-    assert found.attrs["threshold"] == "analyses of 1999 to 1999, 31 days around each date"
+    assert found.attrs["threshold"] == "analyses of 1999, 31 days around each date"
     assert found.attrs["position"].startswith(position)
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.references import Fitted, Reference, as_reference, narrowed
-from weatherml.times import show_periods
+from weatherml.times import Period, each_period
 from weatherml.wording import listed
 
 UNTOLD = "of what it was made is not told"
@@ -111,7 +111,7 @@ def described(climate: Climate) -> str:
         period = climate.attrs.get("period")
         return str(climate.attrs.get("climate", f"analyses of {period}, all days" if period else UNTOLD))
     if isinstance(climate, QuantileClimate):
-        days, period = climate.window_days, show_periods(climate.period, " to ")
+        days, period = climate.window_days, " and ".join(map(_written, each_period(climate.period)))
         return f"analyses of {period}, {days} days around each date"
     return UNTOLD
 
@@ -127,3 +127,8 @@ def position(probabilities: np.ndarray, probability: float) -> int:
         there = listed(f"{q:g}" for q in known)
         raise UserError(f"there is no quantile {probability}, only {there}; choose one of them")
     return int(np.abs(known - probability).argmin())
+
+
+def _written(period: Period) -> str:
+    first, last = period
+    return f"{first}" if first == last else f"{first} to {last}"

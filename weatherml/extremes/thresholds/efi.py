@@ -106,11 +106,13 @@ def _shift(
 
 def _against(forecast: xr.Dataset, climate: Climate, function: partial[np.ndarray], words: str) -> xr.Dataset:
     require_forecast(forecast)
+    told = described(climate)
     attributes = {
-        name: {"units": "1", "long_name": words.format(find(name).long_name)} for name in forecast_variables(forecast)
+        name: {"units": "1", "long_name": words.format(find(name).long_name.lower()), "climate": told}
+        for name in forecast_variables(forecast)
     }
     found = Pointwise(forecast, climate, function).dataset(attributes)
-    return found.assign_attrs(climate=described(climate), members=forecast.sizes.get("number", 1))
+    return found.assign_attrs(climate=told, members=forecast.sizes.get("number", 1))
 
 
 def _is_precipitation(name: str) -> bool:

@@ -53,7 +53,7 @@ def exceedance_probability(
     _require_one_quantile(reference.at((forecast["init_time"].values + forecast["lead_time"].values[:1])[:1]))
     variables = forecast_variables(forecast)
     words = f"probability of {{}} {side} the threshold"
-    attributes = {name: {"units": "1", "long_name": words.format(find(name).long_name)} for name in variables}
+    attributes = {name: {"units": "1", "long_name": words.format(find(name).long_name.lower())} for name in variables}
     found = Pointwise(forecast, reference, function, "the threshold").dataset(attributes)
     told = {"threshold": described(threshold), "position": f"{position}: {_formula(POSITIONS[position])}"}
     return found.assign_attrs(told, members=forecast.sizes.get("number", 1))

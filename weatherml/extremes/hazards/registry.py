@@ -113,7 +113,9 @@ _FOUND_IN: Mapping[str, str] = {
     "cold_spell": "heat",
     "freeze": "freezes",
     "heat_wave": "heat",
+    "heavy_precipitation": "rain",
     "severe_convection": "convection",
+    "wind_storm": "wind",
 }
 """Modules of this folder, by the names that each enters: one line a hazard."""
 

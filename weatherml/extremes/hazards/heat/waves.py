@@ -12,7 +12,7 @@ from weatherml.errors import UserError
 from weatherml.extremes.hazards.daily import DAY, Day, Days
 from weatherml.extremes.hazards.heat.definition import Spell
 from weatherml.extremes.hazards.heat.spells import SpellDay, spells
-from weatherml.extremes.objects import Gathering, Labeller
+from weatherml.extremes.objects import Following
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference, as_reference, values_of
@@ -123,24 +123,19 @@ class Waves:
     """Objects of spells in space and time, day after day; days and the objects of the last one are held, no more."""
 
     def __init__(self, grid: LatLonGrid, definition: Spell) -> None:
-        self._grid, self._definition = grid, definition
-        self._labeller, self._gathering = Labeller(grid, definition.neighbours), Gathering(grid)
+        self._definition, self._following = definition, Following(grid, definition.neighbours)
 
     def add(self, day: SpellDay) -> np.ndarray:
-        """Take in a day; return provisional labels `[lat, lon]`, as `Labeller.add`."""
-        if not day.follows:
-            self._labeller.add(np.zeros(self._grid.shape, bool))  # so that nothing goes on across days that are missing
-        labels = self._labeller.add(day.is_spell)
-        self._gathering.add(labels, day.exceedance, day.date)
-        return labels
+        """Take in a day; return provisional labels `[lat, lon]`."""
+        return self._following.add(day.is_spell, day.exceedance, day.date, day.follows)
 
     def final(self) -> np.ndarray:
         """Return the label in the table of each provisional label."""
-        return self._labeller.final()
+        return self._following.final()
 
     def table(self) -> xr.Dataset:
         """Return one row an object, as `heat_waves`, with what `objects.properties` says of its place."""
-        found = self._gathering.properties(self.final())
+        found = self._following.table()
         found = found.isel(object=found["area"].values >= self._definition.minimum_area)
         duration = ((found["last_time"] - found["first_time"]) / DAY + 1).astype(int)
         named = found.rename(_NAMES).drop_vars(["minimum", "n_times"]).assign(duration=duration)

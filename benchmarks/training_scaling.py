@@ -22,7 +22,7 @@ from pathlib import Path
 CONFIGS = Path(__file__).parents[1] / "configs"
 N_CORES = len(os.sched_getaffinity(0))
 CHANNELS = [
-    f"{name}{level}" for name in "ztuv" for level in (50, 100, 150, 200, 250, 300, 400, 500, 600, 700, 850, 925)
+    f"{name}{level}" for name in "ztuv" for level in (50, 150, 200, 250, 300, 400, 500, 600, 700, 850, 925, 1000)
 ]
 
 

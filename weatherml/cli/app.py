@@ -18,6 +18,7 @@ from weatherml.cli.verbs.calibration import calibrate
 from weatherml.cli.verbs.checking import check
 from weatherml.cli.verbs.conversion import convert
 from weatherml.cli.verbs.downloading import download
+from weatherml.cli.verbs.extremes import extremes
 from weatherml.cli.verbs.forecasting import forecast
 from weatherml.cli.verbs.ingestion import ingest
 from weatherml.cli.verbs.planning import plan
@@ -98,6 +99,7 @@ app.command()(export)
 
 
 app.command(cls=SeveralWords)(evaluate)
+app.command()(extremes)
 app.command()(check)
 
 

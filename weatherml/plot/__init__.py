@@ -10,6 +10,7 @@ except ImportError as missing:
 
 from weatherml.plot.climate import climate
 from weatherml.plot.extremes.efi import efi
+from weatherml.plot.extremes.plume import plume
 from weatherml.plot.extremes.strike_probability import strike_probability
 from weatherml.plot.extremes.tracks import track_density, tracks
 from weatherml.plot.learning import learning
@@ -29,6 +30,7 @@ __all__ = [
     "map",
     "mean_over_spread",
     "memory",
+    "plume",
     "probability",
     "score",
     "skill",

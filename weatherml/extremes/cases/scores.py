@@ -20,16 +20,32 @@ from weatherml.verification.systems import summarize_systems
 
 BOUNDS = ("estimate", "lower", "upper")
 _HOUR = np.timedelta64(1, "h")
+_Z = 1.959963984540054  # of the normal distribution, 95 % between -z and z
+_FEWEST = 5
+"""Forecasts of which a lead's interval is told; of fewer it tells nothing."""
 
 
 def event_scores(outcome: Outcome) -> xr.Dataset:
-    """Return Brier scores and the area under the ROC curve of the event at each cell and time.
+    """Return Brier scores and the area under the ROC curve of the event at each cell and time, by lead.
+
+    Intervals are over initial times of one event, and told of leads that five of them at least have in the period.
 
     Dims (system, bound, channel, lead_time), as `verification.evaluate_systems`; of ensembles of one `brier` alone.
     """
     sums = {name: own.sums for name, own in outcome.systems.items()}
     scores = summarize_systems(sums, METRICS, interval=outcome.case.interval)
-    return scores.assign_coords(channel=[_words(str(name), outcome) for name in scores["channel"].values])
+    scores = scores.assign_coords(channel=[_words(str(name), outcome) for name in scores["channel"].values])
+    few = xr.DataArray(n_judged(outcome) < _FEWEST, {"lead_time": _leads(outcome)})
+    hidden = {
+        name: own.where((own["bound"] == "estimate") | ~few) for name, own in scores.items() if "bound" in own.dims
+    }
+    return scores.assign(hidden)
+
+
+def n_judged(outcome: Outcome) -> np.ndarray:
+    """Return how many forecasts are valid in the period at each lead, `[lead]`."""
+    own = next(iter(outcome.systems.values()))
+    return np.asarray(np.isin(_valid(own), outcome.stage.times).sum(axis=0))
 
 
 def event_differences(outcome: Outcome) -> Pairs:
@@ -103,6 +119,21 @@ def first_signal(own: SystemOutcome, truth: Told, least: float = 0.5) -> np.time
     return None if after.empty else truth.onset - after.index[0].to_datetime64()
 
 
+def happening(own: SystemOutcome) -> xr.DataArray:
+    """Return the probability that the event happens by initial time, and what it would be of infinitely many members.
+
+    Returns:
+        Dims (bound, init_time), 0 to 1: the share of members, and the bounds that hold with 95 % the probability of
+        which so many members are a sample (Wilson 1927, doi:10.1080/01621459.1927.10502953); NaN of one forecast.
+    """
+    shares, n = own.probability_of_happening, own.n_members
+    middle = (shares.values + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * np.sqrt(shares.values * (1 - shares.values) / n + _Z**2 / (4 * n**2))
+    bounds = np.stack([middle - half, middle + half]) if n > 1 else np.full((2, len(shares)), np.nan)
+    values = np.concatenate([shares.values[None], np.clip(bounds, 0, 1)])
+    return xr.DataArray(values, {"bound": list(BOUNDS), "init_time": shares.index.values}, name="probability")
+
+
 def _rows(name: str, own: SystemOutcome, outcome: Outcome) -> Iterator[dict[str, object]]:
     truth = outcome.truth
     for init_time, members in own.members.groupby("init_time"):
@@ -134,8 +165,18 @@ def _bounded(systems: Sequence[SystemOutcome], outcome: Outcome, function: Calla
     sample = Sample([own for own, _ in scored], [weight for _, weight in scored], function, _inits(systems[0]))
     bounds: Bounds = method_named(outcome.case.interval).judge(sample)
     values = np.stack([getattr(bounds, name) for name in BOUNDS])
+    values[1:, scored[0][1].sum(axis=0) < _FEWEST] = np.nan
     leads = systems[0].series["lead_time"].values
     return xr.DataArray(values, {"bound": list(BOUNDS), "lead_time": leads}, name="crps_fair")
+
+
+def _valid(own: SystemOutcome) -> np.ndarray:
+    """Return `[init, lead]`."""
+    return np.asarray(own.series["init_time"].values[:, None] + own.series["lead_time"].values)
+
+
+def _leads(outcome: Outcome) -> np.ndarray:
+    return np.asarray(next(iter(outcome.systems.values())).series["lead_time"].values)
 
 
 def _inits(own: SystemOutcome) -> np.ndarray:
@@ -144,7 +185,7 @@ def _inits(own: SystemOutcome) -> np.ndarray:
 
 def _crps(own: SystemOutcome, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
     """Return the score of each forecast and whether it counts, both `[init, lead]`."""
-    valid = own.series["init_time"].values[:, None] + own.series["lead_time"].values
+    valid = _valid(own)
     counts = np.isin(valid, stage.times)
     index = regional(stage.true.index, stage)
     truth = index[np.searchsorted(stage.times, np.where(counts, valid, stage.times[0]))]

@@ -1,7 +1,7 @@
 """What all systems of a case are judged on: the region's cells, the truth, thresholds; and a member seen through it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -33,16 +33,20 @@ class Seen:
         event: Bool `[time, lat, lon]`, false outside the region.
         index: Float `[time, lat, lon]`, NaN outside.
         tracks: Of its storms, wherever they are; None where the hazard has none.
+        name: Of the variable that the index is of.
+        units: Of the index.
     """
 
     times: np.ndarray
     event: np.ndarray
     index: np.ndarray
     tracks: xr.Dataset | None
+    name: str = ""
+    units: str = ""
 
     def only(self, chosen: np.ndarray) -> "Seen":
         """Keep some times, bool `[time]`."""
-        return Seen(self.times[chosen], self.event[chosen], self.index[chosen], self.tracks)
+        return replace(self, times=self.times[chosen], event=self.event[chosen], index=self.index[chosen])
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +181,8 @@ class Stage:
             values[0].astype(bool) & self.inside,
             np.where(self.inside, values[1], np.nan).astype(np.float64),
             made.tracks,
+            str(made.index.name or self.case.hazard),
+            str(made.index.attrs.get("units", "")),
         )
 
     def _threshold(self, usual: xr.Dataset) -> Reference:

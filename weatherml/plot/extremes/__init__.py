@@ -1,1 +1,1 @@
-"""Pictures of extreme events."""
+"""Pictures of extreme events, and the page of one."""

@@ -1,0 +1,88 @@
+"""What a case names, opened: the truth, what is usual, and forecasts of each system."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from weatherml.cli.paths import located
+from weatherml.data.reading.opening import open_files
+from weatherml.errors import UserError
+from weatherml.extremes.cases.config import Baseline, Case, Stored
+from weatherml.extremes.cases.made_forecasts import BASELINES
+from weatherml.extremes.cases.stage import of_variables
+from weatherml.extremes.hazards.registry import find
+from weatherml.locations import is_url
+from weatherml.products import read_forecast
+from weatherml.verification.systems import common_init_times
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What a case is run on, none of it read.
+
+    Attributes:
+        forecasts: By the name of the system, in the case's order.
+        truth: Analyses.
+        usual: Those that thresholds are taken from; the truth when None.
+    """
+
+    forecasts: dict[str, xr.Dataset]
+    truth: xr.Dataset
+    usual: xr.Dataset | None
+
+
+def open_case(case: Case) -> Opened:
+    """Open what a case names.
+
+    Raises:
+        UserError: Something cannot be read or made, or it is not said when baselines begin.
+    """
+    truth = of_variables(open_files(located(case.truth)), find(case.hazard), "the truth")
+    climatology = case.climatology
+    usual = None if climatology is None or climatology.path is None else open_files(located([climatology.path]))
+    read = {name: _read(own.path) for name, own in case.systems.items() if isinstance(own, Stored)}
+    init_times, lead_times = _times(case, read)
+    forecasts = {}
+    for name, own in case.systems.items():
+        if isinstance(own, Baseline):
+            forecasts[name] = _made(name, own, truth, init_times, lead_times)
+        else:
+            forecasts[name] = read[name]
+    return Opened(forecasts, truth, usual)
+
+
+def paths_of(case: Case) -> Iterator[str]:
+    """Yield all paths that are read."""
+    yield from case.truth
+    yield from (own.path for own in case.systems.values() if isinstance(own, Stored))
+    if case.climatology is not None and case.climatology.path is not None:
+        yield case.climatology.path
+
+
+def _read(path: str) -> xr.Dataset:
+    return read_forecast(path if is_url(path) else Path(path))
+
+
+def _made(name: str, asked: Baseline, truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
+    try:
+        return BASELINES[asked.baseline](truth, init_times, lead_times, asked)
+    except UserError as error:
+        raise error.within(f"{name} cannot be made: ") from None
+
+
+def _times(case: Case, read: dict[str, xr.Dataset]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the initial and lead times of baselines."""
+    if not any(isinstance(own, Baseline) for own in case.systems.values()):
+        return np.array([], "datetime64[ns]"), np.array([], "timedelta64[ns]")
+    if (case.init_times is None or case.lead_times is None) and not read:
+        raise UserError(
+            "no system tells when forecasts begin and how far they reach; say it: init_times: {first: 2015-06-20, last:"
+            " 2015-07-01} and lead_times: {last: 10d}"
+        )
+    init_times = common_init_times(read) if case.init_times is None else case.init_times.values
+    leads = [own["lead_time"].values for own in read.values()]
+    return init_times, reduce(np.intersect1d, leads) if case.lead_times is None else case.lead_times.values

@@ -1,0 +1,305 @@
+"""The page of one event: what happened, how early it was seen, where, how strong, and how well each system did."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from weatherml.extremes.cases import scores
+from weatherml.extremes.cases.config import Stored
+from weatherml.extremes.cases.running import Outcome
+from weatherml.extremes.cases.stage import regional
+from weatherml.plot import style
+from weatherml.plot.extremes.event_maps import event_maps
+from weatherml.plot.extremes.plume import plume
+from weatherml.plot.report import Drawing, Rows, Section, write_report
+from weatherml.plot.verification import look
+from weatherml.plot.verification.looks import looks_of
+from weatherml.plot.verification.page import scorecards
+from weatherml.plot.verification.panels import Line, Panel, draw, legend
+from weatherml.wording import counted
+
+_DAY = np.timedelta64(1, "D")
+_WIDER = "grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 34rem))"
+"""Of panels: few stand on a page, so that each has more room."""
+_NO_SAMPLE = (
+    "One event is no sample: intervals are over initial times that all look at the same weather, and a system that was"
+    " better here may be worse at the next. Judge systems by many cases."
+)
+
+
+def write_page(path: str | Path, outcome: Outcome, said: Sequence[str] = ()) -> Path:
+    """Write what came of a case as one HTML file that opens without a network.
+
+    Args:
+        path: Where to, ending in `.html`.
+        outcome: As `weatherml.extremes.cases.run` returns.
+        said: Sentences on what was judged, beside those that the case tells.
+
+    Raises:
+        UserError: The path does not end in .html, or cannot be written.
+    """
+    sections = [
+        _happened(outcome),
+        _early(outcome),
+        _where(outcome),
+        *_storms(outcome),
+        _plumes(outcome),
+        *_scores(outcome),
+        _errors(outcome),
+        _judged(outcome, said),
+    ]
+    filled = [own for own in sections if own.figures or own.tables or own.text]
+    return write_report(path, outcome.case.name, filled, "\n\n".join(_headline(outcome)), look())
+
+
+def _headline(outcome: Outcome) -> Iterator[str]:
+    truth, stage = outcome.truth, outcome.stage
+    words = stage.hazard.words
+    if not truth.happened:
+        share = 100 * truth.largest_share
+        yield f"No {words}: at most {share:.0f} % of the region was in one, {100 * outcome.case.least_share:g} % would."
+    else:
+        yield (
+            f"The {words} lasted from {_time(truth.onset)} to {_time(truth.end)}, over"
+            f" {100 * truth.largest_share:.0f} % of the region at its largest."
+        )
+    for name, own in outcome.systems.items():
+        yield _signal(name, outcome, own.probability_of_happening)
+    yield _NO_SAMPLE
+
+
+def _signal(name: str, outcome: Outcome, probability: pd.Series) -> str:
+    own, truth = outcome.systems[name], outcome.truth
+    if probability.empty:
+        return f"{name} does not reach over the period."
+    ahead = scores.first_signal(own, truth)
+    if ahead is not None:
+        return f"{name} had it likely, at 50 % or more, from {style.write_lead(ahead)} before the onset on."
+    before = probability[probability.index < pd.Timestamp(truth.onset)] if truth.happened else probability
+    if before.empty:
+        return f"{name} begins when it had begun."
+    return f"{name} never had it lastingly likely: at most {100 * before.max():.0f} % at one initial time."
+
+
+def _happened(outcome: Outcome) -> Section:
+    case, stage, truth = outcome.case, outcome.stage, outcome.truth
+    quantity = _quantity(outcome)
+    rows: list[Sequence[object]] = [
+        ("", "of the case"),
+        ("period", f"{case.period[0]} to {case.period[1]} (UTC)"),
+        ("region", str(case.region)),
+        ("happens where", f"{100 * case.least_share:g} % of the region's area is in it at one time"),
+        ("onset", _time(truth.onset)),
+        ("end", _time(truth.end)),
+        (f"{stage.hazard.summary} of {quantity.label}, most extreme", _value(truth.peak, outcome)),
+        ("then", _time(truth.peak_time)),
+    ]
+    defined: list[Sequence[object]] = [("threshold", "value"), *_defined(stage.definition)]
+    tables: dict[str, Rows] = {"What happened": rows, f"What counts as a {stage.hazard.words}": defined}
+    return Section("What happened", case.about, tables=tables)
+
+
+def _defined(definition: object) -> Iterator[Sequence[object]]:
+    for name, value in vars(definition).items():
+        yield name.replace("_", " "), value if isinstance(value, str) else f"{value}"
+
+
+def _early(outcome: Outcome) -> Section:
+    """Return the probability that the event happens, by initial time."""
+    since = outcome.truth.onset if outcome.truth.happened else outcome.stage.times[0]
+    looks = looks_of(list(outcome.systems))
+    lines = []
+    for name, own in outcome.systems.items():
+        told = scores.happening(own).transpose("bound", "init_time")
+        told = told.isel(init_time=told["init_time"].values <= since)
+        if told.sizes["init_time"]:
+            days = (told["init_time"].values - since) / _DAY
+            lines.append(Line.of(name, days, 100 * told.values, looks[name]))
+    panel = Panel(f"Probability of a {outcome.stage.hazard.words}", "%", lines, "Days from the onset", 50.0)
+    text = (
+        "The share of members in which the event happens in region and period, by initial time. Bands: what that share"
+        " would be of infinitely many members, with 95 %; one forecast says 0 or 100 %."
+    )
+    caption = "Along: initial time, days from the onset. Hold the pointer over a place for the numbers."
+    return Section("How early it was seen", text, {caption: Drawing(legend(lines) + _panels([panel]))})
+
+
+def _where(outcome: Outcome) -> Section:
+    stage = outcome.stage
+    happened = np.where(stage.inside, stage.true.event.any(axis=0), np.nan)
+    truth = next(iter(outcome.systems.values())).probability.isel(init_time=0, drop=True).copy(data=happened)
+    title = f"Probability of a {stage.hazard.words} at some time of the period"
+    shown = {name: own.probability for name, own in outcome.systems.items()}
+    figure = event_maps(shown, truth, title=title, onset=outcome.truth.onset)
+    text = "The share of members in the event at each place at some time of the period, beside where it happened."
+    return Section("Where", text, {f"{title}; grey: outside the region.": figure})
+
+
+def _storms(outcome: Outcome) -> Iterator[Section]:
+    if all(own.tracks is None for own in outcome.systems.values()):
+        return
+    yield Section("Tracks", "")
+
+
+def _plumes(outcome: Outcome) -> Section:
+    """Return plumes from the first and the last initial time that maps are of."""
+    stage, quantity = outcome.stage, _quantity(outcome)
+    true = stage.true
+    index = regional(true.index, stage)
+    truth = _named(xr.DataArray(index, {"time": true.times}), outcome)
+    inits = next(iter(outcome.systems.values())).probability["init_time"].values
+    figures = {}
+    for init in inits[np.unique([0, -1])] if len(inits) > 1 else inits:
+        systems = {
+            name: _named(own.series["index"].sel(init_time=init), outcome) for name, own in outcome.systems.items()
+        }
+        title = f"{stage.hazard.summary.capitalize()} over the region: {quantity.label}"
+        figure = plume(systems, truth, title=title, period=(true.times[0], true.times[-1]))
+        figures[f"Forecasts from {_time(init)}. Bands: members; black: truth."] = figure
+    return Section("The region by valid time", "", figures)
+
+
+def _scores(outcome: Outcome) -> Iterator[Section]:
+    brier, crps = scores.event_scores(outcome)["brier"], scores.index_scores(outcome)
+    looks, quantity = looks_of(list(outcome.systems)), _quantity(outcome)
+    lines = [_line(name, brier.sel(system=name).isel(channel=0), looks[name], 1.0) for name in looks]
+    others = [_line(name, crps.sel(system=name), looks[name], quantity.factor) for name in looks]
+    panels = [
+        Panel("Brier score of the event at each cell and time", "", lines, "Lead time (days)"),
+        Panel(f"CRPS of the region's {_number_words(outcome)}", quantity.difference_units, others, "Lead time (days)"),
+    ]
+    least, most = scores.n_judged(outcome).min(), scores.n_judged(outcome).max()
+    text = (
+        f"Smaller is better. Each lead is judged at the valid times of the period, {least} to {most} forecasts a lead;"
+        " intervals are told where these are five or more, and drawn where they are no wider than the scores: forecasts"
+        " that look at one event err alike, and tell little. The CRPS is fair to ensembles of any size, and"
+        " of one forecast the absolute error."
+    )
+    markup = Drawing(legend(lines) + _panels(panels))
+    yield Section("Scores", text, {"Along: lead time in days. Bands: 95 % intervals.": markup}, _differences(outcome))
+    yield from (own for own in scorecards(scores.event_differences(outcome)) if own.figures)
+
+
+def _number_words(outcome: Outcome) -> str:
+    """Return what a region's number is called: `mean 2 m temperature`."""
+    label = _quantity(outcome).label
+    return f"{outcome.stage.hazard.summary} {label[:1].lower()}{label[1:]}"
+
+
+def _differences(outcome: Outcome) -> dict[str, Rows]:
+    quantity = _quantity(outcome)
+    rows: list[Sequence[object]] = [("compared", "lead", "difference", "lower", "upper")]
+    for (one, other), own in scores.index_differences(outcome).items():
+        told = own.isel(lead_time=np.flatnonzero(np.isfinite(own.sel(bound="lower"))))
+        for lead in told["lead_time"].values[:: max(1, -(-told.sizes["lead_time"] // 4))]:
+            values = told.sel(lead_time=lead).values * quantity.factor
+            rows.append((f"{one} less {other}", lead, *map(float, values)))
+    words = f"Differences in CRPS of the region's {_number_words(outcome)}"
+    caption = f"{style.with_units(words, quantity.difference_units)}; below 0 the first is better"
+    return {caption: rows} if len(rows) > 1 else {}
+
+
+def _errors(outcome: Outcome) -> Section:
+    table = scores.errors(outcome)
+    quantity, truth = _quantity(outcome), outcome.truth
+    if truth.happened:
+        table = table[table["init_time"] < pd.Timestamp(truth.onset)]
+    shown = table.sort_values("init_time", ascending=False, kind="stable").groupby("system", sort=False).head(5)
+    shown = shown.sort_values(["system", "init_time"], kind="stable")
+    rows: list[Sequence[object]] = [
+        (
+            "system",
+            "from",
+            "members",
+            "probability, %",
+            "onset, h",
+            "end, h",
+            f"peak, {quantity.difference_units}",
+            "place, km",
+        )
+    ]
+    for own in shown.itertuples():
+        errors = own.onset_error, own.end_error, own.peak_error * quantity.factor, own.place_error
+        rows.append((own.system, own.init_time, own.members, round(100 * own.probability), *map(_rounded, errors)))
+    text = (
+        "Medians over members: of onset, end and place over those in which the event happens, of the peak over all."
+        " Later and more are positive. Forecasts that begin after the onset know that it began, and are left out."
+    )
+    return Section("When, how strong, where: errors", text, tables={"Forecasts from the last five initial times": rows})
+
+
+def _judged(outcome: Outcome, said: Sequence[str]) -> Section:
+    case = outcome.case
+    rows: list[Sequence[object]] = [("system", "members", "what it is")]
+    for name, own in outcome.systems.items():
+        told = case.systems.get(name)
+        made = (
+            "forecasts"
+            if told is None or isinstance(told, Stored)
+            else f"{told.baseline.replace('_', ' ')}, made of analyses"
+        )
+        note = told.note if told is not None else ""
+        rows.append((name, own.n_members, f"{made}: {note}" if note else made))
+    inits = next(iter(outcome.systems.values())).series["init_time"].values
+    sentences = [
+        f"{counted(len(inits), 'initial time')}, {_time(inits[0])} to {_time(inits[-1])}, that all systems have.",
+        *_on_climatology(outcome),
+        f"Before each forecast of fields lie the analyses of {case.history}, so that spells that had begun go on."
+        * (outcome.stage.hazard.extent == "region"),
+        f"Intervals by the method {case.interval}.",
+        *_on_one(outcome),
+        *said,
+    ]
+    return Section("What was judged", "\n\n".join(filter(None, sentences)), tables={"Systems": rows})
+
+
+def _on_climatology(outcome: Outcome) -> Iterator[str]:
+    own = outcome.case.climatology
+    if own is not None:
+        years = pd.Timestamp(own.period[0]).year, pd.Timestamp(own.period[1]).year
+        n_years = years[1] - years[0] + 1
+        few = f" {counted(n_years, 'year')} only: thresholds are as uncertain as that." if n_years < 10 else ""
+        yield f"What is usual is of the analyses of {' to '.join(own.period)}.{few}"
+
+
+def _on_one(outcome: Outcome) -> Iterator[str]:
+    ones = [name for name, own in outcome.systems.items() if own.n_members == 1]
+    if ones:
+        yield f"An ensemble of one says 0 or 100 %: {', '.join(ones)}."
+
+
+def _line(name: str, own: xr.DataArray, shown: tuple[str, str], factor: float) -> Line:
+    values = own.transpose("bound", "lead_time").values * factor
+    is_wide = values[2] - values[1] > 2 * np.nanmax(values[0], initial=0.0)
+    values[1:] = np.where(is_wide, np.nan, np.maximum(values[1:], 0.0))  # no score is below zero
+    return Line.of(name, own["lead_time"].values / _DAY, values, shown)
+
+
+def _panels(panels: Sequence[Panel]) -> str:
+    return f'<div class="panels" style="{_WIDER}">{"".join(map(draw, panels))}</div>'
+
+
+def _named(own: xr.DataArray, outcome: Outcome) -> xr.DataArray:
+    true = outcome.stage.true
+    return own.rename(true.name).assign_attrs(units=true.units)
+
+
+def _quantity(outcome: Outcome) -> style.Quantity:
+    true = outcome.stage.true
+    return style.quantity_of(true.name, true.units)
+
+
+def _value(value: float, outcome: Outcome) -> str:
+    quantity = _quantity(outcome)
+    return style.typeset(f"{value * quantity.factor + quantity.offset:.4g} {quantity.units}".strip())
+
+
+def _rounded(value: float) -> object:
+    return float(f"{value:.3g}") if np.isfinite(value) else float("nan")
+
+
+def _time(time: np.datetime64) -> str:
+    return "never" if np.isnat(time) else style.write_time(time)

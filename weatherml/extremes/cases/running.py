@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TypeAlias
+from itertools import chain
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,7 @@ def run(
     Args:
         case: What is judged.
         forecasts: By the name of the system, in the order of the page; or what is made meanwhile.
-        truth: Analyses with all times of the period.
+        truth: Analyses with all times of the period. Of events of days the first forecast of each day is judged.
         usual: Analyses that thresholds are taken from; the truth when None.
         progress: Called after each member.
 
@@ -106,8 +107,10 @@ def run(
         UserError: Something is missing: a variable, a time, a cell in the region; the systems share no initial time, or
             no forecast reaches over the period.
     """
-    stage = Stage.of(case, truth, usual)
     shared = _shared(forecasts)
+    stage = Stage.of(case, truth, usual, _valid_times(forecasts, shared))
+    _, first = np.unique(stage.begins(shared), return_index=True)
+    shared = shared[first]  # of several on one day, where events are of days, that which all of the day is ahead of
     told = tell(stage.true, stage)
     n_all = sum(len(shared) * _n_members(own) for own in forecasts.values())
     systems, n_done = {}, 0
@@ -135,15 +138,18 @@ class _Watching:
     series: dict[tuple[np.datetime64, int], np.ndarray] = field(default_factory=dict)
     counts: dict[np.datetime64, list[np.ndarray]] = field(default_factory=dict)
     tracks: list[xr.Dataset] = field(default_factory=list)
+    leads: np.ndarray = field(default_factory=lambda: np.empty(0, "timedelta64[ns]"))
 
     def outcome(self, forecast: Forecast) -> SystemOutcome:
-        leads, n_members = forecast_leads(forecast), _n_members(forecast)
-        events = OnlineForecast(lambda _: self._events(forecast), self.init_times, leads, n_members)
+        n_members, pieces = _n_members(forecast), self._events(forecast)
+        first = next(pieces)
+        begins = self.stage.begins(self.init_times)
+        events = OnlineForecast(lambda _: chain([first], pieces), begins, self.leads, n_members)
         metrics = METRICS if n_members > 1 else {"brier": METRICS["brier"]}
         sums = accumulate(events, self._truth(), metrics, missing="count")
         names = ["init_time", "number", *Told.__dataclass_fields__]
         return SystemOutcome(
-            self._joined_series(leads),
+            self._joined_series(),
             pd.DataFrame(self.rows, columns=names),
             self._probability(),
             sums,
@@ -155,15 +161,19 @@ class _Watching:
         for member in members_of(forecast, self.stage.kept):
             assert member.init_time is not None
             seen = self.stage.see(member.fields, member.init_time)
-            self._note(member, seen)
+            leads = seen.times - self.stage.begins(member.init_time)
+            if not len(self.leads):
+                self.leads = leads
+            self._note(member, seen, leads)
             self.progress()
-            yield self._piece(member, seen)
+            yield self._piece(member, seen, leads)
 
-    def _note(self, member: Member, seen: Seen) -> None:
+    def _note(self, member: Member, seen: Seen, leads: np.ndarray) -> None:
         init_time, number = member.init_time, member.number or 0
         assert init_time is not None
-        self.series[init_time, number] = np.stack([regional(seen.index, self.stage), shares(seen, self.stage)])
-        whole = completed(seen, self.stage, init_time)
+        told = np.stack([regional(seen.index, self.stage), shares(seen, self.stage)])
+        self.series[init_time, number] = self._at_leads(told, leads)
+        whole = completed(seen, self.stage)
         if whole is None:
             return
         self.rows.append({"init_time": init_time, "number": number, **asdict(tell(whole, self.stage))})
@@ -172,11 +182,17 @@ class _Watching:
             if seen.tracks is not None:
                 self.tracks.append(self._near(seen.tracks, init_time, number))
 
-    def _joined_series(self, leads: np.ndarray) -> xr.Dataset:
+    def _joined_series(self) -> xr.Dataset:
         numbers = sorted({number for _, number in self.series})
         values = np.stack([[self.series[init, number] for number in numbers] for init in self.init_times])
         dims = ("init_time", "number", "lead_time")
-        coords = {"init_time": self.init_times, "number": numbers, "lead_time": leads}
+        valid = self.stage.begins(self.init_times)[:, None] + self.leads
+        coords = {
+            "init_time": self.init_times,
+            "number": numbers,
+            "lead_time": self.leads,
+            "valid_time": (("init_time", "lead_time"), valid),
+        }
         return xr.Dataset({name: (dims, values[:, :, n]) for n, name in enumerate(("index", "share"))}, coords)
 
     def _add_to_maps(self, init_time: np.datetime64, whole: Seen) -> None:
@@ -184,14 +200,22 @@ class _Watching:
         own[0] += whole.event.any(axis=0)
         own[1] += 1
 
-    def _piece(self, member: Member, seen: Seen) -> xr.Dataset:
-        coords = {
-            "init_time": [member.init_time],
-            "lead_time": seen.times - member.init_time,
+    def _at_leads(self, values: np.ndarray, leads: np.ndarray) -> np.ndarray:
+        """Return values `[row, lead]` at the leads of the first forecast, NaN at those that another lacks."""
+        found = np.full((len(values), len(self.leads)), np.nan)
+        there = np.isin(self.leads, leads)
+        found[:, there] = values[:, np.isin(leads, self.leads)]
+        return found
+
+    def _piece(self, member: Member, seen: Seen, leads: np.ndarray) -> xr.Dataset:
+        coords: dict[str, Any] = {
+            "init_time": [self.stage.begins(member.init_time)],
+            "lead_time": self.leads,
             **({} if member.number is None else {"number": [member.number]}),
         }
         shape = (*map(len, coords.values()), *self.stage.grid.shape)
-        return self.stage.as_dataset(seen.event.astype(np.float32).reshape(shape), coords)
+        events = self._at_leads(seen.event.reshape(len(leads), -1).T.astype(np.float32), leads).T
+        return self.stage.as_dataset(events.astype(np.float32).reshape(shape), coords)
 
     def _truth(self) -> xr.Dataset:
         """Return what happened at each cell and time, NaN outside the region."""
@@ -228,10 +252,13 @@ class _Watching:
         return list(own[places])
 
 
-def forecast_leads(forecast: Forecast) -> np.ndarray:
-    """Return all lead times, `timedelta64[ns]` `[lead]`."""
-    own = forecast.lead_times if isinstance(forecast, OnlineForecast) else forecast["lead_time"].values
-    return np.asarray(own, "timedelta64[ns]")
+def _valid_times(forecasts: Mapping[str, Forecast], init_times: np.ndarray) -> np.ndarray:
+    """Return the first and the last valid time."""
+    leads = [
+        own.lead_times if isinstance(own, OnlineForecast) else own["lead_time"].values for own in forecasts.values()
+    ]
+    longest = max(np.max(own) for own in leads)
+    return np.array([init_times[0], init_times[-1] + longest], "datetime64[ns]")
 
 
 def _n_members(forecast: Forecast) -> int:

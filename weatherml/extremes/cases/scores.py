@@ -172,7 +172,7 @@ def _bounded(systems: Sequence[SystemOutcome], outcome: Outcome, function: Calla
 
 def _valid(own: SystemOutcome) -> np.ndarray:
     """Return `[init, lead]`."""
-    return np.asarray(own.series["init_time"].values[:, None] + own.series["lead_time"].values)
+    return np.asarray(own.series["valid_time"].transpose("init_time", "lead_time").values)
 
 
 def _leads(outcome: Outcome) -> np.ndarray:

@@ -70,13 +70,16 @@ class Stage:
     threshold: Reference | None
 
     @classmethod
-    def of(cls, case: Case, truth: xr.Dataset, usual: xr.Dataset | None = None) -> Self:
+    def of(
+        cls, case: Case, truth: xr.Dataset, usual: xr.Dataset | None = None, valid: np.ndarray | None = None
+    ) -> Self:
         """Set the stage.
 
         Args:
             case: What is judged.
             truth: Analyses with every valid time.
             usual: Analyses that thresholds are taken from; the truth in the climatology's period when None.
+            valid: Valid times of forecasts, `datetime64[ns]`, of which thresholds are asked, too.
 
         Raises:
             UserError: A variable is missing, the region is empty, or no analysis lies in the period.
@@ -92,16 +95,15 @@ class Stage:
                 f" {truth['time'].values[-1]:.16}: choose a period inside"
             )
         stage = cls(case, hazard, definition, truth, held, None)
-        needed = hazard.threshold is not None and hazard.asks(definition)
-        threshold = stage._threshold(truth if usual is None else usual) if needed else None
+        if hazard.threshold is None or not hazard.asks(definition):
+            return stage
+        threshold = stage._threshold(truth if usual is None else usual, times if valid is None else valid)
         return cls(case, hazard, definition, truth, held, threshold)
 
     @cached_property
     def times(self) -> np.ndarray:
-        """Times of the truth in the period, `datetime64[ns]` `[time]`."""
-        all_times = self.truth["time"].values
-        chosen: np.ndarray = all_times[is_within(all_times, self.case.period)]
-        return chosen
+        """Times of the truth in the period, `datetime64[ns]` `[time]`; of events of days, these."""
+        return self.true.times
 
     @cached_property
     def inside(self) -> np.ndarray:
@@ -133,7 +135,20 @@ class Stage:
         all_times = self.truth["time"].values
         wide = self.truth.isel(time=np.flatnonzero((all_times >= first - history) & (all_times <= last + history)))
         seen = self._seen(self._read(wide))
-        return seen.only(np.isin(seen.times, self.times))
+        return seen.only(is_within(seen.times, self.case.period))
+
+    @cached_property
+    def step(self) -> np.timedelta64:
+        """Between the times of events, `timedelta64[ns]`: of events of days a day."""
+        steps = np.diff(self.true.times)
+        return np.timedelta64(1, "D") if not len(steps) else np.timedelta64(steps.min(), "ns")
+
+    def begins(self, init_times: Any) -> Any:
+        """Return since when leads of events count, `datetime64[ns]` of the shape of initial times.
+
+        The initial time itself; of events of days, whose time is their midnight, that of the day on which it lies.
+        """
+        return init_times - (init_times - self.true.times[0]) % self.step
 
     def kept(self, fields: xr.Dataset) -> xr.Dataset:
         """Return what of a forecast is looked at, unread: the hazard's variables, and of fields what `extent` says.
@@ -151,7 +166,7 @@ class Stage:
         if self.hazard.extent == "region":
             read = xr.concat([*self._known(read["time"].values, init_time), read], "time", data_vars="minimal")
         seen = self._seen(read)
-        return seen.only(np.isin(seen.times, fields["time"].values))
+        return seen.only(seen.times > fields["time"].values[0] - self.step)
 
     def as_dataset(self, values: np.ndarray, coords: Mapping[str, Any]) -> xr.Dataset:
         """Return values `[*coords, lat, lon]` at the cells that are seen, by the name `CARRIER`."""
@@ -177,7 +192,7 @@ class Stage:
         event, index = (cut(own, self.held) if whole else own for own in (made.event, made.index))
         values = [own.transpose("time", "latitude", "longitude").values for own in (event, index)]
         return Seen(
-            fields["time"].values,
+            event["time"].values.astype("datetime64[ns]"),
             values[0].astype(bool) & self.inside,
             np.where(self.inside, values[1], np.nan).astype(np.float64),
             made.tracks,
@@ -185,7 +200,7 @@ class Stage:
             str(made.index.attrs.get("units", "")),
         )
 
-    def _threshold(self, usual: xr.Dataset) -> Reference:
+    def _threshold(self, usual: xr.Dataset, valid: np.ndarray) -> Reference:
         climatology = self.case.climatology
         if climatology is None or self.hazard.threshold is None:
             raise UserError(
@@ -196,9 +211,12 @@ class Stage:
         chosen = own.isel(time=np.flatnonzero(is_within(own["time"].values, climatology.period)))
         if not chosen.sizes["time"]:
             raise UserError(f"the climatology has no time in {show_periods(climatology.period)}; choose another period")
-        at = self.truth["time"].values
+        history = parse_duration(self.case.history)
+        first, last = parse_period(self.case.period)
+        at, all_times = np.array([first, last, valid.min(), valid.max()]), self.truth["time"].values
+        asked = all_times[(all_times >= at.min() - history) & (all_times <= at.max() + history)]
         fields = cut(chosen, self.held) if self.hazard.extent == "region" else chosen
-        return self.hazard.threshold(fields, self.definition, at)
+        return self.hazard.threshold(fields, self.definition, asked)
 
     def _require_grid(self, fields: xr.Dataset) -> None:
         own, wanted = LatLonGrid.from_dataset(fields), self.whole_grid

@@ -52,9 +52,12 @@ def shares(seen: Seen, stage: Stage) -> np.ndarray:
     return share
 
 
-def completed(seen: Seen, stage: Stage, init_time: np.datetime64) -> Seen | None:
+def completed(seen: Seen, stage: Stage) -> Seen | None:
     """Return a member at all times of the period: until it began, the truth; None where it does not reach the end."""
-    known, ahead = stage.times <= init_time, stage.times[stage.times > init_time]
+    if not len(seen.times):
+        return None
+    known = stage.times < seen.times[0]
+    ahead = stage.times[~known]
     if not len(ahead) or not np.isin(ahead, seen.times).all():
         return None
     own, past = seen.only(np.isin(seen.times, ahead)), stage.true.only(known)

@@ -22,6 +22,9 @@ from weatherml.wording import listed, size_of
 Keep = Callable[[xr.Dataset], xr.Dataset]
 """Cuts a piece down to what is asked for: some variables, a region."""
 
+_AT_ONCE = 2**28
+"""Bytes of all members of one initial time that are read together: who computes them does so once."""
+
 
 @dataclass(eq=False)
 class MembersInTime:
@@ -94,7 +97,10 @@ class MembersInTime:
 def members_of(forecast: xr.Dataset | OnlineForecast, keep: Keep = lambda piece: piece) -> Iterator[Member]:
     """Give each member of each initial time, of a forecast that is there or of one that is made meanwhile."""
     if not isinstance(forecast, OnlineForecast):
-        yield from each_member(keep(forecast))
+        kept = keep(forecast)
+        for place in range(kept.sizes["init_time"]):
+            own = kept.isel(init_time=[place])
+            yield from each_member(own.compute() if own.nbytes <= _AT_ONCE else own)
         return
     gathering = MembersInTime(forecast.lead_times.astype("timedelta64[ns]"), keep, forecast.memory)
     for piece in forecast.make(forecast.init_times):

@@ -1,7 +1,7 @@
 """What all systems of a case are judged on: the region's cells, the truth, thresholds; and a member seen through it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -47,6 +47,21 @@ class Seen:
     def only(self, chosen: np.ndarray) -> "Seen":
         """Keep some times, bool `[time]`."""
         return replace(self, times=self.times[chosen], event=self.event[chosen], index=self.index[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class _Remembered:
+    """Thresholds of a region, which each member asks for anew."""
+
+    reference: Reference
+    known: dict[bytes, xr.Dataset] = field(default_factory=dict)
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return the fields at `times` `[time]`, read."""
+        asked = np.asarray(times, "datetime64[ns]").tobytes()
+        if asked not in self.known:
+            self.known[asked] = self.reference.at(times).compute()
+        return self.known[asked]
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +186,8 @@ class Stage:
     def as_dataset(self, values: np.ndarray, coords: Mapping[str, Any]) -> xr.Dataset:
         """Return values `[*coords, lat, lon]` at the cells that are seen, by the name `CARRIER`."""
         horizontal = {"latitude": np.array(self.grid.latitude), "longitude": np.array(self.grid.longitude)}
-        field = ((*coords, *horizontal), values, {"units": "1"})
-        return xr.Dataset({CARRIER: field}, {**coords, **horizontal})
+        own = ((*coords, *horizontal), values, {"units": "1"})
+        return xr.Dataset({CARRIER: own}, {**coords, **horizontal})
 
     def _known(self, times: np.ndarray, init_time: np.datetime64) -> list[xr.Dataset]:
         """Return analyses before a forecast, spaced as it is."""
@@ -216,7 +231,7 @@ class Stage:
         at, all_times = np.array([first, last, valid.min(), valid.max()]), self.truth["time"].values
         asked = all_times[(all_times >= at.min() - history) & (all_times <= at.max() + history)]
         fields = cut(chosen, self.held) if self.hazard.extent == "region" else chosen
-        return self.hazard.threshold(fields, self.definition, asked)
+        return _Remembered(self.hazard.threshold(fields, self.definition, asked))
 
     def _require_grid(self, fields: xr.Dataset) -> None:
         own, wanted = LatLonGrid.from_dataset(fields), self.whole_grid

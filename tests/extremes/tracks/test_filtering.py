@@ -42,6 +42,13 @@ def test_waves_of_a_band_pass_as_they_are_and_others_do_not(grid):
     np.testing.assert_allclose(passed, inside, atol=2e-4)  # latitudes to 1e-4 degree
 
 
+def test_what_has_passed_is_called_by_its_channel():
+    grid = GRIDS["poles"]
+    levels = field(np.zeros((2, *grid.shape)), grid, level=[500, 850])
+    assert band_passed(levels, Band(2, 3)).name == "vorticity_anomaly"
+    assert band_passed(levels.sel(level=850), Band(2, 3)).name == "vorticity_850_anomaly"
+
+
 def test_a_taper_leaves_of_the_highest_wavenumber_what_is_said_and_of_lower_ones_more():
     weights = Band(5, 42, kept=0.1).weights()
     assert weights[:5].tolist() == [0] * 5

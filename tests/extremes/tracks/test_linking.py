@@ -63,6 +63,17 @@ def test_nothing_goes_faster_than_the_maximum():
     assert lengths(linked(Linking(41.2, least_reach=10.0), [straight(0, 0, 1.01 * per_step)])) == [8]
 
 
+def test_a_storm_that_leaves_its_course_by_more_than_the_deviation_is_another_one():
+    east = np.array([0, 3, 6, 9, 12, 12, 12, 12.0])  # turns from east to north: three degrees each way, 4.2 off
+    path = np.array([0, 0, 0, 0, 0, 3, 6, 9.0]), east
+    per_degree = 111.19e3 / 21600
+    going = {"maximum_speed": 41.2, "momentum": 1.0}
+    assert lengths(linked(Linking(**going), [path])) == [8]
+    assert lengths(linked(Linking(**going, maximum_deviation=4.4 * per_degree), [path])) == [8]
+    assert lengths(linked(Linking(**going, maximum_deviation=4.1 * per_degree), [path])) == [3, 5]
+    assert lengths(linked(Linking(**going, maximum_deviation=4.1 * per_degree, least_reach=5.0), [path])) == [8]
+
+
 def test_a_storm_may_be_missed_for_as_long_as_the_gap_and_goes_on_where_it_was_expected():
     north, east = straight(50, 350, 5.0)
     north[3:5] = np.nan
@@ -134,6 +145,7 @@ def test_no_storms_are_no_tracks():
         (lambda: Linking(0), "maximum_speed=0"),
         (lambda: Linking(momentum=2), "momentum=2"),
         (lambda: Linking(maximum_gap=-6), "maximum_gap=-6"),
+        (lambda: Linking(maximum_deviation=0), "maximum_deviation=0"),
         (lambda: Condition("wind"), "no bound"),
         (lambda: Condition("wind", least=1, share=60), "share"),
     ],

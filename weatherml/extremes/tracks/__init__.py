@@ -3,12 +3,22 @@
 from weatherml.extremes.tracks.detection import ClosedContour, Detection, Nearby
 from weatherml.extremes.tracks.linking import Condition, Linking
 from weatherml.extremes.tracks.members import Member, each_member, map_members
-from weatherml.extremes.tracks.presets import EXTRATROPICAL, KINDS, TROPICAL_CYCLONE, Kind, tropical_cyclone
+from weatherml.extremes.tracks.presets import (
+    EXTRATROPICAL,
+    FILTERED_LOWS,
+    FILTERED_VORTICES,
+    KINDS,
+    TROPICAL_CYCLONE,
+    Kind,
+    tropical_cyclone,
+)
 from weatherml.extremes.tracks.table import check, each, join, make, to_frame
 from weatherml.extremes.tracks.tracking import track
 
 __all__ = [
     "EXTRATROPICAL",
+    "FILTERED_LOWS",
+    "FILTERED_VORTICES",
     "KINDS",
     "TROPICAL_CYCLONE",
     "ClosedContour",

@@ -64,7 +64,7 @@ def band_passed(field: xr.DataArray, band: Band = T5_42) -> xr.DataArray:
         band: Which wavenumbers.
 
     Returns:
-        As the field, float32, an anomaly in its units.
+        As the field, float32, in its units, by the name of its channel and `_anomaly`: `vorticity_850_anomaly`.
 
     Raises:
         UserError: The grid is of a region or of another kind, or too coarse for the band.
@@ -85,7 +85,9 @@ def band_passed(field: xr.DataArray, band: Band = T5_42) -> xr.DataArray:
         output_dtypes=[np.float32],
         keep_attrs=True,
     )
-    return passed.assign_attrs(wavenumbers=f"{band.first} to {band.last}, of the last {band.kept:g} kept")
+    level = f"_{int(field['level'])}" if "level" in field.coords and not field["level"].ndim else ""
+    told = passed.assign_attrs(wavenumbers=f"{band.first} to {band.last}, of the last {band.kept:g} kept")
+    return told.rename(f"{field.name}{level}_anomaly" if field.name else None)
 
 
 def rotation(u: xr.DataArray, v: xr.DataArray) -> xr.Dataset:

@@ -68,5 +68,17 @@ EXTRATROPICAL = Kind(
 degrees; 6 degrees in six hours, no gap above 18 hours, 60 hours at least, 12 degrees from the first to the last record.
 Fields: `mean_sea_level_pressure`, and wind at 10 m where it is to be told."""
 
+FILTERED_LOWS = Kind(
+    Detection("mean_sea_level_pressure_anomaly", "minimum", intensity=0.0, merge_distance=0.0),
+    Linking(33.5, momentum=1.0, maximum_deviation=20.6, least_duration=12),
+)
+"""All lows of pressure in a band of wavenumbers, `filtering.band_passed(pressure)`, as Hodges' TRACK takes them: every
+minimum below zero; 6.5 degrees in six hours, 4 of them off the last motion; half a day at least."""
+
+FILTERED_VORTICES = Kind(
+    Detection("vorticity_850_anomaly", "cyclonic", 1e-5, merge_distance=0.0), FILTERED_LOWS.linking
+)
+"""The same of vorticity at 850 hPa, beyond 1e-5 s-1 in the sense of cyclones."""
+
 KINDS = {"tropical_cyclone": TROPICAL_CYCLONE, "extratropical": EXTRATROPICAL}
 """Kinds of storms by name."""

@@ -24,7 +24,9 @@ def angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.asarray(2 * np.arcsin(np.minimum(np.linalg.norm(first - second, axis=-1) / 2, 1)))
 
 
-def assign(last: np.ndarray, wanted: np.ndarray, found: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def assign(
+    last: np.ndarray, wanted: np.ndarray, found: np.ndarray, reach: np.ndarray, leeway: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return which storm goes on at which candidate: positions of storms and of candidates, of as many as are linked.
 
     The sum over all links of squared distances from where storms are expected, each less the squared reach, is least:
@@ -34,12 +36,13 @@ def assign(last: np.ndarray, wanted: np.ndarray, found: np.ndarray, reach: np.nd
         last: Where storms were last, unit vectors `[storm, 3]`.
         wanted: Where they are expected `[storm, 3]`.
         found: The candidates `[candidate, 3]`.
-        reach: How far each may be from either, radians `[storm]`.
+        reach: How far each may be from where it was, radians `[storm]`.
+        leeway: How far each may be from where it is expected, radians `[storm]`; no more than the reach.
     """
     if not len(last) or not len(found):
         return np.zeros(0, int), np.zeros(0, int)
     off = angles(wanted[:, None], found)
-    may = (angles(last[:, None], found) <= reach[:, None]) & (off <= reach[:, None])
+    may = (angles(last[:, None], found) <= reach[:, None]) & (off <= leeway[:, None])
     storms, candidates = linear_sum_assignment(np.where(may, off**2 - reach[:, None] ** 2, 0))
     linked = may[storms, candidates]
     return storms[linked], candidates[linked]

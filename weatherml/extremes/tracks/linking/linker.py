@@ -65,10 +65,10 @@ class Linker:
         elapsed = now - self._seen
         share = self._linking.momentum * elapsed / np.maximum(self._step, 1)
         wanted = expected(self._last, self._before, share)
-        reach = self._linking.reach(elapsed)
+        reach, leeway = self._linking.reach(elapsed), self._linking.leeway(elapsed)
         for since in np.unique(elapsed):  # storms that were there a moment ago come before those that were not
             tracks, free = np.flatnonzero(elapsed == since), np.flatnonzero(ids < 0)
-            own, found = assign(self._last[tracks], wanted[tracks], places[free], reach[tracks])
+            own, found = assign(self._last[tracks], wanted[tracks], places[free], reach[tracks], leeway[tracks])
             ids[free[found]] = self._ids[tracks[own]]
         new = ids < 0
         ids[new] = self._n_tracks + np.arange(new.sum())

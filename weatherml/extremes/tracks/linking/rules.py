@@ -72,6 +72,9 @@ class Linking:
         maximum_gap: Hours between two records of a track, at most; the next time of the data is always near enough.
         momentum: The share of its last motion that a storm is expected to go on with. Of storms within reach those
             are linked that lie closest to where they are expected, all of a time together.
+        maximum_deviation: m s-1; no storm is found further, over the time since it was last seen, from where it is
+            expected. So tracks are smooth, as Hodges 1999 (doi:10.1175/1520-0493(1999)127<1362:ACFFT>2.0.CO;2) has them
+            by other means; 4 degrees in six hours are 20.6. None for no bound but that of speed.
         merging_distance: Degrees of a great circle. A track merges into another that goes on where it is expected when
             it is last seen, a track splits from another that was where it must have come from.
         least_duration: Hours from first to last record.
@@ -86,6 +89,7 @@ class Linking:
     least_reach: float = 0.0
     maximum_gap: float = 0.0
     momentum: float = 0.75
+    maximum_deviation: float | None = None
     merging_distance: float = 6.0
     least_duration: float = 0.0
     least_displacement: float = 0.0
@@ -94,6 +98,8 @@ class Linking:
     def __post_init__(self) -> None:
         if not self.maximum_speed > 0:
             raise UserError(f"maximum_speed={self.maximum_speed} m s-1 links nothing; write 41.2 for 8 degrees in 6 h")
+        if self.maximum_deviation is not None and not self.maximum_deviation > 0:
+            raise UserError(f"maximum_deviation={self.maximum_deviation} m s-1 links nothing; write 20.6, or None")
         if not 0 <= self.momentum <= 1:
             raise UserError(f"momentum={self.momentum} is no share; write 0.75, or 0 to expect storms where they were")
         lengths = ("least_reach", "maximum_gap", "merging_distance", "least_duration", "least_displacement")
@@ -102,6 +108,14 @@ class Linking:
 
     def reach(self, seconds: np.ndarray) -> np.ndarray:
         """Return how far storms may go in a time, radians of a great circle."""
-        degrees = np.maximum(self.maximum_speed * seconds / _DEGREE, self.least_reach)
-        reach: np.ndarray = np.radians(np.minimum(degrees, 180))
-        return reach
+        return self._angle(self.maximum_speed, seconds)
+
+    def leeway(self, seconds: np.ndarray) -> np.ndarray:
+        """Return how far storms may be from where they are expected after a time, radians of a great circle."""
+        speeds = (self.maximum_speed, self.maximum_deviation or np.inf)
+        return self._angle(min(speeds), seconds)
+
+    def _angle(self, speed: float, seconds: np.ndarray) -> np.ndarray:
+        degrees = np.maximum(speed * seconds / _DEGREE, self.least_reach)
+        angle: np.ndarray = np.radians(np.minimum(degrees, 180))
+        return angle

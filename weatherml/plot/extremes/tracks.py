@@ -94,7 +94,7 @@ def track_density(
     return draw_three(shown, (*headings, Heading(f"{names[0]} less {names[1]}")), Ground(coastlines))
 
 
-_SEA = "#f4f6f8"
+_SEA = "#dfe5ea"
 
 
 def _mean(density: xr.DataArray) -> float:
@@ -152,9 +152,9 @@ def _draw_lines(ax: GeoAxes, storms: xr.Dataset, values: _Array, shading: Shadin
     starts = ax.projection.transform_points(
         DEGREES, storms["longitude"].values[first], storms["latitude"].values[first]
     )
-    looks = {"cmap": shading.colormap, "norm": shading.norm, "edgecolors": "white", "linewidths": 0.4, "zorder": 4}
+    looks = {"cmap": shading.colormap, "norm": shading.norm, "edgecolors": "white", "linewidths": 0.3, "zorder": 4}
     limits = ax.get_xlim(), ax.get_ylim()
-    ax.scatter(starts[:, 0], starts[:, 1], c=values[first], s=8, **looks)
+    ax.scatter(starts[:, 0], starts[:, 1], c=values[first], s=12, **looks)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     return lines

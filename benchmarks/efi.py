@@ -103,8 +103,22 @@ def memory():
         print(f"| {n} leads, one after the other | {most} | {time.process_time() - begin:.1f} |")
 
 
+def climates():
+    """Print processor time of the climate of each date, of a twelfth of a globe at 1.5 degrees."""
+    times = np.arange("1981-01-01", "2011-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
+    values = np.random.default_rng(0).normal(size=(len(times), 10, 240)).astype(np.float32)
+    coords = {"time": times, "latitude": np.linspace(60, 46.5, 10), "longitude": 1.5 * np.arange(240)}
+    record = xr.Dataset({"2m_temperature": (("time", "latitude", "longitude"), values)}, coords)
+    print("\n| percentiles of 31 days around a date, of 30 years at 2,400 places | processor seconds |\n|---|---|")
+    for words, own in {"all dates": None, "15 dates": times[:15]}.items():
+        begin = time.process_time()
+        extremes.calendar_quantiles(record, extremes.PERCENTILES, ("1981", "2010"), 31, times=own)
+        print(f"| {words} | {time.process_time() - begin:.2f} |")
+
+
 if __name__ == "__main__":
     print("# Extreme forecast index: agreement, time, memory\n\n    python benchmarks/efi.py > benchmarks/efi.md\n")
     agreement()
     seconds()
     memory()
+    climates()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import weatherml
 from weatherml.errors import UserError
 from weatherml.extremes.return_periods import block_maxima, peaks_over_threshold
 
@@ -62,6 +63,22 @@ def test_a_season_between_ends_clusters_and_is_no_interval(record):
     one = [peaks_over_threshold(own, 2.0, "3D", years=1) for _, own in seasons.groupby("time.year")]
     np.testing.assert_array_equal(peaks.n_peaks, sum(own.n_peaks for own in one))
     np.testing.assert_array_equal(peaks.exceedances, sum(own.exceedances for own in one))
+
+
+def test_peaks_of_two_real_summers_are_those_of_each(shared):
+    """Of Europe, daily maxima of 2012 and 2015."""
+    names = [shared(f"reanalysis/erainterim_t2m_dailymax_2p5deg_{year}.nc") for year in (2012, 2015)]
+    record = xr.concat([weatherml.open_files([name])["2m_temperature"] for name in names], "time")
+    europe = record.sel(latitude=slice(50, 45), longitude=slice(0, 15)).load()
+    threshold = europe.quantile(0.95, "time").drop_vars("quantile")
+    peaks = peaks_over_threshold(europe, threshold, "3D", years=2)
+    for at in np.ndindex(threshold.shape):
+        expected = [
+            clusters(own.values[:, *at], np.float32(threshold.values[at]), 3) for _, own in europe.groupby("time.year")
+        ]
+        found = peaks.excess.values[:, *at]
+        np.testing.assert_allclose(found[np.isfinite(found)], np.concatenate(expected), atol=1e-3)
+    assert (peaks.runs_index < 0.7).all()  # heat comes in spells
 
 
 def test_a_place_that_is_missing_once_has_no_peaks(record):

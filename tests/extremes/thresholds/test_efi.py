@@ -1,16 +1,21 @@
 """Extreme forecast index and shift of tails against closed forms, the integral by brute force and ECMWF's program."""
 
 import logging
+import pickle
 
 import numpy as np
 import pytest
 import xarray as xr
 from fake_data import analyses, forecasts
 
+from weatherml.data.statistics.accumulators.harmonics import Harmonics
+from weatherml.data.statistics.fitting import Fit, fit
+from weatherml.data.statistics.quantile_climatology import QuantileClimatology
 from weatherml.errors import UserError
 from weatherml.extremes import PERCENTILES, calendar_quantiles, efi, reforecast_quantiles, sot
 from weatherml.extremes.thresholds.indices import extreme_forecast_index, shift_of_tails
 from weatherml.grid import LatLonGrid
+from weatherml.state import spec_of
 
 P = np.array(PERCENTILES)
 GRID = LatLonGrid.regular(2, 3, poles=False)
@@ -168,6 +173,27 @@ def test_what_cannot_be_compared_is_refused_in_one_line(record):
         efi(forecast, calendar_quantiles(record.sel(level=[500]), PERCENTILES, ("1999", "2000")))
     with pytest.raises(UserError, match="the climate has no dimension 'quantile'; pass quantiles"):
         efi(forecast, record)
+
+
+def test_it_can_be_sent_to_another_process(record):
+    climate = calendar_quantiles(record, PERCENTILES, ("1999", "2000"))
+    index = efi(forecasts(n_members=2, n_init=2, step="12h", grid=GRID).chunk(init_time=1), climate)
+    xr.testing.assert_identical(pickle.loads(pickle.dumps(index)).load(), index.load())
+
+
+def test_a_sketched_climatology_is_a_climate(record, tmp_path):
+    """Which knows quantiles from 0.02 to 0.98: members beyond are beyond all of it."""
+    known = (0.02, *np.arange(0.05, 0.96, 0.05).round(2), 0.98)
+    fit(record, Fit(spec_of(record), ("1999", "2000"), Harmonics(1, 0), quantiles=known), tmp_path)
+    climate = QuantileClimatology.load(tmp_path / "quantile_climatology.nc")
+    forecast = forecasts(n_members=9, n_init=2, step="12h", grid=GRID)
+    index = efi(forecast, climate)
+    assert index.attrs["climate"] == "analyses of 1999 to 2000, 61 days around each date"
+    at = {"init_time": 1, "lead_time": 2}
+    quantiles = climate.at(forecast["valid_time"].isel(at).values[None])["geopotential"].values[0, :, 0].reshape(21, -1)
+    members = forecast["geopotential"].isel(at).transpose("number", "level", ...).values[:, 0].reshape(9, -1)
+    expected = extreme_forecast_index(members, quantiles, np.array(known))
+    np.testing.assert_allclose(index["geopotential"].isel(at).isel(level=0).values.ravel(), expected, rtol=1e-5)
 
 
 def test_levels_that_a_forecast_lacks_have_no_index(record):

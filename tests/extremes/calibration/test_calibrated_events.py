@@ -57,7 +57,7 @@ def test_isotonic_curve_is_that_of_all_cases_of_the_period_by_area(calibration, 
     n_init = len(cases[0])
     weight = np.repeat([1 / len(own) for own in np.split(np.arange(n_init), range(3, n_init, 3)) for _ in own], 7 * 12)
     totals = [np.bincount(np.rint(5 * share).astype(int), area * weight * of, 6) for of in (1, event)]
-    found = calibration.dataset["isotonic"].sel(channel=CHANNEL)[0]
+    found = calibration.dataset["probability"].sel(channel=CHANNEL)[0]
     np.testing.assert_allclose(found, isotonic(*totals))
 
 
@@ -97,19 +97,19 @@ def test_fields_are_calibrated_as_lazily_as_they_are(calibration, ensemble):
     share = (ensemble[CHANNEL] > 1).mean("number")
     found = calibration.apply(share.chunk(init_time=7))
     assert found["probability"].chunks is not None
-    curve = calibration.dataset["isotonic"].sel(channel=CHANNEL)
+    curve = calibration.dataset["probability"].sel(channel=CHANNEL)
     at = np.rint(5 * share[3, 1, 2, 4].item()).astype(int)
-    assert found["isotonic"][3, 1, 2, 4].compute().item() == pytest.approx(curve[1, at].item())
-    assert ((found["lower"] <= found["probability"]) & (found["probability"] <= found["upper"])).all()
+    assert found["probability"][3, 1, 2, 4].compute().item() == pytest.approx(curve[1, at].item())
+    assert ((found["lower"] <= found["venn_abers"]) & (found["venn_abers"] <= found["upper"])).all()
     np.testing.assert_array_equal(
         found["warning"], share >= calibration.dataset["warn_from"].sel(channel=CHANNEL) - 1e-6
     )
 
 
 def test_between_shares_that_were_seen_probabilities_are_linear(calibration):
-    curve = calibration.dataset["isotonic"].sel(channel=CHANNEL)[0]
+    curve = calibration.dataset["probability"].sel(channel=CHANNEL)[0]
     asked = xr.DataArray([0.25, 0.3], dims="point").expand_dims(lead_time=curve["lead_time"].values[None])
-    found = calibration.apply(asked)["isotonic"].values[0]
+    found = calibration.apply(asked)["probability"].values[0]
     np.testing.assert_allclose(found, np.interp([0.25, 0.3], np.arange(6) / 5, curve), rtol=1e-5)
 
 

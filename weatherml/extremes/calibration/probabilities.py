@@ -29,11 +29,11 @@ class Calibration:
     """What each share of members above a threshold meant in a period that was held out, by channel and lead.
 
     Attributes:
-        dataset: Dims (channel, lead_time, share): `isotonic`, the frequency of the event, made to rise; `lower` and
-            `upper` of Venn-Abers, of which one is calibrated whatever the forecast is; `probability`, the one between
-            them that loses least. Dims (channel, lead_time): `warn_from`, the share of members from which on to warn so
-            that no more than `risk` of the area of events is expected to be missed; NaN where the blocks with events
-            are too few to promise it.
+        dataset: Dims (channel, lead_time, share): `probability`, the frequency of the event, made to rise (isotonic);
+            `lower` and `upper` of Venn-Abers, of which one is calibrated whatever the forecast is: how far apart they
+            are says how few blocks speak for it; `venn_abers`, the one between them that loses least. Dims (channel,
+            lead_time): `warn_from`, the share of members from which on to warn so that no more than `risk` of the area
+            of events is expected to be missed; NaN where the blocks with events are too few to promise it.
         held_out: The period.
     """
 
@@ -81,14 +81,14 @@ class Calibration:
             channel: Such as "2m_temperature"; may be left out where one was learnt.
 
         Returns:
-            `probability`, `lower`, `upper` and `isotonic`; and `warning`, 1 where to warn, 0 elsewhere, NaN at leads
+            `probability`, `lower`, `upper` and `venn_abers`; and `warning`, 1 where to warn, 0 elsewhere, NaN at leads
             that promise nothing; all float32.
 
         Raises:
             UserError: A lead time or the channel was not learnt.
         """
         own = self._of(probability, channel)
-        names = ("probability", "lower", "upper", "isotonic")
+        names = ("probability", "lower", "upper", "venn_abers")
         looked_up = {name: _looked_up(probability, own[name]) for name in names}
         warning = (probability >= own["warn_from"] - _ROUNDING).astype(np.float32)
         return xr.Dataset({**looked_up, "warning": warning.where(own["warn_from"].notnull())})
@@ -152,7 +152,7 @@ def _learnt(blocks: np.ndarray, counts: Counts, risk: float, cases_in_block: flo
     dims = ("channel", "lead_time")
     named: dict[str, tuple[Sequence[str], np.ndarray]] = {
         name: ((*dims, SHARE), curve)
-        for name, curve in zip(("isotonic", "lower", "upper", "probability"), curves, strict=True)
+        for name, curve in zip(("probability", "lower", "upper", "venn_abers"), curves, strict=True)
     }
     coords = {"channel": counts.channels, "lead_time": counts.lead_times, SHARE: counts.shares}
     return xr.Dataset(named | {"warn_from": (dims, np.array(levels))}, coords)
@@ -215,6 +215,6 @@ def _judged(counts: xr.DataArray, learnt: xr.Dataset, shares: np.ndarray) -> xr.
 def _issued(learnt: xr.Dataset, shares: np.ndarray) -> xr.DataArray:
     """Return raw and calibrated probabilities of each share, dims (issued, channel, lead_time, share)."""
     own = learnt.interp({SHARE: shares})
-    raw = xr.zeros_like(own["isotonic"]) + own[SHARE]
-    kinds = {"raw": raw, "isotonic": own["isotonic"], "venn_abers": own["probability"]}
+    raw = xr.zeros_like(own["probability"]) + own[SHARE]
+    kinds = {"raw": raw, "isotonic": own["probability"], "venn_abers": own["venn_abers"]}
     return xr.concat([kind.rename("issued") for kind in kinds.values()], "issued").assign_coords(issued=list(kinds))

@@ -117,8 +117,7 @@ Blocks are of five days. `none`: experiments in which too few blocks promise not
 all is warned of; they count as kept.
 
 A cone that holds {100 * COVERAGE:.0f} %, and the share of the area of events missed by warnings that may miss
-{100 * RISK:.0f} %,
-per cent:
+{100 * RISK:.0f} %, per cent:
 """
 LATER_HEAD = """
 Probabilities: root-mean-square difference from how often the event follows, per cent; the mean width of the Venn-Abers

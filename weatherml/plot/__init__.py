@@ -11,6 +11,7 @@ except ImportError as missing:
 from weatherml.plot.climate import climate
 from weatherml.plot.extremes.efi import efi
 from weatherml.plot.extremes.plume import plume
+from weatherml.plot.extremes.rivers import rivers
 from weatherml.plot.extremes.strike_probability import strike_probability
 from weatherml.plot.extremes.tracks import track_density, tracks
 from weatherml.plot.learning import learning
@@ -32,6 +33,7 @@ __all__ = [
     "memory",
     "plume",
     "probability",
+    "rivers",
     "score",
     "skill",
     "spectra",

@@ -139,6 +139,12 @@ def label_contours(ax: GeoAxes, values: xr.DataArray, levels: _Array, colour: st
         number.set_path_effects([_halo(2.6, 0.8)])
 
 
+def outline(ax: GeoAxes, inside: xr.DataArray, colour: str) -> None:
+    """Draw the borders of places, `[latitude, longitude]`, bool."""
+    lines = _contour(ax, inside.astype(np.float64), np.array([0.5]), colors=colour, linewidths=1.5, linestyles="solid")
+    lines.set_path_effects([_halo(2.8, 0.75)])
+
+
 def add_bar(figure: Figure, filled: ScalarMappable, shading: Shading, bar: Bar) -> None:
     """Add the colour bar of a map."""
     axes = figure.add_axes(bar.box.within(tuple(figure.get_size_inches())))

@@ -26,8 +26,8 @@ HEAD = """# Convection: whole grids here, column by column by MetPy
 The command is at the head of [convection_agreement.py](convection_agreement.py). Energies in J kg-1, shear in m s-1.
 Temperatures and wind are real, humidity is prescribed. Differences here less MetPy.
 
-Parcels agree within 0.2 K in the columns looked at; what is made of that differs in four ways. MetPy saturates by Ambaum (2020), here
-earthkit-meteo does as the IFS over water, and parcels are a few hundredths of a degree warmer: that is the mean
+Parcels agree within 0.2 K in the columns looked at; what is made of that differs in four ways. MetPy saturates by
+Ambaum (2020), here earthkit-meteo does as the IFS over water, and parcels are a few hundredths of a degree warmer: that is the mean
 difference of energies. Of air that is warmer in several thin layers MetPy subtracts all the cold between them, to
 energies below zero; here none is below zero. Those columns make the largest differences. Where mixed air starts MetPy
 leaves the layer itself out of the profile, here it counts for inhibition. Of air that never rises freely inhibition is

@@ -27,11 +27,11 @@ The command is at the head of [convection_agreement.py](convection_agreement.py)
 Temperatures and wind are real, humidity is prescribed. Differences here less MetPy.
 
 Parcels agree within 0.2 K in the columns looked at; what is made of that differs in four ways. MetPy saturates by
-Ambaum (2020), here earthkit-meteo does as the IFS over water, and parcels are a few hundredths of a degree warmer: that is the mean
-difference of energies. Of air that is warmer in several thin layers MetPy subtracts all the cold between them, to
-energies below zero; here none is below zero. Those columns make the largest differences. Where mixed air starts MetPy
-leaves the layer itself out of the profile, here it counts for inhibition. Of air that never rises freely inhibition is
-NaN here, zero there and in this table."""
+Ambaum (2020), here earthkit-meteo does as the IFS over water, and parcels are a few hundredths of a degree warmer:
+that is the mean difference of energies. Of air that is warmer in several thin layers MetPy subtracts all the cold
+between them, to energies below zero; here none is below zero. Those columns make the largest differences. Where
+mixed air starts MetPy leaves the layer itself out of the profile, here it counts for inhibition. Of air that never
+rises freely inhibition is NaN here, zero there and in this table."""
 KINDS = ("surface", "mixed_layer", "most_unstable")
 NAMES = {"cape": "convective_available_potential_energy", "cin": "convective_inhibition"}
 COLUMNS = 200

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import brentq, minimize
+from scipy.optimize import minimize
 from scipy.stats import chi2
 
 from weatherml.extremes.return_periods.families import Family
@@ -11,9 +11,11 @@ from weatherml.extremes.return_periods.families import Family
 Array = np.ndarray
 
 _PRECISE = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000, "maxfev": 2000}
+_ROUGH = {"xatol": 1e-4, "fatol": 1e-6, "maxiter": 1000, "maxfev": 1000}  # a level's bound is told to some digits
 _STEP = 1e-4  # of a derivative, in units of the scale
 _LEAST_SHAPE = -1.0  # below, the likelihood has no largest value
 _MOST_STEPS = 60
+_HALVINGS = 10  # of a step, a tenth of the spread
 
 
 def fit(values: Array, family: Family, start: Array) -> Array:
@@ -78,7 +80,7 @@ class _Profile:
 
     def cost(self, level: float) -> float:
         """Return the least cost of a level; it begins where the last one ended."""
-        found = minimize(lambda free: self._of(free, level), self.last, method="Nelder-Mead", options=_PRECISE)
+        found = minimize(lambda free: self._of(free, level), self.last, method="Nelder-Mead", options=_ROUGH)
         if np.isfinite(found.fun):
             self.last = found.x
         return float(found.fun)
@@ -99,11 +101,15 @@ class _Profile:
 
 
 def _end(excess: Callable[[float], float], level: float, step: float) -> float:
+    """Return where an excess crosses 0 from below, by halving: a search that ends too early does no harm to that."""
     inner = level
     for _ in range(_MOST_STEPS):
         outer = inner + step
         if excess(outer) > 0:
-            return float(brentq(excess, inner, outer, xtol=1e-4 * abs(step)))
+            for _ in range(_HALVINGS):
+                middle = (inner + outer) / 2
+                inner, outer = (inner, middle) if excess(middle) > 0 else (middle, outer)
+            return (inner + outer) / 2
         inner, step = outer, 1.05 * step
     return float(np.copysign(np.inf, step))
 

@@ -56,6 +56,14 @@ def test_a_storm_that_would_take_anothers_place_leaves_it_where_both_are_linked_
     assert lengths(linked(EASY, [first, second])) == [2, 2]
 
 
+def test_a_storm_goes_on_where_it_is_expected_though_more_links_were_possible():
+    # Were the one that stands still linked to the place of the moving one, that could be linked, too, to the third.
+    moving, still = (np.zeros(3), np.array([-3.0, 0, 3])), (np.array([1.5, 1.5, np.nan]), np.full(3, 3.0))
+    third = np.array([np.nan, np.nan, -6.6]), np.full(3, 5.0)
+    tracks = linked(EASY, [moving, still, third])
+    assert (0.0, 0.0, 0.0) in {tuple(own["latitude"].values) for _, own in each(tracks)}
+
+
 def test_nothing_goes_faster_than_the_maximum():
     per_step = 41.2 * 6 * 3600 / 111.19e3
     assert lengths(linked(EASY, [straight(0, 0, 0.99 * per_step)])) == [8]

@@ -25,12 +25,19 @@ def angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def assign(
-    last: np.ndarray, wanted: np.ndarray, found: np.ndarray, reach: np.ndarray, leeway: np.ndarray
+    last: np.ndarray,
+    wanted: np.ndarray,
+    found: np.ndarray,
+    reach: np.ndarray,
+    leeway: np.ndarray,
+    is_moving: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which storm goes on at which candidate: positions of storms and of candidates, of as many as are linked.
 
-    The sum over all links of squared distances from where storms are expected, each less the squared reach, is least:
-    as many links as possible, unless one costs the others more than it is worth.
+    First storms whose motion is known, at the candidates that are closest to where they are expected and that no other
+    such storm is expected closer to: else many links that are possible would win over few that are right. Then the
+    others, all together: the sum over all links of squared distances from where storms are expected, each less the
+    squared reach, is least.
 
     Args:
         last: Where storms were last, unit vectors `[storm, 3]`.
@@ -38,11 +45,27 @@ def assign(
         found: The candidates `[candidate, 3]`.
         reach: How far each may be from where it was, radians `[storm]`.
         leeway: How far each may be from where it is expected, radians `[storm]`; no more than the reach.
+        is_moving: Of which storms the motion is known `[storm]`.
     """
     if not len(last) or not len(found):
         return np.zeros(0, int), np.zeros(0, int)
     off = angles(wanted[:, None], found)
     may = (angles(last[:, None], found) <= reach[:, None]) & (off <= leeway[:, None])
-    storms, candidates = linear_sum_assignment(np.where(may, off**2 - reach[:, None] ** 2, 0))
-    linked = may[storms, candidates]
-    return storms[linked], candidates[linked]
+    cost = np.where(may, off**2 - reach[:, None] ** 2, 0)
+    first = _mutual(np.where(is_moving[:, None], cost, 0))
+    left = np.ones(len(last), bool), np.ones(len(found), bool)
+    for own, linked in zip(left, first, strict=True):
+        own[linked] = False
+    storms, candidates = (np.flatnonzero(own) for own in left)
+    second = linear_sum_assignment(cost[np.ix_(storms, candidates)])
+    both = np.concatenate([first[0], storms[second[0]]]), np.concatenate([first[1], candidates[second[1]]])
+    linked = cost[both] < 0
+    return both[0][linked], both[1][linked]
+
+
+def _mutual(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and columns of what is least both in its row and in its column, and below zero."""
+    columns = cost.argmin(axis=1)
+    rows = np.arange(len(cost))
+    is_mutual = (cost[rows, columns] < 0) & (cost.argmin(axis=0)[columns] == rows)
+    return rows[is_mutual], columns[is_mutual]

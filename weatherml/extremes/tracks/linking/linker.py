@@ -68,7 +68,8 @@ class Linker:
         reach, leeway = self._linking.reach(elapsed), self._linking.leeway(elapsed)
         for since in np.unique(elapsed):  # storms that were there a moment ago come before those that were not
             tracks, free = np.flatnonzero(elapsed == since), np.flatnonzero(ids < 0)
-            own, found = assign(self._last[tracks], wanted[tracks], places[free], reach[tracks], leeway[tracks])
+            motion = leeway[tracks], self._step[tracks] > 0
+            own, found = assign(self._last[tracks], wanted[tracks], places[free], reach[tracks], *motion)
             ids[free[found]] = self._ids[tracks[own]]
         new = ids < 0
         ids[new] = self._n_tracks + np.arange(new.sum())

@@ -70,8 +70,8 @@ class Linking:
         least_reach: Degrees of a great circle that a storm may always go, however short the step, as between points of
             a coarse grid.
         maximum_gap: Hours between two records of a track, at most; the next time of the data is always near enough.
-        momentum: The share of its last motion that a storm is expected to go on with. Of storms within reach those
-            are linked that lie closest to where they are expected, all of a time together.
+        momentum: The share of its last motion that a storm is expected to go on with. Within reach, storms are
+            linked where they are closest to what is expected (`assignment.assign`), all of a time together.
         maximum_deviation: m s-1; no storm is found further, over the time since it was last seen, from where it is
             expected. So tracks are smooth, as Hodges 1999 (doi:10.1175/1520-0493(1999)127<1362:ACFFT>2.0.CO;2) has them
             by other means; 4 degrees in six hours are 20.6. None for no bound but that of speed.
@@ -88,7 +88,7 @@ class Linking:
     maximum_speed: float = 41.2
     least_reach: float = 0.0
     maximum_gap: float = 0.0
-    momentum: float = 0.75
+    momentum: float = 0.9
     maximum_deviation: float | None = None
     merging_distance: float = 6.0
     least_duration: float = 0.0
@@ -101,7 +101,7 @@ class Linking:
         if self.maximum_deviation is not None and not self.maximum_deviation > 0:
             raise UserError(f"maximum_deviation={self.maximum_deviation} m s-1 links nothing; write 20.6, or None")
         if not 0 <= self.momentum <= 1:
-            raise UserError(f"momentum={self.momentum} is no share; write 0.75, or 0 to expect storms where they were")
+            raise UserError(f"momentum={self.momentum} is no share; write 0.9, or 0 to expect storms where they were")
         lengths = ("least_reach", "maximum_gap", "merging_distance", "least_duration", "least_displacement")
         if negative := [name for name in lengths if getattr(self, name) < 0]:
             raise UserError(f"{negative[0]}={getattr(self, negative[0])} is negative; write 0 for none")

@@ -10,9 +10,9 @@ except ImportError as missing:
 
 from weatherml.plot.climate import climate
 from weatherml.plot.extremes.efi import efi
+from weatherml.plot.extremes.event_objects import event_objects
 from weatherml.plot.extremes.plume import plume
 from weatherml.plot.extremes.rivers import rivers
-from weatherml.plot.extremes.event_objects import event_objects
 from weatherml.plot.extremes.strike_probability import strike_probability
 from weatherml.plot.extremes.tracks import track_density, tracks
 from weatherml.plot.learning import learning

@@ -143,10 +143,6 @@ def outline(ax: GeoAxes, inside: xr.DataArray, colour: str) -> None:
     """Draw the borders of places, `[latitude, longitude]`, bool."""
     lines = _contour(ax, inside.astype(np.float64), np.array([0.5]), colors=colour, linewidths=1.5, linestyles="solid")
     lines.set_path_effects([_halo(2.8, 0.75)])
-def outline(ax: GeoAxes, inside: xr.DataArray, colour: str = style.INK) -> None:
-    """Draw a line around the cells of a mask, which lies between these and their neighbours."""
-    lines = _contour(ax, inside.astype(np.float64), np.array([0.5]), colors=colour, linewidths=1.6, linestyles="solid")
-    lines.set_path_effects([_halo(3.2, 0.7)])
 
 
 def add_bar(figure: Figure, filled: ScalarMappable, shading: Shading, bar: Bar) -> None:

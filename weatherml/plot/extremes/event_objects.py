@@ -54,7 +54,7 @@ def event_objects(
         filled = fill(ax, shown, shading)
         Ground(coastlines, orography).draw(ax)
         if inside is not None:
-            outline(ax, inside)
+            outline(ax, inside, style.INK)
         style.write_title(ax, layout.headings[0].title, layout.headings[0].note)
         add_bar(figure, filled, shading, layout.bars[0])
     return figure

@@ -1,5 +1,7 @@
 """Quantiles of the days around each date, against numpy over the days that count."""
 
+import logging
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -55,6 +57,14 @@ def test_a_point_that_is_missing_once_has_no_quantile_there(record):
     found = calendar_quantiles(holed, [0.5], PERIOD, 5, times=["2001-01-06", "2001-03-01"])
     missing = np.isnan(found.at(["2001-01-06", "2001-03-01"])["2m_temperature"].values)
     assert missing[0, 1, 2] and missing.sum() == 1
+
+
+def test_a_quantile_that_hangs_on_a_single_day_is_said(record, caplog):
+    with caplog.at_level(logging.WARNING):
+        calendar_quantiles(record, [0, 0.5, 0.95, 1], PERIOD, 5, times=["2001-07-01"])
+        assert not caplog.text  # twenty analyses, the highest but one
+        calendar_quantiles(record, [0.5, 0.96], PERIOD, 5, times=["2001-07-01"])
+    assert "dates with 20 analyses around them: their quantile 0.96 hangs on a single one" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["calendar", "sketched"])

@@ -1,5 +1,6 @@
 """Quantiles of the days around each date, of all years: exact, from analyses that need no store."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
@@ -10,8 +11,11 @@ import xarray as xr
 from weatherml.errors import Option, UserError
 from weatherml.extremes.thresholds.climates import position
 from weatherml.extremes.thresholds.local_quantiles import MEMORY
+from weatherml.logs import ONCE
 from weatherml.references import as_slice
 from weatherml.times import Periods, is_within, parse_times, show_periods, write_periods
+
+_logger = logging.getLogger(__name__)
 
 N_DAYS = 366
 
@@ -113,7 +117,22 @@ def calendar_quantiles(
     fields = {name: field for name, field in chosen.data_vars.items() if "time" in field.dims}
     quantiles = xr.Dataset({name: windows.quantiles(field, levels, memory // 4) for name, field in fields.items()})
     quantiles = quantiles.assign_coords(n_times=(windows.dims, windows.counts()))
+    _warn_of_few(levels, windows.counts())
     return CalendarQuantiles(quantiles, write_periods(period), window_days)
+
+
+def _warn_of_few(levels: np.ndarray, counts: np.ndarray) -> None:
+    """Say where less than one analysis lies beyond a quantile: it then hangs on a single day."""
+    tails = np.minimum(levels, 1 - levels)
+    inner = levels[tails > 0]
+    if len(inner) and tails[tails > 0].min() * counts.min() < 1 - 1e-9:
+        _logger.warning(
+            "there are dates with %d analyses around them: their quantile %g hangs on a single one; widen window_days,"
+            " or take a longer period",
+            counts.min(),
+            inner[tails[tails > 0].argmin()],
+            extra=ONCE,
+        )
 
 
 def day_of_year(times: np.ndarray) -> np.ndarray:

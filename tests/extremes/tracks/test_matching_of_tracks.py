@@ -100,6 +100,17 @@ def test_members_are_matched_each_by_itself_and_with_an_analysis_each():
         match(analysis, members)
 
 
+def test_members_of_an_initial_time_meet_what_the_other_set_has_of_the_same_one():
+    places = {1: (0, 0), 2: (0, 1), 3: (24, 0), 4: (24, 1), 5: (48, 0)}  # hours of the initial time, member
+    members = tracks(
+        *(storm(n, (48, 72), 50, 0, init_time=DAY + own * HOUR, number=m) for n, (own, m) in places.items())
+    )
+    others = tracks(*(storm(n, (48, 72), 50, 1, init_time=DAY + own * HOUR) for n, own in {7: 0, 8: 24}.items()))
+    pairs = match(members, others)
+    assert pairs["first"].values.tolist() == [1, 2, 3, 4]
+    assert pairs["second"].values.tolist() == [7, 7, 8, 8]
+
+
 def test_nothing_matches_nothing():
     some = tracks(storm(1, (0, 24), 50, 0))
     none = some.isel(record=slice(0))

@@ -86,6 +86,8 @@ def match(first: xr.Dataset, second: xr.Dataset, rules: Matching | None = None) 
     rules = rules or Matching()
     table.check(first)
     table.check(second)
+    needed = [name for name in (*table.NEEDED, "init_time", "number") if name in {*first.variables, *second.variables}]
+    first, second = (own[[name for name in needed if name in own.variables]] for own in (first, second))
     found = [_match_one(own, other, rules) for own, other in _groups(first, second)]
     columns = [np.concatenate(column) for column in zip(*found, strict=True)] if found else [np.empty(0)] * 5
     order = np.argsort(columns[0], kind="stable")
@@ -130,11 +132,22 @@ def _groups(first: xr.Dataset, second: xr.Dataset) -> Iterator[tuple[xr.Dataset,
         yield first, second
         return
     shared = [name for name in keys if name in second.variables]
-    values = np.column_stack([first[name].values.astype(np.int64) for name in keys])
-    for own in np.unique(values, axis=0):
-        same = [second[name].values.astype(np.int64) == own[keys.index(name)] for name in shared]
-        chosen = np.flatnonzero(np.logical_and.reduce(same)) if same else slice(None)
-        yield first.isel(record=np.flatnonzero((values == own).all(axis=1))), second.isel(record=chosen)
+    others = dict(_runs(second, shared))
+    for own, records in _runs(first, keys):
+        known = tuple(value for name, value in zip(keys, own, strict=True) if name in shared)
+        yield first.isel(record=records), second.isel(record=others.get(known, slice(0)))
+
+
+def _runs(tracks: xr.Dataset, keys: list[str]) -> Iterator[tuple[tuple[int, ...], slice]]:
+    """Give what each run of records has in some columns, by which the table is sorted, and where the run is."""
+    values = np.empty((tracks.sizes[table.RECORD], len(keys)), np.int64)
+    for column, name in enumerate(keys):
+        values[:, column] = tracks[name].values.astype(np.int64)
+    is_first = np.ones(len(values), bool)
+    is_first[1:] = (values[1:] != values[:-1]).any(axis=1)
+    starts = np.flatnonzero(is_first).tolist()
+    for start, end in zip(starts, [*starts, len(values)][1:], strict=True):
+        yield tuple(values[start].tolist()), slice(start, end)
 
 
 def _match_one(first: xr.Dataset, second: xr.Dataset, rules: Matching) -> tuple[np.ndarray, ...]:

@@ -46,7 +46,7 @@ def storms():
 
 
 def outcome(hazard, truth, variables, **asked):
-    like = forecasts(variables, n_init=1, n_lead=8, n_members=2, grid=LatLonGrid.from_dataset(truth))
+    like = forecasts(variables, n_init=2, n_lead=8, n_members=2, grid=LatLonGrid.from_dataset(truth))
     perfect = as_forecast(truth, like).expand_dims(number=2).assign_coords(number=[0, 1])
     case = make_case(hazard=hazard, period=PERIOD, **asked)
     return run(case, {"ours": perfect}, truth)

@@ -2,11 +2,12 @@
 
 python3.11 -m venv PEERS
 PEERS/bin/pip install xskillscore scoringrules scikit-learn properscoring scores evalhyd-python
-python benchmarks/verification_agreement.py --peers PEERS/bin/python > benchmarks/verification_agreement.md
+python benchmarks/verification_agreement.py --peers PEERS/bin/python --ncl FOLDER > benchmarks/verification_agreement.md
 
 Ours is `weatherml.verification.evaluate`, from datasets of float32; the others, in an environment of their own, get the
 same values as float64, and areas of cells as weights. A row is a function of verification_agreement_peers.py, or of
 verification_agreement_fields.py, which says how to install WeatherBench-X and WeatherBench 2.
+verification_agreement_ncl.py says what lies in FOLDER.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import verification_agreement_fields
+import verification_agreement_ncl
 import verification_agreement_peers as peers
 import xarray as xr
 
@@ -115,7 +117,8 @@ def main():
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--peers", required=True, help="a Python that has the other libraries")
-    python = parser.parse_args().peers
+    parser.add_argument("--ncl", required=True, help="a folder of fields that NCL has made")
+    python, ncl = parser.parse_args().peers, parser.parse_args().ncl
     made = fields()
     areas = GRID.cell_areas()[:, None] * np.ones(GRID.shape)
     rain = {name: own[RAIN].values for name, own in climate_of_rain().items()}
@@ -145,16 +148,10 @@ def main():
         print(line(row, ours_of(row, data), theirs))
     print("\nNo library here has the decomposition of the CRPS, the reliability index, the bias of a Brier", end=" ")
     print(
-        "decomposition and spread over skill: tests hold them against loops over cases. Spectra on the sphere are held",
-        end=" ",
+        "decomposition and spread over skill: tests hold them against loops over cases. Spectra on the sphere", end=" "
     )
-    print(
-        "against analytic harmonics, against Parseval's sum and against a field of ERA5 that NCL filtered to degrees 5",
-        end=" ",
-    )
-    print(
-        "to 42: its power there is that of the whole field to 1e-6 and less, and elsewhere below 1e-12 of the largest."
-    )
+    print("are held against analytic harmonics, against Parseval's sum and against fields that NCL has filtered.\n")
+    verification_agreement_ncl.print_rows(ncl)
 
 
 def line(row, ours, theirs):

@@ -10,6 +10,7 @@ from weatherml.errors import UserError
 from weatherml.references import DatedReference
 from weatherml.verification import OnlineForecast, accumulate, compare, evaluate, evaluate_maps, scorecard, skill
 from weatherml.verification.metrics.base import Metric, itself
+from weatherml.verification.pairing import plausible
 from weatherml.verification.statistics.base import PointStatistic
 
 CHANNELS = ["geopotential_500", "geopotential_850", "2m_temperature"]
@@ -190,10 +191,12 @@ def test_statistics_of_other_arrays_have_other_names(forecast, truth):
 @pytest.mark.parametrize("made", [lambda forecast: forecast, online], ids=["stored", "online"])
 def test_values_in_other_units_are_told_once_and_what_they_look_like(made, forecast, truth, caplog):
     """Of a truth in degrees Celsius whose file says nothing of it, beside a forecast in K."""
+    plausible.tell.cache_clear()
     warm, cold = (
         {"2m_temperature": own["2m_temperature"] * 10 + shift} for own, shift in ((forecast, 280), (truth, 7))
     )
     evaluate(made(forecast[["2m_temperature"]].assign(warm)), truth[["2m_temperature"]].assign(cold), "rmse")
+    evaluate(made(forecast[["2m_temperature"]].assign(warm)), truth[["2m_temperature"]].assign(cold), "mae")
     told = [own.getMessage() for own in caplog.records]
     assert [own for own in told if "there are on Earth" in own] == told
     assert len(told) == 1

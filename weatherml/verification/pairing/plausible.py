@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.logs import ONCE
 from weatherml.references import values_of
 from weatherml.slips import slip
 from weatherml.variables import find
@@ -27,7 +27,13 @@ def warn_of_values(matched: Matched) -> None:
     )
     for owner, fields in (("forecast", first), ("truth", matched.first_truth)):
         if told := list(_implausible(fields, matched.levels)):
-            _logger.warning("values of the %s are none that there are on Earth: %s", owner, listed(told), extra=ONCE)
+            tell(owner, listed(told))
+
+
+@lru_cache(maxsize=64)
+def tell(owner: str, values: str) -> None:
+    """Say it once in a process, which may judge the same many times."""
+    _logger.warning("values of the %s are none that there are on Earth: %s", owner, values)
 
 
 def _implausible(fields: xr.Dataset, levels: Mapping[str, tuple[int, ...]]) -> Iterator[str]:

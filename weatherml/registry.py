@@ -55,10 +55,16 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """A mapping from name to entry whose missing key suggests the near one."""
+    """A mapping from name to entry whose missing key suggests the near one.
 
-    def __init__(self, kind: str) -> None:
+    Args:
+        kind: What the entries are, for messages.
+        all_of_them: Where to see them where they are too many for a message, such as a command.
+    """
+
+    def __init__(self, kind: str, all_of_them: str = "") -> None:
         self.kind = kind
+        self.all_of_them = all_of_them
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -74,7 +80,7 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         if name not in self._entries:
-            raise UserError(f"unknown {self.kind} {name!r}{nearest(name, self._entries)}")
+            raise UserError(f"unknown {self.kind} {name!r}{nearest(name, self._entries, self.all_of_them)}")
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:

@@ -13,6 +13,7 @@ from tiny_experiment import done, refused
 
 from weatherml.cli.systems import named
 from weatherml.verification import evaluate_systems
+from weatherml.verification.aggregation.regions import Region
 from weatherml.verification.cards import cards_in
 
 SURFACE = {"2m_temperature": ()}
@@ -180,12 +181,35 @@ def test_systems_are_called_by_what_differs_in_their_paths(paths, called):
             "baseline 'persistence_ensemble' cannot be made: the truth has no time",
         ),
         (["--region", "atlantis"], "australia_new_zealand, east_asia, europe"),
-        (["--metric", "seeps"], "in Python pass references={'dry_probability': DATASET}"),
+        (["--metric", "seeps"], "pass --field dry_probability=FILE"),
+        (["--field", "threshold"], "--field threshold must read NAME=FILE, such as threshold=q95.nc"),
+        (["--field", "threshold=scores.txt"], "scores.txt cannot be read"),
+        (["--region", "alps=43,48,5"], "region 'alps=43,48,5' must read NAME=NORTH,WEST,SOUTH,EAST in degrees"),
+        (["--init-times", "2005..2006"], "new.nc has no init time from 2005 to 2006, its own are 2001-01-01T00:00 to"),
+        (["--init-times", "June"], "--init-times"),
+        (["--metric", "hitrate"], "see weatherml evaluate --list"),
+        (["--against", "damped_persistence"], "needs a climatology, got none; pass --climatology RUN/climatology.nc"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(folder, monkeypatch, options, reason):
     monkeypatch.chdir(folder)
     assert reason in refused(*words(folder, *options))
+
+
+def test_init_times_regions_and_fields_are_chosen_by_options(folder, tmp_path):
+    truth, new = (xr.load_dataset(folder / name, decode_timedelta=True) for name in ("truth.nc", "new.nc"))
+    threshold = truth.mean("time")
+    threshold.to_netcdf(tmp_path / "mean.nc")
+    options = ("--init-times", "2001-01-01T06..2001-01-02", "--region", "box=40,20,-40,200", "--metric", "csi", "rmse")
+    words = ("evaluate", folder / "new.nc", folder / "truth.nc", *options, "--field", f"threshold={tmp_path}/mean.nc")
+    done(*words, "-o", tmp_path / "scores.nc")
+    chosen = new.sel(init_time=slice("2001-01-01T06", "2001-01-02"))
+    how = {"regions": {"box": Region(-40, 40, 20, 200)}, "references": {"threshold": threshold}}
+    expected = evaluate_systems({"new": chosen}, truth, ["csi", "rmse"], **how)
+    written = xr.load_dataset(tmp_path / "scores.nc", decode_timedelta=True)
+    for metric in ("csi", "rmse"):
+        np.testing.assert_array_equal(written[metric].transpose(*expected[metric].dims), expected[metric])
+    assert written.attrs["n_init_times"] == 7
 
 
 def test_an_output_that_is_there_is_not_replaced(folder, tmp_path):

@@ -5,12 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 import xarray as xr
-from fake_data import analyses
+from fake_data import analyses, forecasts
 
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
 from weatherml.state import spec_of
 from weatherml.verification import baselines, evaluate
+from weatherml.verification.baselines.named import baseline
 
 LEADS = np.array([6, 18, 30], "timedelta64[h]").astype("timedelta64[ns]")
 INITS = np.array(["2001-01-01T06", "2001-01-03T00"], "datetime64[ns]")
@@ -222,3 +223,14 @@ def test_a_climatology_that_knows_what_is_judged_says_so(truth, caplog):
     assert [own.partition(":")[0] for own in caplog.messages if "knows" in own] == [said]
     evaluate(made, truth, "acc", knowing)
     assert [own.partition(":")[0] for own in caplog.messages if "knows" in own] == [said, said]
+
+
+def test_damped_persistence_by_name_is_fitted_before_the_first_init_time(truth, climatology):
+    like = forecasts(n_init=2, start="2001-01-04")
+    init_times, leads = like["init_time"].values, like["lead_time"].values
+    made = baseline("damped_persistence", truth, climatology, like)
+    damping = baselines.fit_damping(truth.sel(time=slice(None, "2001-01-03")), climatology, leads)
+    expected = baselines.damped_persistence(truth, climatology, damping, init_times, leads)
+    np.testing.assert_allclose(made["2m_temperature"], expected["2m_temperature"], rtol=1e-6)
+    with pytest.raises(UserError, match="the truth has no time before the first init time, 2001-01-04T00:00, to fit"):
+        baseline("damped_persistence", truth.sel(time=slice("2001-01-04", None)), climatology, like)

@@ -22,6 +22,7 @@ from weatherml.errors import UserError
 from weatherml.storage.share import Share
 from weatherml.verification import Campaign, Metric, OnlineForecast, accumulate
 from weatherml.verification.aggregation import judgement
+from weatherml.verification.campaign import patience
 from weatherml.verification.campaign.kept import KeptSums
 from weatherml.verification.statistics.base import PointStatistic
 from weatherml.verification.systems import accumulate_systems
@@ -280,8 +281,9 @@ class Apart:
         yield from map(function, items)
 
 
-def test_workers_of_dask_judge_the_same(judge, forecast, whole, truth, tmp_path):
+def test_workers_of_dask_judge_the_same(judge, forecast, whole, truth, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    monkeypatch.setattr(patience, "SECONDS_TO_START", -1)
     paths = [tmp_path / "forecast.nc", tmp_path / "truth.nc"]
     for path, own in zip(paths, (forecast, truth), strict=True):
         own.to_netcdf(path)
@@ -291,6 +293,31 @@ def test_workers_of_dask_judge_the_same(judge, forecast, whole, truth, tmp_path)
     bad["2m_temperature"][1, 0, 0, 0, 0] = np.nan
     with pytest.raises(UserError, match="the forecast of 2m_temperature valid at 2001-01-02T06:00 is not finite"):
         judge(bad, workers=Dask(workers=1), folder=tmp_path / "sums")
+
+
+class Elsewhere(Dask):
+    """Workers that are not started, but told what they would have got."""
+
+    seen: ClassVar[list] = []
+
+    def map(self, function, items):
+        for item in items:
+            self.seen.append(item)
+            yield function(item)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "scheduler", "elsewhere"),
+    [(1, None, []), (6, None, [1, 2, 3, 4]), (1, "tcp://127.0.0.1:1", [0, 1, 2, 3, 4])],
+    ids=["little", "much", "a cluster"],
+)
+def test_workers_are_started_once_they_pay(monkeypatch, seconds, scheduler, elsewhere):
+    clock = iter(seconds * np.arange(100))
+    monkeypatch.setattr(patience, "perf_counter", lambda: next(clock))
+    Elsewhere.seen.clear()
+    workers = Elsewhere(2, scheduler)
+    assert list(patience.map_patiently(workers, lambda own: -own, range(5), 5)) == [0, -1, -2, -3, -4]
+    assert Elsewhere.seen == elsewhere
 
 
 class Counting(LocalStore):

@@ -74,6 +74,20 @@ def named(channels: list[str] | None) -> list[str] | None:
     return names
 
 
+def period_of(option: str, text: str) -> tuple[str, str]:
+    """Return the first and the last time of `2020..2020-06`, or of one year, month or day.
+
+    Raises:
+        UserError: It does not read so.
+    """
+    from weatherml.times import parse_period
+
+    first, dots, last = text.partition("..")
+    period = (first, last if dots else first)
+    parse_period(period, option)
+    return period
+
+
 def renames(words: list[str] | None) -> dict[str, str]:
     """Return the names that `OWN=NAME` gives to variables, by what files call them.
 

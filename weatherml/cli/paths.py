@@ -326,3 +326,25 @@ def climatology_at(path: Path) -> Reference:
         if "windowed_climatology" in file.attrs:
             return WindowedClimatology.load(path)
     return Climatology.load(path)
+
+
+def fields_at(words: Sequence[str]) -> dict[str, xr.Dataset]:
+    """Open what `NAME=FILE` names: fields that metrics compare with, such as `threshold=q95.nc`.
+
+    Raises:
+        UserError: One does not read so, or nothing of the kind is there.
+    """
+    opened = {}
+    for word in words:
+        name, sign, place = word.partition("=")
+        if not (name and sign and place):
+            raise UserError(f"--field {word} must read NAME=FILE, such as threshold=q95.nc")
+        try:
+            is_store = Path(place).is_dir() or is_url(place)
+            opened[name] = xr.open_zarr(place) if is_store else xr.open_dataset(place)
+        except (OSError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"--field {word}: {place} cannot be read ({reason}); pass a NetCDF file or a store"
+            ) from None
+    return opened

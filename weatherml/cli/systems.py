@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from weatherml.cli.paths import climatology_at, located
@@ -17,7 +18,8 @@ from weatherml.locations import is_url, path_or_url
 from weatherml.products import read_forecast, without_stopped
 from weatherml.products.alignment import Alignment, RegriddedReference, align_systems
 from weatherml.products.convert import select
-from weatherml.references import Reference
+from weatherml.references import Reference, as_slice
+from weatherml.times import Period, is_within
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.baselines.named import baseline, baselines
 from weatherml.verification.systems import common_init_times
@@ -34,6 +36,7 @@ class Reading:
         rename: Canonical names by what files call them, of forecasts and truth; one of them has each.
         told: What files of forecasts do not say, as `read_forecast` takes it.
         alignment: How forecasts and truth are made comparable, as `align` takes it.
+        init_times: First and last time, both included; all when None.
     """
 
     channels: Sequence[str] | None = None
@@ -41,6 +44,7 @@ class Reading:
     rename: Mapping[str, str] = field(default_factory=dict)
     told: Mapping[str, Any] = field(default_factory=dict)
     alignment: Alignment = field(default_factory=Alignment)
+    init_times: Period | None = None
 
     def open(self, forecasts: Sequence[str], truth: str) -> tuple[list[xr.Dataset], xr.Dataset]:
         """Open forecasts and their truth.
@@ -75,6 +79,7 @@ class Reading:
         """Open a forecast."""
         opened = read_forecast(path, rename=rename, **self.told)
         opened = opened if self.channels is None else select(opened, self.channels)
+        opened = opened if self.init_times is None else _started_within(opened, self.init_times, path)
         return without_stopped(opened) if self.drop_stopped else opened
 
     def truth(self, path: str, rename: Mapping[str, str]) -> xr.Dataset:
@@ -180,6 +185,23 @@ def open_systems(
     by_path = dict(zip([*given, *others], called, strict=True)) | dict(zip(own, called, strict=False))
     beaten = [by_path.get(name, name) for name in dict.fromkeys(against)]
     return Systems(forecasts, truth, normal, list(dict.fromkeys(beaten)), made, own)
+
+
+def _started_within(forecast: xr.Dataset, period: Period, path: str) -> xr.Dataset:
+    """Keep the initial times of a period.
+
+    Raises:
+        UserError: There are none.
+    """
+    times = forecast["init_time"].values
+    chosen = np.flatnonzero(is_within(times, period))
+    if not chosen.size:
+        first, last = (str(own)[:16] for own in (times.min(), times.max()))
+        raise UserError(
+            f"{path} has no init time from {period[0]} to {period[1]}, its own are {first} to {last}; name some of"
+            " these with --init-times"
+        )
+    return forecast.isel(init_time=as_slice(chosen))
 
 
 def named(paths: Sequence[str], names: Sequence[str]) -> list[str]:

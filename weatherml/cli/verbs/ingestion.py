@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weatherml.cli.options import size_of
+from weatherml.cli.options import period_of, size_of
 from weatherml.cli.settings import Settings, experiment_of, file_and_overrides
 from weatherml.errors import UserError
 from weatherml.locations import is_url, local_folder, shown
-from weatherml.times import parse_period
 
 if TYPE_CHECKING:
     from weatherml.data.sources import DataConfig
@@ -55,7 +54,7 @@ def ingest(
         memory=size_of("--memory", memory, _LEAST_MEMORY, "any ingestion"),
         verify=verify,
         grow=grow,
-        refresh=None if refresh is None else _period(refresh),
+        refresh=None if refresh is None else period_of("--refresh", refresh),
     )
     done = (_ingest_to_bucket if is_url(output) else _ingest_here)(settings or [], output, options)
     print(_outcome(done, options))
@@ -138,13 +137,6 @@ def _engine(workers: int, scheduler: str | None) -> "Engine":
     from weatherml.data.store.making.engine import HERE, Dask
 
     return HERE if not workers and scheduler is None else Dask(max(1, workers), scheduler)
-
-
-def _period(text: str) -> tuple[str, str]:
-    first, dots, last = text.partition("..")
-    period = (first, last if dots else first)
-    parse_period(period, "--refresh")
-    return period
 
 
 _LEAST_MEMORY = 64 * 2**20

@@ -19,6 +19,7 @@ from weatherml.cli.options import (
     Rename,
     Repeated,
     named,
+    period_of,
     renames,
 )
 from weatherml.errors import UserError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from weatherml.cli.systems import Systems
     from weatherml.verification import Campaign, StatisticSums
     from weatherml.verification.cards import Pairs
+    from weatherml.verification.judging import How
 
 Paths = Annotated[
     list[str],
@@ -50,7 +52,18 @@ Against = Annotated[
 Names = Annotated[
     list[str] | None, typer.Option(help="What a forecast is called, in their order; else by its path. Repeated.")
 ]
-Regions = Annotated[list[str] | None, typer.Option(help="A part of the globe, such as europe; may be repeated.")]
+Regions = Annotated[
+    list[str] | None,
+    typer.Option(help="A part of the globe: europe, or NAME=NORTH,WEST,SOUTH,EAST; may be repeated."),
+]
+InitTimes = Annotated[
+    str | None,
+    typer.Option(metavar="FIRST..LAST", help="Judge init times from the first to the last: 2020-06..2020-08."),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=FILE", help="What metrics compare with, such as threshold=q95.nc; may be repeated."),
+]
 By = Annotated[
     Literal["season", "month", "init_hour", "valid_hour"] | None, typer.Option(help="Scores of each group of times.")
 ]
@@ -124,6 +137,8 @@ def evaluate(
     region: Regions = None,
     by: By = None,
     climatology: Climatology = None,
+    field: Fields = None,
+    init_times: InitTimes = None,
     missing: Missing = "refuse",
     control: Control = "in",
     interval: Interval = None,
@@ -159,6 +174,7 @@ def evaluate(
     --against old persistence --scorecard -o page.html`
     """
     from weatherml.cli.outputs import require_apart
+    from weatherml.cli.paths import fields_at
     from weatherml.cli.scores import read_references, require_outputs
     from weatherml.cli.systems import Reading, open_systems
     from weatherml.products.alignment import Alignment
@@ -174,12 +190,14 @@ def evaluate(
     told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated, "points": points}
     member = _number_or_mean(truth_member)
     alignment = Alignment(grid=grid, average=average, accumulated=accumulated, truth_member=member)
-    reading = Reading(named(channels), drop_stopped, renames(rename), told, alignment)
+    chosen = None if init_times is None else period_of("--init-times", init_times)
+    reading = Reading(named(channels), drop_stopped, renames(rename), told, alignment, chosen)
     published = read_references(reference or [])
     asked = open_systems(paths, against or [], name or [], reading, climatology)
     (asked.require_rivals if scorecard else asked.require_none_alone)()
     metrics, campaign = metric or ["rmse", "bias"], _campaign(sums, workers, scheduler, share)
-    kept = _sums(asked, metrics, region, missing, control, campaign)
+    how: How = {"regions": region, "missing": missing, "control": control, "references": fields_at(field or [])}
+    kept = _sums(asked, metrics, how, campaign)
     if campaign.share.count > 1:
         print(f"share {share} is judged; once all are, leave --share out to score what {sums} keeps")
         return
@@ -226,29 +244,14 @@ def _number_or_mean(word: str | None) -> "int | Literal['mean'] | None":
     return int(word)
 
 
-def _sums(
-    asked: "Systems",
-    metrics: list[str],
-    regions: list[str] | None,
-    missing: Missing,
-    control: Control,
-    campaign: "Campaign",
-) -> "dict[str, StatisticSums]":
+def _sums(asked: "Systems", metrics: list[str], how: "How", campaign: "Campaign") -> "dict[str, StatisticSums]":
     """Judge the initial times that all systems have."""
     from weatherml.cli.printing.progress import bar
     from weatherml.verification.systems import accumulate_systems
 
     with bar("evaluate", closes=False) as progress:
         sums = accumulate_systems(
-            asked.forecasts,
-            asked.truth,
-            metrics,
-            asked.climatology,
-            progress,
-            regions=regions,
-            missing=missing,
-            control=control,
-            campaign=campaign,
+            asked.forecasts, asked.truth, metrics, asked.climatology, progress, campaign=campaign, **how
         )
     return asked.only_channels_of_forecasts(sums)
 

@@ -9,7 +9,6 @@ from weatherml.verification.aggregation.regions import Region, region_weights, r
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.pairing.matched import Matched
 from weatherml.verification.statistics.base import Statistic
-from weatherml.workers import Workers
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +58,3 @@ class Judgement:
             UserError: As `pairing.matched.Matched` says, or a region holds nothing.
         """
         return gather(self.matched, self.statistics, self.regions, progress).described(**self.attributes)
-
-    def sums_of_parts(self, workers: Workers, progress: Progress | None = None) -> StatisticSums:
-        """Take initial times side by side; what comes back of each is small.
-
-        Raises:
-            UserError: As `sums`, or a worker fails.
-        """
-        parts: list[StatisticSums] = []
-        init_times = self.matched.forecast["init_time"]
-        for part in workers.map(Judgement.sums, (self.only([place]) for place in range(len(init_times)))):
-            parts.append(part)
-            if progress:
-                progress(len(parts), len(init_times))
-        return StatisticSums(StatisticSums.total(parts).dataset.sel(init_time=init_times.values))

@@ -118,7 +118,7 @@ def latitude_bands(width: float) -> dict[str, Region]:
 
 
 def regions_named(wanted: Sequence[str] | Mapping[str, Region] | None) -> dict[str, Region]:
-    """Return regions by their names; all of the globe where none are given.
+    """Return regions by their names, or `NAME=NORTH,WEST,SOUTH,EAST`; all of the globe where none are given.
 
     Raises:
         UserError: There are none, or one is unknown.
@@ -130,11 +130,34 @@ def regions_named(wanted: Sequence[str] | Mapping[str, Region] | None) -> dict[s
         raise UserError(f"regions are empty; leave them out for the globe, or give one of {', '.join(regions)}")
     if isinstance(wanted, Mapping):
         return dict(wanted)
-    for name in (name for name in wanted if name not in regions):
+    return dict(_region_named(name) for name in wanted)
+
+
+def _region_named(text: str) -> tuple[str, Region]:
+    """Return a region by its name, or with bounds of its own: `alps=48,5,43,17` is north, west, south and east.
+
+    Raises:
+        UserError: It is unknown, or its bounds are none.
+    """
+    name, sign, bounds = text.partition("=")
+    if sign:
+        north, west, south, east = _numbers(text, bounds)
+        return name, Region(south, north, west, east)
+    if name not in regions:
         likely = nearest(name, regions)
         told = likely if likely.startswith("; did") else f"; known: {', '.join(regions)}"
-        raise UserError(f"unknown region {name!r}{told}")
-    return {name: regions[name] for name in wanted}
+        raise UserError(f"unknown region {name!r}{told}, or one by its bounds, such as alps=48,5,43,17")
+    return name, regions[name]
+
+
+def _numbers(text: str, bounds: str) -> list[float]:
+    try:
+        numbers = [float(own) for own in bounds.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4 or not np.isfinite(numbers).all() or text.startswith("="):
+        raise UserError(f"region {text!r} must read NAME=NORTH,WEST,SOUTH,EAST in degrees, such as alps=48,5,43,17")
+    return numbers
 
 
 def region_weights(grid: LatLonGrid, wanted: Mapping[str, Region], truth: xr.Dataset | None = None) -> np.ndarray:

@@ -9,15 +9,16 @@ from weatherml.errors import Option, UserError
 from weatherml.references import Reference
 from weatherml.registry import Registry
 from weatherml.state import spec_of
+from weatherml.verification.baselines.damping import fit_damping
 from weatherml.verification.baselines.drawn_forecasts import climatological_ensemble, persistence_ensemble
-from weatherml.verification.baselines.reference_forecasts import climatology, persistence
+from weatherml.verification.baselines.reference_forecasts import climatology, damped_persistence, persistence
 from weatherml.wording import listed
 
 Make = Callable[[xr.Dataset, "xr.Dataset | Reference | None", np.ndarray, np.ndarray], xr.Dataset]
 """From truth, climatology, init times and lead times to a forecast."""
 
 baselines: Registry[Make] = Registry("baseline")
-"""What can be made of the truth and a climatology alone."""
+"""What can be made of a truth and a climatology alone."""
 
 
 def baseline(
@@ -62,12 +63,31 @@ def _persistence(
 def _climatology(
     _: xr.Dataset, own: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
 ) -> xr.Dataset:
+    return climatology(_required("climatology", own), init_times, lead_times)
+
+
+@baselines.register("damped_persistence")
+def _damped_persistence(
+    truth: xr.Dataset, own: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
+) -> xr.Dataset:
+    """Fit the damping on the truth before the first init time, which no forecast is judged by."""
+    normal = _required("damped_persistence", own)
+    before = truth.isel(time=np.flatnonzero(truth["time"].values < init_times.min()))
+    if not before.sizes["time"]:
+        raise UserError(
+            f"the truth has no time before the first init time, {init_times.min():.16}, to fit the damping on; give a"
+            " truth that begins earlier"
+        )
+    return damped_persistence(truth, normal, fit_damping(before, normal, lead_times), init_times, lead_times)
+
+
+def _required(name: str, own: xr.Dataset | Reference | None) -> xr.Dataset | Reference:
     if own is None:
         raise UserError(
-            "baseline 'climatology' needs a climatology, got none",
+            f"baseline {name!r} needs a climatology, got none",
             Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)"),
         )
-    return climatology(own, init_times, lead_times)
+    return own
 
 
 @baselines.register("climatological_ensemble")

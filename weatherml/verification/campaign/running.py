@@ -13,6 +13,7 @@ from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.campaign.kept import KeptSums
 from weatherml.verification.campaign.online import Ask, OnlineForecast, OnlinePass
+from weatherml.verification.campaign.patience import map_patiently
 from weatherml.wording import counted
 from weatherml.workers import HERE, Workers
 
@@ -27,7 +28,8 @@ class Campaign:
     Attributes:
         folder: Keeps the sums of each initial time, so that a campaign which was killed goes on, and one that grows
             judges what is new; nothing is kept when None.
-        workers: Who judges: this process, or workers of dask, that get an initial time each.
+        workers: Who judges: this process, or workers of dask, that get an initial time each. Those on this machine are
+            started once there is more to do than their start takes.
         share: Every n-th initial time, of several processes that share a folder.
     """
 
@@ -48,7 +50,7 @@ class Campaign:
             judgement = kept.begin(judgement, judgement.matched.forecast["lead_time"].values)
             return self._kept(kept, judgement.only(places), progress)
         own = judgement if self.share == WHOLE else judgement.only(places)
-        return own.sums(progress) if self.workers is HERE else own.sums_of_parts(self.workers, progress)
+        return own.sums(progress) if self.workers is HERE else _sums_of_parts(own, self.workers, progress)
 
     def accumulate_online(self, forecast: OnlineForecast, ask: Ask, progress: Progress | None = None) -> StatisticSums:
         """Judge what is missing of the share as it is made, in this process; return all of its sums.
@@ -82,7 +84,8 @@ class Campaign:
         while len(missing):
             places = np.flatnonzero(np.isin(init_times, missing)).tolist()
             made = 0
-            for done in self.workers.map(kept.keep_one, (judgement.only([place]) for place in places)):
+            parts = (judgement.only([place]) for place in places)
+            for done in map_patiently(self.workers, kept.keep_one, parts, len(places)):
                 made += done
                 if progress and done:
                     progress(len(init_times) - len(missing) + made, len(init_times))
@@ -90,3 +93,19 @@ class Campaign:
             if len(missing) and not made:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         return kept.total(init_times)
+
+
+def _sums_of_parts(judgement: Judgement, workers: Workers, progress: Progress | None) -> StatisticSums:
+    """Take initial times side by side; what comes back of each is small.
+
+    Raises:
+        UserError: As `Judgement.sums`, or a worker fails.
+    """
+    parts: list[StatisticSums] = []
+    init_times = judgement.matched.forecast["init_time"]
+    each = (judgement.only([place]) for place in range(len(init_times)))
+    for part in map_patiently(workers, Judgement.sums, each, len(init_times)):
+        parts.append(part)
+        if progress:
+            progress(len(parts), len(init_times))
+    return StatisticSums(StatisticSums.total(parts).dataset.sel(init_time=init_times.values))

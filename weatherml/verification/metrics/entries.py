@@ -9,7 +9,7 @@ from weatherml.verification.statistics.base import Statistic
 
 Maker = Callable[..., Metric]
 
-registry: Registry[Maker] = Registry("metric")
+registry: Registry[Maker] = Registry("metric", "weatherml evaluate --list")
 """What makes each metric from its parameters; one that has parameters is entered by `@registry.register(name)`."""
 
 

@@ -1,7 +1,8 @@
 """Waves on the sphere and the rotation of winds, against what NCL made of the same fields of ERA5.
 
 python benchmarks/verification_agreement_ncl.py FOLDER prints these rows alone; FOLDER holds
-era5_msl_2025120100_2.5x2.5.nc and era5_uv850_2025120100_2.5x2.5.nc, and of each what NCL made of it: ..._t5-42_ncl.nc, and era5_vodv850_..._ncl.nc.
+era5_msl_2025120100_2.5x2.5.nc and era5_uv850_2025120100_2.5x2.5.nc, and of each what NCL made of it: ..._t5-42_ncl.nc,
+and era5_vodv850_2025120100_2.5x2.5_ncl.nc.
 """
 
 import argparse

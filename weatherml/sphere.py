@@ -266,9 +266,20 @@ def _functions_by_orders(highest: int, sine: np.ndarray, n_more: int = 0) -> Ite
         than the highest.
     """
     n_each = max(1, _TABLE_BYTES // (8 * (highest + 1) * len(sine)))
+    if n_each > highest:
+        yield 0, highest, _kept_functions(highest + n_more, sine.tobytes(), highest)
+        return
     for first in range(0, highest + 1, n_each):
         last = min(first + n_each - 1, highest)
         yield first, last, legendre_functions(highest + n_more, sine, first, last)[:, first:]
+
+
+@functools.lru_cache(maxsize=4)
+def _kept_functions(highest: int, sine: bytes, last: int) -> np.ndarray:
+    """Return all functions of a grid that is so coarse that they are one table: field after field asks for them."""
+    table = legendre_functions(highest, np.frombuffer(sine), 0, last)
+    table.flags.writeable = False
+    return table
 
 
 def _slopes(functions: np.ndarray, first: int) -> np.ndarray:

@@ -15,14 +15,14 @@ class Option:
         value: What to pass, an example.
         purpose: What for, such as `to replace it`.
         python: What to pass in Python, where that is not the key and the `repr` of the value.
-        only_python: Whether no verb has it, which the message then says.
+        told_for_python: Whether a verb that does not have it says how Python has it.
     """
 
     key: str
     value: object = True
     purpose: str = ""
     python: str = ""
-    only_python: bool = False
+    told_for_python: bool = False
 
 
 REPLACE = Option("overwrite", purpose="to replace it")
@@ -107,9 +107,10 @@ def require_kind(value: object, kinds: type | tuple[type, ...], name: str, remed
 
 
 def _way(option: Option, spell: Spelling) -> str:
-    if option.only_python and spell is not in_python:
+    spelt = spell(option)
+    if option.told_for_python and not spelt:
         return f"in Python pass {in_python(option)}"
-    return _pass(spell(option), option.purpose)
+    return _pass(spelt, option.purpose)
 
 
 def _pass(spelt: str, purpose: str) -> str:

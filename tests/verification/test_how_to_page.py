@@ -22,4 +22,4 @@ def test_its_commands_have_options_that_there_are():
     known = {flag for own in typer.main.get_command(app).commands["evaluate"].params for flag in own.opts}
     commands = re.findall(r"^weatherml evaluate .*$", (DOCS / PAGE).read_text(), re.MULTILINE)
     used = {word for command in commands for word in shlex.split(command) if re.match(r"--?[a-z]", word)}
-    assert len(commands) == 6 and used <= known
+    assert len(commands) == 7 and used <= known

@@ -279,7 +279,7 @@ def _require_inputs(
             raise UserError(f"metric {name!r} needs a climatology, got none", remedy, f"leave {name!r} out")
         number = [f"give {_AS_NUMBER[missing]}= in its brackets"] if missing in _AS_NUMBER else []
         python = f"references={{{missing!r}: DATASET}}"
-        given = Option("field", {missing: "FILE"}, python=python)
+        given = Option("field", {missing: "FILE"}, python=python, told_for_python=True)
         what = missing if missing in _AS_NUMBER else f"reference {missing!r}"
         raise UserError(f"metric {name!r} needs a {what}", *number, given, "leave it out")
     if metric.needs_members and forecast.sizes.get("number", 1) < 2:

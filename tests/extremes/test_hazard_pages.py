@@ -89,7 +89,7 @@ def test_calibrated_probabilities(tmp_path):
     def errors(year):
         start = np.datetime64(f"{year}-01-01", "ns") + np.arange(30) * np.timedelta64(10, "D")
         columns = {
-            "error": 100 * rng.rayleigh(size=60),
+            "track_error": 100 * rng.rayleigh(size=60),
             "lead_time": np.tile([24, 48], 30) * np.timedelta64(1, "h").astype("timedelta64[ns]"),
             "init_time": np.repeat(start, 2),
             "storm": np.repeat(np.arange(30), 2),

@@ -157,7 +157,7 @@ def errors():
     storm, init, lead = (own.ravel() for own in np.meshgrid(np.arange(80), np.arange(4), [1, 2], indexing="ij"))
     own = rng.rayleigh(size=80)[storm] + 0.1 * rng.rayleigh(size=len(storm))
     columns = {
-        "error": 100.0 * lead * own,
+        "track_error": 100.0 * lead * own,
         "lead_time": lead * np.timedelta64(24, "h").astype("timedelta64[ns]"),
         "init_time": start[storm] + init * np.timedelta64(12, "h"),
         "storm": storm,
@@ -174,7 +174,7 @@ def test_radius_is_the_conformal_quantile_of_storms(cone, errors):
     inside = errors.isel(record=np.flatnonzero(errors["init_time"] < np.datetime64("2002-01-01")))
     n_storms = len(np.unique(inside["storm"]))
     for lead, found in zip((24, 48), cone.dataset["radius"].values, strict=True):
-        own = np.sort(inside["error"].values[inside["lead_time"].values == np.timedelta64(lead, "h")])
+        own = np.sort(inside["track_error"].values[inside["lead_time"].values == np.timedelta64(lead, "h")])
         (radius,) = {radius for radius in own if (own <= radius).sum() == np.ceil(0.8 * (n_storms + 1) * 4 - 1e-9)}
         assert found == pytest.approx(radius)
     assert (cone.dataset["storms"] == n_storms).all()
@@ -183,7 +183,7 @@ def test_radius_is_the_conformal_quantile_of_storms(cone, errors):
 def test_cone_covers_other_storms_as_often_as_it_says(cone, errors):
     later = errors.isel(record=np.flatnonzero(errors["init_time"] > np.datetime64("2002-01-01")))
     judged = cone.verdict(later)
-    inside = later["error"].values.reshape(-1, 2) <= cone.dataset["radius"].values
+    inside = later["track_error"].values.reshape(-1, 2) <= cone.dataset["radius"].values
     np.testing.assert_allclose(judged["covered"], inside.mean(axis=0))
     np.testing.assert_allclose(judged["covered"], 0.8, atol=0.2)
     with pytest.raises(UserError, match=r"reaches into 2001 .. 2001"):
@@ -193,7 +193,7 @@ def test_cone_covers_other_storms_as_often_as_it_says(cone, errors):
 def test_widened_cone_holds_both_leads_at_once(cone, errors):
     wide = cone.widened(errors, HeldOut(("2002-01", "2002-09")), 0.8)
     later = errors.isel(record=np.flatnonzero(errors["init_time"] > np.datetime64("2002-01-01")))
-    ratio = later["error"] / cone.dataset["radius"].sel(lead_time=later["lead_time"]).values
+    ratio = later["track_error"] / cone.dataset["radius"].sel(lead_time=later["lead_time"]).values
     worst = ratio.values.reshape(-1, 2).max(axis=1)
     n_storms = len(np.unique(later["storm"].values[later["init_time"] < np.datetime64("2002-10-01")]))
     rank = int(np.ceil(0.8 * (n_storms + 1) * 4 - 1e-9)) - 1
@@ -211,6 +211,11 @@ def test_radius_is_in_units_of_what_errors_are_divided_by(cone, errors):
     np.testing.assert_allclose(other.radius(leads, 50.0), [first, (first + last) / 2, last])
     with pytest.raises(UserError, match="the cone knows leads from 24h to 48h, not 72h"):
         cone.radius(np.array([72]) * np.timedelta64(1, "h"))
+
+
+def test_a_table_that_is_not_of_errors_is_refused(errors):
+    with pytest.raises(UserError, match=r"errors of tracks have no track_error; pass what tracks.judging.errors"):
+        Cone.fit(errors.drop_vars("track_error"), HeldOut(("2001", "2001")))
 
 
 def test_cone_is_saved_and_loaded(cone, tmp_path):

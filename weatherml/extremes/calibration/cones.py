@@ -13,6 +13,8 @@ from weatherml.errors import UserError
 from weatherml.extremes.calibration.conformal import block_quantile, blocks_of
 from weatherml.extremes.calibration.held_out import HeldOut
 from weatherml.extremes.calibration.kept import read, write
+from weatherml.extremes.tracks.judging.errors import TRACK
+from weatherml.extremes.tracks.judging.pairing import STORM
 
 _WHAT = "cone of tracks"
 
@@ -38,9 +40,10 @@ class Cone:
         together. The hurricane centres' cones hold two thirds.
 
         Args:
-            errors: One row a forecast position, dim `record`: `error`, km; `lead_time`; `init_time`; and `storm`, any
-                label of what fails together (initial times within five days where there is none). With `scale`, such as
-                the spread of members' positions in km, the radius is in its units, so that it differs by forecast.
+            errors: One row a forecast position, dim `record`, as `tracks.judging.errors` returns: `track_error`, km;
+                `lead_time`; `init_time`; and `storm`, any label of what fails together (initial times within five days
+                where there is none). With `scale`, such as the spread of members' positions in km, the radius is in its
+                units, so that it differs by forecast.
             held_out: The period, and what it must lie apart from.
             coverage: Between 0 and 1.
 
@@ -141,13 +144,14 @@ class _Scores:
 
     @classmethod
     def of(cls, errors: xr.Dataset) -> Self:
-        for lacking in {"error", "lead_time", "init_time"} - set(map(str, errors.variables)):
+        for lacking in sorted({TRACK, "lead_time", "init_time"} - set(map(str, errors.variables))):
             raise UserError(
-                f"errors of tracks have no {lacking}; pass one row a forecast with error, lead_time, init_time"
+                f"errors of tracks have no {lacking}; pass what tracks.judging.errors(forecast, best) returns, or"
+                f" {TRACK} (km), lead_time and init_time along one dimension"
             )
         init_times = errors["init_time"].values
-        blocks = errors["storm"].values if "storm" in errors.variables else blocks_of(init_times)
-        error = errors["error"].values.astype(np.float64)
+        blocks = errors[STORM].values if STORM in errors.variables else blocks_of(init_times)
+        error = errors[TRACK].values.astype(np.float64)
         scale = errors["scale"].values if "scale" in errors.variables else np.ones(len(error))
         known = np.isfinite(error) & np.isfinite(scale) & (scale > 0)
         leads = errors["lead_time"].values

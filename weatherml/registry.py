@@ -80,7 +80,9 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         if name not in self._entries:
-            raise UserError(f"unknown {self.kind} {name!r}{nearest(name, self._entries, self.all_of_them)}")
+            likely = nearest(name, self._entries, self.all_of_them)
+            more = f" See {self.all_of_them}" if self.all_of_them and self.all_of_them not in likely else ""
+            raise UserError(f"unknown {self.kind} {name!r}{likely}{more}")
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:

@@ -187,6 +187,7 @@ def test_systems_are_called_by_what_differs_in_their_paths(paths, called):
         (["--region", "alps=43,48,5"], "region 'alps=43,48,5' must read NAME=NORTH,WEST,SOUTH,EAST in degrees"),
         (["--init-times", "2005..2006"], "new.nc has no init time from 2005 to 2006, its own are 2001-01-01T00:00 to"),
         (["--init-times", "June"], "--init-times"),
+        (["--metric", "rmes"], "did you mean 'rmse'? See weatherml evaluate --list"),
         (["--metric", "hitrate"], "see weatherml evaluate --list"),
         (["--against", "damped_persistence"], "needs a climatology, got none; pass --climatology RUN/climatology.nc"),
     ],

@@ -145,8 +145,8 @@ def _region_named(text: str) -> tuple[str, Region]:
         return name, Region(south, north, west, east)
     if name not in regions:
         likely = nearest(name, regions)
-        told = likely if likely.startswith("; did") else f"; known: {', '.join(regions)}"
-        raise UserError(f"unknown region {name!r}{told}, or one by its bounds, such as alps=48,5,43,17")
+        all_known = f"; known: {', '.join(regions)}, or one by its bounds, such as alps=48,5,43,17"
+        raise UserError(f"unknown region {name!r}{likely if likely.startswith('; did') else all_known}")
     return name, regions[name]
 
 

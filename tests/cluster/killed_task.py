@@ -39,7 +39,6 @@ def main() -> None:
         assert steps == list(range(EVERY, steps[-1] + 1, EVERY)), steps
         print(f"{time.strftime('%H:%M:%S')} the training is at step {steps[-1]}", flush=True)
         print((run / f"slurm-{job}.log").read_text())
-        subprocess.run(["scancel", job], check=True)
 
 
 def restarts(job: str) -> int:

@@ -61,7 +61,14 @@ def slurm() -> Iterator[Path]:
         for daemon in ("slurmctld", "slurmd"):
             _daemon(running, [daemon, "-D"], folder / f"{daemon}.out")
         _wait_for(lambda: "idle" in _said("sinfo", "-h", "-o", "%T"), "the node to be idle", 60)
+        running.callback(_cancel_all)
         yield folder
+
+
+def _cancel_all() -> None:
+    """Cancel all jobs and wait for their ends: without daemons, their processes would run on for ever."""
+    _said("scancel", "--user", "root")
+    _wait_for(lambda: not _said("squeue", "-h"), "jobs to end", 60)
 
 
 def _munge(running: ExitStack, folder: Path) -> None:

@@ -202,6 +202,18 @@ def test_widened_cone_holds_both_leads_at_once(cone, errors):
         cone.widened(errors, HeldOut(("2001-06", "2002")))
 
 
+def test_members_have_tracks_of_their_own(cone, errors):
+    """Twice the same members change no track, and all of a storm are still one block."""
+    both = xr.concat([errors.assign(number=("record", np.full(640, own))) for own in (0, 1)], "record")
+    period = HeldOut(("2002-01", "2002-09"))
+    far = both.assign(track_error=both["track_error"] * (1 + 9 * both["number"]))
+    factor = cone.widened(errors, period, 0.8).dataset.attrs["factor"]
+    assert cone.widened(both, period, 0.8).dataset.attrs["factor"] == pytest.approx(factor)
+    one, ten = (far.isel(record=np.flatnonzero(far["number"] == own)) for own in (0, 1))
+    factors = [cone.widened(own, period, 0.4).dataset.attrs["factor"] for own in (one, far, ten)]
+    assert factors[0] < factors[1] < factors[2]
+
+
 def test_radius_is_in_units_of_what_errors_are_divided_by(cone, errors):
     scaled = errors.assign(scale=("record", np.full(errors.sizes["record"], 50.0)))
     other = Cone.fit(scaled, HeldOut(("2001", "2001")), 0.8)

@@ -73,8 +73,8 @@ class Cone:
         apart = {**held_out.apart_from, "the cone": self.held_out.period}
         own = _Scores.of(errors).within(HeldOut(held_out.period, apart))
         ratio = own.scores / self.dataset["radius"].sel(lead_time=own.leads).values
-        worst = pd.DataFrame({"storm": own.blocks, "init": own.init_times, "ratio": ratio}).groupby(["storm", "init"])
-        table = worst["ratio"].max().reset_index()
+        track = {"storm": own.blocks, "init_time": own.init_times, "number": own.members}
+        table = pd.DataFrame(track | {"ratio": ratio}).groupby(list(track))["ratio"].max().reset_index()
         factor = block_quantile(table["ratio"].to_numpy(), table["storm"].to_numpy(), coverage)
         dataset = self.dataset.assign(radius=factor * self.dataset["radius"])
         return Cone(dataset.assign_attrs(coverage=coverage, of="whole tracks", factor=factor), held_out.written())
@@ -108,7 +108,7 @@ class Cone:
             UserError: A forecast lies in the period of the calibration.
         """
         own = _Scores.of(errors)
-        self.held_out.require_apart(own.init_times, np.timedelta64(0, "ns"))
+        self.held_out.require_apart(own.init_times, own.leads)
         inside = own.scores <= self.dataset["radius"].sel(lead_time=own.leads).values
         scaled = own.scale * self.dataset["radius"].sel(lead_time=own.leads).values
         table = pd.DataFrame({"lead_time": own.leads, "storm": own.blocks, "inside": inside, "radius": scaled})
@@ -141,6 +141,7 @@ class _Scores:
     leads: np.ndarray
     init_times: np.ndarray
     blocks: np.ndarray
+    members: np.ndarray
 
     @classmethod
     def of(cls, errors: xr.Dataset) -> Self:
@@ -155,11 +156,10 @@ class _Scores:
         scale = errors["scale"].values if "scale" in errors.variables else np.ones(len(error))
         known = np.isfinite(error) & np.isfinite(scale) & (scale > 0)
         leads = errors["lead_time"].values
-        columns = [
-            np.asarray(own)[known] for own in (error / np.where(known, scale, 1), scale, leads, init_times, blocks)
-        ]
-        return cls(*columns)
+        members = errors["number"].values if "number" in errors.variables else np.zeros(len(error), int)
+        columns = (error / np.where(known, scale, 1), scale, leads, init_times, blocks, members)
+        return cls(*(own[known] for own in columns))
 
     def within(self, held_out: HeldOut) -> "_Scores":
-        inside = held_out.holds(self.init_times, np.timedelta64(0, "ns"))
+        inside = held_out.holds(self.init_times, self.leads)
         return _Scores(*(getattr(self, name)[inside] for name in self.__dataclass_fields__))

@@ -36,7 +36,7 @@ class HeldOut:
                         " choose periods that lie apart"
                     )
 
-    def holds(self, init_times: np.ndarray, longest_lead: np.timedelta64) -> np.ndarray:
+    def holds(self, init_times: np.ndarray, longest_lead: np.timedelta64 | np.ndarray) -> np.ndarray:
         """Return which forecasts lie inside up to their last valid time, bool, of the shape of `init_times`.
 
         Raises:
@@ -51,7 +51,7 @@ class HeldOut:
             )
         return inside
 
-    def require_apart(self, init_times: np.ndarray, longest_lead: np.timedelta64) -> None:
+    def require_apart(self, init_times: np.ndarray, longest_lead: np.timedelta64 | np.ndarray) -> None:
         """Require that forecasts to be judged have no time in common with the period.
 
         Raises:

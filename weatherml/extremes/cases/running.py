@@ -180,7 +180,7 @@ class _Watching:
         if init_time in self._drawn:
             self._add_to_maps(init_time, whole)
             if seen.tracks is not None:
-                self.tracks.append(self._near(seen.tracks, init_time, number))
+                self.tracks.append(self.stage.near(seen.tracks, init_time=init_time, number=number))
 
     def _joined_series(self) -> xr.Dataset:
         numbers = sorted({number for _, number in self.series})
@@ -230,17 +230,6 @@ class _Watching:
         coords = {"init_time": np.array(times, "datetime64[ns]")}
         field = self.stage.as_dataset(np.stack(shown) if shown else empty, coords)
         return field[CARRIER].rename(self.stage.case.hazard)
-
-    def _near(self, tracks: xr.Dataset, init_time: np.datetime64, number: int) -> xr.Dataset:
-        """Return the tracks that came into the region in the period, all of each."""
-        inside = np.isin(tracks["time"].values, self.stage.times) & self.stage.case.region.contains(
-            tracks["latitude"].values, tracks["longitude"].values
-        )
-        kept = np.isin(tracks["track_id"].values, np.unique(tracks["track_id"].values[inside]))
-        own = tracks.isel({table.RECORD: np.flatnonzero(kept)})
-        columns = {str(name): own[name].values for name in own.variables}
-        n = own.sizes[table.RECORD]
-        return table.make(columns | {"init_time": np.full(n, init_time), "number": np.full(n, number)})
 
     @property
     def _drawn(self) -> Sequence[np.datetime64]:

@@ -14,6 +14,7 @@ from weatherml.extremes.cases.config import Case
 from weatherml.extremes.cases.region import cut, require_cells
 from weatherml.extremes.hazards import registry as hazards
 from weatherml.extremes.hazards.registry import Hazard
+from weatherml.extremes.tracks import table
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference
 from weatherml.state import on_grid
@@ -182,6 +183,20 @@ class Stage:
             read = xr.concat([*self._known(read["time"].values, init_time), read], "time", data_vars="minimal")
         seen = self._seen(read)
         return seen.only(seen.times > fields["time"].values[0] - self.step)
+
+    def near(self, tracks: xr.Dataset, **columns: Any) -> xr.Dataset:
+        """Return the tracks that come into the region in the period, all of each.
+
+        Args:
+            tracks: A table.
+            **columns: Values that all of its records have, such as `number`.
+        """
+        latitude, longitude = tracks["latitude"].values, tracks["longitude"].values
+        inside = np.isin(tracks["time"].values, self.times) & self.case.region.contains(latitude, longitude)
+        ids = tracks["track_id"].values
+        own = tracks.isel({table.RECORD: np.flatnonzero(np.isin(ids, np.unique(ids[inside])))})
+        added = {name: np.full(own.sizes[table.RECORD], value) for name, value in columns.items()}
+        return table.make({str(name): own[name].values for name in own.variables} | added)
 
     def as_dataset(self, values: np.ndarray, coords: Mapping[str, Any]) -> xr.Dataset:
         """Return values `[*coords, lat, lon]` at the cells that are seen, by the name `CARRIER`."""

@@ -115,6 +115,8 @@ _FOUND_IN: Mapping[str, str] = {
     "heat_wave": "heat",
     "heavy_precipitation": "rain",
     "severe_convection": "convection",
+    "storm": "storms",
+    "tropical_cyclone": "storms",
     "wind_storm": "wind",
 }
 """Modules of this folder, by the names that each enters: one line a hazard."""

@@ -14,6 +14,7 @@ from weatherml.extremes.cases.stage import regional
 from weatherml.plot import style
 from weatherml.plot.extremes.event_maps import event_maps
 from weatherml.plot.extremes.plume import plume
+from weatherml.plot.extremes.strike_probability import strike_probability
 from weatherml.plot.report import Drawing, Rows, Section, write_report
 from weatherml.plot.verification import look
 from weatherml.plot.verification.looks import looks_of
@@ -139,9 +140,21 @@ def _where(outcome: Outcome) -> Section:
 
 
 def _storms(outcome: Outcome) -> Iterator[Section]:
-    if all(own.tracks is None for own in outcome.systems.values()):
+    """Yield where storms of members go, from the last initial time that maps are of."""
+    stage = outcome.stage
+    if stage.true.tracks is None:
         return
-    yield Section("Tracks", "")
+    best, figures = stage.near(stage.true.tracks), {}
+    for name, own in outcome.systems.items():
+        share = own.probability.isel(init_time=-1)
+        init = own.probability["init_time"].values[-1]
+        members = own.tracks
+        if members is not None:
+            members = members.isel(record=np.flatnonzero(members["init_time"].values == init))
+        figure = strike_probability(share, members, best, title=f"{name}: probability of being struck")
+        told = "tracks that come into the region in the period, of members and, red, of the truth"
+        figures[f"{name}, from {_time(init)}: {told}."] = figure
+    yield Section("Tracks", "", figures)
 
 
 def _plumes(outcome: Outcome) -> Section:

@@ -84,6 +84,7 @@ class Stage:
     truth: xr.Dataset
     held: np.ndarray
     threshold: Reference | None
+    _before: dict[tuple[np.datetime64, bytes], list[xr.Dataset]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -179,9 +180,11 @@ class Stage:
     def see(self, fields: xr.Dataset, init_time: np.datetime64) -> Seen:
         """Look at a member: what is `kept` of it along `time`, after what was known when it began."""
         read = fields.compute()
-        if self.hazard.extent == "region":
-            read = xr.concat([*self._known(read["time"].values, init_time), read], "time", data_vars="minimal")
-        seen = self._seen(read)
+        asked = init_time, read["time"].values.tobytes()
+        if asked not in self._before:  # the same for all members of a forecast
+            self._before.clear()
+            self._before[asked] = self._known(read["time"].values, init_time)
+        seen = self._seen(xr.concat([*self._before[asked], read], "time", data_vars="minimal"))
         return seen.only(seen.times > fields["time"].values[0] - self.step)
 
     def near(self, tracks: xr.Dataset, **columns: Any) -> xr.Dataset:

@@ -260,8 +260,7 @@ def _judged(outcome: Outcome, said: Sequence[str]) -> Section:
     sentences = [
         f"{counted(len(inits), 'initial time')}, {_time(inits[0])} to {_time(inits[-1])}, that all systems have.",
         *_on_climatology(outcome),
-        f"Before each forecast of fields lie the analyses of {case.history}, so that spells that had begun go on."
-        * (outcome.stage.hazard.extent == "region"),
+        f"Before each forecast lie the analyses of {case.history}, so that spells and storms that had begun go on.",
         f"Intervals by the method {case.interval}.",
         *_on_one(outcome),
         *said,

@@ -16,7 +16,7 @@ import xarray as xr
 from earthkit.meteo.thermo.array import specific_humidity_from_relative_humidity
 
 from weatherml import plot
-from weatherml.extremes.hazards.rivers import FIXED, rivers
+from weatherml.extremes.hazards.rivers import FIXED, rivers, transport
 
 
 def fields(folder):
@@ -31,11 +31,18 @@ def fields(folder):
     return own.assign(specific_humidity=(own["temperature"].dims, humidity.astype(np.float32))).expand_dims("time")
 
 
+def timed(given):
+    began = time.process_time()
+    found = rivers(given, FIXED)
+    print(f"{time.process_time() - began:.3f} s of a processor: {dict(given.sizes)}")
+    return found
+
+
 def main(folder, path):
     given = fields(folder)
-    began = time.process_time()
-    labels, table = rivers(given, FIXED)
-    print(f"{time.process_time() - began:.2f} s of a processor, {given['temperature'].shape}")
+    labels, table = timed(given)
+    fine = {"latitude": np.arange(90, -90.1, -0.25), "longitude": np.arange(0, 358.6, 0.25)}
+    timed(transport(given).interp(fine))
     frame = table.to_dataframe().drop(columns="time").round(1)
     print(frame.to_string())
     now = given.isel(time=0)

@@ -113,6 +113,23 @@ def test_between_shares_that_were_seen_probabilities_are_linear(calibration):
     np.testing.assert_allclose(found, np.interp([0.25, 0.3], np.arange(6) / 5, curve), rtol=1e-5)
 
 
+def test_of_other_shares_than_were_learnt_the_verdict_is_of_what_lies_between(calibration, ensemble, truth):
+    later = ensemble.sel(init_time=slice("2001-02-17", None)).isel(number=slice(3))
+    judged = calibration.verdict(accumulate(later, truth, BRIER), 1.0)
+    assert judged["observed"].sizes["share"] == 4
+    assert (judged["brier"].sel(issued="isotonic") < judged["brier"].sel(issued="raw")).all()
+
+
+def test_what_is_no_probability_is_refused(calibration):
+    per_cent = xr.DataArray([[30.0]], {"lead_time": calibration.dataset["lead_time"][:1]}, ("lead_time", "point"))
+    with pytest.raises(UserError, match="a probability lies between 0 and 1, got 30; divide per cent by 100"):
+        calibration.apply(per_cent)
+    with pytest.raises(UserError, match="lead_time 72h was not calibrated"):
+        calibration.apply(per_cent.assign_coords(lead_time=[np.timedelta64(3, "D").astype("timedelta64[ns]")]))
+    with pytest.raises(UserError, match="channel 'other' was not calibrated, only 2m_temperature"):
+        calibration.apply(per_cent, "other")
+
+
 def test_what_is_saved_is_loaded(calibration, tmp_path):
     calibration.save(tmp_path / "calibration.nc")
     loaded = Calibration.load(tmp_path / "calibration.nc")

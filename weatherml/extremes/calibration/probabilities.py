@@ -178,6 +178,8 @@ def _looked_up(probability: xr.DataArray, curve: xr.DataArray) -> xr.DataArray:
     """Return a curve at each probability, linear between its shares."""
 
     def look_up(asked: np.ndarray, values: np.ndarray) -> np.ndarray:
+        if asked.size and np.nanmax(asked) > 1 + _ROUNDING:
+            raise UserError(f"a probability lies between 0 and 1, got {np.nanmax(asked):g}; divide per cent by 100")
         values = values.reshape(*[1] * (asked.ndim + 1 - values.ndim), *values.shape)
         place = np.clip(asked, 0, 1) * (values.shape[-1] - 1)
         # Shares of few members lie on classes but for rounding, which must not take a part of the next one.

@@ -110,6 +110,21 @@ def test_rivers_are_numbered_at_each_time_and_those_left_out_are_not():
         assert area == pytest.approx(cells.sum().item() * 6371**2)
 
 
+def test_one_time_is_read_after_the_other():
+    given = fields(GRID, *[band(GRID, *STRAIGHT)] * 3)
+    read = []
+
+    def reading(block, block_info):
+        read.append(block_info[0]["array-location"][0][0] if block.size else None)
+        return block
+
+    lazy = given.chunk(time=1).map(lambda own: own.copy(data=own.data.map_blocks(reading, dtype=own.dtype)))
+    labels, _ = rivers(lazy, FIXED)
+    assert (labels.max(["latitude", "longitude"]) == 1).all()
+    known = [number for number in read if number is not None]
+    assert known == sorted(known) and set(known) == {0, 1, 2} and len(known) == 6
+
+
 def test_transport_above_the_climatological_percentile_counts():
     given = fields(GRID, *[band(GRID, *STRAIGHT, strength=300.0 + i) for i in range(10)])
     normal = climatology(given, ("2020", "2020"))

@@ -8,7 +8,7 @@ import xarray as xr
 
 from weatherml.extremes.hazards.rivers.axes import Axes, axes_of
 from weatherml.extremes.hazards.rivers.definition import Definition
-from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, threshold_at, transport
+from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, threshold_at, transport_at
 from weatherml.extremes.objects import label
 from weatherml.extremes.objects.shapes import Cells
 from weatherml.grid import LatLonGrid
@@ -56,10 +56,9 @@ def _each_time(
     fields: xr.Dataset, definition: Definition, threshold: Reference | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Give where transport exceeds its thresholds, and its components, each `[lat, lon]`: one time is held."""
-    carried = transport(fields)
     far = np.abs(fields["latitude"].values)[:, None] >= definition.least_latitude
     for time in fields["time"].values:
-        own = carried.sel(time=time).transpose("latitude", "longitude").compute()
+        own = transport_at(fields, time)
         strength = own[TRANSPORT].values
         normal = threshold_at(threshold, np.array([time]), definition.percentile)
         exceeds = far & (strength > definition.transport)

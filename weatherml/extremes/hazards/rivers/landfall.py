@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.rivers.scale import LEAST, category
-from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, transport
+from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, transport_at
 from weatherml.extremes.objects import label
 from weatherml.great_circles import distance
 from weatherml.grid import REGRID, LatLonGrid
@@ -45,19 +45,21 @@ def landfalls(fields: xr.Dataset, labels: xr.DataArray, land: xr.DataArray) -> x
     grid = LatLonGrid.from_dataset(fields)
     if not grid.is_same(LatLonGrid.from_dataset(land)):
         raise UserError(f"land {land.shape} and fields {grid.shape} lie on different grids; {REGRID}")
-    carried = transport(fields)
     rivers = label(labels.values > 0, grid, connect_time=True)
     coast = _Coast.of(land.transpose("latitude", "longitude").values >= _LAND, grid)
-    rows: dict[int, dict[str, object]] = {}
-    for number, time in enumerate(fields["time"].values):
-        own = carried.sel(time=time).transpose("latitude", "longitude").compute()
-        reached = np.where(coast.receives(own[EASTWARD].values, own[NORTHWARD].values), rivers[number], 0)
-        for river in np.setdiff1d(reached, [0, *rows]):
-            strength = np.where(reached == river, own[TRANSPORT].values, -1)
-            row, column = np.unravel_index(strength.argmax(), strength.shape)
-            place = {"row": row, "column": column, "transport": strength[row, column]}
-            rows[int(river)] = {"time": time, "number": number, **place}
-    return _table(rows, rivers, carried[TRANSPORT], grid)
+    times = fields["time"].values
+    step = float((times[1] - times[0]) / np.timedelta64(1, "h")) if len(times) > 1 else 0.0
+    found: dict[int, _Landfall] = {}
+    for time, own_labels in zip(times, rivers, strict=True):
+        own = transport_at(fields, time)
+        strength = own[TRANSPORT].values
+        reached = np.where(coast.receives(own[EASTWARD].values, own[NORTHWARD].values), own_labels, 0)
+        for river in np.setdiff1d(reached, [0, *found]):
+            place = np.where(reached == river, strength, -1).argmax()
+            found[int(river)] = _Landfall(time, int(place), time == times[0])
+        for river, landfall in found.items():
+            landfall.add(own_labels.flat[landfall.place] == river, float(strength.flat[landfall.place]), step)
+    return _table(list(found.values()), grid)
 
 
 def landfall_errors(
@@ -131,23 +133,45 @@ class _Coast:
         return landward
 
 
-def _table(
-    rows: dict[int, dict[str, object]], rivers: np.ndarray, strength: xr.DataArray, grid: LatLonGrid
-) -> xr.Dataset:
-    """Return the table of first landfalls, and what became of the place."""
-    first = pd.DataFrame.from_dict(rows, orient="index", columns=["time", "number", "row", "column", "transport"])
-    row, column = (first[name].to_numpy(np.int64) for name in ("row", "column"))
-    covered = rivers[:, row, column] == first.index.to_numpy(np.int64)
-    times = strength["time"].values
-    picked = [xr.DataArray(own, dims="place") for own in (row, column)]
-    at = strength.isel(latitude=picked[0], longitude=picked[1]).transpose("time", "place").values
-    since = np.arange(len(times))[:, None] >= first["number"].to_numpy(np.int64)
-    stays = np.logical_and.accumulate(covered | ~since, axis=0) & since
-    step = float((times[1] - times[0]) / np.timedelta64(1, "h")) if len(times) > 1 else 0.0
-    peak, hours = np.where(stays, at, 0).max(axis=0, initial=0), step * (stays & (at >= LEAST)).sum(axis=0)
-    latitude, longitude = np.asarray(grid.latitude)[row], np.asarray(grid.longitude)[column]
-    table = first[["time", "transport"]].assign(latitude=latitude, longitude=longitude, peak=peak, hours=hours)
-    table = table.assign(category=category(peak, hours), arrived=first["number"].to_numpy() == 0)
+@dataclass
+class _Landfall:
+    """Where a river first reached land, and what it was there from then on, until it left.
+
+    Attributes:
+        time: The first.
+        place: Cell of the flat grid.
+        arrived: Whether that was the first of all times.
+        transport: Then, kg m-1 s-1.
+        peak: Greatest so far.
+        hours: At or above `LEAST` so far.
+        has_left: Whether it does not cover the place any more.
+    """
+
+    time: np.datetime64
+    place: int
+    arrived: bool
+    transport: float = 0.0
+    peak: float = 0.0
+    hours: float = 0.0
+    has_left: bool = False
+
+    def add(self, is_covered: bool, strength: float, step: float) -> None:
+        """Take in the next time, from the first on."""
+        self.has_left |= not is_covered
+        if self.has_left:
+            return
+        self.transport = self.transport or strength
+        self.peak = max(self.peak, strength)
+        self.hours += step * (strength >= LEAST)
+
+
+def _table(found: list[_Landfall], grid: LatLonGrid) -> xr.Dataset:
+    names = ("time", "place", "arrived", "transport", "peak", "hours")
+    rows = pd.DataFrame([{name: getattr(own, name) for name in names} for own in found], columns=list(names))
+    row, column = np.divmod(rows.pop("place").to_numpy(np.int64), grid.n_lon)
+    table = rows.assign(latitude=np.asarray(grid.latitude)[row], longitude=np.asarray(grid.longitude)[column])
+    table = table.astype({"transport": float, "peak": float, "hours": float, "arrived": bool})
+    table["category"] = category(table["peak"].to_numpy(), table["hours"].to_numpy())
     return _dataset(table.sort_values(["time", "latitude", "longitude"]))
 
 

@@ -40,6 +40,11 @@ def transport(fields: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({name: own.astype(np.float32).drop_attrs().assign_attrs(units) for name, own in named})
 
 
+def transport_at(fields: xr.Dataset, time: np.datetime64) -> xr.Dataset:
+    """Return the transport of one time, dims (latitude, longitude), in memory: that time alone is read."""
+    return transport(fields.sel(time=time)).transpose("latitude", "longitude").compute()
+
+
 def threshold_at(threshold: Reference | None, times: np.ndarray, percentile: float | None) -> xr.DataArray | None:
     """Return the climatological threshold, dims (time, latitude, longitude) or without time; None where none counts.
 

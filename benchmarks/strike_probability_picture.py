@@ -7,9 +7,11 @@ those of good ensembles do, so the picture and the verdict beside it are what a 
 """
 
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from weatherml import plot
 from weatherml.extremes.tracks import make
@@ -18,7 +20,7 @@ from weatherml.extremes.tracks.judging import errors, mean_tracks, spread_and_er
 from weatherml.great_circles import bearing, destination
 from weatherml.grid import LatLonGrid
 
-N_MEMBERS = 50
+N_MEMBERS, N_COLOURS = 50, 96
 KM_A_DAY, KM_AT_FIRST = 45.0, 15.0
 """Standard deviation of errors in each direction: those of the mean are about twice as large after five days."""
 
@@ -60,7 +62,10 @@ def main(path, storm_id="AL092022", init_time="2022-09-25T00", folder="."):
     figure = plot.strike_probability(
         probability.isel(init_time=0), ensemble, shown, title=f"{name}: a storm's centre within 120 km in five days"
     )
-    figure.savefig(Path(folder) / "strike_probability.png", dpi=120)
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=110)
+    picture = Image.open(drawn).convert("RGB").quantize(N_COLOURS, dither=Image.Dither.NONE)
+    picture.save(Path(folder) / "strike_probability.png", optimize=True)
     scores = spread_and_error(mean_tracks(errors(ensemble, best)))
     for lead in scores["lead_time"].values[::4]:
         at = scores.sel(lead_time=lead, bound="estimate")

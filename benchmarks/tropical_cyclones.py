@@ -135,7 +135,7 @@ def planted(folder):
     )
     print("cells, where within the radius the real pressure differs by less than that share of the depth: a storm on a")
     print(
-        "steeper slope has its minimum elsewhere or none; 'any' takes all places, also in real storms. Within a cell, or"
+        "steeper slope has its minimum elsewhere or none; 'any' takes all places, real storms, too. Within a cell, or"
     )
     print("50 km, as slopes move a minimum so far on fine grids.\n")
     print("| grid | depth, hPa | real difference | followed to the end within a cell | mean distance, km | s a time |")
@@ -197,8 +197,11 @@ def slope(pressure, grid, way, radius):
 
 
 def with_storm(fields, grid, way, depth, radius):
-    rows, columns = np.asarray(grid.latitude)[:, None], np.asarray(grid.longitude)
-    spots = np.stack([np.exp(-((distance(*place, rows, columns) / radius) ** 2)) for place in zip(*way, strict=True)])
+    latitude, longitude = np.asarray(grid.latitude), np.asarray(grid.longitude)
+    spots = np.zeros((len(way[0]), *grid.shape))
+    for spot, north, east in zip(spots, *way, strict=True):
+        rows = np.abs(latitude - north) < 4 * radius / 111.2
+        spot[rows] = np.exp(-((distance(north, east, latitude[rows, None], longitude) / radius) ** 2))
     own = fields[["mean_sea_level_pressure", "vorticity"]]
     own = (own.isel(level=0, drop=True) if "level" in own.dims else own.drop_vars("level", errors="ignore")).load()
     own["mean_sea_level_pressure"] = own["mean_sea_level_pressure"] - (100 * depth * spots).astype(np.float32)

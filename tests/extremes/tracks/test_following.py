@@ -122,6 +122,18 @@ def test_of_two_that_become_one_only_one_goes_on():
     assert sizes[0] < 6
 
 
+def test_a_wrinkle_beside_the_way_does_not_take_the_storms_place():
+    """A shallow minimum with vorticity, which comes nearer to the first place than the storm is by then."""
+    own = way(15, 170, 80, speed=19.5)
+    analyses = fields(GRIDS["2.5 degrees"], [own])
+    spot = bump(GRIDS["2.5 degrees"], (12.5, 167.5), 250).astype(np.float32)
+    later = xr.DataArray(np.arange(6) > 0, dims="time") * xr.DataArray(spot, dims=("latitude", "longitude"))
+    analyses["mean_sea_level_pressure"] = analyses["mean_sea_level_pressure"] - 1500 * later
+    analyses["vorticity"] = analyses["vorticity"].fillna(0) + 1e-4 * later
+    tracks = follow(analyses, starts(own))
+    assert off(tracks, own).max() < 278
+
+
 def test_each_member_is_followed_from_the_initial_time_by_name():
     own = way(15, 170, 80)
     analyses = fields(GRIDS["2.5 degrees"], [own])

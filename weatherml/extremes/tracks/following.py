@@ -46,6 +46,9 @@ class Following:
         least_wind: Over land, more than so much wind at 10 m at some point, m s-1. None to ask nowhere.
         land: Share of land in the cell of the minimum from which on it is over land.
         separation: Of minima that are closer, km, only the lowest counts; the paper has none.
+        pressure_change: Pa that count as much as the search radius where several minima will do: the next eye is the
+            one for which the distance from where it is expected, in search radii, and the change of pressure, in these,
+            are least together. The paper does not say which one is taken.
     """
 
     search_radius: float = 445.0
@@ -55,6 +58,7 @@ class Following:
     least_wind: float | None = 8.0
     land: float = 0.5
     separation: float = 150.0
+    pressure_change: float = 1500.0
 
 
 def follow(
@@ -62,8 +66,9 @@ def follow(
 ) -> xr.Dataset:
     """Follow storms through a forecast from where best tracks have them at the initial time.
 
-    Of several minima that will do, the next eye is the one nearest to where the storm would be if it went on as before;
-    no two storms share one. A storm ends where there is none. A few times of the needed fields are in memory at once.
+    Of several minima that will do, the next eye is the one most like the last, nearest to where the storm would be if
+    it went on as before and with the least change of pressure; no two storms share one. A storm ends where there is
+    none. A few times of the needed fields are in memory at once.
 
     Args:
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude), or (time, ...) of analyses, with
@@ -71,7 +76,7 @@ def follow(
             200 and 850 hPa; the wind at 10 m and `land_sea_mask`, which may lack time. What rules do not ask for may
             be missing.
         starts: Tracks, such as best tracks: of forecasts every record at an initial time is a storm to follow, of
-            analyses the first one of each track that lies at one of their times.
+            analyses the first one of each track that lies at one of their times. Their pressure is used where known.
         rules: What an eye must be like; `Following()` when None.
         workers: Who does the work, a member each: this process, or `weatherml.workers.Dask(...)`.
 
@@ -87,7 +92,7 @@ def follow(
     table.check(starts)
     _require_fields(forecast, rules)
     texts = [str(name) for name, own in starts.data_vars.items() if own.dtype.kind in "UO"]
-    known = [name for name in (*table.NEEDED, *texts) if name in starts]
+    known = [name for name in (*table.NEEDED, PRESSURE, *texts) if name in starts]
     return table.join(map_members(partial(_follow, starts[known], rules), forecast, workers))
 
 
@@ -99,6 +104,7 @@ class _Storm:
         texts: What it is called.
         place: Latitude and longitude of its last eye, degrees.
         time: Of that.
+        pressure: Of that, Pa; NaN where it is not known.
         motion: Direction in degrees, and km an hour; None at first.
         records: What was found.
     """
@@ -106,6 +112,7 @@ class _Storm:
     texts: Mapping[str, str]
     place: tuple[float, float]
     time: np.datetime64
+    pressure: float = float("nan")
     motion: tuple[float, float] | None = None
     records: list[dict[str, object]] = field(default_factory=list)
 
@@ -122,7 +129,7 @@ class _Storm:
         if time > self.time:
             towards = float(np.nan_to_num(bearing(*self.place, *place)))
             self.motion = towards, float(distance(*self.place, *place)) / _hours(time - self.time)
-        self.place, self.time = place, time
+        self.place, self.time, self.pressure = place, time, float(record[PRESSURE])  # type: ignore[arg-type]
         self.records.append(record)
 
 
@@ -162,15 +169,16 @@ class _Scene:
         return cls(own, around, rules, cells, *refinement.centres(own[PRESSURE], cells, around), warm)
 
     def next_eyes(self, storm: _Storm, time: np.datetime64) -> Iterator[tuple[float, int, dict[str, object]]]:
-        """Give the minima that will do: how far each is from where it is expected, which it is, and its record."""
+        """Give the minima that will do: how unlike the last eye each is, which it is, and its record."""
         longer = max(1.0, (time - storm.time) / _STEP)
         reach = max(self.rules.search_radius * longer, self._diagonal(storm.place[0]))
         near = np.flatnonzero(distance(*storm.place, self.latitude, self.longitude) <= reach)
         for at in near.tolist():
             record = self._record(at)
             if record is not None:
-                apart = distance(*storm.expected(time), self.latitude[at], self.longitude[at])
-                yield float(apart), at, record | {"time": time}
+                apart = float(distance(*storm.expected(time), self.latitude[at], self.longitude[at])) / reach
+                change = abs(float(record[PRESSURE]) - storm.pressure) / self.rules.pressure_change  # type: ignore[arg-type]
+                yield apart + float(np.nan_to_num(change)), at, record | {"time": time}
 
     def _record(self, at: int) -> dict[str, object] | None:
         """Return what is told of a minimum; None where it is no eye."""
@@ -239,9 +247,12 @@ def _starting(starts: xr.Dataset, member: Member) -> list[_Storm]:
 
 
 def _moved(storms: list[_Storm], scene: _Scene, time: np.datetime64) -> list[_Storm]:
-    """Let each storm have its next eye, those first that are nearest to where they are expected; return which have."""
-    options = [(apart, place, at, record) for place, storm in enumerate(storms)
-               for apart, at, record in scene.next_eyes(storm, time)]  # fmt: skip
+    """Let each storm have its next eye, those first whose eyes are most like the last; return which have."""
+    options = [
+        (unlike, place, at, record)
+        for place, storm in enumerate(storms)
+        for unlike, at, record in scene.next_eyes(storm, time)
+    ]
     taken: dict[int, int] = {}
     for _, place, at, record in sorted(options, key=lambda option: option[:3]):
         if place not in taken and at not in taken.values():

@@ -1,6 +1,6 @@
 """Probabilities of real heat, calibrated on one part of a summer and judged on the next.
 
-python benchmarks/calibrated_heat.py FOLDER > benchmarks/calibrated_heat.md
+python benchmarks/calibrated_heat.py FOLDER docs/images/calibrated_heat.png > benchmarks/calibrated_heat.md
 
 FOLDER holds ERA-Interim's daily maxima of 2 m temperature, 2.5 degrees, March to August of 2012 and 2015, as
 erainterim_t2m_dailymax_2p5deg_2012.nc and _2015.nc. The event: above the 90th percentile of 31 days around the date in
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from weatherml import plot
 from weatherml.data.reading.opening import open_files
 from weatherml.extremes import calendar_quantiles
 from weatherml.extremes.calibration import Calibration, HeldOut
@@ -44,7 +45,7 @@ def sums(truth, threshold, first, last):
     return accumulate(forecast, truth, "brier", references={"threshold": threshold})
 
 
-def main(folder):
+def main(folder, picture):
     known, truth = (open_files([Path(folder, f"erainterim_t2m_dailymax_2p5deg_{year}.nc")]) for year in (2012, 2015))
     truth = truth.load()
     threshold = calendar_quantiles(known, [0.9], ("2012", "2012"), 31)
@@ -55,6 +56,7 @@ def main(folder):
     calibration = Calibration.fit(learnt, HeldOut(CALIBRATION, {"climate": ("2012", "2012"), "test": TEST}), risk=RISK)
     verdict = calibration.verdict(later).isel(channel=0)
     seconds = time.process_time() - began
+    plot.calibration(calibration, calibration.verdict(later)).savefig(picture)
     print(HEAD.format(blocks=calibration.dataset.attrs["blocks"]))
     for lead in LEADS:
         own = verdict.sel(lead_time=lead)

@@ -9,6 +9,7 @@ except ImportError as missing:
     raise UserError(f"pictures need {missing.name}, which is not here; pip install 'weatherml[plot]'") from None
 
 from weatherml.plot.climate import climate
+from weatherml.plot.extremes.calibrated import calibration
 from weatherml.plot.extremes.efi import efi
 from weatherml.plot.extremes.event_objects import event_objects
 from weatherml.plot.extremes.plume import plume
@@ -24,6 +25,7 @@ from weatherml.plot.spectra import spectra
 
 __all__ = [
     "Section",
+    "calibration",
     "climate",
     "deviation",
     "efi",

@@ -52,7 +52,7 @@ def compare(
         are members, and their `interest`. Errors, forecast less truth: `onset_error`, `end_error` (too early below 0),
         `duration_error` days, `area_error` and `largest_area_error` km2, `maximum_exceedance_error` K and
         `cumulated_exceedance_error` K day; `centroid_distance` km and `overlap_ratio`. And dims (run), one forecast of
-        one member: `hits`, `misses` and `false_alarms`, with `run_init_time` and `run_number`.
+        one member: `hits`, `misses` and `false_alarms`, with coordinates `run_init_time` and `run_number`.
 
     Raises:
         UserError: As `waves.Stretch.of`; or the analyses lack a day of the forecast.
@@ -80,7 +80,7 @@ def _of_member(
     run = xr.Dataset({name: ("run", [found.sizes[dim]]) for name, dim in counts.items()})
     for name, value in member.columns.items():
         pairs[name] = ("pair", np.full(pairs.sizes["pair"], value))
-        run[f"run_{name}"] = ("run", np.array([value]))
+        run = run.assign_coords({f"run_{name}": ("run", np.array([value]))})
     return pairs.assign_attrs(own.days.told | {"definition": str(definition)}), run
 
 

@@ -202,3 +202,12 @@ def test_values_in_other_units_are_told_once_and_what_they_look_like(made, forec
     assert len(told) == 1
     assert told[0].startswith("values of the truth are none that there are on Earth: 2m_temperature")
     assert told[0].endswith("instead of 170 .. 340 K, it looks like degrees Celsius")
+
+
+def test_an_event_by_the_name_of_a_temperature_is_told_nothing_of(forecast, truth, caplog):
+    plausible.tell.cache_clear()
+    events = [(own[["2m_temperature"]] > 0).astype(np.float32) for own in (forecast, truth)]
+    for own in events:
+        own["2m_temperature"].attrs["units"] = "1"
+    evaluate(*events, "brier(threshold=0.5)")
+    assert not caplog.records

@@ -43,6 +43,8 @@ def _implausible(fields: xr.Dataset, levels: Mapping[str, tuple[int, ...]]) -> I
             variable = find(name)
         except UserError:
             continue  # nothing is known of it
+        if fields[name].attrs.get("units", variable.units) == "1" != variable.units:
+            continue  # an event or a share, by the name of what it is taken of
         values = values_of(fields[name], own[-1:])
         if not np.isfinite(values).any():
             continue

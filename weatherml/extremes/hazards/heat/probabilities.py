@@ -58,7 +58,10 @@ def members_in_spell(
 def truth_in_spell(analyses: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference) -> xr.Dataset:
     """Return where and when analyses are in a heat wave, or cold spell: 1 or 0, in memory, for `members_in_spell`."""
     own = event(analyses, definition, threshold)
-    return own.astype(np.float32).rename(definition.variable).to_dataset()
+    return own.astype(np.float32).rename(definition.variable).assign_attrs(_EVENT).to_dataset()
+
+
+_EVENT = {"units": "1", "long_name": "whether it is in a spell"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +88,7 @@ class _Events:
         """Return `(init_time, lead_time, number, latitude, longitude)`."""
         runs = [self._of_run(init_time, leads) for init_time in init_times]
         found = xr.concat(runs, "init_time").transpose("init_time", "lead_time", ...)
-        return found.assign_coords(init_time=init_times).rename(name)
+        return found.assign_coords(init_time=init_times).rename(name).assign_attrs(_EVENT)
 
     def _of_run(self, init_time: np.datetime64, leads: np.ndarray) -> xr.DataArray:
         members = []

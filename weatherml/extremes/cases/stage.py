@@ -147,12 +147,16 @@ class Stage:
     @cached_property
     def true(self) -> Seen:
         """The truth, in the period."""
+        return self.around.only(is_within(self.around.times, self.case.period))
+
+    @cached_property
+    def around(self) -> Seen:
+        """The truth in the period, and for as long as `history` before it and after."""
         history = parse_duration(self.case.history)
         first, last = parse_period(self.case.period)
         all_times = self.truth["time"].values
         wide = self.truth.isel(time=np.flatnonzero((all_times >= first - history) & (all_times <= last + history)))
-        seen = self._seen(self._read(wide))
-        return seen.only(is_within(seen.times, self.case.period))
+        return self._seen(self._read(wide))
 
     @cached_property
     def step(self) -> np.timedelta64:

@@ -77,7 +77,13 @@ def _when(init: np.datetime64, onset: np.datetime64 | None) -> str:
     told = f"from {style.write_time(init)}"
     if onset is None or np.isnat(onset) or init >= onset:
         return told
-    return f"{told} · {style.write_lead(onset - init)} ahead"
+    return f"{told} · {write_ahead(onset - init)} ahead"
+
+
+def write_ahead(lead: np.timedelta64) -> str:
+    """Write how long before an event a forecast began: to an hour, or to a tenth of a day."""
+    hours = float(lead / np.timedelta64(1, "h"))
+    return f"{hours / 24:.1f} d".replace(".0 ", " ") if hours > 48 else f"{hours:.0f} h"
 
 
 class _Layout:

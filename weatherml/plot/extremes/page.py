@@ -12,7 +12,7 @@ from weatherml.extremes.cases.config import Stored
 from weatherml.extremes.cases.running import Outcome
 from weatherml.extremes.cases.stage import regional
 from weatherml.plot import style
-from weatherml.plot.extremes.event_maps import event_maps
+from weatherml.plot.extremes.event_maps import event_maps, write_ahead
 from weatherml.plot.extremes.plume import plume
 from weatherml.plot.extremes.strike_probability import strike_probability
 from weatherml.plot.report import Drawing, Rows, Section, write_report
@@ -23,7 +23,7 @@ from weatherml.plot.verification.panels import Line, Panel, draw, legend
 from weatherml.wording import counted
 
 _DAY = np.timedelta64(1, "D")
-_WIDER = "grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 34rem))"
+_WIDER = "grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); max-width: {}rem"
 """Of panels: few stand on a page, so that each has more room."""
 _NO_SAMPLE = (
     "One event is no sample: intervals are over initial times that all look at the same weather, and a system that was"
@@ -64,7 +64,7 @@ def _headline(outcome: Outcome) -> Iterator[str]:
         yield f"No {words}: at most {share:.0f} % of the region was in one, {100 * outcome.case.least_share:g} % would."
     else:
         yield (
-            f"The {words} lasted from {_time(truth.onset)} to {_time(truth.end)}, over"
+            f"The {words} lasted from {_when(truth.onset, outcome)} to {_when(truth.end, outcome)}, over"
             f" {100 * truth.largest_share:.0f} % of the region at its largest."
         )
     for name, own in outcome.systems.items():
@@ -78,7 +78,7 @@ def _signal(name: str, outcome: Outcome, probability: pd.Series) -> str:
         return f"{name} does not reach over the period."
     ahead = scores.first_signal(own, truth)
     if ahead is not None:
-        return f"{name} had it likely, at 50 % or more, from {style.write_lead(ahead)} before the onset on."
+        return f"{name} had it likely, at 50 % or more, from {write_ahead(ahead)} before the onset on."
     before = probability[probability.index < pd.Timestamp(truth.onset)] if truth.happened else probability
     if before.empty:
         return f"{name} begins when it had begun."
@@ -89,17 +89,17 @@ def _happened(outcome: Outcome) -> Section:
     case, stage, truth = outcome.case, outcome.stage, outcome.truth
     quantity = _quantity(outcome)
     rows: list[Sequence[object]] = [
-        ("", "of the case"),
-        ("period", f"{case.period[0]} to {case.period[1]} (UTC)"),
+        ("of the case", "told"),
+        ("period", " to ".join(_when(own, outcome) for own in (stage.times[0], stage.times[-1]))),
         ("region", str(case.region)),
-        ("happens where", f"{100 * case.least_share:g} % of the region's area is in it at one time"),
-        ("onset", _time(truth.onset)),
-        ("end", _time(truth.end)),
-        (f"{stage.hazard.summary} of {quantity.label}, most extreme", _value(truth.peak, outcome)),
-        ("then", _time(truth.peak_time)),
+        ("it happens", f"where {100 * case.least_share:g} % of the region's area is in it at one time"),
+        ("onset", _when(truth.onset, outcome)),
+        ("end", _when(truth.end, outcome)),
+        ("most extreme", f"{_value(truth.peak, outcome)}: {stage.hazard.summary} {quantity.label} of the region"),
+        ("on" if _is_daily(outcome) else "at", _when(truth.peak_time, outcome)),
     ]
     defined: list[Sequence[object]] = [("threshold", "value"), *_defined(stage.definition)]
-    tables: dict[str, Rows] = {"What happened": rows, f"What counts as a {stage.hazard.words}": defined}
+    tables: dict[str, Rows] = {"The case": rows, f"What counts as a {stage.hazard.words}": defined}
     return Section("What happened", case.about, tables=tables)
 
 
@@ -160,9 +160,8 @@ def _storms(outcome: Outcome) -> Iterator[Section]:
 def _plumes(outcome: Outcome) -> Section:
     """Return plumes from the first and the last initial time that maps are of."""
     stage, quantity = outcome.stage, _quantity(outcome)
-    true = stage.true
-    index = regional(true.index, stage)
-    truth = _named(xr.DataArray(index, {"time": true.times}), outcome)
+    true, around = stage.true, stage.around
+    truth = _named(xr.DataArray(regional(around.index, stage), {"time": around.times}), outcome)
     inits = next(iter(outcome.systems.values())).probability["init_time"].values
     figures = {}
     for init in inits[np.unique([0, -1])] if len(inits) > 1 else inits:
@@ -182,13 +181,18 @@ def _scores(outcome: Outcome) -> Iterator[Section]:
     others = [_line(name, crps.sel(system=name), looks[name], quantity.factor) for name in looks]
     panels = [
         Panel("Brier score of the event at each cell and time", "", lines, "Lead time (days)"),
-        Panel(f"CRPS of the region's {_number_words(outcome)}", quantity.difference_units, others, "Lead time (days)"),
+        Panel(
+            f"CRPS of the region's {outcome.stage.hazard.summary}",
+            quantity.difference_units,
+            others,
+            "Lead time (days)",
+        ),
     ]
     least, most = scores.n_judged(outcome).min(), scores.n_judged(outcome).max()
     text = (
         f"Smaller is better. Each lead is judged at the valid times of the period, {least} to {most} forecasts a lead;"
-        " intervals are told where these are five or more, and drawn where they are no wider than the scores: forecasts"
-        " that look at one event err alike, and tell little. The CRPS is fair to ensembles of any size, and"
+        " intervals are told where these are five or more, and drawn of systems of which none is wider than the scores:"
+        " forecasts that look at one event err alike, and tell little. The CRPS is fair to ensembles of any size, and"
         " of one forecast the absolute error."
     )
     markup = Drawing(legend(lines) + _panels(panels))
@@ -285,13 +289,13 @@ def _on_one(outcome: Outcome) -> Iterator[str]:
 
 def _line(name: str, own: xr.DataArray, shown: tuple[str, str], factor: float) -> Line:
     values = own.transpose("bound", "lead_time").values * factor
-    is_wide = values[2] - values[1] > 2 * np.nanmax(values[0], initial=0.0)
-    values[1:] = np.where(is_wide, np.nan, np.maximum(values[1:], 0.0))  # no score is below zero
+    is_wide = (values[2] - values[1] > np.nanmax(values[0], initial=0.0)).any()
+    values[1:] = np.nan if is_wide else np.maximum(values[1:], 0.0)  # no score is below zero
     return Line.of(name, own["lead_time"].values / _DAY, values, shown)
 
 
 def _panels(panels: Sequence[Panel]) -> str:
-    return f'<div class="panels" style="{_WIDER}">{"".join(map(draw, panels))}</div>'
+    return f'<div class="panels" style="{_WIDER.format(34 * len(panels))}">{"".join(map(draw, panels))}</div>'
 
 
 def _named(own: xr.DataArray, outcome: Outcome) -> xr.DataArray:
@@ -311,6 +315,18 @@ def _value(value: float, outcome: Outcome) -> str:
 
 def _rounded(value: float) -> object:
     return float(f"{value:.3g}") if np.isfinite(value) else float("nan")
+
+
+def _when(time: np.datetime64, outcome: Outcome) -> str:
+    """Write a time of events; of those of days the date."""
+    if _is_daily(outcome) and not np.isnat(time):
+        return str(time.astype("datetime64[D]"))
+    return _time(time)
+
+
+def _is_daily(outcome: Outcome) -> bool:
+    midnight = (outcome.stage.times == outcome.stage.times.astype("datetime64[D]")).all()
+    return bool(midnight and outcome.stage.step == np.timedelta64(1, "D"))
 
 
 def _time(time: np.datetime64) -> str:

@@ -1,6 +1,7 @@
 """What the page on cases shows is what is found, and its file of a case is one."""
 
 import re
+from contextlib import chdir
 
 import numpy as np
 import pytest
@@ -33,7 +34,13 @@ def dataset(values, coords):
 
 
 @pytest.fixture(scope="module")
-def names():
+def folder(tmp_path_factory):
+    """Where the page is written."""
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def names(folder):
     """A low that goes east at 8 degrees in six hours; of three members, in two it is deep enough."""
     times = np.arange(INITS[0] - np.timedelta64(2, "D"), INITS[1] + LEADS[-1] + 1, LEADS[0])
     since = (times - INITS[0]) / LEADS[0]
@@ -42,7 +49,8 @@ def names():
     members = np.stack([pressure(130 + 8 * ahead, depth) for depth in (5_000, 4_000, 1_000)], axis=2)
     forecast = dataset(members, {"init_time": INITS, "lead_time": LEADS, "number": np.arange(3)})
     own = {"__name__": PAGE, "truth": truth, "forecast": forecast}
-    exec(python_of(PAGE), own)
+    with chdir(folder):
+        exec(python_of(PAGE), own)
     return own
 
 
@@ -62,6 +70,13 @@ def test_the_event_of_the_page_happens_in_two_members_of_three(names):
     assert names["table"]["onset_error"].tolist() == [0, 0]
     brier = names["brier"].sel(bound="estimate", system="ours").values
     assert np.nanmax(brier) > 0.02
+
+
+def test_the_page_of_a_storm_has_its_tracks_and_nothing_of_the_network(names, folder):
+    text = (folder / "low.html").read_text()
+    assert "ours, from 2026-01-24 00 UTC: tracks that come into the region" in text
+    assert "ours had it likely, at 50 % or more, from 36 h before the onset on" in text
+    assert "http" not in text.replace("http://www.w3.org", "")
 
 
 def test_what_is_watched_is_that_of_the_stored_forecast(names):

@@ -61,6 +61,16 @@ def test_as_many_as_may_be_are_hits_even_where_the_nearest_is_shared():
     assert own[["hits", "misses", "false_alarms"]].tolist() == [2, 0, 0]
 
 
+def test_a_forecast_without_a_track_misses_what_came():
+    truth = tracks([(24, 300)])
+    inits = [START, START + 6 * HOUR, START + 48 * HOUR]
+    own = genesis(tracks([(24, 300), (60, 100)], init=0, number=1), truth, init_times=inits, n_members=2)
+    assert own["number"].tolist() == [0, 1, 0, 1, 0, 1]
+    assert own["hits"].tolist() == [0, 1, 0, 0, 0, 0]
+    assert own["misses"].tolist() == [1, 0, 1, 1, 0, 0]
+    assert own["false_alarms"].tolist() == [0, 1, 0, 0, 0, 0]
+
+
 def test_scores_of_all_initial_times():
     counts = pd.DataFrame(
         {

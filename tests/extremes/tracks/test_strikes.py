@@ -84,6 +84,21 @@ def test_scores_are_those_of_the_area_where_so_many_members_strike():
     assert (scores["lead_time"].values == np.array([6, 24]) * np.timedelta64(1, "h")).all()
 
 
+def test_a_forecast_without_a_storm_has_a_probability_of_nothing_and_is_judged():
+    best = tracks([(0, 90), (0, 120)])
+    own = tracks([(0, 90), (0, 120)], number=[0], init_time=START)
+    inits = [START - SIX, START]
+    share = strike_probability(own, GRID, 1, (None, "12h"), 300, inits)
+    assert share.sum(["latitude", "longitude"]).values.tolist() == [0, share[1].sum()]
+    scores = strike_scores(own, best, GRID, 1, [(None, "12h")], 300, inits)
+    area = (np.asarray(GRID.cell_areas())[:, None] * share[1].values).sum() / (4 * np.pi)
+    np.testing.assert_allclose(scores["brier"].sel(bound="estimate"), [area / 2], rtol=1e-6)
+    with pytest.raises(UserError, match="init_times lack 2099-09-01T00:00"):
+        strike_probability(own, GRID, 1, (None, "12h"), 300, inits[:1])
+    with pytest.raises(UserError, match="no tracks, so no initial times"):
+        strike_probability(own.isel(record=slice(0)), GRID, 1, (None, "12h"))
+
+
 def test_what_is_wrong_is_said_in_one_line():
     own = tracks([(0, 0), (0, 10)], [(0, 5), (0, 10)], number=[0, 1], init_time=START)
     with pytest.raises(UserError, match=r"tracks are of 2 members, not 1; pass n_members=2"):

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
@@ -43,8 +45,14 @@ class Genesis:
     statuses: tuple[str, ...] = ("TD", "TS", "HU", "SD", "SS", "TY", "ST", "TC")
 
 
-def genesis(forecast: xr.Dataset, best: xr.Dataset, rules: Genesis | None = None) -> pd.DataFrame:
-    """Count hits, misses and false alarms of genesis, of each initial time and member that has a track.
+def genesis(
+    forecast: xr.Dataset,
+    best: xr.Dataset,
+    rules: Genesis | None = None,
+    init_times: npt.ArrayLike | None = None,
+    n_members: int | None = None,
+) -> pd.DataFrame:
+    """Count hits, misses and false alarms of genesis, of each initial time and member.
 
     Of a forecast's tracks count those that begin later than `rules.after`; one that begins where an older storm of the
     best tracks is at that time is that storm, found late, and counts as nothing.
@@ -53,6 +61,8 @@ def genesis(forecast: xr.Dataset, best: xr.Dataset, rules: Genesis | None = None
         forecast: Tracks of forecasts, all of the tropics or of a region.
         best: Best tracks of the same region; storms that begin later than the forecast's longest lead are no misses.
         rules: What is a hit; `Genesis()` when None.
+        init_times: `datetime64` of all forecasts: one without a track misses what came. Those of the tracks when None.
+        n_members: How many members there are, numbered from 0: some may have no track; those of the tracks when None.
 
     Returns:
         Columns `init_time`, `number` of members, `hits`, `misses`, `false_alarms`, and the means over hits of
@@ -70,16 +80,16 @@ def genesis(forecast: xr.Dataset, best: xr.Dataset, rules: Genesis | None = None
     begun = true[true["status"].isin(rules.statuses)] if "status" in true else true
     begun = begun.groupby("track_id").head(1)
     horizon = (rows["time"] - rows["init_time"]).max()
-    keys = [name for name in ("init_time", "number") if name in rows]
-    groups = rows.groupby("track_id", sort=False).head(1).groupby(keys)
+    first = rows.groupby("track_id", sort=False).head(1)
     counted = []
-    for key, own in groups:
-        init_time = pd.Timestamp(key[0])
+    for key in _forecasts(rows, init_times, n_members):
+        own = first[np.logical_and.reduce([first[name] == value for name, value in key.items()])]
+        init_time = pd.Timestamp(key["init_time"])
         later = init_time + pd.Timedelta(hours=rules.after)
         events = begun[(begun["time"] > later) & (begun["time"] <= init_time + horizon)]
         older = true[~true["track_id"].isin(begun.loc[begun["time"] > later, "track_id"])]
         new = _without_older(own[own["time"] > later], older, rules)
-        counted.append(dict(zip(keys, key, strict=True)) | _met(new, events, rules))
+        counted.append(key | _met(new, events, rules))
     return pd.DataFrame(counted)
 
 
@@ -100,6 +110,15 @@ def genesis_scores(counts: pd.DataFrame, interval: str = "circular") -> xr.Datas
         judged[name] = ("bound", [getattr(bounds, bound)[0] for bound in BOUNDS])
     scores = xr.Dataset(judged, {"bound": list(BOUNDS)}, {"confidence": CONFIDENCE})
     return scores.assign({name: int(own[name].sum()) for name in _COUNTS})
+
+
+def _forecasts(rows: pd.DataFrame, init_times: npt.ArrayLike | None, n_members: int | None) -> list[dict[str, Any]]:
+    """Return the initial time, and the number of members, of each forecast."""
+    inits = np.unique(rows["init_time"] if init_times is None else np.asarray(init_times, "datetime64[ns]"))
+    if "number" not in rows:
+        return [{"init_time": own} for own in inits]
+    numbers = np.unique(rows["number"]) if n_members is None else np.arange(n_members)
+    return [{"init_time": own, "number": int(number)} for own in inits for number in numbers]
 
 
 def _without_older(new: pd.DataFrame, older: pd.DataFrame, rules: Genesis) -> pd.DataFrame:

@@ -28,7 +28,12 @@ _SCORES = ("brier", "brier_fair", "roc_area", "forecast_probability", "observed_
 
 
 def strike_probability(
-    tracks: xr.Dataset, grid: LatLonGrid, n_members: int, window: Window, radius: float = RADIUS
+    tracks: xr.Dataset,
+    grid: LatLonGrid,
+    n_members: int,
+    window: Window,
+    radius: float = RADIUS,
+    init_times: npt.ArrayLike | None = None,
 ) -> xr.DataArray:
     """Return the share of members of which any storm passes within a distance, in a window of lead times.
 
@@ -41,16 +46,16 @@ def strike_probability(
         n_members: How many members there are, those without a storm, too.
         window: First and last lead time.
         radius: Km from the centre.
+        init_times: `datetime64` of all forecasts, also of those without a storm; those of the tracks when None.
 
     Returns:
         Dims (init_time, latitude, longitude), 0 to 1, float32; attributes say the window and the radius.
 
     Raises:
-        UserError: The tracks are of no forecasts, or of more members than there are.
+        UserError: The tracks are of no forecasts or of more members than there are, or there is no initial time.
     """
     first, last = _leads(window)
-    _require_forecasts(tracks, n_members)
-    inits = np.unique(tracks["init_time"].values)
+    inits = _inits(tracks, n_members, init_times)
     fields = [_n_struck(_of_init(tracks, own), grid, own + first, own + last, radius) for own in inits]
     shares = np.stack(fields).astype(np.float32) / np.float32(n_members)
     return _field(shares, grid, window, radius, {"init_time": inits}).assign_attrs(n_members=n_members)
@@ -85,11 +90,11 @@ def strike_scores(
     n_members: int,
     windows: Sequence[Window],
     radius: float = RADIUS,
-    interval: str = "circular",
+    init_times: npt.ArrayLike | None = None,
 ) -> xr.Dataset:
     """Judge strike probabilities over the cells of a grid by their areas.
 
-    The initial times are those of the tracks. Cells where a strike is out of the question count as forecast well, so
+    Cells where a strike is out of the question count as forecast well, so
     the Brier score depends on the grid, which should be the region that matters.
 
     Args:
@@ -99,20 +104,20 @@ def strike_scores(
         n_members: How many members there are.
         windows: Of lead times; scores are by the last of each.
         radius: Km from the centre.
-        interval: How intervals are had from the initial times, by a name in `significance.methods`.
+        init_times: As `strike_probability`; a forecast without a storm is one, too.
 
     Returns:
-        Dims (bound, lead_time): `brier`, `brier_fair` and `roc_area`; with `probability_bin` for the reliability
-        diagram `forecast_probability`, `observed_frequency` and `forecast_share`.
+        Dims (bound, lead_time), with intervals over initial times (`circular`): `brier`, `brier_fair`
+        and `roc_area`; with `probability_bin` for the reliability diagram `forecast_probability`, `observed_frequency`
+        and `forecast_share`.
 
     Raises:
         UserError: As `strike_probability`.
     """
-    _require_forecasts(tracks, n_members)
-    inits = np.unique(tracks["init_time"].values)
+    inits = _inits(tracks, n_members, init_times)
     counts = np.stack([_counts(_of_init(tracks, own), best, grid, own, windows, radius, n_members) for own in inits])
     weights = counts.sum(axis=(-2, -1))
-    judge, judged = method_named(interval), {}
+    judge, judged = method_named("circular"), {}
     for name in _SCORES:
         metric = find(name)
         bounds = judge.judge(Sample([counts], [weights], metric.function, inits))
@@ -155,13 +160,21 @@ def _told(window: Window) -> str:
     return f"{'0h' if window[0] is None else format_duration(first)} to {format_duration(last)}"
 
 
-def _require_forecasts(tracks: xr.Dataset, n_members: int) -> None:
+def _inits(tracks: xr.Dataset, n_members: int, init_times: npt.ArrayLike | None) -> npt.NDArray[np.datetime64]:
+    """Return the initial times of forecasts, rising."""
     table.check(tracks)
     if "init_time" not in tracks:
         raise UserError("tracks have no init_time; strike probabilities are of forecasts, strikes(...) of best tracks")
     n_told = len(np.unique(tracks["number"].values)) if "number" in tracks else 1
     if n_told > n_members:
         raise UserError(f"tracks are of {counted(n_told, 'member')}, not {n_members}; pass n_members={n_told} or more")
+    told = np.unique(tracks["init_time"].values)
+    inits = told if init_times is None else np.unique(np.asarray(init_times, "datetime64[ns]"))
+    if len(others := np.setdiff1d(told, inits)):
+        raise UserError(f"init_times lack {others[0]:.16}, of which there are tracks; pass those of all forecasts")
+    if not len(inits):
+        raise UserError("there are no tracks, so no initial times; pass init_times of the forecasts")
+    return inits
 
 
 def _of_init(tracks: xr.Dataset, init_time: np.datetime64) -> xr.Dataset:

@@ -7,8 +7,11 @@ from fake_data import analyses, forecasts
 
 from weatherml.errors import UserError
 from weatherml.extremes import verdict
+from weatherml.extremes.objects import label, properties
 from weatherml.extremes.online import MembersInTime, Watch, members_of
+from weatherml.extremes.thresholds import efi
 from weatherml.extremes.tracks.members import each_member
+from weatherml.grid import LatLonGrid
 from weatherml.verification import OnlineForecast, accumulate
 from weatherml.verification.metrics.registry import find
 
@@ -38,6 +41,25 @@ def online(forecast):
     return OnlineForecast(make, forecast["init_time"].values, forecast["lead_time"].values, N_MEMBERS)
 
 
+PROBABILITIES = [0.01, 0.25, 0.5, 0.75, 0.99]
+
+
+@pytest.fixture(scope="module")
+def index(truth):
+    """The extreme forecast index of the temperature, against quantiles of the analyses."""
+    own = truth[["2m_temperature"]].quantile(PROBABILITIES, "time").astype(np.float32)
+    own["2m_temperature"].attrs = truth["2m_temperature"].attrs
+    climate = own.assign_attrs(climate="analyses of a week")
+    return lambda block: efi(block[["2m_temperature"]], climate)
+
+
+def objects(member):
+    """A table of the objects of a member that are warm."""
+    warm = member.fields["2m_temperature"].values > 1
+    grid = LatLonGrid.from_dataset(member.fields)
+    return properties(label(warm, grid), grid, member.fields["2m_temperature"].values, member.fields["time"].values)
+
+
 def quantiles(block):
     """Ensemble quantiles of the temperature: what an extreme forecast index is made of."""
     return block[["2m_temperature"]].quantile([0.1, 0.5, 0.9], "number")
@@ -53,6 +75,16 @@ def test_what_is_asked_of_leads_and_members_is_that_of_the_stored_forecast(onlin
     stored = quantiles(forecast).transpose("init_time", "lead_time", ...)
     xr.testing.assert_allclose(watch.leads("quantiles").transpose(*stored["2m_temperature"].dims), stored)
     assert watch.members("warmest") == [warmest(member) for member in each_member(forecast)]
+
+
+def test_an_index_of_extremes_and_objects_are_those_of_the_stored_forecast(online, forecast, index):
+    watch = Watch(online, {"efi": index}, {"objects": objects}).run()
+    stored = index(forecast).compute()
+    xr.testing.assert_allclose(watch.leads("efi").transpose(*stored["2m_temperature"].dims), stored)
+    expected = list(map(objects, each_member(forecast)))
+    assert sum(len(own["area"]) for own in expected) > 10
+    for own, other in zip(watch.members("objects"), expected, strict=True):
+        xr.testing.assert_identical(own, other)
 
 
 def test_a_forecast_is_judged_and_watched_in_one_pass(online, forecast, truth):

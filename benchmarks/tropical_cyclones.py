@@ -110,6 +110,26 @@ def era5_intensities(folder):
     print(f"\n{n_errors} records of {n_storms} storms whose pressure is known ({rows['sid'].nunique()} storms in all).")
 
 
+def intervals(n_experiments=400):
+    """Judge storms whose forecasts, one to nineteen each, mostly fail together; the truth is known."""
+    rng, first = np.random.default_rng(0), np.datetime64("2020-01-01", "ns")
+    print("\n## Intervals over storms\n\nHow often 95 % intervals of the mean error hold the truth, where a storm's")
+    print("errors share 90 % of their variance, beside the textbook's of all forecasts.\n")
+    print("| storms | over storms | forecasts one by one |\n|---|---|---|")
+    for n_storms in (6, 15, 40):
+        held = []
+        for _ in range(n_experiments):
+            storm = np.repeat(np.arange(n_storms), rng.integers(1, 20, n_storms))
+            own = 10 + 3 * rng.normal(size=n_storms)[storm] + rng.normal(size=len(storm))
+            columns = {"storm": storm, "track_error": own, "time": first + storm * np.timedelta64(1, "D")}
+            scores = by_lead(xr.Dataset({name: ("record", values) for name, values in columns.items()}))
+            lower, upper = scores["track_error"].sel(bound=["lower", "upper"]).values
+            alone = 1.96 * own.std(ddof=1) / np.sqrt(len(own))
+            held.append((lower < 10 < upper, abs(own.mean() - 10) < alone))
+        over_storms, one_by_one = np.mean(held, axis=0)
+        print(f"| {n_storms} | {over_storms:.1%} | {one_by_one:.1%} |")
+
+
 def ashore(folder):
     with xr.open_dataset(folder.parent / "statics" / "era5_land_sea_mask_0p25deg.nc") as dataset:
         mask = dataset["LSM"].isel(time=0, drop=True).load()
@@ -251,6 +271,7 @@ def main(folder, peer=None):
     if peer:
         peers(cyclones, peer)
     era5_intensities(cyclones)
+    intervals()
     ashore(cyclones)
     planted(cyclones)
     winter_storms(cyclones)

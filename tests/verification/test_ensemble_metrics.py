@@ -224,7 +224,7 @@ def test_patterns_of_single_points_have_their_crps(truth, ensemble):
 
 def test_patterns_do_not_depend_on_how_many_are_scored_at_once(truth, ensemble, monkeypatch):
     whole = score(ensemble, truth, "energy_score(tile=60)")
-    monkeypatch.setattr("weatherml.verification.statistics.patterns._AT_ONCE", 1)
+    monkeypatch.setattr("weatherml.verification.metrics.ensembles.patterns._AT_ONCE", 1)
     assert score(ensemble, truth, "energy_score(tile=60)") == pytest.approx(whole.item(), rel=1e-12)
 
 

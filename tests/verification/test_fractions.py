@@ -8,7 +8,7 @@ from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
 from weatherml.verification import evaluate
-from weatherml.verification.formulas.neighbourhoods import Neighbourhoods
+from weatherml.verification.metrics.contingency.neighbourhoods import Neighbourhoods
 
 GLOBE = LatLonGrid.regular(7, 12)
 REGION = LatLonGrid.from_coordinates(60 - 5.0 * np.arange(5), 10 + 5.0 * np.arange(6))

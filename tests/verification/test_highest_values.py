@@ -7,7 +7,7 @@ from fake_data import analyses, as_forecast, forecasts
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.verification import evaluate
-from weatherml.verification.formulas.quantiles import quantile_error, relative_quantile_error
+from weatherml.verification.metrics.deterministic.quantiles import quantile_error, relative_quantile_error
 
 
 @pytest.fixture(scope="module")

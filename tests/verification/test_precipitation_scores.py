@@ -8,8 +8,7 @@ from fake_data import analyses, as_forecast, forecasts
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.verification import baselines, evaluate, evaluate_maps
-from weatherml.verification.formulas.seeps import seeps
-from weatherml.verification.statistics.precipitation import SeepsError
+from weatherml.verification.metrics.precipitation.statistics import SeepsError, seeps
 
 RAIN = "total_precipitation_24hr"
 DRY = 0.00025

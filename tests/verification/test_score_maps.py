@@ -8,7 +8,7 @@ from fake_data import analyses, as_forecast, forecasts
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.verification import MapSums, accumulate_maps, evaluate, evaluate_maps, summarize_maps
-from weatherml.verification.statistics.winds import WINDS
+from weatherml.verification.metrics.deterministic.winds import WINDS
 
 NAMES = ("rmse", "bias", "crps_fair", "csi(threshold=0.1)", "acc")
 

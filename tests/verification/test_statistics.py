@@ -13,9 +13,9 @@ from weatherml.grid import LatLonGrid
 from weatherml.verification import Metric, StatisticSums, accumulate, evaluate, summarize
 from weatherml.verification.aggregation.regions import Region, latitude_bands, region_weights, regions
 from weatherml.verification.metrics.base import itself
+from weatherml.verification.metrics.deterministic.statistics import SquaredError
 from weatherml.verification.metrics.registry import find, registry
 from weatherml.verification.statistics.base import ClassStatistic, PointStatistic, Statistic, weighted_sums
-from weatherml.verification.statistics.deterministic import SquaredError
 
 WINDS = {"u_component_of_wind": (500, 850), "v_component_of_wind": (300, 850), "2m_temperature": ()}
 GRID = LatLonGrid.regular(19, 36)

@@ -22,9 +22,9 @@ from weatherml.products.selection import select_statistic
 from weatherml.state import StateSpec
 from weatherml.times import parse_period, require_valid_times
 from weatherml.verification import Metric, StatisticSums, accumulate, formulas, summarize
+from weatherml.verification.metrics.deterministic.statistics import SquaredError
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.statistics.base import PointStatistic
-from weatherml.verification.statistics.deterministic import SquaredError
 
 TOLERANCE = 0.03
 """A logarithm of spread over error that is as good as 0; few members and initial times cannot tell less."""

@@ -8,7 +8,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.verification.aggregation.sums import StatisticSums
-from weatherml.verification.statistics.events import EventCounts
+from weatherml.verification.metrics.probabilities.statistics import EventCounts
 from weatherml.wording import listed
 
 SHARE = "share"

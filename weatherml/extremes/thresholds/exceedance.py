@@ -7,7 +7,7 @@ from weatherml.extremes.thresholds.climates import QuantileClimate, described
 from weatherml.references import Reference
 from weatherml.verification import Metric, accumulate, summarize
 from weatherml.verification.aggregation.gathering import Progress
-from weatherml.verification.metrics.probabilities import brier_skill
+from weatherml.verification.metrics.probabilities.metrics import brier_skill
 from weatherml.verification.metrics.registry import find
 from weatherml.wording import listed
 

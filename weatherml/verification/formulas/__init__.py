@@ -1,4 +1,4 @@
-"""Every score's formula once, on plain arrays of numpy or jax.
+"""Every score's formula once, on plain arrays of numpy or jax; few are of one theme alone and stand by its statistic.
 
 Arrays bring their own namespace (`__array_namespace__`), so the same line serves a verification in numpy and a loss
 under `jit`. A formula either turns fields into a statistic of each point, or means of statistics into a score;

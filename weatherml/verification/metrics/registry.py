@@ -9,13 +9,18 @@ from collections.abc import Mapping, Sequence
 
 from weatherml.errors import UserError, require_kind
 from weatherml.verification.brackets import made, required
-from weatherml.verification.metrics import contingency, deterministic, ensembles, precipitation, probabilities, spectra
 from weatherml.verification.metrics.base import Metric
+from weatherml.verification.metrics.contingency import metrics as contingency
+from weatherml.verification.metrics.deterministic import metrics as deterministic
+from weatherml.verification.metrics.ensembles import metrics as ensembles
 from weatherml.verification.metrics.entries import registry
+from weatherml.verification.metrics.precipitation import metrics as precipitation
+from weatherml.verification.metrics.probabilities import metrics as probabilities
+from weatherml.verification.metrics.spectra import metrics as spectra
 from weatherml.wording import counted, listed
 
 THEMES = (contingency, deterministic, ensembles, precipitation, probabilities, spectra)
-"""Modules whose metrics are known, because they have been imported; a new one is a name here."""
+"""Modules whose metrics are known, because they have been imported; a new theme is a name here."""
 
 _MAE_OF_ONE = ("crps", "crps_fair")
 _FAIR = "_fair"  # ends the names of scores that are made independent of how many members there are, which takes two

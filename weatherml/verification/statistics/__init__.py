@@ -1,1 +1,1 @@
-"""What is taken of a forecast and its truth before anything is averaged: one small class each."""
+"""What is taken of a forecast and its truth before anything is averaged; each lies with its metrics."""

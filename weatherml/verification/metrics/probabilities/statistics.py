@@ -8,25 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from weatherml.verification import formulas
+from weatherml.verification.metrics.thresholds import level, named
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.statistics.base import ClassStatistic, PointStatistic
-
-Threshold = float | str | None
-"""A number in the units of the field, or the name of a reference that has one for each place and date (`threshold`
-where there is neither)."""
-
-
-def level(pair: Pair, threshold: Threshold) -> np.ndarray | np.float32:
-    """Return a threshold as a field `[*point]`, or a number as exact as the fields."""
-    for name in named(threshold):
-        return pair.references[name]
-    return np.float32(threshold)
-
-
-def named(*thresholds: Threshold) -> tuple[str, ...]:
-    """Return the references among thresholds."""
-    names = ["threshold" if own is None else own for own in thresholds]
-    return tuple(own for own in names if isinstance(own, str))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.entries import registry
-from weatherml.verification.statistics.precipitation import SeepsError
+from weatherml.verification.metrics.precipitation.statistics import SeepsError
 
 
 @registry.register("seeps")

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from weatherml.verification.formulas import contingency as formulas
-from weatherml.verification.formulas.neighbourhoods import fractions_skill_score
 from weatherml.verification.metrics.base import Better, Metric
+from weatherml.verification.metrics.contingency.fractions import Fractions, Unit
+from weatherml.verification.metrics.contingency.neighbourhoods import fractions_skill_score
+from weatherml.verification.metrics.contingency.statistics import Contingency
 from weatherml.verification.metrics.entries import registry
-from weatherml.verification.statistics.contingency import Contingency
-from weatherml.verification.statistics.fractions import Fractions, Unit
 
 _NO_EVENT = "the event neither came nor was forecast, or did everywhere and always"
 

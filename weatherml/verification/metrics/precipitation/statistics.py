@@ -2,13 +2,45 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from weatherml.verification.formulas.seeps import seeps
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.statistics.base import PointStatistic
+
+Array = Any
+"""A numpy or jax array."""
+
+
+def seeps(forecast: Array, truth: Array, dry_probability: Array) -> Array:
+    """Return the error of precipitation in three classes: dry, light and heavy, two of three wet cases being light.
+
+    Always forecasting one class, or one at random, has an expected error of 1 whatever the climate (Rodwell et al.
+    2010, doi:10.1002/qj.656).
+
+    Args:
+        forecast: Class of the forecast, 0 (dry), 1 (light) or 2 (heavy), `[...]`.
+        truth: Class of the truth.
+        dry_probability: Of dryness in the climate, above 0 and below 1, `[...]`.
+
+    Returns:
+        `[...]`, 0 (right) or more.
+    """
+    xp = dry_probability.__array_namespace__()
+    dry = dry_probability
+    nothing = xp.zeros_like(dry)
+    costs = (
+        (nothing, 1 / (1 - dry), 4 / (1 - dry)),
+        (1 / dry, nothing, 3 / (1 - dry)),
+        (1 / dry + 3 / (2 + dry), 3 / (2 + dry), nothing),
+    )
+    error = nothing
+    for forecast_class, row in enumerate(costs):
+        for truth_class, cost in enumerate(row):
+            error = xp.where((forecast == forecast_class) & (truth == truth_class), cost / 2, error)
+    return error
+
 
 DRY, HEAVY = "dry_probability", "heavy_threshold"
 _VARIABLES = ("total_precipitation_24hr", "total_precipitation_12hr", "total_precipitation_6hr")

@@ -4,8 +4,8 @@ import numpy as np
 
 from weatherml.verification import formulas
 from weatherml.verification.metrics.base import Metric, itself
-from weatherml.verification.metrics.entries import enter, registry
-from weatherml.verification.statistics.deterministic import (
+from weatherml.verification.metrics.deterministic.quantiles import QuantileError, RelativeQuantileError
+from weatherml.verification.metrics.deterministic.statistics import (
     AbsoluteError,
     AnomalyCovariance,
     CentredAnomalies,
@@ -14,8 +14,8 @@ from weatherml.verification.statistics.deterministic import (
     SquaredForecastAnomaly,
     SquaredTruthAnomaly,
 )
-from weatherml.verification.statistics.quantiles import QuantileError, RelativeQuantileError
-from weatherml.verification.statistics.winds import SquaredVectorError
+from weatherml.verification.metrics.deterministic.winds import SquaredVectorError
+from weatherml.verification.metrics.entries import enter, registry
 
 enter("rmse", [SquaredError()], np.sqrt)
 enter("mse", [SquaredError()], itself)

@@ -8,9 +8,9 @@ import numpy as np
 
 from weatherml.verification import formulas
 from weatherml.verification.formulas.distributions import Tail
+from weatherml.verification.metrics.thresholds import level, named
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.statistics.base import PointStatistic
-from weatherml.verification.statistics.events import level, named
 
 
 @dataclass(frozen=True)

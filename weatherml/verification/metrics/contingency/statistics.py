@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from weatherml.verification.metrics.thresholds import level, named
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.statistics.base import ClassStatistic
-from weatherml.verification.statistics.events import level, named
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from weatherml.grid import LatLonGrid
-from weatherml.verification.formulas.neighbourhoods import Neighbourhoods
+from weatherml.verification.metrics.contingency.neighbourhoods import Neighbourhoods
+from weatherml.verification.metrics.thresholds import level, named
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.statistics.base import Statistic, weighted_sums
-from weatherml.verification.statistics.events import level, named
 
 Unit = Literal["km", "points"]
 

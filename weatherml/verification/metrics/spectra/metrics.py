@@ -6,7 +6,7 @@ from weatherml.sphere import EARTH_RADIUS
 from weatherml.verification import formulas
 from weatherml.verification.metrics.base import Metric, itself
 from weatherml.verification.metrics.entries import registry
-from weatherml.verification.statistics.spectra import Field, SphericalPower, ZonalPower
+from weatherml.verification.metrics.spectra.statistics import Field, SphericalPower, ZonalPower
 
 
 @registry.register("zonal_spectrum")

@@ -13,7 +13,7 @@ import numpy as np
 from weatherml.verification import formulas
 from weatherml.verification.metrics.base import Better, Metric, itself
 from weatherml.verification.metrics.entries import registry
-from weatherml.verification.statistics.events import (
+from weatherml.verification.metrics.probabilities.statistics import (
     EventCounts,
     RankedProbability,
     RankedProbabilityFair,

@@ -8,16 +8,16 @@ import numpy as np
 from weatherml.verification import formulas
 from weatherml.verification.formulas.distributions import Tail
 from weatherml.verification.metrics.base import Metric, itself
-from weatherml.verification.metrics.entries import enter, registry
-from weatherml.verification.statistics.deterministic import SquaredError
-from weatherml.verification.statistics.distributions import (
+from weatherml.verification.metrics.deterministic.statistics import SquaredError
+from weatherml.verification.metrics.ensembles.distributions import (
     QuantileScore,
     ThresholdWeightedCrps,
     ThresholdWeightedCrpsFair,
 )
-from weatherml.verification.statistics.ensembles import Crps, CrpsFair, EnsembleVariance, ExpectedSquaredError
-from weatherml.verification.statistics.patterns import EnergyScore, EnergyScoreFair, VariogramScore
-from weatherml.verification.statistics.ranks import CrpsTerms, RankCounts, TruthCounts
+from weatherml.verification.metrics.ensembles.patterns import EnergyScore, EnergyScoreFair, VariogramScore
+from weatherml.verification.metrics.ensembles.ranks import CrpsTerms, RankCounts, TruthCounts
+from weatherml.verification.metrics.ensembles.statistics import Crps, CrpsFair, EnsembleVariance, ExpectedSquaredError
+from weatherml.verification.metrics.entries import enter, registry
 
 enter("crps", [Crps()], itself)
 enter("crps_fair", [CrpsFair()], itself)

@@ -1,0 +1,1 @@
+"""Yes-or-no forecasts of an event: their contingency table, and neighbourhoods in which it is."""

@@ -1,0 +1,1 @@
+"""One field: of the ensemble mean where there are members."""

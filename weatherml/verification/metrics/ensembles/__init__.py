@@ -1,0 +1,1 @@
+"""Ensembles: their distribution, their spread, and the patterns of their members."""

@@ -1,0 +1,1 @@
+"""Precipitation, which often is none."""

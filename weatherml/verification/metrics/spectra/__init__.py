@@ -1,0 +1,1 @@
+"""Scales: how much of a field lies at each."""

@@ -180,6 +180,12 @@ def test_what_cannot_be_paired_is_said_in_one_line():
         pair(tracks, truth, "name")
     with pytest.raises(UserError, match="two best tracks of 2099-09-02 00:00:00 are basin 'NA'"):
         pair(tracks.assign(basin=("record", ["NA"] * 54)), truth.assign(basin=("record", ["NA"] * 15)), "basin")
+    with pytest.raises(UserError, match="best tracks have init_time, number, as forecasts have"):
+        pair(truth, tracks)
+    with pytest.raises(UserError, match="does not say which storm a record is of"):
+        by_lead(tracks)
+    with pytest.raises(UserError, match="no systems to judge on one sample"):
+        homogeneous({})
     with pytest.raises(UserError, match="statistic 'median' is unknown"):
         by_lead(errors(tracks, truth), "median")
     with pytest.raises(UserError, match="multiply it by 100"):

@@ -86,6 +86,8 @@ def homogeneous(systems: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     Raises:
         UserError: They have nothing in common.
     """
+    if not systems:
+        raise UserError("there are no systems to judge on one sample; pass errors by name, {'new': errors}")
     keys = [name for name in (STORM, "init_time", "time") if all(name in own for own in systems.values())]
     index = {name: pd.MultiIndex.from_frame(own[keys].to_dataframe()[keys]) for name, own in systems.items()}
     shared = next(iter(index.values())).unique()
@@ -167,6 +169,8 @@ def _error_columns(errors: xr.Dataset) -> list[str]:
 
 
 def _columns(errors: xr.Dataset, columns: Sequence[str] | None) -> Sequence[str]:
+    if STORM not in errors:
+        raise UserError("the table does not say which storm a record is of; pass what judging.errors(...) returns")
     known = _error_columns(errors)
     names = known if columns is None else columns
     if not names or (unknown := [name for name in names if name not in errors]):
@@ -182,6 +186,6 @@ def _known_of_all(
     lacking = pd.concat([own[keys].assign(**own[columns].isna()) for own in frames.values()]).groupby(keys).any()
     made = {}
     for name, own in systems.items():
-        unknown = lacking.loc[pd.MultiIndex.from_frame(frames[name][keys])] if len(keys) > 1 else lacking
+        unknown = lacking.loc[pd.MultiIndex.from_frame(frames[name][keys])]
         made[name] = own.assign({column: own[column].where(~unknown[column].to_numpy()) for column in columns})
     return made

@@ -10,7 +10,7 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks.units import require_si
 from weatherml.great_circles import bearing, distance
-from weatherml.wording import counted, listed
+from weatherml.wording import listed
 
 BEST = "best_"
 """What names of columns of the best track begin with."""
@@ -103,7 +103,7 @@ def _moving(best: xr.Dataset) -> pd.DataFrame:
     the record itself at an end; not known (NaN) where a storm stands still."""
     rows = table.to_frame(best)
     if again := [name for name in FORECAST if name in rows]:
-        raise UserError(f"best tracks have {listed(again)}; pass those of one analysis, of {counted(1, 'member')}")
+        raise UserError(f"best tracks have {listed(again)}, as forecasts have; exchange the two, or drop it")
     places = rows[["track_id", "time", "latitude", "longitude"]].groupby("track_id")
     ends = []
     for step in (1, -1):

@@ -232,6 +232,10 @@ def _threshold(analyses: xr.Dataset, definition: Definition, _: np.ndarray) -> R
     return ConstantReference(threshold(analyses, definition, (known.min(), known.max())))
 
 
+def _asks(definition: Definition) -> bool:
+    return definition.percentile is not None
+
+
 registry.register("heavy_precipitation")(
     Hazard(
         "heavy precipitation",
@@ -241,5 +245,6 @@ registry.register("heavy_precipitation")(
         _index,
         summary="maximum",
         threshold=_threshold,
+        asks=_asks,
     )
 )

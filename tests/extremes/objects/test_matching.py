@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from weatherml.errors import UserError
-from weatherml.extremes.objects import Interest, Weights, label, match, overlaps, properties, separations
+from weatherml.extremes.objects import Interest, Weights, label, match, matching, overlaps, properties, separations
 from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
 
@@ -85,6 +85,23 @@ def test_overlaps_and_separations_are_those_of_loops_over_cells():
             for (a, b), (c, d) in itertools.product(first, second)
         )
         assert apart[one - 1, two - 1] == pytest.approx(nearest, abs=1e-3)
+
+
+def test_objects_that_are_far_apart_need_no_distance():
+    forecast, truth = (
+        label(boxes((5, 5, 0, 0), (18, 20, 3, 9)), GRID),
+        label(boxes((5, 5, 4, 4), (18, 20, 60, 62)), GRID),
+    )
+    near, all_ = separations(forecast, truth, GRID, most=2000), separations(forecast, truth, GRID)
+    assert np.isfinite(near).tolist() == [[True, False], [False, False]] == (all_ <= 2000).tolist()
+    assert near[0, 0] == all_[0, 0] and np.isfinite(all_).all()
+
+
+def test_objects_without_number_are_refused(monkeypatch):
+    monkeypatch.setattr(matching, "_MOST_PAIRS", 3)
+    mask = boxes((5, 5, 0, 0), (18, 20, 3, 9))
+    with pytest.raises(UserError, match="2 forecast and 2 observed objects are too many to be matched"):
+        matched(mask, mask)
 
 
 def test_small_objects_may_be_left_out_of_the_tables():

@@ -86,7 +86,18 @@ def match_moments(forecast: Moment, truth: Moment, grid: LatLonGrid, sized: "Siz
         table.isel(object=table["area"].values >= sized.minimum_area)
         for table in (properties(own, grid, forecast.values), properties(other, grid, truth.values))
     )
-    return match(first, second, overlaps(own, other, grid), separations(own, other, grid), weights)
+    apart = separations(
+        _only(first, own), _only(second, other), grid, max(weights.separation.full, weights.separation.none)
+    )
+    return match(first, second, overlaps(own, other, grid), apart, weights)
+
+
+def _only(table: xr.Dataset, labels: np.ndarray) -> np.ndarray:
+    """Return labels without those that a table lacks."""
+    kept = np.zeros(labels.max(initial=0) + 1, labels.dtype)
+    kept[table["label"].values] = table["label"].values
+    own: np.ndarray = kept[labels]
+    return own
 
 
 class Sized(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array, csr_array, issparse
 from scipy.spatial import cKDTree
 
 from weatherml.errors import UserError
@@ -70,11 +71,13 @@ class Weights:
 
 
 WEIGHTS = Weights()
+_FAR = 1e9  # km
+_MOST_PAIRS = 4_000_000  # of which each takes some hundred bytes
 
 
 def overlaps(
     forecast: np.ndarray, truth: np.ndarray, grid: LatLonGrid, n_forecast: int = 0, n_truth: int = 0
-) -> np.ndarray:
+) -> csr_array:
     """Return what each pair of objects covers together, km2, over times its sum.
 
     Args:
@@ -85,35 +88,66 @@ def overlaps(
         n_truth: Of the truth.
 
     Returns:
-        `[forecast label - 1, truth label - 1]`.
+        Sparse `[forecast label - 1, truth label - 1]`: most pairs have nothing in common.
     """
     shape = (max(n_forecast, forecast.max(initial=0)), max(n_truth, truth.max(initial=0)))
     both = (forecast > 0) & (truth > 0)
     areas = np.broadcast_to(KM2 * grid.cell_areas()[:, None], forecast.shape)[both]
-    pairs = (forecast[both].astype(np.int64) - 1) * shape[1] + truth[both] - 1
-    return np.bincount(pairs, areas, shape[0] * shape[1]).reshape(shape)
+    return coo_array((areas, (forecast[both] - 1, truth[both] - 1)), shape=shape).tocsr()
 
 
-def separations(forecast: np.ndarray, truth: np.ndarray, grid: LatLonGrid) -> np.ndarray:
+def separations(forecast: np.ndarray, truth: np.ndarray, grid: LatLonGrid, most: float = np.inf) -> np.ndarray:
     """Return the distance of the nearest two cells' centres, one of each object, km; 0 where both cover one cell.
 
     Args:
         forecast: Labels `[lat, lon]`, or `[time, lat, lon]` for the nearest at whatever times.
         truth: Labels of such a shape.
         grid: Rows and columns.
+        most: km, beyond which it does not matter how far apart they are.
 
     Returns:
-        `[forecast label - 1, truth label - 1]`; infinite of labels that are not there.
+        `[forecast label - 1, truth label - 1]`; infinite beyond `most`, and of labels that are not there.
     """
     chords = np.full((forecast.max(initial=0), truth.max(initial=0)), np.inf)
-    trees = {label: (cKDTree(own), own) for label, own in _each(truth, grid)}
-    for row, own in _each(forecast, grid):
-        searched = cKDTree(own)
-        for column, (tree, others) in trees.items():
-            smaller, larger = (own, tree) if len(own) < len(others) else (others, searched)
-            chords[row - 1, column - 1] = larger.query(smaller)[0].min()
+    farthest = 2 * np.sin(min(most / EARTH_RADIUS, np.pi) / 2)
+    others = [_Searched.of(label, own) for label, own in _each(truth, grid)]
+    middles = np.array([other.middle for other in others]).reshape(-1, 3)
+    reaches = np.array([other.reach for other in others])
+    for one in (_Searched.of(label, own) for label, own in _each(forecast, grid)):
+        apart = np.linalg.norm(middles - one.middle, axis=1) - one.reach - reaches  # a chord is no longer than two
+        for place in np.flatnonzero(apart <= farthest):
+            chords[one.label - 1, others[place].label - 1] = one.nearest(others[place])
     angles = 2 * np.arcsin(np.minimum(chords / 2, 1))
-    return np.where(np.isinf(chords), np.inf, EARTH_RADIUS * angles)
+    return np.where(chords <= farthest, EARTH_RADIUS * angles, np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class _Searched:
+    """Cells of one object on the unit sphere, to be searched.
+
+    Attributes:
+        label: Of the object.
+        places: `[cell, 3]`.
+        tree: Of the places.
+        middle: Mean of the places `[3]`.
+        reach: Of the places farthest from the middle.
+    """
+
+    label: int
+    places: np.ndarray
+    tree: cKDTree
+    middle: np.ndarray
+    reach: float
+
+    @classmethod
+    def of(cls, label: int, places: np.ndarray) -> "_Searched":
+        middle = places.mean(axis=0)
+        return cls(label, places, cKDTree(places), middle, float(np.linalg.norm(places - middle, axis=1).max()))
+
+    def nearest(self, other: "_Searched") -> float:
+        """Return the shortest chord between a place of either."""
+        few, many = (self, other) if len(self.places) < len(other.places) else (other, self)
+        return float(many.tree.query(few.places)[0].min())
 
 
 def _each(labels: np.ndarray, grid: LatLonGrid) -> Iterator[tuple[int, np.ndarray]]:
@@ -177,8 +211,8 @@ class Pairs:
         top, bottom = np.zeros(self.centroid.shape), np.zeros(self.centroid.shape)
         for name in (own.name for own in fields(weights) if own.name != "least"):
             interest, values = getattr(weights, name), getattr(self, name)
-            weight = interest.weight * np.isfinite(values) * (self.direction if name == "angle" else 1.0)
-            top += weight * interest.of(np.nan_to_num(values))
+            weight = interest.weight * ~np.isnan(values) * (self.direction if name == "angle" else 1.0)
+            top += weight * interest.of(np.nan_to_num(values, posinf=_FAR))
             bottom += weight
         return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
@@ -192,7 +226,7 @@ def _ratio(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def match(
     forecast: xr.Dataset,
     truth: xr.Dataset,
-    overlap: np.ndarray,
+    overlap: csr_array | np.ndarray,
     separation: np.ndarray | None = None,
     weights: Weights = WEIGHTS,
 ) -> xr.Dataset:
@@ -236,7 +270,7 @@ def match(
     return matches.assign(median_of_maximum_interest=_median_of_maximum(total))
 
 
-def _of_tables(matrix: np.ndarray, forecast: xr.Dataset, truth: xr.Dataset) -> np.ndarray:
+def _of_tables(matrix: np.ndarray | csr_array, forecast: xr.Dataset, truth: xr.Dataset) -> np.ndarray:
     """Return the part of a matrix by labels that is of the objects of two tables."""
     rows, columns = (table["label"].values - 1 for table in (forecast, truth))
     if rows.max(initial=-1) >= matrix.shape[0] or columns.max(initial=-1) >= matrix.shape[1]:
@@ -244,8 +278,14 @@ def _of_tables(matrix: np.ndarray, forecast: xr.Dataset, truth: xr.Dataset) -> n
             f"overlaps or separations {list(matrix.shape)} lack labels of the tables, which go up to"
             f" {rows.max(initial=-1) + 1} and {columns.max(initial=-1) + 1}; take them of the same labels"
         )
-    part: np.ndarray = matrix[np.ix_(rows, columns)]
-    return part
+    if len(rows) * len(columns) > _MOST_PAIRS:
+        raise UserError(
+            f"{len(rows)} forecast and {len(columns)} observed objects are too many to be matched; leave out small"
+            " ones, by minimum_area of the definition, or table.isel(object=...)"
+        )
+    part = matrix[rows][:, columns]
+    dense: np.ndarray = part.toarray() if issparse(part) else part
+    return dense
 
 
 def _median_of_maximum(total: np.ndarray) -> float:

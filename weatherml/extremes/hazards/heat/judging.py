@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import xarray as xr
+from scipy.sparse import coo_array, csr_array
 
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.daily import DAY
@@ -100,22 +101,18 @@ class _Together:
     """What pairs of provisional labels cover together, km2 day."""
 
     def __init__(self) -> None:
-        self._pairs: list[np.ndarray] = [np.zeros((2, 0), np.int64)]
-        self._areas: list[np.ndarray] = [np.zeros(0)]
+        self._days: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def add(self, overlap: np.ndarray) -> None:
+    def add(self, overlap: csr_array) -> None:
         """Take in one day's `[forecast label - 1, truth label - 1]`."""
-        places = np.nonzero(overlap)
-        self._pairs.append(np.stack(places) + 1)
-        self._areas.append(overlap[places])
+        own = overlap.tocoo()
+        self._days.append((own.row + 1, own.col + 1, own.data))
 
-    def joined(self, forecast: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    def joined(self, forecast: np.ndarray, truth: np.ndarray) -> csr_array:
         """Return `[forecast label - 1, truth label - 1]` of final labels, which are given for provisional ones."""
+        own, other, areas = (np.concatenate(parts) for parts in zip(*self._days, strict=True))
         shape = forecast.max(initial=0), truth.max(initial=0)
-        own, other = np.concatenate(self._pairs, axis=1)
-        place = (forecast[own].astype(np.int64) - 1) * shape[1] + truth[other] - 1
-        sums: np.ndarray = np.bincount(place, np.concatenate(self._areas), shape[0] * shape[1]).reshape(shape)
-        return sums
+        return coo_array((areas, (forecast[own] - 1, truth[other] - 1)), shape=shape).tocsr()
 
 
 def _as_objects(table: xr.Dataset) -> xr.Dataset:

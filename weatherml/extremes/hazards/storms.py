@@ -20,20 +20,23 @@ _KM_A_DEGREE = 111.2  # of latitude
 class Storm:
     """A low of middle latitudes: detected and linked as `tracks.presets.EXTRATROPICAL` says, but for what counts.
 
-    There a storm lasts 60 hours and goes 12 degrees. Deep lows often stand still, and the deepest over the North
-    Atlantic in the winter of 2025 to 2026 is none by that.
+    There a storm lasts 60 hours, goes 12 degrees, and may be missing for 18 hours. Deep lows often stand still: the
+    deepest over the North Atlantic in the winter of 2025 to 2026 is none by that.
 
     Attributes:
         pressure: Pa at its centre, at most, for it to strike.
         radius: km around its centre within which places are struck.
         hours: It lasts so long at least.
         displacement: Degrees of a great circle from its first to its last record, at least.
+        gap: Hours between its records, at most; the spacing of the fields, so that none is missing, when None. In 18
+            hours a storm may go 2000 km, and lows that have nothing to do with each other become one.
     """
 
     pressure: float = 98_000.0
     radius: float = 500.0
     hours: float = 24.0
     displacement: float = 0.0
+    gap: float | None = None
 
     def __post_init__(self) -> None:
         _require_positive(self.radius, "radius")
@@ -41,9 +44,10 @@ class Storm:
     def tracks(self, fields: xr.Dataset) -> xr.Dataset:
         """Return the tracks of all lows."""
         detection, linking = presets.EXTRATROPICAL
-        return track(
-            fields, detection, replace(linking, least_duration=self.hours, least_displacement=self.displacement)
-        )
+        steps = np.diff(fields["time"].values) / np.timedelta64(1, "h")
+        gap = self.gap if self.gap is not None else float(steps.max(initial=0.0)) or linking.maximum_gap
+        linking = replace(linking, maximum_gap=gap, least_duration=self.hours, least_displacement=self.displacement)
+        return track(fields, detection, linking)
 
     def strong(self, tracks: xr.Dataset) -> np.ndarray:
         """Return which records strike, bool `[record]`."""

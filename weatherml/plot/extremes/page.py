@@ -87,7 +87,6 @@ def _signal(name: str, outcome: Outcome, probability: pd.Series) -> str:
 
 def _happened(outcome: Outcome) -> Section:
     case, stage, truth = outcome.case, outcome.stage, outcome.truth
-    quantity = _quantity(outcome)
     rows: list[Sequence[object]] = [
         ("of the case", "told"),
         ("period", " to ".join(_when(own, outcome) for own in (stage.times[0], stage.times[-1]))),
@@ -95,7 +94,7 @@ def _happened(outcome: Outcome) -> Section:
         ("it happens", f"where {100 * case.least_share:g} % of the region's area is in it at one time"),
         ("onset", _when(truth.onset, outcome)),
         ("end", _when(truth.end, outcome)),
-        ("most extreme", f"{_value(truth.peak, outcome)}: {stage.hazard.summary} {quantity.label} of the region"),
+        ("most extreme", f"{_value(truth.peak, outcome)}, {_number_words(outcome)} of the region"),
         ("on" if _is_daily(outcome) else "at", _when(truth.peak_time, outcome)),
     ]
     defined: list[Sequence[object]] = [("threshold", "value"), *_defined(stage.definition)]

@@ -1,7 +1,7 @@
 """Whether one system is better than another, from forecasts that both made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -164,8 +164,8 @@ def difference(pair: Paired, metric: Metric, by: By | None, interval: str | Meth
             )
         return _told_apart(one, other, float(metric.better == "one"))
 
-    judged = scoring.judge([pair.first, pair.second], metric.statistics, less, metric.axes, by, interval)
-    of_second = scoring.judge([pair.second], metric.statistics, distance, metric.axes, by, "none")["estimate"]
+    judged = scoring.judge([pair.first, pair.second], replace(metric, function=less), by, interval)
+    of_second = scoring.judge([pair.second], replace(metric, function=distance), by, "none")["estimate"]
     judged = judged.rename(estimate="difference")
     return judged.assign(relative=judged["difference"] / of_second)
 

@@ -1,5 +1,6 @@
 """How much of what a baseline lacks a forecast has gained, from forecasts that both made."""
 
+from dataclasses import replace
 from typing import Any
 
 import xarray as xr
@@ -55,7 +56,7 @@ def skill(
         own, other = function(*means[:half]), function(*means[half:])
         return (own - other) / (perfect - other)
 
-    scored = scoring.score([pair.first, pair.second], recipe.statistics, gained, (), by, interval)
+    scored = scoring.score([pair.first, pair.second], replace(recipe, function=gained), by, interval)
     return scored.assign_attrs(pair.attributes)
 
 

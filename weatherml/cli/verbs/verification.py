@@ -1,6 +1,7 @@
 """The verb that judges forecasts: one, or several beside each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,7 +29,8 @@ from weatherml.wording import listed
 if TYPE_CHECKING:
     import xarray as xr
 
-    from weatherml.cli.systems import Systems
+    from weatherml.cli.systems import Reading, Systems
+    from weatherml.products.alignment import Alignment
     from weatherml.verification import Campaign, StatisticSums
     from weatherml.verification.cards import Pairs
     from weatherml.verification.judging import How
@@ -113,6 +115,7 @@ Outputs = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", help="Write a page .html, scores .nc or a tidy table .csv; repeated.", **LOCAL),
 ]
+_INTERVAL, _IN_PAIRS = "circular", "ar2"  # where none is asked for
 
 
 def _list(is_asked: bool) -> None:
@@ -173,54 +176,98 @@ def evaluate(
     Several beside each other, on a page that opens in a browser: `weatherml evaluate new.zarr old.zarr data.zarr
     --against old persistence --scorecard -o page.html`
     """
-    from weatherml.cli.outputs import require_apart
-    from weatherml.cli.paths import fields_at
-    from weatherml.cli.scores import read_references, require_outputs
-    from weatherml.cli.systems import Reading, open_systems
-    from weatherml.products.alignment import Alignment
-    from weatherml.verification.significance.methods import method_named
-    from weatherml.verification.systems import summarize_systems
+    from weatherml.cli.scores import read_references
+    from weatherml.cli.systems import open_systems
 
-    for path in output or []:
-        require_apart(path, [*paths, *(against or []), climatology, *(reference or [])])
-    require_outputs(output or [], overwrite)
+    _require_written(output or [], overwrite, [*paths, *(against or []), climatology, *(reference or [])])
     of_scores = {"--by": by, "--interval": interval, "--scorecard": scorecard, "--reference": reference}
     _require_scored(share, of_scores | {f"-o {path}": True for path in output or []} | {"--json": as_json})
-    method_named(interval or "circular")
+    wanted = _Wanted(metric or ["rmse", "bias"], by, interval, scorecard, false_discovery)
     told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated, "points": points}
-    member = _number_or_mean(truth_member)
-    alignment = Alignment(grid=grid, average=average, accumulated=accumulated, truth_member=member)
-    chosen = None if init_times is None else period_of("--init-times", init_times)
-    reading = Reading(named(channels), drop_stopped, renames(rename), told, alignment, chosen)
+    alignment = _alignment(grid, average, accumulated, truth_member)
+    reading = _reading(channels, drop_stopped, rename, told, alignment, init_times)
     published = read_references(reference or [])
     asked = open_systems(paths, against or [], name or [], reading, climatology)
-    (asked.require_rivals if scorecard else asked.require_none_alone)()
-    metrics, campaign = metric or ["rmse", "bias"], _campaign(sums, workers, scheduler, share)
-    how: How = {"regions": region, "missing": missing, "control": control, "references": fields_at(field or [])}
-    kept = _sums(asked, metrics, how, campaign)
+    campaign = _campaign(sums, workers, scheduler, share)
+    kept = _sums(asked, wanted, _how(region, missing, control, field), campaign)
     if campaign.share.count > 1:
         print(f"share {share} is judged; once all are, leave --share out to score what {sums} keeps")
         return
-    compared = _compared(asked, kept, metrics, by, interval, false_discovery) if scorecard else {}
-    scores = summarize_systems(kept, metrics, by, interval or "circular").assign_attrs(left_out=asked.left_out)
-    _tell(scores, compared, published, output or [], as_json)
+    _tell(*wanted.of(asked, kept), published, output or [], as_json)
 
 
-def _compared(
-    asked: "Systems",
-    kept: "Mapping[str, StatisticSums]",
-    metrics: list[str],
-    by: By,
-    interval: str | None,
-    false_discovery: float,
-) -> "Pairs":
-    """Compare each forecast with each that it is held against; those with one another where all are."""
-    from weatherml.verification import scorecards
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be told of sums.
 
-    beaten = {name: kept[name] for name in asked.against}
-    first = {name: own for name, own in kept.items() if name not in beaten}
-    method = interval or "ar2"
-    return scorecards(first or beaten, beaten, metrics, by=by, interval=method, false_discovery=false_discovery)
+    Raises:
+        UserError: There is no such interval.
+    """
+
+    metrics: list[str]
+    by: By
+    interval: Interval
+    scorecard: bool
+    false_discovery: float
+
+    def __post_init__(self) -> None:
+        from weatherml.verification.significance.methods import method_named
+
+        method_named(self.interval or _INTERVAL)
+
+    def of(self, asked: "Systems", kept: "Mapping[str, StatisticSums]") -> "tuple[xr.Dataset, Pairs]":
+        """Return the scores of all systems, and their scorecards where these are wanted."""
+        from weatherml.verification.systems import summarize_systems
+
+        compared = self._compared(asked, kept) if self.scorecard else {}
+        scores = summarize_systems(kept, self.metrics, self.by, self.interval or _INTERVAL)
+        return scores.assign_attrs(left_out=asked.left_out), compared
+
+    def _compared(self, asked: "Systems", kept: "Mapping[str, StatisticSums]") -> "Pairs":
+        """Compare each forecast with each that it is held against; those with one another where all are."""
+        from weatherml.verification import scorecards
+
+        beaten = {name: kept[name] for name in asked.against}
+        first = {name: own for name, own in kept.items() if name not in beaten} or beaten
+        method, share = self.interval or _IN_PAIRS, self.false_discovery
+        return scorecards(first, beaten, self.metrics, by=self.by, interval=method, false_discovery=share)
+
+
+def _require_written(output: list[Path], overwrite: bool, read: Sequence[str | Path | None]) -> None:
+    """Require that outputs can be written and are none of what is read, before anything is judged."""
+    from weatherml.cli.outputs import require_apart
+    from weatherml.cli.scores import require_outputs
+
+    for path in output:
+        require_apart(path, read)
+    require_outputs(output, overwrite)
+
+
+def _alignment(grid: Grid, average: Average, accumulated: Accumulations, truth_member: TruthMember) -> "Alignment":
+    from weatherml.products.alignment import Alignment
+
+    return Alignment(grid=grid, average=average, accumulated=accumulated, truth_member=_number_or_mean(truth_member))
+
+
+def _reading(
+    channels: Channels,
+    drop_stopped: DropStopped,
+    rename: Rename,
+    told: Mapping[str, object],
+    alignment: "Alignment",
+    init_times: InitTimes,
+) -> "Reading":
+    """Return what is read of forecasts and truth, as the options say."""
+    from weatherml.cli.systems import Reading
+
+    chosen = None if init_times is None else period_of("--init-times", init_times)
+    return Reading(named(channels), drop_stopped, renames(rename), told, alignment, chosen)
+
+
+def _how(region: Regions, missing: Missing, control: Control, field: Fields) -> "How":
+    from weatherml.cli.paths import fields_at
+
+    return {"regions": region, "missing": missing, "control": control, "references": fields_at(field or [])}
 
 
 def _tell(
@@ -244,14 +291,15 @@ def _number_or_mean(word: str | None) -> "int | Literal['mean'] | None":
     return int(word)
 
 
-def _sums(asked: "Systems", metrics: list[str], how: "How", campaign: "Campaign") -> "dict[str, StatisticSums]":
+def _sums(asked: "Systems", wanted: _Wanted, how: "How", campaign: "Campaign") -> "dict[str, StatisticSums]":
     """Judge the initial times that all systems have."""
     from weatherml.cli.printing.progress import bar
     from weatherml.verification.systems import accumulate_systems
 
+    (asked.require_rivals if wanted.scorecard else asked.require_none_alone)()
     with bar("evaluate", closes=False) as progress:
         sums = accumulate_systems(
-            asked.forecasts, asked.truth, metrics, asked.climatology, progress, campaign=campaign, **how
+            asked.forecasts, asked.truth, wanted.metrics, asked.climatology, progress, campaign=campaign, **how
         )
     return asked.only_channels_of_forecasts(sums)
 

@@ -1,6 +1,8 @@
 """Baselines by name, made like a forecast that is judged beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -14,10 +16,21 @@ from weatherml.verification.baselines.drawn_forecasts import climatological_ense
 from weatherml.verification.baselines.reference_forecasts import climatology, damped_persistence, persistence
 from weatherml.wording import listed
 
-Make = Callable[[xr.Dataset, "xr.Dataset | Reference | None", np.ndarray, np.ndarray], xr.Dataset]
-"""From truth, climatology, init times and lead times to a forecast."""
 
-baselines: Registry[Make] = Registry("baseline")
+@dataclass(frozen=True)
+class Recipe:
+    """How a baseline is made.
+
+    Attributes:
+        make: From what it is made of, init times and lead times to a forecast.
+        of: What that is, in the order in which it is taken.
+    """
+
+    make: Callable[..., xr.Dataset]
+    of: Sequence[Literal["truth", "climatology"]] = ("truth",)
+
+
+baselines: Registry[Recipe] = Registry("baseline")
 """What can be made of a truth and a climatology alone."""
 
 
@@ -40,10 +53,11 @@ def baseline(
     Raises:
         UserError: The baseline is unknown, or needs a climatology or an init time that is not there.
     """
-    make = baselines[name]
+    recipe = baselines[name]
     init_times = like["init_time"].values if init_times is None else init_times
     try:
-        made = make(_part(truth, like), climatology, init_times, like["lead_time"].values)
+        given = [_part(truth, like) if own == "truth" else _required(name, climatology) for own in recipe.of]
+        made = recipe.make(*given, init_times, like["lead_time"].values)
     except UserError as error:
         if repr(name) in str(error):
             raise
@@ -52,26 +66,10 @@ def baseline(
     return _part(made, like)
 
 
-@baselines.register("persistence")
-def _persistence(
-    truth: xr.Dataset, _: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
-) -> xr.Dataset:
-    return persistence(truth, init_times, lead_times)
-
-
-@baselines.register("climatology")
-def _climatology(
-    _: xr.Dataset, own: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
-) -> xr.Dataset:
-    return climatology(_required("climatology", own), init_times, lead_times)
-
-
-@baselines.register("damped_persistence")
-def _damped_persistence(
-    truth: xr.Dataset, own: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
+def _fitted_and_damped(
+    truth: xr.Dataset, normal: xr.Dataset | Reference, init_times: np.ndarray, lead_times: np.ndarray
 ) -> xr.Dataset:
     """Fit the damping on the truth before the first init time, which no forecast is judged by."""
-    normal = _required("damped_persistence", own)
     before = truth.isel(time=np.flatnonzero(truth["time"].values < init_times.min()))
     if not before.sizes["time"]:
         raise UserError(
@@ -81,6 +79,13 @@ def _damped_persistence(
     return damped_persistence(truth, normal, fit_damping(before, normal, lead_times), init_times, lead_times)
 
 
+baselines.register("persistence")(Recipe(persistence))
+baselines.register("climatology")(Recipe(climatology, ("climatology",)))
+baselines.register("damped_persistence")(Recipe(_fitted_and_damped, ("truth", "climatology")))
+baselines.register("climatological_ensemble")(Recipe(climatological_ensemble))
+baselines.register("persistence_ensemble")(Recipe(persistence_ensemble))
+
+
 def _required(name: str, own: xr.Dataset | Reference | None) -> xr.Dataset | Reference:
     if own is None:
         raise UserError(
@@ -88,20 +93,6 @@ def _required(name: str, own: xr.Dataset | Reference | None) -> xr.Dataset | Ref
             Option("climatology", "RUN/climatology.nc", python="climatology=Climatology.load(PATH)"),
         )
     return own
-
-
-@baselines.register("climatological_ensemble")
-def _climatological_ensemble(
-    truth: xr.Dataset, _: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
-) -> xr.Dataset:
-    return climatological_ensemble(truth, init_times, lead_times)
-
-
-@baselines.register("persistence_ensemble")
-def _persistence_ensemble(
-    truth: xr.Dataset, _: xr.Dataset | Reference | None, init_times: np.ndarray, lead_times: np.ndarray
-) -> xr.Dataset:
-    return persistence_ensemble(truth, init_times, lead_times)
 
 
 def _part(dataset: xr.Dataset, like: xr.Dataset) -> xr.Dataset:

@@ -1,7 +1,6 @@
 """From sums of statistics to scores with intervals: the mean over init times first, each metric's function last."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -15,7 +14,6 @@ from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import CONFIDENCE, Method
 from weatherml.verification.significance.methods import method_named
 from weatherml.verification.significance.sample import Sample
-from weatherml.verification.statistics.base import Statistic
 from weatherml.wording import listed
 
 _ESTIMATE = "estimate"
@@ -41,10 +39,7 @@ def summarize(
         where there is the globe alone. The bounds are the estimate and a 95 % interval over init times, NaN where these
         are too few to tell. `share_judged` says where less counted than could have.
     """
-    scored = {
-        name: score([sums], own.statistics, own.function, own.axes, by, interval).assign_coords(own.coords)
-        for name, own in metrics.items()
-    }
+    scored = {name: score([sums], own, by, interval).assign_coords(own.coords) for name, own in metrics.items()}
     share = without_globe(sums.share_judged).transpose("channel", ...)
     whole = np.allclose(share, 1, rtol=0, atol=1e-9)
     attributes = {"n_init_times": sums.n_init_times, "confidence": CONFIDENCE}
@@ -56,44 +51,32 @@ def summarize(
 
 
 def score(
-    systems: Sequence[StatisticSums],
-    statistics: Sequence[Statistic],
-    function: Callable[..., Any],
-    axes: Sequence[str] = (),
-    by: By | None = None,
-    interval: str | Method = "circular",
+    systems: Sequence[StatisticSums], metric: Metric, by: By | None = None, interval: str | Method = "circular"
 ) -> xr.DataArray:
     """As `judge`, without what is tested: dims (bound, [by,] channel, [region,] lead_time, *axes)."""
-    judged = judge(systems, statistics, function, axes, by, interval)
+    judged = judge(systems, metric, by, interval)
     bounds = xr.concat([judged[name] for name in BOUNDS], xr.Variable("bound", list(BOUNDS)))
     return without_globe(bounds)
 
 
 def judge(
-    systems: Sequence[StatisticSums],
-    statistics: Sequence[Statistic],
-    function: Callable[..., Any],
-    axes: Sequence[str] = (),
-    by: By | None = None,
-    interval: str | Method = "circular",
+    systems: Sequence[StatisticSums], metric: Metric, by: By | None = None, interval: str | Method = "circular"
 ) -> xr.Dataset:
-    """Apply a function to means of the statistics of each system in turn.
+    """Apply the function of a metric to means of its statistics, of each system in turn.
 
     Args:
         systems: With the same init times, lead times, channels and regions.
-        statistics: Of each system.
-        function: Of all means, those of the first system first.
-        axes: That the result has beside those of all.
+        metric: Its statistics are of each system, its function is of all means, those of the first system first.
         by: Into which groups of times.
         interval: How intervals are had.
 
     Returns:
-        `estimate`, `lower`, `upper` and `p_value`, dims ([by,] channel, region, lead_time, *axes).
+        `estimate`, `lower`, `upper` and `p_value`, dims ([by,] channel, region, lead_time, *axes of the metric).
     """
     if by is None:
-        return _judge(systems, statistics, function, axes, interval)
+        return _judge(systems, metric, interval)
     labels, names = labels_of(systems[0].dataset, by)
-    groups = [_judge(systems, statistics, function, axes, interval, labels == label) for label in range(len(names))]
+    groups = [_judge(systems, metric, interval, labels == label) for label in range(len(names))]
     return xr.concat(groups, xr.Variable(by, names)).transpose(by, ...)
 
 
@@ -137,12 +120,7 @@ def _without_events(name: str, metric: Metric, sums: StatisticSums) -> Iterator[
 
 
 def _judge(
-    systems: Sequence[StatisticSums],
-    statistics: Sequence[Statistic],
-    function: Callable[..., Any],
-    axes: Sequence[str],
-    interval: str | Method,
-    chosen: np.ndarray | None = None,
+    systems: Sequence[StatisticSums], metric: Metric, interval: str | Method, chosen: np.ndarray | None = None
 ) -> xr.Dataset:
     """Judge the init and lead times that are chosen, `[init, lead]`; all of them where none are."""
     first = systems[0].dataset
@@ -150,11 +128,11 @@ def _judge(
     sums, weights = [], []
     for system in systems:
         area = _in_cells(system.weights, chosen)
-        for own in system.of(statistics):
+        for own in system.of(metric.statistics):
             sums.append(_in_cells(own, chosen))
             weights.append(area)
-    bounds = method_named(interval).judge(Sample(sums, weights, function, first["init_time"].values))
-    shape, dims = tuple(len(own) for own in coords.values()), (*coords, *axes)
+    bounds = method_named(interval).judge(Sample(sums, weights, metric.function, first["init_time"].values))
+    shape, dims = tuple(len(own) for own in coords.values()), (*coords, *metric.axes)
     judged = {name: (dims, own.reshape(*shape, *own.shape[1:])) for name, own in vars(bounds).items()}
     return xr.Dataset(judged, coords).transpose("channel", "region", "lead_time", ...)
 

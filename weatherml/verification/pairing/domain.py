@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.references import values_of
+from weatherml.state import spec_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,15 @@ class Domain:
         return replace(
             self, levels={name: self.levels[name] for name in names}, masks={name: self.masks[name] for name in names}
         )
+
+
+def levels_with_values(forecast: xr.Dataset) -> dict[str, tuple[int, ...]]:
+    """Read at which levels each variable is not NaN throughout; all of them where it is at each."""
+    levels = dict(spec_of(forecast).variables)
+    for name in (name for name in levels if len(levels[name]) > 1):
+        empty = empty_levels(forecast[name], levels[name])
+        levels[name] = tuple(own for own in levels[name] if own not in empty) or levels[name]
+    return levels
 
 
 def empty_levels(field: xr.DataArray, levels: Sequence[int]) -> list[int]:

@@ -23,7 +23,7 @@ from weatherml.references import (
 )
 from weatherml.state import Channel, on_grid, spec_of
 from weatherml.verification.pairing.axes import require_axes
-from weatherml.verification.pairing.domain import Domain, empty_levels
+from weatherml.verification.pairing.domain import Domain, levels_with_values
 from weatherml.verification.pairing.pair import Pair
 from weatherml.verification.pairing.refusals import COUNT_MISSING, holes, keep, of_holes, refuse_absent_members, text
 
@@ -114,13 +114,7 @@ class Matched:
     @cached_property
     def levels(self) -> dict[str, tuple[int, ...]]:
         """Levels of each variable, empty where it has none; without those that are NaN throughout (ragged sets)."""
-        if self.within is not None:
-            return self.within.levels
-        levels = dict(spec_of(self.forecast).variables)
-        for name in (name for name in levels if len(levels[name]) > 1):
-            empty = empty_levels(self.forecast[name], levels[name])
-            levels[name] = tuple(own for own in levels[name] if own not in empty) or levels[name]
-        return levels
+        return levels_with_values(self.forecast) if self.within is None else self.within.levels
 
     @cached_property
     def left_out(self) -> dict[str, tuple[int, ...]]:

@@ -12,11 +12,13 @@ import xarray as xr
 from weatherml.errors import Option, UserError
 from weatherml.logs import ONCE
 from weatherml.times import Periods, is_within, show_periods
+from weatherml.wording import listed
 
 _logger = logging.getLogger(__name__)
 
 _HOUR_DIMS = ("hour", "hourofday")
 _DAY_DIM = "dayofyear"
+_MONTH_DIM = "month"
 
 
 @runtime_checkable
@@ -118,12 +120,51 @@ class HourlyReference:
         return index
 
 
+@dataclass(frozen=True, eq=False)
+class MonthlyReference:
+    """A climatology by month of the year.
+
+    Attributes:
+        dataset: Dims (month, level, latitude, longitude); months from 1 to 12, or some of them.
+        owner: What it is, for messages.
+    """
+
+    dataset: xr.Dataset
+    owner: str = "the climatology"
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return the fields at `times` [time], as lazy as the dataset.
+
+        Raises:
+            UserError: The dataset lacks a month.
+        """
+        chosen = self.dataset.isel({_MONTH_DIM: xr.DataArray(self.index(times), dims="time")})
+        return chosen.drop_vars(_MONTH_DIM).assign_coords(time=times).transpose("time", ...)
+
+    def index(self, times: np.ndarray) -> np.ndarray:
+        """Return where the month of each of `times` (any shape) is.
+
+        Raises:
+            UserError: The dataset lacks one.
+        """
+        months, known = pd.DatetimeIndex(times.ravel()).month, self.dataset.indexes[_MONTH_DIM]
+        index: np.ndarray = known.get_indexer(months)
+        for missing in times.ravel()[index < 0]:
+            raise UserError(
+                f"{self.owner} has no month of {_text(missing)}, only {listed(known)}; make one of a period that has"
+                " it, or leave initial times out"
+            )
+        return index.reshape(times.shape)
+
+
 def as_reference(given: xr.Dataset | Reference, owner: str = "the climatology") -> Reference:
-    """Return what can be asked for times: of a dataset with time, by hour and day of the year, or without either."""
+    """Return what can be asked for times: of a dataset with time, by month, by hour and day of the year, or without."""
     if not isinstance(given, xr.Dataset):
         return given
     if "time" in given.dims:
         return DatedReference(given, owner)
+    if _MONTH_DIM in given.dims:
+        return MonthlyReference(given, owner)
     hours = [dim for dim in _HOUR_DIMS if dim in given.dims]
     return HourlyReference(given, hours[0]) if hours and _DAY_DIM in given.dims else ConstantReference(given)
 
@@ -134,13 +175,15 @@ def narrowed(reference: Reference, variables: Mapping[str, Sequence[int]]) -> Re
 
 
 def require_times(reference: Reference, times: np.ndarray) -> None:
-    """Require that dated fields hold all `times` (any shape): before hours of work.
+    """Require that dated or monthly fields hold all `times` (any shape): before hours of work.
 
     Raises:
         UserError: One is missing.
     """
     if isinstance(reference, DatedReference):
         time_index(reference.dataset, times, reference.owner)
+    if isinstance(reference, MonthlyReference):
+        reference.index(times)
 
 
 def warn_of_knowing(reference: Reference, times: np.ndarray) -> None:

@@ -58,6 +58,31 @@ def test_a_climate_is_the_same_however_it_is_read(truth, climate, monkeypatch):
         xr.testing.assert_identical(dataset, climate[name])
 
 
+def test_a_climate_of_months_is_that_of_each_month_by_itself(truth, forecast):
+    shifted = truth.assign_coords(time=truth["time"] + np.timedelta64(24, "D"))  # from 25 January into February
+    whole = ("2001-01-25", "2001-02-20")
+    by_month = baselines.seeps_climate(shifted, whole, by="month")
+    for month, own in ((1, ("2001-01-25", "2001-01-31")), (2, ("2001-02-01", "2001-02-20"))):
+        for name, alone in baselines.seeps_climate(shifted, own).items():
+            xr.testing.assert_identical(by_month[name].sel(month=month, drop=True), alone)
+    late = forecast.assign_coords(init_time=forecast["init_time"] + np.timedelta64(18, "D"))  # 28 January
+    of_february = baselines.seeps_climate(shifted, ("2001-02-01", "2001-02-20"))
+    told = evaluate(late, shifted, "seeps(lowest=0.3)", references=by_month, missing="count")["seeps(lowest=0.3)"]
+    other = evaluate(late, shifted, "seeps(lowest=0.3)", references=of_february, missing="count")["seeps(lowest=0.3)"]
+    assert not np.allclose(told.sel(bound="estimate", channel=RAIN), other.sel(bound="estimate", channel=RAIN))
+    with pytest.raises(UserError, match=r"dry_probability has no month of 2001-01-.* only 2; make one of a period"):
+        evaluate(late, shifted, "seeps", references={name: own.sel(month=[2]) for name, own in by_month.items()})
+
+
+def test_each_valid_time_is_compared_with_its_own_month(truth, forecast, climate):
+    """The same climate in all months is one of all times; another in months that are not judged changes nothing."""
+    twelve = xr.DataArray(np.arange(1, 13), dims="month", coords={"month": np.arange(1, 13)})
+    by_month = {name: (own * xr.ones_like(twelve, float)).astype(np.float32) for name, own in climate.items()}
+    by_month["dry_probability"] = by_month["dry_probability"].where(twelve == 1, 0.5)
+    found = evaluate(forecast, truth, "seeps", references=by_month)["seeps"]
+    xr.testing.assert_allclose(found, evaluate(forecast, truth, "seeps", references=climate)["seeps"])
+
+
 def looped(forecast, truth, climate):
     """Of the first init time at the second lead."""
     made = forecast[RAIN].values[0, 1]
@@ -135,6 +160,10 @@ def test_a_climatology_of_weatherbench_knows_days_and_hours(truth, forecast, cli
         (
             lambda f, t, c: baselines.seeps_climate(t, ("2001", "2001"), "rain"),
             "there is no rain, but .*pass a dataset",
+        ),
+        (
+            lambda f, t, c: baselines.seeps_climate(t, ("2001", "2001"), by="season"),
+            "by month or of all times, not by 'season'; leave by out",
         ),
     ],
 )

@@ -134,6 +134,29 @@ def test_errors_of_onset_end_area_and_strength_are_those_that_were_planted():
     np.testing.assert_allclose(found["overlap_ratio"], [1, 4 / 6, 1])
 
 
+def test_the_summary_is_of_all_pairs_with_intervals_over_initial_times():
+    def runs(*members):
+        return as_forecast(None, "2015-07-03", 12, *members)
+
+    twelve = [runs(TRUTH, LATE), runs(NONE, LATE), runs(SHORT, SHORT)] * 4
+    tables = []
+    for number, own in enumerate(twelve):
+        moved = TRUTH.assign_coords(time=TRUTH["time"] + number * np.timedelta64(30, "D"))
+        shifted = own.assign_coords(init_time=own["init_time"] + number * np.timedelta64(30, "D"))
+        tables.append(heat.compare(shifted, moved, HOT, THRESHOLD))
+    joined = xr.concat([own.drop_dims("run") for own in tables], "pair").merge(
+        xr.concat([own.drop_dims("pair") for own in tables], "run")
+    )
+    found = heat.summarize(joined)
+    assert found["hit_rate"].sel(bound="estimate") == pytest.approx(5 / 6)
+    assert found["onset_error"].sel(bound="estimate") == pytest.approx(2 * 2 / 5)  # two of five pairs are two days late
+    assert found["false_alarm_ratio"].sel(bound="estimate") == 0
+    lower, upper = (found.sel(bound=own) for own in ("lower", "upper"))
+    assert 0 < lower["onset_error"] < 0.8 < upper["onset_error"] and lower["hit_rate"] < 5 / 6 < upper["hit_rate"]
+    with pytest.raises(UserError, match=r"pass what heat\.compare returns"):
+        heat.summarize(TRUTH)
+
+
 def test_an_onset_that_is_cut_has_no_error():
     found = heat.compare(as_forecast(TRUTH, "2015-07-06", 4), TRUTH, HOT, THRESHOLD)
     assert found["hits"].item() == 1 and np.isnan(found["onset_error"]).all() and np.isnan(found["end_error"]).all()

@@ -4,6 +4,7 @@ from weatherml.extremes.hazards.heat import entries as entries
 from weatherml.extremes.hazards.heat.definition import ColdSpell, HeatWave, threshold
 from weatherml.extremes.hazards.heat.judging import compare
 from weatherml.extremes.hazards.heat.probabilities import early_signal, members_in_spell, truth_in_spell
+from weatherml.extremes.hazards.heat.summary import summarize
 from weatherml.extremes.hazards.heat.waves import event, exceedance, heat_waves
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "exceedance",
     "heat_waves",
     "members_in_spell",
+    "summarize",
     "threshold",
     "truth_in_spell",
 ]

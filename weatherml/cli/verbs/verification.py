@@ -176,18 +176,16 @@ def evaluate(
     Several beside each other, on a page that opens in a browser: `weatherml evaluate new.zarr old.zarr data.zarr
     --against old persistence --scorecard -o page.html`
     """
-    from weatherml.cli.scores import read_references
-    from weatherml.cli.systems import open_systems
+    from weatherml.cli import scores, systems
 
     _require_written(output or [], overwrite, [*paths, *(against or []), climatology, *(reference or [])])
-    of_scores = {"--by": by, "--interval": interval, "--scorecard": scorecard, "--reference": reference}
-    _require_scored(share, of_scores | {f"-o {path}": True for path in output or []} | {"--json": as_json})
     wanted = _Wanted(metric or ["rmse", "bias"], by, interval, scorecard, false_discovery)
+    _require_scored(share, wanted, reference, output or [], as_json)
     told = {"lead_unit": lead_unit, "init_time": init, "calendar": calendar, "repeated": repeated, "points": points}
     alignment = _alignment(grid, average, accumulated, truth_member)
     reading = _reading(channels, drop_stopped, rename, told, alignment, init_times)
-    published = read_references(reference or [])
-    asked = open_systems(paths, against or [], name or [], reading, climatology)
+    published = scores.read_references(reference or [])
+    asked = systems.open_systems(paths, against or [], name or [], reading, climatology)
     campaign = _campaign(sums, workers, scheduler, share)
     kept = _sums(asked, wanted, _how(region, missing, control, field), campaign)
     if campaign.share.count > 1:
@@ -304,21 +302,19 @@ def _sums(asked: "Systems", wanted: _Wanted, how: "How", campaign: "Campaign") -
     return asked.only_channels_of_forecasts(sums)
 
 
-def _require_scored(share: str, asked: Mapping[str, object]) -> None:
+def _require_scored(share: str, wanted: _Wanted, reference: References, output: list[Path], as_json: bool) -> None:
     """Require that nothing is asked for that only all of the initial times can give.
-
-    Args:
-        share: Of the initial times that are judged.
-        asked: What is asked for of scores, by the options.
 
     Raises:
         UserError: A share is judged, and something is.
     """
     from weatherml.storage.share import WHOLE, Share
 
-    wanted = [option for option, value in asked.items() if value]
-    if wanted and Share.parse(share).count != WHOLE.count:
-        raise UserError(f"a share has no scores; leave {listed(wanted)} to the run without --share")
+    told = {"--by": wanted.by, "--interval": wanted.interval, "--scorecard": wanted.scorecard, "--reference": reference}
+    asked = told | {f"-o {path}": True for path in output} | {"--json": as_json}
+    options = [option for option, value in asked.items() if value]
+    if options and Share.parse(share).count != WHOLE.count:
+        raise UserError(f"a share has no scores; leave {listed(options)} to the run without --share")
 
 
 def _campaign(folder: Path | None, workers: int, scheduler: str | None, share: str) -> "Campaign":

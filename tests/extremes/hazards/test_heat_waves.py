@@ -135,15 +135,14 @@ def test_errors_of_onset_end_area_and_strength_are_those_that_were_planted():
 
 
 def test_the_summary_is_of_all_pairs_with_intervals_over_initial_times():
-    def runs(*members):
-        return as_forecast(None, "2015-07-03", 12, *members)
-
-    twelve = [runs(TRUTH, LATE), runs(NONE, LATE), runs(SHORT, SHORT)] * 4
-    tables = []
-    for number, own in enumerate(twelve):
-        moved = TRUTH.assign_coords(time=TRUTH["time"] + number * np.timedelta64(30, "D"))
-        shifted = own.assign_coords(init_time=own["init_time"] + number * np.timedelta64(30, "D"))
-        tables.append(heat.compare(shifted, moved, HOT, THRESHOLD))
+    kinds = [
+        heat.compare(as_forecast(None, "2015-07-03", 12, *members), TRUTH, HOT, THRESHOLD)
+        for members in ((TRUTH, LATE), (NONE, LATE), (SHORT, SHORT))
+    ]
+    tables = [  # each kind four times, as if begun every five days
+        own.assign(init_time=own["init_time"] + after).assign_coords(run_init_time=own["run_init_time"] + after)
+        for own, after in zip(4 * kinds, np.arange(12) * np.timedelta64(5, "D"), strict=True)
+    ]
     joined = xr.concat([own.drop_dims("run") for own in tables], "pair").merge(
         xr.concat([own.drop_dims("pair") for own in tables], "run")
     )

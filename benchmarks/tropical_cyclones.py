@@ -158,7 +158,9 @@ def planted(folder):
     print(
         "steeper slope has its minimum elsewhere or none; 'any' takes all places, real storms, too. Within a cell, or"
     )
-    print("50 km, as slopes move a minimum so far on fine grids. Places are new: bounds and rules were last changed with")
+    print(
+        "50 km, as slopes move a minimum so far on fine grids. Places are new: bounds and rules were last changed with"
+    )
     print("others in sight, of which in the end all were followed but with 'any'.\n")
     print("| grid | depth, hPa | real difference | followed to the end within a cell | mean distance, km | s a time |")
     print("|---|---|---|---|---|---|")

@@ -16,7 +16,6 @@ from weatherml.extremes.tracks.presets import EXTRATROPICAL, TROPICAL_CYCLONE, t
 from weatherml.extremes.tracks.tracking import track
 from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
-from weatherml.state import with_metadata
 
 DETECTION = Detection(contours=(ClosedContour(PRESSURE, 200.0, 5.5),))
 LINKING = Linking(41.2, maximum_gap=12, least_duration=24)
@@ -85,22 +84,10 @@ def test_each_member_has_its_own_tracks_numbered_through_all():
     assert set(tracks["merged_into"].values) == {-1}
 
 
-def cyclone(grid, where):
-    """Return a warm core storm, or a cold one, with winds."""
-    fields = planted(grid, [where])
-    shape = (fields[PRESSURE] - vortices.background(grid)) / -2000.0  # 1 in the middle
-    dims = ("time", "level", "latitude", "longitude")
-    heights = np.stack([90e3 + 2000 * shape.values, 55e3 + 0 * shape.values], axis=1)
-    own = {f"10m_{part}_component_of_wind": 25 * shape for part in "uv"}
-    own["geopotential_at_surface"] = xr.zeros_like(shape.isel(time=0, drop=True))
-    fields = fields.assign(own).assign_coords(level=np.array([300, 500], np.int32))
-    return with_metadata(fields.assign(geopotential=(dims, heights)).astype(np.float32))
-
-
 def test_tropical_cyclones_have_warm_cores_winds_and_low_ground():
     where = path(15, 175, 290, 6.0, n=12)
     grid = LatLonGrid.regular(91, 180)
-    fields = cyclone(grid, where)
+    fields = vortices.with_warm_core(planted(grid, [where]), grid)
     ((_, found),) = each(track(fields, *tropical_cyclone(topography=True)))
     assert off(found, where).max() < cell(grid)
     assert found["maximum_wind_speed"].values.min() > 30

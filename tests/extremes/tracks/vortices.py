@@ -43,6 +43,17 @@ def planted(grid, paths, depth=2000.0, radius=400.0):
     return with_metadata(xr.Dataset({PRESSURE: (tuple(coords), field.astype(np.float32))}, coords))
 
 
+def with_warm_core(fields, grid):
+    """Return fields whose storms have thick layers from 500 to 300 hPa, winds, and low ground."""
+    shape = (fields[PRESSURE] - background(grid)) / -2000.0  # 1 in the middle
+    dims = ("time", "level", "latitude", "longitude")
+    heights = np.stack([90e3 + 2000 * shape.values, 55e3 + 0 * shape.values], axis=1)
+    own = {f"10m_{part}_component_of_wind": 25 * shape for part in "uv"}
+    own["geopotential_at_surface"] = xr.zeros_like(shape.isel(time=0, drop=True))
+    fields = fields.assign(own).assign_coords(level=np.array([300, 500], np.int32))
+    return with_metadata(fields.assign(geopotential=(dims, heights)).astype(np.float32))
+
+
 def cell(grid):
     """Return the side of a cell, km."""
     return grid.resolution * 111.19

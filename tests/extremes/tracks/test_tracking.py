@@ -1,5 +1,6 @@
 """Planted storms followed through fields, of members and analyses."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +70,18 @@ def test_two_storms_that_meet_are_one_track_and_one_that_merged_into_it():
     assert [set(own["merged_into"].values) for own in merged] == [{main}]
 
 
+class _Elsewhere:
+    """Workers that are sent what they do, and send what comes of it."""
+
+    def require_there(self):
+        """They are."""
+
+    def map(self, function, items):
+        for item in items:
+            own, given = pickle.loads(pickle.dumps((function, item)))
+            yield pickle.loads(pickle.dumps(own(given)))
+
+
 def test_each_member_has_its_own_tracks_numbered_through_all():
     grid = GRIDS["regular 5"]
     runs = [planted(grid, [path(45, east, 80)], radius=700.0) for east in (10, 100, 200)]
@@ -77,7 +90,9 @@ def test_each_member_has_its_own_tracks_numbered_through_all():
     fields = fields.assign_coords(
         lead_time=fields["lead_time"] - fields["lead_time"][0], init_time=vortices.times(1)[0]
     )
-    tracks = track(fields.expand_dims("init_time"), DETECTION, LINKING)
+    fields = fields.expand_dims("init_time")
+    tracks = track(fields, DETECTION, LINKING)
+    xr.testing.assert_identical(tracks, track(fields.chunk(number=1), DETECTION, LINKING, workers=_Elsewhere()))
     assert np.unique(tracks["number"].values).tolist() == [0, 2]
     assert np.unique(tracks["track_id"].values).tolist() == [0, 1]
     assert set(tracks["init_time"].values) == {vortices.times(1)[0]}

@@ -107,6 +107,13 @@ def test_crps_of_the_index_is_the_mean_over_pairs(outcome):
     assert float(score) == pytest.approx(np.mean(found), rel=1e-6)
 
 
+def test_of_few_forecasts_no_difference_is_called_more_than_chance(outcome):
+    (card,) = scores.event_differences(outcome).values()
+    assert np.isfinite(card["difference"]).any() and not card["significant"].any() and not card["better"].any()
+    assert np.isnan(card["p_value"]).all()
+    assert np.isnan(scores.index_scores(outcome).sel(bound="lower")).all()
+
+
 def test_probability_maps_are_of_cells_in_the_event_at_some_time_of_the_period(outcome, forecast, region):
     rows, columns, _ = region
     init = forecast["init_time"].values[0]

@@ -49,7 +49,10 @@ def n_judged(outcome: Outcome) -> np.ndarray:
 
 
 def event_differences(outcome: Outcome) -> Pairs:
-    """Return where systems differ from those of `against` in the Brier score, by who is compared with whom."""
+    """Return where systems differ from those of `against` in the Brier score, by who is compared with whom.
+
+    Whether a difference is more than chance is told of leads of which five forecasts at least lie in the period.
+    """
     first, beaten = sides(outcome)
     if not first:
         return {}
@@ -60,10 +63,18 @@ def event_differences(outcome: Outcome) -> Pairs:
         {"brier": METRICS["brier"]},
         interval=outcome.case.interval,
     )
+    few = xr.DataArray(n_judged(outcome) < _FEWEST, {"lead_time": _leads(outcome)})
     return {
-        names: own.assign_coords(channel=[_words(str(name), outcome) for name in own["channel"].values])
+        names: _untold(own, few).assign_coords(channel=[_words(str(name), outcome) for name in own["channel"].values])
         for names, own in compared.items()
     }
+
+
+def _untold(compared: xr.Dataset, few: xr.DataArray) -> xr.Dataset:
+    """Leave the differences alone where there are too few forecasts to tell whether they are more than chance."""
+    hidden = {name: compared[name].where(~few) for name in ("lower", "upper", "p_value")}
+    decided = {name: compared[name].where(~few, 0).astype(compared[name].dtype) for name in ("significant", "better")}
+    return compared.assign(hidden | decided)
 
 
 def sides(outcome: Outcome) -> tuple[list[str], list[str]]:

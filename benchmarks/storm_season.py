@@ -15,11 +15,11 @@ from PIL import Image
 
 import weatherml as wml
 from weatherml import sphere
-from weatherml.extremes.tracks import EXTRATROPICAL, FILTERED_LOWS, FILTERED_VORTICES, Linking, track
+from weatherml.extremes.tracks import EXTRATROPICAL, FILTERED_LOWS, FILTERED_VORTICES, Linking, imilast, track
 from weatherml.extremes.tracks.density import lasting, lifetimes, track_density
 from weatherml.extremes.tracks.detection import refinement
 from weatherml.extremes.tracks.filtering import Band, band_passed
-from weatherml.extremes.tracks.imilast import ANOMALY, read_imilast, rejoined
+from weatherml.extremes.tracks.imilast import ANOMALY
 from weatherml.extremes.tracks.matching import Matching, match, match_rates
 from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
@@ -259,9 +259,9 @@ def main() -> None:
     shared, output = map(Path, sys.argv[1:3])
     fields = wml.open_files([str(shared / name) for name in STORES]).load()
     pressure, vorticity = fields["mean_sea_level_pressure"], fields["vorticity"].sel(level=850)
-    whole = read_imilast(shared / REFERENCE)
+    whole = imilast.read(shared / REFERENCE)
     off_pole = without_pole_row(whole)
-    references = {"mended": rejoined(off_pole), "without the row at the pole": off_pole, "in the file": whole}
+    references = {"mended": imilast.rejoined(off_pole), "without the row at the pole": off_pole, "in the file": whole}
     tell_reference(whole, off_pole, references["mended"])
     tell_band(pressure, without_pole_row(whole))
     tell_centres(pressure)

@@ -16,11 +16,10 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.data.reading.opening import open_files
-from weatherml.extremes.tracks import make, to_frame
+from weatherml.extremes.tracks import imilast, make, to_frame
 from weatherml.extremes.tracks.best_tracks import hurdat2, ibtracs
 from weatherml.extremes.tracks.best_tracks.units import KNOT
 from weatherml.extremes.tracks.following import Following, follow
-from weatherml.extremes.tracks.imilast import read_imilast
 from weatherml.extremes.tracks.judging import by_lead, errors, landfalls
 from weatherml.great_circles import destination, distance
 from weatherml.grid import LatLonGrid
@@ -242,7 +241,7 @@ def winter_storms(folder):
     """Follow TRACK's storms of a winter from when they are deepest."""
     reanalysis = folder.parents[1] / "reanalysis"
     fields = open_files([str(reanalysis / f"era5_{name}_2025-2026_djf_2.5x2.5.zarr") for name in ("msl", "vo850")])
-    rows = to_frame(read_imilast(folder / TRACK))
+    rows = to_frame(imilast.read(folder / TRACK))
     anomaly = "mean_sea_level_pressure_anomaly"
     rows = rows[rows.groupby("track_id")["time"].transform("size") >= 9]
     deepest = rows.loc[rows.groupby("track_id")[anomaly].idxmin()].set_index("track_id")

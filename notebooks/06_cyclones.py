@@ -26,10 +26,10 @@ import numpy as np
 import xarray as xr
 
 import weatherml as wml
-from weatherml.extremes.tracks import FILTERED_LOWS, make, to_frame, track
+from weatherml.extremes.tracks import FILTERED_LOWS, imilast, make, to_frame, track
 from weatherml.extremes.tracks.density import lasting, lifetimes, track_density
 from weatherml.extremes.tracks.filtering import Band, band_passed
-from weatherml.extremes.tracks.imilast import ANOMALY, read_imilast, rejoined
+from weatherml.extremes.tracks.imilast import ANOMALY
 from weatherml.extremes.tracks.matching import Matching, match, match_rates
 from weatherml.great_circles import destination, distance
 
@@ -69,7 +69,7 @@ def made_up_winter(n_storms=40, n_times=120):
 
 
 if is_real:
-    pressure, reference = wml.open_files([str(STORE)])["mean_sea_level_pressure"].load(), read_imilast(TRACKS)
+    pressure, reference = wml.open_files([str(STORE)])["mean_sea_level_pressure"].load(), imilast.read(TRACKS)
 else:
     pressure, reference = made_up_winter()
 print("ERA5 and TRACK" if is_real else "a made-up winter", dict(pressure.sizes), reference.sizes["record"], "records")
@@ -117,7 +117,7 @@ wml.plot.tracks(lasting(early, 2), color=ANOMALY, region=north)
 # %%
 ids, place = np.unique(reference["track_id"], return_inverse=True)
 at_pole = np.bincount(place, reference["latitude"].values > 89.99) / np.bincount(place)
-theirs = rejoined(reference.isel(record=np.flatnonzero(at_pole[place] < 0.5)))
+theirs = imilast.rejoined(reference.isel(record=np.flatnonzero(at_pole[place] < 0.5)))
 pairs = match(theirs, storms, Matching(separation=444.8, overlap=0.5))
 rates = match_rates(lasting(theirs, 2), lasting(storms, 2), pairs)
 print(f"{rates['n_first']} storms of two days and more in theirs, of which {100 * rates['first']:.0f} % are in ours")

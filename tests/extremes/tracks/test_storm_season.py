@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from weatherml.extremes.tracks import FILTERED_LOWS, FILTERED_VORTICES, track
+from weatherml.extremes.tracks import FILTERED_LOWS, FILTERED_VORTICES, imilast, track
 from weatherml.extremes.tracks.density import lasting
 from weatherml.extremes.tracks.filtering import Band, band_passed
-from weatherml.extremes.tracks.imilast import read_imilast
 from weatherml.extremes.tracks.matching import Matching, match, match_rates
 
 TEN_DAYS = slice("2025-12-01", "2025-12-10")
@@ -16,7 +15,7 @@ CELL = 278  # km, 2.5 degrees
 
 @pytest.fixture(scope="module")
 def theirs(shared):
-    tracks = read_imilast(shared("reference/cyclones/era5_msl_2025-2026_djf_2.5x2.5_hodges_imilast.txt"))
+    tracks = imilast.read(shared("reference/cyclones/era5_msl_2025-2026_djf_2.5x2.5_hodges_imilast.txt"))
     early = tracks["time"].values < np.datetime64("2025-12-11")
     # At the pole itself each column of the row has a copy of a storm.
     return tracks.isel(record=early & (tracks["latitude"].values < 90))

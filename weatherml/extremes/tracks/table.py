@@ -75,6 +75,20 @@ def check(tracks: xr.Dataset) -> None:
     _require_order(tracks)
 
 
+def require_one_member(tracks: xr.Dataset) -> None:
+    """Require tracks of an analysis or of one member from one initial time, as files of tracks hold.
+
+    Raises:
+        UserError: They are of several.
+    """
+    for name, noun in (("init_time", "initial time"), ("number", "member")):
+        if name in tracks.variables and (n_values := len(np.unique(tracks[name].values))) > 1:
+            raise UserError(
+                f"tracks of {counted(n_values, noun)} would be mixed as if they were of one; take one after another,"
+                f" the first by tracks.isel(record=tracks.{name} == tracks.{name}[0])"
+            )
+
+
 def each(tracks: xr.Dataset) -> Iterator[tuple[int, xr.Dataset]]:
     """Give each track by its number, in the order of the table; its records rise in time."""
     starts = _starts(tracks)

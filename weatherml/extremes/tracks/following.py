@@ -18,6 +18,7 @@ from weatherml.extremes.tracks.best_tracks.units import PRESSURE, WIND
 from weatherml.extremes.tracks.detection import Detection, extrema, refinement
 from weatherml.extremes.tracks.detection.fields import each_time, parts_of
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
+from weatherml.extremes.tracks.forecasts import of_member
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.extremes.tracks.vorticity import relative_vorticity
 from weatherml.great_circles import bearing, destination, distance
@@ -83,7 +84,8 @@ def follow(
     Returns:
         Tracks, one for each storm that was found at least once, with the columns of texts of `starts`, such as
         `storm_id` and `name`; `mean_sea_level_pressure` (of the point of the grid that is lowest), `vorticity_850`
-        (the most cyclonic near) and, where the wind is there, `maximum_wind_speed` (at 10 m, near).
+        (the most cyclonic near) and, where the wind is there, `maximum_wind_speed` (at 10 m, near). They tell
+        (`tracks.forecasts`) which forecasts had a storm to follow, also those that found none.
 
     Raises:
         UserError: A field that the rules ask for is missing, or as `members.each_member`.
@@ -216,6 +218,7 @@ def _follow(starts: xr.Dataset, rules: Following, member: Member) -> xr.Dataset:
     """Return the tracks of one member."""
     around = Surroundings(LatLonGrid.from_dataset(member.fields))
     waiting = _starting(starts, member)
+    is_asked = bool(waiting)
     followed: list[_Storm] = []
     ended: list[_Storm] = []
     for time, fields in each_time(member.fields, _names(member.fields, rules)):
@@ -227,7 +230,8 @@ def _follow(starts: xr.Dataset, rules: Following, member: Member) -> xr.Dataset:
             followed = moved
         if not followed and not waiting:
             break
-    return _table([*ended, *followed, *waiting], starts, member)
+    found = _table([*ended, *followed, *waiting], starts, member)
+    return of_member(found, member) if is_asked else found
 
 
 def _starting(starts: xr.Dataset, member: Member) -> list[_Storm]:

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import UserError, require_kind
+from weatherml.extremes.tracks import forecasts
 from weatherml.grid import on_circle
 from weatherml.state import Channel
 from weatherml.wording import counted, listed
@@ -99,7 +100,8 @@ def each(tracks: xr.Dataset) -> Iterator[tuple[int, xr.Dataset]]:
 def join(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     """Put tables together, such as those of members: tracks are numbered anew from 0, in the order of their table.
 
-    Columns that not all tables have are left out, unless the table that lacks them is empty.
+    Columns that not all tables have are left out, unless the table that lacks them is empty. It tells of the forecasts
+    (`tracks.forecasts`) that any of them tells of.
 
     Raises:
         UserError: There is no table, or they differ in whether they are of forecasts or members.
@@ -114,7 +116,8 @@ def join(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     units = {name: str(full[0][name].attrs.get("units", "")) for name in names}
     columns = {name: np.concatenate([own[name].values for own in full]) for name in names}
     table = make(columns | _numbered(full, names), units)
-    return table.assign({name: table[name].copy(data=own) for name, own in _renamed(table).items()})
+    table = table.assign({name: table[name].copy(data=own) for name, own in _renamed(table).items()})
+    return table.assign_attrs(forecasts.joined(given))
 
 
 def to_frame(tracks: xr.Dataset) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from weatherml.extremes.tracks.detection.criteria import Detection
 from weatherml.extremes.tracks.detection.detect import detect
 from weatherml.extremes.tracks.detection.fields import each_time, parts_of
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
+from weatherml.extremes.tracks.forecasts import of_member
 from weatherml.extremes.tracks.linking.linker import Linker
 from weatherml.extremes.tracks.linking.rules import Linking
 from weatherml.extremes.tracks.members import Member, map_members
@@ -32,7 +33,8 @@ def track(fields: xr.Dataset, detection: Detection, linking: Linking, workers: W
     Returns:
         Tracks (`tracks.table`), numbered through all members, with the field in which extrema were sought (the value at
         the point of the grid; the place is between points), a column for each `Nearby`, and `merged_into` and
-        `split_from`: the `track_id` of the other, -1 where there is none.
+        `split_from`: the `track_id` of the other, -1 where there is none. It tells (`tracks.forecasts`) which forecasts
+        there were, also those without a storm.
 
     Raises:
         UserError: A field that a criterion needs is not there, or as `members.each_member`.
@@ -59,7 +61,7 @@ class _Tracking:
         linker = Linker(self.linking)
         for time, own in each_time(member.fields, _there(self.detection, member.fields)):
             linker.add(time, detect(own, self.detection, around))
-        return linker.tracks(member.columns)
+        return of_member(linker.tracks(member.columns), member)
 
 
 def _there(detection: Detection, fields: xr.Dataset) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks.forecasts import KEYS, LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS
 from weatherml.great_circles import distance
 from weatherml.verification.formulas import contingency
@@ -54,39 +54,43 @@ def genesis(
 ) -> pd.DataFrame:
     """Count hits, misses and false alarms of genesis, of each initial time and member.
 
-    Of a forecast's tracks count those that begin later than `rules.after`; one that begins where an older storm of the
+    Each forecast that the tracks tell of (`tracks.track` and `tracks.tell` do) is one, also one without a storm. Of a
+    forecast's tracks count those that begin later than `rules.after`; one that begins where an older storm of the
     best tracks is at that time is that storm, found late, and counts as nothing.
 
     Args:
         forecast: Tracks of forecasts, all of the tropics or of a region.
-        best: Best tracks of the same region; storms that begin later than the forecast's longest lead are no misses.
+        best: Best tracks of the same region; storms that begin later than a forecast goes are no misses.
         rules: What is a hit; `Genesis()` when None.
-        init_times: `datetime64` of all forecasts: one without a track misses what came. Those of the tracks when None.
-        n_members: How many members there are, numbered from 0: some may have no track; those of the tracks when None.
+        init_times: `datetime64` of all forecasts; those that the tracks tell or have when None.
+        n_members: Members of each, numbered from 0; those that the tracks tell or have when None.
 
     Returns:
         Columns `init_time`, `number` of members, `hits`, `misses`, `false_alarms`, and the means over hits of
         `time_error` (hours, late is positive) and `place_error` (km), NaN where there is none.
 
     Raises:
-        UserError: A table is none of tracks, or the first is of no forecasts.
+        UserError: A table is none of tracks, the first is of no forecasts, or how far they go is not known.
     """
     rules = rules or Genesis()
     table.check(forecast)
     table.check(best)
     if "init_time" not in forecast:
         raise UserError("genesis is judged of forecasts, the tracks have no init_time; see matching.match for analyses")
+    told = forecasts_of(forecast, init_times, n_members)
+    if told[LONGEST].isna().any():
+        raise UserError("there are no tracks, so it is not known how far forecasts go; tell it by tracks.tell(...)")
     rows, true = table.to_frame(forecast), table.to_frame(best)
     begun = true[true["status"].isin(rules.statuses)] if "status" in true else true
     begun = begun.groupby("track_id").head(1)
-    horizon = (rows["time"] - rows["init_time"]).max()
     first = rows.groupby("track_id", sort=False).head(1)
     counted = []
-    for key in _forecasts(rows, init_times, n_members):
+    for run in told.to_dict("records"):
+        key = {name: run[name] for name in KEYS if name in run}
         own = first[np.logical_and.reduce([first[name] == value for name, value in key.items()])]
         init_time = pd.Timestamp(key["init_time"])
         later = init_time + pd.Timedelta(hours=rules.after)
-        events = begun[(begun["time"] > later) & (begun["time"] <= init_time + horizon)]
+        events = begun[(begun["time"] > later) & (begun["time"] <= init_time + run[LONGEST])]
         older = true[~true["track_id"].isin(begun.loc[begun["time"] > later, "track_id"])]
         new = _without_older(own[own["time"] > later], older, rules)
         counted.append(key | _met(new, events, rules))
@@ -110,15 +114,6 @@ def genesis_scores(counts: pd.DataFrame, interval: str = "circular") -> xr.Datas
         judged[name] = ("bound", [getattr(bounds, bound)[0] for bound in BOUNDS])
     scores = xr.Dataset(judged, {"bound": list(BOUNDS)}, {"confidence": CONFIDENCE})
     return scores.assign({name: int(own[name].sum()) for name in _COUNTS})
-
-
-def _forecasts(rows: pd.DataFrame, init_times: npt.ArrayLike | None, n_members: int | None) -> list[dict[str, Any]]:
-    """Return the initial time, and the number of members, of each forecast."""
-    inits = np.unique(rows["init_time"] if init_times is None else np.asarray(init_times, "datetime64[ns]"))
-    if "number" not in rows:
-        return [{"init_time": own} for own in inits]
-    numbers = np.unique(rows["number"]) if n_members is None else np.arange(n_members)
-    return [{"init_time": own, "number": int(number)} for own in inits for number in numbers]
 
 
 def _without_older(new: pd.DataFrame, older: pd.DataFrame, rules: Genesis) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """When and where storms come ashore, and how wrong forecasts are about it."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks.forecasts import LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.pairing import STORM, Proximity, pair
 from weatherml.great_circles import between, distance
 from weatherml.grid import LatLonGrid
@@ -53,25 +54,25 @@ def landfall_errors(
     """Compare the first landfall after each initial time with that of the best track.
 
     Args:
-        forecast: Tracks of forecasts.
+        forecast: Tracks of forecasts. Where they do not tell how far one goes (`tracks.track` and `tracks.tell` do),
+            it goes as far as the longest of all: its own storms may have been lost early.
         best: Best tracks.
         land_sea_mask: As `landfalls`.
         by: What tells which storm a forecast track is of, as `pairing.pair`.
 
     Returns:
         A row for each forecast track that has a best track: `init_time`, `number` of members, `track_id`, `storm`;
-        `outcome`: "hit" where both make a landfall before the forecast's longest lead, "miss", "false_alarm" or
-        "none"; and of hits `lead_time` of the true landfall, `time_error` (hours, late is positive) and `place_error`
-        (km).
+        `outcome`: "hit" where both make a landfall before the forecast ends, "miss", "false_alarm" or "none"; and of
+        hits `lead_time` of the true landfall, `time_error` (hours, late is positive) and `place_error` (km).
     """
     pairs = pair(forecast, best, by)
     if "init_time" not in pairs:
         raise UserError("landfalls are judged of forecasts, the tracks have no init_time; see landfalls(...) of both")
     rows = table.to_frame(pairs)[[*_forecast_keys(pairs), "track_id", STORM]].drop_duplicates("track_id")
-    horizon = (forecast["time"].values - forecast["init_time"].values).max()
+    rows = rows.merge(forecasts_of(forecast), on=_forecast_keys(pairs))
     own = table.to_frame(landfalls(forecast, land_sea_mask))
     true = table.to_frame(landfalls(best, land_sea_mask))
-    return pd.DataFrame([_compared(row, own, true, horizon) for row in rows.to_dict("records")])
+    return pd.DataFrame([_compared(row, own, true, row.pop(LONGEST)) for row in rows.to_dict("records")])
 
 
 def _forecast_keys(pairs: xr.Dataset) -> list[str]:
@@ -79,8 +80,8 @@ def _forecast_keys(pairs: xr.Dataset) -> list[str]:
 
 
 def _compared(
-    row: dict[str, object], own: pd.DataFrame, true: pd.DataFrame, horizon: np.timedelta64
-) -> dict[str, object]:
+    row: dict[Hashable, object], own: pd.DataFrame, true: pd.DataFrame, horizon: pd.Timedelta
+) -> dict[Hashable, object]:
     first = pd.Timestamp(row["init_time"])
     forecast = own[own["track_id"] == row["track_id"]].head(1)
     ashore = true[(true["track_id"] == row[STORM]) & (true["time"] > first) & (true["time"] <= first + horizon)].head(1)

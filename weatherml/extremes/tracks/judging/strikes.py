@@ -9,6 +9,7 @@ import xarray as xr
 from weatherml.durations import DurationLike, format_duration, parse_duration
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks.forecasts import forecasts_of
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS
 from weatherml.great_circles import between, unit_vectors
 from weatherml.grid import LatLonGrid
@@ -46,7 +47,8 @@ def strike_probability(
         n_members: How many members there are, those without a storm, too.
         window: First and last lead time.
         radius: Km from the centre.
-        init_times: `datetime64` of all forecasts, also of those without a storm; those of the tracks when None.
+        init_times: `datetime64` of all forecasts, also of those without a storm; those that the tracks tell or have
+            when None.
 
     Returns:
         Dims (init_time, latitude, longitude), 0 to 1, float32; attributes say the window and the radius.
@@ -165,16 +167,11 @@ def _inits(tracks: xr.Dataset, n_members: int, init_times: npt.ArrayLike | None)
     table.check(tracks)
     if "init_time" not in tracks:
         raise UserError("tracks have no init_time; strike probabilities are of forecasts, strikes(...) of best tracks")
-    n_told = len(np.unique(tracks["number"].values)) if "number" in tracks else 1
+    known = forecasts_of(tracks, init_times)
+    n_told = known["number"].nunique() if "number" in known else 1
     if n_told > n_members:
         raise UserError(f"tracks are of {counted(n_told, 'member')}, not {n_members}; pass n_members={n_told} or more")
-    told = np.unique(tracks["init_time"].values)
-    inits = told if init_times is None else np.unique(np.asarray(init_times, "datetime64[ns]"))
-    if len(others := np.setdiff1d(told, inits)):
-        raise UserError(f"init_times lack {others[0]:.16}, of which there are tracks; pass those of all forecasts")
-    if not len(inits):
-        raise UserError("there are no tracks, so no initial times; pass init_times of the forecasts")
-    return inits
+    return np.unique(known["init_time"].to_numpy("datetime64[ns]"))
 
 
 def _of_init(tracks: xr.Dataset, init_time: np.datetime64) -> xr.Dataset:

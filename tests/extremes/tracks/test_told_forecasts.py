@@ -1,0 +1,132 @@
+"""Forecasts without a storm: tables of tracks tell of them, and every verdict counts them."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from vortices import path, planted
+
+from weatherml.errors import UserError
+from weatherml.extremes.tracks import join, make, tell, track
+from weatherml.extremes.tracks.forecasts import forecasts_of
+from weatherml.extremes.tracks.judging import (
+    genesis,
+    genesis_scores,
+    landfall_errors,
+    strike_probability,
+    strike_scores,
+)
+from weatherml.extremes.tracks.presets import EXTRATROPICAL
+from weatherml.grid import LatLonGrid
+
+START = np.datetime64("2099-09-01", "ns")
+HOUR = np.timedelta64(1, "h")
+GRID = LatLonGrid.regular(37, 72)
+LEADS = np.arange(11) * 6 * HOUR.astype("timedelta64[ns]")
+
+
+def storm(begins=24, init=0, number=None, n=4):
+    """Along the equator from 300 E, a degree west in six hours."""
+    columns = {
+        "track_id": np.zeros(n, int),
+        "time": START + (begins + 6 * np.arange(n)) * HOUR,
+        "latitude": np.zeros(n),
+        "longitude": 300.0 - np.arange(n),
+        "storm_id": np.full(n, "S"),
+    }
+    more = {"init_time": np.full(n, START + init * HOUR)} if init is not None else {}
+    return make(columns | more | ({"number": np.full(n, number)} if number is not None else {}))
+
+
+def fields(*east):
+    """A forecast of two initial times with a member for each longitude, where a storm begins, NaN for none."""
+    runs = []
+    for own in east:
+        where = path(45, own, 80, n=len(LEADS)) if np.isfinite(own) else (np.full(len(LEADS), np.nan),) * 2
+        run = planted(GRID, [where], radius=700.0).rename(time="lead_time").assign_coords(lead_time=LEADS)
+        runs.append(run)
+    calm = [planted(GRID, [(np.full(len(LEADS), np.nan),) * 2]).rename(time="lead_time").assign_coords(lead_time=LEADS)]
+    both = [xr.concat(own, "number") for own in (runs, calm * len(runs))]
+    return xr.concat(both, "init_time").assign_coords(
+        init_time=[START, START + 24 * HOUR], number=np.arange(len(east)) + 5
+    )
+
+
+@pytest.fixture(scope="module")
+def found():
+    """One of two members has a storm, at the first of two initial times."""
+    return track(fields(10.0, np.nan), *EXTRATROPICAL)
+
+
+def test_tracks_tell_of_members_and_initial_times_without_a_storm(found):
+    told = forecasts_of(found)
+    assert (told["init_time"] == np.repeat([START, START + 24 * HOUR], 2)).all()
+    assert told["number"].tolist() == [5, 6, 5, 6]
+    assert (told["longest_lead"] == np.timedelta64(60, "h")).all()
+    assert np.unique(found["number"]).tolist() == [5]
+    for kept in (found.isel(record=slice(0)), join([found, found.isel(record=slice(0))])):
+        assert forecasts_of(kept).equals(told)
+
+
+def test_what_tracks_tell_is_kept_in_files(found, tmp_path):
+    for own in (found, tell(storm(), [START], "2d")):
+        own.to_netcdf(tmp_path / "tracks.nc")
+        with xr.open_dataset(tmp_path / "tracks.nc") as again:
+            assert forecasts_of(again).equals(forecasts_of(own))
+        (tmp_path / "tracks.nc").unlink()
+
+
+def test_a_forecast_without_any_storm_is_judged_too():
+    none = track(fields(np.nan), *EXTRATROPICAL)
+    best = storm(init=None, begins=18)
+    assert none.sizes["record"] == 0
+    share = strike_probability(none, GRID, 1, (None, "2d"))
+    assert share.sizes["init_time"] == 2
+    assert not share.any()
+    scores = strike_scores(none, best, GRID, 1, [(None, "2d")], radius=600)
+    assert scores.attrs["n_init_times"] == 2
+    assert scores["brier"].sel(bound="estimate") > 0
+    counts = genesis(none, best)
+    assert counts[["hits", "misses", "false_alarms"]].to_numpy().tolist() == [[0, 1, 0], [0, 0, 0]]
+    assert genesis_scores(counts)["pod"].sel(bound="estimate") == 0
+
+
+def test_one_of_ten_members_that_has_the_storm_detects_a_tenth():
+    own = tell(storm(number=3), [START, START + 300 * HOUR], "5d", np.arange(10))
+    scores = genesis_scores(genesis(own, storm(init=None)))
+    assert scores["pod"].sel(bound="estimate") == pytest.approx(0.1)
+    assert (scores["hits"], scores["misses"]) == (1, 9)
+
+
+def test_a_missed_strike_of_a_forecast_without_a_storm_counts():
+    best = storm(init=None, begins=0)
+    own = tell(storm(begins=0), [START, START + 6 * HOUR], "1d")
+    first, both = (
+        strike_scores(one, best, GRID, 1, [(None, "12h")], 600)["brier"][0] for one in (storm(begins=0), own)
+    )
+    assert first == 0
+    assert both > 0
+
+
+def test_nothing_is_missed_beyond_the_end_of_its_own_forecast():
+    """Both lose the storm at once; it begins, and comes ashore, 24 h later, when only the longer one goes on."""
+    coords = {"latitude": list(GRID.latitude), "longitude": list(GRID.longitude)}
+    land = np.broadcast_to(np.asarray(GRID.longitude) < 297, GRID.shape)
+    mask = xr.DataArray(land.astype(float), coords, list(coords))
+    best = storm(init=None, begins=0, n=9)
+    long, short = tell(storm(begins=0, n=2), [START], "2d"), tell(storm(begins=0, n=2), [START], "12h")
+    short = tell(short.assign(init_time=short["init_time"] - 1 * HOUR), [START - HOUR], "12h")
+    ashore = landfall_errors(join([long, short]), best, mask)
+    assert dict(zip(ashore["init_time"], ashore["outcome"], strict=True)) == {START: "miss", START - HOUR: "none"}
+    late = genesis(join([long, short]), storm(init=None, begins=24))
+    assert late["misses"].tolist() == [0, 1]
+
+
+def test_tables_that_do_not_tell_are_of_their_records():
+    own = join([storm(number=2), storm(begins=0, number=4)])
+    told = forecasts_of(own)
+    assert (told["number"].tolist(), set(told["longest_lead"])) == ([2, 4], {np.timedelta64(42, "h")})
+    assert forecasts_of(own, n_members=5)["number"].tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(UserError, match="tracks are of member 4, which is none of 3 numbered from 0"):
+        forecasts_of(own, n_members=3)
+    with pytest.raises(UserError, match="not known how far forecasts go"):
+        genesis(own.isel(record=slice(0)), storm(init=None), init_times=[START], n_members=2)

@@ -9,13 +9,15 @@ from weatherml.extremes.tracks import each
 from weatherml.extremes.tracks.linking import Condition, Linker, Linking
 
 EASY = Linking(maximum_speed=41.2)
+HOUR = np.timedelta64(3600 * 10**9, "ns")
 
 
-def linked(linking, paths, order=None, **columns):
+def linked(linking, paths, order=None, hours=None, **columns):
     """Return the tracks of storms along paths (latitudes, longitudes), NaN where they are not seen."""
     north, east = (np.asarray([path[part] for path in paths]) for part in (0, 1))
-    linker, rng = Linker(linking), np.random.default_rng(order)
-    for place, time in enumerate(vortices.times(north.shape[1])):
+    times = vortices.times(north.shape[1]) if hours is None else vortices.times(1) + np.asarray(hours) * HOUR
+    linker, rng = Linker(linking, times), np.random.default_rng(order)
+    for place, time in enumerate(times):
         there = np.flatnonzero(np.isfinite(north[:, place]))
         if order is not None:
             rng.shuffle(there)
@@ -93,6 +95,50 @@ def test_a_storm_may_be_missed_for_as_long_as_the_gap_and_goes_on_where_it_was_e
     assert lengths(tracks)[-1] == 6
 
 
+@pytest.mark.parametrize(
+    ("gap", "hours", "kept"),
+    [
+        (0, [0, 6, 12, 18, 48, 54, 60, 66], [4, 4]),  # a day is lost
+        (0, [0, 6, 12, 18, 30, 36, 42, 48], [4, 4]),  # a time is
+        (0, [0, 6, 12, 18, 27, 33, 39, 45], [8]),
+        (18, [0, 6, 12, 18, 48, 54, 60, 66], [4, 4]),
+        (30, [0, 6, 12, 18, 48, 54, 60, 66], [8]),
+        (18, [0, 6, 12, 18, 8760, 8766, 8772, 8778], [4, 4]),  # two winters
+        (0, [0, 6, 12, 18, 8760, 8766, 17520, 17526], [2, 2, 4]),
+        (0, [0, 30, 36, 42, 48, 54, 60, 66], [1, 7]),
+        (0, [0, 6, 12, 18, 24, 30, 36, 66], [1, 7]),
+        (0, [0, 3, 6, 9, 15, 21, 27, 33], [8]),  # forecasts have longer steps later
+        (0, [0, 3, 6, 9, 12, 24, 36, 48], [8]),
+        (0, [0, 24, 48, 72, 96, 120, 144, 168], [8]),
+    ],
+)
+def test_storms_are_not_linked_across_a_hole_in_the_data(gap, hours, kept):
+    still = straight(40, 0, 0.0)
+    tracks = linked(Linking(41.2, maximum_gap=gap), [still], hours=hours)
+    assert lengths(tracks) == kept
+    assert set(tracks["merged_into"].values) == set(tracks["split_from"].values) == {-1}
+
+
+def test_two_times_are_no_hole_as_no_other_step_says_so():
+    assert lengths(linked(EASY, [straight(40, 0, 1.0, n=2)], hours=[0, 30])) == [2]
+
+
+def test_the_gap_counts_to_the_record_that_follows_it_whenever_that_is():
+    north, east = straight(40, 0, 0.0, n=6)
+    north[2:5] = np.nan
+    for last, kept in ((30, [6 - 3]), (36, [1, 2])):  # 24 hours and 30 after the record before
+        assert lengths(linked(Linking(41.2, maximum_gap=24), [(north, east)], hours=[0, 6, 12, 18, 24, last])) == kept
+
+
+def test_a_storm_that_was_missed_is_expected_as_much_further_on():
+    north, east = straight(0, 0, 4.0)
+    north[3:5] = np.nan
+    other = np.full(8, np.nan), np.full(8, 12.5)  # where the one would be after a single step
+    other[0][5] = 0.0
+    tracks = linked(Linking(41.2, maximum_gap=18, momentum=1.0), [(north, east), other])
+    assert lengths(tracks) == [1, 6]
+
+
 def test_the_track_that_is_expected_there_goes_on_and_the_other_merges_into_it():
     north, east = straight(40, 0, 3.0)
     late = straight(44, 9, 0.5)
@@ -104,6 +150,22 @@ def test_the_track_that_is_expected_there_goes_on_and_the_other_merges_into_it()
     assert set(whole["merged_into"].values) == {-1}
     assert set(tracks["split_from"].values) == {-1}
     assert other != main
+
+
+def test_where_a_track_merges_goes_by_the_hours_to_the_next_time():
+    one, main = straight(0, 0, 4.0, n=4), straight(2, 10, 0.0, n=4)
+    one[0][3] = np.nan  # at 10 E, where it is expected three hours after it was seen at 8 E
+    for most, n_merged in ((2.1, 3), (1.9, 0)):
+        linking = Linking(25.0, momentum=1.0, merging_distance=most)
+        assert (linked(linking, [one, main], hours=[0, 6, 12, 15])["merged_into"].values >= 0).sum() == n_merged
+
+
+def test_nothing_merges_into_what_was_not_there_before():
+    one, late = straight(40, 0, 1.0), straight(41, 3, 0.5)  # it begins close to where the one is expected
+    one[0][4:], late[0][:4] = np.nan, np.nan
+    tracks = linked(Linking(5.0), [one, late])
+    assert lengths(tracks) == [4, 4]
+    assert set(tracks["merged_into"].values) == set(tracks["split_from"].values) == {-1}
 
 
 def test_a_track_that_begins_beside_another_splits_from_it_and_not_at_the_first_time():
@@ -137,6 +199,20 @@ def test_only_tracks_that_fulfil_all_conditions_count(linking, kept):
     assert lengths(linked(linking, [straight(0, 0, 3.0), brief], wind=wind)) == kept
 
 
+@pytest.mark.parametrize(
+    ("hours", "needed", "kept"),
+    [
+        ([0, 6, 12, 42, 48, 54], 12, [3, 3]),  # a hole counts for nothing
+        ([0, 6, 12, 42, 48, 54], 13, []),
+        ([0, 3, 6, 12, 18, 24], 24, [6]),
+        ([0, 3, 6, 12, 18, 24], 25, []),
+    ],
+)
+def test_conditions_count_the_hours_of_their_records_whatever_the_steps(hours, needed, kept):
+    linking = Linking(conditions=(Condition("wind", least=10, hours=needed),))
+    assert lengths(linked(linking, [straight(0, 0, 0.5, n=6)], hours=hours, wind=np.full((1, 6), 12.0))) == kept
+
+
 def test_a_condition_on_what_is_not_told_is_refused():
     with pytest.raises(UserError, match="tracks have no 'wind'"):
         linked(Linking(conditions=(Condition("wind", least=10),)), [straight(0, 0, 1.0)])
@@ -144,7 +220,7 @@ def test_a_condition_on_what_is_not_told_is_refused():
 
 def test_no_storms_are_no_tracks():
     assert linked(EASY, [(np.full(3, np.nan), np.zeros(3))]).sizes["record"] == 0
-    assert Linker(EASY).tracks().sizes["record"] == 0
+    assert Linker(EASY, []).tracks().sizes["record"] == 0
 
 
 @pytest.mark.parametrize(

@@ -28,15 +28,15 @@ class Storm:
         radius: km around its centre within which places are struck.
         hours: It lasts so long at least.
         displacement: Degrees of a great circle from its first to its last record, at least.
-        gap: Hours between its records, at most; the spacing of the fields, so that none is missing, when None. In 18
-            hours a storm may go 2000 km, and lows that have nothing to do with each other become one.
+        gap: Hours between its records, at most; with 0 none is missing. In 18 hours a storm may go 2000 km, and lows
+            that have nothing to do with each other become one.
     """
 
     pressure: float = 98_000.0
     radius: float = 500.0
     hours: float = 24.0
     displacement: float = 0.0
-    gap: float | None = None
+    gap: float = 0.0
 
     def __post_init__(self) -> None:
         _require_positive(self.radius, "radius")
@@ -44,9 +44,9 @@ class Storm:
     def tracks(self, fields: xr.Dataset) -> xr.Dataset:
         """Return the tracks of all lows."""
         detection, linking = presets.EXTRATROPICAL
-        steps = np.diff(fields["time"].values) / np.timedelta64(1, "h")
-        gap = self.gap if self.gap is not None else float(steps.max(initial=0.0)) or linking.maximum_gap
-        linking = replace(linking, maximum_gap=gap, least_duration=self.hours, least_displacement=self.displacement)
+        linking = replace(
+            linking, maximum_gap=self.gap, least_duration=self.hours, least_displacement=self.displacement
+        )
         return track(fields, detection, linking)
 
     def strong(self, tracks: xr.Dataset) -> np.ndarray:

@@ -58,7 +58,7 @@ class _Tracking:
 
     def __call__(self, member: Member) -> xr.Dataset:
         around = Surroundings(LatLonGrid.from_dataset(member.fields))
-        linker = Linker(self.linking)
+        linker = Linker(self.linking, member.fields["time"].values)
         for time, own in each_time(member.fields, _there(self.detection, member.fields)):
             linker.add(time, detect(own, self.detection, around))
         return of_member(linker.tracks(member.columns), member)

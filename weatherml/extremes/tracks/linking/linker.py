@@ -10,9 +10,8 @@ from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.linking.assignment import assign, expected
 from weatherml.extremes.tracks.linking.rules import Linking
 from weatherml.extremes.tracks.linking.selection import selected
+from weatherml.extremes.tracks.linking.steps import is_hole, seconds
 from weatherml.great_circles import unit_vectors
-
-_HOUR = 3600.0
 
 
 class Linker:
@@ -20,12 +19,15 @@ class Linker:
 
     Args:
         linking: How far storms go, and which tracks count.
+        times: All times of the data, rising `[time]`: where they have a hole, storms are others behind it.
     """
 
-    def __init__(self, linking: Linking) -> None:
+    def __init__(self, linking: Linking, times: npt.ArrayLike) -> None:
         self._linking = linking
+        self._times = np.asarray(times, "datetime64[ns]")
+        steps = np.diff(seconds(self._times))
+        self._steps, self._holes = np.append(0.0, steps), np.append(False, is_hole(steps))  # before each time
         self._columns: list[dict[str, np.ndarray]] = []
-        self._times: list[np.datetime64] = []
         self._n_tracks = 0
         self._ids = np.zeros(0, np.int64)  # of tracks that may go on
         self._last = self._before = np.zeros((0, 3))  # unit vectors
@@ -35,17 +37,17 @@ class Linker:
         """Link the storms of the next time to those before.
 
         Args:
-            time: Later than all before.
+            time: The next one of the data, whether it has storms or not.
             storms: Columns `[storm]`, `latitude` and `longitude` among them; all times have the same.
         """
         columns = {name: np.asarray(own) for name, own in storms.items()}
         places = unit_vectors(columns["latitude"], columns["longitude"])
-        now = _seconds(time)
+        now = float(seconds(time))
+        self._forget(time, now)
         ids = self._linked(places, now)
         own = np.full(len(places), time)
         self._columns.append({"track_id": ids, "time": own.astype("datetime64[ns]"), **columns})
         self._remember(ids, places, now)
-        self._times.append(time)
 
     def tracks(self, columns: Mapping[str, object] | None = None) -> xr.Dataset:
         """Return the tracks that count, numbered from 0 by their first record, with what they merged into.
@@ -57,7 +59,15 @@ class Linker:
             return table.make(dict.fromkeys((*table.NEEDED, *table.REFERENCES), ()))
         joined = {name: np.concatenate([own[name] for own in self._columns]) for name in self._columns[0]}
         more = {name: np.full(len(joined["track_id"]), value) for name, value in (columns or {}).items()}
-        return table.make(selected(joined | more, np.asarray(self._times, "datetime64[ns]"), self._linking))
+        return table.make(selected(joined | more, self._times, self._linking))
+
+    def _forget(self, time: np.datetime64, now: float) -> None:
+        """Leave out the tracks that end before this time, as it is too long since they were seen."""
+        place = int(np.searchsorted(self._times, time))
+        kept = self._linking.may_go_on(now - self._seen, self._steps[place], self._holes[place])
+        self._ids, self._last, self._before, self._seen, self._step = (
+            own[kept] for own in (self._ids, self._last, self._before, self._seen, self._step)
+        )
 
     def _linked(self, places: np.ndarray, now: float) -> np.ndarray:
         """Return the track of each storm, new ones numbered on."""
@@ -77,13 +87,12 @@ class Linker:
         return ids
 
     def _remember(self, ids: np.ndarray, places: np.ndarray, now: float) -> None:
-        """Keep what may go on: the storms of this time, and those before that a gap may lie behind."""
+        """Keep the storms of this time, and those before that a gap may lie behind."""
         before, step = places.copy(), np.zeros(len(places))
         _, old, new = np.intersect1d(self._ids, ids, assume_unique=True, return_indices=True)
         before[new], step[new] = self._last[old], now - self._seen[old]
         gone = np.ones(len(self._ids), bool)
         gone[old] = False
-        gone &= now - self._seen < self._linking.maximum_gap * _HOUR
         self._ids = np.concatenate([ids, self._ids[gone]])
         self._last, self._before = (
             np.concatenate([places, self._last[gone]]),
@@ -91,7 +100,3 @@ class Linker:
         )
         self._seen = np.concatenate([np.full(len(ids), now), self._seen[gone]])
         self._step = np.concatenate([step, self._step[gone]])
-
-
-def _seconds(time: np.datetime64) -> float:
-    return float(np.asarray(time, "datetime64[ns]").astype(np.int64)) / 1e9

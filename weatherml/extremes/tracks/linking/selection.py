@@ -6,6 +6,7 @@ import numpy as np
 
 from weatherml.extremes.tracks.linking.assignment import angles, expected
 from weatherml.extremes.tracks.linking.rules import Linking
+from weatherml.extremes.tracks.linking.steps import spans
 from weatherml.great_circles import distance, unit_vectors
 from weatherml.sphere import EARTH_RADIUS
 
@@ -27,7 +28,7 @@ def selected(records: Mapping[str, np.ndarray], times: np.ndarray, linking: Link
     order = np.lexsort([records["time"], records["track_id"]])
     columns = {name: own[order] for name, own in records.items()}
     starts, lengths = _runs(columns["track_id"])
-    kept = _counts(columns, starts, lengths, linking, _step(times))
+    kept = _counts(columns, starts, lengths, linking, times)
     of_kept = np.repeat(kept, lengths)
     columns = {name: own[of_kept] for name, own in columns.items()}
     columns["track_id"] = np.repeat(np.arange(kept.sum()), lengths[kept])
@@ -40,12 +41,7 @@ def _runs(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return starts, lengths
 
 
-def _step(times: np.ndarray) -> float:
-    """Return the shortest step, hours."""
-    return float(np.diff(times).min() / _HOUR) if len(times) > 1 else 0.0
-
-
-def _counts(columns: Columns, starts: np.ndarray, lengths: np.ndarray, linking: Linking, step: float) -> np.ndarray:
+def _counts(columns: Columns, starts: np.ndarray, lengths: np.ndarray, linking: Linking, of: np.ndarray) -> np.ndarray:
     """Return which tracks fulfil all conditions `[track]`."""
     if not len(starts):
         return np.zeros(0, bool)
@@ -54,9 +50,13 @@ def _counts(columns: Columns, starts: np.ndarray, lengths: np.ndarray, linking: 
     moved = np.degrees(distance(north[starts], east[starts], north[ends], east[ends]) / EARTH_RADIUS)
     kept = (times[ends] - times[starts]) / _HOUR >= linking.least_duration
     kept &= moved >= linking.least_displacement
+    hours = spans(of)[np.searchsorted(of, times)] / 3600
     for condition in linking.conditions:
-        n_fulfilled = np.add.reduceat(condition.at(columns).astype(int), starts)
-        kept &= (n_fulfilled > 0) & ((n_fulfilled - 1) * step >= condition.hours)
+        is_fulfilled = condition.at(columns)
+        n_fulfilled = np.add.reduceat(is_fulfilled.astype(int), starts)
+        first = np.minimum.reduceat(np.where(is_fulfilled, np.arange(len(times)), len(times) - 1), starts)
+        in_all = np.add.reduceat(np.where(is_fulfilled, hours, 0), starts) - hours[first]  # n records have n - 1 steps
+        kept &= (n_fulfilled > 0) & (in_all >= condition.hours - 1e-9)
         kept &= n_fulfilled >= condition.share * lengths
     return np.asarray(kept)
 
@@ -73,12 +73,19 @@ def _others(columns: Columns, times: np.ndarray, linking: Linking) -> Columns:
             own = np.arange(start, start + length)[::direction]
             place = int(np.searchsorted(times, columns["time"][own[-1]])) + direction
             if 0 <= place < len(times):
-                wanted = expected(places[own[-1:]], places[own[-2:][:1]], np.full(1, linking.momentum))[0]
+                then = (columns["time"][own[-2:][0]], columns["time"][own[-1]], times[place])
+                wanted = expected(places[own[-1:]], places[own[-2:][:1]], linking.momentum * _share(*then))[0]
                 others[track] = _other(
                     columns["track_id"], places, wanted, (at[times[place - direction]], at[times[place]]), linking
                 )
         told[name] = np.repeat(others, lengths)
     return told
+
+
+def _share(before: np.datetime64, last: np.datetime64, then: np.datetime64) -> np.ndarray:
+    """Return how much longer the way ahead is than the way from the record before `[1]`; nothing of a single record."""
+    behind = (last - before) / _HOUR
+    return np.array([(then - last) / _HOUR / behind if behind else 0.0])
 
 
 def _other(

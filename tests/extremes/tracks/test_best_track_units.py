@@ -22,8 +22,15 @@ def test_winds_of_no_storm_are_taken_for_knots():
 
 
 def test_pressures_in_hpa_are_known():
-    with pytest.raises(UserError, match=r"has 1005 Pa, which no storm has; multiply it by 100"):
+    with pytest.raises(
+        UserError, match=r"of track 0 at 2099-01-01T00:00 is 1005 Pa, which no storm has; multiply it by 100"
+    ):
         require_si(storm(mean_sea_level_pressure=PRESSURE / 100))
+
+
+def test_a_pressure_that_no_unit_explains_is_not_taken_for_hpa():
+    with pytest.raises(UserError, match=r"of track 0 at 2099-01-01T06:00 is 3 Pa, .* write NaN for what is not known"):
+        require_si(storm(mean_sea_level_pressure=np.where(np.arange(7) == 1, 3, PRESSURE)))
 
 
 def test_weak_winds_in_knots_are_known_by_their_pressures():

@@ -70,6 +70,43 @@ def test_tracks_of_a_forecast_are_written_with_what_they_know(written, tmp_path)
         hurdat2.write(tracks.drop_vars("storm_id"), tmp_path / "again.txt")
 
 
+def test_no_storms_are_an_empty_text(written, tmp_path, caplog):
+    none = hurdat2.read(written(WITHOUT_RADIUS)).isel(record=slice(0))
+    hurdat2.write(none, tmp_path / "none.txt")
+    again = hurdat2.read(tmp_path / "none.txt")
+    assert list(again.variables) and set(again.variables) == set(none.variables)
+    assert again.sizes["record"] == 0
+    assert "none.txt has no storms" in caplog.text
+
+
+def test_winds_and_pressures_of_0_are_not_known(written):
+    tracks = hurdat2.read(written(TEXT.replace(" 145,  913,", "   0,    0,")))
+    assert np.isnan(tracks[["maximum_wind_speed", "mean_sea_level_pressure"]].isel(record=1).to_array()).all()
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"storm_id": ["AL012099"] * 2 + ["S"]}, "'S' is none of HURDAT2"),
+        ({"storm_id": ["AL012099"] * 3}, "storm_id AL012099 has track_id 0 and 1, and HURDAT2 knows storms by"),
+        ({"storm_id": ["AL012099", "AL022099", "AL032099"]}, "track_id 0 has storm_id AL012099 and AL022099"),
+        ({"number": [0, 0, 1]}, "tracks of 2 members would be mixed"),
+    ],
+)
+def test_what_the_text_cannot_hold_is_not_written(columns, words, written, tmp_path):
+    tracks = hurdat2.read(written(TEXT))
+    with pytest.raises(UserError, match=words):
+        hurdat2.write(tracks.assign({name: ("record", own) for name, own in columns.items()}), tmp_path / "again.txt")
+    assert not (tmp_path / "again.txt").exists()
+
+
+def test_times_between_minutes_are_not_written(written, tmp_path):
+    tracks = hurdat2.read(written(TEXT))
+    late = tracks.assign(time=tracks["time"] + np.timedelta64(10, "s"))
+    with pytest.raises(UserError, match="whole minutes, tracks have 2099-05-20T00:00:10"):
+        hurdat2.write(late, tmp_path / "again.txt")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -78,7 +115,7 @@ def test_tracks_of_a_forecast_are_written_with_what_they_know(written, tmp_path)
         ("      2,", "      3,", "line 4 is no record of HURDAT2: 'EP022099"),
         ("      2,", "      1,", "line 3 is no header"),
         (TEXT.splitlines()[-1], "", "ends 1 record before the end of EP022099"),
-        (TEXT, "", "has no storms"),
+        (TEXT, "nothing", "line 1 is no header"),
         ("ANA", "ANÁ", "cannot be read"),
     ],
 )

@@ -55,6 +55,36 @@ def test_what_is_written_is_read_again(ending, agency, csv, tmp_path):
     xr.testing.assert_identical(again, tracks)
 
 
+@pytest.mark.parametrize("ending", ["csv", "nc"])
+def test_no_storms_and_storms_without_intensities_are_written_and_read(ending, csv, tmp_path):
+    tracks = ibtracs.read(csv)
+    for own in (tracks.isel(record=slice(0)), tracks.drop_vars(["maximum_wind_speed", "mean_sea_level_pressure"])):
+        ibtracs.write(own, tmp_path / f"again.{ending}")
+        again = ibtracs.read(tmp_path / f"again.{ending}")
+        assert again["storm_id"].values.tolist() == own["storm_id"].values.tolist()
+        assert np.isnan(again["maximum_wind_speed"]).all()
+
+
+def test_a_wind_or_pressure_of_0_is_not_known(csv):
+    csv.write_text(CSV.replace(",50,985,", ",0,0,"))
+    tracks = ibtracs.read(csv)
+    np.testing.assert_array_equal(tracks["mean_sea_level_pressure"], [100_000, np.nan, np.nan])
+    np.testing.assert_array_equal(np.isnan(tracks["maximum_wind_speed"]), [False, True, True])
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"number": [0, 0, 1]}, "tracks of 2 members would be mixed"),
+        ({"storm_id": ["A"] * 3}, "storm_id A has track_id 0 and 1, and IBTrACS knows storms by storm_id"),
+    ],
+)
+def test_what_would_be_other_storms_when_read_is_not_written(columns, words, csv, tmp_path):
+    tracks = ibtracs.read(csv).assign({name: ("record", own) for name, own in columns.items()})
+    with pytest.raises(UserError, match=words):
+        ibtracs.write(tracks, tmp_path / "again.csv")
+
+
 def test_the_official_netcdf_layout(tmp_path):
     """Storms by times, most of them empty, texts as bytes, numbers in float32."""
     path, empty = tmp_path / "ibtracs.nc", np.nan

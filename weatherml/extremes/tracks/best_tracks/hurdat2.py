@@ -4,6 +4,8 @@ The format is described in https://www.nhc.noaa.gov/data/hurdat/hurdat2-format-a
 files since 2022 have the radius of maximum wind at the end of each line, earlier ones end with a comma.
 """
 
+import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
-from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, NAUTICAL_MILE, PRESSURE, WIND, require_si
+from weatherml.extremes.tracks.best_tracks.named import require_named
+from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, NAUTICAL_MILE, PRESSURE, WIND
 from weatherml.storage.files import write_bytes
 from weatherml.wording import counted
 
@@ -22,11 +25,14 @@ RADIUS = "radius_of_maximum_wind"
 RADII = tuple(f"radius_of_{knots}kt_wind_{side}" for knots in (34, 50, 64) for side in ("ne", "se", "sw", "nw"))
 """How far from the centre winds reach so many knots in each quadrant, m; 0 where they nowhere do."""
 
+_logger = logging.getLogger(__name__)
+
 _TEXTS = ("record_identifier", "status")
 _SCALES = {WIND: KNOT, PRESSURE: HECTOPASCAL} | dict.fromkeys((*RADII, RADIUS), NAUTICAL_MILE)
 _NUMBERS = tuple(_SCALES)
 _MISSING = {WIND: -99} | dict.fromkeys((PRESSURE, *RADII, RADIUS), -999)
 _UNITS = dict.fromkeys((*RADII, RADIUS), "m")
+_STORM = "AL012021"
 _N_SHORT, _N_LONG = 20, 21  # fields of a line
 
 
@@ -54,10 +60,18 @@ def read(path: str | Path) -> xr.Dataset:
         for name, value in record.items():
             columns.setdefault(name, []).append(value)
     if not columns:
-        raise UserError(f"{path} has no storms; pass a text in the format of HURDAT2")
+        return _none(path)
     if RADIUS in columns and np.isnan(np.asarray(columns[RADIUS], float)).all() and not _has_radius(lines):
         del columns[RADIUS]
     return table.make({name: np.asarray(own) for name, own in columns.items()}, _UNITS).assign_attrs(source="HURDAT2")
+
+
+def _none(path: str | Path) -> xr.Dataset:
+    """Return the table of no storms, of which the text is empty."""
+    _logger.warning("%s has no storms", path)
+    texts = dict.fromkeys(("storm_id", "name", *_TEXTS), np.empty(0, str))
+    numbers = dict.fromkeys((*table.NEEDED, *_NUMBERS[:-1]), np.empty(0))
+    return table.make(numbers | texts, _UNITS).assign_attrs(source="HURDAT2")
 
 
 def write(tracks: xr.Dataset, path: str | Path) -> None:
@@ -70,12 +84,10 @@ def write(tracks: xr.Dataset, path: str | Path) -> None:
         path: Replaced where it exists.
 
     Raises:
-        UserError: It is no table of tracks in SI units, or does not name its storms.
+        UserError: As `named.require_named`, or a storm's name or a time is none of HURDAT2.
     """
-    table.check(tracks)
-    require_si(tracks)
-    if "storm_id" not in tracks:
-        raise UserError("tracks have no storm_id, by which HURDAT2 calls a storm; assign one such as 'AL012021'")
+    require_named(tracks, "HURDAT2", _STORM)
+    _require_held(tracks)
     lines = [line for _, own in table.each(tracks) for line in _written(own)]
     write_bytes(Path(path), "".join(f"{line}\n" for line in lines).encode("ascii"))
 
@@ -104,9 +116,22 @@ def _records(path: str, lines: list[str]) -> Iterator[dict[str, object]]:
 
 
 def _count(fields: list[str]) -> int:
-    if len(fields[0]) != 8 or len(fields) > 4 or int(fields[0][4:]) <= 0:
+    if not _is_storm(fields[0]) or len(fields) > 4:
         raise ValueError
     return int(fields[2])
+
+
+def _is_storm(storm_id: str) -> bool:
+    return re.fullmatch(r"[^,]{4}\d{4}", storm_id) is not None and int(storm_id[4:]) > 0
+
+
+def _require_held(tracks: xr.Dataset) -> None:
+    """Require what the text can hold: a storm of a basin, number and year, and times of whole minutes."""
+    if wrong := [own for own in map(str, tracks["storm_id"].values) if not _is_storm(own)]:
+        raise UserError(f"storm_id {wrong[0]!r} is none of HURDAT2, basin, number and year; write such as {_STORM!r}")
+    times = tracks["time"].values
+    if len(between := times[times != times.astype("datetime64[m]")]):
+        raise UserError(f"HURDAT2 has times in whole minutes, tracks have {between[0]:.19}; round it")
 
 
 def _record(fields: list[str]) -> dict[str, object]:
@@ -120,7 +145,8 @@ def _record(fields: list[str]) -> dict[str, object]:
 
 
 def _in_si(name: str, number: int) -> float:
-    return float("nan") if number in (-99, -999) else number * _SCALES[name]
+    is_known = number > 0 if name in (WIND, PRESSURE) else number not in (-99, -999)
+    return number * _SCALES[name] if is_known else float("nan")
 
 
 def _degrees(text: str, sides: str) -> float:

@@ -14,7 +14,8 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks import layouts
-from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, PRESSURE, WIND, require_si
+from weatherml.extremes.tracks.best_tracks.named import require_named
+from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, PRESSURE, WIND, known, require_si
 from weatherml.variables import find
 from weatherml.wording import counted, listed
 
@@ -63,10 +64,10 @@ def read(path: str | Path, agency: str = "wmo") -> xr.Dataset:
     Returns:
         A table of tracks, numbered from 0 as they come, with `storm_id` (SID), and as far as the file has them `name`,
         `basin`, `nature` ("TS", "ET", ...), `status` of the agency ("HU", ...), `maximum_wind_speed` and
-        `mean_sea_level_pressure`, NaN where they are not known; of parquet files with ERA5's values at the centres
-        those, too, with names that begin with "era5_". SI units; attributes `agency` and `wind_averaging`. Spurs, parts
-        of tracks that another one has, too, are left out, and the second of two records of one time: where landfalls
-        are at rounded times the synoptic one comes first.
+        `mean_sea_level_pressure`, NaN where they are not known, or 0 in the file; of parquet files with ERA5's values
+        at the centres those, too, with names that begin with "era5_". SI units; attributes `agency` and
+        `wind_averaging`. Spurs, parts of tracks that another one has, too, are left out, and the second of two records
+        of one time: where landfalls are at rounded times the synoptic one comes first.
 
     Raises:
         UserError: It is no such file, or has nothing of the agency.
@@ -83,7 +84,7 @@ def read(path: str | Path, agency: str = "wmo") -> xr.Dataset:
         raise UserError(f"{path} has no winds or pressures of {agency!r}; choose another agency")
     kept = _kept(frame, agency)
     again = kept.duplicated(["sid", "iso_time"])
-    columns = _columns(str(path), kept[~again], agency)
+    columns = _columns(str(path), kept[~again], agency, frame.empty)
     found = table.make(columns, {f"{ERA5}{name}": find(name).units for name, *_ in _AT_CENTRE.values()})
     require_si(found)
     told = {"source": "IBTrACS", "agency": agency, "wind_averaging": AGENCIES[agency]}
@@ -98,12 +99,9 @@ def write(tracks: xr.Dataset, path: str | Path) -> None:
         path: Replaced where it exists.
 
     Raises:
-        UserError: It is no table of tracks in SI units, or does not name its storms.
+        UserError: As `named.require_named`.
     """
-    table.check(tracks)
-    require_si(tracks)
-    if "storm_id" not in tracks:
-        raise UserError("tracks have no storm_id, by which IBTrACS calls a storm; assign one such as '2021228N13300'")
+    require_named(tracks, "IBTrACS", "2021228N13300")
     rows, agency = table.to_frame(tracks), tracks.attrs.get("agency", "wmo")
     columns = {
         "sid": rows["storm_id"],
@@ -115,9 +113,11 @@ def write(tracks: xr.Dataset, path: str | Path) -> None:
     }
     if agency != "wmo":
         columns |= {f"{agency}_lat": columns["lat"], f"{agency}_lon": columns["lon"]}
+    unknown = pd.Series(np.nan, rows.index)
+    is_any = WIND in rows or PRESSURE in rows
     for name, official, scale in ((WIND, "wind", KNOT), (PRESSURE, "pres", HECTOPASCAL)):
-        if name in rows:
-            columns[f"{agency}_{official}"] = (rows[name] / scale).round(6)
+        if name in rows or not is_any:  # a file without any would have nothing of the agency
+            columns[f"{agency}_{official}"] = (rows.get(name, unknown) / scale).round(6)
     if "status" in rows:
         columns[f"{agency}_status"] = rows["status"]
     for official, (name, scale, offset) in _AT_CENTRE.items():
@@ -154,8 +154,8 @@ def _kept(frame: pd.DataFrame, agency: str) -> pd.DataFrame:
     return frame[frame["lat"].notna()]
 
 
-def _columns(path: str, frame: pd.DataFrame, agency: str) -> dict[str, np.ndarray]:
-    if frame.empty:
+def _columns(path: str, frame: pd.DataFrame, agency: str, is_empty: bool) -> dict[str, np.ndarray]:
+    if frame.empty and not is_empty:
         raise UserError(f"{path} has no places of {agency!r}; choose another agency or another file")
     columns = {
         "track_id": pd.factorize(frame["sid"])[0],
@@ -168,7 +168,7 @@ def _columns(path: str, frame: pd.DataFrame, agency: str) -> dict[str, np.ndarra
     columns |= {own: frame[name].to_numpy(str) for name, own in texts.items() if name in frame}
     for name, official, scale in ((WIND, "wind", KNOT), (PRESSURE, "pres", HECTOPASCAL)):
         if f"{agency}_{official}" in frame:
-            columns[name] = frame[f"{agency}_{official}"].to_numpy(np.float64) * scale
+            columns[name] = known(frame[f"{agency}_{official}"].to_numpy(np.float64)) * scale
     for official, (name, scale, offset) in _AT_CENTRE.items():
         if official in frame:
             columns[f"{ERA5}{name}"] = frame[official].to_numpy(np.float64) * scale + offset

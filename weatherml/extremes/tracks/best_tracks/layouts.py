@@ -116,7 +116,7 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
 def _write_netcdf(frame: pd.DataFrame, path: Path) -> None:
     storm, _ = pd.factorize(frame["sid"])
     within = frame.groupby(storm).cumcount().to_numpy()
-    shape = int(storm.max()) + 1, int(within.max()) + 1
+    shape = int(storm.max(initial=-1)) + 1, int(within.max(initial=0)) + 1
     times = frame["iso_time"].dt.strftime("%Y-%m-%d %H:%M:%S")
     variables = {}
     for name, own in frame.assign(iso_time=times).items():

@@ -32,7 +32,7 @@ def require_si(tracks: xr.Dataset) -> None:
         UserError: A pressure is not in Pa, or a wind not in m s-1.
     """
     pressure, wind = (tracks[name].values if name in tracks else np.empty(0) for name in (PRESSURE, WIND))
-    _require_pascal(pressure)
+    _require_pascal(tracks, pressure)
     strongest = float(np.nanmax(wind, initial=0))
     if strongest > _STRONGEST:
         raise UserError(
@@ -41,6 +41,11 @@ def require_si(tracks: xr.Dataset) -> None:
         )
     if len(wind) == len(pressure):
         _require_fitting(pressure, wind)
+
+
+def known(values: np.ndarray) -> np.ndarray:
+    """Return winds or pressures of a file with NaN in place of 0 and less, by which some say that they know none."""
+    return np.where(values > 0, values, np.nan)
 
 
 def wind_of_pressure(pressure: np.ndarray) -> np.ndarray:
@@ -52,11 +57,17 @@ def wind_of_pressure(pressure: np.ndarray) -> np.ndarray:
     return np.asarray(6.7 * depth**0.644 * KNOT)
 
 
-def _require_pascal(pressure: np.ndarray) -> None:
-    wrong = pressure[(pressure < _LOWEST) | (pressure > _HIGHEST)]
+def _require_pascal(tracks: xr.Dataset, pressure: np.ndarray) -> None:
+    wrong = np.flatnonzero((pressure < _LOWEST) | (pressure > _HIGHEST))
     if len(wrong):
-        hint = "multiply it by 100 if it is in hPa" if wrong[0] < 2000 else "leave out what is no pressure"
-        raise UserError(f"{PRESSURE} of tracks has {wrong[0]:g} Pa, which no storm has; {hint}")
+        own = tracks.isel(record=wrong[0])
+        value = float(pressure[wrong[0]])
+        is_hpa = _LOWEST <= value * HECTOPASCAL <= _HIGHEST
+        hint = "multiply it by 100 if it is in hPa" if is_hpa else "write NaN for what is not known"
+        raise UserError(
+            f"{PRESSURE} of track {int(own['track_id'])} at {own['time'].values:.16} is {value:g} Pa, which no storm"
+            f" has; {hint}"
+        )
 
 
 def _require_fitting(pressure: np.ndarray, wind: np.ndarray) -> None:

@@ -47,6 +47,24 @@ def test_what_was_there_before_counts_as_nothing():
     assert own[["hits", "misses", "false_alarms"]].tolist() == [0, 0, 1]
 
 
+@pytest.mark.parametrize("begins", [24, 27])
+def test_an_older_storm_that_is_found_late_at_an_hour_between_is_no_false_alarm(begins):
+    """Best tracks are six-hourly, the forecast is three-hourly."""
+    late = np.arange(8)
+    truth = make({"track_id": 0 * late, "time": START + 6 * late * HOUR, "latitude": 0 * late, "longitude": 300 + late})
+    own = make(
+        {
+            "track_id": np.zeros(3, int),
+            "time": START + (begins + 3 * np.arange(3)) * HOUR,
+            "latitude": np.zeros(3),
+            "longitude": 304 + 0.5 * np.arange(3),
+            "init_time": np.full(3, START),
+        }
+    )
+    counts = genesis(own, truth)
+    assert counts[["hits", "misses", "false_alarms"]].to_numpy().tolist() == [[0, 0, 0]]
+
+
 def test_a_disturbance_becomes_a_storm_at_its_first_status_that_counts():
     truth = tracks([(24, 300)], status=["DB", "TD"])
     own = genesis(tracks([(36, 300)], init=0), truth)

@@ -103,6 +103,72 @@ def test_two_forecast_tracks_of_a_member_are_not_of_one_storm():
     assert own["track_id"].values.max() < 1000
 
 
+def parallel(latitude, n=9, late=0, members=None):
+    """A storm that goes nine degrees east a step along a parallel, or a forecast of it that is so many late."""
+    step = np.arange(max(late, 0), n + min(late, 0))
+    columns = {"time": START + step * SIX, "longitude": 9.0 * (step - late), "track_id": np.zeros(len(step), int)}
+    columns |= {"latitude": np.full(len(step), latitude), "storm_id": np.full(len(step), "S")}
+    return make(columns | ({} if members is None else {"init_time": np.full(len(step), START)}))
+
+
+@pytest.mark.parametrize("latitude", [65.0, -65.0, 20.0])
+def test_the_way_is_that_at_the_record_so_late_and_early_are_mirrored(latitude):
+    """Along a parallel a storm goes due east at each record, though to the next one the great circle does not."""
+    truth = parallel(latitude)
+    late, early = (errors(parallel(latitude, late=own, members=1), truth).isel(record=slice(2, 6)) for own in (1, -1))
+    np.testing.assert_allclose(pair(parallel(latitude, members=1), truth)["best_direction"][1:-1], 90)
+    np.testing.assert_allclose(late["cross_track_error"], early["cross_track_error"])
+    np.testing.assert_allclose(late["along_track_error"], -early["along_track_error"])
+    assert (late["along_track_error"] < 0).all()
+
+
+def test_ahead_is_ahead_over_the_pole_too():
+    """A storm goes up a meridian and down the one opposite; the forecast is four degrees ahead all the way."""
+    up = np.array([70, 78, 86, 94, 102.0])
+
+    def place(north):
+        return {"latitude": np.minimum(north, 180 - north), "longitude": np.where(north > 90, 180.0, 0.0)}
+
+    columns = {"track_id": np.zeros(5, int), "time": START + np.arange(5) * SIX, "storm_id": np.full(5, "S")}
+    own = errors(make(columns | place(up + 4) | {"init_time": np.full(5, START)}), make(columns | place(up)))
+    np.testing.assert_allclose(own["along_track_error"], 4 * DEGREE)
+    np.testing.assert_allclose(own["cross_track_error"], 0, atol=1e-6)
+
+
+def test_the_way_of_a_storm_that_turns_is_between_its_two_ways_and_none_where_it_stands():
+    columns = {"track_id": np.zeros(3, int), "time": START + np.arange(3) * SIX, "storm_id": np.full(3, "S")}
+    turned = make(columns | {"latitude": [0, 0, 1.0], "longitude": [10, 11, 11.0]})
+    way = pair(turned, turned)["best_direction"].values
+    np.testing.assert_allclose((way - [90, 45, 0] + 180) % 360 - 180, 0, atol=0.01)
+    still = make(columns | {"latitude": [0, 0, 0.0], "longitude": [10, 11, 10.0]})
+    assert np.isnan(pair(still, still)["best_direction"].values).tolist() == [False, True, False]
+
+
+def off_hours(starts, east, hours=6, n=3, **more):
+    """Tracks along the equator, so many hours apart, from longitudes."""
+    step, track = np.tile(np.arange(n), len(starts)), np.repeat(np.arange(len(starts)), n)
+    time = START + (np.asarray(starts)[track] + step * hours) * np.timedelta64(1, "h")
+    columns = {"track_id": track, "time": time, "latitude": np.zeros(len(track))}
+    return make(columns | {"longitude": np.asarray(east)[track] + step * hours / 6} | more)
+
+
+def test_by_proximity_tracks_meet_at_the_first_time_that_both_have():
+    truth = off_hours([0], [200.0], n=5)
+    late = off_hours([3], [200.5], hours=3, n=5, init_time=np.full(5, START))
+    assert pair(late, truth, Proximity())["time"].values.tolist() == truth["time"].values[1:3].tolist()
+    assert pair(off_hours([-6], [199.0]), truth, Proximity()).sizes["record"] == 2
+    with pytest.raises(UserError, match="no record of the forecast tracks has a best track"):
+        pair(off_hours([-24], [196.0], n=6), truth, Proximity())
+
+
+def test_by_proximity_a_track_that_loses_its_nearest_storm_has_the_next_one():
+    truth = off_hours([0, 0], [200.0, 202.0])
+    own = off_hours([0, 0], [200.2, 200.9], init_time=np.full(6, START), number=np.zeros(6, int))
+    assert pair(own, truth, Proximity())["storm"].values.tolist() == [0, 0, 0, 1, 1, 1]
+    beside = off_hours([0, 0], [200.1, 197.8])  # else the first would be given away for the sake of the second
+    assert set(pair(beside, truth, Proximity())["track_id"].values) == {0}
+
+
 def test_means_by_lead_are_those_of_pandas():
     truth = best()
     own = errors(forecast(truth, north=1), truth)
@@ -180,6 +246,8 @@ def test_what_cannot_be_paired_is_said_in_one_line():
         pair(tracks, truth, "name")
     with pytest.raises(UserError, match="two best tracks of 2099-09-02 00:00:00 are basin 'NA'"):
         pair(tracks.assign(basin=("record", ["NA"] * 54)), truth.assign(basin=("record", ["NA"] * 15)), "basin")
+    with pytest.raises(UserError, match="the forecast has no tracks, so there is nothing to pair"):
+        errors(tracks.isel(record=slice(0)), truth)
     with pytest.raises(UserError, match="best tracks have init_time, number, as forecasts have"):
         pair(truth, tracks)
     with pytest.raises(UserError, match="does not say which storm a record is of"):

@@ -13,6 +13,7 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import KEYS, LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS
+from weatherml.extremes.tracks.judging.pairing import STORM, first_met
 from weatherml.great_circles import distance
 from weatherml.verification.formulas import contingency
 from weatherml.verification.significance.method import CONFIDENCE
@@ -55,8 +56,8 @@ def genesis(
     """Count hits, misses and false alarms of genesis, of each initial time and member.
 
     Each forecast that the tracks tell of (`tracks.track` and `tracks.tell` do) is one, also one without a storm. Of a
-    forecast's tracks count those that begin later than `rules.after`; one that begins where an older storm of the
-    best tracks is at that time is that storm, found late, and counts as nothing.
+    forecast's tracks count those that begin later than `rules.after`; one that is where an older storm of the best
+    tracks is, at the first time that both have, is that storm, found late, and counts as nothing.
 
     Args:
         forecast: Tracks of forecasts, all of the tropics or of a region.
@@ -84,6 +85,8 @@ def genesis(
     begun = true[true["status"].isin(rules.statuses)] if "status" in true else true
     begun = begun.groupby("track_id").head(1)
     first = rows.groupby("track_id", sort=False).head(1)
+    met = first_met(rows, true, rules.hours)
+    met = met[met["apart"] <= rules.within]
     counted = []
     for run in told.to_dict("records"):
         key = {name: run[name] for name in KEYS if name in run}
@@ -91,8 +94,8 @@ def genesis(
         init_time = pd.Timestamp(key["init_time"])
         later = init_time + pd.Timedelta(hours=rules.after)
         events = begun[(begun["time"] > later) & (begun["time"] <= init_time + run[LONGEST])]
-        older = true[~true["track_id"].isin(begun.loc[begun["time"] > later, "track_id"])]
-        new = _without_older(own[own["time"] > later], older, rules)
+        older = met[~met[STORM].isin(begun.loc[begun["time"] > later, "track_id"])]
+        new = own[(own["time"] > later) & ~own["track_id"].isin(older["track_id"])]
         counted.append(key | _met(new, events, rules))
     return pd.DataFrame(counted)
 
@@ -114,12 +117,6 @@ def genesis_scores(counts: pd.DataFrame, interval: str = "circular") -> xr.Datas
         judged[name] = ("bound", [getattr(bounds, bound)[0] for bound in BOUNDS])
     scores = xr.Dataset(judged, {"bound": list(BOUNDS)}, {"confidence": CONFIDENCE})
     return scores.assign({name: int(own[name].sum()) for name in _COUNTS})
-
-
-def _without_older(new: pd.DataFrame, older: pd.DataFrame, rules: Genesis) -> pd.DataFrame:
-    near = new.merge(older[["time", "latitude", "longitude"]], on="time", suffixes=("", "_older"))
-    apart = distance(near["latitude"], near["longitude"], near["latitude_older"], near["longitude_older"])
-    return new[~new["track_id"].isin(near.loc[apart <= rules.within, "track_id"])]
 
 
 def _met(new: pd.DataFrame, events: pd.DataFrame, rules: Genesis) -> dict[str, float]:

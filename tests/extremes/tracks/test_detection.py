@@ -139,6 +139,44 @@ def test_extrema_are_lower_than_all_around_also_across_the_date_line_and_the_pol
     assert len(found) > 3
 
 
+@pytest.mark.parametrize("pole", [90, -90])
+@pytest.mark.parametrize("name", [name for name, grid in GRIDS.items() if grid.is_cyclic])
+def test_a_low_exactly_over_a_pole_is_one_low(name, pole):
+    grid = GRIDS[name]
+    fields = {"f": vortices.dent(grid, pole, 0, radius=1500).astype(np.float32)}
+    row = 0 if pole > 0 else -1
+    fields["f"][row] = fields["f"][row, 0]
+    lows = Detection("f", merge_distance=0)
+    for beside in (None, 7, grid.n_lon // 2 + 3):  # as it is, and with a cell that rounding has made higher
+        if beside is not None and abs(grid.latitude[row]) < 90:
+            fields["f"][row, beside] += 0.01
+        found = detect(fields, lows, Surroundings(grid))
+        assert len(found["latitude"]) >= 1
+        assert (np.abs(found["latitude"] - pole) < grid.resolution).all()
+        if beside is None:
+            assert found["latitude"].tolist() == pytest.approx([pole], abs=0.05 * grid.resolution)
+
+
+@pytest.mark.parametrize("places", [[(0, 3), (0, 21)], [(-1, 3), (-1, 21)], [(8, 0), (8, 35)], [(7, 4), (8, 5)]])
+def test_of_two_equal_neighbours_one_is_a_low_also_over_a_pole_and_the_edge(places):
+    grid = GRIDS["no poles"]
+    field = np.random.default_rng(0).uniform(1, 2, grid.shape)
+    for place in places:
+        field[place] = 0.0
+    found = extrema.candidates(field, Detection("f", intensity=0.0, merge_distance=0), Surroundings(grid))
+    assert len(found) == 1
+    assert tuple(found[0]) in {tuple(np.arange(own)[at] for own, at in zip(grid.shape, p, strict=True)) for p in places}
+
+
+def test_what_is_the_same_all_around_is_no_low_but_over_a_pole():
+    for grid in GRIDS.values():
+        trough = np.broadcast_to(np.cos(6 * np.radians(grid.latitude))[:, None], grid.shape)  # low at 90, 30 N, S
+        found = detect({"f": -trough}, Detection("f", merge_distance=0), Surroundings(grid))
+        assert not len(found["latitude"])
+        found = detect({"f": trough}, Detection("f", merge_distance=0), Surroundings(grid))
+        assert found["latitude"].tolist() == pytest.approx([90, -90] if grid.is_cyclic else [], abs=0.5)
+
+
 def test_a_field_without_weather_has_no_storms():
     for grid in vortices.GRIDS.values():
         fields = {PRESSURE: np.full(grid.shape, 101300, np.float32)}

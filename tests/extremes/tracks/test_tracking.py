@@ -25,6 +25,7 @@ PATHS = {
     "date line": path(-20, 175, 90, 14.0),
     "Greenwich": path(35, 4, 270, 14.0),
     "over the pole": path(84, 30, 0, 16.0),
+    "at rest on the pole": (np.full(9, 90.0), np.zeros(9)),
     "equator": path(3, 100, 200, 8.0),
 }
 REGION = LatLonGrid.from_coordinates(

@@ -9,9 +9,6 @@ from weatherml.extremes.tracks.detection.criteria import Detection, Extremum
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
 from weatherml.great_circles import unit_vectors
 
-_BEFORE = ((-1, -1), (-1, 0), (-1, 1), (0, -1))
-_AFTER = tuple((-row, -column) for row, column in _BEFORE)
-
 
 def candidates(field: np.ndarray, detection: Detection, around: Surroundings) -> np.ndarray:
     """Return rows and columns `[candidate, 2]` of the extrema of a field that are kept, from north to south.
@@ -71,18 +68,32 @@ def _extrema(field: np.ndarray, extremum: Extremum, around: Surroundings) -> np.
 
 
 def _minima(field: np.ndarray, around: Surroundings) -> np.ndarray:
-    """Return which cells are not above any of their eight neighbours, and below those before them.
+    """Return which cells are below their eight neighbours; of equal ones the first counts as lower.
 
-    So of two equal neighbours one is a minimum, and a field that is the same everywhere has none.
+    Of two equal neighbours one is a minimum, also over a pole and across the edge of the columns. A circle of equal
+    cells has no minimum, but for one around a pole: that is one cell, which the whole circle beside it surrounds.
     """
     wide = around.padded(field)
     n_lat, n_lon = field.shape
     is_least = np.ones(field.shape, bool)
-    for (row, column), is_before in (*product(_BEFORE, (True,)), *product(_AFTER, (False,))):
-        beside = wide[1 + row : 1 + row + n_lat, 1 + column : 1 + column + n_lon]
-        is_least &= (field < beside) if is_before else (field <= beside)
-    for pole, ring in ((0, 1), (-1, -2)):
-        if n_lat > 1 and around.is_pole(pole):
+    for row, column in product(range(3), range(3)):
+        is_least &= field <= wide[row : row + n_lat, column : column + n_lon]
+    _leave_the_first(is_least, field, wide, around)
+    is_circle = around.grid.is_cyclic & (field[:, 0] == field[:, -1])
+    is_circle[is_circle] = (field[is_circle] == field[is_circle, :1]).all(axis=1)
+    is_least[is_circle] = False
+    for pole, ring, reaches in ((0, 1, around.reaches_north), (-1, -2, around.reaches_south)):
+        if n_lat > 1 and (around.is_pole(pole) or (reaches and is_circle[pole])):
             is_least[pole] = False
             is_least[pole, 0] = field[pole, 0] < field[ring].min()
     return is_least
+
+
+def _leave_the_first(is_least: np.ndarray, field: np.ndarray, wide: np.ndarray, around: Surroundings) -> None:
+    """Keep, of cells that are equal neighbours, the first: from north to south, and in rows from the west."""
+    rows, columns = np.nonzero(is_least)
+    own, values = rows * field.shape[1] + columns, field[rows, columns]
+    for row, column in product(range(3), range(3)):
+        beside = rows + row, columns + column
+        is_later = (wide[beside] == values) & (around.numbers[beside] < own)
+        is_least[rows[is_later], columns[is_later]] = False

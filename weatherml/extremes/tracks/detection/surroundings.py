@@ -71,6 +71,11 @@ class Surroundings:
         rows, columns = -np.diff(self.latitude), np.diff(self.longitude)
         return float(rows.max(initial=0)) or 1.0, float(columns.max(initial=0)) or 1.0
 
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """Of the cells, from north to south and in rows eastward, padded by those of their neighbours."""
+        return self.padded(np.arange(self.grid.n_lat * self.grid.n_lon, dtype=np.float64).reshape(self.grid.shape))
+
     @property
     def reaches_north(self) -> bool:
         """Whether the first row is all around the North Pole, or on it."""

@@ -59,6 +59,16 @@ def test_of_precipitation_the_dry_part_of_the_climate_is_left_out(rain):
     assert extreme_forecast_index(never, rain, P, dry=1e-4)[0] == pytest.approx(-1)
 
 
+@pytest.mark.parametrize("often", [0.0, 1.0])
+@pytest.mark.parametrize("dry", [None, -1.0])
+def test_it_is_nothing_of_members_distributed_as_a_climate_of_equal_values(often, dry):
+    """As of sea ice: none, or all, in most of the cases; and where there never is any, or always."""
+    values = np.sort(np.where(np.arange(101) % 5 < 3, often, np.linspace(0, 1, 101)))
+    found = extreme_forecast_index(((values[1:] + values[:-1]) / 2)[:, None], values[:, None], P, dry)
+    np.testing.assert_allclose(found, 0, atol=3e-3)
+    np.testing.assert_allclose(extreme_forecast_index(np.full((4, 2), often), np.full((101, 2), often), P), 0)
+
+
 def test_it_is_one_above_all_of_the_climate_and_less_one_below(climate):
     np.testing.assert_array_equal(extreme_forecast_index(np.add(climate[-1:], [[1], [2]]), climate, P), 1)
     np.testing.assert_array_equal(extreme_forecast_index(np.subtract(climate[:1], [[1], [2]]), climate, P), -1)

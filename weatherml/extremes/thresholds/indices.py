@@ -32,11 +32,12 @@ def probability_by_position(n_above: Array, n_members: int, position: float) -> 
     return np.asarray((n_above + 1 - position) / (n_members + 2 - 2 * position))
 
 
-def climate_probability(values: Array, quantiles: Array, probabilities: Array) -> Array:
-    """Return with which probability the climate is lower than each value: 0 up to its lowest quantile, 1 above all.
+def climate_probability(values: Array, quantiles: Array, probabilities: Array) -> tuple[Array, Array]:
+    """Return with which probability the climate is lower than each value, and with which it is not higher.
 
-    Between quantiles it is linear; of a value that several quantiles have, such as 0 of precipitation, it is the lowest
-    of their probabilities.
+    Both are 0 up to its lowest quantile, 1 above all, and linear between. They differ where several quantiles have the
+    value, such as 0 of precipitation or 1 of sea ice: there they are the lowest and highest of their probabilities, and
+    reach to 0 or 1 where the lowest or highest quantile is among them.
 
     Args:
         values: `[member, point]`.
@@ -44,13 +45,27 @@ def climate_probability(values: Array, quantiles: Array, probabilities: Array) -
         probabilities: Rising `[quantile]`.
 
     Returns:
-        float64 `[member, point]`; no number where a value is missing.
+        Both float64 `[member, point]`; no number where a value is missing.
     """
-    below = np.zeros(values.shape, np.min_scalar_type(len(quantiles)))
-    is_below = np.empty(values.shape, bool)
+    below = _count(np.less, quantiles, values)
+    lowest = _interpolated(values, quantiles, probabilities, below)
+    ties = np.flatnonzero((quantiles[1:] == quantiles[:-1]).any(axis=0))  # few have any: the rest is counted once
+    if not len(ties):
+        return lowest, lowest
+    up_to, below = _count(np.less_equal, quantiles[:, ties], values[:, ties]).astype(int), below[:, ties].astype(int)
+    last = np.where(up_to == len(quantiles), 1.0, probabilities.take(up_to - 1, mode="clip"))
+    highest = lowest.copy()
+    highest[:, ties] = np.where(up_to > below + 1, last, lowest[:, ties])
+    return lowest, highest
+
+
+def _count(compare: np.ufunc, quantiles: Array, values: Array) -> Array:
+    """Return how many quantiles lie below values, or not above them `[member, point]`."""
+    found = np.zeros(values.shape, np.min_scalar_type(len(quantiles)))
+    is_so = np.empty(values.shape, bool)
     for quantile in quantiles:  # to count in bytes is faster than to look up by halving, up to some hundred quantiles
-        below += np.less(quantile, values, out=is_below)
-    return _interpolated(values, quantiles, probabilities, below)
+        found += compare(quantile, values, out=is_so)
+    return found
 
 
 def _interpolated(values: Array, quantiles: Array, probabilities: Array, below: Array) -> Array:
@@ -72,6 +87,8 @@ def extreme_forecast_index(members: Array, quantiles: Array, probabilities: Arra
     to the climate's quantile of p (Lalaurette 2003, doi:10.1256/qj.02.152; with this weight Zsoter 2006,
     doi:10.21957/kc9l65t0). F is a sum of steps, one at the climate's probability u of each member, and the integral of
     the weight from there on is pi - 2 asin(sqrt(u)): the index is the mean over members of 4 / pi asin(sqrt(u)) - 1.
+    A member whose value several quantiles have is spread evenly over their probabilities: members that are distributed
+    as the climate have the index 0 on average, also where it is often 0.
 
     Args:
         members: `[member, point]`.
@@ -83,20 +100,32 @@ def extreme_forecast_index(members: Array, quantiles: Array, probabilities: Arra
     Returns:
         float64 `[point]`; NaN where a member or a quantile is.
     """
-    probability = climate_probability(members, quantiles, probabilities)
+    lowest, highest = climate_probability(members, quantiles, probabilities)
     missing = np.isnan(members).any(axis=0) | np.isnan(quantiles).any(axis=0)
     if dry is None:
-        index = 4 / np.pi * np.arcsin(np.sqrt(probability)).mean(axis=0) - 1
+        index = 4 / np.pi * _mean_angle(lowest, highest).mean(axis=0) - 1
     else:
         n_dry = (quantiles <= dry).sum(axis=0, keepdims=True)
         level = np.full(n_dry.shape, dry, quantiles.dtype)
-        index = _without_dry_part(probability, _interpolated(level, quantiles, probabilities, n_dry)[0])
+        index = _without_dry_part(lowest, highest, _interpolated(level, quantiles, probabilities, n_dry)[0])
     return np.where(missing, np.nan, index)
 
 
-def _without_dry_part(probability: Array, dry: Array) -> Array:
+def _mean_angle(lowest: Array, highest: Array) -> Array:
+    """Return the mean of asin(sqrt(u)) for u from lowest to highest."""
+    angle: Array = np.arcsin(np.sqrt(lowest))
+    apart = highest > lowest + 1e-6
+    ends = lowest[apart], highest[apart]
+    if len(ends[0]):
+        first, last = ((u - 0.5) * np.arcsin(np.sqrt(u)) + np.sqrt(u * (1 - u)) / 2 for u in ends)
+        angle[apart] = (last - first) / (ends[1] - ends[0])
+    return angle
+
+
+def _without_dry_part(lowest: Array, highest: Array, dry: Array) -> Array:
     """Return the index over the part of the climate `[point]` that is wet, over its largest value."""
-    weights = np.pi - 2 * np.arcsin(np.sqrt(np.maximum(probability, dry)))  # of p from each member's step to 1
+    angles = _mean_angle(np.maximum(lowest, dry), np.maximum(highest, dry))
+    weights = np.pi - 2 * angles  # of p from each member's step to 1
     largest = np.arccos(np.sqrt(dry)) + np.sqrt(dry * (1 - dry))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(largest > 0, (largest - weights.mean(axis=0)) / largest, 0.0)

@@ -79,6 +79,12 @@ def test_results_come_in_the_order_of_members_whoever_is_the_fastest(workers):
         (analyses().drop_vars("time").isel(time=0), "no times"),
         (analyses().isel(time=slice(0, 0)), "is empty"),
         (analyses().assign_coords(time=np.arange(29)), "not datetime64"),
+        (
+            forecasts(n_members=2).assign_coords(number=["a", "b"]),
+            "number of the data is a, b, no whole numbers; count",
+        ),
+        (forecasts(n_members=2).assign_coords(number=[0.5, 1]), "number of the data is 0.5, 1.0, no whole numbers"),
+        (forecasts(n_members=2).assign_coords(number=[1, 1]), "number 1 of the data comes twice"),
         ("forecast.zarr", "must be Dataset"),
     ],
 )

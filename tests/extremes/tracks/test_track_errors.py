@@ -239,6 +239,16 @@ def test_intensity_errors_of_era5_at_the_centres_of_420_storms(shared):
     assert (rows["sid"].nunique(), n_storms) == (420, 415)
 
 
+def test_storms_without_a_name_are_in_nobodys_way():
+    names = np.repeat(["IDA", "NOT_NAMED", "NOT_NAMED"], 5)
+    truth = best().assign(name=("record", names))
+    truth["time"].values[10:] = truth["time"].values[5:10]
+    ida = truth.isel(record=slice(0, 5))
+    assert pair(ida, truth, "name")["storm"].values.tolist() == [7] * 5
+    with pytest.raises(UserError, match=r"two best tracks of .* are name 'NOT_NAMED'"):
+        pair(truth.isel(record=slice(5, 10)), truth, "name")
+
+
 def test_what_cannot_be_paired_is_said_in_one_line():
     truth = best()
     tracks = forecast(truth)

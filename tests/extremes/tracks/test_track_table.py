@@ -82,6 +82,11 @@ def test_a_frame_has_a_row_for_each_record():
         ({"latitude": [91.0, 0, 0, 0, 0]}, "latitude 91"),
         ({"latitude": [0.0, 0]}, "differ in length"),
         ({"time": hours(0, 0, 0, 6, 12)}, "two records"),
+        ({"track_id": [0.6, 1, 0.6, 1, 1]}, "track_id of tracks has 0.6, no whole number; number names by"),
+        ({"track_id": [np.nan, 1, 2, 3, 4]}, "track_id of tracks has nan, no whole number"),
+        ({"track_id": ["AL01"] * 5}, "track_id of tracks has what is no number: .*'AL01'.*pandas.factorize"),
+        ({"number": ["a", "b", "a", "b", "b"]}, "number of tracks has what is no number"),
+        ({"latitude": ["20N", "0", "0", "0", "0"]}, "latitude of tracks has what is no number: .*'20N'.*such as -30.5"),
         ({"number": [0, 1, 0, 0, 0]}, "several init times or members"),
     ],
 )
@@ -96,6 +101,28 @@ def test_tracks_without_times_are_refused():
         make({name: own for name, own in columns().items() if name != "time"})
     with pytest.raises(UserError, match="without time"):
         check(make(columns()).drop_vars("time"))
+
+
+def test_ids_that_are_no_whole_numbers_are_no_table():
+    table = make(columns())
+    with pytest.raises(UserError, match="track_id of tracks is float64, not int64"):
+        check(table.assign(track_id=table["track_id"] * 1.0))
+
+
+def test_units_that_differ_do_not_mix():
+    tables = [make(columns(depth=np.ones(5)), {"depth": unit}) for unit in ("hPa", "Pa", "")]
+    with pytest.raises(UserError, match="depth of tracks is in hPa in one table and in Pa in another"):
+        join(tables[:2])
+    with pytest.raises(UserError, match="depth of tracks is in Pa in one table and in no units in another"):
+        join(tables[1:])
+
+
+def test_what_all_tables_tell_is_told_of_them_together():
+    first = make(columns()).assign_attrs(agency="usa", left_out="1 record", bounds=np.arange(2))
+    second = make(columns()).assign_attrs(agency="usa", left_out="2 records", bounds=np.arange(2))
+    attributes = join([first, make(columns()).isel(record=slice(0)), second]).attrs
+    assert sorted(attributes) == ["agency", "bounds", "featureType"]
+    assert attributes["agency"] == "usa"
 
 
 def test_an_unsorted_table_is_refused():

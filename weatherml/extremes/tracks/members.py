@@ -12,6 +12,7 @@ import xarray as xr
 from weatherml.errors import UserError, require_kind
 from weatherml.grid import OPEN_FIRST
 from weatherml.times import require_told
+from weatherml.wording import listed
 from weatherml.workers import HERE, Workers
 
 Result = TypeVar("Result")
@@ -47,9 +48,10 @@ def each_member(forecast: xr.Dataset) -> Iterator[Member]:
             be missing, or (time, ...) of an analysis. Nothing is read.
 
     Raises:
-        UserError: It has no times, or they do not rise.
+        UserError: It has no times, or they do not rise, or its members have no numbers of their own.
     """
     _require_times(forecast)
+    _require_numbers(forecast)
     for init_time, run in _along(forecast, "init_time"):
         for number, own in _along(run, "number"):
             is_member = number is not None and ("number" in run.dims or init_time is not None)  # analyses have 0, too
@@ -119,3 +121,19 @@ def _require_times(forecast: xr.Dataset) -> None:
             raise UserError(f"{name} of the data is {forecast[name].dtype}, not {wanted}; read them by read_forecast")
     if (np.diff(forecast[dim].values.ravel()) <= np.timedelta64(0)).any():
         raise UserError(f"{dim} of the data does not rise, or comes twice; sort it by sortby({dim!r}), and keep one")
+
+
+def _require_numbers(forecast: xr.Dataset) -> None:
+    """Require that initial times and members are told apart by their coordinates."""
+    numbers = np.atleast_1d(forecast["number"].values) if "number" in forecast.coords else np.zeros(0, int)
+    if numbers.dtype.kind not in "iuf" or (numbers != np.round(numbers)).any():
+        raise UserError(
+            f"number of the data is {listed(numbers)}, no whole numbers; count members by"
+            " assign_coords(number=range(n_members))"
+        )
+    for name in forecast.indexes.keys() & {"init_time", "number"}:
+        index = forecast.indexes[name]
+        if not index.is_unique:
+            raise UserError(
+                f"{name} {index[index.duplicated()][0]} of the data comes twice; keep one, or tell it apart"
+            )

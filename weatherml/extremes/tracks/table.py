@@ -25,10 +25,17 @@ NEEDED = ("track_id", "time", "latitude", "longitude")
 REFERENCES = ("merged_into", "split_from")
 """Columns that hold the `track_id` of another track of the table, -1 for none."""
 _ORDER = ("init_time", "number", "track_id", "time")
-_TYPES = dict.fromkeys(("track_id", "number", *REFERENCES), "int64") | dict.fromkeys(
-    ("time", "init_time"), "datetime64[ns]"
+_WHOLE = ("track_id", "number", *REFERENCES)
+_TYPES = (
+    dict.fromkeys(_WHOLE, "int64")
+    | dict.fromkeys(("latitude", "longitude"), "float64")
+    | dict.fromkeys(("time", "init_time"), "datetime64[ns]")
 )
 _UNITS = {"latitude": "degrees_north", "longitude": "degrees_east", "maximum_wind_speed": "m s-1"}
+_NUMBER = {
+    "i": "number names by pandas.factorize(names)[0], and keep them as storm_id",
+    "f": "write degrees, such as -30.5",
+}
 _MAKE = "make them with tracks.table.make(...)"
 
 
@@ -71,6 +78,8 @@ def check(tracks: xr.Dataset) -> None:
         raise UserError(f"tracks without {' and '.join(lacking)} along {RECORD!r}; {_MAKE}")
     if wrong := [name for name in (*NEEDED, *_ORDER) if name in tracks.variables and tracks[name].dims != (RECORD,)]:
         raise UserError(f"{wrong[0]} of tracks has dims {tracks[wrong[0]].dims}, not ('{RECORD}',); {_MAKE}")
+    if wrong := [name for name in _WHOLE if name in tracks.variables and tracks[name].dtype.kind not in "iu"]:
+        raise UserError(f"{wrong[0]} of tracks is {tracks[wrong[0]].dtype}, not int64; {_MAKE}")
     _require_times(tracks)
     _require_places(tracks)
     _require_order(tracks)
@@ -100,11 +109,11 @@ def each(tracks: xr.Dataset) -> Iterator[tuple[int, xr.Dataset]]:
 def join(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     """Put tables together, such as those of members: tracks are numbered anew from 0, in the order of their table.
 
-    Columns that not all tables have are left out, unless the table that lacks them is empty. It tells of the forecasts
-    (`tracks.forecasts`) that any of them tells of.
+    Columns and attributes that not all tables have are left out, unless the table that lacks them is empty. It tells of
+    the forecasts (`tracks.forecasts`) that any of them tells of.
 
     Raises:
-        UserError: There is no table, or they differ in whether they are of forecasts or members.
+        UserError: There is no table, or they differ in whether they are of forecasts or members, or in units.
     """
     given = list(tables)
     if not given:
@@ -113,11 +122,11 @@ def join(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     names = [name for name in map(str, full[0].variables) if all(name in own.variables for own in full)]
     if mixed := [name for name in _ORDER[:2] if name not in names and any(name in own.variables for own in full)]:
         raise UserError(f"only some tables of tracks have {mixed[0]!r}; put together those that do, or drop it")
-    units = {name: str(full[0][name].attrs.get("units", "")) for name in names}
+    units = _common_units(full, names)
     columns = {name: np.concatenate([own[name].values for own in full]) for name in names}
     table = make(columns | _numbered(full, names), units)
     table = table.assign({name: table[name].copy(data=own) for name, own in _renamed(table).items()})
-    return table.assign_attrs(forecasts.joined(given))
+    return table.assign_attrs(_common(full) | forecasts.joined(given))
 
 
 def to_frame(tracks: xr.Dataset) -> pd.DataFrame:
@@ -127,13 +136,27 @@ def to_frame(tracks: xr.Dataset) -> pd.DataFrame:
 
 def _typed(name: str, values: npt.ArrayLike) -> np.ndarray:
     own = np.atleast_1d(np.asarray(values))
-    if not own.size and name in ("time", "init_time"):
-        return own.astype("datetime64[ns]")
-    if name in ("latitude", "longitude"):
-        return own.astype(np.float64)
-    if name in ("time", "init_time") and own.dtype.kind != "M":
+    if name not in _TYPES:
+        return own
+    kind = np.dtype(_TYPES[name])
+    if kind.kind != "M":
+        return _numbers(name, own, kind)
+    if own.size and own.dtype.kind != "M":
         raise UserError(f"{name} of tracks is {own.dtype}, not datetime64; make times with pandas.to_datetime")
-    return own.astype(_TYPES[name]) if name in _TYPES else own
+    return own.astype(kind)
+
+
+def _numbers(name: str, values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Return values as numbers of a kind that they are already, such as whole ones."""
+    try:
+        with np.errstate(invalid="ignore"):
+            numbers = values.astype(kind)
+            changed = (numbers.astype(np.float64) != values.astype(np.float64)) & (kind.kind == "i")
+    except (ValueError, TypeError) as reason:
+        raise UserError(f"{name} of tracks has what is no number: {reason}; {_NUMBER[kind.kind]}") from None
+    if changed.any():
+        raise UserError(f"{name} of tracks has {values[changed][0]:g}, no whole number; {_NUMBER[kind.kind]}")
+    return numbers
 
 
 def _attributes(name: str, units: Mapping[str, str]) -> dict[str, str]:
@@ -195,6 +218,26 @@ def _starts(tracks: xr.Dataset) -> list[int]:
     is_new[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in keys])
     starts: list[int] = np.flatnonzero(is_new).tolist()
     return starts
+
+
+def _common_units(tables: Sequence[xr.Dataset], names: Sequence[str]) -> dict[str, str]:
+    units = {name: [str(own[name].attrs.get("units", "")) for own in tables] for name in names}
+    for name, told in units.items():
+        if others := [own for own in told if own != told[0]]:
+            raise UserError(
+                f"{name} of tracks is in {told[0] or 'no units'} in one table and in {others[0] or 'no units'} in"
+                " another; put together what is in the same units, as their attributes tell"
+            )
+    return {name: told[0] for name, told in units.items()}
+
+
+def _common(tables: Sequence[xr.Dataset]) -> dict[str, object]:
+    """Return the attributes that all tables have alike."""
+    return {
+        str(name): own
+        for name, own in tables[0].attrs.items()
+        if all(name in other.attrs and np.array_equal(other.attrs[name], own) for other in tables)
+    }
 
 
 def _numbered(tables: Sequence[xr.Dataset], names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -86,7 +86,8 @@ def _by_column(rows: pd.DataFrame, best: pd.DataFrame, by: str) -> pd.DataFrame:
                 f"the {owner} tracks have no column {by!r}, only {listed(own.columns)}; pair them by one that both"
                 " have, or by=Proximity()"
             )
-    known = best[[by, "time", "track_id"]].rename(columns={"track_id": STORM})
+    asked = rows[[by, "time"]].drop_duplicates()  # others may have one name, such as those that have none
+    known = best[[by, "time", "track_id"]].rename(columns={"track_id": STORM}).merge(asked, on=[by, "time"])
     if len(twice := known[known.duplicated([by, "time"])]):
         first = twice.iloc[0]
         raise UserError(f"two best tracks of {first['time']} are {by} {first[by]!r}; pair them by=Proximity()")

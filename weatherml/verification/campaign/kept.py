@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.grid import LatLonGrid
 from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.storage.locks import Lock, alone_at
 from weatherml.storage.room import explaining_errors
@@ -34,11 +35,16 @@ from weatherml.verification.campaign.asked import (
     told_of,
 )
 from weatherml.verification.campaign.place import ASKED, DOMAIN, make_place
+from weatherml.verification.campaign.promised import Promise
 from weatherml.verification.campaign.seal import name_of, read_sealed, sealed
+from weatherml.verification.pairing.control import CONTROL, N_MEMBERS
 from weatherml.verification.pairing.domain import Domain
 from weatherml.verification.pairing.matched import Matched
 
 _logger = logging.getLogger(__name__)
+
+Ask = Callable[[xr.Dataset, Domain | None], Judgement]
+"""Returns what is asked of a part of a forecast, on the points that all of it is judged on where these are known."""
 
 _ASKED, _DOMAIN, _SUMS = ASKED, DOMAIN, "*T*.nc"
 _OF_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, BadZipFile, zlib.error)
@@ -80,6 +86,26 @@ class KeptSums:
         own = replace(judgement.matched, within=domain)
         self._require_unchanged(own, known)
         return replace(judgement, matched=own)
+
+    def require_asked(self, promise: Promise, ask: Ask) -> None:
+        """Require that what will be made is what the folder was begun for, whether or not something is to be made.
+
+        Args:
+            promise: What it will be.
+            ask: Says what is asked of it.
+
+        Raises:
+            UserError: It is not, or the truth or a reference is another or lacks a time.
+        """
+        if not (self.folder / _ASKED).exists():
+            return
+        known, (domain, _) = self._asked(), self._domain()
+        of_members = known["ensemble"]
+        like = promise.forecast(known["variables"], self._grid(), CONTROL in of_members)
+        judgement = ask(like, domain)
+        own = {name: value for name, value in judgement.attributes.items() if name in (N_MEMBERS, CONTROL)}
+        self.begin(replace(judgement, attributes=of_members | own), promise.lead_times, promise.name)
+        judgement.matched.require_truth()
 
     def require_name(self, name: str) -> None:
         """Require that the folder is of a system that is judged as it is made, if that is what `name` names.
@@ -182,7 +208,8 @@ class KeptSums:
 
     def _begin(self, judgement: Judgement, wanted: dict[str, Any]) -> None:
         domain = judgement.matched.domain
-        write_bytes(self.folder / _DOMAIN, _packed(domain, digests_at(judgement.matched, domain.since)))
+        known = digests_at(judgement.matched, domain.since)
+        write_bytes(self.folder / _DOMAIN, _packed(domain, judgement.matched.grid, known))
         write_bytes(self.folder / _ASKED, json.dumps(wanted, indent=1).encode())  # last: then all is there
 
     def _asked(self) -> dict[str, Any]:
@@ -220,6 +247,14 @@ class KeptSums:
         except _OF_DAMAGE:
             raise self._damaged(_DOMAIN) from None
 
+    def _grid(self) -> LatLonGrid:
+        """Return on which grid is judged."""
+        try:
+            with np.load(self.folder / _DOMAIN) as file:
+                return LatLonGrid.from_coordinates(file["latitude"], file["longitude"])
+        except _OF_DAMAGE:
+            raise self._damaged(_DOMAIN) from None
+
     def _damaged(self, name: str) -> UserError:
         return UserError(f"{self.folder / name} is damaged; delete the folder {self.folder} and run again")
 
@@ -228,11 +263,12 @@ def _total(paths: Sequence[Path]) -> StatisticSums:
     return StatisticSums.total(map(read_sealed, paths))
 
 
-def _packed(domain: Domain, known: dict[str, str]) -> bytes:
+def _packed(domain: Domain, grid: LatLonGrid, known: dict[str, str]) -> bytes:
     told = {"levels": domain.levels, "since": str(domain.since), "known": known}
     file = io.BytesIO()
-    masks: dict[str, Any] = {f"mask {name}": own for name, own in domain.masks.items()}
-    np.savez_compressed(file, told=np.array(json.dumps(told)), **masks)
+    arrays: dict[str, Any] = {f"mask {name}": own for name, own in domain.masks.items()}
+    arrays |= {"latitude": np.asarray(grid.latitude), "longitude": np.asarray(grid.longitude)}
+    np.savez_compressed(file, told=np.array(json.dumps(told)), **arrays)
     return file.getvalue()
 
 

@@ -1,6 +1,6 @@
 """Forecasts judged while they are made: of each lead until all members are there, and then let go."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,18 +11,17 @@ import xarray as xr
 from weatherml.durations import format_duration
 from weatherml.errors import Option, UserError
 from weatherml.memory import GIB
+from weatherml.times import parse_times
 from weatherml.verification.aggregation.gathering import Progress
-from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.campaign.asked import told_of
-from weatherml.verification.campaign.kept import KeptSums
+from weatherml.verification.campaign.kept import Ask, KeptSums
+from weatherml.verification.campaign.promised import Promise
 from weatherml.verification.pairing.domain import Domain
 from weatherml.wording import counted, listed, size_of
 
 Make = Callable[[np.ndarray], Iterable[xr.Dataset]]
 """Makes forecasts from initial times `datetime64` [init_time]: pieces of one of them, some leads of some members."""
-Ask = Callable[[xr.Dataset, Domain | None], Judgement]
-"""Returns what is asked of a part of a forecast, on the points that all of it is judged on where these are known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +44,10 @@ class OnlineForecast:
     n_members: int
     memory: int = 4 * GIB
     name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "init_times", _each_once(parse_times(np.atleast_1d(self.init_times), "init_time")))
+        object.__setattr__(self, "lead_times", np.atleast_1d(self.lead_times))
 
     def blocks(self, init_times: np.ndarray) -> Iterator[xr.Dataset]:
         """Yield some leads of one initial time with all members, as they become whole.
@@ -107,7 +110,9 @@ class OnlinePass:
         """
         kept = self.kept
         if kept is not None:
+            own = self.forecast
             self._require_name(kept)
+            kept.require_asked(Promise(init_times, own.lead_times, own.n_members, own.name), self.ask)
             kept.drop_damaged(init_times)
         missing = init_times if kept is None else kept.to_judge(init_times)
         whole: list[StatisticSums] = []
@@ -153,10 +158,20 @@ class OnlinePass:
                 f"the forecast from {np.datetime_as_string(init_time, 'm')} ended without lead"
                 f" {listed(missing)}; make all of {counted(len(leads), 'lead')}"
             )
+        if absent := [time for time, own in judged.items() if not own]:
+            raise UserError(
+                f"make ended after {len(init_times) - len(absent)} of {counted(len(init_times), 'initial time')},"
+                f" without {np.datetime_as_string(absent[0], 'm')}; make all that it is given"
+            )
 
-    def _require_asked(self, block: xr.Dataset, init_times: Container[np.datetime64]) -> None:
-        """Require that a block is of initial times and leads that were to be made."""
-        if block["init_time"].values[0] not in init_times:
+    def _require_asked(self, block: xr.Dataset, judged: Mapping[np.datetime64, set[np.timedelta64]]) -> None:
+        """Require that a block is of initial times and leads that were to be made, and still are."""
+        known = judged.get(block["init_time"].values[0])
+        if known is not None and len(known) == len(self.forecast.lead_times):
+            raise UserError(
+                f"{_from(block)} came again when it was whole; make each initial time that is asked for once"
+            )
+        if known is None:
             raise UserError(f"{_from(block)} came and was not asked for; make the initial times that `make` is given")
         for lead in block["lead_time"].values[~np.isin(block["lead_time"].values, self.forecast.lead_times)]:
             raise UserError(
@@ -174,6 +189,13 @@ class OnlinePass:
             own = asked.matched.forecast.isel(lead_time=last)
             self._told[block["init_time"].values[0]] = told_of(own, asked.matched)
         return asked.sums()
+
+
+def _each_once(init_times: np.ndarray) -> np.ndarray:
+    times, counts = np.unique(init_times, return_counts=True)
+    for time in times[counts > 1]:
+        raise UserError(f"init_times name {np.datetime_as_string(time, 'm')} more than once; name each once")
+    return init_times
 
 
 def _as_made(sums: StatisticSums, told: dict[str, str]) -> tuple[StatisticSums, dict[str, str]]:

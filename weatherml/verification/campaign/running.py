@@ -11,8 +11,8 @@ from weatherml.storage.share import WHOLE, Share
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.aggregation.sums import StatisticSums
-from weatherml.verification.campaign.kept import KeptSums
-from weatherml.verification.campaign.online import Ask, OnlineForecast, OnlinePass
+from weatherml.verification.campaign.kept import Ask, KeptSums
+from weatherml.verification.campaign.online import OnlineForecast, OnlinePass
 from weatherml.verification.campaign.patience import map_patiently
 from weatherml.wording import counted
 from weatherml.workers import HERE, Workers
@@ -70,6 +70,8 @@ class Campaign:
         Raises:
             UserError: There are none.
         """
+        if not n_init:
+            raise UserError("there is no initial time to judge; give a forecast that has some")
         own = list(self.share.of(n_init))
         if not own:
             what = f"share {self.share.index}/{self.share.count} of {counted(n_init, 'initial time')} is empty"

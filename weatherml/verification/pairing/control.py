@@ -14,6 +14,9 @@ Control = Literal["in", "out"]
 N_MEMBERS = "n_members"
 """Attribute of sums and scores, and coordinate along systems: how many members were judged, 1 of one forecast."""
 
+CONTROL = "control"
+"""Attribute of sums and scores: whether number 0 is among these members, where it may be."""
+
 _NUMBER = 0
 _IN = Option("control", "in", "to judge what there is")
 
@@ -41,7 +44,7 @@ def described(judged: xr.Dataset, control: Control) -> dict[str, int | str]:
     """Return attributes of scores: how many members they are of, and whether number 0 is one where it may be."""
     attributes: dict[str, int | str] = {N_MEMBERS: judged.sizes.get("number", 1)}
     if control == "out" or (judged.sizes.get("number", 1) > 1 and _NUMBER in _numbers(judged)):
-        attributes["control"] = control
+        attributes[CONTROL] = control
     return attributes
 
 

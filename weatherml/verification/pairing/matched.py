@@ -161,6 +161,15 @@ class Matched:
             known[f"the {name}"] = own
         return known
 
+    def require_truth(self) -> None:
+        """Require a truth at every valid time, unless it may be missing.
+
+        Raises:
+            UserError: There is none at one.
+        """
+        if self.missing == "refuse":
+            time_index(self.truth, self._valid_times, "the truth", COUNT_MISSING)
+
     def blocks(self, init: int, names: Sequence[str]) -> Iterator[Block]:
         """Read variables together, block by block of leads.
 

@@ -1,6 +1,7 @@
 """The fields of one time that criteria ask for, by name: as they are, as differences, and wind speeds."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -36,6 +37,8 @@ def parts_of(name: str, dataset: xr.Dataset) -> list[str]:
 def each_time(dataset: xr.Dataset, names: Iterable[str]) -> Iterator[tuple[np.datetime64, dict[str, np.ndarray]]]:
     """Read fields time by time, a few times at once; give the time, and each field `[lat, lon]` by its name.
 
+    What is lazy is read by whole blocks of its times, so nothing is computed again for the next times.
+
     Args:
         dataset: Dims (time, level, latitude, longitude); of fields without time, such as a land mask, one for all.
         names: As in criteria.
@@ -48,13 +51,32 @@ def each_time(dataset: xr.Dataset, names: Iterable[str]) -> Iterator[tuple[np.da
     arrays = {part: _array(dataset, part) for part in parts}
     static = {part: own.values for part, own in arrays.items() if "time" not in own.dims}
     moving = {part: own for part, own in arrays.items() if part not in static}
-    times = dataset["time"].values
-    n_each = max(1, _BLOCK_BYTES // max(1, sum(own[:1].nbytes for own in moving.values())))
-    for first in range(0, len(times), n_each):
-        block = xr.Dataset({part: own[first : first + n_each] for part, own in moving.items()}).load()
-        for place, time in enumerate(times[first : first + n_each]):
-            own = static | {part: block[part].values[place] for part in moving}
-            yield time, {name: _made(name, own) for name in wanted}
+    n_most = max(1, _BLOCK_BYTES // max(1, sum(own[:1].nbytes for own in moving.values())))
+    alike: dict[tuple[int, ...], dict[str, xr.DataArray]] = {}  # what has the same blocks may share what it is made of
+    for part, own in moving.items():
+        alike.setdefault(own.chunksizes.get("time", ()), {})[part] = own
+    readers = [_read(own, _borders(chunks, len(dataset["time"]), n_most)) for chunks, own in alike.items()]
+    for time, *read in zip(dataset["time"].values, *readers, strict=True):
+        values = static | {part: field for fields in read for part, field in fields.items()}
+        yield time, {name: _made(name, values) for name in wanted}
+
+
+def _read(arrays: dict[str, xr.DataArray], borders: list[int]) -> Iterator[dict[str, np.ndarray]]:
+    """Give the fields of each time, read from border to border."""
+    for first, end in pairwise(borders):
+        block = xr.Dataset({part: own[first:end] for part, own in arrays.items()}).load()
+        values = {part: own.values for part, own in block.items()}
+        yield from ({str(part): own[place] for part, own in values.items()} for place in range(end - first))
+
+
+def _borders(chunks: tuple[int, ...], n_times: int, n_most: int) -> list[int]:
+    """Return where to begin reading anew: after so many times at most, but never within a chunk."""
+    ends = np.cumsum(chunks).tolist() if chunks else list(range(1, n_times + 1))
+    borders = [0]
+    for end, after in pairwise([*ends, None]):
+        if after is None or after - borders[-1] > n_most:
+            borders.append(end)
+    return borders
 
 
 def _made(name: str, parts: dict[str, np.ndarray]) -> np.ndarray:

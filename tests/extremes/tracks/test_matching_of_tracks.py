@@ -89,6 +89,25 @@ def test_each_track_has_one_partner_and_no_other_way_has_more_pairs_or_closer_on
     assert 2 <= pairs.sizes["pair"] < 6
 
 
+def test_one_pair_more_is_worth_any_separation():
+    degree = float(distance(0, 0, 0, 1))
+    first = tracks(storm(0, (0, 0), 0, 0), storm(1, (0, 0), 0, 430 / degree))
+    second = tracks(storm(0, (0, 0), 0, 0), storm(1, (0, 0), 0, -400 / degree))  # the closest pair leaves two alone
+    pairs = match(first, second)
+    assert (pairs["first"].values.tolist(), pairs["second"].values.tolist()) == ([0, 1], [1, 0])
+
+
+def test_the_rate_of_an_analysis_is_the_mean_over_members_of_their_own():
+    places = [-60, -30, 0, 30, 60]
+    analysis = tracks(*(storm(n, (0, 24), north, 0) for n, north in enumerate(places)))
+    members = tracks(*(storm(n, (0, 24), north, 0, number=n % 4) for n, north in enumerate(places)))
+    rates = match_rates(members, analysis, match(members, analysis))
+    assert (rates["n_first"], rates["first"], rates["n_second"]) == (5, 1, 5)
+    assert rates["second"] == pytest.approx((2 + 1 + 1 + 1) / 4 / 5)
+    own = match_rates(members, members, match(members, members))
+    assert (own["first"], own["second"]) == (1, 1)
+
+
 def test_members_are_matched_each_by_itself_and_with_an_analysis_each():
     places = {1: (50, 0), 2: (51, 1), 3: (-50, 1)}
     members = tracks(*(storm(n, (0, 24), north, 0, number=number) for n, (north, number) in places.items()))

@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks.forecasts import forecasts_of
 from weatherml.great_circles import distance, unit_vectors
 from weatherml.sphere import EARTH_RADIUS
 
@@ -111,16 +112,34 @@ def match_rates(first: xr.Dataset, second: xr.Dataset, pairs: xr.Dataset) -> dic
 
     Returns:
         `n_first`, `n_second` (tracks), `first` and `second` (matched, 0 to 1; NaN of an empty set), `separation` (km,
-        mean over the pairs of a track of the first set).
+        mean over the pairs of a track of the first set). Of members matched with one analysis, `second` is the mean
+        over them of the share that each has with tracks of the first set that are not left out; over those members
+        that it tells of (`tracks.forecasts`).
     """
     rates: dict[str, float] = {}
     for name, tracks in (("first", first), ("second", second)):
         ids = np.unique(tracks["track_id"].values)
         rates[f"n_{name}"] = len(ids)
         rates[name] = float(np.isin(ids, pairs[name].values).mean()) if len(ids) else float("nan")
+    if rates["n_second"] and (n_members := _n_members(first, second)):
+        ids, at = np.unique(first["track_id"].values, return_index=True)
+        held = np.isin(pairs["first"].values, ids) & np.isin(pairs["second"].values, second["track_id"].values)
+        member = first["number"].values[at][np.searchsorted(ids, pairs["first"].values[held])]
+        matched = np.unique(np.stack([member, pairs["second"].values[held]]), axis=1)
+        rates["second"] = matched.shape[1] / n_members / rates["n_second"]
     own = np.isin(pairs["first"].values, first["track_id"].values)
     apart = pairs["separation"].values[own]
     return rates | {"separation": float(apart.mean()) if len(apart) else float("nan")}
+
+
+def _n_members(first: xr.Dataset, second: xr.Dataset) -> int:
+    """Return how many members are matched with one and the same second set; 0 where none is by itself."""
+    if "number" not in first.variables or {"number", "init_time"} & set(second.variables):
+        return 0
+    if "init_time" not in first.variables:
+        return len(np.unique(first["number"].values))
+    known = forecasts_of(first)
+    return known["number"].nunique() if first.sizes[table.RECORD] else 0
 
 
 def _groups(first: xr.Dataset, second: xr.Dataset) -> Iterator[tuple[xr.Dataset, xr.Dataset]]:

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from weatherml.great_circles import bearing, between, destination, distance, mean_place, places, unit_vectors
+from weatherml.great_circles import (
+    bearing,
+    between,
+    between_angles,
+    destination,
+    distance,
+    mean_place,
+    places,
+    unit_vectors,
+)
 from weatherml.sphere import EARTH_RADIUS
 
 DEGREE = np.pi / 180 * EARTH_RADIUS
@@ -71,3 +80,9 @@ def test_from_a_pole_one_arrives_on_the_meridian_that_one_starts_along():
     assert north == pytest.approx(89, abs=1e-4)
     assert east == pytest.approx([0, 80, 30])
     assert bearing(90, 0, 89, 80) == pytest.approx(100)
+
+
+def test_between_angles_the_shorter_way_is_gone():
+    np.testing.assert_allclose(
+        between_angles([350, 10, 90, 1], [10, 350, 180, 1], [0.25, 0.75, 0.5, 0.3]), [355, 355, 135, 1]
+    )

@@ -80,6 +80,12 @@ def between(
     return destination(latitude, longitude, direction, np.asarray(share) * distance(*way))
 
 
+def between_angles(first: npt.ArrayLike, second: npt.ArrayLike, share: npt.ArrayLike) -> _Array:
+    """Return the angle, 0 .. 360 degrees, a share of the shorter way round from one to another."""
+    way = (np.subtract(second, first) + 180) % 360 - 180
+    return _whole_turn(np.asarray(first + np.asarray(share) * way))
+
+
 def mean_place(latitude: npt.ArrayLike, longitude: npt.ArrayLike, weights: npt.ArrayLike = 1.0) -> tuple[float, float]:
     """Return latitude and longitude of the middle of places `[n]`: the direction of the mean of their directions."""
     vectors = unit_vectors(latitude, longitude) * np.broadcast_to(weights, np.shape(latitude))[..., None]

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.extremes.tracks import make
+from weatherml.extremes.tracks import make, to_frame
 from weatherml.extremes.tracks.judging import errors
 from weatherml.extremes.tracks.judging.ensembles import mean_tracks, spread_and_error
 from weatherml.great_circles import destination, distance
@@ -84,3 +85,27 @@ def test_an_ensemble_of_one_has_no_spread():
         spread_and_error(means)
     with pytest.raises(UserError, match="an ensemble of tracks has 'number'"):
         mean_tracks(errors(alone.drop_vars("number"), truth))
+
+
+def test_what_is_no_number_is_not_averaged_as_one():
+    """Ids of other tracks have no mean, and that of 350 and 20 degrees is 5."""
+    truth = best(1)
+    own = members(truth, 2, (0.0, 50.0))
+    second = own["number"].values == 1
+    own = own.assign(
+        merged_into=("record", np.where(second, 8, -1)),
+        heading=("record", np.where(second, 20.0, 350.0), {"units": "degrees"}),
+    )
+    means = mean_tracks(errors(own, truth.assign(split_from=("record", [-1, -1, -1]))))
+    np.testing.assert_allclose(means["heading"], 5)
+    assert not {"merged_into", "best_split_from"} & set(means.variables)
+
+
+def test_a_member_with_two_tracks_of_a_storm_counts_once():
+    truth = best(1)
+    two = members(truth, 2, (0.0, np.repeat([0.0, 300.0], 3)))
+    more = to_frame(two)[two["number"].values == 1].assign(track_id=9)
+    three = make({name: np.r_[two[name].values, more[name].to_numpy()] for name in two.variables})
+    twice, once = (mean_tracks(errors(own, truth)) for own in (three, two))
+    xr.testing.assert_allclose(twice, once)
+    assert twice["n_members"].values.tolist() == [2] * 3

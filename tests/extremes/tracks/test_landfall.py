@@ -42,6 +42,14 @@ def test_the_coast_is_crossed_where_the_mask_is_half(coast):
     np.testing.assert_allclose(found["maximum_wind_speed"], 1.75, atol=0.02)
 
 
+def test_angles_go_the_shorter_way_round():
+    heading = ("record", np.array([350, 350, 10, 10, 10.0]), {"units": "degrees"})
+    other = ("record", np.array([359, 359, 1, 1, 1.0]), {"units": "degrees_east"})
+    found = landfalls(eastward(177).assign(heading=heading, best_longitude=other), mask())
+    np.testing.assert_allclose(found["heading"], 355, atol=0.1)  # the coast is a quarter of the way to the third record
+    np.testing.assert_allclose(found["best_longitude"], 359.5, atol=0.01)
+
+
 def test_a_storm_that_begins_ashore_or_stays_at_sea_makes_none():
     assert landfalls(eastward(181), mask()).sizes["record"] == 0
     assert landfalls(eastward(150), mask()).sizes["record"] == 0

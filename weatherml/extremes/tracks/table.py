@@ -36,6 +36,7 @@ _NUMBER = {
     "i": "number names by pandas.factorize(names)[0], and keep them as storm_id",
     "f": "write degrees, such as -30.5",
 }
+_ANGLES = ("degrees", "degree", "degrees_east")
 _MAKE = "make them with tracks.table.make(...)"
 
 
@@ -127,6 +128,11 @@ def join(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     table = make(columns | _numbered(full, names), units)
     table = table.assign({name: table[name].copy(data=own) for name, own in _renamed(table).items()})
     return table.assign_attrs(_common(full) | forecasts.joined(given))
+
+
+def angles(tracks: xr.Dataset) -> list[str]:
+    """Return the columns of directions and longitudes, of which 359 and 1 are neighbours, by their units."""
+    return [str(name) for name in tracks.variables if tracks[name].attrs.get("units") in _ANGLES]
 
 
 def to_frame(tracks: xr.Dataset) -> pd.DataFrame:

@@ -10,22 +10,23 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS, STORMS, storm_sample
 from weatherml.extremes.tracks.judging.errors import of_pairs
-from weatherml.extremes.tracks.judging.pairing import STORM
+from weatherml.extremes.tracks.judging.pairing import BEST, STORM
 from weatherml.great_circles import distance, places, unit_vectors
 from weatherml.verification.significance.method import CONFIDENCE, Method
 
 VARIANCE = "position_variance"
 """Mean square distance of members from their mean, km2, of an ensemble of infinitely many as far as these tell."""
 N_MEMBERS = "n_members"
+_REFERENCES = [f"{whose}{name}" for whose in ("", BEST) for name in table.REFERENCES]
 _KEYS = ["init_time", STORM, "time"]
-_OF_A_MEMBER = ("number", "track_id")
 
 
 def mean_tracks(pairs: xr.Dataset, least_share: float = 0.5) -> xr.Dataset:
     """Return the mean of the members of each forecast of a storm, with its errors.
 
     The place is in the direction of the mean of the members' directions from the middle of the Earth, so it is right
-    at the date line and the poles; intensities are plain means.
+    at the date line and the poles; other angles are those of mean unit vectors, and intensities are plain means. Two
+    tracks that a member has of one storm at a time are averaged first, so that each member counts once.
 
     Args:
         pairs: Of members, what `pairing.pair` or `errors` returns.
@@ -42,21 +43,17 @@ def mean_tracks(pairs: xr.Dataset, least_share: float = 0.5) -> xr.Dataset:
     for name in ("number", "init_time"):
         if name not in pairs:
             raise UserError(f"an ensemble of tracks has {name!r}; pass errors of a forecast with members")
-    rows = table.to_frame(pairs)
-    vectors = unit_vectors(rows["latitude"], rows["longitude"])
-    rows = rows.assign(**{axis: vectors[:, place] for place, axis in enumerate("xyz")})
+    rows = table.to_frame(pairs.drop_vars(_REFERENCES, errors="ignore"))
+    angles = [name for name in table.angles(pairs) if not name.startswith(BEST) and name != "longitude"]
+    rows = _averaged(rows.drop(columns=["track_id"]), [*_KEYS, "number"], angles)  # a member may have two tracks of one
     n_all = rows.groupby(["init_time", STORM])["number"].nunique().rename("n_all")
-    numbers = [name for name in rows.select_dtypes("number") if name not in (*_OF_A_MEMBER, *_KEYS)]
-    others = [name for name in rows if name not in (*numbers, *_OF_A_MEMBER, *_KEYS)]
-    groups = rows.groupby(_KEYS)
-    means = pd.concat([groups[numbers].mean(), groups[others].first()], axis=1)
-    means[N_MEMBERS] = groups.size()
-    means["latitude"], means["longitude"] = places(means[["x", "y", "z"]])
+    means = _averaged(rows.drop(columns="number"), _KEYS, angles).set_index(_KEYS)
+    means[N_MEMBERS] = rows.groupby(_KEYS).size()
     means[VARIANCE] = _variance(rows, means)
     kept = means.reset_index().merge(n_all.reset_index(), on=["init_time", STORM])
     kept = kept[kept[N_MEMBERS] >= least_share * kept["n_all"]]
     ids = kept.groupby(["init_time", STORM]).ngroup().to_numpy()
-    own = kept.drop(columns=["x", "y", "z", "n_all"])
+    own = kept.drop(columns="n_all")
     units = {str(name): str(pairs[name].attrs.get("units", "")) for name in pairs.variables} | {VARIANCE: "km2"}
     columns = {str(name): own[name].to_numpy() for name in own}
     return of_pairs(table.make({"track_id": ids} | columns, units))
@@ -97,6 +94,22 @@ def spread_and_error(means: xr.Dataset, interval: Method = STORMS) -> xr.Dataset
         fields[name] = (("bound", "lead_time"), values, {"units": "1" if name == "ratio" else "km"})
     scores = xr.Dataset(fields, {"bound": list(BOUNDS), "lead_time": leads})
     return scores.assign_attrs(confidence=CONFIDENCE, intervals="over storms")
+
+
+def _averaged(rows: pd.DataFrame, keys: list[str], angles: list[str]) -> pd.DataFrame:
+    """Return means of rows of the same keys, and the first of what has none: texts, and the best track."""
+    vectors = unit_vectors(rows["latitude"], rows["longitude"])
+    parts = {axis: vectors[:, place] for place, axis in enumerate("xyz")}
+    for name in angles:
+        parts |= {f"{name}{part}": own(np.radians(rows[name])) for part, own in ((" sin", np.sin), (" cos", np.cos))}
+    own = rows.assign(**parts)
+    numbers = [name for name in own.select_dtypes("number") if name not in keys and not name.startswith(BEST)]
+    groups = own.groupby(keys)
+    means = pd.concat([groups[numbers].mean(), groups[own.columns.difference([*numbers, *keys])].first()], axis=1)
+    means["latitude"], means["longitude"] = places(means[["x", "y", "z"]])
+    for name in angles:
+        means[name] = np.degrees(np.arctan2(means[f"{name} sin"], means[f"{name} cos"])) % 360
+    return means[rows.columns.difference(keys, sort=False)].reset_index()
 
 
 def _variance(rows: pd.DataFrame, means: pd.DataFrame) -> "pd.Series[float]":

@@ -12,7 +12,7 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.pairing import STORM, Proximity, pair
-from weatherml.great_circles import between, distance
+from weatherml.great_circles import between, between_angles, distance
 from weatherml.grid import LatLonGrid
 
 COAST = 0.5
@@ -152,6 +152,7 @@ def _record(tracks: xr.Dataset, leg: int, share: float) -> dict[str, object]:
     told: dict[str, object] = {
         name: own[0] + share * (own[1] - own[0]) if own.dtype.kind == "f" else own[0] for name, own in columns.items()
     }
+    told |= {name: float(between_angles(*columns[name], share)) for name in table.angles(tracks)}
     north, east = columns["latitude"], columns["longitude"]
     place = between(north[0], east[0], north[1], east[1], share)
     first, last = columns["time"]

@@ -87,6 +87,23 @@ def test_hits_misses_and_false_alarms_with_their_errors():
     assert landfall_errors(never, at_sea, mask())["outcome"].tolist() == ["none"]
 
 
+def test_a_landfall_after_the_forecast_ends_is_not_missed():
+    """The best track comes ashore after 10.5 h; the forecast stays at sea and ends at 6 h, or at 24 h."""
+    truth = eastward(176, storm_id=np.repeat("A", 5))
+    own = eastward(150, init_time=np.full(5, START), storm_id=np.repeat("A", 5))
+    for n_records, outcome in ((2, "none"), (5, "miss")):
+        assert landfall_errors(own.isel(record=slice(n_records)), truth, mask())["outcome"].tolist() == [outcome]
+
+
+def test_between_the_pole_and_the_first_row_the_mask_is_that_of_the_row():
+    grid = LatLonGrid.from_coordinates(np.arange(85, -90, -10.0), np.arange(0, 360, 10.0))
+    coords = {"latitude": np.array(grid.latitude), "longitude": np.array(grid.longitude)}
+    land = np.broadcast_to((np.array(grid.longitude) >= 180).astype(float), grid.shape)
+    places = {"latitude": np.full(2, 88.0), "longitude": np.array([160.0, 200])}
+    own = make({"track_id": np.zeros(2, int), "time": START + np.arange(2) * SIX} | places)
+    assert landfalls(own, xr.DataArray(land, coords, list(coords))).sizes["record"] == 1
+
+
 def test_most_landfalls_that_hurdat2_names_are_found_on_era5s_mask(shared):
     """The others are of capes and islands that cells of a quarter degree have not."""
     tracks = hurdat2.read(shared("reference/cyclones/hurdat2_atlantic_2021_2022.txt"))

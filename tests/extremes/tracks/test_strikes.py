@@ -56,6 +56,12 @@ def test_only_what_is_in_the_window_strikes():
     assert strikes(own, GRID, [START - SIX], ("6h", "9h"), 100)[0].sel(at).values.tolist() == windows[None, "3h"]
 
 
+def test_a_way_that_ends_as_the_window_begins_strikes_where_it_ends():
+    struck = strikes(tracks([(0, 0), (0, 20)]), GRID, [START], ("6h", "9h"), 100)[0]
+    assert struck.sel(latitude=0, longitude=20) == 1
+    assert struck.sum() == 1
+
+
 def test_the_probability_is_the_share_of_all_members_whose_storms_pass():
     own = tracks([(0, 0), (0, 10)], [(0, 5), (0, 10)], [(0, 2), (0, 9)], number=[0, 1, 1], init_time=START)
     share = strike_probability(own, GRID, 4, (None, "6h"))

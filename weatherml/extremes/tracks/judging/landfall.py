@@ -152,7 +152,7 @@ def _record(tracks: xr.Dataset, leg: int, share: float) -> dict[str, object]:
     told: dict[str, object] = {
         name: own[0] + share * (own[1] - own[0]) if own.dtype.kind == "f" else own[0] for name, own in columns.items()
     }
-    told |= {name: float(between_angles(*columns[name], share)) for name in table.angles(tracks)}
+    told |= {name: float(between_angles(columns[name][0], columns[name][1], share)) for name in table.angles(tracks)}
     north, east = columns["latitude"], columns["longitude"]
     place = between(north[0], east[0], north[1], east[1], share)
     first, last = columns["time"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from weatherml.errors import UserError
-from weatherml.extremes.tracks import make
+from weatherml.extremes.tracks import join, make
 from weatherml.extremes.tracks.density import lasting, lifetimes, track_density
+from weatherml.extremes.tracks.forecasts import tell
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
 
@@ -44,6 +45,18 @@ def test_the_mean_density_is_the_area_that_storms_pass_over():
     density = track_density(storms([(20, 10)], [(-75, 200)]), LatLonGrid.regular(181, 360), n_days=30)
     area = density.copy(data=np.broadcast_to(LatLonGrid.regular(181, 360).cell_areas()[:, None], density.shape))
     assert float((density * area).sum()) * EARTH_RADIUS**2 / 1e6 == pytest.approx(2, rel=0.02)
+
+
+def test_of_members_the_density_is_the_mean():
+    one = storms([(50, 100)] * 9)
+    alike = join([one.assign(number=("record", np.full(9, number))) for number in range(10)])
+    for n_days in (None, 30):
+        own = [track_density(tracks, GRID, n_days).values for tracks in (one, alike)]
+        assert own[0] == pytest.approx(own[1])
+    assert own[0].max() == pytest.approx(1 / CAP)
+    forecast = one.assign(number=("record", np.zeros(9, int)), init_time=("record", np.full(9, DAY)))
+    told = tell(forecast, [DAY], "2d", [0, 1, 2, 3])  # three members have no storm
+    assert track_density(told, GRID, 30).values == pytest.approx(own[0] / 4)
 
 
 def test_lifetimes_and_storms_that_last():

@@ -6,6 +6,7 @@ from scipy.spatial import cKDTree
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks.forecasts import forecasts_of
 from weatherml.great_circles import unit_vectors
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
@@ -24,9 +25,10 @@ def track_density(
     line count as any other. Storms that go further than `radius` from one record to the next leave gaps.
 
     Args:
-        tracks: Of an analysis, or of members, whose storms are all counted.
+        tracks: Of an analysis, or of forecasts: of members the mean over those that the table has or tells of
+            (`tracks.forecasts`), of several initial times the sum.
         grid: At whose points to count.
-        n_days: Length of the period in days, times the members; the time from the first record to the last when None.
+        n_days: Length of the period in days, not times the members; from the first record to the last when None.
         radius: Of the cap around a point, km; by default of 5 degrees, about 10^6 km2, as in Hodges et al. 2003.
 
     Returns:
@@ -47,6 +49,7 @@ def track_density(
         places = unit_vectors(track["latitude"].values, track["longitude"].values)
         near = points.query_ball_point(places, 2 * np.sin(angle / 2))
         counts[np.unique(np.concatenate(near).astype(np.intp))] += 1
+    counts /= _n_members(tracks)
     area = 2 * np.pi * EARTH_RADIUS**2 * (1 - np.cos(angle)) / 1e6
     return xr.DataArray(
         (counts / (area * days / _MONTH)).reshape(grid.shape).astype(np.float32),
@@ -82,6 +85,13 @@ def lasting(tracks: xr.Dataset, days: float) -> xr.Dataset:
     lives = lifetimes(tracks)
     long = lives["track_id"].values[lives.values >= days - 1e-9]
     return tracks.isel({table.RECORD: np.flatnonzero(np.isin(tracks["track_id"].values, long))})
+
+
+def _n_members(tracks: xr.Dataset) -> int:
+    if "number" not in tracks.variables or not tracks.sizes[table.RECORD]:
+        return 1
+    known = forecasts_of(tracks) if "init_time" in tracks.variables else tracks.to_dataframe()
+    return int(known["number"].nunique())
 
 
 def _length(tracks: xr.Dataset) -> float:

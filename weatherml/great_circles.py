@@ -7,6 +7,9 @@ from weatherml.sphere import EARTH_RADIUS
 
 _Array = npt.NDArray[np.float64]
 
+DEGREE = np.pi / 180 * EARTH_RADIUS
+"""Km along a great circle."""
+
 
 def unit_vectors(latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> _Array:
     """Return the directions of places from the middle of the Earth, `[..., 3]`: to 0 E, to 90 E and to the North Pole.

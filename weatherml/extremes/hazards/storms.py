@@ -10,10 +10,9 @@ from weatherml.errors import UserError
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.tracks import presets
 from weatherml.extremes.tracks.tracking import track
-from weatherml.great_circles import distance
+from weatherml.great_circles import DEGREE, distance
 
 _PRESSURE = "mean_sea_level_pressure"
-_KM_A_DEGREE = 111.2  # of latitude
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def struck(tracks: xr.Dataset, fields: xr.Dataset, definition: Storm | TropicalC
     strong = tracks.isel(record=np.flatnonzero(definition.strong(tracks))) if tracks.sizes["record"] else tracks
     at = np.searchsorted(times, strong["time"].values)
     for place, north, east in zip(at, strong["latitude"].values, strong["longitude"].values, strict=True):
-        near = np.flatnonzero(np.abs(rows - north) <= definition.radius / _KM_A_DEGREE + 0.1)
+        near = np.flatnonzero(np.abs(rows - north) <= definition.radius / DEGREE + 0.1)
         found[place, near] |= distance(rows[near, None], columns, north, east) <= definition.radius
     coords = {"time": times, "latitude": rows, "longitude": columns}
     return xr.DataArray(found, coords, name="struck")

@@ -21,15 +21,13 @@ from weatherml.extremes.tracks.detection.surroundings import Surroundings
 from weatherml.extremes.tracks.forecasts import of_member
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.extremes.tracks.vorticity import relative_vorticity
-from weatherml.great_circles import bearing, destination, distance
+from weatherml.great_circles import DEGREE, bearing, destination, distance
 from weatherml.grid import LatLonGrid
-from weatherml.sphere import EARTH_RADIUS
 from weatherml.workers import HERE, Workers
 
 VORTICITY, THICKNESS, SPEED = "vorticity_850", "geopotential_200 - geopotential_850", "10m_wind_speed"
 LAND = "land_sea_mask"
 _WINDS = ("u_component_of_wind_850", "v_component_of_wind_850")
-_DEGREE = np.pi / 180 * EARTH_RADIUS  # km
 _STEP = np.timedelta64(6, "h")
 
 
@@ -162,7 +160,7 @@ class _Scene:
         own = {name: values.take(around.columns, axis=1) for name, values in fields.items()}
         if VORTICITY not in own:
             own[VORTICITY] = relative_vorticity(own[_WINDS[0]], own[_WINDS[1]], around)
-        lowest = Detection(PRESSURE, "minimum", merge_distance=rules.separation / _DEGREE)
+        lowest = Detection(PRESSURE, "minimum", merge_distance=rules.separation / DEGREE)
         cells = extrema.candidates(own[PRESSURE], lowest, around)
         warm = None
         if rules.extratropical is not None:
@@ -204,14 +202,14 @@ class _Scene:
 
     def _most(self, name: str, cell: tuple[int, int], km: float, sense: float = 1.0) -> float:
         """Return the highest value near a cell, of what is multiplied by a sense first."""
-        patch = self.around.patch(*cell, km / _DEGREE)
-        values = sense * patch.of(self.fields[name])[patch.distance <= km / _DEGREE]
+        patch = self.around.patch(*cell, km / DEGREE)
+        values = sense * patch.of(self.fields[name])[patch.distance <= km / DEGREE]
         return float(np.nanmax(values)) if np.isfinite(values).any() else float("nan")
 
     def _diagonal(self, latitude: float) -> float:
         """Return the diagonal of a cell, km."""
         rows, columns = self.around.spacing
-        return _DEGREE * float(np.hypot(rows, columns * np.cos(np.radians(latitude))))
+        return DEGREE * float(np.hypot(rows, columns * np.cos(np.radians(latitude))))
 
 
 def _follow(starts: xr.Dataset, rules: Following, member: Member) -> xr.Dataset:

@@ -6,7 +6,7 @@ import numpy.typing as npt
 import xarray as xr
 from cartopy.mpl.geoaxes import GeoAxes
 
-from weatherml.great_circles import places, unit_vectors
+from weatherml.great_circles import DEGREE, distance, places, unit_vectors
 
 _Array = npt.NDArray[np.float64]
 DEGREES = ccrs.PlateCarree()
@@ -42,8 +42,9 @@ def _points(storms: xr.Dataset, values: _Array) -> tuple[tuple[_Array, _Array], 
     ids = storms["track_id"].values
     vectors = unit_vectors(storms["latitude"].values, storms["longitude"].values)
     is_last = np.append(ids[1:] != ids[:-1], True)
-    chord = np.linalg.norm(np.diff(vectors, axis=0, append=vectors[-1:]), axis=1)
-    angle = np.degrees(2 * np.arcsin(np.clip(chord / 2, 0, 1)))
+    north, east = storms["latitude"].values, storms["longitude"].values
+    after = np.minimum(np.arange(len(ids)) + 1, len(ids) - 1)
+    angle = distance(north, east, north[after], east[after]) / DEGREE
     n_each = np.where(is_last, 1, np.maximum(np.ceil(angle / _STEP), 1)).astype(np.intp)
     record = np.repeat(np.arange(len(ids)), n_each)
     after = np.minimum(record + 1, len(ids) - 1)

@@ -12,12 +12,11 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.pairing import STORM, Proximity, pair
-from weatherml.great_circles import between, between_angles, distance
+from weatherml.great_circles import DEGREE, between, between_angles, distance
 from weatherml.grid import LatLonGrid
 
 COAST = 0.5
 """Share of land from which on a place is ashore."""
-_KM_A_DEGREE = 111.2
 _HOUR = np.timedelta64(1, "h")
 
 
@@ -105,7 +104,7 @@ class _Mask:
         columns, self._longitude = self._grid.eastward()
         values = field.transpose("latitude", "longitude").values[:, columns].astype(np.float64)
         self._values = np.pad(values, ((0, 0), (0, int(self._grid.is_cyclic))), mode="wrap")
-        self.step = self._grid.resolution * _KM_A_DEGREE / 2
+        self.step = self._grid.resolution * DEGREE / 2
         """Km."""
 
     def at(self, latitude: npt.NDArray[np.float64], longitude: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

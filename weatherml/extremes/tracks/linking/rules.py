@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from weatherml.errors import UserError
+from weatherml.great_circles import DEGREE
 from weatherml.wording import listed
 
-_DEGREE = 111.19e3  # m along a great circle
 _HOUR = 3600.0
 ABSOLUTE_LATITUDE = "absolute_latitude"
 """What conditions call degrees from the equator, which is no column."""
@@ -129,6 +129,6 @@ class Linking:
         return self._angle(min(speeds), seconds)
 
     def _angle(self, speed: float, seconds: np.ndarray) -> np.ndarray:
-        degrees = np.maximum(speed * seconds / _DEGREE, self.least_reach)
+        degrees = np.maximum(speed * seconds / (1000 * DEGREE), self.least_reach)
         angle: np.ndarray = np.radians(np.minimum(degrees, 180))
         return angle

@@ -7,6 +7,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.daily import DAY, Day, Days
 from weatherml.extremes.hazards.heat.spells import spells
+from weatherml.extremes.hazards.steps import follows
 
 PLACES = {"latitude": [50.0, 40.0], "longitude": [0.0, 10.0, 20.0]}
 
@@ -26,7 +27,9 @@ def test_a_day_is_from_midnight_to_midnight_and_has_all_hours(how, reduce):
     """Of six-hourly fields from 06 UTC on the first day lacks an hour, and the last has one alone."""
     own = field(six_hourly("2015-07-01T06", 12))
     days = Days.of(own, how)
-    assert days.dates.tolist() == np.array(["2015-07-02", "2015-07-03"], "M8[ns]").tolist() and days.per_day == 4
+    assert days.dates.tolist() == np.array(
+        ["2015-07-02", "2015-07-03"], "M8[ns]"
+    ).tolist() and days.per_day.tolist() == [4, 4]
     expected = reduce(own.values[3:11].reshape(2, 4, 2, 3), axis=1)
     np.testing.assert_allclose(np.stack([day.values for day in days]), expected, rtol=1e-6)
     np.testing.assert_allclose(days.lazily(), expected, rtol=1e-6)
@@ -103,3 +106,47 @@ def test_no_more_days_are_held_than_a_spell_takes():
 
     waits = [len(gone_in) - number for number, _ in enumerate(spells(days(), 3))]
     assert max(waits) == 3
+
+
+def hours(*steps):
+    return np.datetime64("2015-07-01", "ns") + np.cumsum([0, *steps]) * np.timedelta64(1, "h")
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([3, 3, 3, 6, 6], [1, 1, 1, 1, 1]),
+        ([6, 6, 3, 3], [1, 1, 1, 1]),
+        ([6, 12, 6, 6], [1, 0, 1, 1]),
+        ([3, 3, 9, 6, 6], [1, 1, 0, 1, 1]),
+        ([12, 6, 6, 24], [0, 1, 1, 0]),
+        ([480], [1]),
+        ([], []),
+    ],
+)
+def test_a_step_between_shorter_ones_is_a_hole_and_one_that_grows_is_none(steps, expected):
+    assert follows(hours(*steps)).tolist() == [False, *map(bool, expected)]
+
+
+def test_days_have_all_hours_where_the_step_changes_and_be_it_at_noon():
+    """Three hours apart until noon of the second day, then six."""
+    own = field(hours(*[3] * 12, *[6] * 10))
+    days = Days.of(own, "maximum")
+    assert days.dates.astype("M8[D]").astype(str).tolist() == ["2015-07-01", "2015-07-02", "2015-07-03", "2015-07-04"]
+    assert days.per_day.tolist() == [8, 6, 4, 4] and "of 4 or 6 or 8 values" in days.told["daily"]
+    expected = [own.sel(time=str(date)[:10]).max("time").values for date in days.dates]
+    np.testing.assert_array_equal(np.stack([day.values for day in days]), expected)
+    np.testing.assert_array_equal(days.lazily(), expected)
+    with pytest.raises(UserError, match="the truth has 4 values a day, and the fields beside it have 8"):
+        days.require_alike(Days.of(field(six_hourly("2015-07-01", 16)), "maximum"), "the truth")
+
+
+def test_times_that_do_not_rise_are_sorted_and_none_comes_twice():
+    own = field(six_hourly("2015-07-01", 12))
+    expected = np.stack([day.values for day in Days.of(own, "maximum")])
+    for order in (slice(None, None, -1), np.random.default_rng(0).permutation(12)):
+        days = Days.of(own[order], "maximum")
+        np.testing.assert_array_equal(np.stack([day.values for day in days]), expected)
+        np.testing.assert_array_equal(days.lazily(), expected)
+    with pytest.raises(UserError, match="has the time 2015-07-01T06:00 twice"):
+        Days.of(own[[0, 1, 1, 2, 3]], "maximum")

@@ -120,3 +120,11 @@ def test_the_event_is_where_the_wind_is_above_and_cases_find_it():
 def test_what_is_no_wind_storm_is_one_line(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+def test_a_storm_goes_on_where_the_step_changes():
+    fields = planted((0, 5, slice(3, 5), slice(2, 5), 25.0))
+    times = fields["time"].values[0] + np.array([0, 3, 6, 9, 15, 21]) * np.timedelta64(1, "h")
+    assert wind.storms(fields.assign_coords(time=times), STORM, CALM)["n_times"].values.tolist() == [6]
+    parted = times + np.array([0, 0, 0, 48, 48, 48]) * np.timedelta64(1, "h")
+    assert wind.storms(fields.assign_coords(time=parted), STORM, CALM)["n_times"].values.tolist() == [3, 3]

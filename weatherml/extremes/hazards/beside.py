@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.extremes.hazards.steps import follows
 from weatherml.extremes.objects import Following, Weights, label, match, overlaps, properties, separations
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import REGRID, LatLonGrid
@@ -52,11 +53,9 @@ def moments(field: xr.DataArray, threshold: xr.Dataset | Reference | None, least
         UserError: The threshold has no such variable.
     """
     times = field["time"].values
-    step = np.diff(times).min() if len(times) > 1 else None
-    for number, time in enumerate(times):
-        follows = number > 0 and time - times[number - 1] == step
+    for number, (time, goes_on) in enumerate(zip(times, follows(times), strict=True)):
         own = threshold_at(threshold, time, str(field.name), least)
-        yield Moment(time, np.asarray(field[number].values), own, follows)
+        yield Moment(time, np.asarray(field[number].values), own, bool(goes_on))
 
 
 def threshold_at(

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.extremes.hazards.steps import lengths
 from weatherml.wording import counted
 
 Daily = Literal["maximum", "minimum", "mean"]
@@ -38,78 +39,114 @@ class Days:
     Attributes:
         field: Dims (time, latitude, longitude), times rising; it is read some days at a time.
         how: What of the values of a day.
-        dates: Of the days that have all their hours, `datetime64[ns]` [day]: as many as any day has.
-        per_day: How many that is.
+        dates: Of the days that have all their hours, `datetime64[ns]` [day].
+        per_day: How many values each of them has [day]: fewer where the fields are further apart.
     """
 
     field: xr.DataArray
     how: Daily
     dates: np.ndarray
-    per_day: int
+    per_day: np.ndarray
 
     @classmethod
     def of(cls, field: xr.DataArray, how: Daily) -> "Days":
         """Look at the times of a field: a day is from 00 UTC to the next, with the former and without the latter.
 
+        Times that do not rise are sorted. A day has all its hours where each value stands for the time until the next,
+        and all of them for 24 hours.
+
         Raises:
-            UserError: The field has no time, or `how` is unknown.
+            UserError: The field has no time, or one twice, or `how` is unknown.
         """
         if how not in _REDUCE:
             raise UserError(f"daily {how!r} is unknown; choose {', '.join(_REDUCE)}")
         if "time" not in field.dims or not field.sizes["time"]:
             raise UserError(f"{field.name or 'the field'} has no times to make days of; pass fields along 'time'")
-        dates, counts = np.unique(field["time"].values.astype("datetime64[D]"), return_counts=True)
-        per_day = int(counts.max())
-        return cls(field.transpose("time", "latitude", "longitude"), how, _ns(dates[counts == per_day]), per_day)
+        own = _rising(field).transpose("time", "latitude", "longitude")
+        dates, firsts, counts = np.unique(
+            own["time"].values.astype("datetime64[D]"), return_index=True, return_counts=True
+        )
+        whole = np.add.reduceat(_lengths(own["time"].values), firsts) >= DAY
+        return cls(own, how, _ns(dates[whole]), counts[whole])
 
     def __iter__(self) -> Iterator[Day]:
         """Give one day after the other."""
         of_time = self.field["time"].values.astype("datetime64[D]")
         firsts = np.searchsorted(of_time, self.dates.astype("datetime64[D]"))
-        n_bytes = 4 * self.per_day * self.field[0].size
+        n_bytes = 4 * self.per_day.max(initial=1) * self.field[0].size
         for start, stop in _blocks(firsts, self.per_day, max(1, _READ_BYTES // n_bytes)):
-            read = np.asarray(self.field[firsts[start] : firsts[stop - 1] + self.per_day].values, np.float32)
+            last = firsts[stop - 1] + self.per_day[stop - 1]
+            read = np.asarray(self.field[firsts[start] : last].values, np.float32)
             for number in range(start, stop):
                 own = firsts[number] - firsts[start]
-                values = read[own : own + self.per_day]
-                whole = values[0] if self.per_day == 1 else _REDUCE[self.how](values, axis=0)
+                values = read[own : own + self.per_day[number]]
+                whole = values[0] if len(values) == 1 else _REDUCE[self.how](values, axis=0)
                 yield Day(self.dates[number], np.asarray(whole, np.float32))
 
     def only(self, dates: np.ndarray) -> "Days":
         """Return some of the days, `datetime64` [day]."""
-        return Days(self.field, self.how, self.dates[np.isin(self.dates, _ns(dates))], self.per_day)
+        chosen = np.isin(self.dates, _ns(dates))
+        return Days(self.field, self.how, self.dates[chosen], self.per_day[chosen])
 
     def require_alike(self, other: "Days", owner: str) -> None:
-        """Require that days of other fields are of as many values: a maximum of more is higher.
+        """Require that the same days of other fields are of as many values: a maximum of more is higher.
+
+        Those that these have not are held against the first of these.
 
         Raises:
             UserError: They are not.
         """
-        if self.per_day != other.per_day:
+        at = np.searchsorted(self.dates, other.dates).clip(max=max(len(self.dates) - 1, 0))
+        mine = self.per_day[at] if len(self.dates) else other.per_day
+        for own, wanted in zip(other.per_day[other.per_day != mine], mine[other.per_day != mine], strict=True):
             raise UserError(
-                f"{owner} has {counted(other.per_day, 'value')} a day, and the fields beside it have {self.per_day},"
-                f" whose {self.how} is another; take both at the same hours, by sel(time=...) or sel(lead_time=...)"
+                f"{owner} has {counted(int(own), 'value')} a day, and the fields beside it have {wanted}, whose"
+                f" {self.how} is another; take both at the same hours, by sel(time=...) or sel(lead_time=...)"
             )
 
     def lazily(self) -> xr.DataArray:
         """Return (time, latitude, longitude) of the days, `time` at 00 UTC, as lazy as the field."""
-        of_time = self.field["time"].values.astype("datetime64[D]")
-        chosen = self.field.isel(time=np.flatnonzero(np.isin(_ns(of_time), self.dates)))
-        if self.per_day > 1:
-            if chosen.chunks is None:
-                chosen = chosen.chunk(time=self.per_day * max(1, _READ_BYTES // (4 * self.per_day * chosen[0].size)))
-            chosen = chosen.coarsen(time=self.per_day).reduce(_REDUCE[self.how])
-        return chosen.assign_coords(time=self.dates).assign_attrs(self.field.attrs | self.told)
+        changes = np.flatnonzero(np.diff(self.per_day)) + 1
+        parts = [self._alike(own) for own in np.split(np.arange(len(self.dates)), changes)]
+        joined = parts[0] if len(parts) == 1 else xr.concat(parts, "time")
+        return joined.assign_attrs(self.field.attrs | self.told)
+
+    def _alike(self, chosen: np.ndarray) -> xr.DataArray:
+        """Return days of as many values each."""
+        of_time, dates = _ns(self.field["time"].values.astype("datetime64[D]")), self.dates[chosen]
+        own = self.field.isel(time=np.flatnonzero(np.isin(of_time, dates)))
+        per_day = int(self.per_day[chosen].max(initial=1))
+        if per_day > 1:
+            if own.chunks is None:
+                own = own.chunk(time=per_day * max(1, _READ_BYTES // (4 * per_day * own[0].size)))
+            own = own.coarsen(time=per_day).reduce(_REDUCE[self.how])
+        return own.assign_coords(time=dates)
 
     @property
     def told(self) -> dict[str, str]:
         """What to say of daily values."""
-        return {"daily": f"{self.how} of {counted(self.per_day, 'value')} a day (00 UTC to 00 UTC)"}
+        known = np.unique(self.per_day)
+        several = f"{' or '.join(map(str, known[:-1]))} or " if len(known) > 1 else ""
+        n_values = counted(int(known.max(initial=0)), "value")
+        return {"daily": f"{self.how} of {several}{n_values} a day (00 UTC to 00 UTC)"}
 
 
-def _blocks(firsts: np.ndarray, per_day: int, n_days: int) -> Iterator[tuple[int, int]]:
+def _rising(field: xr.DataArray) -> xr.DataArray:
+    times = field["time"].values
+    if (np.diff(times) <= np.timedelta64(0)).any():
+        field = field.sortby("time")
+        for twice in field["time"].values[1:][np.diff(field["time"].values) == np.timedelta64(0)]:
+            raise UserError(f"{field.name} has the time {twice:.16} twice; keep one, by drop_duplicates('time')")
+    return field
+
+
+def _lengths(times: np.ndarray) -> np.ndarray:
+    return lengths(times) if len(times) > 1 else np.array([DAY])
+
+
+def _blocks(firsts: np.ndarray, per_day: np.ndarray, n_days: int) -> Iterator[tuple[int, int]]:
     """Give the first and last day (excluded) of runs of so many days whose times lie beside each other."""
-    breaks = np.flatnonzero(np.diff(firsts) != per_day) + 1
+    breaks = np.flatnonzero(np.diff(firsts) != per_day[:-1]) + 1
     for first, last in zip([0, *breaks], [*breaks, len(firsts)], strict=True):
         for start in range(first, last, n_days):
             yield start, min(start + n_days, last)

@@ -79,7 +79,7 @@ def test_sums_are_kept_for_each_system(folder, tmp_path):
 def test_shares_are_judged_apart_and_scored_together(folder, tmp_path):
     sums = ("--sums", tmp_path / "sums")
     for share in ("1/2", "0/2"):
-        told = done(*words(folder, *sums, "--share", share))
+        told = done(*words(folder, *sums, "--against", "old", "--share", share))  # compared once all are there
         assert f"share {share} is judged; once all are, leave --share out to score what" in told
     assert len(list((tmp_path / "sums" / "new").glob("*T*.nc"))) == 12
     assert done(*words(folder, *sums)) == done(*words(folder))
@@ -167,6 +167,10 @@ def test_systems_are_called_by_what_differs_in_their_paths(paths, called):
         ),
         (["--name", "", "old"], "--name '' cannot be the name of a folder"),
         (["--name", "a/b", "old"], "--name 'a/b' cannot be the name of a folder"),
+        (
+            ["--scorecard", "--interval", "none"],
+            "--interval none leaves a scorecard nothing to tell; leave it out, or name",
+        ),
         (["--share", "0/2", "--sums", "s", "--json"], "a share has no scores; leave --json to the run without --share"),
         (
             ["--share", "0/2", "--sums", "s", "--by", "season", "--interval", "ar2", "--scorecard"],

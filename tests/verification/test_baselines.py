@@ -131,7 +131,10 @@ def _damped_without_fit(truth):
     [
         (lambda t: baselines.persistence(t, INITS + LEADS[-1] * 9, LEADS), "the truth has no time"),
         (lambda t: baselines.climatology(t, INITS, LEADS * 9), r"climatology has no time .* \.\. 2001-01-08T00:00"),
-        (lambda t: baselines.fit_damping(t, t, LEADS // 2), "no two of 29 times lie"),
+        (
+            lambda t: baselines.fit_damping(t, t, LEADS // 2),
+            "of 29 times that damping is fitted on no two lie 3h apart",
+        ),
         (_damped_without_fit, "not fitted for lead time"),
     ],
 )
@@ -232,5 +235,6 @@ def test_damped_persistence_by_name_is_fitted_before_the_first_init_time(truth, 
     damping = baselines.fit_damping(truth.sel(time=slice(None, "2001-01-03")), climatology, leads)
     expected = baselines.damped_persistence(truth, climatology, damping, init_times, leads)
     np.testing.assert_allclose(made["2m_temperature"], expected["2m_temperature"], rtol=1e-6)
+    assert made.attrs["fitted_on"] == "2001-01-01T00:00 .. 2001-01-03T18:00"
     with pytest.raises(UserError, match="the truth has no time before the first init time, 2001-01-04T00:00, to fit"):
         baseline("damped_persistence", truth.sel(time=slice("2001-01-04", None)), climatology, like)

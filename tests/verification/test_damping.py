@@ -6,6 +6,7 @@ import xarray as xr
 from fake_data import analyses
 
 from weatherml.data.statistics.climatology import Climatology
+from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.references import as_reference
 from weatherml.state import spec_of
@@ -70,3 +71,19 @@ def test_every_time_of_a_field_is_read_once(truth, climatology, memory):
 
     fit_damping(truth[["2m_temperature"]], Recorded(), LEADS, memory)
     np.testing.assert_array_equal(asked, truth["time"])
+
+
+@pytest.mark.parametrize("memory", MEMORY.values(), ids=MEMORY.keys())
+@pytest.mark.parametrize("place", [0, 4, -1])
+def test_a_time_that_is_missing_makes_no_pair(truth, climatology, memory, place):
+    """And so takes nothing from the others."""
+    gone = truth["time"].values[place]
+    fitted = fit_damping(truth.where(truth["time"] != gone), climatology, LEADS, memory)
+    expected = fit_damping(truth.drop_sel(time=gone), climatology, LEADS)
+    xr.testing.assert_allclose(fitted, expected, rtol=1e-6)
+    assert np.isfinite(fitted["geopotential"]).all()
+
+
+def test_too_short_a_time_to_fit_on_is_said_with_what_to_do(truth, climatology):
+    with pytest.raises(UserError, match="of 1 time that damping is fitted on no two lie 6h apart; give a longer truth"):
+        fit_damping(truth.isel(time=[0]), climatology, LEADS)

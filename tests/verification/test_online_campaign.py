@@ -7,6 +7,7 @@ from fake_data import analyses, forecasts
 
 from weatherml.errors import UserError
 from weatherml.verification import Campaign, OnlineForecast, accumulate
+from weatherml.verification.systems import accumulate_systems
 
 VARIABLES = {"2m_temperature": (), "geopotential": (500, 850)}
 
@@ -109,3 +110,13 @@ def test_initial_times_are_read_as_elsewhere(forecast, truth):
         online(forecast, init_times=[times[0], *times])
     with pytest.raises(UserError, match="there is no initial time to judge; give a forecast that has some"):
         accumulate(online(forecast, init_times=[]), truth, ["rmse"])
+
+
+def test_it_is_a_system_among_others(forecast, truth, tmp_path):
+    """At the initial times that all have, in a folder of its own."""
+    few = forecast.isel(init_time=[0, 2], number=0, drop=True)
+    stored = accumulate_systems({"new": forecast, "one": few}, truth, ["rmse"])
+    for _ in range(2):
+        made = {"new": online(forecast, name=""), "one": few}
+        for name, own in accumulate_systems(made, truth, ["rmse"], campaign=Campaign(tmp_path)).items():
+            xr.testing.assert_allclose(own.dataset, stored[name].dataset)

@@ -13,6 +13,7 @@ from weatherml.errors import UserError
 from weatherml.references import Reference
 from weatherml.verification.aggregation.grouping import By, require_groups
 from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.verification.campaign.online import OnlineForecast
 from weatherml.verification.campaign.place import make_place
 from weatherml.verification.campaign.running import Campaign
 from weatherml.verification.judging import How, Metrics, accumulate, summarize
@@ -25,12 +26,15 @@ from weatherml.verification.significance.method import Method
 from weatherml.verification.significance.methods import method_named
 from weatherml.wording import listed
 
+Forecast = xr.Dataset | OnlineForecast
+"""Stored, or judged as it is made."""
+
 SystemProgress = Callable[[int, int, str], None]
 """Told how many init times of all systems are done, of how many, and whose the last one is."""
 
 
 def evaluate_systems(
-    forecasts: Mapping[str, xr.Dataset],
+    forecasts: Mapping[str, Forecast],
     truth: xr.Dataset,
     metrics: Metrics = ("rmse", "mae", "bias"),
     climatology: xr.Dataset | Reference | None = None,
@@ -68,7 +72,7 @@ def evaluate_systems(
 
 
 def accumulate_systems(
-    forecasts: Mapping[str, xr.Dataset],
+    forecasts: Mapping[str, Forecast],
     truth: xr.Dataset,
     metrics: Metrics,
     climatology: xr.Dataset | Reference | None = None,
@@ -84,10 +88,9 @@ def accumulate_systems(
     shared = common_init_times(forecasts)
     n_all, sums = len(shared) * len(forecasts), {}
     for place, (name, forecast) in enumerate(forecasts.items()):
-        is_ensemble = forecast.sizes.get("number", 1) > 1
-        own_how: How = how if is_ensemble else {**how, "control": "in"}
+        own_how: How = how if _n_members(forecast) > 1 else {**how, "control": "in"}
         sums[name] = accumulate(
-            forecast.sel(init_time=shared),
+            _started_at(forecast, shared, name),
             truth,
             own[name],
             climatology,
@@ -127,13 +130,13 @@ def metrics_in(sums: StatisticSums, metrics: Mapping[str, Metric]) -> dict[str, 
     return {name: metric for name, metric in metrics.items() if {own.name for own in metric.statistics} <= names}
 
 
-def common_init_times(forecasts: Mapping[str, xr.Dataset]) -> np.ndarray:
+def common_init_times(forecasts: Mapping[str, Forecast]) -> np.ndarray:
     """Return the init times that all systems have.
 
     Raises:
         UserError: There are none.
     """
-    times = {name: np.sort(forecast["init_time"].values) for name, forecast in forecasts.items()}
+    times = {name: np.sort(_init_times(forecast)) for name, forecast in forecasts.items()}
     shared: np.ndarray = reduce(np.intersect1d, times.values())
     if not shared.size:
         spans = [f"{name} has {_span(own)}" for name, own in times.items()]
@@ -144,12 +147,27 @@ def common_init_times(forecasts: Mapping[str, xr.Dataset]) -> np.ndarray:
 
 
 def _metrics_of_each(
-    forecasts: Mapping[str, xr.Dataset], metrics: Mapping[str, Metric]
+    forecasts: Mapping[str, Forecast], metrics: Mapping[str, Metric]
 ) -> dict[str, Mapping[str, Metric]]:
     """Return the metrics that each system can have; all of them where none could, so that it is said why."""
-    ensembles = {name for name, own in forecasts.items() if own.sizes.get("number", 1) > 1}
+    ensembles = {name for name, own in forecasts.items() if _n_members(own) > 1}
     of_one = {name: metric for name, metric in metrics.items() if not metric.needs_members}
     return {name: metrics if name in ensembles or not ensembles else of_one for name in forecasts}
+
+
+def _n_members(forecast: Forecast) -> int:
+    return forecast.n_members if isinstance(forecast, OnlineForecast) else forecast.sizes.get("number", 1)
+
+
+def _init_times(forecast: Forecast) -> np.ndarray:
+    return forecast.init_times if isinstance(forecast, OnlineForecast) else forecast["init_time"].values
+
+
+def _started_at(forecast: Forecast, init_times: np.ndarray, name: str) -> Forecast:
+    """Keep some initial times; what is judged as it is made is called as the system is, where it has no other name."""
+    if isinstance(forecast, OnlineForecast):
+        return replace(forecast, init_times=init_times, name=forecast.name or name)
+    return forecast.sel(init_time=init_times)
 
 
 def _telling(progress: SystemProgress, name: str, n_before: int, n_all: int) -> Callable[[int, int], None]:

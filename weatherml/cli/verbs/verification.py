@@ -199,7 +199,7 @@ class _Wanted:
     """What is to be told of sums.
 
     Raises:
-        UserError: There is no such interval.
+        UserError: There is no such interval, or it is none and a scorecard is wanted.
     """
 
     metrics: list[str]
@@ -212,6 +212,8 @@ class _Wanted:
         from weatherml.verification.significance.methods import method_named
 
         method_named(self.interval or _INTERVAL)
+        if self.scorecard and self.interval == "none":
+            raise UserError("--interval none leaves a scorecard nothing to tell; leave it out, or name a method")
 
     def of(self, asked: "Systems", kept: "Mapping[str, StatisticSums]") -> "tuple[xr.Dataset, Pairs]":
         """Return the scores of all systems, and their scorecards where these are wanted."""
@@ -294,7 +296,8 @@ def _sums(asked: "Systems", wanted: _Wanted, how: "How", campaign: "Campaign") -
     from weatherml.cli.printing.progress import bar
     from weatherml.verification.systems import accumulate_systems
 
-    (asked.require_rivals if wanted.scorecard else asked.require_none_alone)()
+    if campaign.share.count == 1:  # of a share nothing is compared yet
+        (asked.require_rivals if wanted.scorecard else asked.require_none_alone)()
     with bar("evaluate", closes=False) as progress:
         sums = accumulate_systems(
             asked.forecasts, asked.truth, wanted.metrics, asked.climatology, progress, campaign=campaign, **how

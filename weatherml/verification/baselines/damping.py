@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.durations import format_duration
+from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference, as_reference, as_slice, narrowed, values_of
 from weatherml.state import on_grid, spec_of
@@ -23,6 +24,9 @@ _STRIPS = 4  # new times read at once, in longest leads: those before them are c
 _PRODUCT_VALUES = 2**13
 
 
+LATER = Option("init_times", "FIRST..LAST", "to begin later", "forecast.sel(init_time=slice(FIRST, None))")
+
+
 def fit_damping(
     truth: xr.Dataset, climatology: xr.Dataset | Reference, lead_times: np.ndarray, memory: int = MEMORY
 ) -> xr.Dataset:
@@ -33,7 +37,8 @@ def fit_damping(
     lead and of as much again, of as many levels of a variable as `memory` allows.
 
     Args:
-        truth: Analyses with rising `time`; points that are NaN at the first time do not count.
+        truth: Analyses with rising `time`; points that are NaN at the first time do not count, nor do times that
+            lack others.
         climatology: Is asked for every time of the truth.
         lead_times: `timedelta64 [lead]`.
         memory: Bytes for anomalies.
@@ -70,8 +75,9 @@ class _Lag:
         known = np.flatnonzero(later >= 0)
         if not known.size:
             raise UserError(
-                f"no two of {counted(len(times), 'time')} lie {lead} apart; "
-                "fit the damping at lead times that are multiples of the time step"
+                f"of {counted(len(times), 'time')} that damping is fitted on no two lie {format_duration(lead)} apart",
+                "give a longer truth, or leads that are multiples of its time step",
+                LATER,
             )
         return cls(known, later[known])
 
@@ -156,7 +162,9 @@ def _fit(anomalies: _Anomalies, walk: _Walk, lags: Sequence[_Lag], memory: int) 
         for position in range(start - begin):  # to the front, one by one: they overlap
             held[position] = held[begin - last + position]
         anomalies.read(start, stop, held[start - begin : stop - begin])
-        sums = sums or [_Sums.of(field, anomalies.grid, len(walk.begin), len(lags)) for field in held[0]]
+        sums = sums or [
+            _Sums.of(field, anomalies.grid, len(walk.begin), len(lags)) for field in _first_there(held[:stop])
+        ]
         for level, own in enumerate(sums):
             own.add(held[: stop - begin, level], begin, (start, stop), lags)
         last = begin
@@ -172,23 +180,29 @@ class _Sums:
         weights: Their areas, `[cell]`.
         products: Of anomalies one lead apart, `[lead]`.
         squares: Of each time's anomalies, `[time]`.
+        is_whole: Which times have all cells; others make no pairs, `[time]`.
     """
 
     cells: np.ndarray
     weights: np.ndarray
     products: np.ndarray
     squares: np.ndarray
+    is_whole: np.ndarray
 
     @classmethod
     def of(cls, first: np.ndarray, grid: LatLonGrid, n_times: int, n_leads: int) -> "_Sums":
         """Return empty sums over the cells where the first anomaly `[lat, lon]` is defined."""
         cells = np.flatnonzero(np.isfinite(first))
         areas = np.broadcast_to(grid.cell_areas()[:, None], grid.shape).ravel()[cells]
-        return cls(cells, areas, np.zeros(n_leads), np.zeros(n_times))
+        return cls(cells, areas, np.zeros(n_leads), np.zeros(n_times), np.ones(n_times, bool))
 
     def add(self, fields: np.ndarray, begin: int, new: tuple[int, int], lags: Sequence[_Lag]) -> None:
         """Add the pairs that `new` times make with those before them, among `fields` [time, lat, lon] from `begin`."""
         flat, (start, stop) = fields.reshape(len(fields), -1), new
+        there = np.isfinite(flat[start - begin :, as_slice(self.cells)]).all(axis=1)
+        self.is_whole[start:stop] = there
+        fields[start - begin :][~there] = 0  # in what is held, so that later times make no pair with it either
+        flat = fields.reshape(len(fields), -1)
         pairs = [[as_slice(own - begin) for own in lag.within(start, stop)] for lag in lags]
         length = max(1, _PRODUCT_VALUES // (stop - start))
         for first in range(0, len(self.weights), length):
@@ -199,7 +213,14 @@ class _Sums:
 
     def slopes(self, lags: Sequence[_Lag]) -> np.ndarray:
         with np.errstate(invalid="ignore"):  # a level that is missing throughout has no slope
-            return np.asarray(self.products / [self.squares[lag.first].sum() for lag in lags])
+            return np.asarray(self.products / [self.squares[lag.first[self.is_whole[lag.later]]].sum() for lag in lags])
+
+
+def _first_there(anomalies: np.ndarray) -> np.ndarray:
+    """Return the first fields `[level, lat, lon]` of some times that are not NaN throughout, or the first of all."""
+    there = np.isfinite(anomalies).any(axis=(2, 3)).argmax(axis=0)
+    first: np.ndarray = anomalies[there, np.arange(anomalies.shape[1])]
+    return first
 
 
 def _labelled(slopes: np.ndarray, field: xr.DataArray) -> xr.DataArray:

@@ -11,9 +11,10 @@ from weatherml.errors import Option, UserError
 from weatherml.references import Reference
 from weatherml.registry import Registry
 from weatherml.state import spec_of
-from weatherml.verification.baselines.damping import fit_damping
+from weatherml.verification.baselines.damping import LATER, fit_damping
 from weatherml.verification.baselines.drawn_forecasts import climatological_ensemble, persistence_ensemble
 from weatherml.verification.baselines.reference_forecasts import climatology, damped_persistence, persistence
+from weatherml.verification.pairing.notes import FITTED_ON
 from weatherml.wording import listed
 
 
@@ -62,7 +63,9 @@ def baseline(
         if repr(name) in str(error):
             raise
         others = listed(own for own in baselines if own != name)
-        raise UserError(f"baseline {name!r} cannot be made: {error}; or another baseline: {others}") from None
+        message, *remedies = error.args
+        other = f"{'take' if remedies else 'or'} another baseline: {others}"
+        raise UserError(f"baseline {name!r} cannot be made: {message}", *remedies, other) from None
     return _part(made, like)
 
 
@@ -73,10 +76,13 @@ def _fitted_and_damped(
     before = truth.isel(time=np.flatnonzero(truth["time"].values < init_times.min()))
     if not before.sizes["time"]:
         raise UserError(
-            f"the truth has no time before the first init time, {init_times.min():.16}, to fit the damping on; give a"
-            " truth that begins earlier"
+            f"the truth has no time before the first init time, {init_times.min():.16}, to fit the damping on",
+            "give a truth that begins earlier",
+            LATER,
         )
-    return damped_persistence(truth, normal, fit_damping(before, normal, lead_times), init_times, lead_times)
+    made = damped_persistence(truth, normal, fit_damping(before, normal, lead_times), init_times, lead_times)
+    first, last = (np.datetime_as_string(own, "m") for own in before["time"].values[[0, -1]])
+    return made.assign_attrs({FITTED_ON: f"{first} .. {last}"})
 
 
 baselines.register("persistence")(Recipe(persistence))

@@ -11,8 +11,9 @@ from weatherml.state import spec_of
 from weatherml.verification.aggregation.adding import digest, told_of_grid
 from weatherml.verification.aggregation.judgement import Judgement
 from weatherml.verification.pairing.matched import Matched
+from weatherml.verification.pairing.notes import FITTED_ON
 
-_OF_MODEL = ("model_digest", "forecast_config")
+_OF_MODEL = ("model_digest", "forecast_config", FITTED_ON)
 """Attributes of a forecast that tell systems apart, where it has them."""
 NAME = "name"
 """Of a system that is judged as it is made."""

@@ -4,6 +4,8 @@ import xarray as xr
 
 JUDGED_AS = "judged_as"
 """Dataset attribute: what was done before forecast and truth were compared, in clauses; text, as files keep it."""
+FITTED_ON = "fitted_on"
+"""Dataset attribute: on which times of the truth a forecast was fitted, which tells it from one of others."""
 _BETWEEN = "; "
 
 

@@ -1,7 +1,7 @@
 """What is expected at a time, asked where it is needed: fields of a whole period are never held."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +19,12 @@ _logger = logging.getLogger(__name__)
 _HOUR_DIMS = ("hour", "hourofday")
 _DAY_DIM = "dayofyear"
 _MONTH_DIM = "month"
+_FIELD_DIMS = ("time", "level", "latitude", "longitude")
+AXES = (*_FIELD_DIMS, *_HOUR_DIMS, _DAY_DIM, _MONTH_DIM)
+"""Dimensions that fields of a reference may have."""
+
+SHARES = ("probability", "dry_probability")
+"""References that are shares, whatever the units of the variables that they are called by."""
 
 
 @runtime_checkable
@@ -84,15 +90,15 @@ class ConstantReference:
 
 @dataclass(frozen=True, eq=False)
 class HourlyReference:
-    """A climatology by hour and day of the year, as WeatherBench 2 has it.
+    """A climatology by day of the year, and by hour, as WeatherBench 2 has it.
 
     Attributes:
-        dataset: Dims (hour or hourofday, dayofyear, level, latitude, longitude); days from 1 to 366.
-        hour_dim: What the dataset calls hours.
+        dataset: Dims ([hour or hourofday,] dayofyear, level, latitude, longitude); days from 1 to 366.
+        hour_dim: What the dataset calls hours; empty where one field is of all hours of a day.
     """
 
     dataset: xr.Dataset
-    hour_dim: str
+    hour_dim: str = ""
 
     def at(self, times: np.ndarray) -> xr.Dataset:
         """Return the fields at `times` [time], as lazy as the dataset.
@@ -102,10 +108,9 @@ class HourlyReference:
         """
         times = np.asarray(times, "datetime64[ns]")
         days, years = times.astype("datetime64[D]"), times.astype("datetime64[Y]").astype("datetime64[D]")
-        places = {
-            self.hour_dim: self._index(self.hour_dim, (times - days) / np.timedelta64(1, "h"), times),
-            _DAY_DIM: self._index(_DAY_DIM, (days - years) / np.timedelta64(1, "D") + 1, times),
-        }
+        places = {_DAY_DIM: self._index(_DAY_DIM, (days - years) / np.timedelta64(1, "D") + 1, times)}
+        if self.hour_dim:
+            places[self.hour_dim] = self._index(self.hour_dim, (times - days) / np.timedelta64(1, "h"), times)
         chosen = self.dataset.isel({dim: xr.DataArray(index, dims="time") for dim, index in places.items()})
         return chosen.drop_vars(list(places)).assign_coords(time=times).transpose("time", ...)
 
@@ -158,7 +163,7 @@ class MonthlyReference:
 
 
 def as_reference(given: xr.Dataset | Reference, owner: str = "the climatology") -> Reference:
-    """Return what can be asked for times: of a dataset with time, by month, by hour and day of the year, or without."""
+    """Return what can be asked for times: of a dataset by time, month, [hour and] day of the year, or none."""
     if not isinstance(given, xr.Dataset):
         return given
     if "time" in given.dims:
@@ -166,7 +171,26 @@ def as_reference(given: xr.Dataset | Reference, owner: str = "the climatology") 
     if _MONTH_DIM in given.dims:
         return MonthlyReference(given, owner)
     hours = [dim for dim in _HOUR_DIMS if dim in given.dims]
-    return HourlyReference(given, hours[0]) if hours and _DAY_DIM in given.dims else ConstantReference(given)
+    return HourlyReference(given, *hours[:1]) if _DAY_DIM in given.dims else ConstantReference(given)
+
+
+def require_fields(fields: xr.Dataset, names: Iterable[str], owner: str) -> None:
+    """Require that what a reference returned for times is fields and no more.
+
+    Args:
+        fields: Of a reference.
+        names: Of its variables that are asked for.
+        owner: What it is, such as `the threshold`.
+
+    Raises:
+        UserError: A variable has another dimension.
+    """
+    for name in names:
+        for dim in (str(dim) for dim in fields[name].dims if dim not in _FIELD_DIMS):
+            raise UserError(
+                f"{owner} of {name} has a dimension {dim!r}, which is none of a field; give one field, or one for each"
+                f" time, month, dayofyear, or hour and dayofyear (here choose one, such as by .isel({dim}=0))"
+            )
 
 
 def narrowed(reference: Reference, variables: Mapping[str, Sequence[int]]) -> Reference:

@@ -288,3 +288,40 @@ def test_an_ensemble_without_a_control_is_told_the_option_of_the_verb(folder, tm
 
 def test_one_path_is_no_forecast_with_its_truth(folder):
     assert "needs forecasts and, after them, their truth" in refused("evaluate", folder / "new.nc")
+
+
+@pytest.mark.parametrize(
+    ("twice", "told"),
+    [
+        (("--init-times", "2001-01-01", "--by", "month", "--init-times=2001-01-02"), "--init-times is given 2 times"),
+        (("--field", "threshold=new.nc", "threshold=old.nc"), "--field gives threshold twice"),
+        (("--region", "a=10,0,-10,90", "a=20,0,-10,90"), "two regions are called 'a'"),
+    ],
+)
+def test_what_is_told_twice_is_refused(folder, monkeypatch, twice, told):
+    monkeypatch.chdir(folder)
+    assert told in refused(*words(folder, *twice))
+
+
+def test_what_there_is_is_listed_for_programs():
+    listed = json.loads(done("evaluate", "--list", "--json"))
+    assert json.loads(done("evaluate", "--json", "--list")) == listed
+    assert listed["metrics"]["csi"] == "threshold=None" and listed["regions"]["tropics"] == "-20 .. 20 N"
+
+
+def test_names_on_a_page_are_text(folder, tmp_path):
+    asked = ("--metric", "rmse", "--name", "<i>a", "<i>b", "--region", "<i>c=50,0,-50,90", "-o", tmp_path / "page.html")
+    done(*words(folder, *asked, "--against", "<i>b", "--scorecard"))
+    page = (tmp_path / "page.html").read_text()
+    assert "&lt;i&gt;c" in page and "<i>a" not in page and "<i>b" not in page and "<i>c" not in page
+
+
+def test_forecasts_of_other_points_are_compared_where_they_share_a_region(folder, tmp_path):
+    new = xr.load_dataset(folder / "new.nc")
+    new.where(new["latitude"] > 0).to_netcdf(tmp_path / "north.nc")
+    new.where(new["latitude"] > -50).to_netcdf(tmp_path / "most.nc")
+    asked = ("evaluate", tmp_path / "north.nc", tmp_path / "most.nc", folder / "truth.nc", "--missing", "count")
+    asked = (*asked, "--metric", "rmse", "--against", "most", "--scorecard")
+    told = refused(*asked)
+    assert "--region part=NORTH,WEST,SOUTH,EAST" in told and "first.where" not in told
+    assert "north against most" in done(*asked, "--region", "part=90,0,20,360")

@@ -53,3 +53,9 @@ def test_parameters_of_the_kinds_that_are_asked_for_are_taken():
 def test_what_names_no_metric_is_refused(metrics):
     with pytest.raises(UserError, match="metric"):
         metrics_named(metrics)
+
+
+@pytest.mark.parametrize("name", ["rps", "rps_fair"])
+def test_thresholds_that_fall_are_refused(name):
+    with pytest.raises(UserError, match="thresholds rise, and 5, 0 do not"):
+        find(f"{name}(thresholds=(5, 0))")

@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+import xarray as xr
 from fake_data import analyses, as_forecast, forecasts
 
+from weatherml.data.reading.fields import canonical_fields
 from weatherml.errors import UserError
-from weatherml.references import DatedReference
+from weatherml.references import DatedReference, as_reference
 from weatherml.verification import OnlineForecast, accumulate, compare, evaluate, evaluate_maps, scorecard, skill
 from weatherml.verification.metrics.base import Metric, itself
 from weatherml.verification.pairing import plausible
@@ -211,3 +213,30 @@ def test_an_event_by_the_name_of_a_temperature_is_told_nothing_of(forecast, trut
         own["2m_temperature"].attrs["units"] = "1"
     evaluate(*events, "brier(threshold=0.5)")
     assert not caplog.records
+
+
+def test_a_threshold_by_day_of_the_year_is_that_of_the_day():
+    days = xr.DataArray(np.arange(1.0, 367), {"dayofyear": np.arange(1, 367)}, ["dayofyear"]).to_dataset(name="a")
+    times = np.array(["2001-01-01T06", "2000-12-31T18"], "datetime64[ns]")
+    assert list(as_reference(days).at(times)["a"].values) == [1, 366]
+
+
+def test_fields_of_a_file_are_in_si_units_and_run_southward():
+    place = {"latitude": [-45.0, 45.0], "longitude": [0.0, 180.0], "quantile": [0.9]}
+    dims = ["quantile", "latitude", "longitude"]
+    cold = xr.DataArray([[[1.0, 2.0], [3.0, 4.0]]], place, dims, attrs={"units": "degC"})
+    read = canonical_fields(cold.to_dataset(name="2m_temperature"), "threshold", "q.nc")["2m_temperature"]
+    np.testing.assert_allclose(read, [[276.15, 277.15], [274.15, 275.15]], rtol=1e-6)
+    assert list(read["latitude"]) == [45, -45]
+
+
+def test_what_metrics_compare_with_is_told_of_when_it_is_in_other_units_or_has_other_axes(truth, caplog):
+    plausible.tell.cache_clear()
+    variable = {"2m_temperature": ()}
+    members, truth = (own * 10 + 280 for own in (forecasts(variable, n_members=2), truth[["2m_temperature"]]))
+    celsius = truth.isel(time=0, drop=True) * 0
+    scores = evaluate(members, truth, "twcrps", references={"threshold": celsius + 5}, interval="none")
+    assert any(own.getMessage().startswith("values of the threshold are none") for own in caplog.records)
+    assert "the truth exceeds the threshold of twcrps everywhere and always" in str(scores.attrs)
+    with pytest.raises(UserError, match="the threshold of 2m_temperature has a dimension 'quantile'"):
+        evaluate(members, truth, "twcrps", references={"threshold": celsius.expand_dims(quantile=2)})

@@ -1,6 +1,6 @@
 """Options that verbs share, and how a path is read: a URL is refused by name wherever it cannot work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +24,9 @@ def _folder(place: str) -> Path:
     except UserError as error:
         raise typer.BadParameter(str(error)) from None
 
+
+WORDS = "words"
+"""Where a verb's context has the words it was called with, for options that are read before the others."""
 
 FOLDER: dict[str, Any] = {"parser": _folder, "metavar": "PATH"}
 """For folders that are made on this machine."""
@@ -134,10 +137,18 @@ class SeveralWords(typer.core.TyperCommand):
     n_own = 2
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Write the option before each of its words."""
+        """Write the option before each of its words.
+
+        Raises:
+            UserError: What is told once is told twice: one of them would be passed over.
+        """
         repeated = {flag for own in self.params if getattr(own, "multiple", False) for flag in own.opts}
         flags = {flag for own in self.params if getattr(own, "is_flag", False) for flag in own.opts}
-        return super().parse_args(ctx, list(self._apart(args, repeated, flags)))
+        ctx.meta[WORDS] = args
+        once = [own.opts for own in self.params if own.param_type_name == "option" and not repeated & set(own.opts)]
+        words = list(self._apart(args, repeated, flags))
+        _require_once(words, [own for own in once if not flags & set(own)], flags)
+        return super().parse_args(ctx, words)
 
     def _apart(self, args: list[str], repeated: set[str], flags: set[str]) -> Iterator[str]:
         option, has_value, n_own = "", True, 0
@@ -151,3 +162,18 @@ class SeveralWords(typer.core.TyperCommand):
             else:
                 option, n_own = "", n_own + 1
             yield word
+
+
+def _require_once(args: list[str], once: Sequence[Sequence[str]], flags: set[str]) -> None:
+    """Require that each option which has one value is given once; `args` as a verb's parser takes them."""
+    given: list[str] = []
+    has_value = True
+    for word in args:
+        flag, is_joined, _ = word.partition("=")
+        if has_value and word == "--":
+            break
+        if has_value and word.startswith("-"):
+            given.append(flag)
+        has_value = not (has_value and word.startswith("-") and not is_joined and word not in flags)
+    for own in (own for own in once if sum(flag in own for flag in given) > 1):
+        raise UserError(f"{max(own, key=len)} is given {sum(flag in own for flag in given)} times; give it once")

@@ -19,6 +19,7 @@ from weatherml.data.quality.describe import describe
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.labels.chunks import find_lost_chunks
 from weatherml.data.quality.rules.registry import DAMAGED_FILE, LOST_CHUNKS, NOT_VERIFIED
+from weatherml.data.reading.fields import canonical_fields
 from weatherml.data.reading.formats.local import expand, format_of, is_zarr, open_netcdf
 from weatherml.data.reading.opening import open_files
 from weatherml.data.statistics.climatology import Climatology
@@ -339,12 +340,15 @@ def fields_at(words: Sequence[str]) -> dict[str, xr.Dataset]:
         name, sign, place = word.partition("=")
         if not (name and sign and place):
             raise UserError(f"--field {word} must read NAME=FILE, such as threshold=q95.nc")
+        if name in opened:
+            raise UserError(f"--field gives {name} twice; give it once, or name the fields that rps takes apart")
         try:
             is_store = Path(place).is_dir() or is_url(place)
-            opened[name] = xr.open_zarr(place) if is_store else xr.open_dataset(place)
+            fields = xr.open_zarr(place) if is_store else xr.open_dataset(place)
         except (OSError, ValueError) as error:
             reason = str(error).partition("\n")[0]
             raise UserError(
                 f"--field {word}: {place} cannot be read ({reason}); pass a NetCDF file or a store"
             ) from None
+        opened[name] = canonical_fields(fields, name, place)
     return opened

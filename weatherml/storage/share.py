@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from weatherml.errors import UserError
 
 
@@ -50,6 +52,10 @@ class Share:
 
 
 def _require_share(index: int, count: int, called: str) -> None:
+    for number in (own for own in (index, count) if not isinstance(own, int | np.integer) or own < 0):
+        raise UserError(
+            f"{called} {index}/{count} is no {called}, as {number!r} is no number of pieces; give 0, 1, 2 ..."
+        )
     if not count:
         raise UserError(f"{called} {index}/0 is no {called}; 0/1 is all of it")
     if not index < count:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.errors import Option, UserError
 from weatherml.verification.aggregation.grouping import By
 from weatherml.verification.aggregation.sums import (
     COUNTED,
@@ -33,10 +33,17 @@ _SAME_AREA = 1e-4
 """Share by which areas of the same points may differ: a row at a pole that one of two grids of 0.25 degrees lacks."""
 _WORDS = {"init_time": "init time", "lead_time": "lead time", "channel": "channel", "region": "region"}
 _NOWHERE = (
-    "the two systems were nowhere judged at the same points: one lacks values, or lies on another grid, where the other"
-    " is judged; give both forecasts the points of both, such as by first.where(second.notnull()) or"
-    " weatherml.align(forecast, truth, grid='truth'), and judge them again"
+    "the two systems were nowhere judged at the same points: one lacks values, or lies on another grid, where the"
 )
+_REMEDIES = (
+    Option("region", "part=NORTH,WEST,SOUTH,EAST", "of a part where both have values", "regions=['part=70,0,20,90']"),
+    Option("grid", "truth", "for one grid", "weatherml.align(forecast, truth, grid='truth')"),
+    Option("shared_points", purpose="for the points of both", python="first.where(second.notnull())"),
+)
+
+
+def _nowhere() -> UserError:
+    return UserError(f"{_NOWHERE} other is judged", *_REMEDIES)
 
 
 def compare(
@@ -110,7 +117,7 @@ class Paired:
             return self
         counts = self.first.dataset[WEIGHT] > 0
         if not (counts & ~apart).any():
-            raise UserError(_NOWHERE)
+            raise _nowhere()
         n_fields = int((counts & apart).any("region").sum())
         said = f"{counted(n_fields, 'field')} of which the systems are judged at other points around regions"
         one, other = (StatisticSums(_only_where(~apart, own.dataset)) for own in (self.first, self.second))
@@ -198,7 +205,7 @@ def _same_points(left: StatisticSums, right: StatisticSums) -> tuple[xr.DataArra
         alike &= ~are_others(left.points(), right.points())
     apart = (larger > 0) & ~alike
     if not alike.any():
-        raise UserError(_NOWHERE)
+        raise _nowhere()
     one_alone = apart & (xr.ufuncs.minimum(first, second) == 0)
     words = []
     if n_alone := int(one_alone.any(["channel", "region"]).sum()):

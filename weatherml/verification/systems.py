@@ -22,6 +22,7 @@ from weatherml.verification.metrics.registry import metrics_named
 from weatherml.verification.metrics.units import with_units
 from weatherml.verification.pairing.control import N_MEMBERS
 from weatherml.verification.pairing.notes import as_attribute, sentences
+from weatherml.verification.pairing.plausible import NAME
 from weatherml.verification.significance.method import Method
 from weatherml.verification.significance.methods import method_named
 from weatherml.wording import listed
@@ -167,7 +168,7 @@ def _started_at(forecast: Forecast, init_times: np.ndarray, name: str) -> Foreca
     """Keep some initial times; what is judged as it is made is called as the system is, where it has no other name."""
     if isinstance(forecast, OnlineForecast):
         return replace(forecast, init_times=init_times, name=forecast.name or name)
-    return forecast.sel(init_time=init_times)
+    return forecast.sel(init_time=init_times).assign_attrs({NAME: name})
 
 
 def _telling(progress: SystemProgress, name: str, n_before: int, n_all: int) -> Callable[[int, int], None]:

@@ -1,5 +1,7 @@
 """What there is to ask a verification for: metrics with their parameters, and regions with their bounds."""
 
+import json
+
 from rich.markup import escape
 
 from weatherml.cli.printing.tables import out, print_blocks
@@ -9,9 +11,13 @@ from weatherml.verification.metrics.entries import registry
 from weatherml.verification.metrics.registry import THEMES
 
 
-def print_known() -> None:
-    """Print all metrics, of all themes, and all regions."""
+def print_known(as_json: bool = False) -> None:
+    """Print all metrics, of all themes, and all regions; for programs as JSON."""
     assert THEMES  # have been imported, and so are entered
+    if as_json:
+        bounds = {name: bounds_of(regions[name]) for name in regions}
+        print(json.dumps({"metrics": {name: signature(registry[name]) for name in registry}, "regions": bounds}))
+        return
     out.print("[dim]metrics, with their parameters[/]")
     for name in registry:
         told = signature(registry[name])

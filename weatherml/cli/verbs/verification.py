@@ -9,6 +9,7 @@ import typer
 
 from weatherml.cli.options import (
     LOCAL,
+    WORDS,
     AsJson,
     Calendar,
     Channels,
@@ -118,11 +119,11 @@ Outputs = Annotated[
 _INTERVAL, _IN_PAIRS = "circular", "ar2"  # where none is asked for
 
 
-def _list(is_asked: bool) -> None:
+def _list(context: typer.Context, is_asked: bool) -> None:
     if is_asked:
         from weatherml.cli.printing.known import print_known
 
-        print_known()
+        print_known(as_json="--json" in context.meta.get(WORDS, ()))
         raise typer.Exit
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 
@@ -149,7 +150,9 @@ def _curves(scores: xr.Dataset, metric: str, published: xr.Dataset | None) -> Se
 
 
 def _folded(name: str, content: str, is_open: bool) -> str:
-    return f"<details{' open' * is_open}><summary>{name}</summary>{content}</details>" if name else content
+    """Return elements under a name that unfolds them; the name is text, of whoever asked, and the content elements."""
+    head = f"<details{' open' * is_open}><summary>{escape(name)}</summary>"
+    return f"{head}{content}</details>" if name else content
 
 
 def _lines(part: xr.DataArray, metric: str, beneath: xr.DataArray | None) -> dict[str, list[panels.Line]]:

@@ -14,6 +14,7 @@ from weatherml.registry import Registry, nearest
 from weatherml.verification.aggregation.adding import digest
 
 _LAND = 0.5  # share of land from which a cell is land
+_TURN = 360  # degrees
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Region:
             north of the other share none.
 
     Raises:
-        UserError: The bounds are none of latitudes.
+        UserError: The bounds are none of latitudes, or of longitudes.
     """
 
     south: float = -90.0
@@ -42,10 +43,16 @@ class Region:
     borders: Literal["both", "south"] = "both"
 
     def __post_init__(self) -> None:
-        if not -90 <= self.south < self.north <= 90:
+        for latitude in (own for own in (self.south, self.north) if not -90 <= own <= 90):
+            raise UserError(f"no latitude of a region is {latitude:g} degrees north; give south and north in -90 .. 90")
+        if not self.south < self.north:
             raise UserError(
                 f"a region from {self.south:g} to {self.north:g} degrees north holds nothing; give south below north"
                 " within -90 .. 90"
+            )
+        for longitude in (own for own in (self.west, self.east) if not -_TURN <= own <= _TURN):
+            raise UserError(
+                f"no longitude of a region is {longitude:g} degrees east; give west and east in -180 .. 180 or 0 .. 360"
             )
 
     def holds(self, grid: LatLonGrid, land: np.ndarray | None = None) -> np.ndarray:
@@ -121,16 +128,33 @@ def regions_named(wanted: Sequence[str] | Mapping[str, Region] | None) -> dict[s
     """Return regions by their names, or `NAME=NORTH,WEST,SOUTH,EAST`; all of the globe where none are given.
 
     Raises:
-        UserError: There are none, or one is unknown.
+        UserError: There are none, one is unknown, or two have one name.
     """
     if wanted is None:
         return dict(GLOBAL)
     wanted = (wanted,) if isinstance(wanted, str) else wanted
     if not wanted:
         raise UserError(f"regions are empty; leave them out for the globe, or give one of {', '.join(regions)}")
-    if isinstance(wanted, Mapping):
-        return dict(wanted)
-    return dict(_region_named(name) for name in wanted)
+    named = list(wanted.items()) if isinstance(wanted, Mapping) else [_region_named(name) for name in wanted]
+    found: dict[str, Region] = {}
+    for name, own in named:
+        _require_own_name(name, own)
+        if found.setdefault(name, own) != own:
+            raise UserError(f"two regions are called {name!r}; give each a name of its own")
+    return found
+
+
+def _require_own_name(name: str, region: Region) -> None:
+    """Require that a name which is known means what it means to all who read a table.
+
+    Raises:
+        UserError: It is of another region.
+    """
+    if name in regions and region != regions[name]:
+        raise UserError(
+            f"region {name!r} is known, and has other bounds than were given; give this one another name, or leave its"
+            " bounds out"
+        )
 
 
 def _region_named(text: str) -> tuple[str, Region]:

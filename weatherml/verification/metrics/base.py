@@ -63,3 +63,8 @@ class Metric:
 def itself(mean: Any) -> Any:
     """Return a mean that is a score as it is."""
     return mean
+
+
+def first(mean: Any, *_: Any) -> Any:
+    """Return the mean of the first of some statistics, as a score of which the others tell where it means nothing."""
+    return mean

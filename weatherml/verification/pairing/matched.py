@@ -16,6 +16,7 @@ from weatherml.references import (
     as_reference,
     as_slice,
     narrowed,
+    require_fields,
     require_times,
     time_index,
     time_places,
@@ -104,6 +105,7 @@ class Matched:
         for name, reference in ((name, own) for name, own in self._asked.items() if self._compared(name)):
             first = reference.at(self._valid_times[:1, 0])
             self._require_channels(f"the {name}", on_grid(first, self.grid), self._compared(name))
+            require_fields(first, self._compared(name), f"the {name}")
             require_times(reference, self._valid_times)
 
     @cached_property
@@ -235,6 +237,15 @@ class Matched:
                 self._others_than(self.channels[channel]),
             )
         return Domain(self.levels, masks, since)
+
+    def first_of_truth(self, name: str) -> Iterator[np.ndarray]:
+        """Yield a variable of the truth at one level, at the first valid time that has one."""
+        yield values_of(self.first_truth[name], self.levels[name][-1:])
+
+    def first_expected(self, reference: str, name: str) -> Iterator[np.ndarray]:
+        """Yield a variable of a reference at one level, at the first valid time; nothing that it is not asked for."""
+        if name in self._compared(reference):
+            yield self._expected(reference, name, self._valid_times[0, :1])[:, -1:]
 
     @property
     def first_truth(self) -> xr.Dataset:

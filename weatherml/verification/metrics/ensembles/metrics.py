@@ -1,5 +1,6 @@
 """Metrics of ensembles. The rmse of the ensemble mean is `rmse`."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from weatherml.verification import formulas
 from weatherml.verification.formulas.distributions import Tail
-from weatherml.verification.metrics.base import Metric, itself
+from weatherml.verification.metrics.base import Metric, first, itself
 from weatherml.verification.metrics.deterministic.statistics import SquaredError
 from weatherml.verification.metrics.ensembles.distributions import (
     QuantileScore,
@@ -18,6 +19,8 @@ from weatherml.verification.metrics.ensembles.patterns import EnergyScore, Energ
 from weatherml.verification.metrics.ensembles.ranks import CrpsTerms, RankCounts, TruthCounts
 from weatherml.verification.metrics.ensembles.statistics import Crps, CrpsFair, EnsembleVariance, ExpectedSquaredError
 from weatherml.verification.metrics.entries import enter, registry
+from weatherml.verification.metrics.events import EventArea
+from weatherml.verification.statistics.base import Statistic
 
 enter("crps", [Crps()], itself)
 enter("crps_fair", [CrpsFair()], itself)
@@ -64,13 +67,13 @@ def quantile_score(quantile: float) -> Metric:
 @registry.register("twcrps")
 def twcrps(threshold: float | None = None, tail: Tail = "upper") -> Metric:
     """Threshold-weighted: of what lies above a number, or above the reference `threshold`; below in the lower tail."""
-    return Metric((ThresholdWeightedCrps(*_beyond(threshold, tail)),), itself)
+    return _weighted(ThresholdWeightedCrps, threshold, tail)
 
 
 @registry.register("twcrps_fair")
 def twcrps_fair(threshold: float | None = None, tail: Tail = "upper") -> Metric:
     """As `twcrps`, fair."""
-    return Metric((ThresholdWeightedCrpsFair(*_beyond(threshold, tail)),), itself)
+    return _weighted(ThresholdWeightedCrpsFair, threshold, tail)
 
 
 @registry.register("energy_score")
@@ -93,10 +96,11 @@ def variogram_score(tile: float, power: float = 0.5) -> Metric:
     return Metric((VariogramScore(_tile(tile), float(power)),), itself)
 
 
-def _beyond(threshold: float | None, tail: Tail) -> tuple[float | None, Tail]:
+def _weighted(statistic: Callable[..., Statistic], threshold: float | None, tail: Tail) -> Metric:
     if tail not in ("upper", "lower"):
         raise ValueError(f"tail is 'upper' or 'lower', not {tail!r}")
-    return (None if threshold is None else float(threshold)), tail
+    number = None if threshold is None else float(threshold)
+    return Metric((statistic(number, tail), EventArea((number,))), first)
 
 
 def _tile(width: float) -> float:

@@ -6,19 +6,23 @@ differ by place and date. Of one field alone the probability is 0 or 1.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from weatherml.verification import formulas
-from weatherml.verification.metrics.base import Better, Metric, itself
+from weatherml.verification.metrics.base import Better, Metric, first
 from weatherml.verification.metrics.entries import registry
+from weatherml.verification.metrics.events import EventArea
 from weatherml.verification.metrics.probabilities.statistics import (
     EventCounts,
     RankedProbability,
     RankedProbabilityFair,
     ReferenceBrier,
 )
+from weatherml.verification.statistics.base import Statistic
+from weatherml.wording import listed
 
 N_BINS = 11
 """Most bins of forecast probability; fewer where the ensemble has fewer than ten members."""
@@ -93,13 +97,18 @@ _enter_diagram("forecast_share", formulas.forecast_share)
 @registry.register("rps")
 def rps(thresholds: Sequence[float | str]) -> Metric:
     """Of thresholds that are numbers, or names of references."""
-    return Metric((RankedProbability(_levels(thresholds)),), itself)
+    return _ranked(RankedProbability, thresholds)
 
 
 @registry.register("rps_fair")
 def rps_fair(thresholds: Sequence[float | str]) -> Metric:
     """Of thresholds that are numbers, or names of references."""
-    return Metric((RankedProbabilityFair(_levels(thresholds)),), itself)
+    return _ranked(RankedProbabilityFair, thresholds)
+
+
+def _ranked(statistic: Callable[..., Statistic], thresholds: Sequence[float | str]) -> Metric:
+    levels = _levels(thresholds)
+    return Metric((statistic(levels), EventArea(levels)), first)
 
 
 def _counts(threshold: float | None) -> EventCounts:
@@ -108,6 +117,8 @@ def _counts(threshold: float | None) -> EventCounts:
 
 def _levels(thresholds: Sequence[float | str]) -> tuple[float | str, ...]:
     _require(bool(thresholds) and not isinstance(thresholds, str), "thresholds are several, such as (270, 280)")
+    numbers = [own for own in thresholds if not isinstance(own, str)]
+    _require(all(a < b for a, b in pairwise(numbers)), f"thresholds rise, and {listed(numbers)} do not")
     return tuple(own if isinstance(own, str) else float(own) for own in thresholds)
 
 

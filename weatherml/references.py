@@ -212,11 +212,14 @@ def require_times(reference: Reference, times: np.ndarray) -> None:
 
 def warn_of_knowing(reference: Reference, times: np.ndarray) -> None:
     """Say where a reference was fitted on times that it is to be asked for: it knows what it is to be surprised by."""
-    if isinstance(reference, Fitted) and (known := is_within(times, reference.period)).any():
+    # Asked for, not told by its class: what wraps a reference passes on what that knows, which checks of classes
+    # do not see from Python 3.12 on.
+    period: Periods | None = getattr(reference, "period", None)
+    if period is not None and (known := is_within(times, period)).any():
         _logger.warning(
             "the climatology of %s knows %d of %d valid times that are judged: errors of it are smaller for it; take"
             " one of another period",
-            show_periods(reference.period),
+            show_periods(period),
             known.sum(),
             known.size,
             extra=ONCE,

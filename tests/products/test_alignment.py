@@ -9,7 +9,7 @@ import weatherml as wml
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.products.alignment import RegriddedReference, align
-from weatherml.references import Fitted, as_reference
+from weatherml.references import as_reference, warn_of_knowing
 from weatherml.verification import evaluate
 from weatherml.verification.baselines.named import baseline
 from weatherml.verification.systems import evaluate_systems
@@ -49,7 +49,15 @@ def test_a_climatology_follows_to_the_grid_that_was_asked_for(forecast):
     own = RegriddedReference(as_reference(climate), LatLonGrid.from_dataset(theirs))
     expected = evaluate(ours, theirs, ["acc"], wml.regrid(climate, LatLonGrid.from_dataset(forecast)))
     xr.testing.assert_allclose(evaluate(ours, theirs, ["acc"], own), expected)
-    assert not isinstance(own, Fitted) and isinstance(RegriddedReference(Normal(), own.grid), Fitted)
+
+
+def test_a_climatology_on_another_grid_is_still_known_to_know_what_is_judged(forecast, caplog):
+    own = RegriddedReference(Normal(), LatLonGrid.from_dataset(forecast))
+    warn_of_knowing(own, np.array(["2000-07-01", "2003-07-01"], "datetime64[ns]"))
+    assert "knows 1 of 2 valid times" in caplog.text
+    caplog.clear()
+    warn_of_knowing(own, np.array(["2003-07-01"], "datetime64[ns]"))
+    assert not caplog.text
 
 
 class Normal:

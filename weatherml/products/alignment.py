@@ -158,7 +158,7 @@ def _of_member(truth: xr.Dataset, member: TruthMember | None) -> xr.Dataset:
 def _with_sums(forecast: xr.Dataset, truth: xr.Dataset, accumulated: Accumulated | None) -> xr.Dataset:
     """Return a truth with the sums over time that the forecast has and it lacks; missing (NaN) before the first."""
     for name in map(str, forecast.data_vars):
-        if name in ACCUMULATIONS and np.diff([np.timedelta64(0), *forecast["lead_time"].values]).min() > HOUR:
+        if name in ACCUMULATIONS and np.diff([np.timedelta64(0, "ns"), *forecast["lead_time"].values]).min() > HOUR:
             truth = told_as(truth, f"{name} of the forecast is taken for sums over one hour")
         way = sum_of(name)
         if way is None or name in truth or way.inputs[0] not in truth:

@@ -38,7 +38,7 @@ class InitTimes(Config):
     def values(self) -> np.ndarray:
         """`datetime64[ns]` `[init]`."""
         first, last = (parse_time(own, "init_times") for own in (self.first, self.last))
-        return np.arange(first, last + 1, parse_duration(self.every))
+        return np.arange(first, last + np.timedelta64(1, "ns"), parse_duration(self.every))
 
 
 class LeadTimes(Config):

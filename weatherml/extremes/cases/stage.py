@@ -214,7 +214,7 @@ class Stage:
     def _known(self, times: np.ndarray, init_time: np.datetime64) -> list[xr.Dataset]:
         """Return analyses before a forecast, spaced as it is."""
         step = times[1] - times[0] if len(times) > 1 else times[0] - init_time
-        n_before = int(parse_duration(self.case.history) // step) if step > np.timedelta64(0) else 0
+        n_before = int(parse_duration(self.case.history) // step) if step > np.timedelta64(0, "ns") else 0
         wanted = times[0] - step * np.arange(n_before, 0, -1)
         there = wanted[(wanted <= init_time) & np.isin(wanted, self.truth["time"].values)]
         return [self._read(self.truth.sel(time=there))] if len(there) else []

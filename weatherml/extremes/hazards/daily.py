@@ -133,9 +133,9 @@ class Days:
 
 def _rising(field: xr.DataArray) -> xr.DataArray:
     times = field["time"].values
-    if (np.diff(times) <= np.timedelta64(0)).any():
+    if (np.diff(times) <= np.timedelta64(0, "ns")).any():
         field = field.sortby("time")
-        for twice in field["time"].values[1:][np.diff(field["time"].values) == np.timedelta64(0)]:
+        for twice in field["time"].values[1:][np.diff(field["time"].values) == np.timedelta64(0, "ns")]:
             raise UserError(f"{field.name} has the time {twice:.16} twice; keep one, by drop_duplicates('time')")
     return field
 

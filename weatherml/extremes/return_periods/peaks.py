@@ -66,7 +66,7 @@ def peaks_over_threshold(
     if "time" not in field.dims or field.sizes["time"] < 2:
         raise UserError(f"a record has a dimension 'time', got {dict(field.sizes)}; pass analyses of one variable")
     field, times = field.transpose("time", ...), field["time"].values.astype("datetime64[ns]")
-    if (np.diff(times) <= np.timedelta64(0)).any():
+    if (np.diff(times) <= np.timedelta64(0, "ns")).any():
         raise UserError("the times of the record do not rise; sort them, field.sortby('time')")
     years = _years(times) if years is None else float(years)
     cells = field[0].drop_vars("time", errors="ignore")

@@ -119,7 +119,7 @@ def _require_times(forecast: xr.Dataset) -> None:
         if name in forecast.coords and forecast[name].dtype.kind != kind:
             wanted = "datetime64" if kind == "M" else "timedelta64"
             raise UserError(f"{name} of the data is {forecast[name].dtype}, not {wanted}; read them by read_forecast")
-    if (np.diff(forecast[dim].values.ravel()) <= np.timedelta64(0)).any():
+    if (np.diff(forecast[dim].values.ravel()) <= np.timedelta64(0, "ns")).any():
         raise UserError(f"{dim} of the data does not rise, or comes twice; sort it by sortby({dim!r}), and keep one")
 
 

@@ -38,7 +38,9 @@ class _AroundTheDate:
         """Return times `[*valid, member]`, year by year, and day by day within each."""
         valid = np.asarray(valid, "datetime64[ns]")[..., None, None]
         since = valid - valid.astype("datetime64[Y]") + self.offsets
-        begin, end = (own.astype("datetime64[ns]")[:, None] for own in (self.years, self.years + 1))
+        begin, end = (
+            own.astype("datetime64[ns]")[:, None] for own in (self.years, self.years + np.timedelta64(1, "Y"))
+        )
         times = begin + since % (end - begin)
         taken: np.ndarray = times.reshape(*times.shape[:-2], -1)[..., self.taken]
         return taken

@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def names(folder):
     """A low that goes east at 8 degrees in six hours; of three members, in two it is deep enough."""
-    times = np.arange(INITS[0] - np.timedelta64(2, "D"), INITS[1] + LEADS[-1] + 1, LEADS[0])
+    times = np.arange(INITS[0] - np.timedelta64(2, "D"), INITS[1] + LEADS[-1] + np.timedelta64(1, "s"), LEADS[0])
     since = (times - INITS[0]) / LEADS[0]
     truth = dataset(pressure(130 + 8 * since, 5_000), {"time": times})
     ahead = (INITS[:, None] + LEADS - INITS[0]) / LEADS[0]

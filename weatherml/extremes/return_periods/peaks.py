@@ -96,7 +96,7 @@ class _Clusters:
 
     def __init__(self, threshold: np.ndarray, gap: np.timedelta64, times: np.ndarray) -> None:
         self.threshold, self.gap = threshold, gap
-        self.step = np.median(np.diff(times))
+        self.step = np.timedelta64(int(np.median(np.diff(times).astype(np.int64))), "ns")
         n = len(threshold)
         self.last = np.full(n, np.datetime64("NaT"), "datetime64[ns]")
         self.unbroken = np.zeros(n, bool)  # whether no time has been missing since the last one above

@@ -146,7 +146,7 @@ def _at(field: xr.DataArray, axis: str, values: pd.Index) -> xr.DataArray:
 
 def _missing(like: xr.DataArray, axis: str, values: pd.Index) -> xr.DataArray:
     """Return a field like another, at other values along an axis, that is missing everywhere."""
-    nothing = np.timedelta64("NaT") if like.dtype.kind == "m" else np.nan
+    nothing = np.timedelta64("NaT", "ns") if like.dtype.kind == "m" else np.nan
     empty = xr.full_like(like.isel({axis: [0] * len(values)}), nothing)
     return empty.assign_coords({axis: values.to_numpy()})
 

@@ -14,6 +14,7 @@ from weatherml.wording import listed
 GRAVITY = 9.80665
 """Standard, m s-2."""
 
+_LEAST_PRESSURE = 30_000  # Pa at the ground: that of the highest summit is a little more
 _SLACK = 50  # hPa that may lack at either end
 
 
@@ -78,16 +79,20 @@ def vapour_flux(
     """Return the vapour that wind carries between 300 and 1000 hPa, kg m-1 s-1: trapezoids over the levels.
 
     Args:
-        specific_humidity: kg kg-1, with `level` in hPa.
+        specific_humidity: kg kg-1, with `level` in hPa, in any order.
         wind: m s-1.
-        surface_pressure: Pa, where there is no air below the ground; all levels count where it is not known.
+        surface_pressure: Pa, where there is no air below the ground; all levels count where it is not known. What is
+            missing below the ground is taken from the level above.
+
+    Raises:
+        UserError: The levels do not suffice, or the pressure at the ground is in other units (where it is read).
     """
-    levels = wind["level"].values.tolist()
+    levels = sorted(wind["level"].values.tolist())
     used = RIVERS.levels_of(levels)
     carried = specific_humidity.sel(level=used) * wind.sel(level=used)
     if surface_pressure is not None:
-        return _above_ground(carried, surface_pressure / 100)
-    mass = xr.DataArray(RIVERS.mass(levels), {"level": wind["level"]}, "level")
+        return _above_ground(carried, in_pascal(surface_pressure) / 100)
+    mass = xr.DataArray(RIVERS.mass(levels), {"level": levels}, "level")
     return (carried * mass.sel(level=used)).sum("level", skipna=False)
 
 
@@ -96,15 +101,39 @@ def vapour_transport(specific_humidity: xr.DataArray, eastward: xr.DataArray, no
     return speed(vapour_flux(specific_humidity, eastward), vapour_flux(specific_humidity, northward))
 
 
+def in_pascal(surface_pressure: xr.DataArray) -> xr.DataArray:
+    """Return pressure at the ground, as lazily as it is; refused where it is read, if it is so low as nowhere on Earth.
+
+    Raises:
+        UserError: It is in other units.
+    """
+
+    def checked(pressure: np.ndarray) -> np.ndarray:
+        if (pressure < _LEAST_PRESSURE).any():
+            low, high = np.nanmin(pressure), np.nanmax(pressure)
+            hint = "; it looks like hPa: multiply by 100" if high < 1200 else ""
+            raise UserError(f"surface_pressure is in Pa, and the fields have {low:.4g} .. {high:.4g}{hint}")
+        return pressure
+
+    found: xr.DataArray = xr.apply_ufunc(
+        checked, surface_pressure, dask="parallelized", output_dtypes=[surface_pressure.dtype], keep_attrs=True
+    )
+    return found
+
+
 def _above_ground(values: xr.DataArray, ground: xr.DataArray) -> xr.DataArray:
     """Return the sum over the air of the layer that lies above a pressure in hPa, linear between two levels."""
     bottom = ground.clip(max=RIVERS.bottom)
     total = xr.zeros_like(values.isel(level=0, drop=True) * ground)
-    fields = [values.sel(level=level, drop=True) for level in values["level"].values]
-    for (upper, above), (lower, below) in pairwise(zip(values["level"].values.tolist(), fields, strict=True)):
+    levels = values["level"].values.tolist()
+    above = values.isel(level=0, drop=True)
+    for upper, lower in pairwise(levels):
+        below = values.sel(level=lower, drop=True)
+        below = below.where(below.notnull() | (lower <= bottom), above)
         gap = lower - upper
         start = max(RIVERS.top - upper, 0) / gap
         share = ((bottom - upper) / gap).clip(start, 1)  # of the gap, down to where there is air
         of_below = (share**2 - start**2) / 2
         total = total + gap * ((share - start - of_below) * above + of_below * below)
+        above = below
     return total * (100 / GRAVITY)

@@ -1,5 +1,7 @@
 """Calibration of exceedance from sums of verification, and cones, against brute force over cases."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -250,3 +252,35 @@ def test_a_table_that_is_not_of_errors_is_refused(errors):
 def test_cone_is_saved_and_loaded(cone, tmp_path):
     cone.save(tmp_path / "cone.nc")
     xr.testing.assert_identical(Cone.load(tmp_path / "cone.nc").dataset, cone.dataset)
+
+
+def test_init_times_without_truth_do_not_count(sums, caplog):
+    """The weight of one of the init times is 0, as of analyses that lack: the others are learnt from."""
+    without = replace(sums, dataset=sums.dataset.isel(init_time=slice(1, None)))
+    nothing = sums.dataset.copy(deep=True)
+    numbers = [name for name, own in nothing.data_vars.items() if "init_time" in own.dims and own.dtype.kind == "f"]
+    for name in numbers:
+        nothing[name] = xr.where(nothing["init_time"] == nothing["init_time"][0], 0, nothing[name]).transpose(
+            *nothing[name].dims
+        )
+    fitted, expected = (
+        Calibration.fit(own, PERIOD, 1.0, block="1d") for own in (replace(sums, dataset=nothing), without)
+    )
+    xr.testing.assert_allclose(fitted.dataset, expected.dataset)
+    assert "1 of 80 init times have no truth" in caplog.text
+
+
+def test_what_is_not_known_is_not_warned_of_and_what_is_below_nothing_is_refused(calibration):
+    asked = xr.DataArray([[np.nan, 1.0]], {"lead_time": calibration.dataset["lead_time"][:1]}, ("lead_time", "point"))
+    assert calibration.apply(asked)["warning"].isnull().values.tolist() == [[True, False]]
+    with pytest.raises(UserError, match=r"between 0 and 1, got -0.5; pass shares of members"):
+        calibration.apply(asked - 1.5)
+
+
+def test_leads_that_were_not_learnt_are_refused_in_one_line(calibration, sums, cone, errors):
+    learnt = replace(calibration, dataset=calibration.dataset.isel(lead_time=[0]), held_out=HeldOut(("1990", "1991")))
+    with pytest.raises(UserError, match=r"lead_time .* was not calibrated; pass leads that were"):
+        learnt.verdict(sums, 1.0)
+    short = replace(cone, dataset=cone.dataset.isel(lead_time=[0]), held_out=HeldOut(("1950", "1951")))
+    with pytest.raises(UserError, match="the cone knows leads from"):
+        short.verdict(errors)

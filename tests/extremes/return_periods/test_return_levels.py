@@ -150,3 +150,14 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(maxima, peaks):
         return_levels(fit_gev(maxima), [0.5])
     with pytest.raises(UserError, match=r"a confidence lies between 0 and 1, not 95; write 0\.95"):
         return_periods(fit_gpd(peaks), 9.0, confidence=95)
+
+
+@pytest.mark.parametrize("interval", ["bootstrap", "delta", "profile"])
+def test_extremes_of_which_many_are_equal_have_no_likelihood(interval, caplog):
+    values = np.zeros((20, 2))
+    values[:, 1], values[:4, 0] = np.random.default_rng(0).gumbel(10, 1, 20), [1, 2, 3, 4]
+    fit = fit_gev(xr.DataArray(values, dims=("year", "place")), "likelihood")
+    assert np.isnan(fit.array).all(axis=0).tolist() == [True, False]
+    assert "1 place of 2 have a value more than a quarter" in caplog.text
+    level = return_levels(fit, [10.0], interval, draws=3)["level"]
+    assert level.isnull().all("bound").squeeze().values.tolist() == [True, False]

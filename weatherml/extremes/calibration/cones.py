@@ -68,11 +68,11 @@ class Cone:
             coverage: Of whole tracks.
 
         Raises:
-            UserError: The periods share a time.
+            UserError: The periods share a time, or a lead lies outside those learnt.
         """
         apart = {**held_out.apart_from, "the cone": self.held_out.period}
         own = _Scores.of(errors).within(HeldOut(held_out.period, apart))
-        ratio = own.scores / self.dataset["radius"].sel(lead_time=own.leads).values
+        ratio = own.scores / self.radius(own.leads)
         track = {"storm": own.blocks, "init_time": own.init_times, "number": own.members}
         table = pd.DataFrame(track | {"ratio": ratio}).groupby(list(track))["ratio"].max().reset_index()
         factor = block_quantile(table["ratio"].to_numpy(), table["storm"].to_numpy(), coverage)
@@ -105,12 +105,12 @@ class Cone:
         `covered`, mean over storms of the share of their forecasts inside; `mean_radius`, km; `storms`.
 
         Raises:
-            UserError: A forecast lies in the period of the calibration.
+            UserError: A forecast lies in the period of the calibration, or a lead outside those learnt.
         """
         own = _Scores.of(errors)
         self.held_out.require_apart(own.init_times, own.leads)
-        inside = own.scores <= self.dataset["radius"].sel(lead_time=own.leads).values
-        scaled = own.scale * self.dataset["radius"].sel(lead_time=own.leads).values
+        inside = own.scores <= self.radius(own.leads)
+        scaled = own.scale * self.radius(own.leads)
         table = pd.DataFrame({"lead_time": own.leads, "storm": own.blocks, "inside": inside, "radius": scaled})
         by_storm = table.groupby(["lead_time", "storm"])[["inside", "radius"]].mean().groupby("lead_time")
         covered, radius = by_storm["inside"].mean(), by_storm["radius"].mean()

@@ -1,5 +1,6 @@
 """How often an event followed each share of members, by init time: from sums that verification keeps."""
 
+import logging
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,6 +12,8 @@ from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.metrics.probabilities.statistics import EventCounts
 from weatherml.wording import listed
 
+_logger = logging.getLogger(__name__)
+
 SHARE = "share"
 
 
@@ -19,7 +22,8 @@ class Counts:
     """The part of the area where k of the M members exceeded and the truth did, or did not.
 
     Attributes:
-        dataset: Dims (init_time, channel, lead_time, event, share), of which all of an init time sum to one.
+        dataset: Dims (init_time, channel, lead_time, event, share), of which all of an init time sum to one; NaN where
+            there is no truth.
     """
 
     dataset: xr.DataArray
@@ -37,7 +41,11 @@ class Counts:
                 f"a calibration is of one region, got {listed(regions)}; judge one, regions=[{str(regions[0])!r}]"
             )
         (area,) = sums.of([EventCounts(threshold)])
-        parts = np.moveaxis(area[:, :, :, 0] / sums.weights[:, :, :, 0, None, None], 1, 2)
+        weights = sums.weights[:, :, :, 0, None, None]
+        _warn_of_nothing(weights)
+        with np.errstate(invalid="ignore"):
+            shares = np.where(weights > 0, area[:, :, :, 0] / np.where(weights > 0, weights, 1), np.nan)
+        parts = np.moveaxis(shares, 1, 2)
         dims = ("init_time", "channel", "lead_time", "event", SHARE)
         coords = {name: sums.dataset[name].values for name in dims[:3]}
         return cls(xr.DataArray(parts, coords | {SHARE: np.linspace(0, 1, parts.shape[-1])}, dims))
@@ -76,9 +84,20 @@ class Counts:
         return Counts(self.dataset[chosen])
 
     def in_blocks(self, blocks: np.ndarray) -> np.ndarray:
-        """Return the mean over each block of init times, `[block, channel, lead, event, class]`."""
+        """Return the mean over each block of init times, `[block, channel, lead, event, class]`; NaN where it has none.
+
+        Init times without a truth do not count.
+        """
         values = self.dataset.values
-        sums = np.zeros((blocks.max() + 1, *values.shape[1:]))
-        np.add.at(sums, blocks, values)
-        means: np.ndarray = sums / np.bincount(blocks).reshape(-1, *[1] * (values.ndim - 1))
+        sums, numbers = (np.zeros((blocks.max() + 1, *values.shape[1:])) for _ in range(2))
+        np.add.at(sums, blocks, np.nan_to_num(values))
+        np.add.at(numbers, blocks, np.isfinite(values))
+        means: np.ndarray = np.where(numbers > 0, sums / np.maximum(numbers, 1), np.nan)
         return means
+
+
+def _warn_of_nothing(weights: np.ndarray) -> None:
+    """Say how many init times have no truth at some lead."""
+    lacking = int((weights <= 0).reshape(len(weights), -1).any(axis=1).sum())
+    if lacking:
+        _logger.warning("%d of %d init times have no truth at some lead, and do not count there", lacking, len(weights))

@@ -69,7 +69,8 @@ class Calibration:
         counts = Counts.of(sums, threshold)
         inside = held_out.holds(counts.init_times, counts.longest_lead)
         blocks = counts.only(inside).in_blocks(blocks_of(counts.init_times[inside], block))
-        told = {"risk": risk, "blocks": len(blocks), "block": format_duration(parse_duration(block))}
+        n_blocks = int(np.isfinite(blocks).reshape(len(blocks), -1).any(axis=1).sum())
+        told = {"risk": risk, "blocks": n_blocks, "block": format_duration(parse_duration(block))}
         return cls(_learnt(blocks, counts, risk, cases_in_block).assign_attrs(told), held_out.written())
 
     def apply(self, probability: xr.DataArray, channel: str | None = None) -> xr.Dataset:
@@ -82,7 +83,7 @@ class Calibration:
 
         Returns:
             `probability`, `lower`, `upper` and `venn_abers`; and `warning`, 1 where to warn, 0 elsewhere, NaN at leads
-            that promise nothing; all float32.
+            that promise nothing; NaN where a probability is; all float32.
 
         Raises:
             UserError: A lead time or the channel was not learnt.
@@ -91,7 +92,7 @@ class Calibration:
         names = ("probability", "lower", "upper", "venn_abers")
         looked_up = {name: _looked_up(probability, own[name]) for name in names}
         warning = (probability >= own["warn_from"] - _ROUNDING).astype(np.float32)
-        return xr.Dataset({**looked_up, "warning": warning.where(own["warn_from"].notnull())})
+        return xr.Dataset({**looked_up, "warning": warning.where(own["warn_from"].notnull() & probability.notnull())})
 
     def verdict(self, sums: StatisticSums, threshold: float | None = None) -> xr.Dataset:
         """Judge raw and calibrated probabilities on forecasts of another period.
@@ -107,10 +108,12 @@ class Calibration:
             the probability and how often the event followed its class. `observed` and `share_of_cases` along `share`.
 
         Raises:
-            UserError: A forecast reaches into the period of the calibration; or as `fit`.
+            UserError: A forecast reaches into the period of the calibration; a lead time or a channel was not learnt;
+                or as `fit`.
         """
         counts = Counts.of(sums, threshold)
         self.held_out.require_apart(counts.init_times, counts.longest_lead)
+        self._require(counts.lead_times, counts.channels)
         learnt = self.dataset.sel(channel=counts.channels, lead_time=counts.lead_times)
         blocks = counts.in_blocks(blocks_of(counts.init_times, self.dataset.attrs["block"]))
         return _judged(xr.DataArray(blocks, dims=("block", *counts.dataset.dims[1:])), learnt, counts.shares)
@@ -132,19 +135,22 @@ class Calibration:
         known = [str(name) for name in self.dataset["channel"].values]
         if channel is None and len(known) > 1:
             raise UserError(f"{counted(len(known), 'channel')} were calibrated, pass one: channel={known[0]!r}")
-        if channel is not None and channel not in known:
+        self._require(np.atleast_1d(probability["lead_time"].values), known if channel is None else [channel])
+        return self.dataset.sel(channel=channel or known[0], lead_time=probability["lead_time"])
+
+    def _require(self, leads: np.ndarray, channels: Sequence[str] | np.ndarray) -> None:
+        known = [str(name) for name in self.dataset["channel"].values]
+        for channel in [str(name) for name in channels if str(name) not in known]:
             raise UserError(f"channel {channel!r} was not calibrated, only {', '.join(known)}; pass one of them")
-        leads = np.atleast_1d(probability["lead_time"].values)
         for lead in leads[~np.isin(leads, self.dataset["lead_time"].values)]:
             raise UserError(
                 f"lead_time {format_duration(lead)} was not calibrated; pass leads that were, or calibrate with it"
             )
-        return self.dataset.sel(channel=channel or known[0], lead_time=probability["lead_time"])
 
 
 def _learnt(blocks: np.ndarray, counts: Counts, risk: float, cases_in_block: float) -> xr.Dataset:
     """Return what is kept of `[block, channel, lead, event, class]`."""
-    total = cases_in_block * blocks.sum(axis=0)
+    total = cases_in_block * np.nansum(blocks, axis=0)
     shape = total.shape[:2]
     fitted = np.array([_curves(own) for own in total.reshape(-1, *total.shape[2:])])
     curves = np.moveaxis(fitted.reshape(*shape, *fitted.shape[1:]), 2, 0)
@@ -161,6 +167,8 @@ def _learnt(blocks: np.ndarray, counts: Counts, risk: float, cases_in_block: flo
 def _curves(counts: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return isotonic, lower, upper and merged probability, each `[class]`, of `[event, class]`."""
     cases, events = counts.sum(axis=0), counts[1]
+    if not cases.any():
+        return (np.full(len(cases), np.nan),) * 4
     lower, upper = venn_abers(cases, events)
     return isotonic(cases, events), lower, upper, merged(lower, upper)
 
@@ -178,8 +186,10 @@ def _looked_up(probability: xr.DataArray, curve: xr.DataArray) -> xr.DataArray:
     """Return a curve at each probability, linear between its shares."""
 
     def look_up(asked: np.ndarray, values: np.ndarray) -> np.ndarray:
-        if asked.size and np.nanmax(asked) > 1 + _ROUNDING:
-            raise UserError(f"a probability lies between 0 and 1, got {np.nanmax(asked):g}; divide per cent by 100")
+        outside = asked[(asked > 1 + _ROUNDING) | (asked < -_ROUNDING)]
+        if outside.size:
+            remedy = "divide per cent by 100" if outside.max() > 1 else "pass shares of members"
+            raise UserError(f"a probability lies between 0 and 1, got {outside.flat[0]:g}; {remedy}")
         values = values.reshape(*[1] * (asked.ndim + 1 - values.ndim), *values.shape)
         place = np.clip(asked, 0, 1) * (values.shape[-1] - 1)
         # Shares of few members lie on classes but for rounding, which must not take a part of the next one.

@@ -36,7 +36,8 @@ class Fit:
         method: How it was fitted.
         sample: What it was fitted to: yearly maxima, or excesses over the threshold, dims (sample, ...); NaN where a
             place has fewer than another.
-        array: Parameters, float64 `[parameter, ...]`, NaN where a place has fewer than five values.
+        array: Parameters, float64 `[parameter, ...]`, NaN where a place has fewer than five values; by likelihood
+            also where more than a quarter of them, and than two, are equal, so that there is no likeliest.
         threshold: From where on excesses are counted, dims (...); 0 of yearly maxima.
         rate: How many values of the sample there are a year, dims (...); 1 of yearly maxima.
         years: How many years the record is of.
@@ -111,12 +112,29 @@ def fit_gpd(peaks: Peaks, method: Method = "lmoments") -> Fit:
 def fitted(records: np.ndarray, family: Family, method: Method) -> np.ndarray:
     """Return parameters `[parameter, ...]` of records `[..., value]`, NaN where one has fewer values than another."""
     array = family.from_lmoments(*sample_lmoments(records))
+    n_tied = 0
     if method == "likelihood":
         for cell in np.ndindex(records.shape[:-1]):
             own = records[cell][np.isfinite(records[cell])]
-            if len(own) >= LEAST:
-                array[(slice(None), *cell)] = likelihood.fit(own, family, array[(slice(None), *cell)])
+            if len(own) < LEAST:
+                continue
+            is_tied = _many_tie(own)
+            n_tied += is_tied
+            start = array[(slice(None), *cell)]
+            array[(slice(None), *cell)] = np.nan if is_tied else likelihood.fit(own, family, start)
+    if n_tied:
+        _logger.warning(
+            "%s of %d have a value more than a quarter of their extremes, which no likelihood allows: they are left"
+            " out; fit higher peaks there, or by method='lmoments'",
+            counted(n_tied, "place"),
+            records[..., 0].size,
+        )
     return array
+
+
+def _many_tie(values: np.ndarray) -> bool:
+    """Return whether so many values `[value]` are equal that the likelihood grows without end as the scale shrinks."""
+    return bool(np.unique(values, return_counts=True)[1].max() > max(2, len(values) / 4))
 
 
 def _require_method(method: str) -> None:

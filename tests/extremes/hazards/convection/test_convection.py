@@ -6,6 +6,8 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.convection import Definition, bulk_shear, convection, craven_brooks
+from weatherml.extremes.hazards.convection.indices import CAPE
+from weatherml.extremes.hazards.convection.profiles import ON_LEVELS
 from weatherml.extremes.hazards.registry import find
 
 FINE = np.arange(100, 1001, 5)
@@ -171,3 +173,29 @@ def test_what_lacks_is_named(fine):
         bulk_shear(fine.sel(level=slice(600, None)))
     with pytest.raises(UserError, match="mixed_depth must be above zero, got 0"):
         Definition(mixed_depth=0)
+
+
+@pytest.fixture(scope="module")
+def coarse():
+    return columns([100, 200, 300, 500, 700, 850, 925, 1000])
+
+
+def test_levels_may_fall(coarse):
+    falling = coarse.isel(level=slice(None, None, -1))
+    xr.testing.assert_identical(convection(falling), convection(coarse))
+    xr.testing.assert_identical(bulk_shear(falling), bulk_shear(coarse))
+
+
+def test_energy_is_missing_where_the_ground_is_and_not_where_levels_below_it_are(coarse):
+    ground = {"surface_pressure": 9.2e4, "2m_temperature": 298.0, "2m_dewpoint_temperature": 294.0}
+    at = coarse.isel(level=0, drop=True)["temperature"]
+    given = coarse.assign({name: xr.full_like(at, own) for name, own in ground.items()})
+    expected = convection(given)
+    assert (expected[CAPE] > 100).all()
+    lacking = given.assign({name: given[name].where(given["level"] < 921) for name in ON_LEVELS})
+    xr.testing.assert_identical(convection(lacking), expected)
+    for name in ground:
+        lacking = given.assign({name: given[name].where(given["longitude"] > 0)})
+        assert convection(lacking)[CAPE].isnull().values.tolist() == [[True, False]]
+    with pytest.raises(UserError, match=r"surface_pressure is in Pa, .* 920 .. 920; it looks like hPa"):
+        convection(given.assign(surface_pressure=given["surface_pressure"] / 100))

@@ -1,12 +1,14 @@
 """Rivers that come ashore, step by step, on a coast along a meridian."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from planted_rivers import band, fields
 
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.rivers import FIXED, category, highest_category, landfall_errors, landfalls, rivers
+from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD
 from weatherml.grid import LatLonGrid
 
 GRID = LatLonGrid.regular(61, 120)
@@ -96,3 +98,48 @@ def test_land_of_another_grid_is_refused():
     given = approaching([180])
     with pytest.raises(UserError, match=r"land \(60, 120\) and fields \(61, 120\) lie on different grids"):
         landfalls(given, rivers(given, FIXED)[0], land(EAST).isel(latitude=slice(60)))
+
+
+@pytest.mark.parametrize("start", [0, 345])
+@pytest.mark.parametrize(
+    ("east", "north", "is_there"), [(600, 0, True), (-600, 0, False), (0, 600, True), (0, -600, False)]
+)
+def test_land_is_reached_where_vapour_goes_to_it_also_across_greenwich(start, east, north, is_there):
+    """Land from 0 E on for wind along the rows, from 50 N on for wind along the columns; on a globe and a region."""
+    longitude = np.arange(0, 360, 5.0) if start == 0 else np.r_[np.arange(0, 15, 5.0), np.arange(345, 360, 5.0)]
+    grid = {"time": pd.date_range("2000", periods=2, freq="6h"), "latitude": np.arange(60, 40, -5.0)}
+    coords = grid | {"longitude": longitude}
+    one = xr.DataArray(np.ones((2, 4, len(longitude)), np.float32), coords, tuple(coords))
+    given = xr.Dataset({EASTWARD: east * one, NORTHWARD: north * one})
+    is_land = (one.longitude < 30) if east else (one.latitude >= 50)
+    labels = (one > 0) & ((one.longitude < 15) | (one.longitude >= 345))
+    found = landfalls(given, labels.astype(int), (one * is_land)[0].drop_vars("time"))
+    assert found.sizes["record"] == is_there
+    if is_there:
+        assert found["longitude"].item() == 0 if east else found["latitude"].item() == 50
+
+
+def test_rivers_end_where_times_are_missing_and_last_as_long_as_their_steps():
+    given = approaching([150, 180, 183, 183, 183, 186])
+    labels = rivers(given, FIXED)[0]
+    hours = np.array([0, 6, 12, 500, 506, 512]) * np.timedelta64(1, "h")
+    apart = given["time"].values[0] + hours
+    found = landfalls(given.assign_coords(time=apart), labels.assign_coords(time=apart), land(EAST))
+    assert found["hours"].values.tolist() == [12, 18] and found["arrived"].values.tolist() == [False, True]
+    given = approaching([150, 180, 183, 183, 183, 186, 186])
+    labels = rivers(given, FIXED)[0]
+    growing = given["time"].values[0] + np.array([0, 3, 6, 9, 15, 21, 27]) * np.timedelta64(1, "h")
+    whole = landfalls(given.assign_coords(time=growing), labels.assign_coords(time=growing), land(EAST))
+    assert whole["hours"].values.tolist() == [3 + 3 + 6 + 6 + 6 + 6]
+
+
+def test_no_spell_goes_on_across_times_that_are_missing():
+    hours = np.array([0, 6, 12, 204, 210]) * np.timedelta64(1, "h")
+    given = xr.DataArray(
+        np.full((5, 1, 1), 300.0),
+        {"time": np.datetime64("2020-01-01", "ns") + hours},
+        ("time", "latitude", "longitude"),
+    )
+    assert highest_category(given).item() == 0
+    with pytest.raises(UserError, match=r"times do not rise, .*sortby"):
+        highest_category(given[::-1])

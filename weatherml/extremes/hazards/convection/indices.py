@@ -9,7 +9,14 @@ from weatherml.errors import UserError
 from weatherml.extremes.hazards.convection.definition import Definition
 from weatherml.extremes.hazards.convection.energy import cape_and_cin
 from weatherml.extremes.hazards.convection.parcels import lift, start_of
-from weatherml.extremes.hazards.convection.profiles import AT_GROUND, ON_LEVELS, Profiles, ground_of, require_levels
+from weatherml.extremes.hazards.convection.profiles import (
+    AT_GROUND,
+    ON_LEVELS,
+    Profiles,
+    ground_of,
+    require_levels,
+    rising,
+)
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.references import Reference
 
@@ -42,7 +49,7 @@ def convection(fields: xr.Dataset, definition: Definition | None = None) -> xr.D
     own = definition or Definition()
     require_levels(fields, ON_LEVELS[:2])
     ground = ground_of(fields, AT_GROUND[:3])
-    fields = fields.sel(level=fields["level"] >= _HIGHEST)
+    fields = rising(fields.sel(level=fields["level"] >= _HIGHEST))
     levels = fields["level"].values
     columns = [_along_levels(fields[name]) for name in ON_LEVELS[:2]]
     energies = xr.apply_ufunc(
@@ -71,7 +78,7 @@ def bulk_shear(fields: xr.Dataset, definition: Definition | None = None) -> xr.D
     """
     own = definition or Definition()
     require_levels(fields, ON_LEVELS[2:])
-    ground = ground_of(fields, (AT_GROUND[0], *AT_GROUND[3:]))
+    ground, fields = ground_of(fields, (AT_GROUND[0], *AT_GROUND[3:])), rising(fields)
     levels = fields["geopotential"]["level"].values
     shear: xr.DataArray = xr.apply_ufunc(
         partial(_shear, levels=levels, height=own.shear_height),
@@ -108,8 +115,8 @@ def _energies(
         profiles = Profiles.of(levels, [own[tile] for own in columns], [own[tile] for own in flat])
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             start = start_of(profiles, definition)
-            energies[:, tile] = cape_and_cin(profiles, start, lift(start, profiles.pressure))
-    energies[:, ~np.isfinite(columns[0]).all(axis=1) | ~np.isfinite(columns[1]).all(axis=1)] = np.nan
+            found = cape_and_cin(profiles, start, lift(start, profiles.pressure))
+        energies[:, tile] = np.where(profiles.is_known, found, np.nan)
     return energies[0].reshape(shape), energies[1].reshape(shape)
 
 

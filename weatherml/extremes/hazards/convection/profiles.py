@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from weatherml.column import in_pascal
 from weatherml.errors import UserError
 from weatherml.wording import listed
 
@@ -31,6 +32,13 @@ class Profiles:
     pressure: np.ndarray
     temperature: np.ndarray
     humidity: np.ndarray
+
+    @property
+    def is_known(self) -> np.ndarray:
+        """Whether nothing is missing, at the ground and above it, bool `[point]`."""
+        columns = (self.pressure, self.temperature, self.humidity)
+        known: np.ndarray = np.logical_and.reduce([np.isfinite(own).all(axis=0) for own in columns])
+        return known
 
     @classmethod
     def of(cls, levels: np.ndarray, fields: list[np.ndarray], ground: list[np.ndarray]) -> "Profiles":
@@ -71,7 +79,12 @@ def ground_of(fields: xr.Dataset, names: tuple[str, ...]) -> list[xr.DataArray]:
             f"air at the ground is told by {listed(names)}, and the fields have no {listed(lacking)}; read these, too,"
             f" or drop {listed(there)}, so that the lowest level stands for the ground"
         )
-    return [fields[name] for name in there]
+    return [in_pascal(fields[name]) if name == "surface_pressure" else fields[name] for name in there]
+
+
+def rising(fields: xr.Dataset) -> xr.Dataset:
+    """Return fields whose levels rise, from the top down, as many archives do not have them."""
+    return fields if fields.indexes["level"].is_monotonic_increasing else fields.sortby("level")
 
 
 def require_levels(fields: xr.Dataset, names: tuple[str, ...]) -> None:

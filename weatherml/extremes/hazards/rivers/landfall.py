@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.rivers.scale import LEAST, category
+from weatherml.extremes.hazards.rivers.steps import hours_and_holes
 from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, transport_at
 from weatherml.extremes.objects import label
 from weatherml.great_circles import distance
@@ -25,7 +26,8 @@ _UNITS = {
 def landfalls(fields: xr.Dataset, labels: xr.DataArray, land: xr.DataArray) -> xr.Dataset:
     """Return where each river first reaches land.
 
-    Rivers of neighbouring times that cover a place, or places beside each other, are one. It reaches land where it
+    Rivers of neighbouring times that cover a place, or places beside each other, are one, but not across times that are
+    missing. It reaches land where it
     covers a cell of the coast, land beside water, and carries vapour towards land there.
 
     Args:
@@ -37,29 +39,40 @@ def landfalls(fields: xr.Dataset, labels: xr.DataArray, land: xr.DataArray) -> x
         Dim `record`, one row a river that reaches land: `time`, the first; `latitude` and `longitude` of the coast cell
         with the greatest transport then, and that `transport`; of that cell from then on while the river covers it
         `peak`, the greatest transport, `hours` at or above 250 kg m-1 s-1, and the `category` of these (Ralph et al.
-        2019); `arrived`, whether it was there at the first of all times, so that it may have come before.
+        2019); `arrived`, whether it was there at the first of all times, or the first after missing ones, so that it
+        may have come before.
 
     Raises:
-        UserError: The mask of land lies on another grid.
+        UserError: The mask of land lies on another grid, or times do not rise.
     """
     grid = LatLonGrid.from_dataset(fields)
     if not grid.is_same(LatLonGrid.from_dataset(land)):
         raise UserError(f"land {land.shape} and fields {grid.shape} lie on different grids; {REGRID}")
-    rivers = label(labels.values > 0, grid, connect_time=True)
     coast = _Coast.of(land.transpose("latitude", "longitude").values >= _LAND, grid)
     times = fields["time"].values
-    step = float((times[1] - times[0]) / np.timedelta64(1, "h")) if len(times) > 1 else 0.0
+    hours, is_behind_hole = hours_and_holes(times)
+    rivers = _through_time(labels.values > 0, grid, is_behind_hole)
     found: dict[int, _Landfall] = {}
-    for time, own_labels in zip(times, rivers, strict=True):
+    for number, (time, own_labels) in enumerate(zip(times, rivers, strict=True)):
         own = transport_at(fields, time)
         strength = own[TRANSPORT].values
         reached = np.where(coast.receives(own[EASTWARD].values, own[NORTHWARD].values), own_labels, 0)
         for river in np.setdiff1d(reached, [0, *found]):
             place = np.where(reached == river, strength, -1).argmax()
-            found[int(river)] = _Landfall(time, int(place), time == times[0])
+            found[int(river)] = _Landfall(time, int(place), number == 0 or bool(is_behind_hole[number]))
         for river, landfall in found.items():
-            landfall.add(own_labels.flat[landfall.place] == river, float(strength.flat[landfall.place]), step)
+            landfall.add(own_labels.flat[landfall.place] == river, float(strength.flat[landfall.place]), hours[number])
     return _table(list(found.values()), grid)
+
+
+def _through_time(mask: np.ndarray, grid: LatLonGrid, is_behind_hole: np.ndarray) -> np.ndarray:
+    """Number rivers `[time, lat, lon]` through time, anew behind each hole."""
+    numbers, last = np.zeros(mask.shape, np.int32), 0
+    for part in np.split(np.arange(len(mask)), np.flatnonzero(is_behind_hole)):
+        own = label(mask[part], grid, connect_time=True)
+        numbers[part] = np.where(own > 0, own + last, 0)
+        last += int(own.max(initial=0))
+    return numbers
 
 
 def landfall_errors(
@@ -111,7 +124,8 @@ class _Coast:
 
     @classmethod
     def of(cls, is_land: np.ndarray, grid: LatLonGrid) -> "_Coast":
-        padded = np.pad(is_land, ((1, 1), (0, 0)), mode="edge")
+        order = grid.eastward()[0]  # of a region across Greenwich the columns in one piece
+        padded = np.pad(is_land[:, order], ((1, 1), (0, 0)), mode="edge")
         padded = np.pad(padded, ((0, 0), (1, 1)), mode="wrap" if grid.is_cyclic else "edge").astype(float)
         n_lat, n_lon = is_land.shape
         around = {
@@ -123,7 +137,8 @@ class _Coast:
         least = np.min(list(around.values()), axis=0)
         eastward = sum(j * own for (_, j), own in around.items())
         northward = sum(-i * own for (i, _), own in around.items())
-        return cls(is_land & (least == 0), np.asarray(eastward), np.asarray(northward))
+        back = np.argsort(order)
+        return cls(is_land & (least[:, back] == 0), np.asarray(eastward)[:, back], np.asarray(northward)[:, back])
 
     def receives(self, eastward: np.ndarray, northward: np.ndarray) -> np.ndarray:
         """Return on which cells transport goes from water to land, bool `[lat, lon]`; also on a lone cell of land."""
@@ -140,7 +155,7 @@ class _Landfall:
     Attributes:
         time: The first.
         place: Cell of the flat grid.
-        arrived: Whether that was the first of all times.
+        arrived: Whether that was the first of all times, or the first behind a hole.
         transport: Then, kg m-1 s-1.
         peak: Greatest so far.
         hours: At or above `LEAST` so far.

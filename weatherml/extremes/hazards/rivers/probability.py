@@ -51,11 +51,13 @@ def probability(
         workers: By whom members are done, side by side.
 
     Returns:
-        Dims (init_time, lead_time, latitude, longitude), float32.
+        Dims (init_time, lead_time, latitude, longitude), float32; NaN where a member is missing.
     """
 
     def event(member: Member) -> tuple[np.datetime64 | None, np.ndarray]:
-        return member.init_time, rivers(member.fields, definition, threshold)[0].values > 0
+        found = rivers(member.fields, definition, threshold)[0].transpose("time", *DIMS[1:])
+        is_known = transport(member.fields)[TRANSPORT].notnull().transpose("time", *DIMS[1:])
+        return member.init_time, np.where(is_known, found > 0, np.float32(np.nan))
 
     init_times = np.atleast_1d(forecast["init_time"].values)
     coords = {name: np.atleast_1d(forecast[name].values) for name in ("init_time", "lead_time", *DIMS[1:])}

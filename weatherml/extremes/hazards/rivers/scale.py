@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from weatherml.durations import parse_duration
+from weatherml.extremes.hazards.rivers.steps import hours_and_holes
 from weatherml.times import parse_times
 
 LEAST = 250.0
@@ -28,17 +28,23 @@ def highest_category(transport: xr.DataArray) -> xr.DataArray:
     """Return the highest category that any spell at or above 250 kg m-1 s-1 reaches at each place, int8.
 
     Args:
-        transport: kg m-1 s-1, with `time` that rises evenly; read time after time.
+        transport: kg m-1 s-1, with `time` that rises; read time after time.
 
     Returns:
-        Without `time`. A time stands for the whole step to the next one.
+        Without `time`. A time stands for the whole step to the next one; no spell goes on across times that are
+        missing.
+
+    Raises:
+        UserError: Times do not rise.
     """
     times = parse_times(transport["time"].values)
-    step = float((times[1] - times[0]) / parse_duration("1h")) if len(times) > 1 else 0.0
+    steps, is_behind_hole = hours_and_holes(times)
     shape = transport.isel(time=0, drop=True)
     peak, hours, highest = np.zeros(shape.shape), np.zeros(shape.shape), np.zeros(shape.shape, np.int8)
-    for time in transport["time"].values:
-        own = transport.sel(time=time, drop=True).values
+    for number, step in enumerate(steps):
+        own = transport.isel(time=number, drop=True).values
+        if is_behind_hole[number]:
+            peak, hours = np.zeros(shape.shape), np.zeros(shape.shape)
         inside = own >= LEAST
         peak, hours = np.where(inside, np.maximum(peak, own), 0), np.where(inside, hours + step, 0)
         highest = np.maximum(highest, category(peak, hours))

@@ -89,5 +89,8 @@ def _times(case: Case, read: dict[str, xr.Dataset]) -> tuple[np.ndarray, np.ndar
             " 2015-07-01} and lead_times: {last: 10d}"
         )
     init_times = common_init_times(read) if case.init_times is None else case.init_times.values
+    if case.lead_times is not None:
+        return init_times, case.lead_times.values
     leads = [own["lead_time"].values for own in read.values()]
-    return init_times, reduce(np.intersect1d, leads) if case.lead_times is None else case.lead_times.values
+    furthest = max(own.max() for own in leads)  # a system that is too short shortens no other
+    return init_times, reduce(np.intersect1d, [own for own in leads if own.max() == furthest])

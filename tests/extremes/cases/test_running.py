@@ -170,3 +170,60 @@ def test_systems_must_share_initial_times_variables_and_grid(truth, forecast):
         run(make_case(), {"ours": forecast.drop_vars("2m_temperature")}, truth)
     with pytest.raises(UserError, match="the forecast lies on 7 x 6 points and the truth on 7 x 12"):
         run(make_case(), {"ours": forecast.isel(longitude=slice(0, 12, 2))}, truth)
+
+
+def test_a_system_that_is_too_short_is_left_out_and_no_other_is_the_poorer(outcome, truth, forecast, caplog):
+    short = forecast.isel(lead_time=slice(0, 2))
+    systems = {"short": short, "ours": forecast, "one": forecast.isel(number=2, drop=True)}
+    own = run(make_case(against="short", systems=dict.fromkeys(systems, "a.zarr")), systems, truth)
+    assert list(own.systems) == ["ours", "one"]
+    assert own.left_out == ["short"]
+    assert "no forecast of short reaches over the whole period" in caplog.text
+    pd.testing.assert_frame_equal(scores.errors(own), scores.errors(outcome))
+
+
+def test_systems_of_other_leads_are_judged_at_their_own(truth, forecast):
+    longer = forecasts(**(NAMES | {"n_lead": 14}))
+    own = run(make_case(), {"ours": forecast, "longer": longer}, truth)
+    assert scores.event_scores(own)["brier"].sizes["lead_time"] == scores.n_judged(own).sizes["lead_time"] == 14
+    assert scores.event_differences(own)["longer", "ours"].sizes["lead_time"] <= 14
+
+
+def _holed(fields, **at):
+    values = fields["2m_temperature"].copy(deep=True)
+    values.loc[{"latitude": 0.0, "longitude": 30.0} | at] = np.nan
+    return fields.assign({"2m_temperature": values})
+
+
+def test_a_hole_in_a_field_is_one_line_with_its_time_and_place(truth, forecast):
+    told = r"has no value of 2m_temperature at 2001-01-02T06:00, 0°N, 30°E"
+    with pytest.raises(UserError, match="the truth " + told):
+        run(make_case(), {"ours": forecast}, _holed(truth, time=np.datetime64("2001-01-02T06")))
+    lead = forecast["lead_time"].values[4]
+    with pytest.raises(UserError, match="ours, from 2001-01-01T.*, has no value of 2m_temperature at"):
+        run(make_case(), {"ours": _holed(forecast, lead_time=lead)}, truth)
+    with pytest.raises(UserError, match=r"the truth has no value .*\(1 of all values are missing\)"):
+        run(make_case(), {"ours": forecast}, truth * np.nan)
+
+
+def test_cells_that_the_truth_never_knows_are_left_out_of_the_region(truth, forecast, caplog):
+    own = run(make_case(), {"ours": _holed(forecast)}, _holed(truth))
+    assert "at 1 of 15 cells of the region" in caplog.text
+    assert own.stage.inside.sum() == 14
+    assert np.isfinite(own.truth.peak)
+    assert own.stage.weights.sum() == pytest.approx(1)
+
+
+def test_a_truth_with_a_time_twice_or_without_one_of_the_period_is_one_line(truth, forecast):
+    twice = xr.concat([truth, truth.isel(time=[5])], "time").sortby("time")
+    with pytest.raises(UserError, match="the truth has 2001-01-02T06:00 twice; keep one"):
+        run(make_case(), {"ours": forecast}, twice)
+    with pytest.raises(UserError, match=r"the truth lacks 2001-01-02T12:00, .*; give analyses of every 6h"):
+        run(make_case(), {"ours": forecast}, truth.drop_isel(time=6))
+
+
+def test_values_in_other_units_are_told_of_systems_by_name(truth, forecast, caplog):
+    run(make_case(), {"in Celsius": forecast * 0 + 20}, truth * 0 + 290)
+    assert "values of the forecast in Celsius are none that there are on Earth: 2m_temp" in caplog.text
+    assert "degrees Celsius" in caplog.text
+    assert "values of the truth" not in caplog.text

@@ -136,7 +136,7 @@ class Case(Config):
         least_share: Of the region's area that must be in the event at one time at least, for it to have happened.
         history: How long before the initial time analyses are put before a forecast: a spell that has begun goes on.
         init_times: When baselines begin; those that all stored forecasts have when None.
-        lead_times: How far baselines reach; as the first stored forecast when None.
+        lead_times: How far baselines reach; as the stored forecasts that reach furthest when None.
         against: Systems that the others are compared with; the first one when none are named.
         interval: How intervals are had, as of `weatherml evaluate`.
         about: What is told of the event, for the page.

@@ -96,6 +96,11 @@ def _number(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def write_place(latitude: float, longitude: float) -> str:
+    """Write a place, degrees north and east: `45°N, 10°E`."""
+    return f"{_north(latitude)}, {_east(longitude)}"
+
+
 def _north(degrees: float) -> str:
     return f"{abs(degrees):g}°{'S' if degrees < 0 else 'N'}"
 

@@ -1,5 +1,6 @@
 """A case run: each system looked at member by member, and judged beside the truth."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -12,7 +13,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.extremes.cases.config import Case
 from weatherml.extremes.cases.stage import CARRIER, Seen, Stage, regional
-from weatherml.extremes.cases.told import Told, completed, shares, tell
+from weatherml.extremes.cases.told import Told, completed, require_values, shares, tell
 from weatherml.extremes.online import members_of
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.members import Member
@@ -20,7 +21,10 @@ from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.campaign.online import OnlineForecast
 from weatherml.verification.judging import accumulate
 from weatherml.verification.metrics.registry import find
+from weatherml.verification.pairing.plausible import warn_of_fields
 from weatherml.wording import listed
+
+_logger = logging.getLogger(__name__)
 
 Forecast: TypeAlias = xr.Dataset | OnlineForecast
 Progress: TypeAlias = Callable[[int, int, str], None]
@@ -73,11 +77,13 @@ class Outcome:
         stage: On what it was judged.
         truth: What happened.
         systems: By name.
+        left_out: Systems of which no forecast reaches over the whole period.
     """
 
     stage: Stage
     truth: Told
     systems: Mapping[str, SystemOutcome]
+    left_out: Sequence[str] = ()
 
     @property
     def case(self) -> Case:
@@ -111,25 +117,40 @@ def run(
     stage = Stage.of(case, truth, usual, _valid_times(forecasts, shared))
     _, first = np.unique(stage.begins(shared), return_index=True)
     shared = shared[first]  # of several on one day, where events are of days, that which all of the day is ahead of
+    require_values(stage.true, stage, "the truth")
+    warn_of_fields("the truth", stage.truth.isel(time=[0]))
     told = tell(stage.true, stage)
     n_all = sum(len(shared) * _n_members(own) for own in forecasts.values())
     systems, n_done = {}, 0
     for name, forecast in forecasts.items():
-        watching = _Watching(stage, told, shared, _telling(progress, name, n_done, n_all))
+        watching = _Watching(name, stage, told, shared, _telling(progress, name, n_done, n_all))
         systems[name] = watching.outcome(_only(forecast, shared))
         n_done += len(shared) * _n_members(forecast)
-    if all(own.members.empty for own in systems.values()):
-        raise UserError(
-            f"no forecast of {listed(systems)} reaches over the whole period {' .. '.join(case.period)}; give longer"
-            " leads, later initial times, or a shorter period"
-        )
-    return Outcome(stage, told, systems)
+    short = _too_short(systems, case)
+    return Outcome(stage, told, {name: own for name, own in systems.items() if name not in short}, short)
+
+
+def _too_short(systems: Mapping[str, SystemOutcome], case: Case) -> list[str]:
+    """Return the systems that nothing can be said of, and tell of them.
+
+    Raises:
+        UserError: All are.
+    """
+    short = [name for name, own in systems.items() if own.members.empty]
+    told = f"no forecast of {listed(short)} reaches over the whole period {' .. '.join(case.period)}"
+    remedy = "give longer leads, later initial times, or a shorter period"
+    if len(short) == len(systems):
+        raise UserError(f"{told}; {remedy}")
+    if short:
+        _logger.warning("%s, left out; %s", told, remedy)
+    return short
 
 
 @dataclass(eq=False)
 class _Watching:
     """Looks at the members of one system as they pass, and keeps little of each."""
 
+    name: str
     stage: Stage
     truth: Told
     init_times: np.ndarray
@@ -164,6 +185,8 @@ class _Watching:
             leads = seen.times - self.stage.begins(member.init_time)
             if not len(self.leads):
                 self.leads = leads
+                warn_of_fields(f"the forecast {self.name}", member.fields.isel(time=[-1]))
+            require_values(seen, self.stage, f"{self.name}, from {member.init_time:.16},")
             self._note(member, seen, leads)
             self.progress()
             yield self._piece(member, seen, leads)

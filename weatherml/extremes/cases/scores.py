@@ -35,17 +35,21 @@ def event_scores(outcome: Outcome) -> xr.Dataset:
     sums = {name: own.sums for name, own in outcome.systems.items()}
     scores = summarize_systems(sums, METRICS, interval=outcome.case.interval)
     scores = scores.assign_coords(channel=[_words(str(name), outcome) for name in scores["channel"].values])
-    few = xr.DataArray(n_judged(outcome) < _FEWEST, {"lead_time": _leads(outcome)})
+    few = n_judged(outcome) < _FEWEST
     hidden = {
         name: own.where((own["bound"] == "estimate") | ~few) for name, own in scores.items() if "bound" in own.dims
     }
     return scores.assign(hidden)
 
 
-def n_judged(outcome: Outcome) -> np.ndarray:
-    """Return how many forecasts are valid in the period at each lead, `[lead]`."""
-    own = next(iter(outcome.systems.values()))
-    return np.asarray(np.isin(_valid(own), outcome.stage.times).sum(axis=0))
+def n_judged(outcome: Outcome) -> xr.DataArray:
+    """Return how many forecasts are valid in the period, dims (lead_time), at each lead that any system has."""
+    times = outcome.stage.times
+    counts = [
+        xr.DataArray(np.isin(_valid(own), times).sum(axis=0), {"lead_time": own.series["lead_time"].values})
+        for own in outcome.systems.values()
+    ]
+    return xr.concat(counts, "system", join="outer", fill_value=0).max("system")
 
 
 def event_differences(outcome: Outcome) -> Pairs:
@@ -63,9 +67,9 @@ def event_differences(outcome: Outcome) -> Pairs:
         {"brier": METRICS["brier"]},
         interval=outcome.case.interval,
     )
-    few = xr.DataArray(n_judged(outcome) < _FEWEST, {"lead_time": _leads(outcome)})
+    few = n_judged(outcome) < _FEWEST
     return {
-        names: _untold(own, few).assign_coords(channel=[_words(str(name), outcome) for name in own["channel"].values])
+        names: _untold(own, few.sel(lead_time=own["lead_time"])).assign_coords(channel=[_words(str(name), outcome) for name in own["channel"].values])
         for names, own in compared.items()
     }
 
@@ -80,7 +84,7 @@ def _untold(compared: xr.Dataset, few: xr.DataArray) -> xr.Dataset:
 def sides(outcome: Outcome) -> tuple[list[str], list[str]]:
     """Return which systems are compared, and with which: with the first one where none are named."""
     names = list(outcome.systems)
-    beaten = list(outcome.case.against) or names[:1]
+    beaten = [name for name in outcome.case.against if name in names] or names[:1]
     return [name for name in names if name not in beaten], beaten
 
 
@@ -184,10 +188,6 @@ def _bounded(systems: Sequence[SystemOutcome], outcome: Outcome, function: Calla
 def _valid(own: SystemOutcome) -> np.ndarray:
     """Return `[init, lead]`."""
     return np.asarray(own.series["valid_time"].transpose("init_time", "lead_time").values)
-
-
-def _leads(outcome: Outcome) -> np.ndarray:
-    return np.asarray(next(iter(outcome.systems.values())).series["lead_time"].values)
 
 
 def _inits(own: SystemOutcome) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What all systems of a case are judged on: the region's cells, the truth, thresholds; and a member seen through it."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -8,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
-from weatherml.durations import parse_duration
+from weatherml.durations import format_duration, parse_duration
 from weatherml.errors import UserError
 from weatherml.extremes.cases.config import Case
 from weatherml.extremes.cases.region import cut, require_cells
@@ -20,6 +21,8 @@ from weatherml.references import Reference
 from weatherml.state import on_grid
 from weatherml.times import is_within, parse_period, show_periods
 from weatherml.wording import listed
+
+_logger = logging.getLogger(__name__)
 
 CARRIER = "sea_ice_cover"
 """A variable between 0 and 1, whose name an event has where verification judges it, as that knows no others."""
@@ -76,6 +79,7 @@ class Stage:
         truth: Analyses with the hazard's variables, dims (time, [level,] latitude, longitude).
         held: Which cells of the truth's grid the region holds, bool `[lat, lon]`.
         threshold: What is extreme at each place and date, where the hazard needs it.
+        masked: Cells of what is seen of which the truth knows nothing, bool `[lat, lon]`: land, of fields of the sea.
     """
 
     case: Case
@@ -84,6 +88,7 @@ class Stage:
     truth: xr.Dataset
     held: np.ndarray
     threshold: Reference | None
+    masked: np.ndarray | None = None
     _before: dict[tuple[np.datetime64, bytes], list[xr.Dataset]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -103,6 +108,7 @@ class Stage:
         """
         hazard = hazards.find(case.hazard)
         truth = of_variables(truth, hazard, "the truth")
+        _require_times(truth["time"].values, case)
         held = require_cells(case.region, LatLonGrid.from_dataset(truth))
         definition = hazard.define(case.definition)
         times = truth["time"].values[is_within(truth["time"].values, case.period)]
@@ -112,10 +118,10 @@ class Stage:
                 f" {truth['time'].values[-1]:.16}: choose a period inside"
             )
         stage = cls(case, hazard, definition, truth, held, None)
-        if hazard.threshold is None or not hazard.asks(definition):
-            return stage
-        threshold = stage._threshold(truth if usual is None else usual, times if valid is None else valid)
-        return cls(case, hazard, definition, truth, held, threshold)
+        if hazard.threshold is not None and hazard.asks(definition):
+            threshold = stage._threshold(truth if usual is None else usual, times if valid is None else valid)
+            stage = cls(case, hazard, definition, truth, held, threshold)
+        return stage._without_masked()
 
     @cached_property
     def times(self) -> np.ndarray:
@@ -126,7 +132,8 @@ class Stage:
     def inside(self) -> np.ndarray:
         """Which cells of what is seen the region holds, bool `[lat, lon]`."""
         rows, columns = (np.flatnonzero(self.held.any(axis=axis)) for axis in (1, 0))
-        return np.asarray(self.held[np.ix_(rows, columns)])
+        inside: np.ndarray = self.held[np.ix_(rows, columns)]
+        return inside if self.masked is None else inside & ~self.masked
 
     @cached_property
     def whole_grid(self) -> LatLonGrid:
@@ -211,6 +218,18 @@ class Stage:
         own = ((*coords, *horizontal), values, {"units": "1"})
         return xr.Dataset({CARRIER: own}, {**coords, **horizontal})
 
+    def _without_masked(self) -> Self:
+        """Leave cells out of the region that the truth never has a value at, unless that is all of them."""
+        masked = self.inside & np.isnan(self.true.index).all(axis=0)
+        if not masked.any() or (masked == self.inside).all():
+            return self
+        _logger.warning(
+            "the truth has no value at any time of the period at %d of %d cells of the region: they are left out",
+            masked.sum(),
+            self.inside.sum(),
+        )
+        return replace(self, masked=masked, _before={})
+
     def _known(self, times: np.ndarray, init_time: np.datetime64) -> list[xr.Dataset]:
         """Return analyses before a forecast, spaced as it is."""
         step = times[1] - times[0] if len(times) > 1 else times[0] - init_time
@@ -251,9 +270,13 @@ class Stage:
         history = parse_duration(self.case.history)
         first, last = parse_period(self.case.period)
         at, all_times = np.array([first, last, valid.min(), valid.max()]), self.truth["time"].values
-        asked = all_times[(all_times >= at.min() - history) & (all_times <= at.max() + history)]
+        there = all_times[(all_times >= at.min() - history) & (all_times <= at.max() + history)]
+        asked = np.union1d(there, np.arange(at.min(), at.max(), np.timedelta64(1, "D")))  # of which forecasts have each
         fields = cut(chosen, self.held) if self.hazard.extent == "region" else chosen
-        return _Remembered(self.hazard.threshold(fields, self.definition, asked))
+        try:
+            return _Remembered(self.hazard.threshold(fields, self.definition, asked))
+        except UserError as error:
+            raise error.within(f"climatology.period {' .. '.join(climatology.period)}: ") from None
 
     def _require_grid(self, fields: xr.Dataset) -> None:
         own, wanted = LatLonGrid.from_dataset(fields), self.whole_grid
@@ -262,6 +285,24 @@ class Stage:
                 f"the forecast lies on {own.n_lat} x {own.n_lon} points and the truth on {wanted.n_lat} x"
                 f" {wanted.n_lon}; bring both to one grid with weatherml convert --grid"
             )
+
+
+def _require_times(times: np.ndarray, case: Case) -> None:
+    """Require analyses to be of each time once, and of all times of the period that they are spaced by.
+
+    Raises:
+        UserError: One comes twice, or is missing.
+    """
+    known, counts = np.unique(times, return_counts=True)
+    for time in known[counts > 1][:1]:
+        raise UserError(f"the truth has {time:.16} twice; keep one of each time")
+    own = known[is_within(known, case.period)]
+    steps = np.diff(own)
+    for place in np.flatnonzero(steps > steps.min(initial=np.timedelta64(2**62, "ns")))[:1]:
+        raise UserError(
+            f"the truth lacks {own[place] + steps.min():.16}, of the period {' .. '.join(case.period)}; give analyses"
+            f" of every {format_duration(steps.min())}"
+        )
 
 
 def of_variables(dataset: xr.Dataset, hazard: Hazard, owner: str) -> xr.Dataset:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from weatherml.errors import UserError
+from weatherml.extremes.cases.region import write_place
 from weatherml.extremes.cases.stage import Seen, Stage, regional
 from weatherml.great_circles import mean_place
 
@@ -44,6 +46,24 @@ def tell(seen: Seen, stage: Stage) -> Told:
     return Told(
         bool(len(enough)), float(share.max()), onset, end, seen.times[at], float(index[at]), *_place(seen, stage, at)
     )
+
+
+def require_values(seen: Seen, stage: Stage, owner: str) -> None:
+    """Require what is seen to be whole; of sums over hours before, the first times may be missing everywhere.
+
+    Raises:
+        UserError: A value is missing in the region, or all are.
+    """
+    gaps = np.isnan(seen.index) & stage.inside
+    is_known = ~gaps[:, stage.inside].all(axis=1)
+    start = int(is_known.argmax()) if is_known.any() else 0
+    for time, row, column in np.argwhere(gaps[start:])[:1]:
+        place = write_place(stage.grid.latitude[row], stage.grid.longitude[column])
+        raise UserError(
+            f"{owner} has no value of {seen.name} at {seen.times[start + time]:.16}, {place}"
+            f" ({gaps[start:].sum() / (stage.inside.sum() * len(gaps[start:])):.2g} of all values are missing); give"
+            " whole fields"
+        )
 
 
 def shares(seen: Seen, stage: Stage) -> np.ndarray:

@@ -247,11 +247,19 @@ def _require_window(window_days: int) -> None:
 def _require_members(members: Sequence[np.ndarray], labels: dict[str, np.ndarray], window_days: int) -> None:
     for number in (number for number, own in enumerate(members) if not len(own)):
         where = np.unravel_index(number, tuple(map(len, labels.values())))
-        told = " and ".join(f"{dim} {own[i]:g}" for (dim, own), i in zip(labels.items(), where, strict=True))
+        told = " and ".join(_label(dim, own[i]) for (dim, own), i in zip(labels.items(), where, strict=True))
         raise UserError(
             f"no analysis lies within {window_days // 2} days of {told}; choose a longer period, a wider"
             " window_days, or times that lie in it"
         )
+
+
+def _label(dim: str, value: float) -> str:
+    """Write an hour, or a day of the year as the date that it is in most years."""
+    if dim != "dayofyear":
+        return f"{dim} {value:g}"
+    date = np.datetime64("2001-01-01") + np.timedelta64(int(value) - 1, "D")
+    return f"{value:g}, {date.item():%d %B}".replace(", 0", ", ") if value <= 365 else "366"
 
 
 def _hour_of(times: np.ndarray) -> np.ndarray:

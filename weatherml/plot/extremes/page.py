@@ -187,7 +187,8 @@ def _scores(outcome: Outcome) -> Iterator[Section]:
             "Lead time (days)",
         ),
     ]
-    least, most = scores.n_judged(outcome).min(), scores.n_judged(outcome).max()
+    counts = scores.n_judged(outcome).values
+    least, most = counts.min(), counts.max()
     text = (
         f"Smaller is better. Each lead is judged at the valid times of the period, {least} to {most} forecasts a lead;"
         " intervals are told where these are five or more, and drawn of systems of which none is wider than the scores:"

@@ -33,6 +33,14 @@ def warn_of_values(matched: Matched) -> None:
             tell(owner, listed(told))
 
 
+def warn_of_fields(owner: str, fields: xr.Dataset) -> None:
+    """Say where fields of one time leave what is plausible of their variables; of levels the last is read."""
+    variables = dict(_variables(fields, map(str, fields)))
+    read = {name: [fields[name].isel({d: -1 for d in fields[name].dims if d == "level"}).values] for name in variables}
+    if told := list(_implausible(read, variables)):
+        tell(owner, listed(told))
+
+
 def _owners(matched: Matched) -> dict[str, Callable[[str], Iterable[np.ndarray]]]:
     """Return what reads the fields of a variable, by whose they are."""
     called = matched.forecast.attrs.get(NAME)

@@ -200,7 +200,7 @@ def test_a_hole_in_a_field_is_one_line_with_its_time_and_place(truth, forecast):
     with pytest.raises(UserError, match="the truth " + told):
         run(make_case(), {"ours": forecast}, _holed(truth, time=np.datetime64("2001-01-02T06")))
     lead = forecast["lead_time"].values[4]
-    with pytest.raises(UserError, match="ours, from 2001-01-01T.*, has no value of 2m_temperature at"):
+    with pytest.raises(UserError, match=r"ours, from 2001-01-01T.*, has no value of 2m_temperature at"):
         run(make_case(), {"ours": _holed(forecast, lead_time=lead)}, truth)
     with pytest.raises(UserError, match=r"the truth has no value .*\(1 of all values are missing\)"):
         run(make_case(), {"ours": forecast}, truth * np.nan)

@@ -96,7 +96,7 @@ def test_a_verdict_says_of_which_window_its_threshold_is(record, kind, tmp_path)
         ({"period": ("2010", "2011")}, "no data from 2010 to 2011; they cover 1999-01-01"),
         (
             {"period": ("1999-03", "1999-05"), "times": ["2001-07-01"]},
-            "no analysis lies within 15 days of dayofyear 182",
+            "no analysis lies within 15 days of dayofyear 182 .1 July.",
         ),
     ],
 )

@@ -69,7 +69,9 @@ def event_differences(outcome: Outcome) -> Pairs:
     )
     few = n_judged(outcome) < _FEWEST
     return {
-        names: _untold(own, few.sel(lead_time=own["lead_time"])).assign_coords(channel=[_words(str(name), outcome) for name in own["channel"].values])
+        names: _untold(own, few.sel(lead_time=own["lead_time"])).assign_coords(
+            channel=[_words(str(name), outcome) for name in own["channel"].values]
+        )
         for names, own in compared.items()
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from weatherml.errors import Option, UserError
@@ -255,11 +256,9 @@ def _require_members(members: Sequence[np.ndarray], labels: dict[str, np.ndarray
 
 
 def _label(dim: str, value: float) -> str:
-    """Write an hour, or a day of the year as the date that it is in most years."""
-    if dim != "dayofyear":
-        return f"{dim} {value:g}"
-    date = np.datetime64("2001-01-01") + np.timedelta64(int(value) - 1, "D")
-    return f"{value:g}, {date.item():%d %B}".replace(", 0", ", ") if value <= 365 else "366"
+    """Write an hour, or a day of the year with the date that it is in most years."""
+    date = pd.Timestamp(2001, 1, 1) + pd.Timedelta(days=min(int(value), 365) - 1)
+    return f"{dim} {value:g}" + (f" ({date.day} {date:%B})" if dim == "dayofyear" else "")
 
 
 def _hour_of(times: np.ndarray) -> np.ndarray:

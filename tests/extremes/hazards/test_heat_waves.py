@@ -228,3 +228,49 @@ def test_cases_find_both_hazards_by_name():
 def test_what_cannot_be_looked_for_is_one_line(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+def at_hours(daily):
+    """Return values of four hours a day, each that of the day."""
+    times = (daily["time"].values[:, None] + np.arange(0, 24, 6) * np.timedelta64(1, "h")).ravel()
+    return daily.isel(time=np.repeat(np.arange(daily.sizes["time"]), 4)).assign_coords(time=times)
+
+
+@pytest.mark.parametrize("first_lead", [0, 1])
+def test_a_forecast_from_noon_knows_nothing_of_what_is_analysed_after_it(first_lead):
+    """It begins on the fifth of six days; the hours of that day which are to come are its own, hot ones."""
+    analyses, init = at_hours(TRUTH), np.datetime64("2015-07-08T12", "ns")
+    forecast = as_forecast(analyses, init, 14).isel(lead_time=slice(first_lead, None))
+    later = analyses.where(analyses["time"] <= init, 290.0)
+    for before in (analyses, later, analyses.sel(time=slice(None, init))):
+        found = heat.heat_waves(forecast, HOT, THRESHOLD, before=before)
+        assert (
+            found["is_under_way"].values.tolist() == [True] and found["onset"].dt.day.item() == 7
+        )  # as far back as it is looked
+        members = heat.members_in_spell(forecast, HOT, THRESHOLD, before=before)
+        assert members["2m_temperature"].values[0, 0, 2, 2] == 1 and members["lead_time"][0] == np.timedelta64(12, "h")
+
+
+def test_days_beside_a_hole_are_not_known():
+    forecast = as_forecast(TRUTH, "2015-07-02", 12).isel(lead_time=np.delete(np.arange(12), 5))
+    members = heat.members_in_spell(forecast, HOT, THRESHOLD)
+    assert (members["lead_time"].values / np.timedelta64(1, "D")).tolist() == [2, 8, 9]
+
+
+def test_a_threshold_of_the_days_that_are_judged_is_told(caplog):
+    known = heat.threshold(TRUTH, replace(HOT, window_days=5), ("2015", "2015"))
+    heat.event(TRUTH, HOT, known)
+    assert "knows 14 of 14 valid times" in caplog.text
+
+
+def test_events_that_all_say_the_same_have_no_interval():
+    own = heat.compare(as_forecast(TRUTH, "2015-07-03", 12), TRUTH, HOT, THRESHOLD)
+    after = [number * np.timedelta64(5, "D") for number in range(12)]
+    runs = [
+        own.drop_dims("pair").assign_coords(run_init_time=own["run_init_time"] + more) * (number in (3, 8))
+        for number, more in enumerate(after)
+    ]
+    pairs = [own.drop_dims("run").assign(init_time=own["init_time"] + after[number]) for number in (3, 8)]
+    found = heat.summarize(xr.concat(pairs, "pair").merge(xr.concat(runs, "run")))
+    for name in ("hit_rate", "onset_error"):
+        assert found[name].values[0] == (name == "hit_rate") and np.isnan(found[name].values[1:]).all()

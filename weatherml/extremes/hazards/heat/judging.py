@@ -67,7 +67,7 @@ def compare(
 def _of_member(
     member: Member, analyses: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference, weights: Weights
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    own = Stretch.of(member.fields, definition, threshold, analyses)
+    own = Stretch.of(member.fields, definition, threshold, analyses, member.init_time)
     other = _same_days(own, analyses)
     waves, truth, together = Waves(own.grid, definition), Waves(own.grid, definition), _Together()
     for one, two in zip(own, other, strict=True):
@@ -94,7 +94,8 @@ def _same_days(forecast: Stretch, analyses: xr.Dataset) -> Stretch:
             f"the analyses have not all hours of {str(lacking)[:10]}, which the forecast has; pass longer ones, or"
             " leave leads out"
         )
-    return Stretch(days, forecast.earlier, forecast.definition, forecast.threshold)
+    earlier = forecast.earlier and forecast.definition.days(analyses).only(forecast.earlier.dates)
+    return Stretch(days, earlier, forecast.definition, forecast.threshold)
 
 
 class _Together:

@@ -106,7 +106,8 @@ class _Events:
         return xr.DataArray(np.stack(members, axis=1), coords, tuple(coords))
 
     def _stretch(self, run: xr.Dataset) -> list[Stretch]:
-        return [Stretch.of(own.fields, self.definition, self.threshold, self.before) for own in each_member(run)]
+        given = self.definition, self.threshold, self.before
+        return [Stretch.of(own.fields, *given, own.init_time) for own in each_member(run)]
 
 
 def early_signal(members: xr.Dataset, region: Region, date: TimeLike, least_share: float = 0.25) -> xr.Dataset:

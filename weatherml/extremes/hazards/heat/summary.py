@@ -22,7 +22,8 @@ def summarize(compared: xr.Dataset, interval: str | Method = "circular") -> xr.D
     Returns:
         Dims (bound): `hit_rate`, hits by heat waves that came; `false_alarm_ratio`, false alarms by heat waves that
         were forecast; and the mean of each error, such as `onset_error`. Estimate, and lower and upper bound of the
-        95 % interval over initial times, NaN where these are too few; all NaN where there is nothing to take a mean of.
+        95 % interval over initial times, NaN where these are too few, or all say
+        the same, which tells of no spread; all NaN where there is nothing to take a mean of.
 
     Raises:
         UserError: The table has no initial times, or the interval is unknown.
@@ -53,5 +54,8 @@ def _bounded(
     sums, counts = (np.bincount(forecast, own, len(init_times))[:, None] for own in (values, weights))
     if not counts.any():
         return np.full(3, np.nan)
+    shares = sums[counts > 0] / counts[counts > 0]
+    if np.ptp(shares) <= 1e-12 * np.abs(shares).max():  # none differs, so how far others would is not known
+        return np.array([shares[0], np.nan, np.nan])
     bounds = method.judge(Sample([sums], [counts], lambda mean: mean, init_times))
     return np.array([getattr(bounds, name)[0] for name in _BOUNDS])

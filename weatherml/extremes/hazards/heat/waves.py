@@ -15,7 +15,7 @@ from weatherml.extremes.hazards.heat.spells import SpellDay, spells
 from weatherml.extremes.objects import Following
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import LatLonGrid
-from weatherml.references import Reference, as_reference, values_of
+from weatherml.references import Reference, as_reference, values_of, warn_of_knowing
 from weatherml.workers import HERE, Workers
 
 
@@ -37,9 +37,21 @@ class Stretch:
 
     @classmethod
     def of(
-        cls, fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference, before: xr.Dataset | None = None
+        cls,
+        fields: xr.Dataset,
+        definition: Spell,
+        threshold: xr.Dataset | Reference,
+        before: xr.Dataset | None = None,
+        init_time: np.datetime64 | None = None,
     ) -> "Stretch":
         """Take the days of fields along `time`, and as many of analyses before them as a spell may have begun earlier.
+
+        Args:
+            fields: Of a member, or analyses.
+            definition: What a spell is.
+            threshold: Of each date.
+            before: Analyses; what lies after the initial time, or after the fields begin, is not looked at.
+            init_time: Of a forecast.
 
         Raises:
             UserError: The analyses lack one of these, or have other hours than the fields; the threshold is none of
@@ -47,7 +59,8 @@ class Stretch:
         """
         days, asked = definition.days(fields), as_reference(threshold, "the threshold")
         _require_threshold(days, definition, asked)
-        earlier = None if before is None else _just_before(days, definition, before)
+        warn_of_knowing(asked, days.dates)
+        earlier = None if before is None else _just_before(days, definition, before, init_time)
         return cls(days, earlier, definition, asked)
 
     @property
@@ -61,7 +74,8 @@ class Stretch:
         dates = self.days.dates
         all_ = dates if self.earlier is None else np.concatenate([self.earlier.dates, dates])
         margin = (self.definition.minimum_days - 1) * DAY
-        known: np.ndarray = dates[(dates >= all_[0] + margin) & (dates <= all_[-1] - margin)]
+        around = np.arange(-margin, margin + DAY, DAY)
+        known: np.ndarray = dates[np.isin(dates[:, None] + around, all_).all(axis=1)]
         return known
 
     def within(self, dates: np.ndarray) -> "Stretch":
@@ -107,16 +121,38 @@ def _require_threshold(days: Days, definition: Spell, threshold: Reference) -> N
         )
 
 
-def _just_before(days: Days, definition: Spell, before: xr.Dataset) -> Days:
+def _just_before(days: Days, definition: Spell, before: xr.Dataset, init_time: np.datetime64 | None) -> Days | None:
+    """Return the days before, of analyses until a forecast begins and of its own hours from then on."""
     wanted = days.dates[0] - DAY * np.arange(definition.minimum_days - 1, 0, -1)
-    earlier = definition.days(before).only(wanted)
-    days.require_alike(earlier, "what is before")
+    if not len(wanted):
+        return None
+    earlier = definition.days(_joined(before, days, definition.variable, init_time, wanted[0]))
     for lacking in np.setdiff1d(wanted, earlier.dates):
         raise UserError(
             f"the analyses before have not all hours of {str(lacking)[:10]}, on which a {definition.words} may begin"
-            " that goes on; pass longer ones"
+            " that goes on, nor has the forecast those that lack; pass analyses that begin earlier, at the same hours,"
+            " and forecasts from their first lead on"
         )
+    earlier = earlier.only(wanted)
+    days.require_alike(earlier, "what is before")
     return earlier
+
+
+def _joined(
+    before: xr.Dataset, days: Days, name: str, init_time: np.datetime64 | None, first: np.datetime64
+) -> xr.Dataset:
+    """Return analyses from a day on until a forecast begins, and its own hours after these."""
+    field, until = days.field, days.dates[0] + DAY  # a day longer, whose hours tell how far apart they are
+    begin, times = field["time"].values[0], before["time"].values
+    known = (times >= first) & (times < begin) & (times <= (begin if init_time is None else init_time))
+    own = field.isel(time=np.flatnonzero(field["time"].values < until))
+    past = before[name].isel(time=np.flatnonzero(known)).transpose(*own.dims)
+    if not LatLonGrid.from_dataset(past).is_same(LatLonGrid.from_dataset(own)):
+        raise UserError(
+            "the analyses before are on another grid than the fields; bring both to one, by weatherml.regrid"
+        )
+    placed = past.assign_coords({dim: own[dim] for dim in ("latitude", "longitude")})
+    return xr.concat([placed, own], "time", coords="minimal", compat="override").to_dataset(name=name)
 
 
 class Waves:
@@ -201,7 +237,7 @@ def heat_waves(
 def _of_member(
     member: Member, definition: Spell, threshold: xr.Dataset | Reference, before: xr.Dataset | None
 ) -> xr.Dataset:
-    stretch = Stretch.of(member.fields, definition, threshold, before)
+    stretch = Stretch.of(member.fields, definition, threshold, before, member.init_time)
     waves = Waves(stretch.grid, definition)
     for day in stretch:
         waves.add(day)

@@ -89,3 +89,21 @@ def test_what_is_no_freeze_is_refused():
         freezes(made(), EXTREME_WEATHER_BENCH)
     with pytest.raises(UserError, match="freezes are of 2m_temperature, and the data have other"):
         freezes(made().rename({"2m_temperature": "other"}))
+
+
+def test_places_are_found_across_greenwich_and_none_outside_the_grid():
+    times = np.datetime64("2020-01-01", "ns") + np.arange(2) * np.timedelta64(12, "h")
+    coords = {"time": times, "latitude": [60.0, 40.0, 20.0], "longitude": np.arange(0.0, 360, 20)}
+    field = np.broadcast_to(100 + coords["longitude"], (2, 3, 18)).astype(np.float32)
+    fields = xr.Dataset({"2m_temperature": (tuple(coords), field)}, coords)
+    found = at_places(fields, [40, 40, 40], [359.5, -74.0, 286.0])
+    assert found["longitude"].values.tolist() == [0, 280, 280] and found["minimum"].values.tolist() == [100, 380, 380]
+    with pytest.raises(UserError, match=r"the place at -33 north, 151 east is .* km from the nearest grid point"):
+        at_places(made(), [-33.0], [151.0])
+
+
+def test_temperatures_that_say_they_are_in_degrees_celsius_are_refused():
+    fields = made()
+    fields["2m_temperature"] = (fields["2m_temperature"] - 273.15).assign_attrs(units="degC")
+    with pytest.raises(UserError, match=r"2m_temperature is in 'degC', and thresholds are in 'K'; convert it"):
+        freezes(fields)

@@ -274,3 +274,17 @@ def test_events_that_all_say_the_same_have_no_interval():
     found = heat.summarize(xr.concat(pairs, "pair").merge(xr.concat(runs, "run")))
     for name in ("hit_rate", "onset_error"):
         assert found[name].values[0] == (name == "hit_rate") and np.isnan(found[name].values[1:]).all()
+
+
+def test_a_member_without_values_is_not_known():
+    """One misses the fourth day of six alone: the first and the last two are beyond, so all that hangs on it is NaN."""
+    forecast = as_forecast(None, "2015-07-01", 14, TRUTH, TRUTH * np.nan, TRUTH.where(TRUTH["time"].dt.day != 6))
+    members = heat.members_in_spell(forecast, HOT, THRESHOLD)["2m_temperature"].values[0]
+    assert np.isnan(members[:, 1]).all()
+    np.testing.assert_array_equal(members[:7, 2, 2, 2], [0, *[np.nan] * 3, 1, 1, 1])
+
+
+@pytest.mark.parametrize("wrong", [{"margin": np.nan}, {"daily": "median"}, {"neighbours": 5}, {"window_days": 4}])
+def test_a_definition_of_what_there_is_not_is_refused(wrong):
+    with pytest.raises(UserError, match=r"is no heat wave|is unknown"):
+        heat.HeatWave(**wrong)

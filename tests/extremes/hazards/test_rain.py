@@ -129,3 +129,16 @@ def test_cases_find_it_by_name():
 def test_what_is_no_rain_of_so_many_hours_is_one_line(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+def test_amounts_are_of_what_fits_where_there_are_several():
+    both = ANALYSES.assign(total_precipitation_24hr=ANALYSES["total_precipitation_6hr"] * 4)
+    two_days = replace(HEAVY, hours=48)
+    xr.testing.assert_equal(rain.amounts(both, two_days), rain.amounts(ANALYSES, two_days))
+
+
+def test_rain_that_says_it_is_in_millimetres_is_refused():
+    fields = 1000 * ANALYSES
+    fields["total_precipitation_6hr"].attrs["units"] = "mm"
+    with pytest.raises(UserError, match="total_precipitation_6hr is in 'mm', and thresholds are in 'm'"):
+        rain.event(fields, HEAVY)

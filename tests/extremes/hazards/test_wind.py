@@ -128,3 +128,9 @@ def test_a_storm_goes_on_where_the_step_changes():
     assert wind.storms(fields.assign_coords(time=times), STORM, CALM)["n_times"].values.tolist() == [6]
     parted = times + np.array([0, 0, 0, 48, 48, 48]) * np.timedelta64(1, "h")
     assert wind.storms(fields.assign_coords(time=parted), STORM, CALM)["n_times"].values.tolist() == [3, 3]
+
+
+def test_a_time_without_speeds_has_no_index():
+    fields = planted((0, 5, slice(3, 5), slice(2, 5), 25.0))
+    fields["10m_wind_speed"][1] = np.nan
+    assert np.isnan(wind.severity_index(fields, STORM, CALM)).values.tolist() == [False, True, *[False] * 4]

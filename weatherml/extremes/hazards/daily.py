@@ -19,6 +19,12 @@ _REDUCE: dict[str, Callable[..., np.ndarray]] = {"maximum": np.max, "minimum": n
 _READ_BYTES = 2**25
 
 
+def require_daily(how: str) -> None:
+    """Require that it is known what of the values of a day is asked for."""
+    if how not in _REDUCE:
+        raise UserError(f"daily {how!r} is unknown; choose {', '.join(_REDUCE)}")
+
+
 @dataclass(frozen=True, eq=False)
 class Day:
     """One field of a day.
@@ -58,8 +64,7 @@ class Days:
         Raises:
             UserError: The field has no time, or one twice, or `how` is unknown.
         """
-        if how not in _REDUCE:
-            raise UserError(f"daily {how!r} is unknown; choose {', '.join(_REDUCE)}")
+        require_daily(how)
         if "time" not in field.dims or not field.sizes["time"]:
             raise UserError(f"{field.name or 'the field'} has no times to make days of; pass fields along 'time'")
         own = _rising(field).transpose("time", "latitude", "longitude")

@@ -11,8 +11,11 @@ from weatherml.errors import UserError
 from weatherml.extremes.hazards.daily import Day, Days
 from weatherml.extremes.hazards.heat.spells import spells
 from weatherml.extremes.hazards.registry import Hazard, registry
+from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
 from weatherml.extremes.tracks.members import each_member
+from weatherml.great_circles import DEGREE, distance
+from weatherml.grid import LatLonGrid
 from weatherml.references import Reference
 from weatherml.times import Periods
 from weatherml.wording import listed
@@ -63,6 +66,7 @@ class Definition:
                 f"freezes are of {self.variable}, and the data have {listed(fields.data_vars)}; pass data with it, or"
                 " variable= in the definition"
             )
+        require_units(fields[self.variable])
         return Days.of(fields[self.variable], "minimum")
 
 
@@ -118,18 +122,21 @@ def at_places(
     Args:
         fields: As of `freezes`.
         latitude: Degrees north `[place]`.
-        longitude: Degrees east, 0 to 360 `[place]`.
+        longitude: Degrees east `[place]`, below 0 or above 180 west of Greenwich.
         definition: As of `freezes`.
         threshold: As of `freezes`.
 
     Returns:
         Dim `place`: `onset`, its first day (NaT where there is none), `duration` in days, 0 where there is none;
         `minimum`, K, the lowest of all days, and `minimum_day`.
+
+    Raises:
+        UserError: A place lies outside the grid; or as `freezes`.
     """
     own = definition or Definition()
-    pick = {"latitude": xr.DataArray(latitude, dims="place"), "longitude": xr.DataArray(longitude, dims="place")}
-    daily = own.days(fields).lazily().sel(pick, method="nearest").transpose("time", "place").compute()
-    event = freezes(fields, definition, threshold).sel(pick, method="nearest").transpose("time", "place").values
+    pick = _nearest(LatLonGrid.from_dataset(fields), np.atleast_1d(latitude), np.atleast_1d(longitude))
+    daily = own.days(fields).lazily().isel(pick).transpose("time", "place").compute()
+    event = freezes(fields, definition, threshold).isel(pick).transpose("time", "place").values
     dates = daily["time"].values
     first = event.argmax(axis=0)
     since = np.arange(len(dates))[:, None] >= first
@@ -145,6 +152,26 @@ def at_places(
     found = xr.Dataset({name: ("place", values) for name, values in columns.items()}, coords)
     found["minimum"].attrs["units"] = "K"
     return found
+
+
+def _nearest(grid: LatLonGrid, latitude: np.ndarray, longitude: np.ndarray) -> dict[str, xr.DataArray]:
+    """Return the row and the column of the grid point that is nearest to each place, by a great circle."""
+    rows, columns = np.asarray(grid.latitude), np.asarray(grid.longitude)
+    reach = 1.01 * max(_spacing(rows), _spacing(grid.eastward()[1])) * DEGREE
+    found = np.empty((len(latitude), 2), int)
+    for number, (north, east) in enumerate(zip(latitude, longitude, strict=True)):
+        apart = distance(rows[:, None], columns, north, east)
+        found[number] = np.unravel_index(apart.argmin(), apart.shape)
+        if not apart.min() <= reach:
+            raise UserError(
+                f"the place at {north:g} north, {east:g} east is {apart.min():.0f} km from the nearest grid point; pass"
+                " fields that reach there, or leave it out"
+            )
+    return {name: xr.DataArray(own, dims="place") for name, own in zip(("latitude", "longitude"), found.T, strict=True)}
+
+
+def _spacing(values: np.ndarray) -> float:
+    return float(np.abs(np.diff(values)).max(initial=0.0)) or 1.0
 
 
 def errors_at_places(

@@ -10,6 +10,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.beside import Moment, followed, match_moments, measured, moments, threshold_at
 from weatherml.extremes.hazards.registry import Hazard, registry
+from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.objects import Threshold, Weights, sal
 from weatherml.extremes.thresholds import local_quantile
 from weatherml.grid import LatLonGrid
@@ -74,6 +75,7 @@ def amounts(dataset: xr.Dataset, definition: Definition) -> xr.Dataset:
     """
     source, hours = _source(dataset, definition)
     field, n_steps = dataset[source], definition.hours // hours
+    require_units(field)
     if n_steps > 1:
         field = _sum(field, n_steps, np.timedelta64(hours, "h"))
     told = {"units": "m", "long_name": f"precipitation of {definition.hours} h up to the valid time"}
@@ -85,20 +87,27 @@ def _name(definition: Definition) -> str:
 
 
 def _source(dataset: xr.Dataset, definition: Definition) -> tuple[str, int]:
-    for hours, name in _KNOWN.items():
-        if name in dataset and definition.hours % hours == 0:
-            return name, hours
+    there = [(name, hours) for hours, name in _KNOWN.items() if name in dataset and definition.hours % hours == 0]
+    fitting = [own for own in there if _fits(dataset[own[0]], definition.hours // own[1], np.timedelta64(own[1], "h"))]
+    for name, hours in (*fitting, *there):
+        return name, hours
     raise UserError(
         f"no precipitation that makes {definition.hours} h in the data, which have {listed(dataset.data_vars)}; pass"
         f" {' or '.join(own for hours, own in _KNOWN.items() if definition.hours % hours == 0)}"
     )
 
 
+def _fits(field: xr.DataArray, n_steps: int, step: np.timedelta64) -> bool:
+    """Return whether its times are so far apart that so many of them are the hours without a hole."""
+    times = field["lead_time" if "lead_time" in field.dims else "time"].values
+    return n_steps == 1 or (len(np.atleast_1d(times)) >= n_steps and bool((np.diff(times) == step).all()))
+
+
 def _sum(field: xr.DataArray, n_steps: int, step: np.timedelta64) -> xr.DataArray:
     """Return sums over so many steps up to each."""
     dim = "lead_time" if "lead_time" in field.dims else "time"
     size = field.sizes.get(dim, 0)
-    if size < n_steps or (np.diff(field[dim].values) != step).any():
+    if not _fits(field, n_steps, step):
         hours = step / np.timedelta64(1, "h")
         raise UserError(
             f"{field.name} is of {hours:g} h, and amounts of {hours * n_steps:g} h take {n_steps} or more times that"

@@ -147,7 +147,7 @@ def severity_index(
         workers: Who looks through members.
 
     Returns:
-        Dims (time), or (init_time, lead_time, number) of a forecast.
+        Dims (time), or (init_time, lead_time, number) of a forecast; NaN where a speed that counts is missing.
 
     Raises:
         UserError: Weights are not on the grid of the fields, or missing somewhere.
@@ -165,7 +165,14 @@ def severity_index(
 
 def _indices(member: Member, definition: Definition, given: xr.Dataset | Reference, weights: np.ndarray) -> list[float]:
     each = _moments(member.fields, definition, given)
-    return [float((severity(moment, definition) * weights).sum()) for moment in each]
+    return [_index_of(moment, definition, weights) for moment in each]
+
+
+def _index_of(moment: Moment, definition: Definition, weights: np.ndarray) -> float:
+    """Return the sum of one time; NaN where speeds are missing that count."""
+    if (np.isnan(moment.values) & ~np.isnan(moment.threshold) & (weights != 0)).any():
+        return float("nan")
+    return float((severity(moment, definition) * weights).sum())
 
 
 def _weights(weights: xr.DataArray | None, grid: LatLonGrid) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a heat wave is, and what a cold spell, with every threshold named."""
 
+import math
 from abc import ABC
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.extremes.hazards.daily import Daily, Days
+from weatherml.extremes.hazards.daily import Daily, Days, require_daily
+from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.thresholds.calendar_quantiles import CalendarQuantiles, calendar_quantiles
 from weatherml.times import Periods
 
@@ -42,6 +44,11 @@ class Spell(ABC):
     words: ClassVar[str]
 
     def __post_init__(self) -> None:
+        require_daily(self.daily)
+        if self.neighbours not in (4, 8) or not math.isfinite(self.margin) or self.window_days % 2 != 1:
+            raise UserError(
+                f"{self} is no {self.words}: neighbours are 8 or 4, the margin is a number, and window_days is odd"
+            )
         if self.minimum_days < 1 or not self.minimum_area >= 0:
             raise UserError(f"{self} is no {self.words}: it lasts 1 day or more and covers 0 km2 or more")
         if not 0 < self.percentile < 100:
@@ -60,6 +67,7 @@ class Spell(ABC):
                 f"a {self.words} is of {self.variable}, and the data have only {', '.join(map(str, fields.data_vars))};"
                 " pass data with it, or variable= in the definition"
             )
+        require_units(fields[self.variable])
         return Days.of(fields[self.variable], self.daily)
 
 

@@ -22,7 +22,7 @@ def members_in_spell(
     threshold: xr.Dataset | Reference,
     before: xr.Dataset | None = None,
 ) -> xr.Dataset:
-    """Return where each member is in a heat wave, or cold spell: 1 or 0, computed as it is read.
+    """Return where each member is in a heat wave, or cold spell: 1 or 0, computed as it is read; NaN where not known.
 
     It holds the days of which that is known, whatever comes after the last day: of three days in a row the last two
     are left out, and the first two as well without `before`. So all statistics of probabilities judge it fairly against
@@ -94,8 +94,8 @@ class _Events:
         members = []
         for stretch in self._stretch(self.forecast.sel(init_time=[init_time])):
             days = stretch.within(init_time + leads)
-            own = {day.date: day.is_spell for day in days if (day.date - init_time) in leads}
-            members.append(np.stack([own[init_time + lead] for lead in leads]).astype(np.float32))
+            own = {date: told for date, told in days.told() if (date - init_time) in leads}
+            members.append(np.stack([own[init_time + lead] for lead in leads]))
         return self._labelled(members, leads)
 
     def _labelled(self, members: list[np.ndarray], leads: np.ndarray) -> xr.DataArray:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, tee
 
 import numpy as np
 import xarray as xr
@@ -93,6 +93,15 @@ class Stretch:
         """Give each day, the earlier ones too, with where it is in a spell; a few days are in memory at once."""
         all_days = chain(self.earlier or (), self.days)
         yield from spells(map(self._beyond, all_days), self.definition.minimum_days)
+
+    def told(self) -> Iterator[tuple[np.datetime64, np.ndarray]]:
+        """Give each day, and where it is in a spell, float32 `[lat, lon]`: NaN where that hangs on missing values."""
+        sure, filled = tee(map(self._beyond, chain(self.earlier or (), self.days)))
+        possible = (Day(day.date, np.nan_to_num(day.values, nan=np.inf)) for day in filled)
+        both = (spells(own, self.definition.minimum_days) for own in (sure, possible))
+        for day, other in zip(*both, strict=True):
+            is_spell = day.is_spell.astype(np.float32)
+            yield day.date, np.where(day.is_spell == other.is_spell, is_spell, np.float32(np.nan))
 
     def _beyond(self, day: Day) -> Day:
         own = _threshold_at(self.threshold, day.date, self.definition)

@@ -98,7 +98,7 @@ class _Clusters:
         self.threshold, self.gap = threshold, gap
         self.step = np.timedelta64(int(np.median(np.diff(times).astype(np.int64))), "ns")
         n = len(threshold)
-        self.last = np.full(n, np.datetime64("NaT"), "datetime64[ns]")
+        self.last = np.full(n, np.datetime64("NaT", "ns"), "datetime64[ns]")
         self.unbroken = np.zeros(n, bool)  # whether no time has been missing since the last one above
         self.n_clusters, self.n_above = np.zeros(n, int), np.zeros(n, int)
         self.found: list[np.ndarray] = []

@@ -134,3 +134,14 @@ def test_a_time_without_speeds_has_no_index():
     fields = planted((0, 5, slice(3, 5), slice(2, 5), 25.0))
     fields["10m_wind_speed"][1] = np.nan
     assert np.isnan(wind.severity_index(fields, STORM, CALM)).values.tolist() == [False, True, *[False] * 4]
+
+
+def test_a_threshold_of_the_times_that_are_judged_is_told(caplog):
+    class Known:
+        period = ("2001", "2001")
+
+        def at(self, times):
+            return CALM
+
+    wind.event(planted(), STORM, Known())
+    assert "knows 6 of 6 valid times" in caplog.text

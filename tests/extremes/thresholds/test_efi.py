@@ -219,3 +219,8 @@ def test_of_an_ensemble_of_one_it_is_said(record, caplog):
         index = efi(forecasts(grid=GRID), calendar_quantiles(record, PERCENTILES, ("1999", "2000")))
     assert "the forecast has one member" in caplog.text
     assert float(abs(index["geopotential"]).max()) <= 1
+
+
+def test_a_climate_of_the_times_that_are_judged_is_told(record, caplog):
+    efi(forecasts(grid=GRID, n_members=3), calendar_quantiles(record, PERCENTILES, ("1999", "2001")))
+    assert "of 1999 .. 2001 knows" in caplog.text

@@ -13,7 +13,7 @@ from weatherml.extremes.hazards.steps import follows
 from weatherml.extremes.objects import Following, Weights, label, match, overlaps, properties, separations
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import REGRID, LatLonGrid
-from weatherml.references import Reference, as_reference, time_index, values_of
+from weatherml.references import Reference, as_reference, time_index, values_of, warn_of_knowing
 from weatherml.wording import listed
 from weatherml.workers import HERE, Workers
 
@@ -53,6 +53,8 @@ def moments(field: xr.DataArray, threshold: xr.Dataset | Reference | None, least
         UserError: The threshold has no such variable.
     """
     times = field["time"].values
+    if threshold is not None:
+        warn_of_knowing(as_reference(threshold, "the threshold"), times)
     for number, (time, goes_on) in enumerate(zip(times, follows(times), strict=True)):
         own = threshold_at(threshold, time, str(field.name), least)
         yield Moment(time, np.asarray(field[number].values), own, bool(goes_on))

@@ -12,7 +12,7 @@ from weatherml.errors import UserError, require_kind
 from weatherml.extremes.thresholds.climates import Climate, asked
 from weatherml.grid import OPEN_FIRST, REGRID, LatLonGrid
 from weatherml.logs import ONCE
-from weatherml.references import values_of
+from weatherml.references import Fitted, values_of, warn_of_knowing
 from weatherml.state import on_grid
 from weatherml.verification.baselines.lazy_forecast import lazy_forecast
 from weatherml.verification.pairing.domain import empty_levels
@@ -51,6 +51,10 @@ class Pointwise:
         Args:
             attributes: Of each variable; others are left out.
         """
+        if isinstance(self.climate, Fitted):
+            warn_of_knowing(
+                self.climate, self.forecast["init_time"].values[:, None] + self.forecast["lead_time"].values
+            )
         first = {name: self._first(name).assign_attrs(own) for name, own in attributes.items()}
         times = (self.forecast[name].values for name in ("init_time", "lead_time"))
         made = lazy_forecast(self._compute, xr.Dataset(first), *times)

@@ -176,3 +176,9 @@ def test_cases_know_rivers():
     assert hazard.index(given, strong, None).attrs["units"] == "kg m-1 s-1"
     with pytest.raises(UserError, match="percentile must lie between 0 and 100, got 101"):
         Definition(percentile=101)
+
+
+@pytest.mark.parametrize("wrong", [{"transport": -5.0}, {"length": -1.0}, {"window_days": 4}])
+def test_a_river_of_less_than_nothing_is_refused(wrong):
+    with pytest.raises(UserError, match="is no atmospheric river"):
+        Definition(**wrong)

@@ -40,6 +40,16 @@ class Definition:
     def __post_init__(self) -> None:
         if self.percentile is not None and not 0 < self.percentile < 100:
             raise UserError(f"percentile must lie between 0 and 100, got {self.percentile}; write 85, or None for none")
+        if (
+            not self.transport >= 0
+            or not self.length >= 0
+            or not self.length_to_width >= 0
+            or self.window_days % 2 != 1
+        ):
+            raise UserError(
+                f"{self} is no atmospheric river: transport, length and length_to_width are 0 or more,"
+                " window_days is odd"
+            )
         if not 0 <= self.coherent_share <= 1:
             raise UserError(f"coherent_share must lie between 0 and 1, got {self.coherent_share}; write 0.5 for a half")
 

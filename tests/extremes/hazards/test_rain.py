@@ -17,7 +17,7 @@ from weatherml.verification import evaluate
 
 GRID = LatLonGrid(tuple(np.arange(60.0, 40, -2)), tuple(np.arange(0.0, 30, 2)))
 SIX_HOURLY = {"total_precipitation_6hr": ()}
-HEAVY = rain.Definition()
+HEAVY = rain.Definition(percentile=None)
 
 
 def wet(dataset, scale=0.004):
@@ -58,7 +58,7 @@ def test_heavy_is_more_than_the_percentile_and_than_the_amount():
     event = rain.event(TRUTH, definition, threshold)
     came = rain.amounts(TRUTH, definition)["total_precipitation_24hr"].values
     np.testing.assert_array_equal(event, came > threshold["total_precipitation_24hr"].values)
-    np.testing.assert_array_equal(rain.event(TRUTH, definition), came > 0.012)
+    np.testing.assert_array_equal(rain.event(TRUTH, replace(definition, percentile=None)), came > 0.012)
 
 
 def test_a_perfect_forecast_is_all_hits_at_no_distance():
@@ -111,6 +111,7 @@ def test_cases_find_it_by_name():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: rain.event(TRUTH, rain.Definition()), "above the 99th percentile, and no threshold is given"),
         (lambda: rain.Definition(hours=0), "is no heavy precipitation"),
         (lambda: rain.Definition(percentile=0), "a percentile lies between 0 and 100, got 0"),
         (

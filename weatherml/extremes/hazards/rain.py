@@ -119,6 +119,14 @@ def _sum(field: xr.DataArray, n_steps: int, step: np.timedelta64) -> xr.DataArra
     return total.assign_coords({dim: field[dim].values[n_steps - 1 :]}).transpose(*field.dims)
 
 
+def _require_threshold(definition: Definition, given: xr.Dataset | Reference | None) -> None:
+    if given is None and definition.percentile is not None:
+        raise UserError(
+            f"heavy precipitation is above the {definition.percentile:g}th percentile, and no threshold is given; pass"
+            " rain.threshold(analyses, definition, period), or a definition with percentile=None"
+        )
+
+
 def threshold(analyses: xr.Dataset, definition: Definition, period: Periods) -> xr.Dataset:
     """Return what amounts have to exceed at each place, m: the percentile of all of a period, or the least amount.
 
@@ -141,8 +149,12 @@ def event(fields: xr.Dataset, definition: Definition, given: xr.Dataset | Refere
     Args:
         fields: Dims (time, latitude, longitude).
         definition: What it is.
-        given: Threshold of each place, as `threshold` returns it; the amount of the definition alone counts when None.
+        given: Threshold of each place, as `threshold` returns it; None where the definition has no percentile.
+
+    Raises:
+        UserError: The definition has a percentile and no threshold is given; or as `amounts`.
     """
+    _require_threshold(definition, given)
     own = _amount(fields, definition)
     masks = [moment.is_beyond for moment in moments(own, given, definition.amount)]
     return own.copy(data=np.stack(masks)).rename("heavy_precipitation").drop_attrs()
@@ -165,6 +177,7 @@ def objects(
     Returns:
         As `objects.properties`, of the amounts, m: dim `object`, with `init_time` and `number` of a forecast.
     """
+    _require_threshold(definition, given)
     each = partial(_moments, definition=definition, given=given)
     return followed(amounts(fields, definition), each, _values, definition, workers)
 
@@ -193,6 +206,7 @@ def compare(
     Raises:
         UserError: As `amounts` and `sal`; or the truth lacks a valid time.
     """
+    _require_threshold(definition, given)
     measure = partial(_measure, definition=definition, given=given)
     return measured(_amount(forecast, definition), _amount(truth, definition), measure, workers)
 

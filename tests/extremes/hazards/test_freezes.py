@@ -107,3 +107,9 @@ def test_temperatures_that_say_they_are_in_degrees_celsius_are_refused():
     fields["2m_temperature"] = (fields["2m_temperature"] - 273.15).assign_attrs(units="degC")
     with pytest.raises(UserError, match=r"2m_temperature is in 'degC', and thresholds are in 'K'; convert it"):
         freezes(fields)
+
+
+def test_a_climatology_of_the_days_that_are_judged_is_told(caplog):
+    usual = climatology(made(np.arange(40.0) - 20, "2010-01-01"), EXTREME_WEATHER_BENCH, ("2010", "2010"))
+    freezes(made(start="2010-01-10"), EXTREME_WEATHER_BENCH, usual)
+    assert "knows 7 of 7 valid times" in caplog.text

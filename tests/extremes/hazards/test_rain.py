@@ -143,3 +143,14 @@ def test_rain_that_says_it_is_in_millimetres_is_refused():
     fields["total_precipitation_6hr"].attrs["units"] = "mm"
     with pytest.raises(UserError, match="total_precipitation_6hr is in 'mm', and thresholds are in 'm'"):
         rain.event(fields, HEAVY)
+
+
+def test_a_threshold_of_the_times_that_are_compared_is_told(caplog):
+    class Known:
+        period = ("2001", "2001")
+
+        def at(self, times):
+            return rain.threshold(ANALYSES, HEAVY, ("2001", "2001"))
+
+    rain.compare(FORECAST.isel(init_time=[0], number=[0]), TRUTH, HEAVY, Known())
+    assert "of 2001 .. 2001 knows" in caplog.text

@@ -16,7 +16,7 @@ from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
 from weatherml.extremes.tracks.members import each_member
 from weatherml.great_circles import DEGREE, distance
 from weatherml.grid import LatLonGrid
-from weatherml.references import Reference
+from weatherml.references import Reference, warn_of_knowing
 from weatherml.times import Periods
 from weatherml.wording import listed
 
@@ -103,6 +103,8 @@ def freezes(
     """
     own = definition or Definition()
     days = own.days(fields)
+    if threshold is not None:
+        warn_of_knowing(threshold, days.dates)
     found = np.zeros((len(days.dates), *days.field.shape[1:]), bool)
     for number, day in enumerate(spells(_below(days, own, threshold), own.minimum_days)):
         found[number] = day.is_spell

@@ -14,11 +14,12 @@ from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.objects import Threshold, Weights, sal
 from weatherml.extremes.thresholds import local_quantile
 from weatherml.grid import LatLonGrid
-from weatherml.references import ConstantReference, Reference
+from weatherml.references import ConstantReference, Reference, as_reference, warn_of_knowing
 from weatherml.times import Periods
 from weatherml.wording import listed
 from weatherml.workers import HERE, Workers
 
+_WHEN = ("init_time", "lead_time")
 _KNOWN = {
     24: "total_precipitation_24hr",
     12: "total_precipitation_12hr",
@@ -207,6 +208,8 @@ def compare(
         UserError: As `amounts` and `sal`; or the truth lacks a valid time.
     """
     _require_threshold(definition, given)
+    if given is not None:
+        warn_of_knowing(as_reference(given, "the threshold"), np.add.outer(*(forecast[own].values for own in _WHEN)))
     measure = partial(_measure, definition=definition, given=given)
     return measured(_amount(forecast, definition), _amount(truth, definition), measure, workers)
 

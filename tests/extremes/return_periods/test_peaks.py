@@ -106,3 +106,12 @@ def test_what_is_no_record_is_refused_in_one_line(record):
         block_maxima(record, 0)
     with pytest.raises(UserError, match=r"do not rise; sort them, field.sortby\('time'\)"):
         peaks_over_threshold(record[::-1], 1.0)
+
+
+def test_the_time_between_two_seasons_is_no_interval_of_the_extremal_index(record):
+    parts = [slice(0, 200), slice(700, 900)]
+    seasons = xr.concat([record[own] for own in parts], "time")
+    peaks = peaks_over_threshold(seasons, 1.0, years=2.0)
+    between = np.concatenate([np.diff(np.flatnonzero(record.values[own, 1, 2] > 1)) for own in parts])
+    expected = 2 * (between - 1).sum() ** 2 / (len(between) * ((between - 1) * (between - 2)).sum())
+    assert peaks.intervals_index.values[1, 2] == pytest.approx(min(1, expected))

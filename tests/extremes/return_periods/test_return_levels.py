@@ -161,3 +161,10 @@ def test_extremes_of_which_many_are_equal_have_no_likelihood(interval, caplog):
     assert "1 place of 2 have a value more than a quarter" in caplog.text
     level = return_levels(fit, [10.0], interval, draws=3)["level"]
     assert level.isnull().all("bound").squeeze().values.tolist() == [True, False]
+
+
+def test_how_many_peaks_there_are_is_drawn_as_of_a_poisson_process(peaks):
+    """The period of the threshold itself is one over the rate, whose bounds are those of a Poisson count."""
+    period = return_periods(fit_gpd(peaks), 8.0, draws=500)["return_period"]
+    expected = peaks.years / stats.poisson.ppf([0.975, 0.025], peaks.n_peaks.values[:, None]).T
+    np.testing.assert_allclose(period.sel(bound=["lower", "upper"]), expected, rtol=0.06)

@@ -42,7 +42,9 @@ class Interest:
 
 @dataclass(frozen=True)
 class Weights:
-    """What counts of a pair of objects; the defaults are those of MET's tool MODE, with distances in km.
+    """What counts of a pair of objects; the defaults have the weights of MET's tool MODE, with distances in km.
+
+    Interests are one straight line each, where some of MODE's have several pieces, such as that of the overlap.
 
     Attributes:
         centroid: Distance of the centroids, km.

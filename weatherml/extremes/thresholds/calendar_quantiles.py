@@ -103,7 +103,9 @@ def calendar_quantiles(
         analyses: Dims (time, level, latitude, longitude). A point that is NaN at any time in a window has no quantile.
         probabilities: Rising, from 0 to 1; `PERCENTILES` for an extreme forecast index.
         period: First and last time that count, both included, or several such; none that will be judged.
-        window_days: How many days around each date count, odd: 31 for half a month before and after it.
+        window_days: How many days around each date count, odd: 31 for half a month before and after it. Days are told
+            by their number in the year, on a circle of 366: from March on a date of a leap year is that of the day
+            after in others, and windows across New Year hold a day less of years that have no day 366.
         times: What will be asked for `[time]`: dates of any year. All days that the period has when None.
         hours: Whether analyses of all hours count at each, or of the same hour alone, which daily cycles need.
         memory: Bytes to take, besides what is returned.

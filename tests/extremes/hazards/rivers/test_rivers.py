@@ -182,3 +182,12 @@ def test_cases_know_rivers():
 def test_a_river_of_less_than_nothing_is_refused(wrong):
     with pytest.raises(UserError, match="is no atmospheric river"):
         Definition(**wrong)
+
+
+def test_where_a_member_is_missing_there_is_no_probability():
+    one = fields(GRID, band(GRID, (40, 180), 30, 4000, 500)).rename(time="lead_time")
+    lacking = one.where(one["longitude"] != 180)
+    leads = np.array([6]) * np.timedelta64(1, "h").astype("timedelta64[ns]")
+    forecast = xr.concat([one, lacking], "number").assign_coords(lead_time=leads, number=[0, 1])
+    share = probability(forecast.expand_dims(init_time=[np.datetime64("2020-01-01", "ns")]), FIXED)
+    assert (share.isnull() == (share["longitude"] == 180)).all()

@@ -29,7 +29,7 @@ def label(mask: np.ndarray, grid: LatLonGrid, neighbours: int = _CORNERS, connec
 
     Returns:
         int32 of the shape of `mask`: 0 where it is false, else the object's number from 1 on, of all fields together,
-        in order of their first cells.
+        in order of their first cells, of a region across Greenwich from its western column on.
 
     Raises:
         UserError: The mask is not boolean, not on the grid or has no time, or there is no such number of neighbours.

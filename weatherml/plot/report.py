@@ -75,7 +75,7 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section], summ
         UserError: The path does not end in .html, or cannot be written.
     """
     path = local_path(path)
-    if path.suffix != ".html":
+    if path.suffix.lower() != ".html":
         raise UserError(f"a report is written as HTML, got {str(path)!r}; give a path ending in .html")
     write_bytes(path, _page(title, sections, summary, css).encode())
     return path

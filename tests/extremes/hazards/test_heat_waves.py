@@ -209,7 +209,7 @@ def test_cases_find_both_hazards_by_name():
     ("call", "message"),
     [
         (lambda: heat.HeatWave(percentile=0.9, minimum_days=0), "lasts 1 day or more"),
-        (lambda: heat.HeatWave(percentile=190), "a percentile lies between 0 and 100, got 190"),
+        (lambda: heat.HeatWave(percentile=190), "a percentile lies between 1 and 100, got 190"),
         (lambda: heat.event(TRUTH.rename({"2m_temperature": "t"}), HOT, THRESHOLD), "a heat wave is of 2m_temperature"),
         (
             lambda: heat.event(TRUTH, HOT, THRESHOLD.rename({"2m_temperature": "t"})),

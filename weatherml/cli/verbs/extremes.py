@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weatherml.cli.options import LOCAL, AsJson, Overwrite
-from weatherml.errors import UserError
+from weatherml.errors import StopRequested, UserError
 
 if TYPE_CHECKING:
     from weatherml.extremes.cases.running import Outcome
@@ -44,6 +44,8 @@ def extremes(
 
     file, overrides = file_and_overrides(words or [])
     if list_cases:
+        if output is not None:
+            raise UserError(f"--list prints and writes no page {output}; leave --output out, or --list")
         _list(file, overrides, hazard, period, as_json)
         return
     if file is None or hazard is not None or period is not None:
@@ -51,7 +53,11 @@ def extremes(
             "extremes needs the file of a case, and --hazard and --period belong to --list; weatherml extremes --help"
             " shows an example"
         )
-    _tell(_run(file, overrides, output, overwrite), output, as_json)
+    try:
+        _tell(_run(file, overrides, output, overwrite), output, as_json)
+    except KeyboardInterrupt as interruption:
+        how = "asked to stop" if isinstance(interruption, StopRequested) else "interrupted"
+        raise type(interruption)(f"{how}, and nothing is kept; run the same command again to begin again") from None
 
 
 def _run(file: str, overrides: list[str], output: Path | None, overwrite: bool) -> "Outcome":
@@ -63,7 +69,7 @@ def _run(file: str, overrides: list[str], output: Path | None, overwrite: bool) 
 
     case = read_case(file, overrides)
     if output is not None:
-        if output.suffix != ".html":
+        if output.suffix.lower() != ".html":
             raise UserError(f"output {output} is no page; give a path that ends in .html")
         require_apart(output, [file, *paths_of(case)])
         require_new(output, overwrite)

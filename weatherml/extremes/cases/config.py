@@ -11,7 +11,7 @@ from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
 from weatherml.extremes.cases.catalogue import ListedCase, listed_in
 from weatherml.extremes.cases.made_forecasts import BASELINES
-from weatherml.extremes.cases.region import Place, as_place
+from weatherml.extremes.cases.region import Place, as_place, shown
 from weatherml.extremes.hazards import registry as hazards
 from weatherml.times import Period, PeriodText, is_within, parse_period, parse_time
 
@@ -111,7 +111,12 @@ def _as_system(value: Any) -> Any:
         return Baseline(baseline=value) if value in BASELINES else Stored(path=value)
     if isinstance(value, dict):
         return from_mapping(Baseline if "baseline" in value else Stored, value, "")
-    return value
+    if isinstance(value, Baseline | Stored):
+        return value
+    raise UserError(
+        f"a system is a path, the name of a baseline, or keys such as {{path: forecast.zarr}}, got"
+        f" {shown(value)}; give one"
+    )
 
 
 def _as_names(value: Any) -> Any:
@@ -157,6 +162,17 @@ class Case(Config):
     against: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
     interval: str = "ar2"
     about: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_given(cls, values: Any) -> Any:
+        for key in ("name", "hazard", "period", "region", "systems", "truth"):
+            if isinstance(values, dict) and key in values and values[key] in (None, ""):
+                raise UserError(f"{key} is empty; give it a value")
+        systems = values.get("systems") if isinstance(values, dict) else None
+        if isinstance(systems, dict) and not all(str(name).strip() for name in systems):
+            raise UserError("systems has one without a name; write what it is called before its colon")
+        return values
 
     @model_validator(mode="after")
     def _require_sense(self) -> Self:

@@ -63,12 +63,24 @@ Place: TypeAlias = Bounds | Circle
 
 def as_place(value: Any) -> Any:
     """Return what a file says of a region: the name of one, or a mapping told by its keys."""
+    if isinstance(value, Bounds | Circle):
+        return value
     if isinstance(value, str):
         own = regions[value]
         return Bounds(south=own.south, north=own.north, west=own.west, east=own.east)
     if isinstance(value, dict):
         return (Circle if "radius" in value else Bounds)(**{key: _number(own) for key, own in value.items()})
-    return value
+    raise UserError(
+        "a region is a name such as europe, or keys: {south: 35, north: 60, west: -10, east: 30}, or {latitude: 55,"
+        f" longitude: -37.5, radius: 1000}} in km; got {shown(value)}"
+    )
+
+
+def shown(value: Any) -> str:
+    """Write a value as a file has it, to be shown."""
+    return (
+        "nothing" if value is None else f"[{', '.join(map(shown, value))}]" if isinstance(value, list) else str(value)
+    )
 
 
 def require_cells(place: Place, grid: LatLonGrid) -> np.ndarray:

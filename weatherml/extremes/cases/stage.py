@@ -260,7 +260,7 @@ class Stage:
         climatology = self.case.climatology
         if climatology is None or self.hazard.threshold is None:
             raise UserError(
-                f"a {self.hazard.words} is told from what is usual; say of which period: climatology: {{period: [first,"
+                f"{self.hazard.one} is told from what is usual; say of which period: climatology: {{period: [first,"
                 " last]}"
             )
         own = of_variables(usual, self.hazard, "the climatology")
@@ -314,7 +314,7 @@ def of_variables(dataset: xr.Dataset, hazard: Hazard, owner: str) -> xr.Dataset:
     lacking = [name for name in hazard.variables if name not in dataset.data_vars]
     if lacking:
         raise UserError(
-            f"{owner} has no {listed(lacking)}, of which a {hazard.words} is made, only {listed(dataset.data_vars)};"
+            f"{owner} has no {listed(lacking)}, of which {hazard.one} is made, only {listed(dataset.data_vars)};"
             " give data that have it"
         )
     return dataset[list(hazard.variables)]

@@ -42,6 +42,9 @@ class Made:
     tracks: xr.Dataset | None = None
 
 
+_UNCOUNTED = ("precipitation", "convection")
+
+
 def _always(_: Any) -> bool:
     return True
 
@@ -76,6 +79,13 @@ class Hazard:
     strike: Strike | None = None
     extent: Literal["region", "everything"] = "region"
 
+    @property
+    def one(self) -> str:
+        """One of them, in a sentence: "an atmospheric river", but "heavy precipitation"."""
+        if self.words.endswith(_UNCOUNTED):
+            return self.words
+        return f"{'an' if self.words[0] in 'aeiou' else 'a'} {self.words}"
+
     def make(self, fields: xr.Dataset, definition: Any, threshold: Reference | None = None) -> Made:
         """Return all that it makes of one member's fields, tracks found once."""
         index = self.index(fields, definition, threshold)
@@ -95,11 +105,14 @@ class Hazard:
         """
         known = [own.name for own in fields(self.definition)]
         for name in (name for name in overrides if name not in known):
-            raise UserError(f"the definition of a {self.words} has no {name!r}{nearest(name, known)}")
+            raise UserError(f"the definition of {self.one} has no {name!r}{nearest(name, known)}")
         try:
             return TypeAdapter(self.definition).validate_python(dict(overrides))
         except ValidationError as error:
             first = error.errors()[0]
+            raised = first.get("ctx", {}).get("error")
+            if isinstance(raised, UserError):
+                raise raised.within("definition: ") from None
             where = ".".join(map(str, first["loc"])) or "the definition"
             got = overrides.get(str(first["loc"][0])) if first["loc"] else dict(overrides)
             raise UserError(f"{where}: {first['msg']}, got {got!r}; give another value, or leave it out") from None

@@ -98,7 +98,7 @@ def _happened(outcome: Outcome) -> Section:
         ("on" if _is_daily(outcome) else "at", _when(truth.peak_time, outcome)),
     ]
     defined: list[Sequence[object]] = [("threshold", "value"), *_defined(stage.definition)]
-    tables: dict[str, Rows] = {"The case": rows, f"What counts as a {stage.hazard.words}": defined}
+    tables: dict[str, Rows] = {"The case": rows, f"What counts as {stage.hazard.one}": defined}
     return Section("What happened", case.about, tables=tables)
 
 
@@ -118,7 +118,7 @@ def _early(outcome: Outcome) -> Section:
         if told.sizes["init_time"]:
             days = (told["init_time"].values - since) / _DAY
             lines.append(Line.of(name, days, 100 * told.values, looks[name]))
-    panel = Panel(f"Probability of a {outcome.stage.hazard.words}", "%", lines, "Days from the onset", 50.0)
+    panel = Panel(f"Probability of {outcome.stage.hazard.one}", "%", lines, "Days from the onset", 50.0)
     text = (
         "The share of members in which the event happens in region and period, by initial time. Bands: what that share"
         " would be of infinitely many members, with 95 %; one forecast says 0 or 100 %."
@@ -131,7 +131,7 @@ def _where(outcome: Outcome) -> Section:
     stage = outcome.stage
     happened = np.where(stage.inside, stage.true.event.any(axis=0), np.nan)
     truth = next(iter(outcome.systems.values())).probability.isel(init_time=0, drop=True).copy(data=happened)
-    title = f"Probability of a {stage.hazard.words} at some time of the period"
+    title = f"Probability of {stage.hazard.one} at some time of the period"
     shown = {name: own.probability for name, own in outcome.systems.items()}
     figure = event_maps(shown, truth, title=title, onset=outcome.truth.onset)
     text = "The share of members in the event at each place at some time of the period, beside where it happened."

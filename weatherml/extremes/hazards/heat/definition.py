@@ -50,10 +50,19 @@ class Spell(ABC):
                 f"{self} is no {self.words}: neighbours are 8 or 4, the margin is a number, and window_days is odd"
             )
         if self.minimum_days < 1 or not self.minimum_area >= 0:
-            raise UserError(f"{self} is no {self.words}: it lasts 1 day or more and covers 0 km2 or more")
-        if not 0 < self.percentile < 100:
             raise UserError(
-                f"a percentile lies between 0 and 100, got {self.percentile}; write 90 for the hottest tenth"
+                f"minimum_days={self.minimum_days} and minimum_area={self.minimum_area:g} are of no {self.words}: it"
+                " lasts 1 day or more and covers 0 km2 or more"
+            )
+        if not 1 <= self.percentile < 100:
+            raise UserError(
+                f"a percentile lies between 1 and 100, got {self.percentile:g}; write 90 for the hottest tenth"
+            )
+        if not self.margin >= 0:
+            raise UserError(f"margin={self.margin:g} is below 0: it is by how many K days lie beyond; give 0 or more")
+        if not 1 <= self.window_days <= 365 or self.window_days % 2 == 0:
+            raise UserError(
+                f"window_days={self.window_days} is no odd number of days with the date in its middle; give 31, or 5"
             )
 
     def days(self, fields: xr.Dataset) -> Days:

@@ -63,7 +63,7 @@ def test_a_case_of_a_list_takes_from_it_what_its_file_does_not_say(path):
         ({"systems": {"a": ["x", None]}}, r"^systems.a: a system is a path, .* got \[x, nothing\]"),
         ({"systems": {"": "a.zarr"}}, "systems has one without a name"),
         ({"hazard": "heat_wave", "definition": {"percentile": 0.9}}, "got 0.9; write 90"),
-        ({"hazard": "heat_wave", "definition": {"margin": -100}}, "^definition: margin=-100 is below 0"),
+        ({"hazard": "heat_wave", "definition": {"margin": -100}}, "^definition: margin=-100 is no number"),
         ({"hazard": "heat_wave", "definition": {"window_days": 30}}, "window_days=30 is no odd number"),
         ({"hazard": "heat_wave", "definition": {"minimum_days": -3}}, "^definition: minimum_days=-3 and"),
         ({"hazard": "atmospheric_river", "definition": {"x": 1}}, "of an atmospheric river has no 'x'"),

@@ -45,10 +45,8 @@ class Spell(ABC):
 
     def __post_init__(self) -> None:
         require_daily(self.daily)
-        if self.neighbours not in (4, 8) or not math.isfinite(self.margin) or self.window_days % 2 != 1:
-            raise UserError(
-                f"{self} is no {self.words}: neighbours are 8 or 4, the margin is a number, and window_days is odd"
-            )
+        if self.neighbours not in (4, 8):
+            raise UserError(f"neighbours={self.neighbours} are of no cell; give 8 or 4")
         if self.minimum_days < 1 or not self.minimum_area >= 0:
             raise UserError(
                 f"minimum_days={self.minimum_days} and minimum_area={self.minimum_area:g} are of no {self.words}: it"
@@ -58,8 +56,10 @@ class Spell(ABC):
             raise UserError(
                 f"a percentile lies between 1 and 100, got {self.percentile:g}; write 90 for the hottest tenth"
             )
-        if not self.margin >= 0:
-            raise UserError(f"margin={self.margin:g} is below 0: it is by how many K days lie beyond; give 0 or more")
+        if not (self.margin >= 0 and math.isfinite(self.margin)):
+            raise UserError(
+                f"margin={self.margin:g} is no number from 0 on: it is by how many K days lie beyond; give 0 or more"
+            )
         if not 1 <= self.window_days <= 365 or self.window_days % 2 == 0:
             raise UserError(
                 f"window_days={self.window_days} is no odd number of days with the date in its middle; give 31, or 5"

@@ -4,6 +4,7 @@ A field is first sampled on the plane of the projection and then drawn there as 
 longitude, so there is no seam where the data begin, and the projection never has to cut polygons.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cartopy.crs as ccrs
@@ -117,13 +118,13 @@ def add_map(figure: Figure, place: Box, field: xr.DataArray) -> GeoAxes:
     return ax
 
 
-def fill(ax: GeoAxes, values: xr.DataArray, shading: Shading) -> AxesImage:
-    """Draw shown values in colours."""
-    _, _, samples = _sampled(ax, values)
+def fill(ax: GeoAxes, values: xr.DataArray, shading: Shading, *, smooth: bool = True) -> AxesImage:
+    """Draw shown values in colours: interpolated between cells, or each cell as it is."""
+    _, _, samples = _sampled(ax, values, _sample if smooth else _nearest)
     where = {"extent": (*ax.get_xlim(), *ax.get_ylim()), "origin": "lower", "aspect": ax.get_aspect()}
     # Colours are interpolated, not values: the steps stay crisp and their edges smooth at every size of the picture.
-    smooth = {"interpolation": "bilinear", "interpolation_stage": "rgba"}
-    image: AxesImage = ax.imshow(samples, cmap=shading.colormap, norm=shading.norm, **where, **smooth)
+    how = {"interpolation": "bilinear" if smooth else "nearest", "interpolation_stage": "rgba"}
+    image: AxesImage = ax.imshow(samples, cmap=shading.colormap, norm=shading.norm, **where, **how)
     return image
 
 
@@ -198,14 +199,30 @@ def _sample(field: xr.DataArray, latitude: _Array, longitude: _Array) -> _Array:
     return np.where(weight > 0.5, total / np.maximum(weight, 0.5), np.nan)
 
 
-def _sampled(ax: GeoAxes, field: xr.DataArray) -> tuple[_Array, _Array, _Array]:
+def _nearest(field: xr.DataArray, latitude: _Array, longitude: _Array) -> _Array:
+    """Return the value of the cell that each place lies in, of the shape of degrees."""
+    rows, columns = field["latitude"].values, field["longitude"].values
+    east = (longitude - columns[0]) % 360
+    offsets = (columns - columns[0]) % 360
+    order = np.argsort(offsets)
+    middles = np.append((offsets[order][1:] + offsets[order][:-1]) / 2, (offsets.max() + 360) / 2)
+    column = np.append(order, order[0])[np.searchsorted(middles, east)]
+    upward = np.argsort(rows)
+    row = upward[np.searchsorted((rows[upward][1:] + rows[upward][:-1]) / 2, latitude)]
+    found: _Array = field.values[row, column]
+    return found
+
+
+def _sampled(
+    ax: GeoAxes, field: xr.DataArray, sample: Callable[..., _Array] | None = None
+) -> tuple[_Array, _Array, _Array]:
     """Return x and y of the samples on the plane of the axes, and the field there `[y, x]`."""
     sides, place = ax.figure.get_size_inches(), ax.get_position(original=True)
     n_across, n_up = (max(2, round(_SAMPLES_AN_INCH * length)) for length in place.size * sides)
     (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()
     x, y = np.linspace(west, east, n_across), np.linspace(south, north, n_up)
     degrees = _DEGREES.transform_points(ax.projection, *np.meshgrid(x, y))
-    return x, y, _sample(field, degrees[..., 1], degrees[..., 0])
+    return x, y, (sample or _sample)(field, degrees[..., 1], degrees[..., 0])
 
 
 def _region(field: xr.DataArray) -> tuple[float, float, float, float]:

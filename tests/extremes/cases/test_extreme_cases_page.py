@@ -75,7 +75,7 @@ def test_the_event_of_the_page_happens_in_two_members_of_three(names):
 def test_the_page_of_a_storm_has_its_tracks_and_nothing_of_the_network(names, folder):
     text = (folder / "low.html").read_text()
     assert "ours, from 2026-01-24 00 UTC: tracks that come into the region" in text
-    assert "ours had it likely, at 50 % or more, from 36 h before the onset on" in text
+    assert "By <code>ours</code> it was likely, at 50 % or more, from 36 h before the onset on" in text
     assert "http" not in text.replace("http://www.w3.org", "")
 
 

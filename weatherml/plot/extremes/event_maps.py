@@ -12,7 +12,7 @@ from weatherml.plot import style
 from weatherml.plot.map_axes import Ground, add_bar, add_map, fill, grid_of, ratio_of
 from weatherml.plot.map_layout import Bar, Box, Heading, Panel
 
-_MOST = (2.5, 2.1)  # inches of one map
+_MOST = (3.1, 2.6)  # inches of one map
 _LEAST = 2.05  # inches of a cell, which its heading needs
 _MARGIN, _BAR, _BELOW_BAR = 0.14, 0.15, 0.5
 _BAR_LENGTH = 4.2
@@ -50,7 +50,7 @@ def event_maps(
         figure.text(_MARGIN / layout.size[0], 1 - 0.32 / layout.size[1], title, weight="bold", size=12)
         for cell, box in layout.placed():
             ax = add_map(figure, box, cell.field)
-            filled = fill(ax, 100 * cell.field, style.PROBABILITY)
+            filled = fill(ax, 100 * cell.field, style.PROBABILITY, smooth=not _is_yes_or_no(cell.field))
             Ground(coastlines).draw(ax)
             style.write_title(ax, cell.heading.title, cell.heading.note)
         add_bar(figure, filled, style.PROBABILITY, layout.bar)
@@ -63,6 +63,12 @@ class _Cell:
 
     field: xr.DataArray
     heading: Heading
+
+
+def _is_yes_or_no(field: xr.DataArray) -> bool:
+    """Return whether a field is of what happened or of one forecast: its cells are drawn as they are."""
+    values = field.values[np.isfinite(field.values)]
+    return bool(np.isin(values, (0, 1)).all())
 
 
 def _row(name: str, own: xr.DataArray, truth: xr.DataArray, onset: np.datetime64 | None) -> list[_Cell]:

@@ -75,14 +75,16 @@ def _headline(outcome: Outcome) -> Iterator[str]:
 def _signal(name: str, outcome: Outcome, probability: pd.Series) -> str:
     own, truth = outcome.systems[name], outcome.truth
     if probability.empty:
-        return f"{name} does not reach over the period."
+        return f"Forecasts of `{name}` do not reach over the period."
     ahead = scores.first_signal(own, truth)
     if ahead is not None:
-        return f"{name} had it likely, at 50 % or more, from {write_ahead(ahead)} before the onset on."
+        return f"By `{name}` it was likely, at 50 % or more, from {write_ahead(ahead)} before the onset on."
     before = probability[probability.index < pd.Timestamp(truth.onset)] if truth.happened else probability
     if before.empty:
-        return f"{name} begins when it had begun."
-    return f"{name} never had it lastingly likely: at most {100 * before.max():.0f} % at one initial time."
+        return f"Forecasts of `{name}` begin when it had begun."
+    if not before.max():
+        return f"By `{name}` it was never likely: 0 % at all {counted(len(before), 'initial time')} before."
+    return f"By `{name}` it was never lastingly likely: {100 * before.max():.0f} % at most, at one initial time."
 
 
 def _happened(outcome: Outcome) -> Section:
@@ -97,14 +99,24 @@ def _happened(outcome: Outcome) -> Section:
         ("most extreme", f"{_value(truth.peak, outcome)}, {_number_words(outcome)} of the region"),
         ("on" if _is_daily(outcome) else "at", _when(truth.peak_time, outcome)),
     ]
-    defined: list[Sequence[object]] = [("threshold", "value"), *_defined(stage.definition)]
+    defined: list[Sequence[object]] = [
+        ("threshold", "value, SI units; areas km2, distances km or degrees"),
+        *_defined(stage.definition),
+    ]
     tables: dict[str, Rows] = {"The case": rows, f"What counts as {stage.hazard.one}": defined}
     return Section("What happened", case.about, tables=tables)
 
 
 def _defined(definition: object) -> Iterator[Sequence[object]]:
     for name, value in vars(definition).items():
-        yield name.replace("_", " "), value if isinstance(value, str) else f"{value}"
+        yield name.replace("_", " "), _plain(value)
+
+
+def _plain(value: object) -> str:
+    """Write a threshold, in SI units as its definition has it; nothing asked is a dash."""
+    if value is None:
+        return "\N{EN DASH}"
+    return style.typeset(f"{value:.10g}") if isinstance(value, float) else str(value)
 
 
 def _early(outcome: Outcome) -> Section:
@@ -118,12 +130,16 @@ def _early(outcome: Outcome) -> Section:
         if told.sizes["init_time"]:
             days = (told["init_time"].values - since) / _DAY
             lines.append(Line.of(name, days, 100 * told.values, looks[name]))
-    panel = Panel(f"Probability of {outcome.stage.hazard.one}", "%", lines, "Days from the onset", 50.0)
+    panel = Panel(f"Probability of {outcome.stage.hazard.one}", "%", lines, "Initial time, days from the onset", 50.0)
     text = (
         "The share of members in which the event happens in region and period, by initial time. Bands: what that share"
         " would be of infinitely many members, with 95 %; one forecast says 0 or 100 %."
+        " The level grey line is 50 %, from which on the event is called likely."
     )
-    caption = "Along: initial time, days from the onset. Hold the pointer over a place for the numbers."
+    caption = (
+        "Along: initial time, days from the onset; lines of like values hide each other. Hold the pointer"
+        " over a place for the numbers."
+    )
     return Section("How early it was seen", text, {caption: Drawing(legend(lines) + _panels([panel]))})
 
 
@@ -135,7 +151,8 @@ def _where(outcome: Outcome) -> Section:
     shown = {name: own.probability for name, own in outcome.systems.items()}
     figure = event_maps(shown, truth, title=title, onset=outcome.truth.onset)
     text = "The share of members in the event at each place at some time of the period, beside where it happened."
-    return Section("Where", text, {f"{title}; grey: outside the region.": figure})
+    caption = title if stage.inside.all() else f"{title}; grey: outside the region"
+    return Section("Where", text, {f"{caption}.": figure})
 
 
 def _storms(outcome: Outcome) -> Iterator[Section]:
@@ -150,10 +167,19 @@ def _storms(outcome: Outcome) -> Iterator[Section]:
         members = own.tracks
         if members is not None:
             members = members.isel(record=np.flatnonzero(members["init_time"].values == init))
-        figure = strike_probability(share, members, best, title=f"{name}: probability of being struck")
-        told = "tracks that come into the region in the period, of members and, red, of the truth"
+        title = f"{name}: probability of being struck"
+        figure = strike_probability(share, members, best, title=title, best_name="track in the truth")
+        told = f"tracks that come into the region in the period, of members and, red, of the truth{_pieces(best)}"
+        if not share.max() > 0:
+            told = f"no member strikes; {told}"
         figures[f"{name}, from {_time(init)}: {told}."] = figure
     yield Section("Tracks", "", figures)
+
+
+def _pieces(tracks: xr.Dataset) -> str:
+    """Say where the storms of the truth are several, as a clause: a storm that fades and deepens again is two."""
+    n_tracks = len(np.unique(tracks["track_id"].values))
+    return f", in {n_tracks} pieces, as the tracker finds them" if n_tracks > 1 else ", as the tracker finds it"
 
 
 def _plumes(outcome: Outcome) -> Section:
@@ -263,6 +289,7 @@ def _judged(outcome: Outcome, said: Sequence[str]) -> Section:
     inits = next(iter(outcome.systems.values())).series["init_time"].values
     sentences = [
         f"{counted(len(inits), 'initial time')}, {_time(inits[0])} to {_time(inits[-1])}, that all systems have.",
+        f"Left out, as no forecast reaches over the period: {', '.join(outcome.left_out)}." if outcome.left_out else "",
         *_on_climatology(outcome),
         f"Before each forecast lie the analyses of {case.history}, so that spells and storms that had begun go on.",
         f"Intervals by the method {case.interval}.",

@@ -27,6 +27,7 @@ def strike_probability(
     best: xr.Dataset | None = None,
     *,
     title: str | None = None,
+    best_name: str = "best track",
     coastlines: bool = True,
 ) -> Figure:
     """Draw how likely a storm strikes where, and over it the members' tracks and the best track.
@@ -36,6 +37,7 @@ def strike_probability(
             `extremes.tracks.judging.strike_probability` returns.
         members: Tracks of the members, thin lines; none when None.
         best: Best tracks, a thick line with a dot each day at 00 UTC; none when None.
+        best_name: What the best tracks are called.
         title: In place of "Strike probability" and its radius.
         coastlines: Whether to draw the Earth's.
 
@@ -57,7 +59,7 @@ def strike_probability(
         filled = fill(ax, percent, style.PROBABILITY)
         Ground(coastlines).draw(ax)
         told = [_draw_members(ax, members)] if members is not None else []
-        told += [_draw_best(ax, best)] if best is not None else []
+        told += [_draw_best(ax, best, best_name)] if best is not None else []
         if told:
             legend = ax.legend(handles=told, loc="best", fontsize=8, frameon=True, framealpha=0.9, edgecolor="none")
             legend.set_zorder(7)
@@ -84,7 +86,7 @@ def _draw_members(ax: GeoAxes, members: xr.Dataset) -> Line2D:
     return Line2D([], [], color=_MEMBER, linewidth=0.8, label="members")
 
 
-def _draw_best(ax: GeoAxes, best: xr.Dataset) -> Line2D:
+def _draw_best(ax: GeoAxes, best: xr.Dataset, name: str) -> Line2D:
     _draw(ax, best, "white", 3.6, alpha=0.8)
     _draw(ax, best, _BEST, 1.8)
     midnight = best["time"].values == best["time"].values.astype("datetime64[D]")
@@ -95,7 +97,7 @@ def _draw_best(ax: GeoAxes, best: xr.Dataset) -> Line2D:
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     _write_days(ax, x, y, best["time"].values[midnight])
-    return Line2D([], [], color=_BEST, linewidth=1.8, marker="o", markersize=4, label="best track, days at 00 UTC")
+    return Line2D([], [], color=_BEST, linewidth=1.8, marker="o", markersize=4, label=f"{name}, days at 00 UTC")
 
 
 def _write_days(

@@ -173,7 +173,7 @@ def test_a_forecast_that_ends_early_is_no_score(judge, stored, lacking, message)
             "from 2020-02-27T00:00 ended without lead 18h; make all of 4 leads",
         ),
         ([{"lead_time": [0]}, {"lead_time": [1], "number": [0, 1, 2, 3, 3]}], "brought number 3 twice"),
-        ([{}, {}], "from 2020-02-27T00:00 brought lead 6h twice"),
+        ([{}, {}], "from 2020-02-27T00:00 came again when it was whole; make each initial time that is asked for once"),
     ],
 )
 def test_what_comes_twice_is_no_other_member_or_lead(judge, stored, pieces, message):

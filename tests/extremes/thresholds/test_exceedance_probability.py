@@ -51,7 +51,7 @@ def test_places_without_a_value_have_no_probability(threshold):
 
 def test_no_more_is_held_than_the_members_of_a_lead(monkeypatch):
     monkeypatch.setattr("weatherml.extremes.thresholds.pointwise.READ_BYTES", 1)
-    grid = LatLonGrid.regular(90, 180, poles=False)
+    grid = LatLonGrid.regular(180, 360, poles=False)
     threshold = local_quantile(analyses({"2m_temperature": ()}, 8, grid=grid), 0.5, ("2001", "2001"))
     forecast = forecasts({"2m_temperature": ()}, n_init=3, n_lead=5, n_members=8, grid=grid)
     probability = exceedance_probability(forecast.chunk(init_time=1, lead_time=1), threshold)["2m_temperature"]

@@ -12,7 +12,7 @@ from weatherml.errors import UserError
 from weatherml.wording import listed
 
 GRAVITY = 9.80665
-"""Standard, m s-2."""
+"""Standard, m s-2; geopotential = gravity times geopotential height (WMO)."""
 
 _LEAST_PRESSURE = 30_000  # Pa at the ground: that of the highest summit is a little more
 _SLACK = 50  # hPa that may lack at either end

@@ -10,7 +10,7 @@ from flax import nnx
 from tiny_forecast import forecaster_of
 
 from weatherml.checkpoint import Provenance
-from weatherml.data.reading.units import STANDARD_GRAVITY
+from weatherml.column import GRAVITY
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.forcings import Forcings
@@ -256,9 +256,9 @@ def test_conserved_means_stay_over_many_steps_and_through_branches(reference):
     np.testing.assert_allclose(area_mean(fields[:, 0], "msl", "sst"), area_mean(initial, "msl", "sst")[[0] * 41], 1e-6)
     pressure, water = np.moveaxis(area_mean(fields, "sp", "tcwv"), -1, 0)
     assert np.ptp(water, axis=0).min() > 0.1
-    dry_air = pressure - STANDARD_GRAVITY * water
+    dry_air = pressure - GRAVITY * water
     start, vapour = area_mean(initial, "sp", "tcwv")[0]
-    np.testing.assert_allclose(dry_air[:, 0], start - STANDARD_GRAVITY * vapour, rtol=1e-6)
+    np.testing.assert_allclose(dry_air[:, 0], start - GRAVITY * vapour, rtol=1e-6)
     assert np.ptp(dry_air, axis=0).max() < 1e-6 * start
     assert np.ptp(dry_air, axis=1).min() > 1  # each member keeps its own
 

@@ -19,12 +19,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 
+from weatherml.column import GRAVITY
 from weatherml.errors import UserError
 from weatherml.state import Channel
 from weatherml.variables import VARIABLES
-
-GRAVITY = 9.80665
-"""Standard gravity, m s-2: divides a geopotential to give a height in metres."""
 
 INK, QUIET, MISSING = "#1c2733", "#66717d", "#d3d3d3"
 """Colours of words, of what stands back, and of places without a value."""

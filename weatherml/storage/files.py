@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from weatherml.errors import UserError
 from weatherml.locations import local_path
 from weatherml.storage.flush import flush, make_folder
 from weatherml.storage.folders import put_in_place
@@ -53,6 +54,26 @@ def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
     """Write one NetCDF file; see `replacing`."""
     with replacing(path) as partial, _telling_of_a_full_disk(partial):
         dataset.to_netcdf(partial, engine="netcdf4")
+
+
+def read_netcdf(path: str | Path, what: str, remedy: str) -> "xr.Dataset":
+    """Read a NetCDF file into memory.
+
+    Args:
+        path: The file.
+        what: It holds, such as "sums of statistics".
+        remedy: How one is made.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    import xarray as xr
+
+    try:
+        with xr.open_dataset(path, decode_timedelta=True) as opened:
+            return opened.load()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} holds no {what}: {error}; {remedy}") from None
 
 
 @contextmanager

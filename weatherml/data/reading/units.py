@@ -4,12 +4,10 @@ import re
 
 import xarray as xr
 
+from weatherml.column import GRAVITY
 from weatherml.errors import UserError
 from weatherml.variables import find
 from weatherml.wording import listed
-
-STANDARD_GRAVITY = 9.80665
-"""m s-2; geopotential = gravity times geopotential height (WMO)."""
 
 _SYNONYMS = {
     "kelvin": "k", "degk": "k",
@@ -35,11 +33,11 @@ _CONVERSIONS = {
     ("m s-1", "mph"): (1609.344 / 3600, 0.0),
     ("m", "in"): (0.0254, 0.0),
     ("m", "cm"): (0.01, 0.0),
-    ("m2 s-2", "ft"): (0.3048 * STANDARD_GRAVITY, 0.0),
+    ("m2 s-2", "ft"): (0.3048 * GRAVITY, 0.0),
     ("pa", "hpa"): (100.0, 0.0),
     ("pa s-1", "hpa s-1"): (100.0, 0.0),
-    ("m2 s-2", "m"): (STANDARD_GRAVITY, 0.0),
-    ("m2 s-2", "dam"): (10 * STANDARD_GRAVITY, 0.0),
+    ("m2 s-2", "m"): (GRAVITY, 0.0),
+    ("m2 s-2", "dam"): (10 * GRAVITY, 0.0),
     ("kg kg-1", "g kg-1"): (1e-3, 0.0),
     ("kg kg-1", "1"): (1.0, 0.0),
     ("%", "1"): (100.0, 0.0),

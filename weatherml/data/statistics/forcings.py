@@ -7,14 +7,13 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
+from weatherml.column import GRAVITY
 from weatherml.data.statistics.accumulators.harmonics import year_angle
 from weatherml.data.sunlight import DAY, insolation
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.registry import Registry
 from weatherml.times import parse_times
-
-_GRAVITY = 9.80665  # m s-2, standard
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,7 @@ def _insolation(forcings: Forcings, times: np.ndarray) -> np.ndarray:
 @FORCINGS.register("orography")
 def _orography(forcings: Forcings, _: np.ndarray) -> np.ndarray:
     """Height of the surface, km."""
-    return _static(forcings, "geopotential_at_surface") / (1000 * _GRAVITY)
+    return _static(forcings, "geopotential_at_surface") / (1000 * GRAVITY)
 
 
 @FORCINGS.register("land_sea_mask")

@@ -8,9 +8,10 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.extremes.calibration.held_out import HeldOut
-from weatherml.storage.files import write_netcdf
+from weatherml.storage.files import read_netcdf, write_netcdf
 
 _KIND, _PERIODS = "calibration", "held_out"
+_REMEDY = "make one with fit(...).save(path)"
 
 
 def write(path: str | Path, dataset: xr.Dataset, held_out: HeldOut, what: str) -> None:
@@ -33,13 +34,9 @@ def read(path: str | Path, what: str) -> tuple[xr.Dataset, HeldOut]:
     Raises:
         UserError: It is no such file.
     """
-    try:
-        with xr.open_dataset(path, decode_timedelta=True) as opened:
-            dataset = opened.load()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} holds no {what}: {error}; make one with fit(...).save(path)") from None
+    dataset = read_netcdf(path, what, _REMEDY)
     if dataset.attrs.get(_KIND) != what:
-        raise UserError(f"{path} holds no {what}; make one with fit(...).save(path)")
+        raise UserError(f"{path} holds no {what}; {_REMEDY}")
     periods = json.loads(dataset.attrs.pop(_PERIODS))
     del dataset.attrs[_KIND]
     others = {name: _as_tuples(own) for name, own in periods["apart_from"].items()}

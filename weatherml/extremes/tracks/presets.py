@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
+from weatherml.column import GRAVITY
 from weatherml.extremes.tracks.detection.criteria import ClosedContour, Detection, Nearby
 from weatherml.extremes.tracks.linking.rules import ABSOLUTE_LATITUDE, Condition, Linking
 
 _PRESSURE = "mean_sea_level_pressure"
 _WIND = Nearby("maximum_wind_speed", "10m_wind_speed", "maximum", 2.0)
 _GROUND = "geopotential_at_surface"
-_GRAVITY = 9.80665  # m s-2
 
 
 class Kind(NamedTuple):
@@ -39,7 +39,7 @@ def tropical_cyclone(upper: int = 300, lower: int = 500, topography: bool = Fals
     """
     contours = (
         ClosedContour(_PRESSURE, 200.0, 5.5),
-        ClosedContour(f"geopotential_{upper} - geopotential_{lower}", -6.0 * _GRAVITY, 6.5, offset=1.0),
+        ClosedContour(f"geopotential_{upper} - geopotential_{lower}", -6.0 * GRAVITY, 6.5, offset=1.0),
     )
     nearby, conditions = (
         [_WIND],
@@ -50,7 +50,7 @@ def tropical_cyclone(upper: int = 300, lower: int = 500, topography: bool = Fals
     )
     if topography:
         nearby.append(Nearby(_GROUND, _GROUND))
-        conditions.append(Condition(_GROUND, most=150.0 * _GRAVITY, hours=54))
+        conditions.append(Condition(_GROUND, most=150.0 * GRAVITY, hours=54))
     detection = Detection(_PRESSURE, "minimum", merge_distance=6.0, contours=contours, nearby=tuple(nearby))
     return Kind(detection, Linking(41.2, maximum_gap=24, least_duration=54, conditions=tuple(conditions)))
 

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from weatherml.data.reading.units import STANDARD_GRAVITY
+from weatherml.column import GRAVITY
 from weatherml.errors import UserError
 from weatherml.forecast.guards.units import Units
 from weatherml.registry import Registry
@@ -36,7 +36,7 @@ def _dry_air(spec: StateSpec) -> Budget:
             "conserve 'dry_air' needs surface_pressure or mean_sea_level_pressure, which the state lacks; leave it out"
         )
     has_vapour = pressure == "surface_pressure" and "total_column_water_vapour" in spec.names
-    return {pressure: 1.0} | ({"total_column_water_vapour": -STANDARD_GRAVITY} if has_vapour else {})
+    return {pressure: 1.0} | ({"total_column_water_vapour": -GRAVITY} if has_vapour else {})
 
 
 @jax.tree_util.register_dataclass

@@ -18,7 +18,7 @@ from jax import Array
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PositiveFloat
 
 from weatherml.axes import exchange, locally, padded, total
-from weatherml.data.reading.units import STANDARD_GRAVITY
+from weatherml.column import GRAVITY
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.errors import UserError
 from weatherml.registry import Registry
@@ -151,7 +151,7 @@ def dry_mass(statistics: Statistics) -> Term:
         )
     factors: dict[str, float] = {pressure: 1.0}
     if pressure == "surface_pressure":
-        factors |= {name: -STANDARD_GRAVITY * factor for name, factor in _vapour(spec).items()}
+        factors |= {name: -GRAVITY * factor for name, factor in _vapour(spec).items()}
     return _mean_term(statistics, factors, _change(statistics, pressure))
 
 
@@ -216,7 +216,7 @@ def _vapour(spec: StateSpec) -> dict[str, float]:
     if len(levels) < 2:
         return {}
     between = [(upper + lower) / 2 for upper, lower in pairwise(levels)]
-    depths = np.diff([levels[0], *between, levels[-1]]) * 100 / STANDARD_GRAVITY  # kg m-2 of air: half layers at ends
+    depths = np.diff([levels[0], *between, levels[-1]]) * 100 / GRAVITY  # kg m-2 of air: half layers at ends
     return {f"specific_humidity_{level}": float(depth) for level, depth in zip(levels, depths, strict=True)}
 
 

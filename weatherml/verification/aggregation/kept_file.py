@@ -6,6 +6,7 @@ from pathlib import Path
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.storage.files import read_netcdf
 
 
 def read_sums(path: str | Path, needed: Collection[str], what: str, remedy: str) -> xr.Dataset:
@@ -20,11 +21,7 @@ def read_sums(path: str | Path, needed: Collection[str], what: str, remedy: str)
     Raises:
         UserError: It is no such file.
     """
-    try:
-        with xr.open_dataset(path, decode_timedelta=True) as opened:
-            dataset = opened.load()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} holds no {what}: {error}; {remedy}") from None
+    dataset = read_netcdf(path, what, remedy)
     if not set(needed) <= set(dataset.data_vars):
         raise UserError(f"{path} holds no {what}; {remedy}")
     return dataset

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from weatherml.column import GRAVITY
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.convection.definition import Definition
 from weatherml.extremes.hazards.convection.energy import cape_and_cin
@@ -26,7 +27,6 @@ CAPE, CIN, SHEAR, SEVERE = (
     "bulk_shear",
     "craven_brooks",
 )
-_GRAVITY = 9.80665
 _HIGHEST = 50  # hPa: no air rises freely higher up
 _TILE = 2**14  # points that are lifted together: their columns stay in a processor's cache
 
@@ -129,7 +129,7 @@ def _shear(
     height: float,
 ) -> np.ndarray:
     """Return the change of wind `[...]` of fields `[..., level]` and at the ground `[...]`."""
-    heights = geopotential / _GRAVITY
+    heights = geopotential / GRAVITY
     low, *wind = heights[..., -1], eastward[..., -1], northward[..., -1]
     if ground:
         pressure, *wind = ground

@@ -8,13 +8,13 @@ import xarray as xr
 
 from weatherml.extremes.hazards.rivers.axes import Axes, axes_of
 from weatherml.extremes.hazards.rivers.definition import Definition
+from weatherml.extremes.hazards.rivers.records import as_records
 from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, threshold_at, transport_at
 from weatherml.extremes.objects import label
 from weatherml.extremes.objects.shapes import Cells
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference
 
-RECORD = "record"
 DIMS = ("time", "latitude", "longitude")
 _UNITS = {
     "area": "km2", "length": "km", "width": "km", "latitude": "degrees_north", "longitude": "degrees_east",
@@ -49,7 +49,7 @@ def rivers(
     tables = [table.assign(time=time) for time, (_, table) in zip(fields["time"].values, found, strict=True)]
     coords = {name: fields[name].values for name in DIMS}
     where = xr.DataArray(np.stack([own for own, _ in found]), coords, DIMS, "label")
-    return where, _dataset(pd.concat(tables, ignore_index=True))
+    return where, as_records(pd.concat(tables, ignore_index=True)[["time", "label", *_UNITS]], _UNITS)
 
 
 def _each_time(
@@ -140,11 +140,3 @@ def _on_ground(latitude: np.ndarray, longitude: np.ndarray, vectors: np.ndarray)
     """Return the parts to the east and to the north of vectors in space `[place, 3]`."""
     east, north = (np.einsum("ij,ij->i", vectors, frame) for frame in _frames(latitude, longitude))
     return east, north
-
-
-def _dataset(table: pd.DataFrame) -> xr.Dataset:
-    columns = {
-        str(name): (RECORD, table[name].to_numpy(), {"units": _UNITS[name]} if name in _UNITS else {})
-        for name in ("time", "label", *_UNITS)
-    }
-    return xr.Dataset(columns)

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
 from weatherml.errors import UserError
+from weatherml.extremes.hazards.rivers.records import as_records
 from weatherml.extremes.hazards.rivers.scale import LEAST, category
 from weatherml.extremes.hazards.rivers.steps import hours_and_holes
 from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, transport_at
@@ -15,7 +16,6 @@ from weatherml.extremes.objects import label
 from weatherml.great_circles import distance
 from weatherml.grid import REGRID, LatLonGrid
 
-RECORD = "record"
 _LAND = 0.5
 _UNITS = {
     "latitude": "degrees_north", "longitude": "degrees_east", "transport": "kg m-1 s-1", "peak": "kg m-1 s-1",
@@ -27,8 +27,8 @@ def landfalls(fields: xr.Dataset, labels: xr.DataArray, land: xr.DataArray) -> x
     """Return where each river first reaches land.
 
     Rivers of neighbouring times that cover a place, or places beside each other, are one, but not across times that are
-    missing. It reaches land where it
-    covers a cell of the coast, land beside water, and carries vapour towards land there.
+    missing. It reaches land where it covers a cell of the coast, land beside water, and carries vapour towards land
+    there.
 
     Args:
         fields: As of `rivers`, dims (time, [level,] latitude, longitude).
@@ -105,7 +105,7 @@ def landfall_errors(
     columns["category_error"] = forecast["category"].values[own].astype(int) - truth["category"].values[other]
     n_pairs = len(own)
     counts = {"hits": n_pairs, "misses": len(late.T) - n_pairs, "false_alarms": len(late) - n_pairs}
-    return _dataset(pd.DataFrame(columns)), counts
+    return as_records(pd.DataFrame(columns), _UNITS), counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,13 +187,4 @@ def _table(found: list[_Landfall], grid: LatLonGrid) -> xr.Dataset:
     table = rows.assign(latitude=np.asarray(grid.latitude)[row], longitude=np.asarray(grid.longitude)[column])
     table = table.astype({"transport": float, "peak": float, "hours": float, "arrived": bool})
     table["category"] = category(table["peak"].to_numpy(), table["hours"].to_numpy())
-    return _dataset(table.sort_values(["time", "latitude", "longitude"]))
-
-
-def _dataset(table: pd.DataFrame) -> xr.Dataset:
-    typed = table.astype({"time": "datetime64[ns]"})
-    columns = {
-        str(name): (RECORD, typed[name].to_numpy(), {"units": _UNITS[name]} if name in _UNITS else {})
-        for name in typed.columns
-    }
-    return xr.Dataset(columns)
+    return as_records(table.sort_values(["time", "latitude", "longitude"]), _UNITS)

@@ -1,6 +1,6 @@
 """Storms that begin after the initial time: whether forecasts say so, where and when they do."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,20 +13,14 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import KEYS, LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS
+from weatherml.extremes.tracks.judging.counts import SCORES
 from weatherml.extremes.tracks.judging.pairing import STORM, first_met
 from weatherml.great_circles import distance
-from weatherml.verification.formulas import contingency
 from weatherml.verification.significance.method import CONFIDENCE
 from weatherml.verification.significance.methods import method_named
 from weatherml.verification.significance.sample import Sample
 
 _COUNTS = ("hits", "false_alarms", "misses")
-_SCORES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "pod": contingency.probability_of_detection,
-    "far": contingency.false_alarm_ratio,
-    "csi": contingency.critical_success_index,
-    "frequency_bias": contingency.frequency_bias,
-}
 
 
 @dataclass(frozen=True)
@@ -111,7 +105,7 @@ def genesis_scores(counts: pd.DataFrame, interval: str = "circular") -> xr.Datas
     hits, false_alarms, misses = (own[name].to_numpy(np.float64) for name in _COUNTS)
     laid = np.stack([np.stack([0 * hits, misses], -1), np.stack([false_alarms, hits], -1)], -2)[:, None]
     weights, judged = np.ones((len(own), 1)), {}
-    for name, function in _SCORES.items():
+    for name, function in SCORES.items():
         sample = Sample([laid], [weights], function, own.index.to_numpy("datetime64[ns]"))
         bounds = method_named(interval).judge(sample)
         judged[name] = ("bound", [getattr(bounds, bound)[0] for bound in BOUNDS])

@@ -1,6 +1,5 @@
 """Rapid intensification: whether storms gain as much wind in a day as few do, and whether forecasts say so."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,19 +10,12 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks.units import KNOT, WIND
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS, STORMS, storm_sample
+from weatherml.extremes.tracks.judging.counts import SCORES
 from weatherml.extremes.tracks.judging.pairing import BEST, STORM, Proximity, pair
-from weatherml.verification.formulas import contingency
 from weatherml.verification.significance.method import CONFIDENCE, Method
 
 CHANGE, RAPID = "wind_change", "is_rapid"
 _ROUNDING = 1e-6  # m s-1: 30 knots are as many, however they were computed
-
-SCORES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "pod": contingency.probability_of_detection,
-    "far": contingency.false_alarm_ratio,
-    "csi": contingency.critical_success_index,
-    "frequency_bias": contingency.frequency_bias,
-}
 
 
 @dataclass(frozen=True)

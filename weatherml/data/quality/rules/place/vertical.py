@@ -5,11 +5,11 @@ from itertools import groupby
 
 import numpy as np
 
+from weatherml.column import GRAVITY
 from weatherml.data.quality.evidence import Evidence
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.fields import EARTH, MeanField, box_mean, mean_fields
 from weatherml.data.quality.rules.registry import RULES, yields_to
-from weatherml.data.reading.units import STANDARD_GRAVITY
 
 _GAS_CONSTANT = 287.05  # J kg-1 K-1, dry air
 _STANDARD_PRESSURE = 1013.25  # hPa
@@ -35,7 +35,7 @@ def _judge_height(field: MeanField, level: int) -> Iterator[Finding]:
     low, high, mean = depth * _COLDEST, depth * _WARMEST, box_mean(field.mean, field.grid, EARTH)
     if low <= mean <= high:
         return
-    hint = "; it looks like height in m" if low <= mean * STANDARD_GRAVITY <= high else ""
+    hint = "; it looks like height in m" if low <= mean * GRAVITY <= high else ""
     text = f"mean {mean:.5g} m2 s-2 lies outside {low:.5g} .. {high:.5g}, possible at this level{hint}"
     yield Finding("error", str(field.channel), text)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weatherml.column import GRAVITY
 from weatherml.data.notes import iso
 from weatherml.data.quality.evidence import ChannelEvidence, Evidence
 from weatherml.data.quality.finding import Finding
@@ -25,7 +26,7 @@ _STEADY = 0.25
 _CELSIUS = 273.15
 _FACTORS = {
     "knots": 1.943844, "miles an hour": 2.236936, "km/h": 3.6, "feet": 3.28084, "a factor of 6": 6.0,
-    "standard gravity": 9.80665, "a factor of 10": 10.0, "a factor of 100": 100.0, "a factor of 1000": 1000.0,
+    "standard gravity": GRAVITY, "a factor of 10": 10.0, "a factor of 100": 100.0, "a factor of 1000": 1000.0,
     "a factor of 100,000": 1e5,
 }  # fmt: skip
 _WINDOWS = (4, 8)

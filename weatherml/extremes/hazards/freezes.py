@@ -203,13 +203,15 @@ def errors_at_places(
         UserError: The analyses lack a valid time; or as `freezes`.
     """
     where = (latitude, longitude, definition, threshold)
-    tables = []
+    tables: list[xr.Dataset] = []
+    judged, truth = np.array([]), xr.Dataset()
     for member in each_member(forecast):
         times = member.fields["time"].values
         for lacking in times[~np.isin(times, analyses["time"].values)]:
             raise UserError(f"the analyses have no {lacking:.16}, which the forecast has; pass longer ones")
-        own, other = at_places(member.fields, *where), at_places(analyses.sel(time=times), *where)
-        tables.append(_errors(own, other).assign_coords(member.columns))
+        if not np.array_equal(times, judged):  # members of one initial time have one truth
+            judged, truth = times, at_places(analyses.sel(time=times), *where)
+        tables.append(_errors(at_places(member.fields, *where), truth).assign_coords(member.columns))
     return xr.concat(tables, "run")
 
 

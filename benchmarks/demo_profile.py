@@ -21,8 +21,8 @@ from weatherml.config import load_yaml
 from weatherml.data.sources.planet import Planet
 from weatherml.experiment import ExperimentConfig
 from weatherml.experiment.results import Results
-from weatherml.experiment.work import WORK
-from weatherml.heap import keep_freed_memory
+from weatherml.experiment.running.work import WORK
+from weatherml.process.heap import keep_freed_memory
 
 PHASES = ("look", "check", "statistics", "evaluate", "extremes", "report")
 N_OUTPUTS, LEAST_SHARE, MOST_ROWS = 120, 0.05, 9

@@ -41,8 +41,8 @@ def gradient_of(name, dtype, way):
     from weatherml.data.loading.samples import Batch
     from weatherml.grid import LatLonGrid
     from weatherml.models import Step
+    from weatherml.models.layers.remat import keeping
     from weatherml.models.presets import PRESETS
-    from weatherml.models.remat import keeping
     from weatherml.models.weights import split_weights, weights_of
     from weatherml.parallel import computes_once
     from weatherml.state import StateSpec, parse_channels

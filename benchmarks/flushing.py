@@ -20,7 +20,7 @@ from rollout_sides import BATCH, INIT_TIME, prepare
 from weatherml.data.reading.opening import open_files
 from weatherml.forecast import ForecastConfig, Forecaster
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.heap import keep_freed_memory
+from weatherml.process.heap import keep_freed_memory
 
 KEPT = {
     "members": None,

@@ -21,7 +21,7 @@ from weatherml.forecast.statistics.accumulators import Counted
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.workdir import Record, WorkDir
 from weatherml.grid import LatLonGrid
-from weatherml.heap import keep_freed_memory
+from weatherml.process.heap import keep_freed_memory
 from weatherml.products.convert import convert
 from weatherml.products.store import open_forecast
 from weatherml.state import StateSpec, parse_channels

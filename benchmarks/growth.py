@@ -31,7 +31,7 @@ from weatherml.data.statistics.normalization import Normalizer
 from weatherml.data.store.ingest import ingest
 from weatherml.data.store.opening import open_store
 from weatherml.experiment.config import ExtremesConfig
-from weatherml.experiment.judgement import judge_event, judge_skill
+from weatherml.experiment.judging.judgement import judge_event, judge_skill
 from weatherml.extremes import local_quantile
 from weatherml.grid import LatLonGrid
 from weatherml.state import spec_of, with_metadata

@@ -55,7 +55,7 @@ def weatherml(task: dict[str, Any]) -> Iterator[int]:
     from weatherml.data.statistics.forcings import Forcings
     from weatherml.data.statistics.normalization import Normalizer
     from weatherml.data.store.opening import open_store
-    from weatherml.heap import keep_freed_memory
+    from weatherml.process.heap import keep_freed_memory
 
     keep_freed_memory()
 

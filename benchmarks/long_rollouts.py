@@ -26,8 +26,8 @@ from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.experiment import ExperimentConfig
 from weatherml.grid import LatLonGrid
-from weatherml.heap import keep_freed_memory
 from weatherml.models.weights import split_weights
+from weatherml.process.heap import keep_freed_memory
 from weatherml.state import StateSpec, parse_channels
 from weatherml.training.objective.rollout import Noise, rollout_loss
 

@@ -21,7 +21,7 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.config import load_yaml
 from weatherml.data.loading.samples import Samples
 from weatherml.experiment import Experiment, ExperimentConfig
-from weatherml.heap import keep_freed_memory
+from weatherml.process.heap import keep_freed_memory
 from weatherml.training import Run, train
 
 LONGER = (

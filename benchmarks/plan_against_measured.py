@@ -68,10 +68,10 @@ def in_process(case, repeats):
 
 def plan_and_measure(case, repeats):
     """Bytes of all devices and seconds of one, planned and measured."""
-    from weatherml.heap import keep_freed_memory
     from weatherml.plan.calibration import measure_rates
     from weatherml.plan.compiling import compile_here
     from weatherml.plan.estimate import Machine, memory_by_part
+    from weatherml.process.heap import keep_freed_memory
 
     n_devices = CASES[case][2]
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n_devices])

@@ -21,8 +21,8 @@ import xarray as xr
 from weatherml.data.reading.opening import open_files
 from weatherml.data.regrid import regrid
 from weatherml.extremes.tracks import ClosedContour, Detection, Linking, each, track
-from weatherml.great_circles import destination, distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import destination, distance
 
 PRESSURE, VORTICITY = "mean_sea_level_pressure", "vorticity_850"
 LINKING = Linking(maximum_speed=41.2, maximum_gap=12, least_duration=24)

@@ -76,7 +76,7 @@ def smooth_fields(shape):
 
 def weatherml_side(folder, **statistics):
     """Forecast as the program does, and keep members, or what `statistics` says."""
-    from weatherml.heap import keep_freed_memory
+    from weatherml.process.heap import keep_freed_memory
 
     keep_freed_memory()
     import xarray as xr

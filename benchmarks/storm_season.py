@@ -21,8 +21,8 @@ from weatherml.extremes.tracks.detection import refinement
 from weatherml.extremes.tracks.filtering import Band, band_passed
 from weatherml.extremes.tracks.imilast import ANOMALY
 from weatherml.extremes.tracks.matching import Matching, match, match_rates
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance
 
 DPI, N_COLOURS = 90, 160
 REFERENCE = "reference/cyclones/era5_msl_2025-2026_djf_2.5x2.5_hodges_imilast.txt"

@@ -34,9 +34,9 @@ from weatherml.extremes.tracks.detection import detect
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
 from weatherml.extremes.tracks.filtering import band_passed
 from weatherml.extremes.tracks.matching import Matching, match
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
-from weatherml.workers import Dask
+from weatherml.process.workers import Dask
+from weatherml.sphere.great_circles import distance
 
 PRESSURE, VORTICITY = "mean_sea_level_pressure", "vorticity_850"
 DETECTION = Detection(

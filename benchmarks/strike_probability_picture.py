@@ -17,8 +17,8 @@ from weatherml import plot
 from weatherml.extremes.tracks import make
 from weatherml.extremes.tracks.best_tracks import hurdat2
 from weatherml.extremes.tracks.judging import errors, mean_tracks, spread_and_error, strike_probability
-from weatherml.great_circles import bearing, destination
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import bearing, destination
 
 N_MEMBERS, N_COLOURS = 50, 96
 KM_A_DAY, KM_AT_FIRST = 45.0, 15.0

@@ -89,8 +89,8 @@ ALONE = [("one device of one core", n, Case("64x128", batch=16 // n, n_cores=1))
 
 def measure(case, index, port, repeats):
     """Run a case in this process, which is one of its processes; return what the first of them finds."""
-    from weatherml.heap import keep_freed_memory
     from weatherml.parallel import Processes, join, leave
+    from weatherml.process.heap import keep_freed_memory
 
     keep_freed_memory()  # as the program does
     if case.n_processes > 1:

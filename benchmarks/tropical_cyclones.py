@@ -21,8 +21,8 @@ from weatherml.extremes.tracks.best_tracks import hurdat2, ibtracs
 from weatherml.extremes.tracks.best_tracks.units import KNOT
 from weatherml.extremes.tracks.following import Following, follow
 from weatherml.extremes.tracks.judging import by_lead, errors, landfalls
-from weatherml.great_circles import destination, distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import destination, distance
 from weatherml.state import with_metadata
 
 N_TIMES, SIX = 7, np.timedelta64(6, "h")

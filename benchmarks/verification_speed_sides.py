@@ -38,8 +38,8 @@ def summary(crps: Any, rmse: Any, histogram: Any) -> dict[str, Any]:
 
 
 def weatherml(task: dict[str, Any]) -> dict[str, Any]:
+    from weatherml.process.workers import HERE, Dask
     from weatherml.verification import Campaign, accumulate
-    from weatherml.workers import HERE, Dask
 
     forecast, truth, climatology = opened(task)
     workers = Dask(task["workers"]) if task["workers"] > 1 else HERE

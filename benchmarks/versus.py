@@ -86,7 +86,7 @@ def resident_mib(field):
 def serve(side, case, settings, connection):
     """Do the operations that are asked for, and answer with what they gave and the seconds they took."""
     if settings.keep_heap:
-        from weatherml.heap import keep_freed_memory
+        from weatherml.process.heap import keep_freed_memory
 
         keep_freed_memory()
     clock = getattr(time, settings.clock)
@@ -154,7 +154,8 @@ def print_table(description, title, cases, sides):
     cores = f"{len(os.sched_getaffinity(0))} ({platform.machine()})"
     print(f"cores: {cores}, jax {jax.__version__}, torch {torch.__version__}, float32.\n")
     print("Milliseconds ours / PyTorch = how many times as fast; memory in MiB ours / PyTorch. Gradient is forward and")
-    print("backward, train adds Adam. Heap `kept` is `weatherml.heap.keep_freed_memory()`, given to both sides.\n")
+    print("backward, train adds Adam. Heap `kept` is `weatherml.process.heap.keep_freed_memory()`, given to both", end="")
+    print(" sides.\n")
     print("| case | heap | forward | gradient | train | step memory | process memory |\n|---|---|---|---|---|---|---|")
     for case in cases:
         for keep_heap in (False, True):

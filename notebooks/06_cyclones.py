@@ -31,7 +31,7 @@ from weatherml.extremes.tracks.density import lasting, lifetimes, track_density
 from weatherml.extremes.tracks.filtering import Band, band_passed
 from weatherml.extremes.tracks.imilast import ANOMALY
 from weatherml.extremes.tracks.matching import Matching, match, match_rates
-from weatherml.great_circles import destination, distance
+from weatherml.sphere.great_circles import destination, distance
 
 # %config InlineBackend.print_figure_kwargs = {"dpi": 66}
 

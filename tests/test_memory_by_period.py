@@ -8,7 +8,7 @@ import xarray as xr
 from fake_data import analyses, forecasts
 
 from weatherml.data.statistics.climatology import Climatology
-from weatherml.experiment.judgement import judge_skill
+from weatherml.experiment.judging.judgement import judge_skill
 from weatherml.extremes import local_quantile, verdict
 from weatherml.grid import LatLonGrid
 from weatherml.state import spec_of

@@ -6,7 +6,7 @@ The names below are loaded when they are first used, so that importing the packa
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from weatherml.libproj import load_pyproj
+from weatherml.process.libproj import load_pyproj
 
 if TYPE_CHECKING:
     from weatherml import plot as plot

@@ -22,7 +22,6 @@ from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
-from weatherml.locations import local_folder, local_path
 from weatherml.models import DiagnosticConfig, NetworkConfig, NoiseMaps, Step, diagnostics
 from weatherml.models import registry as models
 from weatherml.models.weights import Weights, weights_of, with_weights
@@ -30,6 +29,7 @@ from weatherml.parallel import require_devices
 from weatherml.state import Channel, StateSpec, parse_channels
 from weatherml.storage.files import write_netcdf
 from weatherml.storage.folders import read_folder, replacing_folder
+from weatherml.storage.locations import local_folder, local_path
 
 Prediction = Literal["tendency", "state"]
 """Whether a network gives the change over a time step in units of its standard deviation, or the next state itself."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 GRAVITY = 9.80665
 """Standard, m s-2; geopotential = gravity times geopotential height (WMO)."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.errors import UserError, require_kind
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 _Array = npt.NDArray[np.float64]
 

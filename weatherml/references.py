@@ -10,9 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import Option, UserError
-from weatherml.logs import ONCE
+from weatherml.errors.wording import listed
+from weatherml.process.logs import ONCE
 from weatherml.times import Periods, is_within, show_periods
-from weatherml.wording import listed
 
 _logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from weatherml.errors import UserError
-from weatherml.wording import is_short, listed
+from weatherml.errors.wording import is_short, listed
 
 _NEAR = 0.7  # `sperical` and `spherical` are 0.94 alike, `rsme` and `rmse` 0.75, `tempo` and `temperature` 0.5
 _ALIKE = 0.5  # what is less alike is chance, and names in the order of chance are hard to read

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.grid import REGRID, LatLonGrid
 from weatherml.registry import all_known, nearest
 from weatherml.variables import find, look_up
-from weatherml.wording import listed
 
 SEE_DATA = "weatherml info"
 """Where all names of some data are seen."""

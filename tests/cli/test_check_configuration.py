@@ -7,12 +7,12 @@ from tiny_experiment import CONFIG, refused, weatherml, write_config
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
+from weatherml.errors.wording import size_of
 from weatherml.experiment import ExperimentConfig
 from weatherml.parallel import local_devices
 from weatherml.parallel.hardware.accelerators import Devices
 from weatherml.plan.problem import Problem, parse_grid
 from weatherml.plan.readiness import Readiness
-from weatherml.wording import size_of
 
 
 def outcomes(*words):

@@ -79,7 +79,7 @@ def test_a_mistake_of_the_user_arrives_as_such(tmp_path):
 def test_a_mistake_of_ours_arrives_with_its_traceback(tmp_path):
     with pytest.raises(KeyError, match="dance") as caught:
         perform_apart("dance", "", results(tmp_path / "run"), print)
-    assert "weatherml/experiment/work.py" in "".join(caught.value.__notes__)
+    assert "weatherml/experiment/running/work.py" in "".join(caught.value.__notes__)
 
 
 def test_a_process_that_was_killed_is_told_of_in_one_line(tiny_run, tmp_path):

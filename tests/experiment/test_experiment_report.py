@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from weatherml.data.quality.finding import Finding
-from weatherml.experiment.report import how_far_beaten, skill_table
+from weatherml.experiment.judging.report import how_far_beaten, skill_table
 from weatherml.verification.cards import with_cards
 
 

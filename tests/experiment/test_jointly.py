@@ -17,9 +17,9 @@ from tiny_experiment import CONFIG
 from weatherml.config import from_mapping
 from weatherml.errors import StopRequested
 from weatherml.experiment import ExperimentConfig
-from weatherml.experiment.apart import perform_apart
-from weatherml.experiment.jointly import train_jointly
 from weatherml.experiment.results import Results
+from weatherml.experiment.running.apart import perform_apart
+from weatherml.experiment.running.jointly import train_jointly
 from weatherml.parallel import Processes, n_processes
 
 PROGRAM = Path(sys.executable).with_name("weatherml")

@@ -9,7 +9,7 @@ from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
 from weatherml.experiment import ExtremesConfig
 from weatherml.experiment.climate import Climate
-from weatherml.experiment.judgement import CLIMATE, CONTROL, ENSEMBLE, judge_event, judge_skill
+from weatherml.experiment.judging.judgement import CLIMATE, CONTROL, ENSEMBLE, judge_event, judge_skill
 from weatherml.state import spec_of
 from weatherml.verification import baselines, evaluate
 from weatherml.verification.cards import cards_in

@@ -9,7 +9,7 @@ from tiny_experiment import CONFIG
 from weatherml.config import apply_overrides, from_mapping
 from weatherml.errors import UserError
 from weatherml.experiment import PHASES, Experiment, ExperimentConfig
-from weatherml.experiment.judgement import CONTROL, ENSEMBLE
+from weatherml.experiment.judging.judgement import CONTROL, ENSEMBLE
 from weatherml.storage.locks import alone_in
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from weatherml.forecast.statistics.dataset import results_of
-from weatherml.moments import Moments, count_above
-from weatherml.sketch import Sketch
+from weatherml.streaming.moments import Moments, count_above
+from weatherml.streaming.sketch import Sketch
 
 
 class Accumulator:

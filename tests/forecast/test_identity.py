@@ -25,7 +25,7 @@ from weatherml.config import from_mapping
 from weatherml.errors import UserError
 from weatherml.forecast import ForecastConfig, Forecaster
 from weatherml.models import SFNOConfig, Step
-from weatherml.models.static_settings import static_settings
+from weatherml.models.weights.static_settings import static_settings
 
 START = TIMES[6]
 

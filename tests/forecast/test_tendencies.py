@@ -22,7 +22,7 @@ from weatherml.forecast import CombinedConfig, ForecastConfig, SphericalConfig, 
 from weatherml.forecast.perturbation.sppt import TendencyNoise
 from weatherml.forecast.plan import batches
 from weatherml.forecast.rollout.model import Model
-from weatherml.models.random_field import RandomField
+from weatherml.models.noise.random_field import RandomField
 from weatherml.state import to_array
 
 HOUR = np.timedelta64(3600 * 10**9, "ns")

@@ -12,7 +12,7 @@ from numpy_weights import drawn
 
 from weatherml.errors import UserError
 from weatherml.models.fourcastnet import Block, FourCastNet, FourCastNetConfig, SpectralFilter, kept_modes
-from weatherml.models.published_fourcastnet import load_published, published_name
+from weatherml.models.weights.published_fourcastnet import load_published, published_name
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 TOLERANCE = 1e-5

@@ -22,9 +22,9 @@ from numpy_pangu import NumpyPangu
 
 from weatherml.grid import LatLonGrid
 from weatherml.models import PanguConfig, load_published_pangu
+from weatherml.models.layers.windows import Windows
 from weatherml.models.pangu import Block, Down, Up
-from weatherml.models.published_pangu import published_name
-from weatherml.models.windows import Windows
+from weatherml.models.weights.published_pangu import published_name
 from weatherml.state import StateSpec, parse_channels
 from weatherml.variables import PRESETS
 

@@ -10,8 +10,8 @@ from test_spherical_harmonics import harmonic, random_spectrum
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
+from weatherml.models.layers.spherical_harmonics import SphericalHarmonics
 from weatherml.models.sfno import Block, Hyperdiffusion, SFNOConfig, SpectralFilter, SphericalNorm, internal_grid
-from weatherml.models.spherical_harmonics import SphericalHarmonics
 from weatherml.sphere import exact_degree, legendre_functions
 from weatherml.state import StateSpec, parse_channels
 

@@ -6,7 +6,7 @@ import xarray as xr
 from shapely import Point
 from shapely.ops import polygonize, unary_union
 
-from weatherml.plot.coastlines import coastlines, coastlines_within, fine_coastlines
+from weatherml.plot.maps.coastlines import coastlines, coastlines_within, fine_coastlines
 
 
 @cache

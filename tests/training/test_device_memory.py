@@ -16,7 +16,7 @@ from tiny_training import TRAINING, config, noisy_start, samples
 from weatherml.data.loading.samples import Batch
 from weatherml.errors import UserError
 from weatherml.models import Step
-from weatherml.models.remat import through
+from weatherml.models.layers.remat import through
 from weatherml.models.weights import weights_of, with_weights
 from weatherml.training import LossConfig, OptimizerConfig, Stage
 from weatherml.training.objective.losses import Loss, mean_squared_error

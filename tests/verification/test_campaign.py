@@ -19,6 +19,7 @@ from kills import killed_before_each_change
 from zarr.storage import LocalStore
 
 from weatherml.errors import UserError
+from weatherml.process.workers import Dask
 from weatherml.storage.share import Share
 from weatherml.verification import Campaign, Metric, OnlineForecast, accumulate
 from weatherml.verification.aggregation import judgement
@@ -26,7 +27,6 @@ from weatherml.verification.campaign import patience
 from weatherml.verification.campaign.kept import KeptSums
 from weatherml.verification.statistics.base import PointStatistic
 from weatherml.verification.systems import accumulate_systems
-from weatherml.workers import Dask
 
 METRICS = ["rmse", "crps_fair", "spread_skill", "acc"]
 TESTS = Path(__file__).parents[1]

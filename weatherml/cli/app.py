@@ -28,8 +28,8 @@ from weatherml.cli.verbs.training import train
 from weatherml.cli.verbs.verification import evaluate
 from weatherml.cli.verbs.weights import export, imports
 from weatherml.errors import UserError
-from weatherml.heap import keep_freed_memory
-from weatherml.logs import tell_warnings_plainly
+from weatherml.process.heap import keep_freed_memory
+from weatherml.process.logs import tell_warnings_plainly
 
 # Verbs import what they need when they run, so that `weatherml --help` answers at once.
 

@@ -15,8 +15,8 @@ from weatherml.extremes.cases.config import Baseline, Case, Stored
 from weatherml.extremes.cases.made_forecasts import BASELINES
 from weatherml.extremes.cases.stage import of_variables
 from weatherml.extremes.hazards.registry import find
-from weatherml.locations import is_url
 from weatherml.products import read_forecast
+from weatherml.storage.locations import is_url
 from weatherml.verification.systems import common_init_times
 
 _SMALL = 2**28

@@ -12,8 +12,8 @@ from typing import Any
 import typer
 
 from weatherml.errors import LOST, STOPPED, LostError, Spelling, StopRequested, UserError, in_python
-from weatherml.secrecy import told, without_secrets
-from weatherml.signals import OF_CLUSTERS, heard, raise_when_asked
+from weatherml.errors.secrecy import told, without_secrets
+from weatherml.process.signals import OF_CLUSTERS, heard, raise_when_asked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 MISTAKE, INTERRUPTED, NO_READER = 2, 130, 141

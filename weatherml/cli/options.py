@@ -8,7 +8,7 @@ import typer
 import typer.core
 
 from weatherml.errors import UserError
-from weatherml.locations import local_folder, local_path
+from weatherml.storage.locations import local_folder, local_path
 
 
 def _local(place: str) -> Path:
@@ -116,7 +116,7 @@ def size_of(option: str, text: str, least: int, user: str) -> int:
     Raises:
         UserError: It is no size, or too small.
     """
-    from weatherml.memory import parse_memory  # of pydantic, which a first screen need not wait for
+    from weatherml.process.memory import parse_memory  # of pydantic, which a first screen need not wait for
 
     try:
         number = parse_memory(text)

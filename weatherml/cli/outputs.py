@@ -7,8 +7,8 @@ from tempfile import TemporaryFile
 
 from weatherml.data.reading.formats.local import is_zarr
 from weatherml.errors import REPLACE, UserError
-from weatherml.locations import is_url
 from weatherml.products.store import unfinished_beside
+from weatherml.storage.locations import is_url
 from weatherml.storage.room import explaining_errors
 
 _SMALL = 4096  # bytes

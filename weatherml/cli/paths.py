@@ -29,11 +29,11 @@ from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.opening import open_store, verify
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
-from weatherml.locations import is_url, path_or_url
 from weatherml.products.reading import is_forecast, read_forecast
 from weatherml.products.selection import variable_of
 from weatherml.references import Reference
 from weatherml.state import parse_channels
+from weatherml.storage.locations import is_url, path_or_url
 from weatherml.storage.places import Place, is_bucket, place_at
 
 _DIGEST = 12  # characters that tell one digest from another

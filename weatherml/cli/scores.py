@@ -7,11 +7,11 @@ import xarray as xr
 
 from weatherml.cli.outputs import require_new
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.verification.cards import Pairs, with_cards
 from weatherml.verification.tables.published import read_published
 from weatherml.verification.tables.tidy import tidy_csv
-from weatherml.wording import listed
 
 PAGE, SCORES, TABLE = ".html", ".nc", ".csv"
 

@@ -13,17 +13,17 @@ from weatherml.cli.paths import climatology_at, located
 from weatherml.data.reading.opening import open_files
 from weatherml.data.reading.selection import NotThereError
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted, listed
 from weatherml.grid import LatLonGrid
-from weatherml.locations import is_url, path_or_url
 from weatherml.products import read_forecast, without_stopped
 from weatherml.products.alignment import Alignment, RegriddedReference, align_systems
 from weatherml.products.convert import select
 from weatherml.references import Reference, as_slice
+from weatherml.storage.locations import is_url, path_or_url
 from weatherml.times import Period, is_within
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.baselines.named import baseline, baselines
 from weatherml.verification.systems import common_init_times
-from weatherml.wording import counted, listed
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 LAYOUT = "weatherml_source_layout"
 """Dataset attribute: what had to be put right, one sentence each."""

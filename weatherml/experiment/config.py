@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from weatherml.checkpoint import Prediction
 from weatherml.config import Config, apply_overrides, from_mapping
+from weatherml.config.yaml_text import parse_yaml
 from weatherml.data.period import overlap, stride_of, time_step_of
 from weatherml.data.quality.config import CheckConfig
 from weatherml.data.sources import AnySource
@@ -25,7 +26,6 @@ from weatherml.times import Periods, PeriodsText, PeriodText, each_period, parse
 from weatherml.training import TrainingConfig
 from weatherml.variables import ChannelNames
 from weatherml.verification.baselines.other_years import WINDOW_DAYS
-from weatherml.yaml_text import parse_yaml
 
 _MOST_HARMONICS = 100  # beyond, there is a typing error
 

@@ -19,6 +19,7 @@ from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import parse_duration
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import counted
 from weatherml.experiment.climate import Climate
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.fine_tuning import load_start
@@ -27,15 +28,14 @@ from weatherml.forecast.guards.step_modifiers import guard_modifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
-from weatherml.memory import parse_memory
 from weatherml.models.weights import weights_of
 from weatherml.parallel import MeshConfig
+from weatherml.process.memory import parse_memory
 from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
 from weatherml.times import Periods, is_within, show_periods
 from weatherml.training.update.trainable import frozen_names
 from weatherml.variables import find
 from weatherml.verification.baselines.other_years import drawing_of
-from weatherml.wording import counted
 
 _SMALL = LatLonGrid.regular(4, 8, poles=False)
 """Where it is tried whether channels suit what names them: the grid does not matter then."""

@@ -13,11 +13,11 @@ from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.grid import LatLonGrid
 from weatherml.state import StateSpec
 from weatherml.times import each_period, show_periods, write_periods
-from weatherml.wording import counted
 
 _OF_THE_TRAINING = {"dtype", "drop_path"}
 """Settings of a network that leave the meaning of its weights as it is."""

@@ -12,8 +12,8 @@ from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
 from weatherml.export.format import Run, formats
 from weatherml.export.portable import PortableStep
-from weatherml.locations import local_path
 from weatherml.storage.files import replacing
+from weatherml.storage.locations import local_path
 
 TOLERANCE = 1e-4
 """Largest difference between the file's output and weatherml's, in standard deviations of a channel."""

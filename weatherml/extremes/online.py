@@ -14,10 +14,10 @@ import xarray as xr
 
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed, size_of
 from weatherml.extremes.tracks.members import Member, each_member
-from weatherml.memory import GIB
+from weatherml.process.memory import GIB
 from weatherml.verification.campaign.online import OnlineForecast
-from weatherml.wording import listed, size_of
 
 Keep = Callable[[xr.Dataset], xr.Dataset]
 """Cuts a piece down to what is asked for: some variables, a region."""

@@ -11,9 +11,9 @@ import xarray as xr
 
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.state import to_array
 from weatherml.times import TimeLike, parse_times
-from weatherml.wording import counted
 
 _FEWEST_TIMES, _MOST_BYTES = 16, 4 * 2**30
 """What a fingerprint reads at least, and at most beyond that: beside the forecasts from them it is little."""

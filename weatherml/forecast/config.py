@@ -6,10 +6,10 @@ from pydantic import Field, PositiveFloat
 from weatherml.config import Config
 from weatherml.durations import DurationText, format_duration, parse_duration, require_multiple
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import counted
 from weatherml.forecast.guards import GuardsConfig
 from weatherml.forecast.perturbation import AnyPerturbation
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.wording import counted
 
 _MOST_MEMBERS, _LARGEST_BATCH = 1_000_000, 10_000  # beyond, there is a typing error
 

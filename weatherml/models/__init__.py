@@ -4,14 +4,14 @@ from weatherml.models.diagnostic import DiagnosticConfig
 from weatherml.models.diagnostic import registry as diagnostics
 from weatherml.models.fourcastnet import FourCastNet, FourCastNetConfig
 from weatherml.models.network import Network, NetworkConfig, registry
-from weatherml.models.noise_maps import NoiseMaps, NoiseMapsConfig
+from weatherml.models.noise.noise_maps import NoiseMaps, NoiseMapsConfig
 from weatherml.models.pangu import Pangu, PanguConfig
 from weatherml.models.precipitation import Precipitation, PrecipitationConfig
 from weatherml.models.presets import AnyNetwork
-from weatherml.models.published_fourcastnet import load_published
-from weatherml.models.published_pangu import load_published_pangu
 from weatherml.models.sfno import SFNO, SFNOConfig
 from weatherml.models.step import Step
+from weatherml.models.weights.published_fourcastnet import load_published
+from weatherml.models.weights.published_pangu import load_published_pangu
 
 __all__ = [
     "SFNO",

@@ -16,7 +16,6 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from weatherml.axes import lay, locally, n_parts
 from weatherml.errors import UserError
-from weatherml.models.fourier import PartialFourier
 from weatherml.models.layers import (
     LayerNorm,
     Mlp,
@@ -28,8 +27,9 @@ from weatherml.models.layers import (
     subkey,
     unpatchify,
 )
+from weatherml.models.layers.fourier import PartialFourier
+from weatherml.models.layers.remat import through
 from weatherml.models.network import NetworkConfig
-from weatherml.models.remat import through
 from weatherml.state import StateSpec
 
 EPSILON = 1e-6

@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 
 from weatherml.config import Config
-from weatherml.models.noise_maps import NoiseMapsConfig
+from weatherml.models.noise.noise_maps import NoiseMapsConfig
 from weatherml.registry import Registry
 from weatherml.state import StateSpec
 

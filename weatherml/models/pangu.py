@@ -13,8 +13,6 @@ from jax import Array
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from weatherml.axes import lay
-from weatherml.models.air import Air
-from weatherml.models.earth_attention import VOLUME, EarthAttention, EarthBias, ExpandedEarthBias
 from weatherml.models.layers import (
     LayerNorm,
     Mlp,
@@ -24,10 +22,12 @@ from weatherml.models.layers import (
     small_normal,
     subkey,
 )
+from weatherml.models.layers.air import Air
+from weatherml.models.layers.earth_attention import VOLUME, EarthAttention, EarthBias, ExpandedEarthBias
+from weatherml.models.layers.patches import from_patches, to_patches, volume_of
+from weatherml.models.layers.remat import through
+from weatherml.models.layers.windows import Extent, Windows
 from weatherml.models.network import NetworkConfig
-from weatherml.models.patches import from_patches, to_patches, volume_of
-from weatherml.models.remat import through
-from weatherml.models.windows import Extent, Windows
 from weatherml.state import StateSpec
 
 EPSILON = 1e-5

@@ -25,9 +25,9 @@ from weatherml.axes import lay, locally, own, padded, total
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 from weatherml.models.layers import drop_path, drop_path_rates, gelu, over_tokens, small_normal, subkey
+from weatherml.models.layers.remat import through
+from weatherml.models.layers.spherical_harmonics import FIELD, SphericalHarmonics
 from weatherml.models.network import NetworkConfig
-from weatherml.models.remat import through
-from weatherml.models.spherical_harmonics import FIELD, SphericalHarmonics
 from weatherml.sphere import exact_degree
 from weatherml.state import StateSpec
 
@@ -140,7 +140,7 @@ class SpectralFilter(nnx.Module):
     """
 
     def __init__(self, degree: int, width: int, *, rngs: nnx.Rngs):
-        # In two dimensions: see `weatherml.models.draws`.
+        # In two dimensions: see `weatherml.models.noise.draws`.
         weight = keep_variance(0.5)(rngs.params(), (width, 2 * (degree + 1) * width))
         self.weight = nnx.Param(weight.reshape(2, degree + 1, width, width))
 

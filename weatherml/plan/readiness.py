@@ -16,23 +16,23 @@ from weatherml.config import from_mapping
 from weatherml.data.loading.room import batch_bytes, memory_for
 from weatherml.data.period import overlap
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted, size_of
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, require_feasible, within
 from weatherml.experiment.results import Results
-from weatherml.experiment.work import taught
-from weatherml.memory import parse_memory
+from weatherml.experiment.running.work import taught
 from weatherml.parallel import Portion, local_devices
 from weatherml.parallel.hardware.accelerators import CPU, Devices, accelerators
 from weatherml.plan.compiling import Compiled
 from weatherml.plan.estimate import Machine, flops_of
 from weatherml.plan.planning import compiled_for, memory_of, room_of
 from weatherml.plan.problem import Problem
+from weatherml.process.memory import parse_memory
 from weatherml.storage.files import write_bytes
 from weatherml.storage.room import explaining_errors
 from weatherml.times import show_periods
 from weatherml.training import train
 from weatherml.training.records.profile import Profile
-from weatherml.wording import counted, size_of
 
 _MOST_BYTES, _MOST_FLOPS = 2 * 2**30, 3e11
 """Of one sample, beyond which a step is compiled but not taken, for it would be minutes on the processors here."""

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.grid import LatLonGrid
 from weatherml.plot import style
 from weatherml.plot.style import Quantity
-from weatherml.wording import listed
 
 _EASTWARD, _NORTHWARD, _TEMPERATURE = "u_component_of_wind", "v_component_of_wind", "temperature"
 _YEAR = np.timedelta64(365 * 24 + 6, "h")

@@ -16,9 +16,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from weatherml.errors import UserError
-from weatherml.locations import local_path
 from weatherml.plot import style
 from weatherml.storage.files import write_bytes
+from weatherml.storage.locations import local_path
 
 Rows: TypeAlias = pd.DataFrame | Sequence[Sequence[object]]
 """A table: a frame, or rows of which the first is the header."""

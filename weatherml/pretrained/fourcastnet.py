@@ -14,6 +14,7 @@ import numpy as np
 
 from weatherml.config import apply_overrides, from_mapping
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import counted
 from weatherml.grid import LatLonGrid
 from weatherml.models import FourCastNetConfig, load_published
 from weatherml.models.precipitation import PrecipitationConfig
@@ -22,7 +23,6 @@ from weatherml.pretrained.moments import read_moments
 from weatherml.pretrained.torch_file import StoredTensor, open_torch
 from weatherml.state import Channel, StateSpec, parse_channels
 from weatherml.variables import PRESETS
-from weatherml.wording import counted
 
 LICENCE = "BSD-3-Clause (NVIDIA, FourCastNet)"
 TIME_STEP = np.timedelta64(6 * 3600 * 10**9, "ns")

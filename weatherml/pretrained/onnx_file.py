@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from weatherml.errors import UserError
-from weatherml.locations import local_path
+from weatherml.storage.locations import local_path
 
 _GRAPH = 7  # of ModelProto
 _NODE, _INITIALIZER = 1, 5  # of GraphProto

@@ -14,8 +14,8 @@ import numpy as np
 from weatherml.durations import DurationLike, parse_duration
 from weatherml.errors import Option, UserError
 from weatherml.grid import LatLonGrid
-from weatherml.models.published_pangu import compact_bias, load_published_pangu
-from weatherml.models.windows import Extent
+from weatherml.models.layers.windows import Extent
+from weatherml.models.weights.published_pangu import compact_bias, load_published_pangu
 from weatherml.pretrained.imported import Imported, fill, normalizer_of, provenance_of
 from weatherml.pretrained.matching import match
 from weatherml.pretrained.onnx_file import OnnxTensor, open_onnx

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from weatherml.models.patches import volume_of
+from weatherml.models.layers.patches import volume_of
 from weatherml.pretrained.pangu_sizes import N_MAPS, N_SURFACE, N_UPPER, PanguSizes, conv_shapes, types_of
 
 

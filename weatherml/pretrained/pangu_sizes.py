@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from weatherml.config import from_mapping
 from weatherml.errors import UserError
+from weatherml.models.layers.patches import volume_of
+from weatherml.models.layers.windows import Windows
 from weatherml.models.pangu import PanguConfig
-from weatherml.models.patches import volume_of
-from weatherml.models.windows import Windows
 from weatherml.pretrained.onnx_file import OnnxTensor
 
 N_UPPER, N_SURFACE, N_MAPS = 5, 4, 3

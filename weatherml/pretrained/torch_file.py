@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from weatherml.errors import UserError
-from weatherml.locations import local_path
+from weatherml.storage.locations import local_path
 
 _LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 """First bytes of what PyTorch before 1.6 wrote: a pickled magic number."""

@@ -10,7 +10,6 @@ import xarray as xr
 from zarr.codecs import BloscCodec
 
 from weatherml.errors import REPLACE, UserError
-from weatherml.locations import local_path
 from weatherml.products.grib import grib_bytes, write_grib
 from weatherml.products.layouts import to_cf, to_weatherbench
 from weatherml.products.reading import is_forecast
@@ -27,6 +26,7 @@ from weatherml.products.stations import Stations, at_stations
 from weatherml.registry import nearest
 from weatherml.storage.files import write_netcdf
 from weatherml.storage.folders import replacing_folder
+from weatherml.storage.locations import local_path
 from weatherml.storage.locks import alone_at
 from weatherml.storage.room import explaining_errors, require_space
 

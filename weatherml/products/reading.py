@@ -14,8 +14,8 @@ from weatherml.data.reading.formats.remote import open_remote
 from weatherml.data.reading.leads import INITS, LEADS, forecast_story
 from weatherml.data.reading.units import convert
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.grid import LatLonGrid
-from weatherml.locations import as_url, is_url
 from weatherml.products.foreign.axes import with_axes, with_known_places
 from weatherml.products.foreign.joining import Part, joined
 from weatherml.products.foreign.names import unfold_variables, with_canonical_names
@@ -29,9 +29,9 @@ from weatherml.products.store import attributes_of, from_store, open_forecast
 from weatherml.state import LEADING, with_metadata
 from weatherml.storage.files import PARTIAL
 from weatherml.storage.folders import locate
+from weatherml.storage.locations import as_url, is_url
 from weatherml.times import TimeLike, require_told
 from weatherml.variables import VARIABLES
-from weatherml.wording import listed
 
 _COMPLETE = "complete"
 """The attribute of a store that a forecast is written to."""

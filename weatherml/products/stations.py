@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.grid import closes_circle
-from weatherml.locations import local_path
 from weatherml.products.selection import in_one_piece, require_grid, variable_of
-from weatherml.wording import listed
+from weatherml.storage.locations import local_path
 
 _COLUMNS = ("name", "latitude", "longitude")
 

@@ -17,10 +17,10 @@ from weatherml.data.reading.formats.local import open_zarr
 from weatherml.data.reading.formats.remote import open_remote
 from weatherml.durations import format_duration
 from weatherml.errors import REPLACE, Option, UserError
-from weatherml.locations import as_url, is_url, local_folder
 from weatherml.state import with_metadata
 from weatherml.storage.files import PARTIAL, write_bytes
 from weatherml.storage.folders import locate
+from weatherml.storage.locations import as_url, is_url, local_folder
 
 RUN = "run"
 """The attribute that names the run which has made a forecast: two runs of the same request differ in it alone."""

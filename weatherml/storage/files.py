@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from weatherml.errors import UserError
-from weatherml.locations import local_path
 from weatherml.storage.flush import flush, make_folder
 from weatherml.storage.folders import put_in_place
+from weatherml.storage.locations import local_path
 from weatherml.storage.room import explaining_errors
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from pathlib import Path
 from filelock import BaseFileLock, SoftFileLock, Timeout, UnixFileLock, WindowsFileLock
 
 from weatherml.errors import UserError
-from weatherml.locations import local_path
 from weatherml.storage.flush import make_folder
+from weatherml.storage.locations import local_path
 from weatherml.storage.room import explaining_errors
 
 _logger = logging.getLogger(__name__)

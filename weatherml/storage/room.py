@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from weatherml.errors import UserError
-from weatherml.wording import size_of
+from weatherml.errors.wording import size_of
 
 _logger = logging.getLogger(__name__)
 

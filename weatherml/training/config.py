@@ -8,9 +8,10 @@ from pydantic import Field, PositiveInt, model_validator
 
 from weatherml.config import Config
 from weatherml.durations import DurationText
-from weatherml.memory import MemoryText
+from weatherml.errors.wording import listed
 from weatherml.models import DiagnosticConfig, NetworkConfig
 from weatherml.parallel import Layout, MeshConfig, require_bands, require_batch, require_members
+from weatherml.process.memory import MemoryText
 from weatherml.training.objective.losses import LossConfig
 from weatherml.training.records.profile import StepsText
 from weatherml.training.recovery.non_finite import Policy
@@ -18,7 +19,6 @@ from weatherml.training.update.curriculum import Stage
 from weatherml.training.update.device_memory import DeviceMemoryConfig
 from weatherml.training.update.optimizer import OptimizerConfig
 from weatherml.training.update.trainable import Pattern
-from weatherml.wording import listed
 
 
 class TrainingConfig(Config):

@@ -9,8 +9,8 @@ import numpy as np
 from weatherml.checkpoint import Checkpoint
 from weatherml.data.loading.samples import Samples
 from weatherml.durations import parse_duration
-from weatherml.locations import local_folder
 from weatherml.parallel import AnyOf, is_first
+from weatherml.storage.locations import local_folder
 from weatherml.training.config import TrainingConfig
 from weatherml.training.records.metrics import MetricsLog, NoLog
 from weatherml.training.records.profile import Profile

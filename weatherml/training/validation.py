@@ -7,13 +7,13 @@ import numpy as np
 
 from weatherml.data.loading.samples import Samples
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.models.weights import Weights
 from weatherml.parallel import Layout
 from weatherml.training.batches import in_period
 from weatherml.training.config import TrainingConfig
 from weatherml.training.records.glimpse import Viewer
 from weatherml.training.update.given import Given
-from weatherml.wording import counted
 
 
 class Validation:

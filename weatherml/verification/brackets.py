@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.registry import Registry
 from weatherml.verification.parameters import parse, require_kinds
-from weatherml.wording import listed
 
 _MOST_READ, _LONG = 80, 40  # characters of a name in a message, and of a default
 

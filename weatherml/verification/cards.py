@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.verification.aggregation.grouping import By
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.comparing import Paired, difference, pair_up, who_is_better
@@ -14,7 +15,6 @@ from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import metrics_named
 from weatherml.verification.significance.discovery import discoveries
 from weatherml.verification.significance.method import Method
-from weatherml.wording import listed
 
 Pairs = Mapping[tuple[str, str], xr.Dataset]
 """Scorecards by who is compared with whom."""

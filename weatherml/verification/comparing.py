@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import counted, listed
 from weatherml.verification.aggregation.grouping import By
 from weatherml.verification.aggregation.sums import (
     COUNTED,
@@ -24,7 +25,6 @@ from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Better, Metric
 from weatherml.verification.metrics.registry import find
 from weatherml.verification.significance.method import CONFIDENCE, Method
-from weatherml.wording import counted, listed
 
 _ROUNDING = 1e-12
 """Of a score: what sums of the same numbers differ by, added in another order. A smaller difference is none."""

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import Option, UserError, require_kind
+from weatherml.errors.wording import listed
 from weatherml.grid import OPEN_FIRST, LatLonGrid
 from weatherml.references import Reference, warn_of_knowing
 from weatherml.state import on_grid
@@ -33,7 +34,6 @@ from weatherml.verification.pairing.plausible import warn_of_values
 from weatherml.verification.significance.method import Method
 from weatherml.verification.significance.methods import method_named
 from weatherml.verification.statistics.base import Statistic
-from weatherml.wording import listed
 
 _AS_NUMBER = {"threshold": "threshold", "probability": "base_rate"}
 """Parameters that stand for a reference, where it is the same number everywhere."""

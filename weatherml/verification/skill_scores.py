@@ -6,6 +6,7 @@ from typing import Any
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.verification.aggregation.grouping import By
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.comparing import pair_up
@@ -13,7 +14,6 @@ from weatherml.verification.metrics import scoring
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.registry import find, plain
 from weatherml.verification.significance.method import Method
-from weatherml.wording import listed
 
 _MOST_NAMED = 4  # metrics in a remedy
 

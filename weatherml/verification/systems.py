@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.references import Reference
 from weatherml.verification.aggregation.grouping import By, require_groups
 from weatherml.verification.aggregation.sums import StatisticSums
@@ -25,7 +26,6 @@ from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.pairing.plausible import NAME
 from weatherml.verification.significance.method import Method
 from weatherml.verification.significance.methods import method_named
-from weatherml.wording import listed
 
 Forecast = xr.Dataset | OnlineForecast
 """Stored, or judged as it is made."""

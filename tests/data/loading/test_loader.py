@@ -22,7 +22,7 @@ from weatherml.data.store.ingest import ingest
 from weatherml.data.store.maps import Account
 from weatherml.data.store.opening import open_store
 from weatherml.errors import UserError
-from weatherml.memory import parse_memory
+from weatherml.process.memory import parse_memory
 from weatherml.state import spec_of
 
 PERIOD = ("2001", "2001")

@@ -16,12 +16,12 @@ import psutil
 import pytest
 from fake_data import FakeSource, analyses, contents
 
-from weatherml import workers
 from weatherml.data.store.ingest import IngestOptions, ingest
 from weatherml.data.store.making.engine import Dask
 from weatherml.data.store.making.workspace import Workspace
 from weatherml.data.store.opening import open_store, verify
 from weatherml.errors import UserError
+from weatherml.process import workers
 from weatherml.storage.share import Share
 
 distributed = pytest.importorskip(

@@ -12,8 +12,8 @@ from weatherml.extremes.cases.config import read_case
 from weatherml.extremes.hazards.registry import known
 from weatherml.extremes.tracks.presets import EXTRATROPICAL
 from weatherml.extremes.tracks.tracking import track
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance
 
 PAGE = "extreme_cases.md"
 GRID = LatLonGrid.regular(37, 72)

@@ -8,8 +8,8 @@ from weatherml.errors import UserError
 from weatherml.extremes.hazards.registry import find
 from weatherml.extremes.hazards.storms import Storm, struck
 from weatherml.extremes.tracks import table
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance
 
 GRID = LatLonGrid.regular(37, 72)
 TIMES = np.datetime64("2026-01-24", "ns") + np.arange(14) * np.timedelta64(6, "h")

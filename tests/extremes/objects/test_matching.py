@@ -7,8 +7,8 @@ import pytest
 
 from weatherml.errors import UserError
 from weatherml.extremes.objects import Interest, Weights, label, match, matching, overlaps, properties, separations
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance
 
 GRID = LatLonGrid.regular(37, 72)
 OFF = Interest(0, 1, 0)

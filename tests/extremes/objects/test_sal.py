@@ -5,8 +5,8 @@ import pytest
 
 from weatherml.errors import UserError
 from weatherml.extremes.objects import Threshold, sal
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance
 
 # Cells along the equator are as good as equal, so figures of the plane hold.
 GRID = LatLonGrid(tuple(np.arange(2, -2.05, -0.1).round(1)), tuple(np.arange(100, 108.05, 0.1).round(1)))

@@ -11,8 +11,8 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks.detection import ClosedContour, Detection, Nearby, contours, detect, extrema
 from weatherml.extremes.tracks.detection.refinement import centres
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
-from weatherml.great_circles import bearing, destination, distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import bearing, destination, distance
 
 PRESSURE = vortices.PRESSURE
 DEGREE = 111.1949

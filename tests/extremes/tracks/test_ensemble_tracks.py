@@ -8,7 +8,7 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import make, to_frame
 from weatherml.extremes.tracks.judging import errors
 from weatherml.extremes.tracks.judging.ensembles import mean_tracks, spread_and_error
-from weatherml.great_circles import destination, distance
+from weatherml.sphere.great_circles import destination, distance
 
 SIX = np.timedelta64(6, "h")
 START = np.datetime64("2099-09-01", "ns")

@@ -9,9 +9,9 @@ from weatherml.extremes.tracks import each, make
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
 from weatherml.extremes.tracks.following import Following, follow
 from weatherml.extremes.tracks.vorticity import relative_vorticity
-from weatherml.great_circles import destination, distance
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import destination, distance
 from weatherml.state import with_metadata
 
 SIX = np.timedelta64(6, "h")

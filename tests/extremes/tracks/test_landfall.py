@@ -8,8 +8,8 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import make, to_frame
 from weatherml.extremes.tracks.best_tracks import hurdat2
 from weatherml.extremes.tracks.judging.landfall import landfall_errors, landfalls
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance
 
 SIX = np.timedelta64(6, "h")
 START = np.datetime64("2099-09-01", "ns")

@@ -8,7 +8,7 @@ import pytest
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import make
 from weatherml.extremes.tracks.matching import Matching, match, match_rates
-from weatherml.great_circles import distance
+from weatherml.sphere.great_circles import distance
 
 DAY = np.datetime64("2020-01-01", "ns")
 HOUR = np.timedelta64(3600 * 10**9, "ns")

@@ -6,8 +6,8 @@ import pytest
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import make
 from weatherml.extremes.tracks.judging.strikes import strike_probability, strike_scores, strikes
-from weatherml.great_circles import between, distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import between, distance
 
 SIX = np.timedelta64(6, "h")
 START = np.datetime64("2099-09-01", "ns")

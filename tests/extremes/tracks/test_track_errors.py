@@ -9,8 +9,8 @@ from weatherml.extremes.tracks import make, to_frame
 from weatherml.extremes.tracks.best_tracks import ibtracs
 from weatherml.extremes.tracks.judging import Proximity, by_lead, differences, errors, homogeneous, pair
 from weatherml.extremes.tracks.judging.errors import components
-from weatherml.great_circles import bearing, destination, distance
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import bearing, destination, distance
 
 DEGREE = np.pi / 180 * EARTH_RADIUS
 SIX = np.timedelta64(6, "h")

@@ -15,8 +15,8 @@ from weatherml.extremes.tracks.detection import ClosedContour, Detection
 from weatherml.extremes.tracks.linking import Linking
 from weatherml.extremes.tracks.presets import EXTRATROPICAL, TROPICAL_CYCLONE, tropical_cyclone
 from weatherml.extremes.tracks.tracking import track
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance
 
 DETECTION = Detection(contours=(ClosedContour(PRESSURE, 200.0, 5.5),))
 LINKING = Linking(41.2, maximum_gap=12, least_duration=24)

@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from weatherml.great_circles import destination, distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import destination, distance
 from weatherml.state import with_metadata
 
 PRESSURE = "mean_sea_level_pressure"

@@ -10,8 +10,8 @@ from matplotlib.quiver import Quiver
 from weatherml import plot
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD
-from weatherml.great_circles import bearing
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import bearing
 
 REGION = LatLonGrid(tuple(np.arange(60.0, 29, -2)), tuple(np.arange(150.0, 211, 2)))
 GLOBE = LatLonGrid.regular(19, 36)

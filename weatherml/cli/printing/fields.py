@@ -14,13 +14,13 @@ from weatherml.cli.paths import require_fields
 from weatherml.data.reading.opening import open_files
 from weatherml.durations import format_duration, parse_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.products import without_stopped
 from weatherml.products.reading import is_forecast, read_forecast
 from weatherml.products.selection import statistic_of, variable_of
 from weatherml.state import Channel, levels_of, spec_of
 from weatherml.storage.files import replacing
 from weatherml.times import parse_time
-from weatherml.wording import listed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from weatherml.cli.printing.text_table import paragraph
 from weatherml.durations import format_duration
-from weatherml.wording import counted
+from weatherml.errors.wording import counted
 
 if TYPE_CHECKING:
     from weatherml.cli.printing.ways import Run

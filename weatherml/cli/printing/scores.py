@@ -9,11 +9,11 @@ from rich.markup import escape
 
 from weatherml.cli.printing.tables import out, print_blocks
 from weatherml.durations import format_duration
+from weatherml.errors.wording import counted
 from weatherml.verification.cards import Pairs
 from weatherml.verification.metrics.registry import find, judged
 from weatherml.verification.metrics.units import units_of
 from weatherml.verification.pairing.notes import as_attribute, sentences
-from weatherml.wording import counted
 
 _DAY, _HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
 _DIMS = ("bound", "channel", "lead_time")

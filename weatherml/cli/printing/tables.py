@@ -10,8 +10,8 @@ from rich.markup import escape
 from weatherml.cli.printing.progress import console
 from weatherml.cli.printing.text_table import blocks
 from weatherml.data.statistics.channel_statistics import Statistics
+from weatherml.errors.wording import counted
 from weatherml.variables import VARIABLES
-from weatherml.wording import counted
 
 _MOST_STORIES = 3
 out = Console(highlight=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from weatherml.wording import counted, size_of
+from weatherml.errors.wording import counted, size_of
 
 if TYPE_CHECKING:
     from weatherml.plan.planning import Plan

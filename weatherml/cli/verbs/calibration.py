@@ -8,7 +8,7 @@ import typer
 
 from weatherml.cli.options import LOCAL
 from weatherml.errors import UserError
-from weatherml.wording import counted
+from weatherml.errors.wording import counted
 
 if TYPE_CHECKING:
     from weatherml.experiment.calibration import Trial

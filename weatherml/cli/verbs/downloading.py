@@ -72,7 +72,7 @@ def _cds_source(words: Sequence[str]) -> "CdsConfig":
 
 def _print_plan(config: "CdsConfig", folder: Path, as_json: bool) -> None:
     from weatherml.data.sources.cds.ledger import Ledger
-    from weatherml.wording import size_of
+    from weatherml.errors.wording import size_of
 
     ledger = Ledger(folder)
     units = ledger.plan(config)

@@ -9,7 +9,7 @@ import typer
 from weatherml.cli.options import period_of, size_of
 from weatherml.cli.settings import Settings, experiment_of, file_and_overrides
 from weatherml.errors import UserError
-from weatherml.locations import is_url, local_folder, shown
+from weatherml.storage.locations import is_url, local_folder, shown
 
 if TYPE_CHECKING:
     from weatherml.data.sources import DataConfig

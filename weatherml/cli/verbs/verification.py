@@ -25,7 +25,7 @@ from weatherml.cli.options import (
     renames,
 )
 from weatherml.errors import UserError
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -322,9 +322,9 @@ def _require_scored(share: str, wanted: _Wanted, reference: References, output: 
 
 
 def _campaign(folder: Path | None, workers: int, scheduler: str | None, share: str) -> "Campaign":
+    from weatherml.process.workers import HERE, Dask
     from weatherml.storage.share import Share
     from weatherml.verification import Campaign
-    from weatherml.workers import HERE, Dask
 
     own = Share.parse(share)
     if own.count > 1 and folder is None:

@@ -17,11 +17,11 @@ from weatherml.data.pieces import read_in_pieces, times_of
 from weatherml.data.source import Source, SourceAround, bytes_of_a_time, inputs_of, piece_starts_among, read_levels
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.registry import nearest
 from weatherml.state import LEADING, with_metadata
 from weatherml.times import parse_times
 from weatherml.variables import find
-from weatherml.wording import listed
 
 _DIMS = (*LEADING, "level", "latitude", "longitude")
 

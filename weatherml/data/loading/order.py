@@ -8,7 +8,7 @@ from typing import Any
 import grain
 
 from weatherml.errors import UserError
-from weatherml.wording import counted
+from weatherml.errors.wording import counted
 
 _FEW = 2**14
 """Samples whose epochs are shuffled at once: alone, one of 17 takes a millisecond, one of 50,000 five microseconds."""

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.errors import UserError
-from weatherml.memory import GIB
+from weatherml.errors.wording import size_of
+from weatherml.process.memory import GIB
 from weatherml.state import StateSpec
-from weatherml.wording import size_of
 
 FOR_BATCHES = 0.75
 """Share of the memory that batches take at most; the rest is for what they are unpacked from."""

@@ -22,8 +22,8 @@ from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.data.store.maps import Account
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.times import Periods, show_periods, write_periods
-from weatherml.wording import counted
 
 MEMORY = 4 * 2**30
 """Bytes that samples and the batches made of them take, where nothing else is said."""

@@ -10,8 +10,8 @@ import xarray as xr
 
 from weatherml.data.notes import iso
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.variables import find
-from weatherml.wording import counted
 
 _ENOUGH = 1000
 """Points of a field among whose values neighbours in a scale of 16 bits are found."""

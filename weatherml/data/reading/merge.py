@@ -10,9 +10,9 @@ import xarray as xr
 from weatherml.data.notes import join_notes, noted
 from weatherml.data.reading.copies import Copies, Piece
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.grid import LatLonGrid
 from weatherml.state import with_metadata
-from weatherml.wording import counted
 
 
 class Part(NamedTuple):

@@ -22,7 +22,7 @@ from weatherml.data.reading.selection import (
     select,
     tell_what_was_passed_over,
 )
-from weatherml.locations import as_url, is_url
+from weatherml.storage.locations import as_url, is_url
 from weatherml.variables import find
 
 _FEW = 10

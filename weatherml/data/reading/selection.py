@@ -11,9 +11,9 @@ from weatherml.data.reading.canonical import SOURCE_NAME
 from weatherml.data.reading.canonical.coordinates import ALIASES
 from weatherml.data.reading.merge import Part
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.registry import nearest
 from weatherml.variables import find
-from weatherml.wording import listed
 
 FORMAT = "weatherml_source_format"
 """Dataset attribute: the formats the data were read from."""

@@ -6,8 +6,8 @@ import xarray as xr
 
 from weatherml.column import GRAVITY
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.variables import find
-from weatherml.wording import listed
 
 _SYNONYMS = {
     "kelvin": "k", "degk": "k",

@@ -23,8 +23,8 @@ from weatherml.data.sources.rows import Rows, rows_between
 from weatherml.data.sources.times import ChosenTimes
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.locations import local_path
 from weatherml.registry import nearest
+from weatherml.storage.locations import local_path
 from weatherml.times import parse_times
 from weatherml.variables import find
 

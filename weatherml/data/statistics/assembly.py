@@ -18,9 +18,9 @@ from weatherml.data.statistics.engine.streaming import MEMORY
 from weatherml.data.statistics.fitting import Fit, write_fit
 from weatherml.data.statistics.versions import first_replaced, versions_of
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted, listed
 from weatherml.state import StateSpec
 from weatherml.storage.share import Share
-from weatherml.wording import counted, listed
 
 FOLDER = "statistics_parts"
 """Of the parts, in the folder of a run."""

@@ -19,11 +19,11 @@ from weatherml.data.statistics.climatology import Climatology
 from weatherml.data.statistics.engine.gathering import Gathering
 from weatherml.data.statistics.labels import labelled_spec
 from weatherml.errors import UserError
-from weatherml.locations import local_path
+from weatherml.errors.wording import counted, listed
 from weatherml.state import StateSpec
 from weatherml.storage.files import write_netcdf
+from weatherml.storage.locations import local_path
 from weatherml.times import Periods, show_periods, write_periods
-from weatherml.wording import counted, listed
 
 PROBABILITIES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 """Of the quantiles of every channel."""

@@ -17,10 +17,10 @@ from weatherml.data.statistics.engine.gathering import Gathering
 from weatherml.data.statistics.engine.streaming import MEMORY
 from weatherml.data.statistics.labels import labelled_spec
 from weatherml.errors import UserError
-from weatherml.locations import local_path
 from weatherml.references import as_slice
 from weatherml.state import Channel, StateSpec, to_dataset
 from weatherml.storage.files import netcdf_in_place
+from weatherml.storage.locations import local_path
 from weatherml.times import Periods, parse_times, write_periods
 
 

@@ -13,8 +13,8 @@ import xarray as xr
 
 from weatherml.data.statistics.labels import chosen, labelled_spec
 from weatherml.errors import UserError
-from weatherml.locations import local_path
 from weatherml.state import Channel, StateSpec, to_array
+from weatherml.storage.locations import local_path
 from weatherml.times import Periods, parse_times, write_periods
 from weatherml.variables import find
 

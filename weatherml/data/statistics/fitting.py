@@ -21,8 +21,8 @@ from weatherml.data.statistics.engine.gathering import Gathering, Recipe
 from weatherml.data.statistics.engine.streaming import MEMORY
 from weatherml.data.statistics.quantile_climatology import writing_quantiles
 from weatherml.data.statistics.windowed_climatology import window_weights, writing_windowed
-from weatherml.locations import local_folder
 from weatherml.state import StateSpec
+from weatherml.storage.locations import local_folder
 from weatherml.times import Periods, write_periods
 
 

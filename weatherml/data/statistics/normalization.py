@@ -7,9 +7,9 @@ import numpy as np
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.climatology import Climatology
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.state import StateSpec
 from weatherml.times import parse_times
-from weatherml.wording import listed
 
 
 @dataclass(frozen=True, eq=False)

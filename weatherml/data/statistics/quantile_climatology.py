@@ -14,10 +14,10 @@ from weatherml.data.statistics.accumulators.day_sketches import BINS_A_WINDOW, C
 from weatherml.data.statistics.accumulators.days import N_DAYS, day_of_year
 from weatherml.data.statistics.file_climatology import FileClimatology, declare, put
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.state import StateSpec
 from weatherml.storage.files import netcdf_in_place
 from weatherml.times import Periods, parse_times
-from weatherml.wording import listed
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ import xarray as xr
 from weatherml.data.store.layout import file_of
 from weatherml.data.store.manifest import Manifest, fitting
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.storage.guarded import Key, guarded
 from weatherml.storage.places import Place
-from weatherml.wording import counted
 
 _MOST_WORDS = 120
 _CHECKSUMS = ". Stored: "

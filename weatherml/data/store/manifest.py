@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from weatherml.config import Config
 from weatherml.errors import UserError
-from weatherml.locations import is_url
+from weatherml.storage.locations import is_url
 from weatherml.storage.places import Place, Root, place_at
 
 ROOT = "zarr.json"

@@ -11,9 +11,9 @@ from weatherml.data.store.guard import OwnStore, guard_store
 from weatherml.data.store.making.workspace import Workspace, is_begun, is_changing
 from weatherml.data.store.manifest import ROOT, FileNote, Manifest, fitting
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.storage.locks import A_WHILE
 from weatherml.storage.places import Place, Root, place_at
-from weatherml.wording import counted
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.metrics.probabilities.statistics import EventCounts
-from weatherml.wording import listed
 
 _logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ import xarray as xr
 
 from weatherml.durations import DurationLike, format_duration, parse_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.calibration.conformal import blocks_of, controlled_level
 from weatherml.extremes.calibration.counts import SHARE, Counts
 from weatherml.extremes.calibration.held_out import HeldOut
@@ -17,7 +18,6 @@ from weatherml.extremes.calibration.isotonic import isotonic, merged, venn_abers
 from weatherml.extremes.calibration.kept import read, write
 from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.significance.block_length import INDEPENDENT_AFTER
-from weatherml.wording import counted
 
 _WHAT = "calibration of probabilities"
 _ROUNDING = 1e-6

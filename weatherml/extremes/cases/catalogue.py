@@ -19,12 +19,12 @@ from typing import Any
 from pydantic import Field
 
 from weatherml.config import Config, from_mapping
+from weatherml.config.yaml_text import parse_yaml
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.cases.region import Bounds, Circle, Place
-from weatherml.locations import local_path
+from weatherml.storage.locations import local_path
 from weatherml.times import Period, parse_period
-from weatherml.wording import listed
-from weatherml.yaml_text import parse_yaml
 
 _KINDS = ("bounded_region", "centered_region", "circle")
 

@@ -8,8 +8,8 @@ from pydantic import model_validator
 
 from weatherml.config import Config
 from weatherml.errors import UserError
-from weatherml.great_circles import distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance
 from weatherml.verification.aggregation.regions import Region, regions
 
 

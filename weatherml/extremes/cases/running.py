@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.cases.config import Case
 from weatherml.extremes.cases.stage import CARRIER, Seen, Stage, regional
 from weatherml.extremes.cases.told import Told, completed, require_values, shares, tell
@@ -22,7 +23,6 @@ from weatherml.verification.campaign.online import OnlineForecast
 from weatherml.verification.judging import accumulate
 from weatherml.verification.metrics.registry import find
 from weatherml.verification.pairing.plausible import warn_of_fields
-from weatherml.wording import listed
 
 _logger = logging.getLogger(__name__)
 

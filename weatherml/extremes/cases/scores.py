@@ -10,7 +10,7 @@ import xarray as xr
 from weatherml.extremes.cases.running import METRICS, Outcome, SystemOutcome
 from weatherml.extremes.cases.stage import CARRIER, Stage, regional
 from weatherml.extremes.cases.told import Told
-from weatherml.great_circles import distance
+from weatherml.sphere.great_circles import distance
 from weatherml.verification.cards import Pairs, scorecards
 from weatherml.verification.formulas import crps_fair
 from weatherml.verification.significance.method import Bounds

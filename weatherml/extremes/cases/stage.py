@@ -11,6 +11,7 @@ import xarray as xr
 
 from weatherml.durations import format_duration, parse_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.cases.config import Case
 from weatherml.extremes.cases.region import cut, require_cells
 from weatherml.extremes.hazards import registry as hazards
@@ -20,7 +21,6 @@ from weatherml.grid import LatLonGrid
 from weatherml.references import Reference
 from weatherml.state import on_grid
 from weatherml.times import is_within, parse_period, show_periods
-from weatherml.wording import listed
 
 _logger = logging.getLogger(__name__)
 

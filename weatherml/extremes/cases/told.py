@@ -7,7 +7,7 @@ import numpy as np
 from weatherml.errors import UserError
 from weatherml.extremes.cases.region import write_place
 from weatherml.extremes.cases.stage import Seen, Stage, regional
-from weatherml.great_circles import mean_place
+from weatherml.sphere.great_circles import mean_place
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.steps import follows
 from weatherml.extremes.objects import Following, Weights, label, match, overlaps, properties, separations
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import REGRID, LatLonGrid
+from weatherml.process.workers import HERE, Workers
 from weatherml.references import Reference, as_reference, time_index, values_of, warn_of_knowing
-from weatherml.wording import listed
-from weatherml.workers import HERE, Workers
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.hazards.steps import lengths
-from weatherml.wording import counted
 
 Daily = Literal["maximum", "minimum", "mean"]
 """What of the values of a day, of the hours that there are: a maximum of six-hourly fields is a little low."""

@@ -8,17 +8,17 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.daily import Day, Days
 from weatherml.extremes.hazards.heat.spells import spells
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
 from weatherml.extremes.tracks.members import each_member
-from weatherml.great_circles import DEGREE, distance
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference, warn_of_knowing
+from weatherml.sphere.great_circles import DEGREE, distance
 from weatherml.times import Periods
-from weatherml.wording import listed
 
 _NEVER = np.datetime64("NaT", "ns")
 

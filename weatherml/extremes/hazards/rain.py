@@ -8,16 +8,16 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.beside import Moment, followed, match_moments, measured, moments, threshold_at
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.objects import Threshold, Weights, sal
 from weatherml.extremes.thresholds import local_quantile
 from weatherml.grid import LatLonGrid
+from weatherml.process.workers import HERE, Workers
 from weatherml.references import ConstantReference, Reference, as_reference, warn_of_knowing
 from weatherml.times import Periods
-from weatherml.wording import listed
-from weatherml.workers import HERE, Workers
 
 _WHEN = ("init_time", "lead_time")
 _KNOWN = {

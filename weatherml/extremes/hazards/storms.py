@@ -10,7 +10,7 @@ from weatherml.errors import UserError
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.tracks import presets
 from weatherml.extremes.tracks.tracking import track
-from weatherml.great_circles import DEGREE, distance
+from weatherml.sphere.great_circles import DEGREE, distance
 
 _PRESSURE = "mean_sea_level_pressure"
 

@@ -9,17 +9,17 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.beside import Moment, followed, moments
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.objects.properties import KM2
 from weatherml.extremes.thresholds import local_quantile
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import LatLonGrid
+from weatherml.process.workers import HERE, Workers
 from weatherml.references import ConstantReference, Reference
 from weatherml.times import Periods
 from weatherml.verification.aggregation.regions import Region
-from weatherml.wording import listed
-from weatherml.workers import HERE, Workers
 
 _COMPONENTS = {
     "10m_wind_speed": ("10m_u_component_of_wind", "10m_v_component_of_wind"),

@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 
 from weatherml.errors import UserError
 from weatherml.extremes.objects.properties import KM2
-from weatherml.great_circles import distance, unit_vectors
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import distance, unit_vectors
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.extremes.objects.shapes import Cells, centroids, ellipses, extents
-from weatherml.great_circles import places
 from weatherml.grid import LatLonGrid, on_circle
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import places
 
 KM2 = EARTH_RADIUS**2
 """Of a steradian."""

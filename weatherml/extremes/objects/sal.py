@@ -9,8 +9,8 @@ import numpy as np
 from weatherml.errors import UserError
 from weatherml.extremes.objects.labels import label
 from weatherml.extremes.objects.shapes import Cells, extents
-from weatherml.great_circles import distance, places, unit_vectors
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import distance, places, unit_vectors
 
 
 @dataclass(frozen=True)

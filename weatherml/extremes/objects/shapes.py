@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weatherml.great_circles import bearing, distance, places, unit_vectors
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import bearing, distance, places, unit_vectors
 
 _MOST_POINTS = 3000  # of an object, whose distances from each other are taken at once: 72 MB
 

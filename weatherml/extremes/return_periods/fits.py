@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.return_periods import likelihood
 from weatherml.extremes.return_periods.families import GEV, GPD, Family
 from weatherml.extremes.return_periods.lmoments import sample_lmoments
 from weatherml.extremes.return_periods.peaks import Peaks
-from weatherml.wording import counted
 
 _logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.references import as_slice
-from weatherml.wording import listed
 
 _logger = logging.getLogger(__name__)
 

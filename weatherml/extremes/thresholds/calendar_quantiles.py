@@ -12,7 +12,7 @@ import xarray as xr
 from weatherml.errors import Option, UserError
 from weatherml.extremes.thresholds.climates import position
 from weatherml.extremes.thresholds.local_quantiles import MEMORY
-from weatherml.logs import ONCE
+from weatherml.process.logs import ONCE
 from weatherml.references import as_slice
 from weatherml.times import Periods, is_within, parse_times, show_periods, write_periods
 

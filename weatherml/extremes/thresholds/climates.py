@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.references import Fitted, Reference, as_reference, narrowed
 from weatherml.times import Period, each_period
-from weatherml.wording import listed
 
 UNTOLD = "of what it was made is not told"
 

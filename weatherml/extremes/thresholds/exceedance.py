@@ -3,13 +3,13 @@
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.thresholds.climates import QuantileClimate, described
 from weatherml.references import Reference
 from weatherml.verification import Metric, accumulate, summarize
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.metrics.probabilities.metrics import brier_skill
 from weatherml.verification.metrics.registry import find
-from weatherml.wording import listed
 
 _OF_THRESHOLD = (
     "brier",

@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError, require_kind
+from weatherml.errors.wording import listed
 from weatherml.extremes.thresholds.climates import Climate, asked
 from weatherml.grid import OPEN_FIRST, REGRID, LatLonGrid
-from weatherml.logs import ONCE
+from weatherml.process.logs import ONCE
 from weatherml.references import Fitted, values_of, warn_of_knowing
 from weatherml.state import on_grid
 from weatherml.verification.baselines.lazy_forecast import lazy_forecast
 from weatherml.verification.pairing.domain import empty_levels
-from weatherml.wording import listed
 
 _logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.thresholds.climates import described
 from weatherml.extremes.thresholds.indices import POSITIONS, probability_by_position
 from weatherml.extremes.thresholds.pointwise import Pointwise, forecast_variables, require_forecast
 from weatherml.references import Reference, as_reference, require_times
 from weatherml.registry import nearest
 from weatherml.variables import find
-from weatherml.wording import listed
 
 Side = Literal["above", "below"]
 

@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.thresholds.calendar_quantiles import ordered_quantiles, require_probabilities, rows_within
 from weatherml.extremes.thresholds.local_quantiles import MEMORY
-from weatherml.wording import counted
 
 
 @dataclass(frozen=True, eq=False)

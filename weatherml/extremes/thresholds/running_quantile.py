@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from weatherml.sketch import Sketch, largest_rank_error, values_entered
+from weatherml.streaming.sketch import Sketch, largest_rank_error, values_entered
 
 _SLACK = 4  # a tail is cut back when it has grown by a quarter: each value is then looked at about five times
 _MOST_RANK_ERROR = 0.01  # of all times

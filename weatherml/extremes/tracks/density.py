@@ -7,9 +7,9 @@ from scipy.spatial import cKDTree
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import forecasts_of
-from weatherml.great_circles import unit_vectors
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import unit_vectors
 
 _DAY = np.timedelta64(24 * 3600, "s")
 _MONTH = 30.0

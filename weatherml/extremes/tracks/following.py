@@ -21,9 +21,9 @@ from weatherml.extremes.tracks.detection.surroundings import Surroundings
 from weatherml.extremes.tracks.forecasts import of_member
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.extremes.tracks.vorticity import relative_vorticity
-from weatherml.great_circles import DEGREE, bearing, destination, distance
 from weatherml.grid import LatLonGrid
-from weatherml.workers import HERE, Workers
+from weatherml.process.workers import HERE, Workers
+from weatherml.sphere.great_circles import DEGREE, bearing, destination, distance
 
 VORTICITY, THICKNESS, SPEED = "vorticity_850", "geopotential_200 - geopotential_850", "10m_wind_speed"
 LAND = "land_sea_mask"
@@ -77,7 +77,7 @@ def follow(
         starts: Tracks, such as best tracks: of forecasts every record at an initial time is a storm to follow, of
             analyses the first one of each track that lies at one of their times. Their pressure is used where known.
         rules: What an eye must be like; `Following()` when None.
-        workers: Who does the work, a member each: this process, or `weatherml.workers.Dask(...)`.
+        workers: Who does the work, a member each: this process, or `weatherml.process.workers.Dask(...)`.
 
     Returns:
         Tracks, one for each storm that was found at least once, with the columns of texts of `starts`, such as

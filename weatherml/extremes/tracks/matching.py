@@ -20,8 +20,8 @@ from scipy.spatial import cKDTree
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import forecasts_of
-from weatherml.great_circles import distance, unit_vectors
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import distance, unit_vectors
 
 Share = Literal["mean", "first", "second", "shorter", "longer"]
 PAIR = "pair"

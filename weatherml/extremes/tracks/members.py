@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError, require_kind
+from weatherml.errors.wording import listed
 from weatherml.grid import OPEN_FIRST
+from weatherml.process.workers import HERE, Workers
 from weatherml.times import require_told
-from weatherml.wording import listed
-from weatherml.workers import HERE, Workers
 
 Result = TypeVar("Result")
 
@@ -66,7 +66,7 @@ def map_members(
     Args:
         function: Of a member; what it returns is sent to this process.
         forecast: As `each_member`.
-        workers: Who does the work: this process, or `weatherml.workers.Dask(...)`.
+        workers: Who does the work: this process, or `weatherml.process.workers.Dask(...)`.
 
     Raises:
         UserError: As `each_member` and `workers`.

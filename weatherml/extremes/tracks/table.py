@@ -14,10 +14,10 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import UserError, require_kind
+from weatherml.errors.wording import counted, listed
 from weatherml.extremes.tracks import forecasts
 from weatherml.grid import on_circle
 from weatherml.state import Channel
-from weatherml.wording import counted, listed
 
 RECORD = "record"
 NEEDED = ("track_id", "time", "latitude", "longitude")

@@ -15,7 +15,7 @@ from weatherml.extremes.tracks.linking.linker import Linker
 from weatherml.extremes.tracks.linking.rules import Linking
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import LatLonGrid
-from weatherml.workers import HERE, Workers
+from weatherml.process.workers import HERE, Workers
 
 
 def track(fields: xr.Dataset, detection: Detection, linking: Linking, workers: Workers = HERE) -> xr.Dataset:
@@ -28,7 +28,7 @@ def track(fields: xr.Dataset, detection: Detection, linking: Linking, workers: W
             do not change in time, such as a land mask, lack it.
         detection: What makes a point a storm; `presets.KINDS` has what the literature says.
         linking: How storms are followed, and which tracks count.
-        workers: Who does the work, a member each: this process, or `weatherml.workers.Dask(...)`.
+        workers: Who does the work, a member each: this process, or `weatherml.process.workers.Dask(...)`.
 
     Returns:
         Tracks (`tracks.table`), numbered through all members, with the field in which extrema were sought (the value at

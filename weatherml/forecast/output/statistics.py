@@ -15,10 +15,10 @@ from weatherml.forecast.statistics.accumulators import Accumulators, Counted, Pl
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.statistics.dataset import assemble, results_of
 from weatherml.forecast.workdir import Stopped, explaining_errors
-from weatherml.moments import Moments
 from weatherml.products.store import create_store, empty_dataset, open_forecast
-from weatherml.sketch import Sketch
 from weatherml.storage.share import WHOLE, Share
+from weatherml.streaming.moments import Moments
+from weatherml.streaming.sketch import Sketch
 
 
 class StatisticsOutput:

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from weatherml.forecast.perturbation.base import Perturbation, PerturbationContext, registry
 from weatherml.forecast.perturbation.noise import Noise, NoiseConfig, draw_batch, lineage
 from weatherml.grid import LatLonGrid
-from weatherml.models.random_field import RandomField
+from weatherml.models.noise.random_field import RandomField
 
 
 @registry.register("bred")

@@ -13,9 +13,9 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.forecast.perturbation.base import Perturbation, PerturbationConfig, PerturbationContext, registry
 from weatherml.grid import LatLonGrid
-from weatherml.models.draws import normal
-from weatherml.models.perlin_field import PerlinField
-from weatherml.models.random_field import RandomField
+from weatherml.models.noise.draws import normal
+from weatherml.models.noise.perlin_field import PerlinField
+from weatherml.models.noise.random_field import RandomField
 
 
 class Pattern(Protocol):

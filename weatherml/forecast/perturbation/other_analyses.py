@@ -10,8 +10,8 @@ from pydantic import Field
 
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.forecast.perturbation.base import Perturbation, PerturbationConfig, PerturbationContext, registry
-from weatherml.wording import counted
 
 
 @registry.register("lagged")

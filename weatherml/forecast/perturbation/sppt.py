@@ -15,7 +15,7 @@ from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.durations import DurationText, parse_duration
 from weatherml.forecast.guards.step_modifiers import StepInputs
 from weatherml.forecast.perturbation.base import PerturbationConfig, registry, step_keys
-from weatherml.models.random_field import RandomField
+from weatherml.models.noise.random_field import RandomField
 
 
 @registry.register("sppt")

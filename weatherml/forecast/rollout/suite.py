@@ -18,7 +18,7 @@ from weatherml.data.statistics.normalization import Normalizer
 from weatherml.errors import UserError
 from weatherml.forecast.plan.lead_plan import LeadPlan, plan_to
 from weatherml.forecast.rollout.model import Diagnostic, Model
-from weatherml.models.static_settings import static_settings
+from weatherml.models.weights.static_settings import static_settings
 from weatherml.state import StateSpec
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import Option, UserError, require_kind
+from weatherml.errors.wording import counted
 from weatherml.forecast.analyses import Analyses, InitTimes, to_init_times
 from weatherml.forecast.config import ForecastConfig
 from weatherml.forecast.output.members import MembersOutput, Output
@@ -31,7 +32,6 @@ from weatherml.parallel import device_room, local_devices
 from weatherml.products.rounding import describe_rounding
 from weatherml.state import StateSpec, on_grid, parse_channels
 from weatherml.times import require_valid_times
-from weatherml.wording import counted
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from zarr.abc.store import Store
 from weatherml.forecast.plan.batches import Layout
 from weatherml.forecast.statistics.config import StatisticsConfig
 from weatherml.forecast.workdir import Record, Stopped
-from weatherml.moments import Moments, count_above
-from weatherml.sketch import Sketch, values_entered
+from weatherml.streaming.moments import Moments, count_above
+from weatherml.streaming.sketch import Sketch, values_entered
 
 _GROUP_BYTES = 8 * 2**20
 """Size of one member's fields that are counted together: large against the cost of a call, small against memory."""

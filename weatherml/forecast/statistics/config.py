@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from weatherml.config import Config
-from weatherml.sketch import values_entered
 from weatherml.state import Channel, StateSpec
+from weatherml.streaming.sketch import values_entered
 
 _MOMENT_BYTES = 28
 

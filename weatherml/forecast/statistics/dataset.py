@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from weatherml.forecast.statistics.config import StatisticsConfig
-from weatherml.moments import Moments
 from weatherml.state import Channel, StateSpec, to_dataset
+from weatherml.streaming.moments import Moments
 
 _LONG_NAMES = {
     "mean": "ensemble mean of {}",

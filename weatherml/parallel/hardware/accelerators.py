@@ -10,10 +10,10 @@ from types import MappingProxyType
 from pydantic import PositiveFloat, PositiveInt
 
 from weatherml.config import Config, from_mapping
+from weatherml.config.yaml_text import parse_yaml
 from weatherml.errors import UserError
-from weatherml.memory import MemoryText, parse_memory
+from weatherml.process.memory import MemoryText, parse_memory
 from weatherml.registry import nearest
-from weatherml.yaml_text import parse_yaml
 
 CPU = "cpu"
 """What this machine is called among devices; its rates are measured."""

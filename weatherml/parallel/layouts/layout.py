@@ -14,6 +14,7 @@ from jax.tree_util import DictKey
 
 from weatherml.axes import laying
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.parallel.layouts.activations import ACTIVATIONS, Activations
 from weatherml.parallel.layouts.mesh import FSDP, TENSOR, MeshConfig, divisors
 from weatherml.parallel.layouts.own_samples import OfSamples, Weights, mean_over_devices, shares_only_samples
@@ -22,7 +23,6 @@ from weatherml.parallel.layouts.placing import place
 from weatherml.parallel.layouts.portion import Portion
 from weatherml.parallel.layouts.rules import Rules, rules_of
 from weatherml.parallel.processes.together import is_first
-from weatherml.wording import listed
 
 Tree = TypeVar("Tree")
 

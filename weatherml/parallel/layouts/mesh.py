@@ -10,8 +10,8 @@ from pydantic import PositiveInt, field_validator
 
 from weatherml.config import Config
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted, listed
 from weatherml.parallel.hardware.devices import require_devices
-from weatherml.wording import counted, listed
 
 DATA, FSDP, MEMBER, LAT, LON, TENSOR = AXES = ("data", "fsdp", "member", "lat", "lon", "tensor")
 """The axes of every mesh, the outermost first: devices of the last are neighbours."""

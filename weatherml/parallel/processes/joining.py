@@ -13,7 +13,7 @@ from typing import Any, Self
 import jax
 
 from weatherml.errors import UserError
-from weatherml.wording import counted
+from weatherml.errors.wording import counted
 
 PATIENCE = 300.0
 """Seconds to wait for the coordinator, and there for all processes."""

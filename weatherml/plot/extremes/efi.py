@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from weatherml.errors import UserError
 from weatherml.plot import style
-from weatherml.plot.map_axes import Ground, add_bar, add_map, fill, grid_of, label_contours, ratio_of
-from weatherml.plot.map_layout import Heading, Panel, one_map
+from weatherml.plot.maps.map_axes import Ground, add_bar, add_map, fill, grid_of, label_contours, ratio_of
+from weatherml.plot.maps.map_layout import Heading, Panel, one_map
 from weatherml.plot.style import Shading
 
 _MOST = (8.6, 5.0)

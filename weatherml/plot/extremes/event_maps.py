@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from weatherml.errors import UserError
 from weatherml.plot import style
-from weatherml.plot.map_axes import Ground, add_bar, add_map, fill, grid_of, ratio_of
-from weatherml.plot.map_layout import Bar, Box, Heading, Panel
+from weatherml.plot.maps.map_axes import Ground, add_bar, add_map, fill, grid_of, ratio_of
+from weatherml.plot.maps.map_layout import Bar, Box, Heading, Panel
 
 _MOST = (3.1, 2.6)  # inches of one map
 _LEAST = 2.05  # inches of a cell, which its heading needs

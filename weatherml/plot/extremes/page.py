@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from weatherml.errors.wording import counted
 from weatherml.extremes.cases import scores
 from weatherml.extremes.cases.config import Stored
 from weatherml.extremes.cases.running import Outcome
@@ -20,7 +21,6 @@ from weatherml.plot.verification import look
 from weatherml.plot.verification.looks import looks_of
 from weatherml.plot.verification.page import scorecards
 from weatherml.plot.verification.panels import Line, Panel, draw, legend
-from weatherml.wording import counted
 
 _DAY = np.timedelta64(1, "D")
 _WIDER = "grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); max-width: {}rem"

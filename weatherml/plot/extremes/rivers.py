@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from scipy.interpolate import RegularGridInterpolator
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, transport
-from weatherml.great_circles import destination
 from weatherml.grid import REGRID
 from weatherml.plot import style
-from weatherml.plot.map_axes import Ground, add_bar, add_map, fill, grid_of, outline, ratio_of
-from weatherml.plot.map_layout import Heading, Panel, one_map
+from weatherml.plot.maps.map_axes import Ground, add_bar, add_map, fill, grid_of, outline, ratio_of
+from weatherml.plot.maps.map_layout import Heading, Panel, one_map
 from weatherml.plot.style import Shading
-from weatherml.wording import counted
+from weatherml.sphere.great_circles import destination
 
 _MOST = (8.6, 5.4)
 _SCALE = Shading(

@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.tracks import table
 from weatherml.plot import style
 from weatherml.plot.extremes.track_lines import DEGREES, pieces_of
-from weatherml.plot.map_axes import Ground, add_bar, add_map, fill, grid_of, ratio_of
-from weatherml.plot.map_layout import Heading, Panel, one_map
-from weatherml.wording import counted
+from weatherml.plot.maps.map_axes import Ground, add_bar, add_map, fill, grid_of, ratio_of
+from weatherml.plot.maps.map_layout import Heading, Panel, one_map
 
 _MOST = (8.6, 5.4)
 _MEMBER, _BEST = "#3f3f46", "#b3121d"

@@ -6,7 +6,7 @@ import numpy.typing as npt
 import xarray as xr
 from cartopy.mpl.geoaxes import GeoAxes
 
-from weatherml.great_circles import DEGREE, distance, places, unit_vectors
+from weatherml.sphere.great_circles import DEGREE, distance, places, unit_vectors
 
 _Array = npt.NDArray[np.float64]
 DEGREES = ccrs.PlateCarree()

@@ -8,14 +8,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.tracks import table
 from weatherml.plot import style
 from weatherml.plot.extremes.track_lines import DEGREES, pieces_of
-from weatherml.plot.map_axes import Ground, add_bar, add_map, grid_of, ratio_of
-from weatherml.plot.map_layout import Heading, Panel, one_map
 from weatherml.plot.maps import draw_three
+from weatherml.plot.maps.map_axes import Ground, add_bar, add_map, grid_of, ratio_of
+from weatherml.plot.maps.map_layout import Heading, Panel, one_map
 from weatherml.plot.style import Quantity, Shading
-from weatherml.wording import counted
 
 _Array = npt.NDArray[np.float64]
 Region = tuple[float, float, float, float]

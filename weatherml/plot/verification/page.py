@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from weatherml.errors.wording import counted, listed
 from weatherml.plot import style
 from weatherml.plot.metrics import look_of, units_of_thresholds
 from weatherml.plot.report import Drawing, Section, write_report
@@ -19,7 +20,6 @@ from weatherml.plot.verification.profiles import profiles
 from weatherml.verification.cards import without_cards
 from weatherml.verification.metrics.registry import find, judged
 from weatherml.verification.pairing.notes import sentences
-from weatherml.wording import counted, listed
 
 _PLAIN = {"system", "bound", "channel", "lead_time", *cards.GROUPS}
 _SHARE = "share_judged"

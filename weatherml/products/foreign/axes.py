@@ -19,10 +19,10 @@ from weatherml.data.reading.canonical.levels import tell_levels
 from weatherml.data.reading.leads import find_init, find_lead, has_unit, lead_hours
 from weatherml.durations import format_duration
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.products.foreign.told import UNITS, Told
 from weatherml.products.selection import is_statistics, split_field
 from weatherml.variables import VARIABLES
-from weatherml.wording import listed
 
 _NUMBERS = ("number", "realization", "ensemble", "member", "ensemble_member", "sample")
 _HORIZONTAL = ("latitude", "longitude")

@@ -13,9 +13,9 @@ import xarray as xr
 from weatherml.data.notes import join_notes, noted
 from weatherml.durations import format_duration
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import counted
 from weatherml.grid import LatLonGrid
 from weatherml.products.foreign.told import Repeated
-from weatherml.wording import counted
 
 _AXES = ("init_time", "lead_time", "number", "level")
 

@@ -15,9 +15,9 @@ import xarray as xr
 from weatherml.data.notes import LAYOUT
 from weatherml.data.reading.canonical.names import known_name
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.products.selection import split_field
 from weatherml.variables import VARIABLES, look_up
-from weatherml.wording import listed
 
 _VARIABLE = "variable"
 _ON_A_LEVEL = re.compile(r"([a-z]+)_?(\d+)", re.IGNORECASE)

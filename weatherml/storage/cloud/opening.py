@@ -11,9 +11,9 @@ from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore, ObjectStore
 
 from weatherml.errors import UserError
-from weatherml.locations import shown
 from weatherml.storage.cloud.access import Access, service_of
 from weatherml.storage.cloud.store import RemoteStore, WebStore
+from weatherml.storage.locations import shown
 
 _WEB = ("http", "https")
 _KNOWN_TO_OBSTORE = (*_WEB, "s3", "gs", "az")

@@ -4,10 +4,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from weatherml.errors import UserError
-from weatherml.locations import as_url, is_url
 from weatherml.storage.cloud import Access
 from weatherml.storage.cloud.access import service_of
 from weatherml.storage.cloud.opening import require_plain
+from weatherml.storage.locations import as_url, is_url
 from weatherml.storage.places.bucket import Bucket
 from weatherml.storage.places.local import LocalPlace
 from weatherml.storage.places.place import Place

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any, Self
 
 from weatherml.errors import StopRequested
-from weatherml.signals import OF_CLUSTERS, heard
+from weatherml.process.signals import OF_CLUSTERS, heard
 
 _SIGNALS = (signal.SIGINT, *OF_CLUSTERS)
 _ONE_REQUEST = 5.0

@@ -6,8 +6,8 @@ from pathlib import Path
 import google_crc32c
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.storage.files import write_bytes
-from weatherml.wording import counted
 
 _AT_ONCE = 2**20
 """Bytes that are read at once: who computes beside is never kept waiting for long."""

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.parallel import is_first
 from weatherml.training.recovery.snapshots import Cursor, Snapshots
-from weatherml.wording import listed
 
 Policy = Literal["stop", "skip", "rollback"]
 """`stop` ends the training with a message; `skip` changes no weights in such a step; `rollback` goes back to the latest

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import PositiveInt, model_validator
 
 from weatherml.config import Config
-from weatherml.models.remat import Policy
+from weatherml.models.layers.remat import Policy
 from weatherml.parallel import require_host_memory
 
 Moments = Literal["float32", "bfloat16", "factored"]

@@ -13,7 +13,7 @@ from jax import Array
 
 from weatherml.data.loading.samples import Batch
 from weatherml.models import NoiseMaps
-from weatherml.models.remat import keeping
+from weatherml.models.layers.remat import keeping
 from weatherml.models.weights import Weights, split_weights
 from weatherml.parallel import Laying, Layout, computes_once, to_device, to_host
 from weatherml.training.objective.objective import AnyLoss, evaluate

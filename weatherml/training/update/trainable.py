@@ -8,8 +8,8 @@ from flax import nnx
 from pydantic import AfterValidator
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.models.weights import freeze, weights_of
-from weatherml.wording import listed
 
 
 def _is_pattern(text: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 By = Literal["season", "month", "init_hour", "valid_hour"]
 """Season and month are those of the valid time; hours are UTC."""

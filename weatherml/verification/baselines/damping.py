@@ -8,10 +8,10 @@ import xarray as xr
 
 from weatherml.durations import format_duration
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import counted
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference, as_reference, as_slice, narrowed, values_of
 from weatherml.state import on_grid, spec_of
-from weatherml.wording import counted
 
 MEMORY = 2**29
 """Bytes of anomalies held while damping is fitted, unless one channel over 5/4 of the longest lead takes more."""

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.references import Reference
 from weatherml.registry import Registry
 from weatherml.state import spec_of
@@ -15,7 +16,6 @@ from weatherml.verification.baselines.damping import LATER, fit_damping
 from weatherml.verification.baselines.drawn_forecasts import climatological_ensemble, persistence_ensemble
 from weatherml.verification.baselines.reference_forecasts import climatology, damped_persistence, persistence
 from weatherml.verification.pairing.notes import FITTED_ON
-from weatherml.wording import listed
 
 
 @dataclass(frozen=True)

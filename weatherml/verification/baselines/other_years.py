@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import counted, listed
 from weatherml.times import Periods, is_within, show_periods
-from weatherml.wording import counted, listed
 
 WINDOW_DAYS = 11
 """Days around the date whose weather is taken as that of the date: five before it, and five after."""

@@ -10,7 +10,8 @@ import xarray as xr
 
 from weatherml.durations import format_duration
 from weatherml.errors import Option, UserError
-from weatherml.memory import GIB
+from weatherml.errors.wording import counted, listed, size_of
+from weatherml.process.memory import GIB
 from weatherml.times import parse_times
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.sums import StatisticSums
@@ -18,7 +19,6 @@ from weatherml.verification.campaign.asked import told_of
 from weatherml.verification.campaign.kept import Ask, KeptSums
 from weatherml.verification.campaign.promised import Promise
 from weatherml.verification.pairing.domain import Domain
-from weatherml.wording import counted, listed, size_of
 
 Make = Callable[[np.ndarray], Iterable[xr.Dataset]]
 """Makes forecasts from initial times `datetime64` [init_time]: pieces of one of them, some leads of some members."""

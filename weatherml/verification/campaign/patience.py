@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TypeVar
 
-from weatherml.workers import HERE, Dask, Workers
+from weatherml.process.workers import HERE, Dask, Workers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

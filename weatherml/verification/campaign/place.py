@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weatherml.errors import UserError
-from weatherml.locations import local_folder
 from weatherml.storage.flush import make_folder
+from weatherml.storage.locations import local_folder
 from weatherml.storage.room import explaining_errors
 
 ASKED, DOMAIN = "campaign.json", "domain.npz"

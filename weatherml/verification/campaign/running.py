@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
+from weatherml.process.workers import HERE, Workers
 from weatherml.storage.share import WHOLE, Share
 from weatherml.verification.aggregation.gathering import Progress
 from weatherml.verification.aggregation.judgement import Judgement
@@ -14,8 +16,6 @@ from weatherml.verification.aggregation.sums import StatisticSums
 from weatherml.verification.campaign.kept import Ask, KeptSums
 from weatherml.verification.campaign.online import OnlineForecast, OnlinePass
 from weatherml.verification.campaign.patience import map_patiently
-from weatherml.wording import counted
-from weatherml.workers import HERE, Workers
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 """At what other processes are making."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from weatherml.errors import UserError, require_kind
+from weatherml.errors.wording import counted, listed
 from weatherml.verification.brackets import made, required
 from weatherml.verification.metrics.base import Metric
 from weatherml.verification.metrics.contingency import metrics as contingency
@@ -17,7 +18,6 @@ from weatherml.verification.metrics.entries import registry
 from weatherml.verification.metrics.precipitation import metrics as precipitation
 from weatherml.verification.metrics.probabilities import metrics as probabilities
 from weatherml.verification.metrics.spectra import metrics as spectra
-from weatherml.wording import counted, listed
 
 THEMES = (contingency, deterministic, ensembles, precipitation, probabilities, spectra)
 """Modules whose metrics are known, because they have been imported; a new theme is a name here."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
+from weatherml.errors.wording import listed
 from weatherml.verification.aggregation.grouping import By, labels_of
 from weatherml.verification.aggregation.regions import GLOBAL
 from weatherml.verification.aggregation.sums import DIMS, StatisticSums
@@ -14,7 +15,6 @@ from weatherml.verification.pairing.notes import as_attribute, sentences
 from weatherml.verification.significance.method import CONFIDENCE, Method
 from weatherml.verification.significance.methods import method_named
 from weatherml.verification.significance.sample import Sample
-from weatherml.wording import listed
 
 _ESTIMATE = "estimate"
 _ALL_BUT_CHANNELS = (0, 1, 3)

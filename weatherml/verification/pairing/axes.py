@@ -7,9 +7,9 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.grid import LatLonGrid
 from weatherml.verification.pairing.notes import sentences
-from weatherml.wording import listed
 
 _KINDS = {"init_time": "M", "lead_time": "m", "time": "M"}
 _WANTED = {

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import Option, UserError
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 Control = Literal["in", "out"]
 """Whether number 0, the unperturbed member, is one of the ensemble."""

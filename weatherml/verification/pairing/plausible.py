@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.references import SHARES, values_of
-from weatherml.slips import slip
 from weatherml.variables import Variable, find
+from weatherml.variables.slips import slip
 from weatherml.verification.pairing.matched import Matched
-from weatherml.wording import listed
 
 _logger = logging.getLogger(__name__)
 

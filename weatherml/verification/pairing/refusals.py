@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from weatherml.errors import Option, UserError
-from weatherml.wording import counted, listed
+from weatherml.errors.wording import counted, listed
 
 _DROP_STOPPED = Option(
     "drop_stopped",

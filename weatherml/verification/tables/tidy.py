@@ -8,10 +8,10 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.state import Channel
 from weatherml.verification.metrics.scoring import BOUNDS
 from weatherml.verification.metrics.units import UNITS, units_of
-from weatherml.wording import listed
 
 LEAD = "lead_hours"
 _FIRST = ("system", "metric", "channel", "region")

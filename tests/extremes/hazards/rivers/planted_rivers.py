@@ -4,8 +4,8 @@ import numpy as np
 import xarray as xr
 
 from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD
-from weatherml.great_circles import bearing, destination, distance
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import bearing, destination, distance
 
 
 def band(grid, centre, turn, length, width, strength=600.0, drift=0.0):

@@ -11,10 +11,10 @@ from weatherml.data.quality.rules.registry import LABEL_RULES
 from weatherml.data.reading.units import conversion, is_same, no_numbers
 from weatherml.data.reading.windows import HOW_TO_READ_SUMS, windows_of
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.grid import LatLonGrid
 from weatherml.state import LEADING
 from weatherml.variables import VARIABLES
-from weatherml.wording import listed
 
 
 @LABEL_RULES.register("preliminary")

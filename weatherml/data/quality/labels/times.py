@@ -9,7 +9,7 @@ from weatherml.data.notes import iso
 from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.registry import LABEL_RULES
 from weatherml.data.reading.canonical import STATIC
-from weatherml.wording import counted
+from weatherml.errors.wording import counted
 
 
 @LABEL_RULES.register("no-time")

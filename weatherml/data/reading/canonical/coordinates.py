@@ -8,7 +8,7 @@ from weatherml.data.notes import iso, noted
 from weatherml.data.reading.leads import along_valid_times, find_init, find_lead, forecast_story, holds_sums_of_analyses
 from weatherml.data.reading.units import is_pressure
 from weatherml.errors import UserError
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 ALIASES = {
     "latitude": ("latitude", "lat", "nav_lat"),

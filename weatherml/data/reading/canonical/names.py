@@ -10,8 +10,8 @@ from weatherml.data.reading.canonical.heights import at_height, height_of, names
 from weatherml.data.reading.canonical.notes import SOURCE_NAME, PassedOverError
 from weatherml.data.reading.windows import name_of_sum, windows_of
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.variables import SEE_NAMES, VARIABLES, find, look_up
-from weatherml.wording import listed
 
 _OTHER_NAMES = {
     # Heights become geopotential through their units.

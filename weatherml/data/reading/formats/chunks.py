@@ -9,8 +9,8 @@ import xarray as xr
 from xarray.backends import ZarrStore
 
 from weatherml.errors import UserError
-from weatherml.locations import is_url
 from weatherml.storage.cloud import read_key
+from weatherml.storage.locations import is_url
 
 _STANDARD_NAMES = ("latitude", "longitude", "time", "air_pressure", "realization")
 _TOLERANCE = 1e-3

@@ -18,8 +18,8 @@ from weatherml.data.reading.formats.chunks import open_group, require_coordinate
 from weatherml.data.reading.formats.frugal import open_frugally
 from weatherml.data.store.guard import OwnStore
 from weatherml.errors import UserError
-from weatherml.locations import is_url
 from weatherml.storage.guarded import Guard, Key, guarded
+from weatherml.storage.locations import is_url
 
 _MOST_WORDS = 200
 _SECOND, _MINUTE, _HOUR = (np.timedelta64(n * 10**9, "ns") for n in (1, 60, 3600))

@@ -16,7 +16,7 @@ from weatherml.data.reading.formats.decoding import guard, in_words, tell_that_f
 from weatherml.data.reading.formats.messages import LEAD_KEYS, VERSION_KEY, MessageTable
 from weatherml.data.reading.windows import WINDOWS, window_of
 from weatherml.errors import UserError
-from weatherml.wording import counted
+from weatherml.errors.wording import counted
 
 # What must be one value for messages to form a hypercube, and what tells its messages apart.
 _GROUP = ("paramId", "typeOfLevel", "dataType", "stepType", "gridType", "numberOfPoints")

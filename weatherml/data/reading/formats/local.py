@@ -21,8 +21,8 @@ from weatherml.data.store.making.workspace import is_begun
 from weatherml.data.store.manifest import Manifest, require_not_lost
 from weatherml.data.store.opening import whole_store
 from weatherml.errors import UserError
-from weatherml.locations import local_path
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
+from weatherml.storage.locations import local_path
 
 Paths = str | Path | Sequence[str | Path]
 

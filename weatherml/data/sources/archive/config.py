@@ -10,12 +10,12 @@ from weatherml.data.sources.archive.known import ARCHIVES, NAMES_BY_URL
 from weatherml.data.sources.config import SourceConfig
 from weatherml.data.sources.rows import Rows
 from weatherml.errors import UserError
-from weatherml.locations import as_url, is_url
 from weatherml.registry import nearest
 from weatherml.state import parse_channels
 from weatherml.storage.cloud import Access, Credentials
 from weatherml.storage.cloud.access import require_template
 from weatherml.storage.cloud.opening import require_plain
+from weatherml.storage.locations import as_url, is_url
 from weatherml.variables import ChannelNames, find
 
 if TYPE_CHECKING:

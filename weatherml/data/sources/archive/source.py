@@ -16,12 +16,12 @@ from weatherml.data.sources.archive.reading import Axis, Reader
 from weatherml.data.sources.archive.store import ArchiveStore
 from weatherml.data.sources.times import ChosenTimes, first_absent
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.grid import LatLonGrid
-from weatherml.locations import is_url
 from weatherml.registry import nearest
 from weatherml.state import with_metadata
+from weatherml.storage.locations import is_url
 from weatherml.times import parse_times
-from weatherml.wording import counted
 
 _UNUSED = {"parallel", "cache", "credentials", "header"}
 """Keys that change no value."""

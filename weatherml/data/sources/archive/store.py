@@ -21,7 +21,7 @@ from weatherml.data.reading.selection import select
 from weatherml.data.sources.archive.config import ArchiveConfig
 from weatherml.data.sources.rows import rows_between
 from weatherml.grid import LatLonGrid
-from weatherml.locations import is_url
+from weatherml.storage.locations import is_url
 from weatherml.times import parse_span, parse_time, parse_times
 from weatherml.variables import VARIABLES
 

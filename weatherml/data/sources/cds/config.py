@@ -14,8 +14,8 @@ from weatherml.data.sources.config import SourceConfig
 from weatherml.data.sources.times import ChosenTimes
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
-from weatherml.locations import local_path
 from weatherml.state import Channel, parse_channels
+from weatherml.storage.locations import local_path
 from weatherml.times import PeriodText, parse_period
 from weatherml.variables import ChannelNames
 

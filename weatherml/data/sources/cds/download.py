@@ -23,11 +23,11 @@ from weatherml.data.sources.cds.service import Asset, JobGoneError, QueueFullErr
 from weatherml.data.sources.cds.transfer import fetch
 from weatherml.data.sources.cds.units import Unit
 from weatherml.errors import UserError
+from weatherml.errors.wording import size_of
 from weatherml.storage.flush import flush
 from weatherml.storage.folders import put_in_place
 from weatherml.storage.locks import alone_in
 from weatherml.storage.room import explaining_errors
-from weatherml.wording import size_of
 
 _logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from weatherml.data.sources.cds.units import Unit
 from weatherml.errors import UserError
-from weatherml.secrecy import without_secrets
+from weatherml.errors.secrecy import without_secrets
 
 _HOME = "https://cds.climate.copernicus.eu"
 _PASSING = (408, 429, 500, 502, 503, 504)

@@ -7,8 +7,8 @@ import numpy as np
 
 from weatherml.data.statistics.accumulators.days import N_DAYS, day_of_year
 from weatherml.errors import UserError
-from weatherml.sketch import Sketch, values_entered
 from weatherml.state import StateSpec
+from weatherml.streaming.sketch import Sketch, values_entered
 
 N_BINS = 30
 """Bins of 12.2 days, of which five make a window of 61."""

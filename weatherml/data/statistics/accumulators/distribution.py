@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from weatherml.grid import LatLonGrid
-from weatherml.sketch import Sketch
+from weatherml.streaming.sketch import Sketch
 
 N_PLACES = 512
 """Places of equal area at which a channel is sampled at each time; they move on from time to time."""

@@ -15,8 +15,8 @@ from weatherml.data.statistics.accumulators.distribution import Distribution
 from weatherml.data.statistics.accumulators.harmonics import Harmonics
 from weatherml.data.statistics.accumulators.products import product
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.state import StateSpec
-from weatherml.wording import counted
 
 _PIECE = 2**16
 """Values that are taken at once: few enough that they stay in a processor's cache."""

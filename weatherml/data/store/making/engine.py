@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from weatherml import workers
 from weatherml.data.source import Source
 from weatherml.data.store.making.cutting import Part
 from weatherml.data.store.making.parts import Block, read, read_ahead, write
 from weatherml.data.store.making.workspace import Recorder, Workspace
+from weatherml.process import workers
 from weatherml.storage.places import Place
 
 

@@ -18,7 +18,7 @@ from weatherml.data.store.making.cutting import Part
 from weatherml.data.store.making.shard import ShardFile
 from weatherml.data.store.manifest import FileNote
 from weatherml.errors import UserError
-from weatherml.wording import counted
+from weatherml.errors.wording import counted
 
 _T = TypeVar("_T")
 

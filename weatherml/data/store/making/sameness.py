@@ -11,9 +11,9 @@ from weatherml.data.source import Source
 from weatherml.data.store.making.workspace import Workspace
 from weatherml.data.store.opening import open_store
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import listed
 from weatherml.grid import LatLonGrid
 from weatherml.storage.places import Place
-from weatherml.wording import listed
 
 _DIGEST, _DIGEST_SHOWN = re.compile("[0-9a-f]{64}"), 12
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")

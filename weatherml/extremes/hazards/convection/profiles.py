@@ -7,7 +7,7 @@ import xarray as xr
 
 from weatherml.column import in_pascal
 from weatherml.errors import UserError
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 ON_LEVELS = ("temperature", "specific_humidity", "geopotential", "u_component_of_wind", "v_component_of_wind")
 AT_GROUND = (

@@ -12,8 +12,8 @@ from weatherml.extremes.hazards.heat.definition import Spell
 from weatherml.extremes.hazards.heat.waves import Stretch, Waves
 from weatherml.extremes.objects import Interest, Weights, match, overlaps
 from weatherml.extremes.tracks.members import Member, map_members
+from weatherml.process.workers import HERE, Workers
 from weatherml.references import Reference
-from weatherml.workers import HERE, Workers
 
 WEIGHTS = Weights(
     centroid=Interest(1, 200, 2000),

@@ -15,8 +15,8 @@ from weatherml.extremes.hazards.heat.spells import SpellDay, spells
 from weatherml.extremes.objects import Following
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import LatLonGrid
+from weatherml.process.workers import HERE, Workers
 from weatherml.references import Reference, as_reference, values_of, warn_of_knowing
-from weatherml.workers import HERE, Workers
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +226,7 @@ def heat_waves(
         definition: `HeatWave(...)` or `ColdSpell(...)`.
         threshold: Of each date: `heat.threshold(...)`, one of a `QuantileClimatology`, or fields without time.
         before: Analyses, of a forecast: of the days just before it begins, so that what is under way is known for it.
-        workers: Who looks through members: this process, or `weatherml.workers.Dask(...)`.
+        workers: Who looks through members: this process, or `weatherml.process.workers.Dask(...)`.
 
     Returns:
         Dim `object`, one row each, sorted by init_time, number and onset: `onset` and `end` (first and last day),

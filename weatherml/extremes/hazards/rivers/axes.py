@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from weatherml.extremes.objects.shapes import Cells, centroids, ellipses
-from weatherml.great_circles import bearing, distance, places, unit_vectors
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import bearing, distance, places, unit_vectors
 
 _CELLS_OF_A_PIECE = 1.5  # so that each piece has some
 _SIDE_OF_AXIS = np.sqrt(3) / 2  # a rectangle's side over the axis of the ellipse with its second moments

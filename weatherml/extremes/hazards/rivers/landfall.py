@@ -13,8 +13,8 @@ from weatherml.extremes.hazards.rivers.scale import LEAST, category
 from weatherml.extremes.hazards.rivers.steps import hours_and_holes
 from weatherml.extremes.hazards.rivers.transport import EASTWARD, NORTHWARD, TRANSPORT, transport_at
 from weatherml.extremes.objects import label
-from weatherml.great_circles import distance
 from weatherml.grid import REGRID, LatLonGrid
+from weatherml.sphere.great_circles import distance
 
 _LAND = 0.5
 _UNITS = {

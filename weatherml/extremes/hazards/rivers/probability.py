@@ -10,9 +10,9 @@ from weatherml.extremes.hazards.rivers.detection import DIMS, rivers
 from weatherml.extremes.hazards.rivers.transport import ON_LEVELS, TRANSPORT, transport
 from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
 from weatherml.extremes.tracks.members import Member, map_members
+from weatherml.process.workers import HERE, Workers
 from weatherml.references import Reference
 from weatherml.times import Periods
-from weatherml.workers import HERE, Workers
 
 
 def climatology(

@@ -5,8 +5,8 @@ import xarray as xr
 
 from weatherml.column import speed, vapour_flux
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.references import Reference
-from weatherml.wording import listed
 
 TRANSPORT = "integrated_vapor_transport"
 EASTWARD, NORTHWARD = (f"vertical_integral_of_{way}ward_water_vapour_flux" for way in ("east", "north"))

@@ -14,11 +14,11 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks.named import require_named
 from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, NAUTICAL_MILE, PRESSURE, WIND
 from weatherml.storage.files import write_bytes
-from weatherml.wording import counted
 
 RADIUS = "radius_of_maximum_wind"
 """Where the wind is strongest, m from the centre."""

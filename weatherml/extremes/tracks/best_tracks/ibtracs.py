@@ -12,12 +12,12 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted, listed
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks import layouts
 from weatherml.extremes.tracks.best_tracks.named import require_named
 from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, PRESSURE, WIND, known, require_si
 from weatherml.variables import find
-from weatherml.wording import counted, listed
 
 AGENCIES: Mapping[str, str] = {
     "wmo": "of the responsible agency: 1 to 10 min",

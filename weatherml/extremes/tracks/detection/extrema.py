@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from weatherml.extremes.tracks.detection.criteria import Detection, Extremum
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
-from weatherml.great_circles import unit_vectors
+from weatherml.sphere.great_circles import unit_vectors
 
 
 def candidates(field: np.ndarray, detection: Detection, around: Surroundings) -> np.ndarray:

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.state import Channel, all_channels
-from weatherml.wording import listed
 
 _DIFFERENCE = " - "
 _SPEEDS = {"10m_wind_speed": "10m_{}_component_of_wind", "wind_speed": "{}_component_of_wind"}

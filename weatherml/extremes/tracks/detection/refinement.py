@@ -3,7 +3,7 @@
 import numpy as np
 
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
-from weatherml.great_circles import bearing, destination, distance
+from weatherml.sphere.great_circles import bearing, destination, distance
 
 _MOST = 1.0  # of the distance to the farthest of the nine points: a surface whose extremum is beyond tells of none
 

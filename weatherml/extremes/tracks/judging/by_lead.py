@@ -8,12 +8,12 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.tracks.judging.errors import ALONG, CROSS, ERROR, TRACK
 from weatherml.extremes.tracks.judging.pairing import STORM
 from weatherml.verification.significance.bootstrap import Circular
 from weatherml.verification.significance.method import CONFIDENCE, Method
 from weatherml.verification.significance.sample import Sample
-from weatherml.wording import listed
 
 BOUNDS = ("estimate", "lower", "upper")
 STORMS: Method = Circular(length=1)

@@ -11,7 +11,7 @@ from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS, STORMS, storm_sample
 from weatherml.extremes.tracks.judging.errors import of_pairs
 from weatherml.extremes.tracks.judging.pairing import BEST, STORM
-from weatherml.great_circles import distance, places, unit_vectors
+from weatherml.sphere.great_circles import distance, places, unit_vectors
 from weatherml.verification.significance.method import CONFIDENCE, Method
 
 VARIANCE = "position_variance"

@@ -5,8 +5,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.extremes.tracks.judging.pairing import BEST, Proximity, pair
-from weatherml.great_circles import bearing, distance
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import bearing, distance
 
 TRACK, ALONG, CROSS = "track_error", "along_track_error", "cross_track_error"
 ERROR = "_error"

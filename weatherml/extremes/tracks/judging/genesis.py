@@ -15,7 +15,7 @@ from weatherml.extremes.tracks.forecasts import KEYS, LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS
 from weatherml.extremes.tracks.judging.counts import SCORES
 from weatherml.extremes.tracks.judging.pairing import STORM, first_met
-from weatherml.great_circles import distance
+from weatherml.sphere.great_circles import distance
 from weatherml.verification.significance.method import CONFIDENCE
 from weatherml.verification.significance.methods import method_named
 from weatherml.verification.significance.sample import Sample

@@ -12,8 +12,8 @@ from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.pairing import STORM, Proximity, pair
-from weatherml.great_circles import DEGREE, between, between_angles, distance
 from weatherml.grid import LatLonGrid
+from weatherml.sphere.great_circles import DEGREE, between, between_angles, distance
 
 COAST = 0.5
 """Share of land from which on a place is ashore."""

@@ -8,11 +8,11 @@ import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks.units import require_si
-from weatherml.great_circles import bearing, distance
 from weatherml.grid import on_circle
-from weatherml.wording import listed
+from weatherml.sphere.great_circles import bearing, distance
 
 BEST = "best_"
 """What names of columns of the best track begin with."""

@@ -8,17 +8,17 @@ import xarray as xr
 
 from weatherml.durations import DurationLike, format_duration, parse_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import forecasts_of
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS
-from weatherml.great_circles import between, unit_vectors
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import between, unit_vectors
 from weatherml.verification.metrics.registry import find
 from weatherml.verification.significance.method import CONFIDENCE
 from weatherml.verification.significance.methods import method_named
 from weatherml.verification.significance.sample import Sample
-from weatherml.wording import counted
 
 RADIUS = 120.0
 """Km; 65 nautical miles, as far as a storm strikes (Weber 2005, doi:10.1175/MWR2963.1, and forecast centres' maps)."""

@@ -11,7 +11,7 @@ from weatherml.extremes.tracks.linking.assignment import assign, expected
 from weatherml.extremes.tracks.linking.rules import Linking
 from weatherml.extremes.tracks.linking.selection import selected
 from weatherml.extremes.tracks.linking.steps import is_hole, seconds
-from weatherml.great_circles import unit_vectors
+from weatherml.sphere.great_circles import unit_vectors
 
 
 class Linker:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from weatherml.errors import UserError
-from weatherml.great_circles import DEGREE
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
+from weatherml.sphere.great_circles import DEGREE
 
 _HOUR = 3600.0
 ABSOLUTE_LATITUDE = "absolute_latitude"

@@ -7,8 +7,8 @@ import numpy as np
 from weatherml.extremes.tracks.linking.assignment import angles, expected
 from weatherml.extremes.tracks.linking.rules import Linking
 from weatherml.extremes.tracks.linking.steps import spans
-from weatherml.great_circles import distance, unit_vectors
 from weatherml.sphere import EARTH_RADIUS
+from weatherml.sphere.great_circles import distance, unit_vectors
 
 _HOUR = np.timedelta64(3600 * 10**9, "ns")
 NONE = -1

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from weatherml.errors.wording import listed
 from weatherml.verification import formulas
 from weatherml.verification.metrics.base import Better, Metric, first
 from weatherml.verification.metrics.entries import registry
@@ -22,7 +23,6 @@ from weatherml.verification.metrics.probabilities.statistics import (
     ReferenceBrier,
 )
 from weatherml.verification.statistics.base import Statistic
-from weatherml.wording import listed
 
 N_BINS = 11
 """Most bins of forecast probability; fewer where the ensemble has fewer than ten members."""

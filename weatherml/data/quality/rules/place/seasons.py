@@ -12,8 +12,8 @@ from weatherml.data.quality.place.levels import GAS, levels_of
 from weatherml.data.quality.place.standing import fits
 from weatherml.data.quality.rules.kinds import varying
 from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE
+from weatherml.errors.wording import listed
 from weatherml.state import Channel
-from weatherml.wording import listed
 
 _TOLERANCE = {"temperature": 7.0, "u_component_of_wind": 8.0}
 """Departure from the zonal means of January, root mean square over latitude and levels, that is still January: other

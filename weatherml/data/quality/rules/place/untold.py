@@ -9,7 +9,7 @@ from weatherml.data.quality.place.standing import fits
 from weatherml.data.quality.place.wind import EAST, NORTH, winds
 from weatherml.data.quality.rules.place.seasons import knows_winter
 from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, is_of
-from weatherml.wording import listed
+from weatherml.errors.wording import listed
 
 _NARROW = 2.0
 """Degrees; a row less off fits the ground nearly as well."""

@@ -12,8 +12,8 @@ from weatherml.data.quality.rules.registry import RULES, UNDECIDABLE, of_time
 from weatherml.data.quality.rules.time.continuity import FEWEST_TIMES, Breaks, breaks
 from weatherml.data.quality.rules.time.faint import is_faint
 from weatherml.data.quality.rules.values.stuck import has_stray_value
+from weatherml.errors.wording import listed
 from weatherml.sphere import EARTH_RADIUS
-from weatherml.wording import listed
 
 _MOST = 3
 """Times that a message names."""

@@ -10,7 +10,7 @@ from weatherml.data.quality.finding import Finding
 from weatherml.data.quality.rules.kinds import RENEWED_DAILY, usual_step, varying
 from weatherml.data.quality.rules.registry import RULES, of_time
 from weatherml.data.quality.rules.values.stuck import is_spoilt
-from weatherml.wording import counted
+from weatherml.errors.wording import counted
 
 _SMOOTH = {"K", "Pa", "m2 s-2", "m s-1"}
 """Units of what has no sharp extremes: rain, vertical velocity, vorticity and vapour have."""

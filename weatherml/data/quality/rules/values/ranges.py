@@ -11,8 +11,8 @@ from weatherml.data.quality.rules.fields import MeanField, mean_fields
 from weatherml.data.quality.rules.registry import RULES, yields_to
 from weatherml.data.quality.rules.values.stuck import at_times, is_impossible
 from weatherml.data.quality.subjects import called_alike
-from weatherml.slips import slip
 from weatherml.variables import find
+from weatherml.variables.slips import slip
 
 # What is lost, or in other units by a rule that names them, leaves what is plausible, too.
 yields_to("range", "lost", "constant", "unit-change", "units")

@@ -19,8 +19,8 @@ from weatherml.data.quality.rules.kinds import (
     varying,
 )
 from weatherml.data.quality.rules.registry import RULES, of_time
+from weatherml.errors.wording import counted
 from weatherml.variables import find
-from weatherml.wording import counted
 
 _LOST = (
     "what is lost reads as the fill value: fetch these files again; of a store that weatherml ingest wrote, weatherml"

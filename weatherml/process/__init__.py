@@ -1,0 +1,1 @@
+"""The process that computes: its memory, threads, signals and logs, and the workers that it starts."""

@@ -154,8 +154,8 @@ def print_table(description, title, cases, sides):
     cores = f"{len(os.sched_getaffinity(0))} ({platform.machine()})"
     print(f"cores: {cores}, jax {jax.__version__}, torch {torch.__version__}, float32.\n")
     print("Milliseconds ours / PyTorch = how many times as fast; memory in MiB ours / PyTorch. Gradient is forward and")
-    print("backward, train adds Adam. Heap `kept` is `weatherml.process.heap.keep_freed_memory()`, given to both", end="")
-    print(" sides.\n")
+    print("backward, train adds Adam. Heap `kept` is `weatherml.process.heap.keep_freed_memory()`, given to", end="")
+    print(" both sides.\n")
     print("| case | heap | forward | gradient | train | step memory | process memory |\n|---|---|---|---|---|---|---|")
     for case in cases:
         for keep_heap in (False, True):

@@ -23,7 +23,7 @@ _LONG = 180 * 86400
 """Seconds."""
 _MOST_CLAIMS = 100
 _LIBRARIES = ("xarray", "numpy", "netCDF4", "zarr", "cfgrib", "eccodes")
-_ROOM, _BELOW = Path(__file__).parents[1], ("data/notes.py", "variables.py", "grid.py", "state.py", "times.py")
+_ROOM, _BELOW = Path(__file__).parents[1], ("data/notes.py", "variables/vocabulary.py", "grid.py", "state.py", "times.py")
 
 _logger = logging.getLogger(__name__)
 

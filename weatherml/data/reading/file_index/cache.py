@@ -23,7 +23,8 @@ _LONG = 180 * 86400
 """Seconds."""
 _MOST_CLAIMS = 100
 _LIBRARIES = ("xarray", "numpy", "netCDF4", "zarr", "cfgrib", "eccodes")
-_ROOM, _BELOW = Path(__file__).parents[1], ("data/notes.py", "variables/vocabulary.py", "grid.py", "state.py", "times.py")
+_ROOM = Path(__file__).parents[1]
+_BELOW = ("data/notes.py", "variables/vocabulary.py", "grid.py", "state.py", "times.py")
 
 _logger = logging.getLogger(__name__)
 

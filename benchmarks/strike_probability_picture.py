@@ -56,7 +56,7 @@ def main(path, storm_id="AL092022", init_time="2022-09-25T00", folder="."):
     storm = best.isel(record=np.flatnonzero(best["storm_id"].values == storm_id))
     first = np.datetime64(init_time, "ns")
     ensemble = members(storm, first)
-    probability = strike_probability(ensemble, region(265, 293, 11, 40), N_MEMBERS, (None, "5d"))
+    probability = strike_probability(ensemble, region(265, 293, 11, 40), N_MEMBERS, (None, "5d"), init_times=[first])
     shown = storm.isel(record=(storm["time"].values >= first))
     name = str(storm["name"].values[0]).title()
     figure = plot.strike_probability(

@@ -175,6 +175,17 @@ def test_a_storm_that_goes_further_than_it_can_is_lost():
     assert follow(twelve, starts(slowly)).sizes["record"] == 3
 
 
+def test_a_hole_in_the_data_ends_a_storm_unless_a_gap_is_allowed():
+    """As storms that are linked: 18 hours of no data between steps of six."""
+    own = way(15, 170, 80, speed=6.0, n=10)
+    analyses = fields(GRIDS["2.5 degrees"], [own]).isel(time=[0, 1, 2, 3, 6, 7, 8, 9])
+    assert follow(analyses, starts(own)).sizes["record"] == 4
+    assert follow(analyses, starts(own), Following(maximum_gap=18)).sizes["record"] == 8
+    late = as_forecast(analyses.isel(time=[0, 4, 5, 6, 7]))
+    assert follow(late, starts(own)).sizes["record"] == 0  # 36 hours to its first lead
+    assert follow(late, starts(own), Following(maximum_gap=36)).sizes["record"] == 4
+
+
 def test_what_is_missing_is_said_with_what_does_without_it():
     own = way(15, 170, 80)
     analyses = fields(GRIDS["5 degrees"], [own])

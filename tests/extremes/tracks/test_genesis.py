@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from weatherml.errors import UserError
-from weatherml.extremes.tracks import make
+from weatherml.extremes.tracks import make, tell
 from weatherml.extremes.tracks.judging.genesis import Genesis, genesis, genesis_scores
 
 START = np.datetime64("2099-09-01", "ns")
@@ -27,7 +27,10 @@ def tracks(beginnings, init=None, number=None, status=None):
         columns["number"] = np.full(len(rows), number)
     if status is not None:
         columns["status"] = np.array(status)
-    return make(columns)
+    made = make(columns)
+    if init is None or number is not None:
+        return made
+    return tell(made, [START + init * HOUR], f"{max(row[1] for row in rows) - init}h")
 
 
 def test_hits_misses_and_false_alarms():
@@ -61,7 +64,7 @@ def test_an_older_storm_that_is_found_late_at_an_hour_between_is_no_false_alarm(
             "init_time": np.full(3, START),
         }
     )
-    counts = genesis(own, truth)
+    counts = genesis(tell(own, [START], "2d"), truth)
     assert counts[["hits", "misses", "false_alarms"]].to_numpy().tolist() == [[0, 0, 0]]
 
 

@@ -142,3 +142,20 @@ def test_nothing_matches_nothing():
 def test_rules_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         Matching(**wrong)
+
+
+def test_rows_in_another_order_give_the_same_pairs_at_the_date_line_too():
+    """Four storms around 180 E whose separations are tied; the table sorts, and ids decide."""
+    rng = np.random.default_rng(3)
+    first = [storm(n, (0, 12), 0, east) for n, east in enumerate((179, 181, 183))]
+    second = [storm(n, (0, 12), 0, east) for n, east in enumerate((180, 182, -180))]
+    expected = match(tracks(*first), tracks(*second))
+    assert expected["separation"].values.tolist() == pytest.approx([float(distance(0, 179, 0, 180))] * 3)
+    for _ in range(3):
+        shuffled = []
+        for own in (first, second):
+            columns = {name: np.concatenate([one[name] for one in own]) for name in own[0]}
+            turn = rng.permutation(len(columns["time"]))
+            shuffled.append(make({name: values[turn] for name, values in columns.items()}))
+        pairs = match(*shuffled)
+        assert pairs.equals(expected)

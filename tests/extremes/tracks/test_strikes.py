@@ -64,7 +64,7 @@ def test_a_way_that_ends_as_the_window_begins_strikes_where_it_ends():
 
 def test_the_probability_is_the_share_of_all_members_whose_storms_pass():
     own = tracks([(0, 0), (0, 10)], [(0, 5), (0, 10)], [(0, 2), (0, 9)], number=[0, 1, 1], init_time=START)
-    share = strike_probability(own, GRID, 4, (None, "6h"))
+    share = strike_probability(own, GRID, 4, (None, "6h"), init_times=[START])
     assert share.sel(latitude=0, longitude=[0, 5, 10, 15]).values.tolist() == [[0.25, 0.5, 0.5, 0]]
     assert share.attrs["window"] == "0h to 6h"
     assert share.dtype == np.float32
@@ -80,7 +80,7 @@ def test_scores_are_those_of_the_area_where_so_many_members_strike():
     """Two members of whom one is right and one goes elsewhere: in half of what is struck the probability is a half."""
     best = tracks([(0, 90), (0, 120)])
     own = tracks([(0, 90), (0, 120)], [(0, 250), (0, 280)], number=[0, 1], init_time=START)
-    scores = strike_scores(own, best, GRID, 2, [(None, "6h"), ("12h", "1d")], radius=300)
+    scores = strike_scores(own, best, GRID, 2, [(None, "6h"), ("12h", "1d")], 300, [START])
     area = np.asarray(GRID.cell_areas())[:, None] * strikes(best, GRID, [START], (None, "6h"), 300)[0].values
     share = area.sum() / (4 * np.pi)
     at = scores.sel(bound="estimate")
@@ -101,14 +101,14 @@ def test_a_forecast_without_a_storm_has_a_probability_of_nothing_and_is_judged()
     np.testing.assert_allclose(scores["brier"].sel(bound="estimate"), [area / 2], rtol=1e-6)
     with pytest.raises(UserError, match="init_times lack 2099-09-01T00:00"):
         strike_probability(own, GRID, 1, (None, "12h"), 300, inits[:1])
-    with pytest.raises(UserError, match="no tracks, so no initial times"):
+    with pytest.raises(UserError, match="do not tell which forecasts were made"):
         strike_probability(own.isel(record=slice(0)), GRID, 1, (None, "12h"))
 
 
 def test_what_is_wrong_is_said_in_one_line():
     own = tracks([(0, 0), (0, 10)], [(0, 5), (0, 10)], number=[0, 1], init_time=START)
     with pytest.raises(UserError, match=r"tracks are of 2 members, not 1; pass n_members=2"):
-        strike_probability(own, GRID, 1, (None, "6h"))
+        strike_probability(own, GRID, 1, (None, "6h"), init_times=[START])
     with pytest.raises(UserError, match=r"runs forward, got 6h \.\. 3h"):
         strike_probability(own, GRID, 2, ("6h", "3h"))
     with pytest.raises(UserError, match="tracks have no init_time"):

@@ -1,13 +1,15 @@
 """Forecasts without a storm: tables of tracks tell of them, and every verdict counts them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from vortices import path, planted
 
 from weatherml.errors import UserError
-from weatherml.extremes.tracks import join, make, tell, track
-from weatherml.extremes.tracks.forecasts import forecasts_of
+from weatherml.extremes.tracks import check, join, make, select, tell, to_frame, track
+from weatherml.extremes.tracks.density import lasting, track_density
+from weatherml.extremes.tracks.forecasts import forecasts_of, told
 from weatherml.extremes.tracks.judging import (
     genesis,
     genesis_scores,
@@ -58,13 +60,62 @@ def found():
 
 
 def test_tracks_tell_of_members_and_initial_times_without_a_storm(found):
-    told = forecasts_of(found)
-    assert (told["init_time"] == np.repeat([START, START + 24 * HOUR], 2)).all()
-    assert told["number"].tolist() == [5, 6, 5, 6]
-    assert (told["longest_lead"] == np.timedelta64(60, "h")).all()
+    own = forecasts_of(found)
+    assert (own["init_time"] == np.repeat([START, START + 24 * HOUR], 2)).all()
+    assert own["number"].tolist() == [5, 6, 5, 6]
+    assert (own["longest_lead"] == np.timedelta64(60, "h")).all()
     assert np.unique(found["number"]).tolist() == [5]
-    for kept in (found.isel(record=slice(0)), join([found, found.isel(record=slice(0))])):
-        assert forecasts_of(kept).equals(told)
+    for kept in (select(found, np.zeros(found.sizes["record"], bool)), join([found, found.isel(record=slice(0))])):
+        assert forecasts_of(kept).equals(own)
+
+
+def test_forecasts_stay_where_records_are_selected_and_are_selected_with_theirs(found):
+    assert forecasts_of(found.isel(record=slice(2)))["number"].tolist() == [5, 6, 5, 6]
+    assert forecasts_of(lasting(found, 99))["number"].tolist() == [5, 6, 5, 6]
+    assert forecasts_of(select(found, numbers=[6]))["number"].tolist() == [6, 6]
+    one = select(found, init_times=START, numbers=[5])
+    assert forecasts_of(one)[["init_time", "number"]].to_numpy().tolist() == [[pd.Timestamp(START), 5]]
+    assert one.sizes["record"] == found.sizes["record"]
+    assert select(found, found["time"] > found["time"][0]).sizes["record"] == found.sizes["record"] - 1
+
+
+@pytest.mark.parametrize("judge", [forecasts_of, lambda own: genesis(own, storm(init=None))])
+def test_whether_forecasts_that_lost_all_their_tracks_count_is_asked(found, judge):
+    cut = found.isel(record=np.flatnonzero(found["number"].values != 5))
+    with pytest.raises(
+        UserError, match="1 forecast had tracks that are all left out, the first that of 2099-09-01"
+    ) as no:
+        judge(cut)
+    assert "\n" not in str(no.value)
+    assert len(judge(select(cut))) == 4
+    assert len(judge(select(cut, numbers=[6]))) == 2
+    assert forecasts_of(join([select(found, numbers=[5]), select(found, numbers=[6])])).equals(forecasts_of(found))
+    with pytest.raises(UserError, match="all left out"):
+        judge(join([cut, select(found, numbers=[6])]))
+
+
+def test_columns_and_forecasts_make_the_table_again(found):
+    again = make({name: own.to_numpy() for name, own in to_frame(found).items()}, told=told(found))
+    xr.testing.assert_equal(again, found)
+    assert "forecast" not in make({name: own.to_numpy() for name, own in to_frame(found).items()}).dims
+
+
+def test_tables_put_together_by_other_means_are_refused(found):
+    with pytest.raises(UserError, match="forecast_init_time of tracks has dims"):
+        check(found.drop_vars("forecast_init_time").assign(forecast_init_time=("record", found["time"].values)))
+    with pytest.raises(UserError, match="track_id of tracks is float64, not int64; pick records by"):
+        check(found.where(found["latitude"] > 0))
+    with pytest.raises(UserError, match="only some of the tables of tracks tell"):
+        join([found, storm(number=3)])
+
+
+def test_what_is_told_holds_all_tracks_and_members_or_none(found):
+    with pytest.raises(UserError, match="there are tracks of that of 2099-09-01T00:00, number 5, which is not among"):
+        tell(found, [START], "2d", [6])
+    with pytest.raises(UserError, match="told with numbers="):
+        tell(found, [START], "2d")
+    with pytest.raises(UserError, match="no 'init_time' to select by"):
+        select(storm(init=None), init_times=[START])
 
 
 def test_what_tracks_tell_is_kept_in_files(found, tmp_path):
@@ -99,9 +150,9 @@ def test_one_of_ten_members_that_has_the_storm_detects_a_tenth():
 
 def test_a_missed_strike_of_a_forecast_without_a_storm_counts():
     best = storm(init=None, begins=0)
-    own = tell(storm(begins=0), [START, START + 6 * HOUR], "1d")
     first, both = (
-        strike_scores(one, best, GRID, 1, [(None, "12h")], 600)["brier"][0] for one in (storm(begins=0), own)
+        strike_scores(tell(storm(begins=0), inits, "1d"), best, GRID, 1, [(None, "12h")], 600)["brier"][0]
+        for inits in ([START], [START, START + 6 * HOUR])
     )
     assert first == 0
     assert both > 0
@@ -113,20 +164,31 @@ def test_nothing_is_missed_beyond_the_end_of_its_own_forecast():
     land = np.broadcast_to(np.asarray(GRID.longitude) < 297, GRID.shape)
     mask = xr.DataArray(land.astype(float), coords, list(coords))
     best = storm(init=None, begins=0, n=9)
-    long, short = tell(storm(begins=0, n=2), [START], "2d"), tell(storm(begins=0, n=2), [START], "12h")
-    short = tell(short.assign(init_time=short["init_time"] - 1 * HOUR), [START - HOUR], "12h")
+    long = tell(storm(begins=0, n=2), [START], "2d")
+    earlier = storm(begins=0, n=2)
+    short = tell(earlier.assign(init_time=earlier["init_time"] - 1 * HOUR), [START - HOUR], "12h")
     ashore = landfall_errors(join([long, short]), best, mask)
     assert dict(zip(ashore["init_time"], ashore["outcome"], strict=True)) == {START: "miss", START - HOUR: "none"}
     late = genesis(join([long, short]), storm(init=None, begins=24))
     assert late["misses"].tolist() == [0, 1]
 
 
-def test_tables_that_do_not_tell_are_of_their_records():
+def test_tables_that_do_not_tell_are_asked_for_it_where_it_counts():
     own = join([storm(number=2), storm(begins=0, number=4)])
-    told = forecasts_of(own)
-    assert (told["number"].tolist(), set(told["longest_lead"])) == ([2, 4], {np.timedelta64(42, "h")})
-    assert forecasts_of(own, n_members=5)["number"].tolist() == [0, 1, 2, 3, 4]
+    judges = [
+        forecasts_of,
+        lambda tracks: genesis(tracks, storm(init=None)),
+        lambda tracks: strike_probability(tracks, GRID, 5, (None, "2d")),
+        lambda tracks: track_density(tracks, GRID, n_days=5),
+    ]
+    for judge in judges:
+        with pytest.raises(UserError, match="do not tell which forecasts were made") as no:
+            judge(own)
+        assert "\n" not in str(no.value)
+    known = forecasts_of(own, [START], n_members=5)
+    assert (known["number"].tolist(), set(known["longest_lead"])) == ([0, 1, 2, 3, 4], {np.timedelta64(42, "h")})
+    assert strike_probability(own, GRID, 5, (None, "2d"), init_times=[START]).max() == np.float32(0.4)
     with pytest.raises(UserError, match="tracks are of member 4, which is none of 3 numbered from 0"):
-        forecasts_of(own, n_members=3)
+        forecasts_of(own, [START], n_members=3)
     with pytest.raises(UserError, match="not known how far forecasts go"):
         genesis(own.isel(record=slice(0)), storm(init=None), init_times=[START], n_members=2)

@@ -29,7 +29,7 @@ def ensemble():
 
 
 def drawn(**what):
-    field = strike_probability(ensemble(), REGION, 2, (None, "2d"), radius=300).isel(init_time=0)
+    field = strike_probability(ensemble(), REGION, 2, (None, "2d"), radius=300, init_times=[START]).isel(init_time=0)
     return field, plot.strike_probability(field, coastlines=False, **what).axes
 
 

@@ -210,7 +210,7 @@ class Stage:
         ids = tracks["track_id"].values
         own = tracks.isel({table.RECORD: np.flatnonzero(np.isin(ids, np.unique(ids[inside])))})
         added = {name: np.full(own.sizes[table.RECORD], value) for name, value in columns.items()}
-        return table.make({str(name): own[name].values for name in own.variables} | added)
+        return table.make({name: own[name].values for name in table.columns_of(own)} | added)
 
     def as_dataset(self, values: np.ndarray, coords: Mapping[str, Any]) -> xr.Dataset:
         """Return values `[*coords, lat, lon]` at the cells that are seen, by the name `CARRIER`."""

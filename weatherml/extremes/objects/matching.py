@@ -5,11 +5,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array, csr_array, issparse
 from scipy.spatial import cKDTree
 
 from weatherml.errors import UserError
+from weatherml.extremes.assignment import of_matrix
 from weatherml.extremes.objects.properties import KM2
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
@@ -253,9 +253,7 @@ def match(
     apart = None if separation is None else _of_tables(separation, forecast, truth)
     pairs = Pairs.of(forecast, truth, _of_tables(overlap, forecast, truth), apart)
     total = pairs.total(weights)
-    rows, columns = linear_sum_assignment(np.where(total >= weights.least, total, 0), maximize=True)
-    good = total[rows, columns] >= weights.least
-    rows, columns = rows[good], columns[good]
+    rows, columns = of_matrix(-total, total >= weights.least, alone=np.finfo(float).tiny)
     told = {
         "forecast": forecast["label"].values[rows],
         "truth": truth["label"].values[columns],

@@ -1,7 +1,7 @@
 """Tracks of storms: found in fields, read from best tracks, matched and judged."""
 
 from weatherml.extremes.tracks.detection import ClosedContour, Detection, Nearby
-from weatherml.extremes.tracks.forecasts import tell
+from weatherml.extremes.tracks.forecasts import select, tell
 from weatherml.extremes.tracks.linking import Condition, Linking
 from weatherml.extremes.tracks.members import Member, each_member, map_members
 from weatherml.extremes.tracks.presets import (
@@ -35,6 +35,7 @@ __all__ = [
     "join",
     "make",
     "map_members",
+    "select",
     "tell",
     "to_frame",
     "track",

@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
-from weatherml.extremes.tracks.forecasts import forecasts_of
+from weatherml.extremes.tracks.forecasts import forecasts_of, select
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
 from weatherml.sphere.great_circles import unit_vectors
@@ -25,7 +25,7 @@ def track_density(
     line count as any other. Storms that go further than `radius` from one record to the next leave gaps.
 
     Args:
-        tracks: Of an analysis, or of forecasts: of members the mean over those that the table has or tells of
+        tracks: Of an analysis, or of forecasts: of members the mean over those that the table tells of
             (`tracks.forecasts`), of several initial times the sum.
         grid: At whose points to count.
         n_days: Length of the period in days, not times the members; from the first record to the last when None.
@@ -35,7 +35,7 @@ def track_density(
         Dims (latitude, longitude), `track_density`: storms per 10^6 km2 and 30 days.
 
     Raises:
-        UserError: `tracks` is no table of tracks, has no record, or covers no time.
+        UserError: `tracks` is no table of tracks, has no record, covers no time, or does not tell its forecasts.
     """
     table.check(tracks)
     days = _length(tracks) if n_days is None else n_days
@@ -84,13 +84,13 @@ def lasting(tracks: xr.Dataset, days: float) -> xr.Dataset:
     """
     lives = lifetimes(tracks)
     long = lives["track_id"].values[lives.values >= days - 1e-9]
-    return tracks.isel({table.RECORD: np.flatnonzero(np.isin(tracks["track_id"].values, long))})
+    return select(tracks, np.isin(tracks["track_id"].values, long))
 
 
 def _n_members(tracks: xr.Dataset) -> int:
     if "number" not in tracks.variables or not tracks.sizes[table.RECORD]:
         return 1
-    known = forecasts_of(tracks) if "init_time" in tracks.variables else tracks.to_dataframe()
+    known = forecasts_of(tracks) if "init_time" in tracks.variables else table.to_frame(tracks)
     return int(known["number"].nunique())
 
 

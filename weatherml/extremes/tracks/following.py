@@ -13,12 +13,14 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.extremes.assignment import assigned
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks.units import PRESSURE, WIND
 from weatherml.extremes.tracks.detection import Detection, extrema, refinement
 from weatherml.extremes.tracks.detection.fields import each_time, parts_of
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
 from weatherml.extremes.tracks.forecasts import of_member
+from weatherml.extremes.tracks.linking.steps import longest_gaps
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.extremes.tracks.vorticity import relative_vorticity
 from weatherml.grid import LatLonGrid
@@ -48,6 +50,8 @@ class Following:
         pressure_change: Pa that count as much as the search radius where several minima will do: the next eye is the
             one for which the distance from where it is expected, in search radii, and the change of pressure, in these,
             are least together. The paper does not say which one is taken.
+        maximum_gap: Hours between two eyes, at most, where the data have a hole (`linking.steps.longest_gaps`); a step
+            of the data itself is always short enough.
     """
 
     search_radius: float = 445.0
@@ -58,6 +62,7 @@ class Following:
     land: float = 0.5
     separation: float = 150.0
     pressure_change: float = 1500.0
+    maximum_gap: float = 0.0
 
 
 def follow(
@@ -66,8 +71,9 @@ def follow(
     """Follow storms through a forecast from where best tracks have them at the initial time.
 
     Of several minima that will do, the next eye is the one most like the last, nearest to where the storm would be if
-    it went on as before and with the least change of pressure; no two storms share one. A storm ends where there is
-    none. A few times of the needed fields are in memory at once.
+    it went on as before and with the least change of pressure; no two storms share one (`assignment.assigned`, closest
+    first). A storm ends where there is none, and at a hole in the data, as storms that are linked do. A few times of
+    the needed fields are in memory at once.
 
     Args:
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude), or (time, ...) of analyses, with
@@ -219,9 +225,12 @@ def _follow(starts: xr.Dataset, rules: Following, member: Member) -> xr.Dataset:
     is_asked = bool(waiting)
     followed: list[_Storm] = []
     ended: list[_Storm] = []
+    longest = _longest_gaps(member, rules)
     for time, fields in each_time(member.fields, _names(member.fields, rules)):
         followed += [own for own in waiting if own.time <= time]
         waiting = [own for own in waiting if own.time > time]
+        ended += [own for own in followed if time - own.time > longest[time]]
+        followed = [own for own in followed if time - own.time <= longest[time]]
         if followed:
             moved = _moved(followed, _Scene.of(fields, around, rules), time)
             ended += [own for own in followed if own not in moved]
@@ -230,6 +239,15 @@ def _follow(starts: xr.Dataset, rules: Following, member: Member) -> xr.Dataset:
             break
     found = _table([*ended, *followed, *waiting], starts, member)
     return of_member(found, member) if is_asked else found
+
+
+def _longest_gaps(member: Member, rules: Following) -> dict[np.datetime64, np.timedelta64]:
+    """Return how long before each time of a member an eye may have been the last; a forecast begins where it began."""
+    times = member.fields["time"].values.astype("datetime64[ns]")
+    if member.init_time is not None and len(times) and member.init_time < times[0]:
+        times = np.append(np.asarray(member.init_time, times.dtype), times)
+    spans = np.round(longest_gaps(times, rules.maximum_gap) * 1e9).astype("timedelta64[ns]")
+    return dict(zip(times, spans, strict=True))
 
 
 def _starting(starts: xr.Dataset, member: Member) -> list[_Storm]:
@@ -249,24 +267,25 @@ def _starting(starts: xr.Dataset, member: Member) -> list[_Storm]:
 
 
 def _moved(storms: list[_Storm], scene: _Scene, time: np.datetime64) -> list[_Storm]:
-    """Let each storm have its next eye, those first whose eyes are most like the last; return which have."""
+    """Let storms have their next eyes, those first whose eyes are most like the last; return which have one."""
     options = [
-        (unlike, place, at, record)
+        (place, at, unlike, record)
         for place, storm in enumerate(storms)
         for unlike, at, record in scene.next_eyes(storm, time)
     ]
-    taken: dict[int, int] = {}
-    for _, place, at, record in sorted(options, key=lambda option: option[:3]):
-        if place not in taken and at not in taken.values():
-            taken[place] = at
-            storms[place].move(time, record)
-    return [storms[place] for place in sorted(taken)]
+    if not options:
+        return []
+    own, eyes, unlikes, _ = zip(*options, strict=True)
+    kept = [options[pair] for pair in assigned(own, eyes, unlikes, closest_first=True)]
+    for place, _, _, record in kept:
+        storms[place].move(time, record)
+    return [storms[place] for place, *_ in kept]
 
 
 def _table(storms: list[_Storm], starts: xr.Dataset, member: Member) -> xr.Dataset:
     found = [own for own in storms if own.records]
     rows = [{"track_id": place, **own.texts, **record} for place, own in enumerate(found) for record in own.records]
-    names = list(rows[0]) if rows else [str(name) for name in starts.variables]
+    names = list(rows[0]) if rows else table.columns_of(starts)
     columns = {name: np.array([row[name] for row in rows]) for name in names}
     return table.make(columns | {name: np.full(len(rows), own) for name, own in member.columns.items()})
 

@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from weatherml.errors import UserError
-from weatherml.extremes.tracks import table
+from weatherml.extremes.tracks import forecasts, table
 from weatherml.storage.files import write_bytes
 
 ANOMALY = "mean_sea_level_pressure_anomaly"
@@ -100,11 +100,12 @@ def rejoined(tracks: xr.Dataset) -> xr.Dataset:
     _, kept = np.unique(
         np.column_stack([storm[track], tracks["time"].values.astype(np.int64)]), axis=0, return_index=True
     )
-    columns = {str(name): own.values[kept] for name, own in tracks.variables.items()}
-    units = {str(name): str(own.attrs["units"]) for name, own in tracks.variables.items() if "units" in own.attrs}
+    columns = {name: tracks[name].values[kept] for name in table.columns_of(tracks)}
+    units = {name: str(tracks[name].attrs["units"]) for name in columns if "units" in tracks[name].attrs}
     first = np.full(storm.max(initial=-1) + 1, len(ids))
     np.minimum.at(first, storm, np.arange(len(ids)))
-    return table.make(columns | {"track_id": ids[first[storm[track]]][kept]}, units).assign_attrs(tracks.attrs)
+    joined = table.make(columns | {"track_id": ids[first[storm[track]]][kept]}, units, forecasts.told(tracks))
+    return joined.assign_attrs(tracks.attrs)
 
 
 def _records(number: int, track: xr.Dataset, extra: list[str]) -> list[str]:

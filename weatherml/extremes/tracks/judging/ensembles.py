@@ -54,7 +54,7 @@ def mean_tracks(pairs: xr.Dataset, least_share: float = 0.5) -> xr.Dataset:
     kept = kept[kept[N_MEMBERS] >= least_share * kept["n_all"]]
     ids = kept.groupby(["init_time", STORM]).ngroup().to_numpy()
     own = kept.drop(columns="n_all")
-    units = {str(name): str(pairs[name].attrs.get("units", "")) for name in pairs.variables} | {VARIANCE: "km2"}
+    units = {name: str(pairs[name].attrs.get("units", "")) for name in table.columns_of(pairs)} | {VARIANCE: "km2"}
     columns = {str(name): own[name].to_numpy() for name in own}
     return of_pairs(table.make({"track_id": ids} | columns, units))
 

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from scipy.optimize import linear_sum_assignment
 
 from weatherml.errors import UserError
+from weatherml.extremes.assignment import of_matrix
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import KEYS, LONGEST, forecasts_of
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS
@@ -57,15 +57,16 @@ def genesis(
         forecast: Tracks of forecasts, all of the tropics or of a region.
         best: Best tracks of the same region; storms that begin later than a forecast goes are no misses.
         rules: What is a hit; `Genesis()` when None.
-        init_times: `datetime64` of all forecasts; those that the tracks tell or have when None.
-        n_members: Members of each, numbered from 0; those that the tracks tell or have when None.
+        init_times: `datetime64` of all forecasts; those that the tracks tell when None.
+        n_members: Members of each, numbered from 0; those that the tracks tell when None.
 
     Returns:
         Columns `init_time`, `number` of members, `hits`, `misses`, `false_alarms`, and the means over hits of
         `time_error` (hours, late is positive) and `place_error` (km), NaN where there is none.
 
     Raises:
-        UserError: A table is none of tracks, the first is of no forecasts, or how far they go is not known.
+        UserError: A table is none of tracks, the first is of no forecasts, or it is not known which ones or how far
+            they go.
     """
     rules = rules or Genesis()
     table.check(forecast)
@@ -127,7 +128,5 @@ def _hits(new: pd.DataFrame, events: pd.DataFrame, rules: Genesis) -> Iterator[t
     late = (one["time"][:, None] - other["time"]) / np.timedelta64(1, "h")
     apart = distance(one["latitude"][:, None], one["longitude"][:, None], other["latitude"], other["longitude"])
     may = (np.abs(late) <= rules.hours) & (apart <= rules.within)
-    cost = np.where(may, apart, 1e6)  # so that a pair which may not be is taken only where there is no other
-    for row, column in zip(*linear_sum_assignment(cost), strict=True):
-        if may[row, column]:
-            yield float(late[row, column]), float(apart[row, column])
+    for row, column in zip(*of_matrix(apart, may), strict=True):
+        yield float(late[row, column]), float(apart[row, column])

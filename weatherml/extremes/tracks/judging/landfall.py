@@ -10,7 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from weatherml.errors import UserError
 from weatherml.extremes.tracks import table
-from weatherml.extremes.tracks.forecasts import LONGEST, forecasts_of
+from weatherml.extremes.tracks.forecasts import LONGEST, longest_leads, told
 from weatherml.extremes.tracks.judging.pairing import STORM, Proximity, pair
 from weatherml.grid import LatLonGrid
 from weatherml.sphere.great_circles import DEGREE, between, between_angles, distance
@@ -41,10 +41,11 @@ def landfalls(tracks: xr.Dataset, land_sea_mask: xr.DataArray) -> xr.Dataset:
     table.check(tracks)
     mask = _Mask(land_sea_mask)
     found = [_record(tracks, leg, share) for leg, share in _crossings(tracks, mask)]
-    columns = {str(name): tracks[name].values[:0] for name in tracks.variables}
+    columns = {name: tracks[name].values[:0] for name in table.columns_of(tracks)}
     if found:
         columns = {name: np.asarray([row[name] for row in found]) for name in columns}
-    return table.make(columns, {str(name): tracks[name].attrs.get("units", "") for name in tracks.variables})
+    units = {name: tracks[name].attrs.get("units", "") for name in columns}
+    return table.make(columns, units, told(tracks))
 
 
 def landfall_errors(
@@ -68,7 +69,7 @@ def landfall_errors(
     if "init_time" not in pairs:
         raise UserError("landfalls are judged of forecasts, the tracks have no init_time; see landfalls(...) of both")
     rows = table.to_frame(pairs)[[*_forecast_keys(pairs), "track_id", STORM]].drop_duplicates("track_id")
-    rows = rows.merge(forecasts_of(forecast), on=_forecast_keys(pairs))
+    rows = rows.merge(longest_leads(forecast), on=_forecast_keys(pairs))
     own = table.to_frame(landfalls(forecast, land_sea_mask))
     true = table.to_frame(landfalls(best, land_sea_mask))
     return pd.DataFrame([_compared(row, own, true, row.pop(LONGEST)) for row in rows.to_dict("records")])
@@ -85,15 +86,15 @@ def _compared(
     forecast = own[own["track_id"] == row["track_id"]].head(1)
     ashore = true[(true["track_id"] == row[STORM]) & (true["time"] > first) & (true["time"] <= first + horizon)].head(1)
     outcome = {(1, 1): "hit", (0, 1): "miss", (1, 0): "false_alarm", (0, 0): "none"}[len(forecast), len(ashore)]
-    told = row | {"outcome": outcome, "lead_time": pd.NaT, "time_error": np.nan, "place_error": np.nan}
+    own_row = row | {"outcome": outcome, "lead_time": pd.NaT, "time_error": np.nan, "place_error": np.nan}
     if len(ashore):
-        told["lead_time"] = ashore["time"].iloc[0] - first
+        own_row["lead_time"] = ashore["time"].iloc[0] - first
     if outcome == "hit":
         one, other = forecast.iloc[0], ashore.iloc[0]
-        told["time_error"] = (one["time"] - other["time"]) / _HOUR
+        own_row["time_error"] = (one["time"] - other["time"]) / _HOUR
         place = one["latitude"], one["longitude"], other["latitude"], other["longitude"]
-        told["place_error"] = float(distance(*place))
-    return told
+        own_row["place_error"] = float(distance(*place))
+    return own_row
 
 
 class _Mask:
@@ -147,7 +148,7 @@ def _crossings(tracks: xr.Dataset, mask: _Mask) -> Iterator[tuple[int, float]]:
 
 def _record(tracks: xr.Dataset, leg: int, share: float) -> dict[str, object]:
     """Return what is known at a share of the way from one record to the next."""
-    columns = {str(name): tracks[name].values[leg : leg + 2] for name in tracks.variables}
+    columns = {name: tracks[name].values[leg : leg + 2] for name in table.columns_of(tracks)}
     told: dict[str, object] = {
         name: own[0] + share * (own[1] - own[0]) if own.dtype.kind == "f" else own[0] for name, own in columns.items()
     }

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.optimize import linear_sum_assignment
 
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
+from weatherml.extremes.assignment import assigned
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks.units import require_si
 from weatherml.grid import on_circle
@@ -74,8 +74,8 @@ def pair(forecast: xr.Dataset, best: xr.Dataset, by: str | Proximity = "storm_id
 
 
 def _units(forecast: xr.Dataset, best: xr.Dataset) -> dict[str, str]:
-    units = {str(name): str(forecast[name].attrs.get("units", "")) for name in forecast.variables}
-    units |= {f"{BEST}{name}": str(best[name].attrs.get("units", "")) for name in best.variables}
+    units = {name: str(forecast[name].attrs.get("units", "")) for name in table.columns_of(forecast)}
+    units |= {f"{BEST}{name}": str(best[name].attrs.get("units", "")) for name in table.columns_of(best)}
     return units | {f"{BEST}direction": "degrees", f"{BEST}speed": "m s-1"}
 
 
@@ -130,15 +130,9 @@ def first_met(rows: pd.DataFrame, best: pd.DataFrame, hours: float) -> pd.DataFr
 
 def _nearest(near: pd.DataFrame, within: float) -> pd.DataFrame:
     """Return which rows are kept so that each track and each storm is in one: the least distance in all, where a track
-    without a storm counts as one that is just too far off."""
-    if len(near) == 1:
-        return near
-    track, row = np.unique(near["track_id"], return_inverse=True)
-    storm, column = np.unique(near[STORM], return_inverse=True)
-    cost, place = np.zeros((len(track), len(storm))), np.full((len(track), len(storm)), -1)
-    cost[row, column], place[row, column] = near["apart"] - within, np.arange(len(near))
-    chosen = place[linear_sum_assignment(cost)]
-    return near.iloc[chosen[chosen >= 0]]
+    without a storm counts as one that is just too far off (`assignment.assigned`)."""
+    tracks, storms = (np.unique(near[name], return_inverse=True)[1] for name in ("track_id", STORM))
+    return near.iloc[assigned(tracks, storms, near["apart"], alone=np.nextafter(within, np.inf))]
 
 
 def _moving(best: xr.Dataset) -> pd.DataFrame:

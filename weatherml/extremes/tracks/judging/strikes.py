@@ -10,7 +10,7 @@ from weatherml.durations import DurationLike, format_duration, parse_duration
 from weatherml.errors import UserError
 from weatherml.errors.wording import counted
 from weatherml.extremes.tracks import table
-from weatherml.extremes.tracks.forecasts import forecasts_of
+from weatherml.extremes.tracks.forecasts import forecasts_of, longest_leads
 from weatherml.extremes.tracks.judging.by_lead import BOUNDS
 from weatherml.grid import LatLonGrid
 from weatherml.sphere import EARTH_RADIUS
@@ -47,14 +47,15 @@ def strike_probability(
         n_members: How many members there are, those without a storm, too.
         window: First and last lead time.
         radius: Km from the centre.
-        init_times: `datetime64` of all forecasts, also of those without a storm; those that the tracks tell or have
-            when None.
+        init_times: `datetime64` of all forecasts, also of those without a storm; those that the tracks tell when
+            None.
 
     Returns:
         Dims (init_time, latitude, longitude), 0 to 1, float32; attributes say the window and the radius.
 
     Raises:
-        UserError: The tracks are of no forecasts or of more members than there are, or there is no initial time.
+        UserError: The tracks are of no forecasts or of more members than there are, or do not tell which forecasts
+            there are.
     """
     first, last = _leads(window)
     inits = _inits(tracks, n_members, init_times)
@@ -167,7 +168,7 @@ def _inits(tracks: xr.Dataset, n_members: int, init_times: npt.ArrayLike | None)
     table.check(tracks)
     if "init_time" not in tracks:
         raise UserError("tracks have no init_time; strike probabilities are of forecasts, strikes(...) of best tracks")
-    known = forecasts_of(tracks, init_times)
+    known = forecasts_of(tracks) if init_times is None else longest_leads(tracks, init_times)
     n_told = known["number"].nunique() if "number" in known else 1
     if n_told > n_members:
         raise UserError(f"tracks are of {counted(n_told, 'member')}, not {n_members}; pass n_members={n_told} or more")

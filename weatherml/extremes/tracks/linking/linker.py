@@ -7,10 +7,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from weatherml.extremes.tracks import table
-from weatherml.extremes.tracks.linking.assignment import assign, expected
+from weatherml.extremes.tracks.linking.motion import assign, expected
 from weatherml.extremes.tracks.linking.rules import Linking
 from weatherml.extremes.tracks.linking.selection import selected
-from weatherml.extremes.tracks.linking.steps import is_hole, seconds
+from weatherml.extremes.tracks.linking.steps import longest_gaps, seconds
 from weatherml.sphere.great_circles import unit_vectors
 
 
@@ -25,8 +25,7 @@ class Linker:
     def __init__(self, linking: Linking, times: npt.ArrayLike) -> None:
         self._linking = linking
         self._times = np.asarray(times, "datetime64[ns]")
-        steps = np.diff(seconds(self._times))
-        self._steps, self._holes = np.append(0.0, steps), np.append(False, is_hole(steps))  # before each time
+        self._gaps = longest_gaps(self._times, linking.maximum_gap)
         self._columns: list[dict[str, np.ndarray]] = []
         self._n_tracks = 0
         self._ids = np.zeros(0, np.int64)  # of tracks that may go on
@@ -40,7 +39,8 @@ class Linker:
             time: The next one of the data, whether it has storms or not.
             storms: Columns `[storm]`, `latitude` and `longitude` among them; all times have the same.
         """
-        columns = {name: np.asarray(own) for name, own in storms.items()}
+        order = np.lexsort([np.asarray(storms["longitude"]), -np.asarray(storms["latitude"])])  # of no account, then
+        columns = {name: np.asarray(own)[order] for name, own in storms.items()}
         places = unit_vectors(columns["latitude"], columns["longitude"])
         now = float(seconds(time))
         self._forget(time, now)
@@ -63,8 +63,7 @@ class Linker:
 
     def _forget(self, time: np.datetime64, now: float) -> None:
         """Leave out the tracks that end before this time, as it is too long since they were seen."""
-        place = int(np.searchsorted(self._times, time))
-        kept = self._linking.may_go_on(now - self._seen, self._steps[place], self._holes[place])
+        kept = now - self._seen <= self._gaps[np.searchsorted(self._times, time)]
         self._ids, self._last, self._before, self._seen, self._step = (
             own[kept] for own in (self._ids, self._last, self._before, self._seen, self._step)
         )

@@ -9,7 +9,6 @@ from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.sphere.great_circles import DEGREE
 
-_HOUR = 3600.0
 ABSOLUTE_LATITUDE = "absolute_latitude"
 """What conditions call degrees from the equator, which is no column."""
 
@@ -71,9 +70,10 @@ class Linking:
         least_reach: Degrees of a great circle that a storm may always go, however short the step, as between points of
             a coarse grid.
         maximum_gap: Hours between two records of a track, at most. The next time of the data is always near enough, but
-            for one behind a hole (`steps.is_hole`), which is near enough within these hours only.
+            for one behind a hole (`steps.is_hole`), which is near enough within these hours only
+            (`steps.longest_gaps`).
         momentum: The share of its last motion that a storm is expected to go on with. Within reach, storms are
-            linked where they are closest to what is expected (`assignment.assign`), all of a time together.
+            linked where they are closest to what is expected (`motion.assign`), all of a time together.
         maximum_deviation: m s-1; no storm is found further, over the time since it was last seen, from where it is
             expected. So tracks are smooth, as Hodges 1999 (doi:10.1175/1520-0493(1999)127<1362:ACFFT>2.0.CO;2) has them
             by other means; 4 degrees in six hours are 20.6. None for no bound but that of speed.
@@ -107,17 +107,6 @@ class Linking:
         lengths = ("least_reach", "maximum_gap", "merging_distance", "least_duration", "least_displacement")
         if negative := [name for name in lengths if getattr(self, name) < 0]:
             raise UserError(f"{negative[0]}={getattr(self, negative[0])} is negative; write 0 for none")
-
-    def may_go_on(self, seconds: np.ndarray, step: float, is_hole: bool) -> np.ndarray:
-        """Return which tracks may have a record at a time.
-
-        Args:
-            seconds: How long before that time they have their last `[track]`.
-            step: How long before it the data have their last, seconds.
-            is_hole: Whether data are missing in between.
-        """
-        longest = 0.0 if is_hole else step
-        return np.asarray(seconds <= max(longest, self.maximum_gap * _HOUR))
 
     def reach(self, seconds: np.ndarray) -> np.ndarray:
         """Return how far storms may go in a time, radians of a great circle."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from weatherml.extremes.tracks.linking.assignment import angles, expected
+from weatherml.extremes.tracks.linking.motion import angles, expected
 from weatherml.extremes.tracks.linking.rules import Linking
 from weatherml.extremes.tracks.linking.steps import spans
 from weatherml.sphere import EARTH_RADIUS

@@ -1,7 +1,8 @@
-"""Which candidate of a time goes on which track: all together, so that their order is of no account."""
+"""Where storms are expected, and which candidate of a time goes on which track: all together, in whatever order."""
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+
+from weatherml.extremes.assignment import assigned
 
 
 def expected(last: np.ndarray, before: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -36,8 +37,8 @@ def assign(
 
     First storms whose motion is known, at the candidates that are closest to where they are expected and that no other
     such storm is expected closer to: else many links that are possible would win over few that are right. Then the
-    others, all together: the sum over all links of squared distances from where storms are expected, each less the
-    squared reach, is least.
+    others, all together: the sum of squared distances from where storms are expected is least, where one that does not
+    go on counts as if it were its reach away (`assignment.assigned`).
 
     Args:
         last: Where storms were last, unit vectors `[storm, 3]`.
@@ -51,21 +52,7 @@ def assign(
         return np.zeros(0, int), np.zeros(0, int)
     off = angles(wanted[:, None], found)
     may = (angles(last[:, None], found) <= reach[:, None]) & (off <= leeway[:, None])
-    cost = np.where(may, off**2 - reach[:, None] ** 2, 0)
-    first = _mutual(np.where(is_moving[:, None], cost, 0))
-    left = np.ones(len(last), bool), np.ones(len(found), bool)
-    for own, linked in zip(left, first, strict=True):
-        own[linked] = False
-    storms, candidates = (np.flatnonzero(own) for own in left)
-    second = linear_sum_assignment(cost[np.ix_(storms, candidates)])
-    both = np.concatenate([first[0], storms[second[0]]]), np.concatenate([first[1], candidates[second[1]]])
-    linked = cost[both] < 0
-    return both[0][linked], both[1][linked]
-
-
-def _mutual(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows and columns of what is least both in its row and in its column, and below zero."""
-    columns = cost.argmin(axis=1)
-    rows = np.arange(len(cost))
-    is_mutual = (cost[rows, columns] < 0) & (cost.argmin(axis=0)[columns] == rows)
-    return rows[is_mutual], columns[is_mutual]
+    storms, candidates = np.nonzero(may)
+    cost, alone = off[storms, candidates] ** 2, reach[storms] ** 2
+    kept = assigned(storms, candidates, cost, alone, is_moving[storms])
+    return storms[kept], candidates[kept]

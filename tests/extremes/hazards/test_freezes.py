@@ -1,5 +1,6 @@
 """Freezes of made days, where all is known."""
 
+import dask.array
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,6 +15,7 @@ from weatherml.extremes.hazards.freezes import (
     freezes,
 )
 from weatherml.extremes.hazards.registry import find
+from weatherml.extremes.thresholds import calendar_quantiles
 
 NIGHTS = [5.0, -1, -3, 2, -2, 4, 3]  # degrees C
 
@@ -113,3 +115,48 @@ def test_a_climatology_of_the_days_that_are_judged_is_told(caplog):
     usual = climatology(made(np.arange(40.0) - 20, "2010-01-01"), EXTREME_WEATHER_BENCH, ("2010", "2010"))
     freezes(made(start="2010-01-10"), EXTREME_WEATHER_BENCH, usual)
     assert "knows 7 of 7 valid times" in caplog.text
+
+
+def test_at_places_no_more_is_read_than_these():
+    """Columns elsewhere cannot be read at all."""
+    whole = made()
+
+    def read(block_info=None):
+        (first, _), (east, _) = (block_info[None]["array-location"][axis] for axis in (0, 2))
+        assert east == 0, "another column is read"
+        return whole["2m_temperature"].values[first : first + 14, :, :1]
+
+    lazy = dask.array.map_blocks(read, chunks=((14,), (2,), (1, 1)), dtype=np.float32)
+    fields = xr.Dataset({"2m_temperature": (("time", "latitude", "longitude"), lazy)}, whole.coords)
+    assert at_places(fields, [50.0], [10.0])["duration"].item() == 2
+    with pytest.raises(AssertionError):
+        at_places(fields, [50.0], [20.0])
+
+
+def test_at_places_thresholds_are_those_of_the_places():
+    rows = [made(), made([9.0, 9, 9, 2, 2, 9, 9])]
+    usual = made([-1.0, *[3.0] * 6], "2010-01-01").isel(time=slice(0, None, 2))
+    usual["2m_temperature"] = usual["2m_temperature"] + xr.DataArray([0.0, -100.0], dims="latitude")
+    threshold = calendar_quantiles(usual, [0.5], ("2010", "2010"), 1)
+    for fields in rows:
+        whole = freezes(fields, EXTREME_WEATHER_BENCH, threshold)
+        found = at_places(fields, [50.0, 40, 50], [10.0, 20, 20], EXTREME_WEATHER_BENCH, threshold)
+        for number, (row, column) in enumerate([(0, 0), (1, 1), (0, 1)]):
+            own = whole[:, row, column].values
+            assert found["freezes"].values[number] == own.any()
+            assert np.isnat(found["onset"].values[number]) or found["onset"].values[number] == whole["time"][own][0]
+
+
+def test_at_places_what_hangs_on_missing_values_is_not_known():
+    fields = made()
+    fields["2m_temperature"][0:2, 0, 0] = np.nan  # the day before the first freeze
+    fields["2m_temperature"][4:6, 1, 0] = np.nan  # the second day of it
+    found = at_places(fields, [50.0, 40.0, 50.0], [10.0, 10.0, 20.0])
+    np.testing.assert_array_equal(found["freezes"], [np.nan, np.nan, 0])
+    assert np.isnat(found["onset"]).all() and np.isnat(found["minimum_day"][:2]).all()
+    np.testing.assert_array_equal(found["duration"], [np.nan, np.nan, 0])
+    leads = (fields["time"] - fields["time"][0]).values
+    forecast = made().assign_coords(time=leads).rename(time="lead_time")
+    forecast = forecast.expand_dims(init_time=[np.datetime64("2020-01-01", "ns")])
+    errors = errors_at_places(forecast, fields, [50.0], [10.0])
+    assert errors["forecast"].item() == 1 and np.isnan(errors["truth"].item())

@@ -196,6 +196,39 @@ def test_a_signal_is_the_share_of_members_forecast_after_forecast():
         heat.early_signal(members, BOX, "2015-07-30")
 
 
+def test_what_hangs_on_missing_analyses_is_no_event_that_did_not_happen():
+    """Brute force: each of a missing value's two ways, and what both say is known."""
+    holed = TRUTH.copy(deep=True)
+    holed["2m_temperature"][3, 0, 0] = holed["2m_temperature"][5, 2, 3] = np.nan
+    both = [heat.truth_in_spell(holed.fillna(own), HOT, THRESHOLD)["2m_temperature"].values for own in (200, 400)]
+    assert (both[0] != both[1]).any()
+    expected = np.where(both[0] == both[1], both[0], np.nan)
+    truth = heat.truth_in_spell(holed, HOT, THRESHOLD)
+    np.testing.assert_array_equal(truth["2m_temperature"], expected)
+    forecast = as_forecast(None, "2015-07-02", 12, TRUTH, NONE)
+    members = heat.members_in_spell(forecast, HOT, THRESHOLD, before=BEFORE)
+    with pytest.raises(UserError, match="missing"):
+        evaluate(members, truth, ["brier(threshold=0.5)"])
+    found = evaluate(members, truth, ["brier(threshold=0.5)"], missing="count")["brier(threshold=0.5)"]
+    came, shown = expected[1:11], members["2m_temperature"].mean("number").values[0]
+    weights = np.where(np.isnan(came), 0, np.broadcast_to(GRID.area_weights(), GRID.shape))
+    by_hand = [np.average((s - np.nan_to_num(c)) ** 2, weights=w) for s, c, w in zip(shown, came, weights, strict=True)]
+    np.testing.assert_allclose(found.sel(bound="estimate").values[0], by_hand, atol=1e-7)
+
+
+def test_a_signal_of_members_that_miss_what_it_hangs_on_is_not_known():
+    forecast = as_forecast(None, "2015-07-02", 9, TRUTH, NONE)
+    members = heat.members_in_spell(forecast, HOT, THRESHOLD, before=BEFORE).compute()
+    whole = heat.early_signal(members, BOX, "2015-07-06", least_share=0.9)
+    assert whole["probability"].item() == 0.5
+    inside = BOX.holds(GRID)
+    one = np.argwhere(inside)[0]
+    members["2m_temperature"][0, 4, 0, one[0], one[1]] = np.nan
+    assert np.isnan(heat.early_signal(members, BOX, "2015-07-06", least_share=0.9)["probability"]).all()
+    little = heat.early_signal(members, BOX, "2015-07-06", least_share=0.1)
+    assert little["probability"].item() == 0.5 and np.isnan(little["area_share"]).all()
+
+
 def test_cases_find_both_hazards_by_name():
     for name, fields, threshold in (("heat_wave", TRUTH, THRESHOLD), ("cold_spell", 580 - TRUTH, 580 - THRESHOLD)):
         hazard = find(name)

@@ -1,5 +1,6 @@
 """Quantiles of the days around each date, against numpy over the days that count."""
 
+import datetime
 import logging
 
 import numpy as np
@@ -25,9 +26,44 @@ def record():
 
 
 def days_between(times, date):
-    """Days from a date of 2004, which has all days, round the year."""
-    apart = np.abs(times.dt.dayofyear.values - int(xr.DataArray(np.datetime64(date, "ns")).dt.dayofyear))
-    return np.minimum(apart, 366 - apart)
+    """Days from the day of each year that has the number of a date of 2004, which has all days: the least."""
+    number, days = date_of(date).timetuple().tm_yday, [date_of(time) for time in times.values]
+    return np.array([min(abs((day - middle(day.year + more, number)).days) for more in (-1, 0, 1)) for day in days])
+
+
+def date_of(time):
+    return np.datetime64(time, "D").item()
+
+
+def middle(year, number):
+    return min(datetime.date(year, 1, 1) + datetime.timedelta(number - 1), datetime.date(year, 12, 31))
+
+
+@pytest.mark.parametrize("number", [1, 3, 59, 60, 61, 362, 365, 366])
+def test_windows_hold_so_many_days_of_each_year_across_new_year_too(number):
+    record = daily("2014-01-01", "2017-12-31")
+    date = np.datetime64("2016-01-01") + np.timedelta64(number - 1, "D")
+    found = calendar_quantiles(record, [0, 0.4, 1], ("2014", "2017"), 7, times=[date])
+    inside = days_between(record["time"], date) <= 3
+    assert found.dataset["n_times"] == inside.sum() == 4 * 7  # what lacks before the first is there after the last
+    expected = np.quantile(record["2m_temperature"].values[inside], [0, 0.4, 1], axis=0)
+    np.testing.assert_allclose(found.at([date])["2m_temperature"][0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("date", ["2016-02-27", "2016-03-02", "2016-12-30"])
+def test_a_record_of_years_of_365_days_has_as_many_days_in_a_window_across_the_end_of_february(date):
+    whole = daily("2011-06-01", "2017-05-31")
+    leaps = (whole["time"].dt.month == 2) & (whole["time"].dt.day == 29)
+    found = calendar_quantiles(whole.isel(time=np.flatnonzero(~leaps)), [0.5], ("2011", "2017"), 9, times=[date])
+    assert found.dataset["n_times"] == 6 * 9
+    assert calendar_quantiles(whole, [0.5], ("2011", "2017"), 9, times=[date]).dataset["n_times"] == 6 * 9
+
+
+def daily(first, last):
+    times = np.arange(np.datetime64(first, "ns"), np.datetime64(last, "ns") + 1, np.timedelta64(1, "D"))
+    values = np.random.default_rng(0).normal(280, 5, (len(times), *GRID.shape)).astype(np.float32)
+    coords = {"time": times, "latitude": list(GRID.latitude), "longitude": list(GRID.longitude)}
+    return xr.Dataset({"2m_temperature": (tuple(coords), values)}, coords)
 
 
 @pytest.mark.parametrize("date", ["2004-01-03", "2004-07-01"])

@@ -219,16 +219,34 @@ class Stage:
         return xr.Dataset({CARRIER: own}, {**coords, **horizontal})
 
     def _without_masked(self) -> Self:
-        """Leave cells out of the region that the truth never has a value at, unless that is all of them."""
-        masked = self.inside & np.isnan(self.true.index).all(axis=0)
+        """Leave cells out of the region that never have a value of the truth, or lack a threshold, unless all do."""
+        never = self.inside & np.isnan(self.true.index).all(axis=0)
+        masked = never | self.inside & self._without_threshold()
         if not masked.any() or (masked == self.inside).all():
             return self
-        _logger.warning(
-            "the truth has no value at any time of the period at %d of %d cells of the region: they are left out",
-            masked.sum(),
-            self.inside.sum(),
-        )
+        for own, told in (
+            (never, "the truth has no value at any time of the period"),
+            (masked & ~never, "the climatology misses values, so that there is no threshold"),
+        ):
+            if own.any():
+                _logger.warning(
+                    "%s at %d of %d cells of the region: they are left out", told, own.sum(), self.inside.sum()
+                )
         return replace(self, masked=masked, _before={})
+
+    def _without_threshold(self) -> np.ndarray:
+        """Return where a threshold is missing at some time of the period, above which nothing would ever be."""
+        if self.threshold is None:
+            return np.zeros(self.inside.shape, bool)
+        fields = self.threshold.at(self.times)
+        missing = (fields if self.hazard.extent == "region" else cut(fields, self.held)).isnull().to_array()
+        found = missing.any([dim for dim in missing.dims if dim not in ("latitude", "longitude")])
+        if (found.values | ~self.inside).all():
+            raise UserError(
+                "the climatology misses values everywhere in the region, so that there is no threshold; give a period"
+                " of whole fields: climatology: {period: [first, last]}"
+            )
+        return np.asarray(found.transpose("latitude", "longitude").values)
 
     def _known(self, times: np.ndarray, init_time: np.datetime64) -> list[xr.Dataset]:
         """Return analyses before a forecast, spaced as it is."""

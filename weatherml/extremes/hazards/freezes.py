@@ -93,6 +93,8 @@ def freezes(
 ) -> xr.DataArray:
     """Return where and when it freezes, of analyses or of one member: bool, one time a day at 00 UTC.
 
+    A day without a value is none; `at_places` says of which places it is not known.
+
     Args:
         fields: Dims (time, latitude, longitude), times of any hours; days that lack hours are left out.
         definition: What a freeze is; a day with frost when None.
@@ -103,13 +105,20 @@ def freezes(
     """
     own = definition or Definition()
     days = own.days(fields)
+    coords = {"time": days.dates, **{dim: days.field[dim].values for dim in ("latitude", "longitude")}}
+    found = _frozen(days, own, threshold)
+    return xr.DataArray(found, coords, ("time", "latitude", "longitude"), "freeze", days.told)
+
+
+def _frozen(days: Days, definition: Definition, threshold: Reference | None, missing: float = np.nan) -> np.ndarray:
+    """Return where it freezes, bool `[day, lat, lon]`; what is missing counts as so many K below the threshold."""
     if threshold is not None:
         warn_of_knowing(threshold, days.dates)
     found = np.zeros((len(days.dates), *days.field.shape[1:]), bool)
-    for number, day in enumerate(spells(_below(days, own, threshold), own.minimum_days)):
+    below = (Day(day.date, np.nan_to_num(day.values, nan=missing)) for day in _below(days, definition, threshold))
+    for number, day in enumerate(spells(below, definition.minimum_days)):
         found[number] = day.is_spell
-    coords = {"time": days.dates, **{dim: days.field[dim].values for dim in ("latitude", "longitude")}}
-    return xr.DataArray(found, coords, ("time", "latitude", "longitude"), "freeze", days.told)
+    return found
 
 
 def at_places(
@@ -119,7 +128,7 @@ def at_places(
     definition: Definition | None = None,
     threshold: Reference | None = None,
 ) -> xr.Dataset:
-    """Return the first freeze at places, each at the grid point that is nearest.
+    """Return the first freeze at places, each at the grid point that is nearest; no other points are read.
 
     Args:
         fields: As of `freezes`.
@@ -129,31 +138,58 @@ def at_places(
         threshold: As of `freezes`.
 
     Returns:
-        Dim `place`: `onset`, its first day (NaT where there is none), `duration` in days, 0 where there is none;
-        `minimum`, K, the lowest of all days, and `minimum_day`.
+        Dim `place`: `freezes`, 1 or 0; `onset`, its first day (NaT where there is none), `duration` in days, 0 where
+        there is none; `minimum`, K, the lowest of all days, and `minimum_day`. NaN and NaT where that hangs on values
+        that are missing.
 
     Raises:
         UserError: A place lies outside the grid; or as `freezes`.
     """
     own = definition or Definition()
     pick = _nearest(LatLonGrid.from_dataset(fields), np.atleast_1d(latitude), np.atleast_1d(longitude))
-    daily = own.days(fields).lazily().isel(pick).transpose("time", "place").compute()
-    event = freezes(fields, definition, threshold).isel(pick).transpose("time", "place").values
-    dates = daily["time"].values
-    first = event.argmax(axis=0)
+    days = own.days(_in_a_row(fields[[own.variable]] if own.variable in fields else fields, pick).compute())
+    there = threshold and _AtPlaces(threshold, pick)
+    event, possible = (_frozen(days, own, there, missing)[:, 0] for missing in (np.nan, np.inf))
+    daily = np.stack([day.values[0] for day in days])
+    is_known, is_whole = (event == possible).all(axis=0), ~np.isnan(daily).any(axis=0)
+    first, dates = event.argmax(axis=0), days.dates
     since = np.arange(len(dates))[:, None] >= first
     lasts = np.logical_and.accumulate(event | ~since, axis=0) & since & event
-    lowest = daily.values.argmin(axis=0)
+    happens = event.any(axis=0)
     columns = {
-        "onset": np.where(event.any(axis=0), dates[first], _NEVER),
-        "duration": lasts.sum(axis=0),
-        "minimum": daily.values.min(axis=0),
-        "minimum_day": dates[lowest],
+        "freezes": np.where(is_known, happens.astype(float), np.nan),
+        "onset": np.where(is_known & happens, dates[first], _NEVER),
+        "duration": np.where(is_known, lasts.sum(axis=0), np.nan),
+        "minimum": daily.min(axis=0),
+        "minimum_day": np.where(is_whole, dates[daily.argmin(axis=0)], _NEVER),
     }
-    coords = {name: ("place", daily[name].values) for name in pick}
+    coords = {name: ("place", fields[name].values[place.values]) for name, place in pick.items()}
     found = xr.Dataset({name: ("place", values) for name, values in columns.items()}, coords)
     found["minimum"].attrs["units"] = "K"
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _AtPlaces:
+    """Thresholds at places alone, in a row."""
+
+    reference: Reference
+    pick: dict[str, xr.DataArray]
+
+    @property
+    def period(self) -> Periods | None:
+        """Of what they are, where that is known."""
+        return getattr(self.reference, "period", None)
+
+    def at(self, times: np.ndarray) -> xr.Dataset:
+        """Return the fields at `times` `[time]`."""
+        return _in_a_row(self.reference.at(times), self.pick)
+
+
+def _in_a_row(fields: xr.Dataset, pick: dict[str, xr.DataArray]) -> xr.Dataset:
+    """Return the grid points of places as if they were a row, in their order."""
+    row = fields.isel(pick).drop_vars(list(pick)).rename(place="longitude").expand_dims(latitude=[0.0])
+    return row.assign_coords(longitude=np.arange(row.sizes["longitude"], dtype=float))
 
 
 def _nearest(grid: LatLonGrid, latitude: np.ndarray, longitude: np.ndarray) -> dict[str, xr.DataArray]:
@@ -197,7 +233,8 @@ def errors_at_places(
     Returns:
         Dims (run, place), a run being one member of one init time, with `init_time` and `number`: errors, forecast
         less truth, `minimum_error` K, `onset_error` and `duration_error` days (NaN where either has none); and
-        `forecast` and `truth`, whether there is a freeze.
+        `forecast` and `truth`, whether there is a freeze, 1 or 0, NaN where that hangs on values that are missing: leave
+        these out of any probability.
 
     Raises:
         UserError: The analyses lack a valid time; or as `freezes`.
@@ -224,7 +261,7 @@ def _errors(own: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
         "duration_error": (own["duration"] - other["duration"]).where(both),
     }
     units = dict(zip(errors, ("K", "day", "day"), strict=True))
-    there = {"forecast": own["onset"].notnull(), "truth": other["onset"].notnull()}
+    there = {"forecast": own["freezes"], "truth": other["freezes"]}
     return xr.Dataset({name: error.assign_attrs(units=units[name]) for name, error in errors.items()} | there)
 
 

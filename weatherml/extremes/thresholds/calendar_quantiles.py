@@ -1,7 +1,7 @@
 """Quantiles of the days around each date, of all years: exact, from analyses that need no store."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -103,9 +103,11 @@ def calendar_quantiles(
         analyses: Dims (time, level, latitude, longitude). A point that is NaN at any time in a window has no quantile.
         probabilities: Rising, from 0 to 1; `PERCENTILES` for an extreme forecast index.
         period: First and last time that count, both included, or several such; none that will be judged.
-        window_days: How many days around each date count, odd: 31 for half a month before and after it. Days are told
-            by their number in the year, on a circle of 366: from March on a date of a leap year is that of the day
-            after in others, and windows across New Year hold a day less of years that have no day 366.
+        window_days: How many days around each date count, odd: 31 for half a month before and after it. A date is
+            told by its number in the year, and so many days around the day of that number count of each year, across
+            New Year, too. From March on a date of a leap year is therefore that of the day after in others; day 366 is
+            the last day of years that have none. Records that leave out every 29 February, as models of 365 days do,
+            have as many days in a window.
         times: What will be asked for `[time]`: dates of any year. All days that the period has when None.
         hours: Whether analyses of all hours count at each, or of the same hour alone, which daily cycles need.
         memory: Bytes to take, besides what is returned.
@@ -155,9 +157,8 @@ class _Windows:
     @classmethod
     def of(cls, known: np.ndarray, window_days: int, times: np.ndarray | None, hours: Hours) -> Self:
         asked = known if times is None else parse_times(times)
-        day, of_day = np.unique(day_of_year(asked)), day_of_year(known)
-        distance = np.abs(of_day - day[:, None])
-        inside = np.minimum(distance, N_DAYS - distance) <= window_days // 2
+        day = np.unique(day_of_year(asked))
+        inside = _are_around(known.astype("datetime64[D]"), day, window_days // 2)
         hour = np.unique(_hour_of(asked))
         at_hour = _hour_of(known) == hour[:, None] if hours == "own" else np.ones((1, len(known)), bool)
         members = [np.flatnonzero(h & d) for h in at_hour for d in inside]
@@ -195,6 +196,34 @@ class _Windows:
             dims,
             attrs=field.attrs,
         )
+
+
+def _are_around(known: np.ndarray, days: np.ndarray, n_days: int) -> np.ndarray:
+    """Return which dates lie no more days than so many from a day of some year, `[day of year, date]`."""
+    dates, where = np.unique(known, return_inverse=True)
+    count, years = _counting(dates), dates.astype("datetime64[Y]")
+    inside = np.zeros((len(days), len(dates)), bool)
+    for off in (-1, 0, 1):  # a window across New Year is of a day of the year before or after
+        first, last = ((years + off + more).astype("datetime64[D]") for more in (0, 1))
+        middles = np.minimum(first + (days[:, None] - 1), last - 1)
+        inside |= np.abs(count(middles) - count(dates)) <= n_days
+    return np.asarray(inside[:, where])
+
+
+def _counting(dates: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what numbers days one after the other, in a calendar without 29 February where dates, unique, have none
+    although they have both days beside one."""
+    years = np.arange(dates[0].astype("datetime64[Y]") - 2, dates[-1].astype("datetime64[Y]") + 3)
+    leap = (years.astype("datetime64[M]") + 2).astype("datetime64[D]") - 1
+    leap = leap[day_of_year(leap) == 60]
+    beside = np.isin(leap - 1, dates) & np.isin(leap + 1, dates)
+    left_out = beside.any() and not np.isin(leap, dates).any()
+
+    def count(days: np.ndarray) -> np.ndarray:
+        numbers = days.astype("datetime64[D]").astype(int)
+        return np.asarray(numbers - np.searchsorted(leap, days) if left_out else numbers)
+
+    return count
 
 
 def ordered_quantiles(values: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.heat.definition import Spell
-from weatherml.extremes.hazards.heat.waves import Stretch, event
+from weatherml.extremes.hazards.heat.waves import Stretch, along_days
 from weatherml.extremes.tracks.members import each_member
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference
@@ -56,9 +56,14 @@ def members_in_spell(
 
 
 def truth_in_spell(analyses: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference) -> xr.Dataset:
-    """Return where and when analyses are in a heat wave, or cold spell: 1 or 0, in memory, for `members_in_spell`."""
-    own = event(analyses, definition, threshold)
-    return own.astype(np.float32).rename(definition.variable).assign_attrs(_EVENT).to_dataset()
+    """Return where and when analyses are in a heat wave, or cold spell, for `members_in_spell`: 1 or 0, in memory.
+
+    NaN where that hangs on values that are missing: `verification.evaluate` counts what is known alone, where it is
+    told `missing="count"`, or says that something is missing. The first and the last days are those that are there.
+    """
+    stretch = Stretch.of(analyses, definition, threshold)
+    own = along_days(np.stack([told for _, told in stretch.told()]), stretch.days, definition.variable)
+    return own.assign_attrs(_EVENT | stretch.days.told).to_dataset()
 
 
 _EVENT = {"units": "1", "long_name": "whether it is in a spell"}
@@ -121,7 +126,8 @@ def early_signal(members: xr.Dataset, region: Region, date: TimeLike, least_shar
 
     Returns:
         Dims (init_time), of those forecasts that reach the day: `probability`, the share of members of which so much of
-        the region is in a heat wave; `area_share`, the mean over members; `lead_time`, to the beginning of the day.
+        the region is in a heat wave; `area_share`, the mean over members; `lead_time`, to the beginning of the day. NaN
+        where a member misses values that it hangs on.
 
     Raises:
         UserError: No forecast reaches the day, or the region holds no cell.
@@ -139,12 +145,18 @@ def early_signal(members: xr.Dataset, region: Region, date: TimeLike, least_shar
             " last that members_in_spell knows"
         )
     (name,) = members.data_vars
-    shares = []
+    signals = []
     for place in reached:
         own = members[name].isel(init_time=place).sel(lead_time=leads[place])
-        shares.append((own.values.reshape(-1, *grid.shape) * area).sum(axis=(-2, -1)) / area.sum())
-    table = np.stack(shares)
-    values = {"probability": (table >= least_share).mean(axis=1), "area_share": table.mean(axis=1)}
+        signals.append(_signal(own.values.reshape(-1, *grid.shape), area / area.sum(), least_share))
+    values = dict(zip(("probability", "area_share"), np.transpose(signals), strict=True))
     coords = {"init_time": members["init_time"].values[reached], "lead_time": ("init_time", leads[reached])}
     signal = xr.Dataset({key: ("init_time", own) for key, own in values.items()}, coords)
     return signal.assign_attrs(date=str(day)[:10], least_share=least_share, region=str(region))
+
+
+def _signal(members: np.ndarray, weights: np.ndarray, least: float) -> tuple[float, float]:
+    """Return in which share of members `[number, lat, lon]` enough is in a spell, and how much is in their mean."""
+    low, high = ((np.nan_to_num(members, nan=filled) * weights).sum(axis=(-2, -1)) for filled in (0.0, 1.0))
+    is_known = ((low >= least) == (high >= least)).all()
+    return float((low >= least).mean() if is_known else np.nan), float(low.mean() if (low == high).all() else np.nan)

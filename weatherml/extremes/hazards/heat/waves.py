@@ -267,7 +267,8 @@ def event(fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Referen
         threshold: Of each date.
 
     Returns:
-        Dims (time, latitude, longitude), one time a day at 00 UTC; days that lack hours are left out. A spell that has
+        Dims (time, latitude, longitude), one time a day at 00 UTC; days that lack hours are left out, and a day without
+        a value is none of a spell, as `truth_in_spell` has it that tells what is not known. A spell that has
         begun before the first day, or goes on after the last, counts with the days that are there.
     """
     stretch = Stretch.of(fields, definition, threshold)
@@ -275,17 +276,18 @@ def event(fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Referen
     values = np.zeros((len(days.dates), *days.field.shape[1:]), bool)
     for number, day in enumerate(stretch):
         values[number] = day.is_spell
-    return _along_days(values, days, definition.words.replace(" ", "_")).assign_attrs(days.told)
+    return along_days(values, days, definition.words.replace(" ", "_")).assign_attrs(days.told)
 
 
 def exceedance(fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference) -> xr.DataArray:
     """Return by how many K each day is beyond the threshold, float32, in memory; dims as of `event`."""
     stretch = Stretch.of(fields, definition, threshold)
     values = np.stack([day.exceedance for day in stretch])
-    found = _along_days(values, stretch.days, f"{definition.words.replace(' ', '_')}_exceedance")
+    found = along_days(values, stretch.days, f"{definition.words.replace(' ', '_')}_exceedance")
     return found.assign_attrs(stretch.days.told | {"units": "K"})
 
 
-def _along_days(values: np.ndarray, days: Days, name: str) -> xr.DataArray:
+def along_days(values: np.ndarray, days: Days, name: str) -> xr.DataArray:
+    """Return values `[day, lat, lon]` with the days and places that they are of."""
     coords = {"time": days.dates} | {dim: days.field[dim] for dim in ("latitude", "longitude")}
     return xr.DataArray(values, coords, ("time", "latitude", "longitude"), name)

@@ -9,6 +9,7 @@ _SLIPS = {
     "Pa": ((3386.389, 0.0, "inches of mercury"), (133.3224, 0.0, "mm of mercury"), (100.0, 0.0, "hPa")),
     "kg kg-1": ((1e-3, 0.0, "g/kg"),),
     "m": ((0.0254, 0.0, "inches"), (1e-3, 0.0, "mm")),
+    "m s-1": ((1 / 3.6, 0.0, "km/h"), (0.44704, 0.0, "miles per hour"), (1852 / 3600, 0.0, "knots")),
     "1": ((1e-2, 0.0, "%"),),
 }
 """units: factor, offset and name of what fields are wrongly given in; of several that explain them, the last."""

@@ -11,6 +11,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.steps import follows
+from weatherml.extremes.hazards.units import require_values
 from weatherml.extremes.objects import Following, Weights, label, match, overlaps, properties, separations
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import REGRID, LatLonGrid
@@ -50,14 +51,15 @@ def moments(field: xr.DataArray, threshold: xr.Dataset | Reference | None, least
         least: What the threshold is at least.
 
     Raises:
-        UserError: The threshold has no such variable.
+        UserError: The threshold has no such variable, or the field is in other units.
     """
     times = field["time"].values
     if threshold is not None:
         warn_of_knowing(as_reference(threshold, "the threshold"), times)
     for number, (time, goes_on) in enumerate(zip(times, follows(times), strict=True)):
-        own = threshold_at(threshold, time, str(field.name), least)
-        yield Moment(time, np.asarray(field[number].values), own, bool(goes_on))
+        own, values = threshold_at(threshold, time, str(field.name), least), np.asarray(field[number].values)
+        require_values(str(field.name), values)
+        yield Moment(time, values, own, bool(goes_on))
 
 
 def threshold_at(
@@ -171,13 +173,14 @@ def measured(forecast: xr.DataArray, truth: xr.DataArray, measure: Measure, work
     own, other = LatLonGrid.from_dataset(forecast), LatLonGrid.from_dataset(truth)
     if not own.is_same(other):
         raise UserError(f"forecast {list(own.shape)} and truth {list(other.shape)} are on other grids; {REGRID}")
-    look = partial(_measured, truth=truth.to_dataset(name="field"), measure=measure)
-    runs = list(map_members(look, forecast.to_dataset(name="field"), workers))
+    name = str(forecast.name or "field")
+    look = partial(_measured, truth=truth.to_dataset(name=name), measure=measure)
+    runs = list(map_members(look, forecast.to_dataset(name=name), workers))
     sizes = {dim: forecast.sizes[dim] for dim in ("init_time", "number") if dim in forecast.dims}
     dims = (*sizes, "lead_time")
     table = {
-        name: (dims, np.array([[values[name] for values in run] for run in runs]).reshape(*sizes.values(), -1))
-        for name in runs[0][0]
+        key: (dims, np.array([[values[key] for values in run] for run in runs]).reshape(*sizes.values(), -1))
+        for key in runs[0][0]
     }
     found = xr.Dataset(table, {dim: forecast[dim] for dim in dims})
     return found.transpose("init_time", "lead_time", ..., missing_dims="ignore")
@@ -187,5 +190,11 @@ def _measured(member: Member, truth: xr.Dataset, measure: Measure) -> list[Mappi
     times, grid = member.fields["time"].values, LatLonGrid.from_dataset(member.fields)
     places = time_index(truth, times, "the truth")
     pairs = zip(times, places, strict=True)
-    own, came = member.fields["field"], truth["field"]
-    return [measure(time, own[number].values, came[place].values, grid) for number, (time, place) in enumerate(pairs)]
+    (own,), (came,) = member.fields.data_vars.values(), truth.data_vars.values()
+    return [measure(time, _read(own[number]), _read(came[place]), grid) for number, (time, place) in enumerate(pairs)]
+
+
+def _read(field: xr.DataArray) -> np.ndarray:
+    values = np.asarray(field.values)
+    require_values(str(field.name), values)
+    return values

@@ -12,7 +12,7 @@ from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.daily import Day, Days
 from weatherml.extremes.hazards.heat.spells import spells
 from weatherml.extremes.hazards.registry import Hazard, registry
-from weatherml.extremes.hazards.units import require_units
+from weatherml.extremes.hazards.units import require_units, require_values
 from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
 from weatherml.extremes.tracks.members import each_member
 from weatherml.grid import LatLonGrid
@@ -233,8 +233,8 @@ def errors_at_places(
     Returns:
         Dims (run, place), a run being one member of one init time, with `init_time` and `number`: errors, forecast
         less truth, `minimum_error` K, `onset_error` and `duration_error` days (NaN where either has none); and
-        `forecast` and `truth`, whether there is a freeze, 1 or 0, NaN where that hangs on values that are missing: leave
-        these out of any probability.
+        `forecast` and `truth`, whether there is a freeze, 1 or 0, NaN where that hangs on missing values: leave these
+        out of any probability.
 
     Raises:
         UserError: The analyses lack a valid time; or as `freezes`.
@@ -273,6 +273,7 @@ def _below(days: Days, definition: Definition, threshold: Reference | None) -> I
             " freezes.climatology(...), or a definition with percentile=None"
         )
     for day in days:
+        require_values(definition.variable, day.values)
         level = np.float32(np.inf if definition.temperature is None else definition.temperature)
         below = level - day.values
         if definition.percentile is not None and threshold is not None:

@@ -12,6 +12,7 @@ from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.beside import Moment, followed, moments
 from weatherml.extremes.hazards.registry import Hazard, registry
+from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.objects.properties import KM2
 from weatherml.extremes.thresholds import local_quantile
 from weatherml.extremes.tracks.members import Member, map_members
@@ -60,9 +61,12 @@ def speeds(dataset: xr.Dataset, definition: Definition) -> xr.Dataset:
     """Return wind speeds, m s-1, computed from their components as they are read where they are not there.
 
     Raises:
-        UserError: The data have neither.
+        UserError: The data have neither, or say that they are in other units, such as knots.
     """
     parts = _COMPONENTS.get(definition.variable, ())
+    for name in (definition.variable, *parts):
+        if name in dataset:
+            require_units(dataset[name])
     if definition.variable in dataset:
         return dataset[[definition.variable]]
     if not parts or not all(name in dataset for name in parts):

@@ -12,6 +12,7 @@ from weatherml.errors import UserError
 from weatherml.extremes.hazards.daily import DAY, Day, Days
 from weatherml.extremes.hazards.heat.definition import Spell
 from weatherml.extremes.hazards.heat.spells import SpellDay, spells
+from weatherml.extremes.hazards.units import require_values
 from weatherml.extremes.objects import Following
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.grid import LatLonGrid
@@ -104,6 +105,7 @@ class Stretch:
             yield day.date, np.where(day.is_spell == other.is_spell, is_spell, np.float32(np.nan))
 
     def _beyond(self, day: Day) -> Day:
+        require_values(self.definition.variable, day.values)
         own = _threshold_at(self.threshold, day.date, self.definition)
         beyond: np.ndarray = self.definition.sign * (day.values - own) - np.float32(self.definition.margin)
         return Day(day.date, beyond)

@@ -24,9 +24,12 @@ from weatherml.extremes.return_periods import (
     block_maxima,
     fit_gev,
     fit_gpd,
+    likelihood,
     peaks_over_threshold,
     return_levels,
 )
+from weatherml.extremes.return_periods.families import GEV
+from weatherml.extremes.return_periods.lmoments import sample_lmoments
 
 THRESHOLD, SEED = 4.0, 3
 RECORDS, RECORDS_BY_PROFILE = 500, 200
@@ -130,15 +133,25 @@ def shares(what, shape, truth, fitted):
         print(f"| {what} | {shape:g} | {years:g} | {' | '.join(own[position] for own in found.values())} |", flush=True)
 
 
+def one_by_one(values):
+    """Fit `[year, lat, lon]` as is done where Newton's steps do not get to a maximum."""
+    records = values.reshape(len(values), -1).T.astype(np.float64)
+    start = GEV.from_lmoments(*sample_lmoments(records))
+    return [likelihood.fit(own, GEV, start[:, place]) for place, own in enumerate(records)]
+
+
 def seconds():
     """Print processor time of a grid."""
     values = stats.genextreme.rvs(0.1, 300, 2, (40, 73, 144), random_state=SEED).astype(np.float32)
     maxima = xr.DataArray(values, dims=("year", "latitude", "longitude"))
+    globe = xr.DataArray(stats.genextreme.rvs(0.1, 300, 2, (40, 181, 360), random_state=SEED), dims=maxima.dims)
     rows = {
         "fit by L-moments": lambda: fit_gev(maxima),
         "levels of 20 and 100 years, bootstrap of 500": lambda: return_levels(fit_gev(maxima), PERIODS),
-        "fit by likelihood of 100 places": lambda: fit_gev(maxima[:, :10, :10], "likelihood"),
-        "and a level of each by profile": lambda: return_levels(
+        "fit by likelihood": lambda: fit_gev(maxima, "likelihood"),
+        "of a globe of 1 degree, 181 x 360 places": lambda: fit_gev(globe, "likelihood"),
+        "of 100 places one by one, by Nelder and Mead's search": lambda: one_by_one(maxima.values[:, :10, :10]),
+        "fit of 100 places and a level of each by profile": lambda: return_levels(
             fit_gev(maxima[:, :10, :10], "likelihood"), [100], "profile"
         ),
     }

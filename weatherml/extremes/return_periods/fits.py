@@ -17,14 +17,16 @@ from weatherml.extremes.return_periods.peaks import Peaks
 _logger = logging.getLogger(__name__)
 
 Method = Literal["lmoments", "likelihood"]
-"""By L-moments, of all places at once, which does well on short records; or by maximum likelihood, place by place (some
-ten milliseconds each)."""
+"""By L-moments, which does well on short records; or by maximum likelihood. Both are of all places at once."""
 
 STATIONARY = "not modelled: the climate of the record is taken to stay"
 """What is said of trends."""
 
 LEAST = 5
 """Values that a distribution is fitted to at least."""
+
+_AT_ONCE = 2**19
+"""Values of records that are fitted together: each takes some hundred bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,29 +114,36 @@ def fit_gpd(peaks: Peaks, method: Method = "lmoments") -> Fit:
 def fitted(records: np.ndarray, family: Family, method: Method) -> np.ndarray:
     """Return parameters `[parameter, ...]` of records `[..., value]`, NaN where one has fewer values than another."""
     array = family.from_lmoments(*sample_lmoments(records))
-    n_tied = 0
-    if method == "likelihood":
-        for cell in np.ndindex(records.shape[:-1]):
-            own = records[cell][np.isfinite(records[cell])]
-            if len(own) < LEAST:
-                continue
-            is_tied = _many_tie(own)
-            n_tied += is_tied
-            start = array[(slice(None), *cell)]
-            array[(slice(None), *cell)] = np.nan if is_tied else likelihood.fit(own, family, start)
-    if n_tied:
+    if method == "lmoments":
+        return array
+    cells = records.reshape(-1, records.shape[-1])
+    counts = np.isfinite(cells).sum(axis=1)
+    is_tied = (counts >= LEAST) & _many_tie(cells, counts)
+    chosen = np.flatnonzero((counts >= LEAST) & ~is_tied)
+    found, start = np.full((len(array), len(cells)), np.nan), array.reshape(len(array), -1)
+    n_at_once = max(1, _AT_ONCE // max(1, cells.shape[1]))
+    for place in range(0, len(chosen), n_at_once):
+        own = chosen[place : place + n_at_once]
+        found[:, own] = likelihood.fit_all(cells[own], family, start[:, own])
+    if is_tied.any():
         _logger.warning(
             "%s of %d have a value more than a quarter of their extremes, which no likelihood allows: they are left"
             " out; fit higher peaks there, or by method='lmoments'",
-            counted(n_tied, "place"),
-            records[..., 0].size,
+            counted(int(is_tied.sum()), "place"),
+            len(cells),
         )
-    return array
+    return np.where((counts >= LEAST) & ~is_tied, found, np.where(is_tied, np.nan, start)).reshape(array.shape)
 
 
-def _many_tie(values: np.ndarray) -> bool:
-    """Return whether so many values `[value]` are equal that the likelihood grows without end as the scale shrinks."""
-    return bool(np.unique(values, return_counts=True)[1].max() > max(2, len(values) / 4))
+def _many_tie(records: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return of which records `[record, value]` so many values are equal that the likelihood grows without end as the
+    scale shrinks."""
+    ordered, found = np.sort(records, axis=1), np.zeros(len(records), bool)
+    for count in np.unique(counts):
+        apart = max(2, int(count) // 4)
+        own = ordered[counts == count]
+        found[counts == count] = (own[:, apart:] == own[:, :-apart]).any(axis=1)
+    return found
 
 
 def _require_method(method: str) -> None:

@@ -1,4 +1,4 @@
-"""Maximum likelihood of one record, the covariance of its parameters, and the profile of a return level."""
+"""Maximum likelihood of records, the covariance of its parameters, and the profile of a return level."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from scipy.optimize import minimize
 from scipy.stats import chi2
 
 from weatherml.extremes.return_periods.families import Family
+from weatherml.extremes.return_periods.newton import information, likeliest
 
 Array = np.ndarray
 
 _PRECISE = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000, "maxfev": 2000}
 _ROUGH = {"xatol": 1e-4, "fatol": 1e-6, "maxiter": 1000, "maxfev": 1000}  # a level's bound is told to some digits
-_STEP = 1e-4  # of a derivative, in units of the scale
 _LEAST_SHAPE = -1.0  # below, the likelihood has no largest value
 _MOST_STEPS = 60
 _HALVINGS = 10  # of a step, a tenth of the spread
@@ -31,21 +31,36 @@ def fit(values: Array, family: Family, start: Array) -> Array:
     return np.asarray(found.x * unit)
 
 
+def fit_all(records: Array, family: Family, start: Array) -> Array:
+    """Return the likeliest parameters `[parameter, record]` of records `[record, value]`, from starts of that shape.
+
+    All at once by Newton's steps; of records that these do not bring to a maximum one by one.
+    """
+    begin = start.copy()
+    for number in np.flatnonzero(~np.isfinite(_costs(records, family, start))):
+        begin[:, number] = _inside(_known(records[number]), family, start[:, number])
+    found, done = likeliest(records, family, begin)
+    for number in np.flatnonzero(~done):
+        found[:, number] = fit(_known(records[number]), family, start[:, number])
+    return found
+
+
+def _costs(records: Array, family: Family, parameters: Array) -> Array:
+    """Return the negative logarithm of the likelihood of each record."""
+    density = np.where(np.isnan(records), 0.0, family.log_density(records, parameters[..., None]))
+    return np.where((parameters[-2] > 0) & (parameters[-1] > _LEAST_SHAPE), -density.sum(axis=-1), np.inf)
+
+
+def _known(record: Array) -> Array:
+    return np.asarray(record[~np.isnan(record)])
+
+
 def covariance(values: Array, family: Family, parameters: Array) -> Array:
     """Return that of the parameters `[parameter, parameter]`: the inverse of the observed information."""
-    n, scale = len(parameters), parameters[family.parameters.index("scale")]
-    step = _STEP * np.where(np.array(family.parameters) == "shape", 1.0, scale)
-    information = np.empty((n, n))
-    for i in range(n):
-        for j in range(n):
-            corners = [(a, b) for a in (1, -1) for b in (1, -1)]
-            ends = [parameters + step * (a * np.eye(n)[i] + b * np.eye(n)[j]) for a, b in corners]
-            costs = [a * b * _cost(values, family, end) for (a, b), end in zip(corners, ends, strict=True)]
-            information[i, j] = sum(costs) / (4 * step[i] * step[j])
     try:
-        return np.linalg.inv(information)
+        return np.linalg.inv(information(values[None], family, parameters[:, None])[0])
     except np.linalg.LinAlgError:
-        return np.full((n, n), np.nan)
+        return np.full((len(parameters),) * 2, np.nan)
 
 
 def profile(

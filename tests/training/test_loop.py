@@ -405,7 +405,7 @@ def test_a_validation_period_shorter_than_a_batch_is_refused(tmp_path):
         train(settings, checkpoint, training, short, tmp_path)
 
 
-@pytest.mark.parametrize("n_left", [0, 20_000, 120_000])  # for an entry, a checkpoint, a snapshot
+@pytest.mark.parametrize("n_left", [0, 20_000, 60_000])  # for an entry, a checkpoint, a snapshot
 def test_a_disk_that_fills_up_is_one_line_and_training_can_go_on(reference, small_disk, capfd, n_left):
     def fill_up(step, n_steps, news):
         if step == 8:

@@ -112,7 +112,7 @@ class Snapshots:
             UserError: The one before could not be written: the disk is full, or fails; an earlier one is still whole.
         """
         self.wait()
-        arrays, values = ocp.args.StandardSave(state), ocp.args.JsonSave(asdict(cursor))
+        arrays, values = ocp.args.PyTreeSave(state), ocp.args.JsonSave(asdict(cursor))
         with _explaining_errors(self._action(step)):
             self._manager.save(step, args=ocp.args.Composite(state=arrays, cursor=values))
         self._writing = self._writer.submit(self._finish, step)
@@ -140,7 +140,8 @@ class Snapshots:
     def restore(self, like: TrainingState) -> tuple[TrainingState, Cursor]:
         """Read the latest snapshot, laid out on devices as `like` is, however it lay when it was written."""
         self.wait()
-        arrays, values = ocp.args.StandardRestore(like), ocp.args.JsonRestore()
+        lying = ocp.checkpoint_utils.construct_restore_args(like)
+        arrays, values = ocp.args.PyTreeRestore(like, restore_args=lying), ocp.args.JsonRestore()
         saved = self._manager.restore(self.latest_step(), args=ocp.args.Composite(state=arrays, cursor=values))
         return saved.state, Cursor(**saved.cursor)
 
@@ -177,7 +178,9 @@ class Snapshots:
     def _open(self, keep: int) -> None:
         together(self._make_folder)
         with _explaining_errors(f"open {self._directory}"):
-            self._manager = ocp.CheckpointManager(self._directory.absolute(), options=_options(keep))
+            self._manager = ocp.CheckpointManager(
+                self._directory.absolute(), options=_options(keep), item_handlers=_handlers()
+            )
         self._ledger = Ledger(_ledger_of(self._directory))
         self._delete_what_is_not_whole()
 
@@ -268,10 +271,19 @@ def _told_by_first(action: Callable[[], int]) -> int:
 
 
 def _options(keep: int) -> ocp.CheckpointManagerOptions:
+    return ocp.CheckpointManagerOptions(max_to_keep=keep, create=False, multiprocessing_options=_meeting())
+
+
+def _handlers() -> dict[str, ocp.CheckpointHandler]:
+    # Compressed, weights and moments take 7 % less room and two to three times the processors' time.
+    arrays = ocp.PyTreeCheckpointHandler(use_compression=False, multiprocessing_options=_meeting())
+    return {"state": arrays, "cursor": ocp.JsonCheckpointHandler(multiprocessing_options=_meeting())}
+
+
+def _meeting() -> ocp.options.MultiprocessingOptions:
     # Named, processes meet at the coordinator: threads that met on the devices would be amid a step.
     together = set(range(n_processes())) if n_processes() > 1 else None
-    meeting = ocp.options.MultiprocessingOptions(active_processes=together)
-    return ocp.CheckpointManagerOptions(max_to_keep=keep, create=False, multiprocessing_options=meeting)
+    return ocp.options.MultiprocessingOptions(active_processes=together)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import pytest
 from fake_data import analyses, forecasts
 
 from weatherml.errors import UserError
-from weatherml.extremes.tracks import each_member, map_members
+from weatherml.extremes.tracks import each_member, map_members, read_once
 
 NAME = "2m_temperature"
 
@@ -51,6 +51,32 @@ def test_lazy_members_have_graphs_of_their_own_only():
     (first, *_) = each_member(forecast)
     assert (first.fields[NAME].values == forecast[NAME].values[0, :, 0]).all()
     assert len(first.fields.__dask_graph__()) < len(forecast.__dask_graph__()) / 4
+
+
+@pytest.mark.parametrize("in_memory", [2**28, 1])
+@pytest.mark.parametrize(
+    "chunks", [{"number": 5}, {"number": 2}, {"number": 5, "init_time": 2}, {"number": 2, "init_time": 3}]
+)
+def test_chunks_of_several_members_are_each_computed_once_and_when_asked_for(monkeypatch, chunks, in_memory):
+    monkeypatch.setattr(read_once, "IN_MEMORY", in_memory)
+    forecast, read = forecasts(n_members=5), []
+    chunked = forecast.chunk({"init_time": 1, "lead_time": 2} | chunks)
+    lazy = chunked[NAME].data.map_blocks(lambda values: read.append(values.shape) or values, dtype=np.float32)
+    own = chunked.assign({NAME: (forecast[NAME].dims, lazy), "other": chunked[NAME].data.sum() / 0})
+    read.clear()
+    for one, other in zip(each_member(own), each_member(forecast), strict=True):
+        assert (one.init_time, one.number) == (other.init_time, other.number)
+        assert np.array_equal(one.fields[NAME].values, other.fields[NAME].values)
+    assert len(read) == lazy.npartitions
+    assert sum(map(np.prod, read)) == forecast[NAME].size
+
+
+def test_a_member_of_a_shared_chunk_stays_lazy_and_may_be_kept():
+    forecast = forecasts(n_members=5).chunk(number=5, lead_time=2)
+    kept = list(each_member(forecast))
+    assert kept[0].fields[NAME].chunksizes["time"] == forecast[NAME].chunksizes["lead_time"]
+    for place in (7, 3):
+        assert (kept[place].fields[NAME].values == forecast[NAME][place // 5, :, place % 5].values).all()
 
 
 class _Backwards:

@@ -34,7 +34,7 @@ def dataset(**arrays):
 @pytest.mark.parametrize("chunks", [(12,), (7, 5), (2,) * 6, (1,) * 12, (5, 1, 1, 5)])
 @pytest.mark.parametrize("most", [1, 3, 5, 100])
 def test_no_time_is_computed_twice_however_fields_are_chunked(chunks, most, monkeypatch):
-    monkeypatch.setattr(fields, "_BLOCK_BYTES", most * VALUES[0].nbytes)
+    monkeypatch.setattr(fields, "BLOCK_BYTES", most * VALUES[0].nbytes)
     computed: list[int] = []
     own = list(each_time(dataset(a=counted(chunks, computed)), ["a"]))
     assert sorted(computed) == list(range(N))
@@ -43,7 +43,7 @@ def test_no_time_is_computed_twice_however_fields_are_chunked(chunks, most, monk
 
 
 def test_no_more_is_read_ahead_than_a_block_and_a_few_times(monkeypatch):
-    monkeypatch.setattr(fields, "_BLOCK_BYTES", 3 * VALUES[0].nbytes)
+    monkeypatch.setattr(fields, "BLOCK_BYTES", 3 * VALUES[0].nbytes)
     for chunks, n_first in (((2,) * 6, 2), ((1,) * 12, 3), ((7, 5), 7)):
         computed: list[int] = []
         next(iter(each_time(dataset(a=counted(chunks, computed)), ["a"])))

@@ -10,8 +10,9 @@ import xarray as xr
 from vortices import GRIDS, PRESSURE, cell, path, planted
 
 from weatherml.errors import UserError
-from weatherml.extremes.tracks import each
+from weatherml.extremes.tracks import each, tracking
 from weatherml.extremes.tracks.detection import ClosedContour, Detection
+from weatherml.extremes.tracks.detection import fields as fields_of_a_time
 from weatherml.extremes.tracks.linking import Linking
 from weatherml.extremes.tracks.presets import EXTRATROPICAL, TROPICAL_CYCLONE, tropical_cyclone
 from weatherml.extremes.tracks.tracking import track
@@ -83,6 +84,15 @@ class _Elsewhere:
             yield pickle.loads(pickle.dumps(own(given)))
 
 
+class _LastFirst(_Elsewhere):
+    """Workers that are done with the last item first."""
+
+    def map(self, function, items):
+        own = list(items)
+        self.n_items = len(own)
+        yield from super().map(function, reversed(own))
+
+
 def test_each_member_has_its_own_tracks_numbered_through_all():
     grid = GRIDS["regular 5"]
     runs = [planted(grid, [path(45, east, 80)], radius=700.0) for east in (10, 100, 200)]
@@ -98,6 +108,39 @@ def test_each_member_has_its_own_tracks_numbered_through_all():
     assert np.unique(tracks["track_id"].values).tolist() == [0, 1]
     assert set(tracks["init_time"].values) == {vortices.times(1)[0]}
     assert set(tracks["merged_into"].values) == {-1}
+
+
+@pytest.mark.parametrize("chunks", [None, {"time": 4}])
+def test_an_analysis_is_cut_by_time_and_joined_to_the_same_tracks_bit_for_bit(monkeypatch, chunks):
+    """Blocks of two times, or of a chunk each, which workers do side by side, and whose results come in any order."""
+    grid = GRIDS["regular 5"]
+    fields = planted(grid, [path(45, 100, 80), path(-30, 350, 90)], radius=700.0)
+    whole = track(fields, DETECTION, LINKING)
+    assert whole.sizes["record"] == 18
+    monkeypatch.setattr(tracking, "BLOCK_BYTES", 2 * fields[PRESSURE][0].nbytes)
+    monkeypatch.setattr(fields_of_a_time, "BLOCK_BYTES", 2 * fields[PRESSURE][0].nbytes)
+    workers = _LastFirst()
+    cut = track(fields if chunks is None else fields.chunk(chunks), DETECTION, LINKING, workers=workers)
+    xr.testing.assert_identical(cut, whole)
+    assert workers.n_items == (5 if chunks is None else 3)
+
+
+def test_chunks_of_several_members_and_times_are_each_read_once(monkeypatch):
+    monkeypatch.setattr(tracking, "BLOCK_BYTES", 1)
+    grid, read = GRIDS["regular 5"], []
+    fields = xr.concat([planted(grid, [path(45, east, 80)], radius=700.0) for east in (10, 100, 200)], "number")
+    fields = fields.assign_coords(number=[0, 1, 2], init_time=vortices.times(1)[0]).rename(time="lead_time")
+    fields = fields.assign_coords(lead_time=fields["lead_time"] - fields["lead_time"][0]).expand_dims("init_time")
+    lazy = (
+        fields[PRESSURE]
+        .chunk(number=2, lead_time=4)
+        .data.map_blocks(lambda values: read.append(values.shape) or values, dtype=np.float32)
+    )
+    own = fields.assign({PRESSURE: (fields[PRESSURE].dims, lazy)})
+    read.clear()
+    found = track(own, DETECTION, LINKING)
+    assert sorted(read) == sorted((1, n, m, *grid.shape) for n in (2, 1) for m in (4, 4, 1))
+    xr.testing.assert_identical(found, track(fields, DETECTION, LINKING))
 
 
 def test_tropical_cyclones_have_warm_cores_winds_and_low_ground():

@@ -1,8 +1,13 @@
-"""A forecast member by member, and functions of members, which need nothing of each other."""
+"""A forecast member by member, and functions of members, which need nothing of each other.
 
-from collections.abc import Callable, Iterator
+What members share, chunks of dask that hold several of them, is read once: such members are taken one after the other
+by the same worker.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import dask
@@ -11,10 +16,12 @@ import xarray as xr
 
 from weatherml.errors import UserError, require_kind
 from weatherml.errors.wording import listed
+from weatherml.extremes.tracks.read_once import read_once
 from weatherml.grid import OPEN_FIRST
 from weatherml.process.workers import HERE, Workers
 from weatherml.times import require_told
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -45,17 +52,49 @@ def each_member(forecast: xr.Dataset) -> Iterator[Member]:
 
     Args:
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude), of which all but the horizontal may
-            be missing, or (time, ...) of an analysis. Nothing is read.
+            be missing, or (time, ...) of an analysis. Nothing is read; a chunk of dask that holds several members is
+            read when the first of them asks for it, and kept for the others, in a nameless file if it is large.
 
     Raises:
         UserError: It has no times, or they do not rise, or its members have no numbers of their own.
     """
+    for group in each_group(forecast):
+        yield from members_of(group)
+
+
+def each_group(forecast: xr.Dataset) -> Iterator[xr.Dataset]:
+    """Give the members that share chunks together, as parts of the forecast, in the order of `each_member`.
+
+    Raises:
+        UserError: As `each_member`.
+    """
     _require_times(forecast)
     _require_numbers(forecast)
-    for init_time, run in _along(forecast, "init_time"):
+    inits, numbers = (borders(forecast, dim) for dim in ("init_time", "number"))
+    for runs in pairwise(inits):
+        for own in pairwise(numbers if runs[1] - runs[0] == 1 else [0, numbers[-1]]):
+            cut = {"init_time": slice(*runs), "number": slice(*own)}
+            yield lean(forecast.isel({dim: where for dim, where in cut.items() if dim in forecast.dims}))
+
+
+def members_of(group: xr.Dataset) -> Iterator[Member]:
+    """Give each member of some that share chunks, of which each is read once."""
+    n_members = group.sizes.get("init_time", 1) * group.sizes.get("number", 1)
+    shared = read_once(group, ("init_time", "number")) if n_members > 1 else group
+    for init_time, run in _along(shared, "init_time"):
         for number, own in _along(run, "number"):
             is_member = number is not None and ("number" in run.dims or init_time is not None)  # analyses have 0, too
             yield Member(init_time, int(number) if is_member else None, _at_valid_times(own, init_time))
+
+
+def borders(forecast: xr.Dataset, dim: str) -> list[int]:
+    """Return where along a dim a forecast may be cut without cutting a chunk, from 0 to its length."""
+    n_all = forecast.sizes.get(dim, 1)
+    common = set(range(n_all + 1))
+    for own in forecast.variables.values():
+        if dim in own.chunksizes:
+            common &= {0, *np.cumsum(own.chunksizes[dim]).tolist()}
+    return sorted(common)
 
 
 def map_members(
@@ -71,18 +110,28 @@ def map_members(
     Raises:
         UserError: As `each_member` and `workers`.
     """
+    for results in in_order(workers, partial(_of_group, function), each_group(forecast)):
+        yield from results
+
+
+def in_order(workers: Workers, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Apply a function to items; give the results in their order, each as soon as it may come."""
     waiting: dict[int, Result] = {}
     n_given = 0
-    for place, result in workers.map(partial(_numbered, function), enumerate(each_member(forecast))):
+    for place, result in workers.map(partial(_numbered, function), enumerate(items)):
         waiting[place] = result
         while n_given in waiting:
             yield waiting.pop(n_given)
             n_given += 1
 
 
-def _numbered(function: Callable[[Member], Result], item: tuple[int, Member]) -> tuple[int, Result]:
-    place, member = item
-    return place, function(member)
+def _of_group(function: Callable[[Member], Result], group: xr.Dataset) -> list[Result]:
+    return [function(member) for member in members_of(group)]
+
+
+def _numbered(function: Callable[[Item], Result], item: tuple[int, Item]) -> tuple[int, Result]:
+    place, own = item
+    return place, function(own)
 
 
 def _along(dataset: xr.Dataset, dim: str) -> Iterator[tuple[Any, xr.Dataset]]:
@@ -95,13 +144,19 @@ def _along(dataset: xr.Dataset, dim: str) -> Iterator[tuple[Any, xr.Dataset]]:
 
 
 def _at_valid_times(run: xr.Dataset, init_time: np.datetime64 | None) -> xr.Dataset:
-    """Return fields by valid time; a graph of dask is cut down to what they need, as it may travel to a worker."""
+    """Return fields by valid time."""
     own = run.drop_vars("valid_time", errors="ignore")
     if "lead_time" in own.coords:
         if "lead_time" not in own.dims:
             own = own.expand_dims("lead_time")
         own = own.assign_coords(lead_time=init_time + own["lead_time"].values).rename(lead_time="time")
-    return dask.optimize(own)[0] if own.chunks else own  # type: ignore[attr-defined, no-untyped-call]
+    return lean(own)
+
+
+def lean(part: xr.Dataset) -> xr.Dataset:
+    """Return a part of a dataset whose graph of dask, if it has one, makes nothing else: it may travel to a worker."""
+    is_lazy = any(own.chunks for own in part.variables.values())
+    return dask.optimize(part)[0] if is_lazy else part  # type: ignore[attr-defined, no-untyped-call]
 
 
 def _require_times(forecast: xr.Dataset) -> None:

@@ -12,7 +12,8 @@ from weatherml.state import Channel, all_channels
 
 _DIFFERENCE = " - "
 _SPEEDS = {"10m_wind_speed": "10m_{}_component_of_wind", "wind_speed": "{}_component_of_wind"}
-_BLOCK_BYTES = 2**26
+BLOCK_BYTES = 2**26
+"""Bytes of fields that are read at once, unless chunks are larger."""
 
 
 def parts_of(name: str, dataset: xr.Dataset) -> list[str]:
@@ -34,6 +35,17 @@ def parts_of(name: str, dataset: xr.Dataset) -> list[str]:
     )
 
 
+def variables_of(names: Iterable[str], dataset: xr.Dataset) -> list[str]:
+    """Return the variables that fields by these names are read from.
+
+    Raises:
+        UserError: As `parts_of`.
+    """
+    parts = dict.fromkeys(part for name in names for part in parts_of(name, dataset))
+    own = [part if part in dataset.data_vars else Channel.parse(part).variable for part in parts]
+    return list(dict.fromkeys(own))
+
+
 def each_time(dataset: xr.Dataset, names: Iterable[str]) -> Iterator[tuple[np.datetime64, dict[str, np.ndarray]]]:
     """Read fields time by time, a few times at once; give the time, and each field `[lat, lon]` by its name.
 
@@ -51,7 +63,7 @@ def each_time(dataset: xr.Dataset, names: Iterable[str]) -> Iterator[tuple[np.da
     arrays = {part: _array(dataset, part) for part in parts}
     static = {part: own.values for part, own in arrays.items() if "time" not in own.dims}
     moving = {part: own for part, own in arrays.items() if part not in static}
-    n_most = max(1, _BLOCK_BYTES // max(1, sum(own[:1].nbytes for own in moving.values())))
+    n_most = max(1, BLOCK_BYTES // max(1, sum(own[:1].nbytes for own in moving.values())))
     alike: dict[tuple[int, ...], dict[str, xr.DataArray]] = {}  # what has the same blocks may share what it is made of
     for part, own in moving.items():
         alike.setdefault(own.chunksizes.get("time", ()), {})[part] = own

@@ -116,7 +116,7 @@ def test_times_between_minutes_are_not_written(written, tmp_path):
         ("      2,", "      1,", "line 3 is no header"),
         (TEXT.splitlines()[-1], "", "ends 1 record before the end of EP022099"),
         (TEXT, "nothing", "line 1 is no header"),
-        ("ANA", "ANÁ", "cannot be read"),
+        ("ANA", "ANÁ", "is no plain text"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(old, new, words, written):

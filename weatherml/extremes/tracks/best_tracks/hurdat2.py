@@ -53,8 +53,11 @@ def read(path: str | Path) -> xr.Dataset:
     """
     try:
         lines = Path(path).read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise UserError(f"{path} cannot be read as a text of best tracks: {error}") from None
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start} is {error.object[error.start]:#x}"
+        raise UserError(f"{path} is no plain text, as HURDAT2 is ({reason}); save it as ASCII, unpacked") from None
     columns: dict[str, list[object]] = {}
     for record in _records(str(path), lines):
         for name, value in record.items():
@@ -150,7 +153,10 @@ def _in_si(name: str, number: int) -> float:
 
 
 def _degrees(text: str, sides: str) -> float:
-    return float(text[:-1]) * (1, -1)[sides.index(text[-1])]
+    degrees = float(text[:-1]) * (1, -1)[sides.index(text[-1])]
+    if not abs(degrees) <= (90 if "N" in sides else 360):
+        raise ValueError
+    return degrees
 
 
 def _has_radius(lines: list[str]) -> bool:

@@ -82,6 +82,7 @@ def read(path: str | Path, agency: str = "wmo") -> xr.Dataset:
         raise UserError(f"{path} has no column {listed(lacking)}, so it is none of IBTrACS; pass one that has")
     if not {f"{agency}_wind", f"{agency}_pres"} & set(frame.columns):
         raise UserError(f"{path} has no winds or pressures of {agency!r}; choose another agency")
+    _require_places(str(path), frame)
     kept = _kept(frame, agency)
     again = kept.duplicated(["sid", "iso_time"])
     columns = _columns(str(path), kept[~again], agency, frame.empty)
@@ -145,6 +146,16 @@ def at_centres(tracks: xr.Dataset) -> xr.Dataset:
     return tracks.drop_vars([name for name in (WIND, PRESSURE) if name in tracks]).rename_vars(own)
 
 
+def _require_places(path: str, frame: pd.DataFrame) -> None:
+    """Require the common place of every record, of which a line that is cut has none."""
+    without = np.flatnonzero(frame[["lat", "lon"]].isna().any(axis=1))
+    if len(without):
+        raise UserError(
+            f"{path} has {counted(len(without), 'record')} without LAT or LON, the first is record {without[0] + 1}, of"
+            f" {frame['sid'].iloc[without[0]] or 'no SID'}; correct the file, or get it anew"
+        )
+
+
 def _kept(frame: pd.DataFrame, agency: str) -> pd.DataFrame:
     """Return what is no spur, where the agency has a place of its own at that, of others at the common one."""
     if "track_type" in frame:
@@ -182,7 +193,8 @@ def _times(path: str, times: "pd.Series[pd.Timestamp]") -> np.ndarray:
     try:
         return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None), "datetime64[ns]")
     except ValueError as error:
-        raise UserError(f"{path} has an ISO_TIME that is no time ({error}); write 2021-08-26 12:00:00") from None
+        reason = " ".join(str(error).split())[:100]
+        raise UserError(f"{path} has an ISO_TIME that is no time ({reason}); write 2021-08-26 12:00:00") from None
 
 
 def _left_out(n_again: int) -> dict[str, str]:

@@ -35,11 +35,22 @@ def read(path: Path, wanted: Set[str]) -> pd.DataFrame:
     except UserError:
         raise
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as best tracks of IBTrACS: {error}") from None
-    for name in frame.columns:
-        if _is_text(name):
-            frame[name] = frame[name].fillna("").astype(str).str.strip()
-    return frame
+        reason = " ".join(str(error).split())
+        way = "save it as UTF-8" if isinstance(error, UnicodeError) else "get it anew, or pass another file"
+        raise UserError(f"{path} cannot be read as best tracks of IBTrACS ({reason}); {way}") from None
+    return frame.assign(**{name: _typed(path, name, own) for name, own in frame.items()})
+
+
+def _typed(path: Path, name: str, column: "pd.Series[str]") -> "pd.Series[str] | pd.Series[float]":
+    """Return a column as texts without blanks, or as numbers."""
+    if _is_text(name):
+        return column.fillna("").astype(str).str.strip()
+    if name == "time":  # of parquet files in place of ISO_TIME
+        return column
+    try:
+        return pd.to_numeric(column)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: {name.upper()} holds what is no number ({error}); correct the file") from None
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
@@ -82,6 +93,8 @@ def _read_netcdf(path: Path, wanted: Set[str]) -> pd.DataFrame:
     """Read the official layout, `[storm, date_time]`, of which most is empty."""
     with xr.open_dataset(path, decode_times=False) as dataset:
         names = [str(name) for name in dataset.variables if name in wanted - {"time"}]
+        if "lat" not in names:
+            return pd.DataFrame(columns=names)
         present = np.isfinite(dataset["lat"].values)
         columns = {name: _of_records(dataset[name], present) for name in names}
     return pd.DataFrame(columns)

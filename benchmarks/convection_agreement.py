@@ -26,12 +26,21 @@ HEAD = """# Convection: whole grids here, column by column by MetPy
 The command is at the head of [convection_agreement.py](convection_agreement.py). Energies in J kg-1, shear in m s-1.
 Temperatures and wind are real, humidity is prescribed. Differences here less MetPy.
 
-Parcels agree within 0.2 K in the columns looked at; what is made of that differs in four ways. MetPy saturates by
-Ambaum (2020), here earthkit-meteo does as the IFS over water, and parcels are a few hundredths of a degree warmer:
-that is the mean difference of energies. Of air that is warmer in several thin layers MetPy subtracts all the cold
-between them, to energies below zero; here none is below zero. Those columns make the largest differences. Where
-mixed air starts MetPy leaves the layer itself out of the profile, here it counts for inhibition. Of air that never
-rises freely inhibition is NaN here, zero there and in this table."""
+Parcels agree within 0.2 K in the columns looked at. What differs is of definition, column by column:
+
+- MetPy saturates by Ambaum (2020), here earthkit-meteo does as the IFS over water, and air condenses by Bolton (1980)
+  here, by Romps (2017) there: parcels are up to 0.2 K warmer here, worth some tens of J kg-1 where they rise high.
+- Of a parcel that is warmer from condensation on, MetPy takes for the level of free convection where it condensed,
+  computed from its virtual temperature as if that were its temperature: too high by 60 hPa in the column with the
+  largest difference of 12 levels (mixed layer, some 10 800), which loses 560 of its energy.
+- Where there are several warm layers MetPy begins at the first one whose lower end is a crossing, and leaves out the
+  one that air condenses in; here energy counts from the lowest warm layer to the highest, less the cold between.
+- Without such a crossing MetPy's energies may be below zero; here none is.
+- The layer that is mixed is no part of MetPy's profile; here it counts for inhibition.
+- Of air that never rises freely inhibition is NaN here, zero there and in this table.
+
+A parcel's path is bent between levels. Here it takes steps of a tenth of the logarithm of pressure at most; with those
+of 12 levels alone, as MetPy has them, energies are smaller by 14 in the mean, and by 28 to 47 at most."""
 KINDS = ("surface", "mixed_layer", "most_unstable")
 NAMES = {"cape": "convective_available_potential_energy", "cin": "convective_inhibition"}
 COLUMNS = 200

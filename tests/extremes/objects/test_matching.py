@@ -128,3 +128,14 @@ def test_what_cannot_be_weighed_is_refused():
     table = properties(label(boxes((3, 4, 5, 6), (9, 9, 9, 9)), GRID), GRID)
     with pytest.raises(UserError, match="lack labels of the tables"):
         match(table, table, np.zeros((1, 2)))
+
+
+def test_interests_are_lines_of_one_piece_or_of_two():
+    """The default's overlap is MODE's map: (0, 0), (0.1, 0.5), (0.25, 1), (1, 1); its centroid (60, 1), (600, 0)."""
+    values = np.array([0, 0.05, 0.1, 0.16, 0.25, 0.9])
+    np.testing.assert_allclose(Weights().overlap.of(values), [0, 0.25, 0.5, 0.7, 1, 1])
+    np.testing.assert_allclose(Weights().centroid.of(np.array([0, 60, 330, 465, 600, 1e9])), [1, 1, 0.5, 0.25, 0, 0])
+    falling = Interest(1, 10, 110, half=20)
+    np.testing.assert_allclose(falling.of(np.array([10, 15, 20, 65, 110])), [1, 0.75, 0.5, 0.25, 0])
+    with pytest.raises(UserError, match="`half` lies between `full` and `none`"):
+        Interest(1, 10, 110, half=5)

@@ -1,4 +1,8 @@
-"""Which forecast object is which observed one: total interest of pairs (Davis et al. 2006), one to one."""
+"""Which forecast object is which observed one: total interest of pairs (Davis et al. 2006), one to one.
+
+In the manner of MET's tool MODE, and not MODE: its weights and interest maps are the defaults, its confidences, and how
+it merges objects of one field, are not.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -24,27 +28,38 @@ class Interest:
         weight: Against that of other attributes; 0 to leave it out.
         full: From where on the interest is 1.
         none: From where on it is 0; between them it is a straight line.
+        half: Where it is a half, if that is not in the middle: the line then has two pieces.
     """
 
     weight: float
     full: float
     none: float
+    half: float | None = None
 
     def __post_init__(self) -> None:
         if not self.weight >= 0 or self.full == self.none:
             raise UserError(f"{self} is no interest: the weight is 0 or more, and `full` and `none` differ")
+        if self.half is not None and not min(self.full, self.none) < self.half < max(self.full, self.none):
+            raise UserError(
+                f"{self} is no interest: `half` lies between `full` and `none`; leave it out for the middle"
+            )
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """Return 0 to 1 of values of the attribute."""
-        share: np.ndarray = np.clip((values - self.none) / (self.full - self.none), 0, 1)
+        middle = (self.full + self.none) / 2 if self.half is None else self.half
+        places, shares = (self.none, middle, self.full), (0.0, 0.5, 1.0)
+        rises = self.none < self.full
+        share: np.ndarray = np.interp(values, places if rises else places[::-1], shares if rises else shares[::-1])
         return share
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What counts of a pair of objects; the defaults have the weights of MET's tool MODE, with distances in km.
+    """What counts of a pair of objects; the defaults are the weights and interest maps of the configuration that comes
+    with MET's tool MODE, whose distances are the same km over the length of a grid's cell.
 
-    Interests are one straight line each, where some of MODE's have several pieces, such as that of the overlap.
+    Two things differ. How much an angle counts is told of roundness as below, and everything else counts in full, where
+    MODE has confidences of its own. And pairs are one to one (`match`), where MODE makes clusters of all that match.
 
     Attributes:
         centroid: Distance of the centroids, km.
@@ -61,7 +76,7 @@ class Weights:
     separation: Interest = Interest(4, 0, 400)
     angle: Interest = Interest(1, 30, 90)
     area: Interest = Interest(1, 0.8, 0)
-    overlap: Interest = Interest(2, 0.25, 0)
+    overlap: Interest = Interest(2, 0.25, 0, half=0.1)
     intensity: Interest = Interest(0, 0.8, 0)
     least: float = 0.7
 

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import xarray as xr
+from earthkit.meteo.thermo.array import virtual_temperature
 
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.convection import Definition, bulk_shear, convection, craven_brooks
+from weatherml.extremes.hazards.convection.energy import cape_and_cin
 from weatherml.extremes.hazards.convection.indices import CAPE
-from weatherml.extremes.hazards.convection.profiles import ON_LEVELS
+from weatherml.extremes.hazards.convection.parcels import lift, start_of
+from weatherml.extremes.hazards.convection.profiles import ON_LEVELS, Profiles
 from weatherml.extremes.hazards.registry import find
 
 FINE = np.arange(100, 1001, 5)
@@ -71,6 +74,25 @@ def fine():
 def expected(fine):
     own = [fine[name].values[:, 0, 0].astype(float) for name in ("temperature", "specific_humidity")]
     return by_hand(*own)
+
+
+@pytest.mark.parametrize("parcel", ["surface", "mixed_layer"])
+@pytest.mark.parametrize("warmth", [295.0, 300.0, 306.0])
+def test_levels_far_apart_bend_no_parcel(parcel, warmth):
+    """Twelve levels against the same surroundings, straight between these, at 5 hPa: the parcel alone is bent."""
+    coarse = columns([100, 150, 200, 250, 300, 400, 500, 600, 700, 850, 925, 1000], warmth)
+    own = Definition(parcel=parcel)
+    profiles = Profiles.of(coarse["level"].values, [coarse[name].values[:, 0].T for name in ON_LEVELS[:2]], [])
+    start, (_, warm) = start_of(profiles, own), profiles.finely()
+    log = np.log(profiles.pressure[:, 0])
+    fine = np.linspace(log[0], log[-1], 2000)[:, None].repeat(2, axis=1)
+    around = virtual_temperature(profiles.temperature, profiles.humidity)
+    straight = np.interp(-fine[:, 0], -log, around[:, 0])[:, None].repeat(2, axis=1)
+    expected = cape_and_cin(np.exp(fine), straight, start, lift(start, np.exp(fine)))
+    found = convection(coarse, own)
+    assert expected[0][0] > 100 and len(warm) < 30
+    np.testing.assert_allclose(found[CAPE][0], expected[0], atol=6)
+    np.testing.assert_allclose(found["convective_inhibition"][0], expected[1], atol=2)
 
 
 def test_energy_of_air_at_the_ground_is_that_of_small_steps(fine, expected):

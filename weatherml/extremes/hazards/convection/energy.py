@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from weatherml.extremes.hazards.convection.parcels import Ascent, Start
-from weatherml.extremes.hazards.convection.profiles import Profiles
 
 
 @dataclass
@@ -32,19 +31,25 @@ class _Running:
         self.energy = np.where(area > 0, np.maximum(self.above, 0), self.energy)
 
 
-def cape_and_cin(profiles: Profiles, start: Start, ascent: Ascent) -> tuple[np.ndarray, np.ndarray]:
+def cape_and_cin(
+    pressure: np.ndarray, surroundings: np.ndarray, start: Start, ascent: Ascent
+) -> tuple[np.ndarray, np.ndarray]:
     """Return convective available potential energy and convective inhibition, J kg-1, float32 `[point]`.
 
     From virtual temperatures, linear in the logarithm of pressure between levels, the level of condensation and where
     parcel and surroundings are equally warm. Energy is gained from the lowest level above condensation where the parcel
     is warmer (level of free convection) to the highest where it stops being so (equilibrium level). Inhibition is
     negative: what is lost from the start to the level of free convection; NaN where there is none.
+
+    Args:
+        pressure: Pa, falling `[level, point]`.
+        surroundings: Virtual temperature there, K.
+        start: Where the parcel comes from.
+        ascent: The parcel at these levels.
     """
     from earthkit.meteo.constants import Rd
-    from earthkit.meteo.thermo.array import virtual_temperature
 
-    surroundings = virtual_temperature(profiles.temperature, profiles.humidity)
-    excess, height = ascent.warmth - surroundings, np.log(profiles.pressure)
+    excess, height = ascent.warmth - surroundings, np.log(pressure)
     condensation, first = np.log(ascent.condensation_pressure), np.log(start.pressure)
     zeros = np.zeros(excess.shape[1])
     running = _Running(zeros.copy(), zeros.copy(), zeros.copy(), np.zeros(len(zeros), bool))

@@ -114,8 +114,8 @@ def _energies(
         tile = slice(first, first + _TILE)
         profiles = Profiles.of(levels, [own[tile] for own in columns], [own[tile] for own in flat])
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            start = start_of(profiles, definition)
-            found = cape_and_cin(profiles, start, lift(start, profiles.pressure))
+            start, (pressure, surroundings) = start_of(profiles, definition), profiles.finely()
+            found = cape_and_cin(pressure, surroundings, start, lift(start, pressure))
         energies[:, tile] = np.where(profiles.is_known, found, np.nan)
     return energies[0].reshape(shape), energies[1].reshape(shape)
 

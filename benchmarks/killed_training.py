@@ -2,8 +2,10 @@
 
     python benchmarks/killed_training.py FOLDER --kills 20
     python benchmarks/killed_training.py FOLDER --kills 20 --processes 2
+    python benchmarks/killed_training.py FOLDER --kills 6 --meshes
 
-Of several processes one is killed, and the others end by themselves. Results: killed_training.md
+With `--meshes` each of three stages has a mesh of its own, of four devices. Of several processes one is killed, and the
+others end by themselves. Results: killed_training.md
 """
 
 import argparse
@@ -24,6 +26,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 from kills import kill_during
+from staged_training import MESHES
+from staged_training import told as staged
 from tiny_training import TIMINGS, arguments
 
 from weatherml.checkpoint import Checkpoint
@@ -33,7 +37,8 @@ from weatherml.training import Run, train
 from weatherml.training.batches import Batches
 from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.session import Session
-from weatherml.training.validation import Validation
+from weatherml.training.trained import Trained
+from weatherml.training.validation.validation import Validation
 
 WAIT = 300.0
 """Seconds for which an end is waited for."""
@@ -51,6 +56,16 @@ INSTANTS: dict[str, tuple[type, str, tuple[int, int], float]] = {
 """Of what, the first and the last time that a training of 23 steps enters it, and the longest delay, seconds."""
 
 
+BETWEEN_MESHES: dict[str, tuple[type, str, tuple[int, int], float]] = {
+    "where the next mesh is due": (Trained, "go_on_to", (1, 2), 0.02),
+    "while it is laid": (Trained, "_lay", (2, 3), 0.1),
+    "in the steps beside it": (Session, "advance", (3, 8), 0.1),
+    "when a snapshot is written": (Snapshots, "_finish", (1, 4), 0.05),
+}
+"""Likewise, of a training of 10 steps whose mesh changes after 3 and 7."""
+N_DEVICES = 4
+
+
 @dataclass(frozen=True)
 class Kill:
     """When a process is killed.
@@ -66,22 +81,24 @@ class Kill:
     delay: float
 
 
-def work(folder: Path, processes: Processes, kill: Kill | None, told: Any) -> None:
+def work(folder: Path, processes: Processes, kill: Kill | None, meshes: bool, told: Any) -> None:
     """Train, in a process of a group."""
     os.setpgid(0, 0)
     jax.config.update("jax_platforms", "cpu")
+    if meshes:
+        jax.config.update("jax_num_cpu_devices", N_DEVICES // processes.count)
     if kill is not None:
         # Half of what it compiles might be kept; so none is.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 1e9)
-        owner, method, *_ = INSTANTS[kill.name]
+        owner, method, *_ = (INSTANTS | BETWEEN_MESHES)[kill.name]
         kill_during(owner, method, kill.n, kill.delay)
     join(processes)
-    train(*arguments(), folder, lambda step, *_: told.send(step))
+    train(*(staged(MESHES) if meshes else arguments()), folder, lambda step, *_: told.send(step))
     if processes.count > 1:
         leave()
 
 
-def run(context: Any, folder: Path, n: int, kill: Kill | None = None) -> tuple[int, float, list[int]]:
+def run(context: Any, folder: Path, n: int, meshes: bool, kill: Kill | None = None) -> tuple[int, float, list[int]]:
     """Train with n processes, the last of which is killed; return its last step, seconds to the end, and exit codes."""
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
@@ -90,7 +107,8 @@ def run(context: Any, folder: Path, n: int, kill: Kill | None = None) -> tuple[i
     for index in range(n):
         heard, told = context.Pipe(duplex=False)
         victim = kill if index == n - 1 else None
-        started.append(context.Process(target=work, args=(folder, Processes(index, n, address, 120), victim, told)))
+        processes = Processes(index, n, address, 120)
+        started.append(context.Process(target=work, args=(folder, processes, victim, meshes, told)))
         started[-1].start()
         told.close()
         pipes.append(heard)
@@ -134,6 +152,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--meshes", action="store_true", help="stages have meshes of their own")
     parser.add_argument("--seed", type=int, default=None, help="of the instants; another each time when not given")
     chosen = parser.parse_args()
     shutil.rmtree(chosen.folder, ignore_errors=True)
@@ -144,20 +163,21 @@ def main() -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     context = multiprocessing.get_context("forkserver")
-    whole = chosen.folder / "whole"
-    assert run(context, whole, chosen.processes)[2] == chosen.processes * [0]
+    whole, how = chosen.folder / "whole", (chosen.processes, chosen.meshes)
+    instants = BETWEEN_MESHES if chosen.meshes else INSTANTS
+    assert run(context, whole, *how)[2] == chosen.processes * [0]
     print(f"seed {seed}\n\n| killed | after step | snapshots then | others ended | bit-equal |\n|---|---|---|---|---|")
     n_same = 0
     for number in range(chosen.kills):
-        name = list(INSTANTS)[number % len(INSTANTS)]
-        _, _, (first, last), longest = INSTANTS[name]
+        name = list(instants)[number % len(instants)]
+        _, _, (first, last), longest = instants[name]
         kill = Kill(name, moment.randint(first, last), moment.uniform(0, longest))
         folder = chosen.folder / f"killed {number}"
-        step, elapsed, codes = run(context, folder, chosen.processes, kill)
+        step, elapsed, codes = run(context, folder, *how, kill)
         kept = sorted(int(path.name) for path in (folder / "snapshots").glob("*") if path.name.isdigit())
         others = f"{[*codes[:-1]]} after {elapsed:.0f} s" if codes[:-1] else "-"
         died = "" if codes[-1] == -signal.SIGKILL else f" (but ended by {codes[-1]})"
-        again = run(context, folder, chosen.processes)[2]
+        again = run(context, folder, *how)[2]
         same = again == chosen.processes * [0] and is_same(folder, whole)
         n_same += same
         told = "yes" if same else f"NO {again}"

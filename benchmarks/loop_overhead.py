@@ -97,7 +97,7 @@ class Turns:
 def programs_of(config: TrainingConfig, start: Checkpoint, batch: Batch) -> dict[str, Callable[[], object]]:
     """Return the gradient and the optimiser step on a batch that lies on the device."""
     module, loss = build_objective(config.loss, start)
-    layout = config.lay_out(start.model, start.spec.grid.shape)
+    layout = config.lay_out(start.model, start.spec.grid.shape)[0]
     placed = layout.place_batch(batch)
     rebuild, constants = split_weights(module)
     gradient = jax.jit(

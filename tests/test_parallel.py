@@ -19,7 +19,7 @@ from weatherml.parallel.layouts.mesh import AXES
 from weatherml.training import Stage, TrainingConfig, train
 
 SHORT = {
-    "stages": (Stage(rollout=2, n_steps=14, learning_rate=1e-3),),
+    "stages": (Stage(n_steps=4, learning_rate=1e-3), Stage(rollout=2, n_steps=10, learning_rate=1e-3)),
     "batch_size": 8,
     "n_validation_batches": 1,
     "log_every": 1,
@@ -27,13 +27,13 @@ SHORT = {
 }
 
 ON_SEVERAL_DEVICES = """
-import collections, os, signal, sys
+import collections, json, os, signal, sys
 import jax, numpy as np
 from weatherml.parallel import Layout
 from test_parallel import SHORT, MeshConfig, arguments, data_layout, start, train
 
 folder, n_devices, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-mesh = MeshConfig.model_validate_json(sys.argv[4])
+mesh, of_second = map(MeshConfig.model_validate, json.loads(sys.argv[4]))
 assert jax.device_count() == n_devices
 array = np.arange(96.0).reshape(16, 1, 3, 2, 1)
 spread, copied = data_layout().place_batch(array), data_layout().placed({"a": array})["a"]
@@ -41,7 +41,8 @@ assert [s.data.shape for s in spread.addressable_shards] == n_devices * [(16 // 
 assert [s.data.shape for s in copied.addressable_shards] == n_devices * [(16, 1, 3, 2, 1)]
 kernel, layout = start().weights["network.embed.kernel"], Layout(mesh.build())
 assert layout.placed({"a": kernel})["a"].addressable_data(0).size == kernel.size // mesh.fsdp
-told = arguments(**SHORT, mesh=mesh)
+first, second = SHORT["stages"]
+told = arguments(**SHORT | {"stages": (first, second.model_copy(update={"mesh": of_second}))}, mesh=mesh)
 
 def progress(step, *_):
     if step == last:
@@ -61,9 +62,10 @@ except KeyboardInterrupt:
 
 def test_a_training_goes_on_with_the_same_batches_on_other_devices_in_another_layout(tmp_path):
     folder = tmp_path / "several"
-    for n_devices, last, mesh in ((8, 2, {"fsdp": 2, "spatial": 2}), (4, 5, {"spatial": [1, 2]})):
+    meshes = [{"fsdp": 2, "spatial": 2}, {"data": 4, "spatial": [1, 2]}], [{"fsdp": 2}, {"spatial": [1, 2]}]
+    for n_devices, last, (mesh, of_second) in zip((8, 4), (2, 5), meshes, strict=True):
         flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={n_devices}"}
-        words = [str(folder), str(n_devices), str(last), json.dumps(mesh)]
+        words = [str(folder), str(n_devices), str(last), json.dumps([mesh, of_second])]
         command = [sys.executable, "-c", ON_SEVERAL_DEVICES, *words]
         assert subprocess.run(command, check=False, env=os.environ | flags).returncode == 75
         told = json.loads((folder / "training.json").read_text())["mesh"]

@@ -1,12 +1,16 @@
 """Laws of checking a configuration before a job is sent: each thing is tried, and what fails says what to do."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
+from compiled_programs import compiled
 from tiny_experiment import CONFIG, refused, weatherml, write_config
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.config import from_mapping
+from weatherml.errors import UserError
 from weatherml.errors.wording import size_of
 from weatherml.experiment import ExperimentConfig
 from weatherml.parallel import local_devices
@@ -49,8 +53,24 @@ def test_the_step_that_is_tried_is_of_a_training_that_may_be():
     readiness = Readiness(told, None, Devices(1, "cpu"))
     readiness.__dict__["_problem"] = Problem.of(told, None, parse_grid("8x16"))
     small = readiness._small.training
-    assert small.batch_size == 2 * len(local_devices()) and small.parts == 2 * (len(local_devices()),)
+    assert small.batch_size == 2 * len(local_devices()) and small.shares[0].at_once == 2 * (len(local_devices()),)
     assert small.device_memory.accumulate == 2 and not small.device_memory.offload
+
+
+def test_what_is_told_of_devices_is_told_of_the_stages_of_each_mesh():
+    one = {"n_steps": 2, "learning_rate": 0.002}
+    stages = [one, one | {"rollout": 12, "batch_size": 2, "mesh": {"fsdp": 2, "spatial": [1, 2]}}, one]
+    told = from_mapping(ExperimentConfig, CONFIG | {"training": CONFIG["training"] | {"stages": stages}})
+    readiness = Readiness(told, Path.cwd(), Devices(4, "h200"))
+    readiness.__dict__["_problem"] = Problem.of(told, None, parse_grid("8x16"))
+    assert readiness._mesh() == "4xh200: stages 1, 3: data 4; stage 2: fsdp 2 x lon 2"
+    readiness.__dict__["_compiled"] = [compiled(temporary=10**9), compiled(temporary=3 * 10**9)]
+    assert re.match(
+        r"stages 1, 3: a step takes 1 GB of .*; stage 2: a step takes 3 GB of .*, snap", readiness._device()
+    )
+    readiness.__dict__["_compiled"][1] = compiled(temporary=3 * 10**12)
+    with pytest.raises(UserError, match=r"stage 2: a step takes 3 TB of a device; programs may .* proposes what fits"):
+        readiness._device()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +84,7 @@ def test_the_step_that_is_tried_is_of_a_training_that_may_be():
             "batch_size must be a multiple of the number of devices (8), got 6",
         ),
         ("training.mesh={tensor: 3}", "3xcpu", "mesh", "tensor 3 of the mesh divides no part of the network"),
+        ("training.stages.0.mesh={spatial: 5}", "5xcpu", "mesh", "stage 1 of 1: spatial 5 x 1 of the mesh: 5 bands of"),
         ("training.profile_steps=6:7", "3xh200", "configuration", "steps 6:7 cannot be profiled"),
         ("training.mesh={spatial: 5}", "5xcpu", "mesh", "5 bands of latitude do not divide rows of patches (6)"),
         ("channels=[z500, t850, v10m]", "cpu", "store", "the data have no 10m_v_component_of_wind"),

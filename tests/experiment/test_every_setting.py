@@ -42,7 +42,8 @@ TABLE = [
     ("start", None, "nowhere", "nowhere is not a checkpoint"),
     (
         "training.stages",
-        "[{n_steps: 3, rollout: 2, learning_rate: 0.001, schedule: constant, period: ['2000-01-01', '2000-01-04']}]",
+        "[{n_steps: 3, rollout: 2, learning_rate: 0.001, schedule: constant, period: ['2000-01-01', '2000-01-04'],"
+        " mesh: {spatial: 1}}]",
         "[]",
         "at least 1",
     ),
@@ -122,7 +123,7 @@ def test_the_table_has_every_setting():
     groups = {prefix.removesuffix(".") for prefix in GROUPS}
     fields = {f"{prefix}{name}" for prefix, kind in GROUPS.items() for name in kind.model_fields}
     assert fields - groups == {key for key, *_ in TABLE}
-    stage = {"rollout", "n_steps", "learning_rate", "schedule", "batch_size", "period"}  # which `training.stages` has
+    stage = {"rollout", "n_steps", "learning_rate", "schedule", "batch_size", "period", "mesh"}  # of `training.stages`
     assert set(Stage.model_fields) == stage
 
 

@@ -25,7 +25,8 @@ REFUSED = [
         PanguConfig(),
         FULL,
         (2, 1),
-        "721 rows, which windows tile only in multiples of 2 x patch x window = 48 (1); choose 1",
+        "721 rows, which windows tile only in multiples of 2 x patch x window = 48 (1);"
+        " cut along longitude, with spatial [1, 3], [1, 5] or [1, 15], or choose 1",
     ),
     (PanguConfig(), FULL, (1, 2), "columns of windows at the coarser resolution (15); choose 1, 3, 5 or 15"),
     (SFNOConfig(), FULL, (7, 1), "7 bands of latitude do not divide rows inside, where scale_factor is 3 (240)"),

@@ -14,7 +14,7 @@ from tiny_training import TRAINING, VALIDATION, arguments, config, samples, spoi
 
 from weatherml.checkpoint import Checkpoint
 from weatherml.errors import StopRequested
-from weatherml.parallel import Layout, MeshConfig, is_first, meet
+from weatherml.parallel import Layout, MeshConfig, hull, is_first, meet
 from weatherml.training import Stage, train
 from weatherml.training.recovery.watchdog import LOST
 
@@ -27,12 +27,13 @@ SHORT = {
 }
 
 
-def learn(folder, mesh):
+def learn(folder, stages):
     """Run in every process."""
-    settings, own = config(**SHORT, mesh=mesh), start()
-    rows = settings.lay_out(own.model, own.spec.grid.shape).portion.rows.of(own.spec.grid.n_lat)
-    train(settings, own, samples(own, TRAINING, rows), samples(own, VALIDATION, rows), folder)
-    return rows.stop - rows.start
+    settings, own = config(**SHORT | {"stages": stages}), start()
+    n_rows = own.spec.grid.n_lat
+    each = [layout.portion.rows.of(n_rows) for layout in settings.lay_out(own.model, own.spec.grid.shape)]
+    train(settings, own, samples(own, TRAINING, hull(each)), samples(own, VALIDATION, hull(each)), folder)
+    return [rows.stop - rows.start for rows in each]
 
 
 def learn_until_one_is_asked_to_stop(folder):
@@ -47,14 +48,28 @@ def learn_until_one_is_asked_to_stop(folder):
     return None
 
 
+def stages_of(*meshes):
+    """Return as many stages: the first of one step, the others of rollouts of two."""
+    lengths = {1: (10,), 2: (6, 4)}[len(meshes)]
+    rollouts = (1, 2) if len(meshes) > 1 else (2,)
+    return tuple(
+        Stage(rollout=rollout, n_steps=n_steps, learning_rate=3e-3, mesh=mesh)
+        for rollout, n_steps, mesh in zip(rollouts, lengths, meshes, strict=True)
+    )
+
+
+# In the first, a process of two reads all rows while samples are shared, and half of them while fields are.
 @pytest.mark.parametrize(
-    ("n", "n_devices", "mesh", "n_rows"), [(2, 2, {"fsdp": 4}, 6), (4, 1, {"data": 2, "spatial": 2}, 3)]
+    ("n", "n_devices", "meshes", "n_rows"),
+    [(2, 2, ({"fsdp": 4}, {"spatial": [2, 2]}), [6, 3]), (4, 1, ({"data": 2, "spatial": 2},), [3])],
 )
-def test_processes_train_like_one(tmp_path, n, n_devices, mesh, n_rows):
-    assert run_in_processes(learn, n, tmp_path / "together", mesh, n_devices=n_devices) == n * [n_rows]
+def test_processes_train_like_one(tmp_path, n, n_devices, meshes, n_rows):
+    stages = stages_of(*meshes)
+    assert run_in_processes(learn, n, tmp_path / "together", stages, n_devices=n_devices) == n * [n_rows]
+    told = SHORT | {"stages": stages_of(*len(meshes) * [None])}
     assert_the_same(
-        train(*arguments(**SHORT), tmp_path / "together"),  # has ended: this reads it
-        train(*arguments(**SHORT), tmp_path / "one"),
+        train(*arguments(**told), tmp_path / "together"),  # has ended: this reads it
+        train(*arguments(**told), tmp_path / "one"),
     )
 
 

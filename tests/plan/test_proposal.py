@@ -1,5 +1,8 @@
 """Laws of proposals: what is reckoned divides everything, fits, and needs no more devices than it must."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from tiny_experiment import CONFIG
 
@@ -106,3 +109,34 @@ def test_smaller_batches_that_fit_the_same_devices_are_told(problem):
 
 def test_nothing_is_promised_that_fits_nowhere(problem):
     assert on_more(problem, asked(1)) is None and in_less(problem, asked(1)) is None
+
+
+def test_stages_with_meshes_of_their_own_are_proposed_meshes_of_their_own():
+    one = {"n_steps": 6, "learning_rate": 0.002}
+    stages = [one, one | {"rollout": 12, "batch_size": 2, "mesh": {"data": 2, "spatial": [1, 2]}}]
+    memory = {"remat": "blocks", "accumulate": 2}
+    training = CONFIG["training"] | {"stages": stages, "device_memory": memory, "batch_size": 8}
+    own = Problem.of(from_mapping(ExperimentConfig, CONFIG | {"training": training}, "test"), None, parse_grid("8x16"))
+    laid = [dict(mesh=ALONE | mesh, memory=MEMORY) for mesh in ({"data": 4}, {"data": 2, "lon": 2})]
+    plan = asked(400 * GIB, 4)
+    plan = replace(plan, stages=tuple(replace(plan.stages[0], **where) for where in laid))
+    found = list(candidates(own, plan, 4))
+    assert found
+    for candidate in found:
+        assert all(re.match(r"training\.stages\.[01]\.mesh\.", change) for change in candidate.changes)
+        changed_ = own.with_config(changed(own.config, candidate.changes))
+        layouts = changed_.require_devices(4)
+        assert layouts[0].mesh.shape["data"] * layouts[0].mesh.shape["fsdp"] in (1, 2, 4)
+        assert layouts[1].mesh.shape["data"] * layouts[1].mesh.shape["fsdp"] == 1  # of two samples, one after another
+        assert changed_.config.training.device_memory == own.config.training.device_memory
+
+
+def test_pangu_at_its_published_size_is_proposed_bands_of_longitude():
+    told = CONFIG | {
+        "model": {"name": "pangu"},
+        "channels": [f"{name}{level}" for name in ("z", "t", "q", "u", "v") for level in (500, 850)] + ["msl"],
+        "training": CONFIG["training"] | {"batch_size": 2},
+    }
+    pangu = Problem.of(from_mapping(ExperimentConfig, told, "test"), None, parse_grid("721x1440"))
+    found = {change for one in candidates(pangu, asked(GIB), 6) for change in one.changes if "spatial" in change}
+    assert found == {"training.mesh.spatial=1", "training.mesh.spatial=[1,3]"}

@@ -3,18 +3,18 @@
 import json
 
 import pytest
+from compiled_programs import MESH, compiled, validating
 from tiny_experiment import CONFIG, done, refused, write_config
 
+from weatherml.cli.printing.training_plan import print_plan
 from weatherml.config import from_mapping
 from weatherml.experiment import ExperimentConfig
-from weatherml.parallel.hardware.accelerators import CALL, accelerators
+from weatherml.parallel.hardware.accelerators import CALL, Devices, accelerators
 from weatherml.parallel.programs.traffic import Work
-from weatherml.plan.compiling import Compiled, Exchange, Validating
+from weatherml.plan.compiling import Exchange
 from weatherml.plan.estimate import Machine, memory_by_part
-from weatherml.plan.planning import memory_of, validation_of, with_data
+from weatherml.plan.planning import Plan, StagePlan, ValidationPlan, memory_of, validation_of, with_data
 from weatherml.plan.problem import Problem, parse_grid
-
-MESH = {"data": 1, "fsdp": 2, "member": 1, "lat": 1, "lon": 1, "tensor": 1}
 
 
 @pytest.fixture(scope="module")
@@ -25,30 +25,6 @@ def planned(tmp_path_factory):
         "plan", config, "training.mesh.fsdp=2", "--devices", "2xh200", "--grid", "8x16", "--json", "--no-propose"
     )
     return json.loads(told)
-
-
-def compiled(**changes):
-    """Return what might have been read off a program."""
-    defaults = dict(
-        mesh=MESH,
-        stage=0,
-        parameters={"blocks": 1000},
-        resident={"weights": 4000, "moments": 8000, "average": 4000, "batch": 10**6, "loss weights and masks": 500},
-        temporary=5 * 10**6,
-        work=Work({64: 2e9}, {20: 1e6}, {20: 3e6}, 4e6, 100),
-        transcendentals=1e6,
-        exchanges=(),
-        counts=({"tensorfloat32": 3e9, "float32": 1e9, "transcendental": 2e6}, {"tensorfloat32": 8e9}),
-        validating=validating(),
-    )
-    return Compiled(**(defaults | changes))
-
-
-def validating(**changes):
-    """Return what might have been read off the program of a batch of validations."""
-    work = Work({64: 1e9}, {20: 1e6}, {20: 1e6}, 1e6, 50, {1: 40})
-    defaults = dict(batch=10**6, temporary=10**6, work=work, exchanges=(), counts={"tensorfloat32": 2e9})
-    return Validating(**(defaults | changes))
 
 
 def test_weights_and_moments_are_halved_where_two_devices_share_them(planned):
@@ -80,6 +56,40 @@ def test_days_and_loading_follow_from_the_time_of_steps(planned):
     assert planned["days"] == pytest.approx((stage["n_steps"] * stage["step_seconds"] + validated) / 86400)
     delivered = 4 * stage["batch_size"] * 2 * planned["channels"] * 8 * 16
     assert planned["loading_bytes_per_second"] == pytest.approx(delivered / stage["step_seconds"])
+
+
+def test_stages_with_meshes_of_their_own_are_planned_by_mesh(tmp_path):
+    one = {"n_steps": 6, "learning_rate": 0.002}
+    longer = one | {"rollout": 2, "n_steps": 2, "batch_size": 2, "mesh": {"fsdp": 2}}
+    config = write_config(tmp_path / "tiny.yaml", training=CONFIG["training"] | {"stages": [one, longer]})
+    told = json.loads(done("plan", config, "--devices", "2xh200", "--grid", "8x16", "--json", "--no-propose"))
+    first, second = told["stages"]
+    assert (first["mesh"]["data"], first["mesh"]["fsdp"]) == (2, 1)
+    assert (second["mesh"]["data"], second["mesh"]["fsdp"]) == (1, 2)
+    assert second["memory_bytes"]["weights"] < 0.7 * first["memory_bytes"]["weights"]
+    assert set(first["sent_bytes"]) == {"all-reduce along data"} and "all-gather along fsdp" in second["sent_bytes"]
+    field = 4 * told["channels"] * 8 * 16
+    assert (first["memory_bytes"]["batch"], second["memory_bytes"]["batch"]) == (2 * 2 * field, 3 * field)
+    assert told["needed_bytes"] == max(first["needed_bytes"], second["needed_bytes"])
+    assert told["validation"]["rollout"] == 2 and told["validation"]["n_times"] == 3  # of eight steps every third
+
+
+def test_the_plan_that_is_printed_tells_stages_with_their_mesh_and_memory(capsys):
+    stages = [
+        StagePlan(
+            rollout, 4, 6, 1e12, {"memory": 1.0}, MESH | mesh, {"weights": n * 2**20}, {"all-reduce along data": n}
+        )
+        for rollout, mesh, n in ((1, {"data": 4, "fsdp": 1}, 100), (12, {"lat": 2}, 300), (2, {"lat": 2}, 300))
+    ]
+    validation, laid = ValidationPlan(12, 8, 2, 0.5), (MESH, (8, 16), 3, "grid", {"all": 2**28}, {"weights": 1}, 2**30)
+    plan = Plan(Devices(4, "h200"), "an H200", *laid, {}, tuple(stages), 1, 0.1, validation)
+    print_plan(plan, None, as_json=False)
+    told = capsys.readouterr().out
+    assert "4xh200, an H200; stage 1: mesh data 4; stages 2, 3: mesh fsdp 2 x lat 2\n" in told
+    assert "stage 1: a device sends 100 B a step" in told and "stages 2, 3: a device sends 300 B a step" in told
+    rows = [line.split() for line in told.splitlines()]
+    assert ["weights", "100", "MiB", "9.8%", "300", "MiB", "29.3%"] in rows
+    assert ["mesh", "data", "4", "fsdp", "2", "x", "lat", "2", "fsdp", "2", "x", "lat", "2"] in rows
 
 
 def test_without_data_or_grid_the_plan_asks_for_one(tmp_path):

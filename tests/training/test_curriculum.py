@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from weatherml.training import Stage
-from weatherml.training.update.curriculum import learning_rate_schedule, stage_index, stage_starts
+from weatherml.training.curriculum.learning_rate import learning_rate_schedule
+from weatherml.training.curriculum.stages import stage_index, stage_starts
 
 STAGES = (Stage(n_steps=40, learning_rate=2e-3), Stage(rollout=2, n_steps=10, learning_rate=5e-4))
 

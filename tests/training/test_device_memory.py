@@ -24,7 +24,7 @@ from weatherml.training.update.accumulation import mean_over_parts
 from weatherml.training.update.device_memory import DeviceMemoryConfig
 from weatherml.training.update.moments import round_at_random
 from weatherml.training.update.step import Draws, build_update, initial_state, offloaded
-from weatherml.training.update.validation import build_validate
+from weatherml.training.validation.loss import build_validate
 
 BATCH, STAGES = 4, (Stage(n_steps=40, learning_rate=3e-3),)
 SAVERS = {
@@ -204,7 +204,8 @@ def test_the_number_of_parts_that_is_named_divides_the_batches_of_all_stages():
     two = (Stage(n_steps=1, learning_rate=1e-3, batch_size=4), Stage(n_steps=1, learning_rate=1e-3))
     with pytest.raises(UserError, match="accumulate 3 does not divide batch_size 4, 6; 2 does"):
         config(batch_size=6, stages=two, device_memory={"accumulate": 3})
-    assert config(batch_size=6, stages=two, device_memory={"accumulate": 2}).parts == (2, 3, 3)
+    shares = config(batch_size=6, stages=two, device_memory={"accumulate": 2}).shares
+    assert [share.at_once for share in shares] == [(2, 3), (3, 3)]
 
 
 def test_rounding_between_blocks_is_refused_where_it_saves_nothing():

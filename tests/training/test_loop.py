@@ -90,7 +90,7 @@ from weatherml.training import train
 from weatherml.training.batches import Batches
 from weatherml.training.recovery.snapshots import Snapshots
 from weatherml.training.session import Session
-from weatherml.training.validation import Validation
+from weatherml.training.validation.validation import Validation
 
 folder, owner, method, n, delay = sys.argv[1:]
 kill_during(globals()[owner], method, int(n), float(delay))

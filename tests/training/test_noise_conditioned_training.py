@@ -23,7 +23,7 @@ from weatherml.training import LossConfig
 from weatherml.training.objective.losses import EnsembleLoss, Loss, registry
 from weatherml.training.objective.rollout import N_KEPT, Noise, rollout_loss
 from weatherml.training.update.step import Draws, build_update, initial_state
-from weatherml.training.update.validation import build_validate
+from weatherml.training.validation.loss import build_validate
 
 N_DEVICES = 8
 BATCH, CHANNEL, LAT, LON = 6, 2, 4, 7

@@ -11,9 +11,9 @@ from tiny_training import WRONG, assert_same_weights, spoilt
 from weatherml.checkpoint import Checkpoint
 from weatherml.errors import UserError
 from weatherml.training import OptimizerConfig, Stage, train
+from weatherml.training.curriculum.learning_rate import learning_rate_schedule
 from weatherml.training.recovery.non_finite import Drawn, NonFinite, Offence
-from weatherml.training.recovery.snapshots import Cursor, Snapshots
-from weatherml.training.update.curriculum import learning_rate_schedule
+from weatherml.training.recovery.snapshots import Cursor
 from weatherml.training.update.finite import unless_finite_as_before
 
 
@@ -58,8 +58,7 @@ def test_a_skipped_step_changes_the_next_by_its_learning_rate_alone(kept):
 def test_going_back_passes_over_what_was_met_in_earlier_stages_since_the_snapshot(tmp_path):
     before, restored = Cursor(passed={"0": 7, "1": 2}), Cursor(passed={})
     offence = Offence(30, "loss", np.inf, Drawn(1, 4), [WRONG])
-    with Snapshots(tmp_path, 2) as snapshots:
-        NonFinite("rollback", 5, tmp_path, lambda drawn: np.array([])).roll_back(offence, before, snapshots, restored)
+    NonFinite("rollback", 5, tmp_path, lambda drawn: np.array([])).roll_back(offence, before, restored, 25)
     assert restored.passed == {"0": 7, "1": 5}
     assert restored.n_rollbacks == 1
 

@@ -22,9 +22,9 @@ from weatherml.state import StateSpec, parse_channels
 from weatherml.training import Stage, train
 from weatherml.training.objective.losses import Loss, registry
 from weatherml.training.records.device import flops_of, peak_flops, told_of
-from weatherml.training.records.glimpse import losses_of_channels, spectra, telling
 from weatherml.training.records.window import Waiting, Window
 from weatherml.training.update.step import Outcome
+from weatherml.training.validation.glimpse import losses_of_channels, spectra, telling
 
 # ---- How long the device waits
 

@@ -12,7 +12,7 @@ from weatherml.models.weights import weights_of, with_weights
 from weatherml.training.objective.losses import Loss, mean_squared_error
 from weatherml.training.objective.rollout import rollout_loss
 from weatherml.training.update.step import Draws, build_update, initial_state
-from weatherml.training.update.validation import build_validate
+from weatherml.training.validation.loss import build_validate
 
 BATCH, CHANNEL, FORCING, LAT, LON = 3, 2, 1, 4, 5
 

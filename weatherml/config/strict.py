@@ -136,11 +136,24 @@ def _plain(value: Any) -> Any:
 
 
 def _assign(tree: dict[str, Any], keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        tree = tree.setdefault(key, {})
-        if not isinstance(tree, dict):
-            raise UserError(f"override {'.'.join(keys)!r}: {key!r} is a value, not a group of keys")
-    tree[keys[-1]] = value
+    """Set a value; members of a list are known by their numbers, from 0, and keys of what is unset begin a group."""
+    place: Any = tree
+    for name, key in zip([None, *keys], keys, strict=False):
+        if not isinstance(place, dict | list):
+            raise UserError(f"override {'.'.join(keys)!r}: {name!r} is a value, not a group of keys")
+        where: Any = _index(place, key, keys) if isinstance(place, list) else key
+        if key is keys[-1]:
+            place[where] = value
+        elif isinstance(place, dict) and place.get(key) is None:
+            place[key] = {}
+        place = place[where]
+
+
+def _index(members: list[Any], key: str, keys: list[str]) -> int:
+    if not (key.isdigit() and int(key) < len(members)):
+        numbers = f"a number from 0 to {len(members) - 1}" if members else "nothing, for it is empty"
+        raise UserError(f"override {'.'.join(keys)!r}: {key!r} is no member of a list; write {numbers}")
+    return int(key)
 
 
 def _over_defaults(kind: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from weatherml.forecast.guards.units import Units
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
 from weatherml.models.weights import weights_of
-from weatherml.parallel import MeshConfig
 from weatherml.process.memory import parse_memory
 from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
 from weatherml.times import Periods, is_within, show_periods
@@ -198,7 +197,7 @@ def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdin
     A mesh that is named is one of machines that need not be here, as where statistics are made before a job is sent.
     """
     config.training.loss.require_noise(config.model.n_noise)
-    is_here = config.training.mesh == MeshConfig()
+    is_here = not config.training.names_meshes
     if is_here:
         config.training.lay_out(config.model, spec.grid.shape)
     small = unit_statistics(StateSpec(spec.channels, _SMALL), config.step_of(holdings.times))

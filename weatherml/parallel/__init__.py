@@ -7,7 +7,7 @@ from weatherml.parallel.layouts.bands import require_bands
 from weatherml.parallel.layouts.layout import Layout
 from weatherml.parallel.layouts.mesh import MeshConfig, require_batch, require_members
 from weatherml.parallel.layouts.own_samples import Laying
-from weatherml.parallel.layouts.portion import Portion
+from weatherml.parallel.layouts.portion import Portion, hull
 from weatherml.parallel.processes.agreement import AnyOf
 from weatherml.parallel.processes.joining import Processes, join, leave
 from weatherml.parallel.processes.together import JointError, broadcast, is_first, meet, n_processes, together
@@ -23,6 +23,7 @@ __all__ = [
     "broadcast",
     "computes_once",
     "device_room",
+    "hull",
     "is_first",
     "join",
     "leave",

@@ -1,6 +1,7 @@
 """The cores of this machine as devices."""
 
 import os
+from collections.abc import Collection
 
 import jax
 
@@ -11,16 +12,21 @@ _MOST_CPU_DEVICES = 4
 """Beyond, one device with several threads does as well, and weights are held fewer times."""
 
 
-def split_cpu(batch_size: int, mesh: MeshConfig, processes: Processes = ALONE) -> None:
-    """Let cores be devices of their own, as many as suit a batch and a mesh; call it before the first computation.
+def split_cpu(batches: Collection[tuple[MeshConfig, int]], processes: Processes = ALONE) -> None:
+    """Let cores be devices of their own, as many as suit all batches; call it before the first computation.
 
     Programs of small arrays keep one core busy, however many there are. Accelerators, and a number of devices that the
     environment says (`JAX_NUM_CPU_DEVICES`, `XLA_FLAGS`), are left as they are.
+
+    Args:
+        batches: Samples that are computed at once, each with the mesh on which they are.
+        processes: That compute them together.
     """
     is_said = "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not is_said:
         most = min(max(1, _n_cores() // processes.n_here), _MOST_CPU_DEVICES)
-        suiting = [n for n in range(1, most + 1) if mesh.suits(n * processes.count, batch_size)]
+        numbers = range(1, most + 1)
+        suiting = [n for n in numbers if all(mesh.suits(n * processes.count, size) for mesh, size in batches)]
         jax.config.update("jax_num_cpu_devices", max(suiting, default=1))  # type: ignore[no-untyped-call]
 
 

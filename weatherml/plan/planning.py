@@ -2,8 +2,8 @@
 
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -14,7 +14,7 @@ from weatherml.plan.calibration import rates_of_this_machine
 from weatherml.plan.compiling import Compiled, Exchange, compile_apart
 from weatherml.plan.counting import TRANSCENDENTAL
 from weatherml.plan.estimate import USABLE, Machine, flops_of, memory_by_part, share_of_peak
-from weatherml.plan.problem import Problem
+from weatherml.plan.problem import Part, Problem
 
 _DAY = 86_400.0
 _MOST_VIRTUAL = 64
@@ -35,6 +35,9 @@ class StagePlan:
         n_steps: Optimiser steps.
         flops: Of matrix products in an optimiser step, over all devices.
         seconds: Of an optimiser step, by what takes them.
+        mesh: Sizes of its axes.
+        memory: Of a device by part, bytes: that of the heaviest stage of the same mesh.
+        exchanged: Bytes that a device sends in a step of that, by kind and axes.
     """
 
     rollout: int
@@ -42,11 +45,34 @@ class StagePlan:
     n_steps: int
     flops: float
     seconds: Mapping[str, float]
+    mesh: Mapping[str, int] = field(default_factory=dict)
+    memory: Mapping[str, int] = field(default_factory=dict)
+    exchanged: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def step_seconds(self) -> float:
         """Of an optimiser step."""
         return sum(self.seconds.values())
+
+    @property
+    def needed(self) -> int:
+        """Memory of a device, bytes."""
+        return sum(self.memory.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it, plain values."""
+        return {
+            "rollout": self.rollout,
+            "batch_size": self.batch_size,
+            "n_steps": self.n_steps,
+            "flops": self.flops,
+            "seconds": dict(self.seconds),
+            "step_seconds": self.step_seconds,
+            "mesh": dict(self.mesh),
+            "memory_bytes": dict(self.memory),
+            "needed_bytes": self.needed,
+            "sent_bytes": dict(self.exchanged),
+        }
 
 
 @dataclass(frozen=True)
@@ -57,7 +83,7 @@ class ValidationPlan:
         rollout: Model steps.
         n_batches: Of each, if the period holds so many.
         n_times: How many there are.
-        seconds: Of a batch.
+        seconds: Of a batch; of the mean of them where meshes differ.
     """
 
     rollout: int
@@ -78,14 +104,14 @@ class Plan:
     Attributes:
         devices: As they were asked for.
         title: What people call such a device.
-        mesh: Sizes of its axes.
+        mesh: Sizes of its axes; where stages have meshes of their own, of that whose devices hold most.
         grid: Rows and columns.
         n_channels: Of the state.
         known_from: What told the grid.
         parameters: By part of the network.
-        memory: Of a device by part, bytes.
+        memory: Of a device by part, bytes; on that mesh.
         room: That programs may take of a device, bytes.
-        exchanged: Bytes that a device sends in a step, by kind and axes.
+        exchanged: Bytes that a device sends in a step, by kind and axes; likewise.
         stages: In order.
         field_bytes: Of the state and the forcings of one sample at one time.
         share_of_peak: Of matrix products, in the first stage.
@@ -145,17 +171,7 @@ class Plan:
             "room_bytes": self.room,
             "fits": self.fits,
             "sent_bytes": dict(self.exchanged),
-            "stages": [
-                {
-                    "rollout": stage.rollout,
-                    "batch_size": stage.batch_size,
-                    "n_steps": stage.n_steps,
-                    "flops": stage.flops,
-                    "seconds": dict(stage.seconds),
-                    "step_seconds": stage.step_seconds,
-                }
-                for stage in self.stages
-            ],
+            "stages": [stage.to_json() for stage in self.stages],
             "share_of_peak": self.share_of_peak,
             "validation": asdict(self.validation),
             "loading_bytes_per_second": self.loading,
@@ -176,12 +192,41 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
         UserError: The configuration does not suit the data, the devices or the changes.
     """
     problem = problem.with_config(changed(problem.config, changes))
+    parts = problem.by_mesh(devices.count)
+    plans = [_planned(part.problem, devices, changes) for part in parts]
+    return plans[0] if len(plans) == 1 else _joined(parts, plans, problem)
+
+
+def _joined(parts: Sequence[Part], plans: Sequence[Plan], problem: Problem) -> Plan:
+    """Return the plan of stages that were planned for each mesh by itself."""
+    stages = {
+        position: stage
+        for part, own in zip(parts, plans, strict=True)
+        for position, stage in zip(part.positions, own.stages, strict=True)
+    }
+    heaviest, training = max(plans, key=lambda own: own.needed), problem.config.training
+    n_times = math.ceil(training.n_steps / training.validate_every)
+    n_steps = [sum(stage.n_steps for stage in own.stages) for own in plans]
+    seconds = sum(n * own.validation.seconds for n, own in zip(n_steps, plans, strict=True)) / sum(n_steps)
+    return replace(
+        heaviest,
+        stages=tuple(stages[position] for position in sorted(stages)),
+        share_of_peak=plans[0].share_of_peak,  # which begins with the first stage
+        validation=replace(heaviest.validation, n_times=n_times, seconds=seconds),
+    )
+
+
+def _planned(problem: Problem, devices: Devices, changes: tuple[str, ...]) -> Plan:
+    """Return the plan of stages that share a mesh."""
     config, machine = problem.config, machine_of(devices)
     offloaded = config.training.device_memory.offload
     compiled = compiled_for(problem, devices.count)
     machine = replace(machine, crossing=sum(2 * compiled.resident[part] for part in offloaded))
+    memory = memory_of(problem, compiled)
+    sent = {f"{one.kind} along {' x '.join(one.axes)}": one.n_bytes for one in compiled.exchanges if one.axes}
+    laid: Any = {"mesh": compiled.mesh, "memory": memory, "exchanged": sent}
     stages = tuple(
-        StagePlan(stage.rollout, size, stage.n_steps, flops_of(counts), machine.seconds(compiled, position))
+        StagePlan(stage.rollout, size, stage.n_steps, flops_of(counts), machine.seconds(compiled, position), **laid)
         for position, (stage, size, counts) in enumerate(
             zip(config.training.stages, problem.batch_sizes, compiled.counts, strict=True)
         )
@@ -192,14 +237,12 @@ def plan(problem: Problem, devices: Devices, changes: tuple[str, ...] = ()) -> P
     return Plan(
         devices=devices,
         title=machine.accelerator.title if machine.accelerator else "this machine's processors",
-        mesh=compiled.mesh,
+        **laid,
         grid=problem.spec.grid.shape,
         n_channels=problem.spec.n_channels,
         known_from=problem.known_from,
         parameters=compiled.parameters,
-        memory=memory_of(problem, compiled),
         room=room_of(machine),
-        exchanged={f"{one.kind} along {' x '.join(one.axes)}": one.n_bytes for one in compiled.exchanges if one.axes},
         stages=stages,
         field_bytes=batch_bytes // (heaviest.batch_size * (heaviest.rollout + 1)),
         share_of_peak=share_of_peak(machine, compiled.counts[0], stages[0].step_seconds),
@@ -216,7 +259,7 @@ def validation_of(problem: Problem, compiled: Compiled, machine: Machine) -> Val
     forward = replace(forward, exchanges=own.exchanges)
     n_times = math.ceil(training.n_steps / training.validate_every)
     seconds = sum(machine.seconds(forward, 0).values())
-    return ValidationPlan(training.longest_rollout, training.n_validation_batches, n_times, seconds)
+    return ValidationPlan(problem.longest_rollout, training.n_validation_batches, n_times, seconds)
 
 
 def memory_of(problem: Problem, compiled: Compiled) -> dict[str, int]:
@@ -240,12 +283,12 @@ def changed(config: ExperimentConfig, changes: tuple[str, ...]) -> ExperimentCon
 
 
 def compiled_for(problem: Problem, n_devices: int) -> Compiled:
-    """Compile the heaviest stage for devices; for fewer of them where they are many and share a batch.
+    """Compile the heaviest of stages that share a mesh; for fewer devices where they are many and share a batch.
 
     Raises:
         UserError: The configuration does not suit the devices.
     """
-    data = problem.require_devices(n_devices).mesh.shape["data"]
+    data = problem.require_devices(n_devices)[0].mesh.shape["data"]
     if problem.config.training.device_memory.offload:
         problem = problem.with_config(changed(problem.config, _NOT_OFFLOADED))
     fewer = 1
@@ -266,7 +309,8 @@ def with_smaller_batches(config: ExperimentConfig, times: int) -> ExperimentConf
     ]
     told = config.model_dump(mode="json")
     told["training"] |= {"stages": stages, "batch_size": training.batch_size // times}
-    told["training"]["mesh"]["data"] = None
+    for mesh in (told["training"]["mesh"], *(stage["mesh"] for stage in stages if stage["mesh"])):
+        mesh["data"] = None
     return from_mapping(ExperimentConfig, told, "plan")
 
 

@@ -1,9 +1,10 @@
 """What is to be trained: an experiment, and the state that its data give, known without reading any."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import xarray as xr
@@ -16,6 +17,7 @@ from weatherml.data.statistics.normalization import Normalizer
 from weatherml.data.store.opening import open_store
 from weatherml.durations import parse_duration
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.experiment.config import ExperimentConfig
 from weatherml.experiment.feasibility import Holdings, unit_statistics
 from weatherml.grid import LatLonGrid
@@ -37,6 +39,7 @@ class Problem:
         static: Names of fields without time that forcings may read.
         time_step: Of the model, `timedelta64`.
         known_from: What told the grid: `store`, `source` or `--grid`.
+        n_validated: Model steps of validations, where they are of stages, too, that are not looked at.
     """
 
     config: ExperimentConfig
@@ -44,6 +47,7 @@ class Problem:
     static: tuple[str, ...]
     time_step: np.timedelta64
     known_from: str
+    n_validated: int = 1
 
     @classmethod
     def of(cls, config: ExperimentConfig, folder: Path, grid: LatLonGrid | None = None) -> Self:
@@ -90,6 +94,33 @@ class Problem:
         return tuple(training.batch_size_of(stage) for stage in training.stages)
 
     @property
+    def longest_rollout(self) -> int:
+        """Model steps of validations."""
+        return max(self.n_validated, self.config.training.longest_rollout)
+
+    def by_mesh(self, n_devices: int) -> "list[Part]":
+        """Return the stages of each mesh as a problem of their own, in the order in which they begin.
+
+        Raises:
+            UserError: A stage does not suit the devices, which need not be here.
+        """
+        layouts, stages = self.require_devices(n_devices), self.config.training.stages
+        if len(set(layouts)) == 1:
+            return [Part(tuple(range(len(stages))), self)]
+        of_mesh: dict[Layout, list[int]] = {}
+        for position, layout in enumerate(layouts):
+            of_mesh.setdefault(layout, []).append(position)
+        return [Part(tuple(positions), self.of_stages(positions)) for positions in of_mesh.values()]
+
+    def of_stages(self, positions: Sequence[int]) -> Self:
+        """Return some stages, which share a mesh, alone; their validations are those of all."""
+        told, training = self.config.model_dump(mode="json"), self.config.training
+        mesh = training.shares[positions[0]].mesh.model_dump(mode="json")
+        stages = [told["training"]["stages"][position] | {"mesh": None} for position in positions]
+        told["training"] |= {"stages": stages, "mesh": mesh, "profile_steps": None}
+        return replace(self, config=from_mapping(ExperimentConfig, told, "plan"), n_validated=self.longest_rollout)
+
+    @property
     def heaviest_stage(self) -> int:
         """Position of the stage that takes most memory: of a long rollout the activations of one step are kept."""
         rollouts = (stage.rollout for stage in self.config.training.stages)
@@ -97,16 +128,17 @@ class Problem:
         weights = [size * steps for size, steps in zip(self.batch_sizes, kept, strict=True)]
         return weights.index(max(weights))
 
-    def require_devices(self, n_devices: int) -> Layout:
-        """Require of devices, which need not be here, all that a training requires of them; return what lies where.
+    def require_devices(self, n_devices: int) -> tuple[Layout, ...]:
+        """Require of devices, which need not be here, all that a training requires; return what lies where by stage.
 
         Raises:
-            UserError: The mesh does not divide them, batches, members, the grid or the network.
+            UserError: A mesh does not divide them, batches, members, the grid or the network.
         """
-        config = self.config
-        layout = config.training.lay_out(config.model, self.spec.grid.shape, n_devices)
-        layout.require_split(self.outline.weights)
-        return layout
+        training = self.config.training
+        layouts = training.lay_out(self.config.model, self.spec.grid.shape, n_devices)
+        for layout, share in zip(layouts, training.shares, strict=True):
+            share.require_split(layout, self.outline.weights)
+        return layouts
 
     def with_config(self, config: ExperimentConfig) -> Self:
         """Return the same data for another experiment."""
@@ -120,6 +152,7 @@ class Problem:
             "static": self.static,
             "hours": self.time_step / np.timedelta64(1, "h"),
             "known_from": self.known_from,
+            "n_validated": self.n_validated,
         }
 
     @classmethod
@@ -132,7 +165,25 @@ class Problem:
             tuple(told["static"]),
             minutes.astype("timedelta64[ns]"),
             told["known_from"],
+            told["n_validated"],
         )
+
+
+class Part(NamedTuple):
+    """Some stages of a training, which share a mesh.
+
+    Attributes:
+        positions: Of these, counted from 0.
+        problem: What is trained in them.
+    """
+
+    positions: tuple[int, ...]
+    problem: Problem
+
+    @property
+    def name(self) -> str:
+        """What people call them."""
+        return f"stage{'s' * (len(self.positions) > 1)} {listed(position + 1 for position in self.positions)}"
 
 
 def parse_grid(text: str) -> LatLonGrid:

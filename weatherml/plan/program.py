@@ -18,7 +18,7 @@ from weatherml.plan.problem import Problem
 from weatherml.training.objective.objective import AnyLoss, build_objective
 from weatherml.training.update.step import Draws, TrainingState, Update, build_update, initial_state
 from weatherml.training.update.trainable import freeze_others
-from weatherml.training.update.validation import build_validate
+from weatherml.training.validation.loss import build_validate
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,10 @@ class Program:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where its arrays lie."""
+        """Where its arrays lie, in all stages alike."""
         config = self.problem.config
-        return config.training.lay_out(config.model, self.problem.spec.grid.shape)
+        (layout,) = set(config.training.lay_out(config.model, self.problem.spec.grid.shape))
+        return layout
 
     @cached_property
     def update(self) -> Update:
@@ -58,8 +59,7 @@ class Program:
     @cached_property
     def validated(self) -> Batch:
         """A batch of validations."""
-        training = self.problem.config.training
-        return self._batch(training.batch_size, training.longest_rollout)
+        return self._batch(self.problem.config.training.batch_size, self.problem.longest_rollout)
 
     def _batch(self, n_samples: int, rollout: int) -> Batch:
         spec, forcings = self.problem.spec, self.problem.outline.forcings

@@ -1,6 +1,6 @@
 """The mesh and the savings of memory that are fastest among what fits: reckoned for all, compiled for the best."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from math import gcd, prod
@@ -133,10 +133,15 @@ def in_less(problem: Problem, asked: Plan) -> tuple[int, Candidate] | None:
 
 def _with_less(asked: Plan, times: int) -> Plan:
     """Return a plan, reckoned, of batches that are so many times smaller."""
-    memory = {part: size // times if part in _OF_BATCHES else size for part, size in asked.memory.items()}
-    first = asked.stages[0]
-    stage = replace(first, seconds={part: seconds / times for part, seconds in first.seconds.items()})
-    return replace(asked, memory=memory, stages=(stage, *asked.stages[1:]))
+
+    def less(memory: Mapping[str, int]) -> dict[str, int]:
+        return {part: size // times if part in _OF_BATCHES else size for part, size in memory.items()}
+
+    stages = tuple(
+        replace(stage, seconds={part: own / times for part, own in stage.seconds.items()}, memory=less(stage.memory))
+        for stage in asked.stages
+    )
+    return replace(asked, memory=less(asked.memory), stages=stages)
 
 
 def _batch_sizes(problem: Problem, times: int) -> Iterator[str]:
@@ -149,35 +154,88 @@ def _batch_sizes(problem: Problem, times: int) -> Iterator[str]:
 
 
 def candidates(problem: Problem, asked: Plan, n_devices: int) -> Iterator[Candidate]:
-    """Yield every mesh of so many devices on which training would run, with every saving, reckoned from a plan."""
-    training = problem.config.training
-    sizes = [size for size, _ in training.batches]
-    between = training.device_memory.between_blocks != "float32"  # which training takes with blocks computed again only
-    savings = [saving for saving in SAVINGS if not (between and f"{_REMAT}=none" in saving.changes)]
+    """Yield every mesh of so many devices on which training would run, with every saving, reckoned from a plan.
+
+    Where stages have meshes of their own, the best of each together; savings are then as they were asked for.
+    """
+    of_mesh: dict[tuple[int, ...], list[int]] = {}
+    for position, stage in enumerate(asked.stages):
+        of_mesh.setdefault(tuple(stage.mesh.values()), []).append(position)
+    if len(of_mesh) == 1:
+        named = [index for index, stage in enumerate(problem.config.training.stages) if stage.mesh]
+        for one in _of_one_mesh(problem, asked, n_devices):
+            yield replace(one, changes=tuple(_of_stages(one.changes, named))) if named else one
+        return
+    parts = [(positions, problem.of_stages(positions), _plan_of(asked, positions)) for positions in of_mesh.values()]
+    best = [_best_of(*part, n_devices) for part in parts]
+    for each in zip(*best, strict=False):
+        yield _together(each, [own for _, _, own in parts], asked)
+
+
+def _plan_of(asked: Plan, positions: Sequence[int]) -> Plan:
+    """Return the plan of stages that share a mesh."""
+    stages = tuple(asked.stages[position] for position in positions)
+    return replace(asked, stages=stages, mesh=stages[0].mesh, memory=stages[0].memory, exchanged=stages[0].exchanged)
+
+
+def _best_of(positions: Sequence[int], problem: Problem, asked: Plan, n_devices: int) -> list[Candidate]:
+    """Return the fastest meshes that fit for some stages, or those of least memory where none does, best first."""
+    found = list(_of_one_mesh(problem, asked, n_devices, saves=False))
+    fitting = [one for one in found if one.needed <= asked.room]
+    best = sorted(fitting, key=lambda one: (one.seconds, one.needed)) or sorted(found, key=lambda one: one.needed)
+    return [replace(one, changes=tuple(_of_stages(one.changes, positions))) for one in best[:_MOST_COMPILED]]
+
+
+def _of_stages(changes: Sequence[str], positions: Sequence[int]) -> Iterator[str]:
+    """Yield what changes a mesh as changes of the meshes of some stages."""
+    for change in changes:
+        key = change.removeprefix("training.mesh.")
+        yield from [change] if key == change else [f"training.stages.{position}.mesh.{key}" for position in positions]
+
+
+def _together(each: Sequence[Candidate], plans: Sequence[Plan], asked: Plan) -> Candidate:
+    """Return what is reckoned of all stages, each on its mesh: its time is that of all, as a change of the first."""
+    lengths = [sum(stage.n_steps for stage in own.stages) for own in plans]
+    before = sum(n * own.stages[0].step_seconds for n, own in zip(lengths, plans, strict=True))
+    after = sum(n * one.seconds for n, one in zip(lengths, each, strict=True))
+    changes = tuple(change for one in each for change in one.changes)
+    return Candidate(changes, max(one.needed for one in each), asked.stages[0].step_seconds * after / before)
+
+
+def _of_one_mesh(problem: Problem, asked: Plan, n_devices: int, saves: bool = True) -> Iterator[Candidate]:
+    """Yield every mesh of stages that share it, with every saving; with those alone that were asked for if not."""
+    sizes = [size for size, _ in problem.config.training.batches]
+    savings = _savings(problem) if saves else [Saving((), 1.0, 1.0)]
     for tensor, lat, lon, fsdp in product(*(_divisors(n_devices) for _ in range(4))):
         data, rest = divmod(n_devices, tensor * lat * lon * fsdp)
         parts = data * fsdp
         if rest or not data or tensor > _MOST_TENSOR or any(size % parts for size in sizes):
             continue
         own = MeshConfig(data=data, fsdp=fsdp, spatial=(lat, lon), tensor=tensor)
-        if not _is_taken(problem, own, n_devices):
+        if not _is_taken(problem, own, n_devices, saves):
             continue
-        local = gcd(*sizes) // parts
         bands = f"spatial={lat}" if lon == 1 else f"spatial=[{lat},{lon}]"
         mesh = (f"data={data}", f"fsdp={fsdp}", bands, f"tensor={tensor}", "member=1")
         keys = tuple(f"training.mesh.{key}" for key in mesh)
-        for saving, accumulate in product(savings, _divisors(local)):
-            sizes_of_mesh = {"data": data, "fsdp": fsdp, "lat": lat, "lon": lon, "tensor": tensor}
+        sizes_of_mesh = {"data": data, "fsdp": fsdp, "lat": lat, "lon": lon, "tensor": tensor}
+        for saving, accumulate in product(savings, _divisors(gcd(*sizes) // parts) if saves else [1]):
             yield _reckoned(asked, keys, saving, sizes_of_mesh, accumulate)
 
 
-def _is_taken(problem: Problem, mesh: MeshConfig, n_devices: int) -> bool:
-    """Return whether training takes a mesh, with batches in one part."""
+def _savings(problem: Problem) -> list[Saving]:
+    """Return what training takes: where less passes between blocks, only that of blocks computed again."""
+    between = problem.config.training.device_memory.between_blocks != "float32"
+    return [saving for saving in SAVINGS if not (between and f"{_REMAT}=none" in saving.changes)]
+
+
+def _is_taken(problem: Problem, mesh: MeshConfig, n_devices: int, is_whole: bool) -> bool:
+    """Return whether training takes a mesh, with batches in one part or in as many as are asked for."""
     training = problem.config.training
-    whole = training.device_memory.model_copy(update={"accumulate": 1})
+    memory = training.device_memory.model_copy(update={"accumulate": 1} if is_whole else {})
+    stages = tuple(stage.model_copy(update={"mesh": None}) for stage in training.stages)
+    other = training.model_copy(update={"mesh": mesh, "device_memory": memory, "stages": stages})
     try:
-        other = training.model_copy(update={"mesh": mesh, "device_memory": whole})
-        layout = other.lay_out(problem.config.model, problem.spec.grid.shape, n_devices)
+        (layout,) = set(other.lay_out(problem.config.model, problem.spec.grid.shape, n_devices))
         layout.require_split(problem.outline.weights)
     except UserError:
         return False

@@ -4,7 +4,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from weatherml.parallel.hardware.accelerators import CPU, Devices, accelerators
 from weatherml.plan.compiling import Compiled
 from weatherml.plan.estimate import Machine, flops_of
 from weatherml.plan.planning import compiled_for, memory_of, room_of
-from weatherml.plan.problem import Problem
+from weatherml.plan.problem import Part, Problem
 from weatherml.process.memory import parse_memory
 from weatherml.storage.files import write_bytes
 from weatherml.storage.room import explaining_errors
@@ -96,8 +96,19 @@ class Readiness:
         return Problem.of(self.config, self.folder)
 
     @cached_property
-    def _compiled(self) -> Compiled:
-        return compiled_for(self._problem, self.devices.count)
+    def _parts(self) -> list[Part]:
+        return self._problem.by_mesh(self.devices.count)
+
+    @cached_property
+    def _compiled(self) -> list[Compiled]:
+        """The heaviest stage of each mesh."""
+        return [compiled_for(part.problem, self.devices.count) for part in self._parts]
+
+    def _by_mesh(self, told: Iterable[str]) -> str:
+        """Return what is told of the stages of each mesh, in a line."""
+        if len(self._parts) == 1:
+            return next(iter(told))
+        return "; ".join(f"{part.name}: {words}" for part, words in zip(self._parts, told, strict=True))
 
     def _configuration(self) -> str:
         training = self.config.training
@@ -139,17 +150,18 @@ class Readiness:
         return "neither validation nor test is in what statistics were computed of"
 
     def _mesh(self) -> str:
-        mesh = self._problem.require_devices(self.devices.count).mesh
-        sizes = " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items() if size > 1)
-        return f"{self.devices}: {sizes or 'one device'}"
+        layouts = dict.fromkeys(self._problem.require_devices(self.devices.count))
+        sizes = [[f"{axis} {size}" for axis, size in layout.mesh.shape.items() if size > 1] for layout in layouts]
+        return f"{self.devices}: {self._by_mesh(' x '.join(own) or 'one device' for own in sizes)}"
 
     def _loading(self) -> str:
         training, spec = self.config.training, self._problem.spec
         forcings = self._problem.outline.forcings
         needed = max(memory_for(batch_bytes(spec, forcings, size, rollout)) for size, rollout in training.batches)
         n_hosts = math.ceil(self.devices.count / self._per_host)
-        portion = Portion.outline(self._problem.require_devices(self.devices.count).batch, n_hosts)
-        n_parts = portion.samples.count * portion.rows.count
+        layouts = self._problem.require_devices(self.devices.count)
+        portions = [Portion.outline(layout.batch, n_hosts) for layout in layouts]
+        n_parts = min(portion.samples.count * portion.rows.count for portion in portions)
         own, memory = math.ceil(needed / n_parts), parse_memory(training.memory)
         if own > memory:
             raise UserError(
@@ -167,31 +179,38 @@ class Readiness:
         room = room_of(Machine(accelerator, None, self.devices.count))
         if accelerator is None:
             self.config.training.device_memory.require_host()
-        needed = sum(memory_of(self._problem, self._compiled).values())
-        if needed > room:
+        needed = [
+            sum(memory_of(part.problem, compiled).values())
+            for part, compiled in zip(self._parts, self._compiled, strict=True)
+        ]
+        if max(needed) > room:
+            too_much = self._by_mesh(f"a step takes {size_of(n_bytes)} of a device" for n_bytes in needed)
             raise UserError(
-                f"a step takes {size_of(needed)} of a device, programs may take {size_of(room)}; weatherml plan CONFIG"
-                f" -o {self.folder} --devices {self.devices} proposes what fits"
+                f"{too_much}; programs may take {size_of(room)}; weatherml plan CONFIG -o {self.folder} --devices"
+                f" {self.devices} proposes what fits"
             )
         free, kept = shutil.disk_usage(self._existing).free, self._on_disk
         if kept > free:
             raise UserError(f"snapshots and checkpoints take {size_of(kept)}, {size_of(free)} are free; make room")
-        return f"a step takes {size_of(needed)} of {size_of(room)}, snapshots {size_of(kept)} of the disk"
+        steps = self._by_mesh(f"a step takes {size_of(n_bytes)} of {size_of(room)}" for n_bytes in needed)
+        return f"{steps}, snapshots {size_of(kept)} of the disk"
 
     @property
     def _on_disk(self) -> int:
         """Bytes at most: snapshots and one that is being written, of weights, average and moments; two checkpoints."""
         n_copies = 4 * (self.config.training.snapshots_kept + 1) + 2
-        return 4 * n_copies * sum(self._compiled.parameters.values())
+        return 4 * n_copies * sum(self._compiled[0].parameters.values())
 
     @property
     def _existing(self) -> Path:
         return next(place for place in (self.folder.absolute(), *self.folder.absolute().parents) if place.exists())
 
     def _step(self) -> str:
-        size = self._problem.batch_sizes[self._compiled.stage]
-        flops = flops_of(self._compiled.counts[self._compiled.stage]) / size
-        if self._compiled.temporary > _MOST_BYTES or flops > _MOST_FLOPS:
+        flops = max(
+            flops_of(compiled.counts[compiled.stage]) / part.problem.batch_sizes[compiled.stage]
+            for part, compiled in zip(self._parts, self._compiled, strict=True)
+        )
+        if max(compiled.temporary for compiled in self._compiled) > _MOST_BYTES or flops > _MOST_FLOPS:
             return f"compiled; not taken here, as one sample takes {flops:.2g} operations"
         started = time.perf_counter()
         loss = self._step_taken()
@@ -210,7 +229,8 @@ class Readiness:
         told = self.config.model_dump(mode="json")
         training, memory = told["training"], told["training"]["device_memory"]
         n_parts = min(memory["accumulate"], 2)
-        n, stage = n_parts * len(local_devices()), training["stages"][0] | {"n_steps": 1, "batch_size": None}
+        n, alone = n_parts * len(local_devices()), {"n_steps": 1, "batch_size": None, "mesh": None}
+        stage = training["stages"][0] | alone
         spec, forcings = self._problem.spec, self._problem.outline.forcings
         # Little more than batches need, so that no period is read as a whole to be held.
         room = math.ceil(memory_for(batch_bytes(spec, forcings, n, stage["rollout"])) / 2**20) + 1

@@ -1,6 +1,6 @@
 """What a training draws of its data, stage by stage."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,9 +13,9 @@ from weatherml.data.loading.samples import Batch, Samples
 from weatherml.errors import UserError
 from weatherml.parallel import Layout
 from weatherml.training.config import TrainingConfig
+from weatherml.training.curriculum.stages import stage_index
 from weatherml.training.recovery.non_finite import Drawn
 from weatherml.training.recovery.snapshots import Cursor
-from weatherml.training.update.curriculum import stage_index
 
 T = TypeVar("T")
 
@@ -26,8 +26,8 @@ class Batches:
     Args:
         config: Of the training.
         samples: To learn from.
-        layout: Where batches lie.
-        in_use: Bytes of a batch of this process that is used meanwhile, a validation's.
+        layouts: Where batches lie in each stage.
+        in_use: Bytes of a batch of this process that lies so and is used meanwhile, a validation's.
 
     Attributes:
         stage: Position of the stage from which batches come.
@@ -37,9 +37,10 @@ class Batches:
             stages before it.
     """
 
-    def __init__(self, config: TrainingConfig, samples: Samples, layout: Layout, in_use: int) -> None:
-        self._config, self._samples, self._layout, self._in_use = config, samples, layout, in_use
-        self._own = layout.portion.samples
+    def __init__(
+        self, config: TrainingConfig, samples: Samples, layouts: Sequence[Layout], in_use: Callable[[Layout], int]
+    ) -> None:
+        self._config, self._samples, self._layouts, self._in_use = config, samples, layouts, in_use
         self._spells: list[Spell] = []
         self._loader: Loader | None = None
         self.stage = 0
@@ -120,15 +121,18 @@ class Batches:
         samples, order = self._drawn_in(index)
         position = max(position, cursor.passed.get(str(index), 0))
         self.stage = index
-        self._loader = Loader(samples, order, position, self._layout.place_batch, in_use=self._in_use)
+        layout = self._layouts[index]
+        self._loader = Loader(samples, order, position, layout.place_batch, in_use=self._in_use(layout))
 
     def _drawn_in(self, index: int) -> tuple[Samples, Order]:
         """Return what is drawn in a stage, and in which order."""
         stage = self._config.stages[index]
         period = f"training, stage {index + 1} of {len(self._config.stages)}"
-        samples = in_period(period, lambda: stage.choose(self._samples))
+        portion = self._layouts[index].portion
+        rows, own = portion.rows.of(self._samples.n_rows), portion.samples
+        samples = in_period(period, lambda: stage.choose(self._samples.of_rows(rows)))
         seed = int(np.random.SeedSequence((self._config.seed, index)).generate_state(1)[0])
-        size, own = self._config.batch_size_of(stage), self._own
+        size = self._config.batch_size_of(stage)
         return samples, in_period(period, lambda: Order(len(samples), size, seed, own.index, own.count))
 
     def _require_stages(self) -> None:

@@ -3,19 +3,19 @@
 import math
 from typing import Self
 
-from jax.sharding import AbstractMesh, Mesh
 from pydantic import Field, PositiveInt, model_validator
 
 from weatherml.config import Config
 from weatherml.durations import DurationText
 from weatherml.errors.wording import listed
 from weatherml.models import DiagnosticConfig, NetworkConfig
-from weatherml.parallel import Layout, MeshConfig, require_bands, require_batch, require_members
+from weatherml.parallel import Layout, MeshConfig
 from weatherml.process.memory import MemoryText
+from weatherml.training.curriculum.meshes import Share
+from weatherml.training.curriculum.stages import Stage
 from weatherml.training.objective.losses import LossConfig
 from weatherml.training.records.profile import StepsText
 from weatherml.training.recovery.non_finite import Policy
-from weatherml.training.update.curriculum import Stage
 from weatherml.training.update.device_memory import DeviceMemoryConfig
 from weatherml.training.update.optimizer import OptimizerConfig
 from weatherml.training.update.trainable import Pattern
@@ -45,7 +45,7 @@ class TrainingConfig(Config):
         watchdog: How long a step may take before the process ends itself, for the same command to go on: ten times as
             long where it is compiled first, without end when None.
         n_validation_batches: How many batches, spread evenly over the validation period, a validation takes at most.
-        mesh: How devices share the work.
+        mesh: How devices share the work in a stage that says nothing else.
         device_memory: What is done to need less memory of a device.
         memory: What loading may take on this machine: both periods, where they are held, and batches.
         profile_steps: The first and the last of some optimiser steps, such as `10:15`, counted from 1: what host and
@@ -84,9 +84,14 @@ class TrainingConfig(Config):
         return self
 
     @property
-    def parts(self) -> tuple[int, ...]:
-        """Samples that are computed at once, over all devices, of every batch that is made."""
-        return tuple(size // self.device_memory.accumulate for size, _ in self.batches)
+    def shares(self) -> tuple[Share, ...]:
+        """What devices share in every stage."""
+        n, others = len(self.stages), (self.batch_size, self.device_memory.accumulate, self.loss.n_members)
+        named = [f"stage {index} of {n}" if stage.mesh else "" for index, stage in enumerate(self.stages, 1)]
+        return tuple(
+            Share(stage.mesh or self.mesh, name, self.batch_size_of(stage), *others)
+            for stage, name in zip(self.stages, named, strict=True)
+        )
 
     @property
     def n_steps(self) -> int:
@@ -96,6 +101,11 @@ class TrainingConfig(Config):
     def batch_size_of(self, stage: Stage) -> int:
         """Samples in an optimiser step of a stage."""
         return stage.batch_size or self.batch_size
+
+    @property
+    def names_meshes(self) -> bool:
+        """Whether any is named: of machines that need not be here."""
+        return any(share.mesh != MeshConfig() for share in self.shares)
 
     @property
     def batches(self) -> tuple[tuple[int, int], ...]:
@@ -110,8 +120,8 @@ class TrainingConfig(Config):
 
     def lay_out(
         self, network: NetworkConfig | DiagnosticConfig, grid: tuple[int, int], n_devices: int | None = None
-    ) -> Layout:
-        """Return where what is trained lies on devices.
+    ) -> tuple[Layout, ...]:
+        """Return where what is trained lies on devices in each stage; stages of the same mesh share a layout.
 
         Args:
             network: What is trained.
@@ -119,22 +129,9 @@ class TrainingConfig(Config):
             n_devices: How many, which need not be here; those that are here when None.
 
         Raises:
-            UserError: The mesh does not divide the devices, the batch, the members of a sample, the grid, or
-                what the network cannot cut.
+            UserError: A mesh does not divide the devices, the batch, the members of a sample, the grid, or what the
+                network cannot cut; the message names its stage where that has one of its own.
         """
-        layout = Layout.of(self.mesh, network.name, n_devices)
-        self.require_mesh(layout.mesh, network, grid)
-        return layout
-
-    def require_mesh(
-        self, mesh: Mesh | AbstractMesh, network: NetworkConfig | DiagnosticConfig, grid: tuple[int, int]
-    ) -> None:
-        """Require that devices get equal parts of batches, members, a grid `(rows, columns)`, and what a network cuts.
-
-        Raises:
-            UserError: They do not.
-        """
-        for size, _ in self.batches:
-            require_batch(size, mesh, self.device_memory.accumulate)
-        require_members(self.loss.n_members, mesh)
-        require_bands(grid, *network.uncut(grid), mesh)
+        layouts = [share.lay_out(network, grid, n_devices) for share in self.shares]
+        first_of = {layout.mesh: layout for layout in reversed(layouts)}
+        return tuple(first_of[layout.mesh] for layout in layouts)

@@ -17,13 +17,15 @@ from weatherml.errors import UserError
 from weatherml.parallel import broadcast, is_first, together
 from weatherml.storage.files import write_bytes
 from weatherml.storage.locks import alone_in
-from weatherml.training.records.glimpse import FOLDER
+from weatherml.training.config import TrainingConfig
 from weatherml.training.records.metrics import read_metrics
 from weatherml.training.recovery.snapshots import has_begun
+from weatherml.training.validation.glimpse import FOLDER
 
 MAY_CHANGE: dict[str, Any] = {
     "memory": True,
     "mesh": True,
+    "stages": {"__all__": {"mesh"}},
     "device_memory": {"remat", "accumulate", "offload"},
     "log_every": True,
     "snapshot_every": True,
@@ -76,7 +78,7 @@ class Run:
 
 @contextmanager
 def claimed(
-    run: Run, config: Config, models: tuple[Checkpoint, Checkpoint | None], samples: Mapping[str, Samples]
+    run: Run, config: TrainingConfig, models: tuple[Checkpoint, Checkpoint | None], samples: Mapping[str, Samples]
 ) -> Iterator[None]:
     """Keep the folder for this training, while it goes on and from one time to the next; of processes the first does.
 
@@ -95,7 +97,7 @@ def claimed(
         json.dumps(
             {
                 "training": config.model_dump(mode="json", exclude=MAY_CHANGE),
-                **config.model_dump(mode="json", include={"mesh"}),
+                **_meshes(config),
                 **_describe(models[0]),
                 "forecasts": None if models[1] is None else _describe(models[1]),
                 **_describe_samples(samples),
@@ -117,7 +119,7 @@ def _claim(held: ExitStack, run: Run, description: Mapping[str, Any]) -> None:
     held.enter_context(alone_in(run.directory, "training.lock", busy))
     file = run.directory / "training.json"
     written = _whose(file) if has_begun(run.snapshots) else {}
-    own = {**(written or description), "mesh": description["mesh"]}
+    own = {**(written or description), "mesh": description["mesh"], "meshes": description["meshes"]}
     # Folders of before hold settings that may change by now.
     own["training"] = {key: value for key, value in own.get("training", {}).items() if MAY_CHANGE.get(key) is not True}
     for key, before, now in _differences(own, description):
@@ -160,6 +162,12 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[t
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
             yield key, _written(before.get(key)), _written(now.get(key))
+
+
+def _meshes(config: TrainingConfig) -> dict[str, Any]:
+    """Return on what meshes a training goes on: its own, and those that stages name."""
+    told = config.model_dump(mode="json", include={"mesh": True, "stages": {"__all__": {"mesh"}}})
+    return {"mesh": told["mesh"], "meshes": [stage["mesh"] for stage in told["stages"]]}
 
 
 def _describe(start: Checkpoint) -> dict[str, Any]:

@@ -111,6 +111,22 @@ def test_a_band_of_rows_is_that_of_the_whole(build, memory):
         np.testing.assert_allclose(own, all_rows[..., rows, :], atol=1e-6)
 
 
+@pytest.mark.parametrize("memory", [HELD, READ])
+def test_a_band_of_samples_that_are_there_is_that_of_a_store(build, memory):
+    rows, indices = slice(2, 5), [3, 16, 0]
+    some, alone = build(memory=memory, rows=slice(1, 5)).of_rows(rows), build(memory=READ, rows=rows)
+    assert some.sample_bytes == alone.sample_bytes and len(some) == len(alone)
+    for own, expected in zip(some.gather(indices), alone.gather(indices), strict=True):
+        np.testing.assert_allclose(own, expected, atol=1e-6)
+    whole = build(memory=memory)
+    assert whole.of_rows(rows).sample_bytes < whole.sample_bytes == whole.of_rows(slice(0, whole.n_rows)).sample_bytes
+
+
+def test_what_is_held_of_a_band_is_shared(build):
+    whole = build(memory=HELD)
+    assert np.shares_memory(whole.of_rows(slice(2, 5))[3].state, whole[3].state)
+
+
 def test_a_period_without_a_window_is_refused(build):
     with pytest.raises(UserError, match="holds no 13 consecutive times 6 h apart"):
         build(12)

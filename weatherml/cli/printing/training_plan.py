@@ -1,15 +1,16 @@
 """The plan of a training on the terminal."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from weatherml.errors.wording import counted, size_of
+from weatherml.errors.wording import counted, listed, size_of
 
 if TYPE_CHECKING:
-    from weatherml.plan.planning import Plan
+    from weatherml.plan.planning import Plan, StagePlan
     from weatherml.plan.proposal import Candidate, Proposal
 
 _out = Console(highlight=False)
@@ -35,24 +36,50 @@ def _print_heading(plan: "Plan") -> None:
     rows, columns = plan.grid
     print(f"{_short(sum(plan.parameters.values()))} parameters: {parameters}")
     print(f"{plan.n_channels} channels of {rows} x {columns} points, known from the {plan.known_from.lstrip('-')}")
-    print(f"{plan.devices}, {plan.title}; mesh {_mesh(plan)}\n")
+    meshes = "; ".join(f"{_named(own)}mesh {_mesh(own.stage.mesh)}" for own in _by_mesh(plan))
+    print(f"{plan.devices}, {plan.title}; {meshes}\n")
 
 
-def _mesh(plan: "Plan") -> str:
-    return " x ".join(f"{axis} {size}" for axis, size in plan.mesh.items() if size > 1) or "of one device"
+def _mesh(sizes: Mapping[str, int]) -> str:
+    return " x ".join(f"{axis} {size}" for axis, size in sizes.items() if size > 1) or "of one device"
+
+
+class _OfMesh(NamedTuple):
+    """What is told of all stages of a mesh: their name, empty where there is no other mesh, and one of them."""
+
+    name: str
+    stage: "StagePlan"
+
+
+def _by_mesh(plan: "Plan") -> list[_OfMesh]:
+    numbers: dict[tuple[int, ...], list[int]] = {}
+    for number, stage in enumerate(plan.stages, 1):
+        numbers.setdefault(tuple(stage.mesh.values()), []).append(number)
+    names = [f"stage{'s' * (len(own) > 1)} {listed(own)}" if len(numbers) > 1 else "" for own in numbers.values()]
+    return [_OfMesh(name, plan.stages[own[0] - 1]) for name, own in zip(names, numbers.values(), strict=True)]
+
+
+def _named(own: _OfMesh) -> str:
+    return f"{own.name}: " if own.name else ""
 
 
 def _print_memory(plan: "Plan") -> None:
+    meshes = _by_mesh(plan)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("memory of a device")
-    for heading in ("", "share"):
-        table.add_column(heading, justify="right")
-    for part, n_bytes in plan.memory.items():
-        table.add_row(part, _memory(n_bytes), f"{n_bytes / plan.room:.1%}")
-    table.add_row("all", _memory(plan.needed), f"{plan.needed / plan.room:.1%}", style="bold")
+    for own in meshes:
+        for heading in (own.name, "share"):
+            table.add_column(heading, justify="right")
+    for part in dict.fromkeys(part for own in meshes for part in own.stage.memory):
+        table.add_row(part, *(cell for own in meshes for cell in _share(own.stage.memory.get(part, 0), plan.room)))
+    table.add_row("all", *(cell for own in meshes for cell in _share(own.stage.needed, plan.room)), style="bold")
     _out.print(table)
     verdict = "it fits" if plan.fits else "[bold red]it does not fit[/]"
     _out.print(f"{verdict}: programs may take {_memory(plan.room)} of a device{_fraction(plan)}\n")
+
+
+def _share(n_bytes: int, room: int) -> tuple[str, str]:
+    return _memory(n_bytes), f"{n_bytes / room:.1%}"
 
 
 def _fraction(plan: "Plan") -> str:
@@ -66,6 +93,8 @@ def _print_time(plan: "Plan") -> None:
     table.add_column("an optimiser step")
     for index, stage in enumerate(plan.stages, 1):
         table.add_column(f"stage {index}, {counted(stage.rollout, 'step')}", justify="right")
+    if len(_by_mesh(plan)) > 1:
+        _row(table, plan, "mesh", lambda stage: _mesh(stage.mesh))
     _row(table, plan, "operations of products", lambda stage: f"{stage.flops:.3g}")
     for part in parts:
         _row(table, plan, part, lambda stage, part=part: _seconds(stage.seconds[part]))
@@ -75,8 +104,9 @@ def _print_time(plan: "Plan") -> None:
     _row(table, plan, "optimiser steps", lambda stage: f"{stage.n_steps:,}")
     _out.print(table)
     print(f"{plan.share_of_peak:.1%} of the peak of matrix products")
-    for what, n_bytes in plan.exchanged.items():
-        print(f"a device sends {size_of(n_bytes)} a step by {what}")
+    for laid in _by_mesh(plan):
+        for what, n_bytes in laid.stage.exchanged.items():
+            print(f"{_named(laid)}a device sends {size_of(n_bytes)} a step by {what}")
     cores = {kind: plan.loading / rate for kind, rate in UNPACKED.items()}
     print(
         f"the loader must give {size_of(plan.loading)}/s: {cores['compressed']:.1f} processors that unpack a compressed"

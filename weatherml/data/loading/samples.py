@@ -72,6 +72,7 @@ class Samples:
         rows: Which of the grid's, for a process that computes a band of latitudes; all when None.
 
     Attributes:
+        n_rows: Of the whole grid.
         n_bytes: Of the fields of all times.
         held_bytes: Of those that are held: all or none.
         memory_left: For batches, bytes.
@@ -94,14 +95,12 @@ class Samples:
         chosen = select(dataset, period)
         _require_statistics_of(chosen, normalizer.statistics, period)
         self._windows = Windows(chosen["time"].values, normalizer.statistics.time_step, n_steps)
-        stored = _Stored(
-            chosen, normalizer, forcings, slice(*(rows or slice(None)).indices(normalizer.spec.grid.n_lat))
-        )
+        stored = _Stored(chosen, normalizer, forcings, _whole(rows, normalizer.spec.grid.n_lat))
         room = memory if isinstance(memory, Room) else Room(memory)
         self._fields: _Fields = _Held(stored) if room.holds(stored.n_bytes) else stored
         self.held_bytes = stored.n_bytes if isinstance(self._fields, _Held) else 0
         self.n_bytes, self.memory_left = stored.n_bytes, room.n_bytes - self.held_bytes
-        self._shapes, self._buffers = stored.shapes, Buffers()
+        self.n_rows, self._buffers = normalizer.spec.grid.n_lat, Buffers()
 
     def with_n_steps(self, n_steps: int) -> Self:
         """Return the windows of another length over the same fields, which are shared, not read again."""
@@ -114,6 +113,16 @@ class Samples:
             UserError: There is none.
         """
         return self._with(self._windows.within(period))
+
+    def of_rows(self, rows: slice) -> Self:
+        """Return the same windows of a band of latitudes that lies in theirs: what is held of it is shared.
+
+        Args:
+            rows: Of the grid's.
+        """
+        other = self._with(self._windows)
+        other._fields = self._fields.of_rows(rows)
+        return other
 
     def _with(self, windows: Windows) -> Self:
         other = copy.copy(self)
@@ -135,7 +144,7 @@ class Samples:
     @property
     def sample_bytes(self) -> int:
         """Of one window."""
-        return 4 * (self.n_steps + 1) * sum(int(np.prod(shape)) for shape in self._shapes)
+        return 4 * (self.n_steps + 1) * sum(int(np.prod(shape)) for shape in self._fields.shapes)
 
     def times(self, index: int) -> np.ndarray:
         """Return the valid times of one sample, `datetime64[ns]` [step + 1]."""
@@ -152,7 +161,7 @@ class Samples:
     def begin(self, indices: Sequence[int]) -> tuple[Batch, list[Work]]:
         """Return a batch of samples whose values are there once all pieces of work are done, in any order."""
         positions = self._windows.positions(indices)
-        batch = Batch(*(self._buffers.take((*positions.shape, *shape)) for shape in self._shapes))
+        batch = Batch(*(self._buffers.take((*positions.shape, *shape)) for shape in self._fields.shapes))
         return batch, self._fields.works(positions.ravel(), _flat(batch))
 
 
@@ -196,8 +205,17 @@ def _is_free(arrays: list[np.ndarray], place: int) -> bool:
     return _n_holders(arrays, place) <= _NOBODY
 
 
+_Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+
+
 class _Fields(Protocol):
-    """Normalised states and forcings at all times of a period."""
+    """Normalised states and forcings at all times of a period.
+
+    Attributes:
+        shapes: Of both at one time.
+    """
+
+    shapes: _Shapes
 
     def window(self, positions: Positions) -> Batch:
         """Return `state` [time, channel, lat, lon] and `forcing` [time, forcing, lat, lon]."""
@@ -207,16 +225,21 @@ class _Fields(Protocol):
         """Return what fills arrays `[time, ...]` with the fields at some times."""
         ...
 
+    def of_rows(self, rows: slice) -> "_Fields":
+        """Return those of a band of latitudes that lies in theirs."""
+        ...
+
 
 class _Stored:
     """Fields that are read, normalised and computed when they are wanted."""
 
     def __init__(self, dataset: xr.Dataset, normalizer: Normalizer, forcings: Forcings, rows: slice) -> None:
         spec, self.times = normalizer.spec, dataset["time"].values
+        self.rows, self._read_from = rows, (dataset, normalizer, forcings)
         self._parts = parts_of(dataset, spec, rows)
         self._scaling, self._forcings = Scaling(normalizer, rows), _of_rows(forcings, rows)
         shape = self._forcings.grid.shape
-        self.shapes = ((spec.n_channels, *shape), (forcings.n_maps, *shape))
+        self.shapes: _Shapes = ((spec.n_channels, *shape), (forcings.n_maps, *shape))
         self.block_length = block_length(spec)
 
     @property
@@ -234,6 +257,9 @@ class _Stored:
         moments = self._scaling.moments(self.times[positions])
         works: list[Work] = [partial(self._read, part, positions, moments, out.state) for part in self._parts]
         return _together([*works, partial(self._force, moments.times, out.forcing)], out.n_bytes)
+
+    def of_rows(self, rows: slice) -> "_Stored":
+        return self if rows == self.rows else _Stored(*self._read_from, rows)
 
     def _read(self, part: Part, positions: Positions, moments: Moments, out: np.ndarray) -> Account:
         account, finish = Account(), self._scaling.finish(moments)
@@ -253,7 +279,7 @@ class _Held:
     """Fields that lie in memory; a window whose times follow each other is a view."""
 
     def __init__(self, stored: _Stored) -> None:
-        n_times = len(stored.times)
+        n_times, self._rows, self.shapes = len(stored.times), stored.rows, stored.shapes
         self._fields = Batch(*(np.empty((n_times, *shape), np.float32) for shape in stored.shapes))
         for start in range(0, n_times, stored.block_length):
             block = np.arange(start, min(start + stored.block_length, n_times))
@@ -269,9 +295,22 @@ class _Held:
     def works(self, positions: Positions, out: Batch) -> list[Work]:
         return [partial(self._copy, positions, out)]
 
+    def of_rows(self, rows: slice) -> "_Held":
+        other = copy.copy(self)
+        here = slice(rows.start - self._rows.start, rows.stop - self._rows.start)
+        assert 0 <= here.start < here.stop <= self.shapes[0][1], f"rows {rows} are not among {self._rows}"
+        other._fields, other._rows = Batch(*(array[..., here, :] for array in self._fields)), rows
+        state, forcing = (array.shape[1:] for array in other._fields)
+        other.shapes = state, forcing
+        return other
+
     def _copy(self, positions: Positions, out: Batch) -> Account:
         for array, target in zip(self._fields, out, strict=True):
-            np.take(array, positions, axis=0, out=target, mode="clip")  # the mode that needs no copy between
+            if array.flags.c_contiguous:
+                np.take(array, positions, axis=0, out=target, mode="clip")  # the mode that needs no copy between
+            else:  # a band, of which `take` would copy all times first
+                for place, position in enumerate(positions):
+                    target[place] = array[position]
         return Account()
 
 
@@ -283,6 +322,11 @@ def _require_statistics_of(chosen: xr.Dataset, statistics: Statistics, period: P
             f"the data hold {counted(n_times, 'time')} in {show_periods(period)}, of which the statistics knew"
             f" {statistics.n_times}: the store has changed since; compute statistics again (weatherml statistics)"
         )
+
+
+def _whole(rows: slice | None, n_rows: int) -> slice:
+    """Return which rows of a grid are meant, with both ends."""
+    return slice(*(rows or slice(None)).indices(n_rows)[:2])
 
 
 def _flat(batch: Batch) -> Batch:

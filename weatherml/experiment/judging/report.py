@@ -22,7 +22,7 @@ from weatherml.plot.verification import look, scorecards
 from weatherml.products import read_forecast
 from weatherml.state import Channel, parse_channels
 from weatherml.times import show_periods
-from weatherml.training.records.glimpse import telling
+from weatherml.training.validation.glimpse import telling
 from weatherml.verification.cards import cards_in
 
 _LEADS_SHOWN = ("6h", "1D", "2D", "3D", "5D", "7D", "10D")

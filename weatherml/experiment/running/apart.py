@@ -4,7 +4,6 @@ The processes of phases are forked from one that has done the imports. The progr
 alone, so that an interruption is asked for once, however it came.
 """
 
-import math
 import multiprocessing
 import os
 import pickle
@@ -151,7 +150,7 @@ def _run(
     if phase in _COMPUTES:
         keep_freed_memory()
     if phase in _IN_PARALLEL:
-        split_cpu(math.gcd(*config.training.parts), config.training.mesh, processes)
+        split_cpu([(share.mesh, n) for share in config.training.shares for n in share.at_once], processes)
     results = Results(config, folder)
     try:
         if processes.count > 1:

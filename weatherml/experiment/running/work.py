@@ -30,7 +30,7 @@ from weatherml.experiment.fine_tuning import fine_tuned, load_start
 from weatherml.experiment.judging.judgement import judge_event, judge_skill
 from weatherml.experiment.results import Results
 from weatherml.forecast import Forecaster
-from weatherml.parallel import together
+from weatherml.parallel import hull, together
 from weatherml.process.memory import parse_memory
 from weatherml.storage.files import write_bytes, write_netcdf
 from weatherml.training import train as train_model
@@ -146,17 +146,16 @@ def _samples(
 ) -> tuple[Samples, Samples]:
     """Return the samples of the training and of the validation period, which share the memory of the training.
 
-    Of processes that share fields, each reads its own bands of latitude.
+    Of processes that share fields, each reads the bands of latitude that it computes in any stage.
     """
     memory, training, grid = parse_memory(config.training.memory), config.training, normalizer.spec.grid
-    own = training.lay_out(config.model, grid.shape).portion
-    n_parts, rows = own.samples.count * own.rows.count, own.rows.of(grid.n_lat)
-    largest = (
-        max(batch_bytes(normalizer.spec, forcings, size, rollout) for size, rollout in training.batches) // n_parts
-    )
-    room = Room(memory // _FOR_VALIDATION, largest)
+    portions = {layout.portion for layout in training.lay_out(config.model, grid.shape)}
+    rows = hull(portion.rows.of(grid.n_lat) for portion in portions)
+    n_parts = min(portion.samples.count * portion.rows.count for portion in portions)
+    largest = max(batch_bytes(normalizer.spec, forcings, size, rollout) for size, rollout in training.batches)
+    room = Room(memory // _FOR_VALIDATION, largest // n_parts)
     validation = Samples(store, normalizer, forcings, 1, config.periods.validation, room, rows)
-    room = Room(memory - validation.held_bytes, largest)
+    room = Room(memory - validation.held_bytes, largest // n_parts)
     return Samples(store, normalizer, forcings, 1, config.periods.training, room, rows), validation
 
 

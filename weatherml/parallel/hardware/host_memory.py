@@ -31,9 +31,20 @@ def require_host_memory(key: str) -> None:
 
 
 def to_host(tree: Tree) -> Tree:
-    """Move arrays to memory of the host, or say so in what is compiled; they stay with their devices."""
+    """Move arrays to memory of the host, or say so in what is compiled; they stay with their devices.
+
+    Abstract arrays only say that they lie there.
+    """
+    if any(isinstance(array, jax.ShapeDtypeStruct) for array in jax.tree.leaves(tree)):
+        outlines: Tree = jax.tree.map(_on_host, tree)
+        return outlines
     moved: Tree = jax.device_put(tree, jax.memory.Space.Host)
     return moved
+
+
+def _on_host(array: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    sharding = array.sharding.with_memory_kind(_HOST)
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)  # type: ignore[no-untyped-call]
 
 
 def to_device(tree: Tree) -> Tree:

@@ -25,14 +25,22 @@ def require_bands(grid: tuple[int, int], lat: Counts, lon: Counts, mesh: Mesh | 
         UserError: They do not.
     """
     of_grid = ({"rows of the grid": grid[0]}, {"columns of the grid": grid[1]})
-    for axis, of_axis, counts in zip((LAT, LON), of_grid, (lat, lon), strict=True):
-        bands, counts = mesh.shape[axis], {**counts, **of_axis}
-        for what, count in counts.items():
-            if count % bands:
+    counts = {axis: {**own, **of_axis} for axis, own, of_axis in zip((LAT, LON), (lat, lon), of_grid, strict=True)}
+    for axis, own in counts.items():
+        for what, count in own.items():
+            if count % mesh.shape[axis]:
                 raise UserError(
-                    f"spatial {mesh.shape[LAT]} x {mesh.shape[LON]} of the mesh: {bands} bands of {_NAMES[axis]} do not"
-                    f" divide {what} ({count}); choose {one_of(divisors(gcd(*counts.values())))}"
+                    f"spatial {mesh.shape[LAT]} x {mesh.shape[LON]} of the mesh: {mesh.shape[axis]} bands of"
+                    f" {_NAMES[axis]} do not divide {what} ({count}); {_what_would(axis, counts)}"
                 )
+
+
+def _what_would(axis: str, counts: Mapping[str, Counts]) -> str:
+    """Return which bands would do; those of longitude, where none of latitude do."""
+    fitting = {name: divisors(gcd(*own.values())) for name, own in counts.items()}
+    if axis == LAT and fitting[LAT] == [1] and fitting[LON] != [1]:
+        return f"cut along longitude, with spatial {one_of([f'[1, {n}]' for n in fitting[LON][1:]])}, or choose 1"
+    return f"choose {one_of(fitting[axis])}"
 
 
 _NAMES = {LAT: "latitude", LON: "longitude"}

@@ -19,7 +19,7 @@ from weatherml.parallel.layouts.activations import ACTIVATIONS, Activations
 from weatherml.parallel.layouts.mesh import FSDP, TENSOR, MeshConfig, divisors
 from weatherml.parallel.layouts.own_samples import OfSamples, Weights, mean_over_devices, shares_only_samples
 from weatherml.parallel.layouts.placement import Placement
-from weatherml.parallel.layouts.placing import place
+from weatherml.parallel.layouts.placing import moved, place
 from weatherml.parallel.layouts.portion import Portion
 from weatherml.parallel.layouts.rules import Rules, rules_of
 from weatherml.parallel.processes.together import is_first
@@ -108,6 +108,10 @@ class Layout:
     def placed(self, tree: Tree) -> Tree:
         """Put what belongs to weights where it is kept; a device takes no more than its part."""
         return place(tree, self.state(tree))
+
+    def moved(self, tree: Tree) -> Tree:
+        """Bring what belongs to weights from where another layout of the same devices keeps it; it is consumed."""
+        return moved(tree, self.state(tree))
 
     def place_batch(self, tree: Tree) -> Tree:
         """Spread batches `[batch, step, channel, lat, lon]`, of which each process has made its portion."""

@@ -150,8 +150,8 @@ def divisors(number: int) -> list[int]:
     return [n for n in range(1, number + 1) if number % n == 0]
 
 
-def one_of(numbers: Sequence[int]) -> str:
-    """Return numbers as a choice."""
+def one_of(numbers: Sequence[object]) -> str:
+    """Return numbers, or other words, as a choice."""
     *others, last = map(str, numbers)
     if len(others) >= 8:
         return f"one of {listed([*others, last])}"

@@ -20,6 +20,22 @@ def place(tree: Tree, shardings: Any) -> Tree:
     return placed
 
 
+def moved(tree: Tree, shardings: Any) -> Tree:
+    """Bring arrays that lie on devices to where a tree like it says, on the same devices.
+
+    One after another, and those given are let go: devices never hold more than one array twice.
+    """
+
+    def move(array: jax.Array, sharding: Sharding) -> jax.Array:
+        there: jax.Array = jax.device_put(array, sharding).block_until_ready()
+        if not array.sharding.is_equivalent_to(sharding, array.ndim):  # or both are the same memory
+            array.delete()
+        return there
+
+    elsewhere: Tree = jax.tree.map(move, tree, shardings)
+    return elsewhere
+
+
 def outlined(tree: Tree) -> Tree:
     """Return shapes and types in place of arrays, with where they lie if they lie on devices."""
     outline: Tree = jax.tree.map(_outlined, tree)

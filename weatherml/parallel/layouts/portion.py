@@ -1,5 +1,6 @@
 """What one of several processes makes of every batch, and how what all have made becomes one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Self, TypeVar
@@ -34,6 +35,12 @@ class Part:
         """Return where it lies among `size` things in a row."""
         own = size // self.count
         return slice(self.index * own, (self.index + 1) * own)
+
+
+def hull(slices: Iterable[slice]) -> slice:
+    """Return the shortest slice that holds all of some."""
+    known = list(slices)
+    return slice(min(one.start for one in known), max(one.stop for one in known))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from weatherml.errors import Option, UserError
 from weatherml.errors.wording import listed
 from weatherml.parallel import is_first
-from weatherml.training.recovery.snapshots import Cursor, Snapshots
+from weatherml.training.recovery.snapshots import Cursor
 
 Policy = Literal["stop", "skip", "rollback"]
 """`stop` ends the training with a message; `skip` changes no weights in such a step; `rollback` goes back to the latest
@@ -114,23 +114,21 @@ class NonFinite:
             raise NotFiniteError(offence)
         raise self._end(offence, last)
 
-    def roll_back(self, offence: Offence, before: Cursor, snapshots: Snapshots, restored: Cursor) -> None:
+    def roll_back(self, offence: Offence, before: Cursor, restored: Cursor, step: int) -> None:
         """Let what was read from the latest snapshot know what came after it, so that the same is not met again.
 
         Args:
             offence: Why.
             before: Where the training stood.
-            snapshots: Of which the latest was read.
-            restored: What was read with it, which is changed.
+            restored: What was read with the snapshot, which is changed.
+            step: Of the snapshot.
         """
         restored.passed = before.passed | {str(offence.drawn.stage): offence.drawn.position + 1}
         restored.n_rollbacks = before.n_rollbacks + 1
         restored.non_finite = list(before.non_finite)
         # The checkpoint of the lowest loss stays, whichever way led to it.
         restored.best_loss = before.best_loss
-        self._note(
-            offence, restored, f"training goes back to step {snapshots.latest_step()}, and on with later batches"
-        )
+        self._note(offence, restored, f"training goes back to step {step}, and on with later batches")
 
     def _note(self, offence: Offence, cursor: Cursor, what_is_done: str) -> None:
         cursor.non_finite.append(offence.entry)

@@ -10,8 +10,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from weatherml.config import Config
 from weatherml.models.weights import Weights
+from weatherml.training.curriculum.learning_rate import learning_rate_schedule
+from weatherml.training.curriculum.stages import Stage
 from weatherml.training.update import moments
-from weatherml.training.update.curriculum import Stage, learning_rate_schedule
 from weatherml.training.update.device_memory import Moments
 
 _SCALING: dict[Moments, Callable[[float, float], optax.GradientTransformation]] = {

@@ -121,6 +121,11 @@ def offloaded(state: TrainingState, what: Sequence[Offloaded]) -> TrainingState:
     return _moved(state, what, to_host)
 
 
+def brought(state: TrainingState, what: Sequence[Offloaded]) -> TrainingState:
+    """Return the state as a step takes it, all of it in memory of the devices."""
+    return _moved(state, what, to_device)
+
+
 def _moved(state: TrainingState, what: Sequence[Offloaded], move: Callable[[Any], Any]) -> TrainingState:
     average = move(state.average) if "average" in what else state.average
     optimizer = state.optimizer
@@ -150,7 +155,7 @@ def build_update(
 
     @partial(jax.jit, donate_argnums=0)
     def update(state: TrainingState, told: Told, batch: Batch) -> tuple[TrainingState, Outcome]:
-        state = _moved(state, device_memory.offload, to_device)
+        state = brought(state, device_memory.offload)
 
         def differentiate(laying: Laying, weights: Weights, told: Told, part: _Part) -> tuple[Array, Weights]:
             if device_memory.accumulate > 1:

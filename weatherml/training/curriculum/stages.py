@@ -1,14 +1,14 @@
-"""What is trained when: stages of growing rollout length, and how the learning rate runs through them."""
+"""What is trained when: stages, each with a rollout length, a learning rate, data and a mesh of its own."""
 
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal
 
-import optax
 from pydantic import PositiveFloat, PositiveInt
 
 from weatherml.config import Config
 from weatherml.data.loading.samples import Samples
+from weatherml.parallel import MeshConfig
 from weatherml.times import PeriodsText
 
 
@@ -22,6 +22,7 @@ class Stage(Config):
         schedule: Whether the rate then falls to zero along a cosine, or stays.
         batch_size: Samples in an optimiser step, over all devices; those of the training when None.
         period: Which of the training period's times are learned from, such as its last years; all when None.
+        mesh: How devices share the work, validations among it; as in the training when None.
     """
 
     rollout: PositiveInt = 1
@@ -30,6 +31,7 @@ class Stage(Config):
     schedule: Literal["cosine", "constant"] = "cosine"
     batch_size: PositiveInt | None = None
     period: PeriodsText | None = None
+    mesh: MeshConfig | None = None
 
     def choose(self, samples: Samples) -> Samples:
         """Return those of the training's samples that are learned from.
@@ -49,21 +51,3 @@ def stage_starts(stages: Sequence[Stage]) -> list[int]:
 def stage_index(stages: Sequence[Stage], step: int) -> int:
     """Return which stage the update after `step` completed ones belongs to."""
     return max(i for i, start in enumerate(stage_starts(stages)) if start <= step)
-
-
-def learning_rate_schedule(stages: Sequence[Stage], warm_up: float) -> optax.Schedule:
-    """Return the learning rate as a function of completed optimiser steps: every stage warms up, then has its schedule.
-
-    Args:
-        stages: In order.
-        warm_up: Share of each stage during which the rate rises linearly to its peak.
-    """
-    return optax.join_schedules([_one_stage(s, warm_up) for s in stages], stage_starts(stages)[1:])
-
-
-def _one_stage(stage: Stage, warm_up: float) -> optax.Schedule:
-    n_warm_up = int(warm_up * stage.n_steps)
-    first = stage.learning_rate / (n_warm_up + 1)
-    if stage.schedule == "constant":
-        return optax.linear_schedule(first, stage.learning_rate, n_warm_up)
-    return optax.warmup_cosine_decay_schedule(first, stage.learning_rate, n_warm_up, stage.n_steps)

@@ -14,15 +14,14 @@ from jax import Array
 from weatherml.data.loading.samples import Batch
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.models import Step
-from weatherml.models.weights import Weights
 from weatherml.parallel import Layout
 from weatherml.state import Channel, StateSpec, to_dataset
 from weatherml.storage.files import write_netcdf
 from weatherml.training.objective.losses import Loss
 from weatherml.training.objective.objective import AnyLoss
-from weatherml.training.update.given import Given, with_given_weights
 from weatherml.training.update.step import NOTHING_TOLD, Draws
 from weatherml.training.update.told import Told
+from weatherml.training.validation.given import Given, with_given_weights
 from weatherml.verification.formulas import zonal_power
 
 FOLDER = "glimpse"
@@ -53,24 +52,22 @@ class Viewer:
 
     Args:
         normalizer: Of the model.
-        look: Forecasts a batch; None of what makes no forecasts, where nothing is seen.
 
     Attributes:
         losses: What each channel added to the loss of the batch that was looked at last, by its name.
     """
 
-    def __init__(self, normalizer: Normalizer, look: Given[Glimpse] | None) -> None:
-        self._normalizer, self._look = normalizer, look
+    def __init__(self, normalizer: Normalizer) -> None:
+        self._normalizer = normalizer
         self._seen: Glimpse | None = None
         self.losses: dict[str, float] = {}
 
-    def look(self, weights: Weights, batch: Batch) -> None:
-        """Look at a batch, where it lies on the devices; every process that trains does."""
-        if self._look is not None:
-            seen: Glimpse = jax.device_get(self._look(weights, batch))
-            self._seen = seen
-            names = self._normalizer.spec.names
-            self.losses = dict(zip(names, np.asarray(seen.losses, float).tolist(), strict=True))
+    def look(self, glimpse: Glimpse) -> None:
+        """Look at what a batch shows, on the devices; every process that trains does."""
+        seen: Glimpse = jax.device_get(glimpse)
+        self._seen = seen
+        names = self._normalizer.spec.names
+        self.losses = dict(zip(names, np.asarray(seen.losses, float).tolist(), strict=True))
 
     def write(self, folder: Path, times: np.ndarray, step: int) -> None:
         """Write what was seen last, if anything, in the folder of the training.

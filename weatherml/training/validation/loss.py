@@ -9,9 +9,9 @@ from weatherml.parallel import Layout
 from weatherml.training.objective.objective import AnyLoss, evaluate
 from weatherml.training.objective.rollout import Noise
 from weatherml.training.update.accumulation import mean_over_parts
-from weatherml.training.update.given import Given, with_given_weights
 from weatherml.training.update.step import NOTHING_TOLD, Draws
 from weatherml.training.update.told import Told
+from weatherml.training.validation.given import Given, with_given_weights
 
 
 def build_validate(

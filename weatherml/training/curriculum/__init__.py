@@ -1,0 +1,1 @@
+"""What is trained when, and on which mesh of devices."""

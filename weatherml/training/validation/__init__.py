@@ -1,0 +1,1 @@
+"""What averaged weights are worth on samples that nothing is learned from."""

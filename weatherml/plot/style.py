@@ -168,9 +168,14 @@ def _channel_of(name: str, level: int | None) -> Channel:
 
 
 def _words(channel: Channel) -> str:
-    words = channel.variable.replace("_", " ").replace("2m ", "2 m ").replace("0m ", "0 m ")
+    words = spelled(channel.variable.replace("_", " "))
     words = words.replace("u component of wind", "eastward wind").replace("v component of wind", "northward wind")
     return words[:1].upper() + words[1:] if channel.level is None else f"{channel.level} hPa {words}"
+
+
+def spelled(words: str) -> str:
+    """Write heights with a space, as in `2 m temperature`, in words that are made of names of variables."""
+    return re.sub(r"\b(\d+)m ", r"\1 m ", words)
 
 
 def superscript(units: str) -> str:

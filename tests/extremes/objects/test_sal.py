@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from weatherml.errors import UserError
-from weatherml.extremes.objects import Threshold, sal
+from weatherml.extremes.objects import Threshold, ensemble_sal, sal
 from weatherml.grid import LatLonGrid
 from weatherml.sphere.great_circles import distance
 
@@ -118,3 +118,46 @@ def test_what_is_no_field_of_amounts_is_refused(field, message):
         sal(field, ONE, GRID)
     with pytest.raises(UserError, match="no threshold of SAL"):
         Threshold(factor=15)
+
+
+MEMBERS = [rain((20, 50, 5, 5, 0.01)), rain((20, 40, 5, 15, 0.02), (30, 20, 5, 5, 0.01)), rain((10, 40, 3, 3, 0.02))]
+OTHER = rain((20, 40, 5, 5, 0.01), (20, 60, 5, 5, 0.01))
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_an_ensemble_of_one_has_the_sal_of_its_member(member):
+    assert vars(ensemble_sal([member], OTHER, GRID)) == pytest.approx(vars(sal(member, OTHER, GRID)), abs=1e-9)
+
+
+def test_an_ensemble_is_judged_by_means_of_members_and_the_crps_of_scatter():
+    """By boxes: amounts, their sizes (V of an object is its area), and distances from the centre of mass, each by hand;
+    the CRPS is the integral of squared differences of distributions."""
+    found = ensemble_sal(MEMBERS, OTHER, GRID)
+    amounts = np.array([25 * 1, 75 * 2 + 25 * 1, 9 * 2])
+    assert found.amplitude == pytest.approx(2 * (amounts.mean() - 50) / (amounts.mean() + 50), rel=1e-3)
+    volume = np.mean([25, (150 * 75 + 25 * 25) / 175, 9])
+    assert found.structure == pytest.approx(2 * (volume - 25) / (volume + 25), rel=1e-3)
+    second = np.array([(150 * 20 + 25 * 30) / 175, (150 * 40 + 25 * 20) / 175])
+    middle = np.mean([[20, 50], second, [10, 40]], axis=0)
+    assert found.centre == pytest.approx(np.hypot(*(middle - [20, 50])) * CELL / SIZE, rel=2e-3)
+    apart = [np.hypot(*(np.array(place) - second)) for place in ([20, 40], [30, 20])]
+    scatters = np.array([0, (150 * apart[0] + 25 * apart[1]) / 175, 0])
+    at = np.linspace(0, 40, 400_001)
+    squared = ((scatters[:, None] <= at).mean(axis=0) - (at >= 10)) ** 2
+    crps = np.sum(squared) * (at[1] - at[0])
+    assert found.scatter == pytest.approx(2 * crps * CELL / SIZE, rel=2e-3)
+    assert found.location == pytest.approx(found.centre + found.scatter)
+
+
+def test_of_an_ensemble_dry_members_count_for_the_amplitude_alone():
+    dry = rain()
+    found, wet = ensemble_sal([MEMBERS[0], dry], OTHER, GRID), sal(MEMBERS[0], OTHER, GRID)
+    assert (found.structure, found.location) == pytest.approx((wet.structure, wet.location))
+    assert found.amplitude == pytest.approx(2 * (12.5 - 50) / 62.5, rel=1e-3)
+    none = ensemble_sal([dry, dry], OTHER, GRID)
+    assert none.amplitude == -2 and np.isnan([none.structure, none.location, none.scatter]).all()
+    assert np.isnan(ensemble_sal(MEMBERS, dry, GRID).structure)
+    with pytest.raises(UserError, match="an ensemble of no members has no SAL"):
+        ensemble_sal([], OTHER, GRID)
+    with pytest.raises(UserError, match="forecast of member 1 is missing at 41 of"):
+        ensemble_sal([dry, np.where(np.arange(81) == 3, np.nan, dry)], OTHER, GRID)

@@ -4,7 +4,7 @@ from weatherml.extremes.objects.following import Following
 from weatherml.extremes.objects.labels import Labeller, label
 from weatherml.extremes.objects.matching import Interest, Weights, match, overlaps, separations
 from weatherml.extremes.objects.properties import Gathering, evolution, properties
-from weatherml.extremes.objects.sal import Sal, Threshold, sal
+from weatherml.extremes.objects.sal import Sal, Threshold, ensemble_sal, sal
 
 __all__ = [
     "Following",
@@ -14,6 +14,7 @@ __all__ = [
     "Sal",
     "Threshold",
     "Weights",
+    "ensemble_sal",
     "evolution",
     "label",
     "match",

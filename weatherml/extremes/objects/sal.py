@@ -1,5 +1,6 @@
 """Structure, amplitude and location of rain in a region: SAL (Wernli et al. 2008, doi:10.1175/2008MWR2415.1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -84,6 +85,49 @@ def sal(forecast: np.ndarray, truth: np.ndarray, grid: LatLonGrid, threshold: Th
     scatter = 2 * abs(own.scatter - other.scatter) / size
     structure, amplitude = _difference(own.volume, other.volume), _difference(own.mean, other.mean)
     return Sal(structure, amplitude, centre + scatter, centre, scatter)
+
+
+def ensemble_sal(
+    members: Sequence[np.ndarray], truth: np.ndarray, grid: LatLonGrid, threshold: Threshold = _THRESHOLD
+) -> Sal:
+    """Compare an ensemble of fields with the one that came, as one forecast (Radanovics et al. 2018,
+    doi:10.1175/WAF-D-17-0162.1); of one member it is `sal`.
+
+    Amplitude and structure are of the means over members of amount and of volume; `centre` is how far the middle of the
+    members' centres of mass is off; `scatter` is twice the continuous ranked probability score of the members'
+    distances of objects from the centre of mass. A dry member counts for the amplitude alone, and all else is NaN where
+    all are dry, or the truth is.
+
+    Args:
+        members: Each `[lat, lon]`; one is looked at after the other.
+        truth: `[lat, lon]`.
+        grid: Rows and columns of the region.
+        threshold: From which amount on cells are of an object.
+
+    Raises:
+        UserError: As `sal`; or there is no member.
+    """
+    _require("truth", truth, grid)
+    parts = []
+    for number, field in enumerate(members):
+        _require(f"forecast of member {number}", field, grid)
+        parts.append(_parts(field, grid, threshold))
+    if not parts:
+        raise UserError("an ensemble of no members has no SAL; pass one field or more")
+    other, size, wet = _parts(truth, grid, threshold), _size(grid), [own for own in parts if own.volume > 0]
+    amplitude = _difference(float(np.mean([own.mean for own in parts])), other.mean)
+    if not wet or not other.volume > 0:
+        return Sal(float("nan"), amplitude, float("nan"), float("nan"), float("nan"))
+    structure = _difference(float(np.mean([own.volume for own in wet])), other.volume)
+    middle = places(sum(unit_vectors(*own.centre) for own in wet))
+    centre = float(distance(*middle, *other.centre)) / size
+    scatter = 2 * _crps(np.array([own.scatter for own in wet]), other.scatter) / size
+    return Sal(structure, amplitude, centre + scatter, centre, scatter)
+
+
+def _crps(members: np.ndarray, truth: float) -> float:
+    """Return the continuous ranked probability score of the distribution that members are, `[member]`."""
+    return float(np.abs(members - truth).mean() - np.abs(members[:, None] - members).mean() / 2)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _lines_of(index: xr.DataArray, tails: xr.DataArray | None) -> np.ndarray:
 
 
 def _title(index: xr.DataArray) -> str:
-    words = str(index.attrs.get("long_name", "extreme forecast index"))
+    words = style.spelled(str(index.attrs.get("long_name", "extreme forecast index")))
     level = f", {int(index['level'])} hPa" if "level" in index.coords and not index["level"].ndim else ""
     return words[:1].upper() + words[1:] + level
 

@@ -43,7 +43,8 @@ def event_objects(
     if inside is not None and not grid_of(inside).is_same(grid_of(strength)):
         raise UserError("the outline lies on another grid than the event; pass both of the same fields")
     shown = strength.where(strength > 0)
-    words = style.with_units(str(strength.attrs.get("long_name", strength.name)), str(strength.attrs.get("units", "")))
+    words = style.spelled(str(strength.attrs.get("long_name", strength.name)))
+    words = style.with_units(words, str(strength.attrs.get("units", "")))
     shading = Shading(_levels(shown.values), "YlOrRd", "max", words)
     panel = Panel.of(ratio_of(shown), not grid_of(shown).is_global, _MOST)
     layout = one_map(panel, Heading(title, note), shading.label)

@@ -11,6 +11,9 @@ from weatherml.grid import LatLonGrid
 class Following:
     """Follows objects of a field time after time, as `label` with `connect_time` and `properties` of all times would.
 
+    The rule: pieces that touch, at one time or from one to the next, are one object. So one that splits stays one, with
+    all that comes of its parts, and those that merge are one from their beginnings on.
+
     It holds the objects of the last time, which places each has covered, and a row for each at each time.
     """
 

@@ -62,6 +62,35 @@ def test_values_on_the_command_line_win(folder):
     assert (told["case"], told["happened"], told["onset"]) == ("Mine", False, None)
 
 
+def test_workers_say_what_one_process_says(folder):
+    words = ("extremes", folder / "case.yaml", "--json")
+    assert done(*words, "--workers", 2) == done(*words)
+    assert "is no address" in refused(*words, "--scheduler", "somewhere")
+
+
+def test_a_case_of_a_list_needs_no_file_and_may_be_asked_for_by_its_title(folder):
+    shared = (f"list={folder}/events.yaml", f"truth={folder}/truth.nc", "climatology.period=[2001-06-01, 2001-07-10]")
+    own = ("systems={stays: persistence}", "init_times={first: 2002-06-18, last: 2002-06-20}", "lead_times.last=6d")
+    told = json.loads(done("extremes", "listed=noise", *shared, *own, "--json"))
+    assert (told["case"], list(told["systems"])) == ("Noise", ["stays"])
+    assert "has none called 'Noisy'; did you mean 'Noise'" in refused("extremes", "listed=Noisy", *shared, *own)
+    region = "region={south: -40, north: 40, west: -60, east: 60}"
+    cold = ("listed=6", "period=[2002-06-20, 2002-06-22]", region, "definition.temperature=290")
+    assert json.loads(done("extremes", *cold, *shared, *own, "--json"))["case"] == "Cold noise"
+    assert "list names" in refused("extremes", folder / "case.yaml", "listed=null")
+
+
+def test_a_hazard_describes_itself(folder):
+    told = json.loads(done("extremes", "--describe", "heat_wave", "--json"))
+    assert {own["name"]: own["default"] for own in told["keys"]}["percentile"] == 90
+    shown = done("extremes", "--describe", "heat_wave")
+    assert "percentile = 90 %" in shown and "2m_temperature" in shown
+    assert "tropical_cyclone" in done("extremes", "--describe", "all")
+    assert "unknown hazard 'heatwave'; did you mean" in refused("extremes", "--describe", "heatwave")
+    told = refused("extremes", folder / "case.yaml", "definition.minimum_area=10")
+    assert "minimum_area changes nothing of where a case has a heat wave" in told
+
+
 def test_cases_are_listed_and_chosen(folder):
     own = json.loads(done("extremes", "--list", "--json"))
     assert [case["case_id_number"] for case in own] == [case.case_id_number for case in listed_in()]

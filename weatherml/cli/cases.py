@@ -51,6 +51,9 @@ def open_case(case: Case) -> Opened:
     usual = None if climatology is None or climatology.path is None else open_files(located([climatology.path]))
     read = {name: _read(own.path) for name, own in case.systems.items() if isinstance(own, Stored)}
     init_times, lead_times = _times(case, read)
+    if case.calibration is not None and len(lead_times):
+        then = case.calibration.init_times(init_times.min(), lead_times.max())
+        init_times = np.union1d(init_times, then)
     forecasts = {}
     for name, own in case.systems.items():
         if isinstance(own, Baseline):

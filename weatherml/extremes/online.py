@@ -22,7 +22,7 @@ from weatherml.verification.campaign.online import OnlineForecast
 Keep = Callable[[xr.Dataset], xr.Dataset]
 """Cuts a piece down to what is asked for: some variables, a region."""
 
-_AT_ONCE = 2**28
+AT_ONCE = 2**28
 """Bytes of all members of one initial time that are read together: who computes them does so once."""
 
 
@@ -100,7 +100,7 @@ def members_of(forecast: xr.Dataset | OnlineForecast, keep: Keep = lambda piece:
         kept = keep(forecast)
         for place in range(kept.sizes["init_time"]):
             own = kept.isel(init_time=[place])
-            yield from each_member(own.compute() if own.nbytes <= _AT_ONCE else own)
+            yield from each_member(own.compute() if own.nbytes <= AT_ONCE else own)
         return
     gathering = MembersInTime(forecast.lead_times.astype("timedelta64[ns]"), keep, forecast.memory)
     for piece in forecast.make(forecast.init_times):

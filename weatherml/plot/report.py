@@ -35,6 +35,19 @@ class Drawing:
     markup: str
 
 
+@dataclass(frozen=True)
+class Fitting:
+    """One picture drawn twice, of which the page shows the one that fits its width.
+
+    Attributes:
+        wide: For screens.
+        narrow: For telephones: no wider than 4.9 inches.
+    """
+
+    wide: Figure
+    narrow: Figure
+
+
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _DPI = 160  # sharp on a screen of twice the usual density, at the report's width
 
@@ -52,7 +65,7 @@ class Section:
 
     title: str
     text: str = ""
-    figures: Mapping[str, Figure | Drawing] = field(default_factory=dict)
+    figures: Mapping[str, Figure | Drawing | Fitting] = field(default_factory=dict)
     tables: Mapping[str, Rows] = field(default_factory=dict)
 
 
@@ -124,18 +137,30 @@ def _paragraphs(text: str) -> str:
     return "\n".join(f"<p>{block}</p>" for block in re.split(r"\n\s*\n", marked) if block)
 
 
-def _picture(caption: str, figure: Figure | Drawing) -> str:
+def _picture(caption: str, figure: Figure | Drawing | Fitting) -> str:
     words = f"<figcaption>{escape(caption, quote=False)}</figcaption>"
     shown = figure.markup if isinstance(figure, Drawing) else _image(caption, figure)
     return f'<figure><div class="wide" tabindex="0">{shown}</div>{words}</figure>'
 
 
-def _image(caption: str, figure: Figure) -> str:
+def _image(caption: str, figure: Figure | Fitting) -> str:
+    own = figure.wide if isinstance(figure, Fitting) else figure
+    image = f'<img src="{_encoded(own)}" alt="{escape(caption)}" {_size(own)}>'
+    if not isinstance(figure, Fitting):
+        return image
+    narrow = f'<source media="(max-width: 40rem)" srcset="{_encoded(figure.narrow)}" {_size(figure.narrow)}>'
+    return f"<picture>{narrow}{image}</picture>"
+
+
+def _encoded(figure: Figure) -> str:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI)
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _size(figure: Figure) -> str:
     width, height = (round(inches * 96) for inches in figure.get_size_inches())
-    return f'<img src="data:image/png;base64,{encoded}" alt="{escape(caption)}" width="{width}" height="{height}">'
+    return f'width="{width}" height="{height}"'
 
 
 def _table(caption: str, rows: Rows) -> str:

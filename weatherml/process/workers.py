@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from itertools import islice
 from threading import Event, Thread
@@ -64,6 +64,31 @@ class InProcess:
 
 HERE = InProcess()
 """This process."""
+
+
+def in_order(workers: Workers, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Apply a function to items; yield results in the order of the items, each as soon as it may come."""
+    waiting: dict[int, Result] = {}
+    n_given = 0
+    for place, result in workers.map(partial(_numbered, function), enumerate(items)):
+        waiting[place] = result
+        while n_given in waiting:
+            yield waiting.pop(n_given)
+            n_given += 1
+
+
+def workers_of(workers: int, scheduler: str | None = None) -> Workers:
+    """Return who does the work as options say it: this process where they ask for none.
+
+    Raises:
+        UserError: The scheduler is no address.
+    """
+    return HERE if not workers and scheduler is None else Dask(max(1, workers), scheduler)
+
+
+def _numbered(function: Callable[[Item], Result], item: tuple[int, Item]) -> tuple[int, Result]:
+    place, own = item
+    return place, function(own)
 
 
 @dataclass(frozen=True)

@@ -322,11 +322,11 @@ def _require_scored(share: str, wanted: _Wanted, reference: References, output: 
 
 
 def _campaign(folder: Path | None, workers: int, scheduler: str | None, share: str) -> "Campaign":
-    from weatherml.process.workers import HERE, Dask
+    from weatherml.process.workers import workers_of
     from weatherml.storage.share import Share
     from weatherml.verification import Campaign
 
     own = Share.parse(share)
     if own.count > 1 and folder is None:
         raise UserError(f"shares meet in a folder; add --sums FOLDER to --share {share}")
-    return Campaign(folder, HERE if not workers and scheduler is None else Dask(max(1, workers), scheduler), own)
+    return Campaign(folder, workers_of(workers, scheduler), own)

@@ -29,8 +29,13 @@ class Counts:
     dataset: xr.DataArray
 
     @classmethod
-    def of(cls, sums: StatisticSums, threshold: float | None = None) -> Self:
+    def of(cls, sums: StatisticSums, threshold: float | None = None, *, is_partial: bool = False) -> Self:
         """Take them from sums of statistics.
+
+        Args:
+            sums: Of one region.
+            threshold: As the metric had it.
+            is_partial: Whether leads without a truth are as they should be: those outside the period of an event.
 
         Raises:
             UserError: The sums lack them, are of several regions, or of one member.
@@ -42,7 +47,8 @@ class Counts:
             )
         (area,) = sums.of([EventCounts(threshold)])
         weights = sums.weights[:, :, :, 0, None, None]
-        _warn_of_nothing(weights)
+        if not is_partial:
+            _warn_of_nothing(weights)
         with np.errstate(invalid="ignore"):
             shares = np.where(weights > 0, area[:, :, :, 0] / np.where(weights > 0, weights, 1), np.nan)
         parts = np.moveaxis(shares, 1, 2)

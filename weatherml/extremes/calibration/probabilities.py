@@ -94,12 +94,13 @@ class Calibration:
         warning = (probability >= own["warn_from"] - _ROUNDING).astype(np.float32)
         return xr.Dataset({**looked_up, "warning": warning.where(own["warn_from"].notnull() & probability.notnull())})
 
-    def verdict(self, sums: StatisticSums, threshold: float | None = None) -> xr.Dataset:
+    def verdict(self, sums: StatisticSums, threshold: float | None = None, *, is_partial: bool = False) -> xr.Dataset:
         """Judge raw and calibrated probabilities on forecasts of another period.
 
         Args:
             sums: As of `fit`.
             threshold: As of `fit`.
+            is_partial: Whether leads without a truth are as they should be: those outside the period of an event.
 
         Returns:
             Dims (channel, lead_time): `missed`, the share of the area of events without a warning, mean over blocks
@@ -111,7 +112,7 @@ class Calibration:
             UserError: A forecast reaches into the period of the calibration; a lead time or a channel was not learnt;
                 or as `fit`.
         """
-        counts = Counts.of(sums, threshold)
+        counts = Counts.of(sums, threshold, is_partial=is_partial)
         self.held_out.require_apart(counts.init_times, counts.longest_lead)
         self._require(counts.lead_times, counts.channels)
         learnt = self.dataset.sel(channel=counts.channels, lead_time=counts.lead_times)

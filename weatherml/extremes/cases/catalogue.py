@@ -23,6 +23,7 @@ from weatherml.config.yaml_text import parse_yaml
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.cases.region import Bounds, Circle, Place
+from weatherml.registry import nearest
 from weatherml.storage.locations import local_path
 from weatherml.times import Period, parse_period
 
@@ -97,19 +98,31 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.cases)
 
-    def case(self, number: Any) -> ListedCase:
-        """Return the case of a number.
+    def case(self, asked: Any) -> ListedCase:
+        """Return the case of a number, or of a title.
 
         Raises:
-            UserError: There is none.
+            UserError: There is none, or several have the title.
         """
-        for own in (own for own in self.cases if own.case_id_number == number):
+        if isinstance(asked, str):
+            return self._titled(asked)
+        for own in (own for own in self.cases if own.case_id_number == asked):
             return own
         numbers = [own.case_id_number for own in self.cases]
         known = f"{min(numbers)} .. {max(numbers)}" if numbers else "none"
         raise UserError(
-            f"no such case: {self.origin} has no number {number!r}, only {known}; see weatherml extremes --list"
+            f"no such case: {self.origin} has no number {asked!r}, only {known}; see weatherml extremes --list"
         )
+
+    def _titled(self, title: str) -> ListedCase:
+        found = [own for own in self.cases if own.title.casefold() == title.casefold()]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            numbers = listed([str(own.case_id_number) for own in found])
+            raise UserError(f"{self.origin} has {title!r} as {numbers}; ask for one by its number")
+        near = nearest(title, [own.title for own in self.cases])
+        raise UserError(f"no such case: {self.origin} has none called {title!r}{near}; see weatherml extremes --list")
 
     def only(self, hazard: str | None = None, period: Period | None = None) -> "Catalogue":
         """Keep the cases of a hazard, and those that share a time with a period.

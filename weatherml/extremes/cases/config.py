@@ -6,13 +6,14 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from weatherml.config import Config, from_mapping, read_mapping
+from weatherml.config import Config, apply_overrides, from_mapping, read_mapping
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import UserError
 from weatherml.extremes.cases.catalogue import ListedCase, listed_in
 from weatherml.extremes.cases.made_forecasts import BASELINES
 from weatherml.extremes.cases.region import Place, as_place, shown
 from weatherml.extremes.hazards import registry as hazards
+from weatherml.extremes.hazards.keys import OF_OBJECTS
 from weatherml.times import Period, PeriodText, is_within, parse_period, parse_time
 
 
@@ -106,6 +107,33 @@ class Climatology(Config):
     path: str | None = None
 
 
+def _as_names(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+class CalibrationPeriod(Config):
+    """Another period, from whose forecasts it is learnt what shares of members mean.
+
+    Attributes:
+        period: First and last time: forecasts count that begin and end inside. It shares none with the event's, and
+            no forecast of the event may reach into it.
+        every: Between the initial times of baselines, from the hour of `init_times.first` on.
+        risk: The share of the area of events that warnings may be expected to miss.
+        systems: Which ones; all that are ensembles when none are named.
+    """
+
+    period: PeriodText
+    every: DurationText = "1d"
+    risk: float = Field(0.1, gt=0, lt=1)
+    systems: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
+
+    def init_times(self, first: np.datetime64, longest: np.timedelta64) -> np.ndarray:
+        """Return when baselines begin, at the hours of `first`, so that leads up to the longest end inside."""
+        begin, end = parse_period(self.period)
+        begin = begin + (first - begin) % np.timedelta64(1, "D")
+        return np.arange(begin, end - longest + np.timedelta64(1, "ns"), parse_duration(self.every))
+
+
 def _as_system(value: Any) -> Any:
     if isinstance(value, str):
         return Baseline(baseline=value) if value in BASELINES else Stored(path=value)
@@ -117,10 +145,6 @@ def _as_system(value: Any) -> Any:
         f"a system is a path, the name of a baseline, or keys such as {{path: forecast.zarr}}, got"
         f" {shown(value)}; give one"
     )
-
-
-def _as_names(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 System = Annotated[Baseline | Stored, BeforeValidator(_as_system)]
@@ -144,6 +168,7 @@ class Case(Config):
         lead_times: How far baselines reach; as the stored forecasts that reach furthest when None.
         against: Systems that the others are compared with; the first one when none are named.
         interval: How intervals are had, as of `weatherml evaluate`.
+        calibration: Another period, in which it is learnt what shares of members mean.
         about: What is told of the event, for the page.
     """
 
@@ -161,6 +186,7 @@ class Case(Config):
     lead_times: LeadTimes | None = None
     against: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
     interval: str = "ar2"
+    calibration: CalibrationPeriod | None = None
     about: str = ""
 
     @model_validator(mode="before")
@@ -176,33 +202,51 @@ class Case(Config):
 
     @model_validator(mode="after")
     def _require_sense(self) -> Self:
-        hazards.find(self.hazard).define(self.definition)
-        for name in (name for name in self.against if name not in self.systems):
-            raise UserError(f"against names {name!r}, which is none of the systems {', '.join(self.systems)}")
+        hazard = hazards.find(self.hazard)
+        hazard.define(self.definition)
+        for key in (key for key in self.definition if key in OF_OBJECTS):
+            raise UserError(
+                f"{key} changes nothing of where a case has {hazard.one}; leave it out, and see weatherml extremes"
+                f" --describe {self.hazard}"
+            )
+        asked = {"against": self.against, "calibration.systems": self.calibration.systems if self.calibration else ()}
+        for key, name in ((key, name) for key, names in asked.items() for name in names if name not in self.systems):
+            raise UserError(f"{key} names {name!r}, which is none of the systems {', '.join(self.systems)}")
         if self.climatology is not None and _overlap(self.climatology.period, self.period):
             raise UserError(
                 f"the climatology of {' .. '.join(self.climatology.period)} knows the event of"
                 f" {' .. '.join(self.period)}; take another period"
             )
+        if self.calibration is not None and _overlap(self.calibration.period, self.period):
+            raise UserError(
+                f"the calibration of {' .. '.join(self.calibration.period)} knows the event of"
+                f" {' .. '.join(self.period)}; take another period"
+            )
         return self
 
 
-def read_case(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Case:
-    """Read a case from a file; `listed: 12` with `list: events.yaml` takes it from a list of cases.
+def read_case(path: str | Path | None, overrides: tuple[str, ...] | list[str] = ()) -> Case:
+    """Read a case from a file, or from words alone.
+
+    `listed: 12`, or its title, with `list: events.yaml` takes it from a list of cases; what is said besides wins.
 
     Raises:
         UserError: The file is missing or wrong, or there is no such case in the list.
     """
-    content = read_mapping(path, overrides)
-    number, source = content.pop("listed", None), content.pop("list", None)
-    if number is not None:
-        content = _told_by(listed_in(source).case(number)) | content
-    return from_mapping(Case, content, str(path))
+    content = apply_overrides({}, list(overrides)) if path is None else read_mapping(path, overrides)
+    asked, source = content.pop("listed", None), content.pop("list", None)
+    if asked is None and source is not None:
+        raise UserError(f"list names {source}, and no case of it; say which: listed=12, or its title")
+    if asked is not None:
+        content = _told_by(listed_in(source).case(asked), content) | content
+    return from_mapping(Case, content, "the case" if path is None else str(path))
 
 
-def _told_by(case: ListedCase) -> dict[str, Any]:
+def _told_by(case: ListedCase, content: dict[str, Any]) -> dict[str, Any]:
+    """Return what a list says of a case; its region where the case's own words have none."""
     period = [case.start_date, case.end_date]
-    return {"name": case.title, "hazard": case.event_type, "period": period, "region": case.place.model_dump()}
+    told = {"name": case.title, "hazard": case.event_type, "period": period}
+    return told if "region" in content else told | {"region": case.place.model_dump()}
 
 
 def _overlap(one: Period, other: Period) -> bool:

@@ -1,72 +1,33 @@
 """A case run: each system looked at member by member, and judged beside the truth."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import chain
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
+from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
-from weatherml.extremes.cases.config import Case
-from weatherml.extremes.cases.stage import CARRIER, Seen, Stage, regional
-from weatherml.extremes.cases.told import Told, completed, require_values, shares, tell
-from weatherml.extremes.online import members_of
-from weatherml.extremes.tracks import table
-from weatherml.extremes.tracks.members import Member
-from weatherml.verification.aggregation.sums import StatisticSums
+from weatherml.extremes.cases.calibrated import calibrate, held_out
+from weatherml.extremes.cases.config import Baseline, Case
+from weatherml.extremes.cases.stage import Stage
+from weatherml.extremes.cases.told import Told, require_values, tell
+from weatherml.extremes.cases.unusual import LocalClimate, local_climate
+from weatherml.extremes.cases.watching import Forecast, SystemOutcome, Watching, n_members_of
+from weatherml.process.workers import HERE, Workers
+from weatherml.times import parse_period, show_periods
 from weatherml.verification.campaign.online import OnlineForecast
-from weatherml.verification.judging import accumulate
-from weatherml.verification.metrics.registry import find
 from weatherml.verification.pairing.plausible import warn_of_fields
 
 _logger = logging.getLogger(__name__)
 
-Forecast: TypeAlias = xr.Dataset | OnlineForecast
 Progress: TypeAlias = Callable[[int, int, str], None]
 """Told how many members of all systems are done, of how many, and whose the last one is."""
 
-METRICS = {name: find(f"{name}(threshold=0.5)") for name in ("brier", "brier_fair", "roc_area")}
-"""What the event, 0 or 1 at each cell and time, is judged by."""
-
 _MOST_MAPS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class SystemOutcome:
-    """What came of one system.
-
-    Attributes:
-        series: The region's index (`index`, its units) and the share of the region in the event (`share`), dims
-            (init_time, number, lead_time); what lies outside the period is there, too.
-        members: What each member told, a row each: init_time, number and the fields of `Told`; of forecasts that do not
-            reach the end of the period none.
-        probability: Share of members in the event at some time of the period, dims (init_time, latitude, longitude), of
-            a few initial times.
-        sums: Of the event at each cell and time.
-        tracks: Of storms that came into the region in the period, in members of these few initial times.
-    """
-
-    series: xr.Dataset
-    members: pd.DataFrame
-    probability: xr.DataArray
-    sums: StatisticSums
-    tracks: xr.Dataset | None
-
-    @property
-    def n_members(self) -> int:
-        """How many there are."""
-        return self.series.sizes["number"]
-
-    @property
-    def probability_of_happening(self) -> pd.Series:
-        """Share of members in which the event happens, by initial time."""
-        own: pd.Series = self.members.groupby("init_time")["happened"].mean()
-        return own
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +39,14 @@ class Outcome:
         truth: What happened.
         systems: By name.
         left_out: Systems of which no forecast reaches over the whole period.
+        climate: What the index is around the date of the peak, where the case has a climatology.
     """
 
     stage: Stage
     truth: Told
     systems: Mapping[str, SystemOutcome]
     left_out: Sequence[str] = ()
+    climate: LocalClimate | None = None
 
     @property
     def case(self) -> Case:
@@ -97,6 +60,7 @@ def run(
     truth: xr.Dataset,
     usual: xr.Dataset | None = None,
     progress: Progress | None = None,
+    workers: Workers = HERE,
 ) -> Outcome:
     """Judge one event.
 
@@ -108,26 +72,13 @@ def run(
         truth: Analyses with all times of the period. Of events of days the first forecast of each day is judged.
         usual: Analyses that thresholds are taken from; the truth when None.
         progress: Called after each member.
+        workers: Who looks at members: this process, or `weatherml.process.workers.Dask(...)`.
 
     Raises:
         UserError: Something is missing: a variable, a time, a cell in the region; the systems share no initial time, or
             no forecast reaches over the period.
     """
-    shared = _shared(forecasts)
-    stage = Stage.of(case, truth, usual, _valid_times(forecasts, shared))
-    _, first = np.unique(stage.begins(shared), return_index=True)
-    shared = shared[first]  # of several on one day, where events are of days, that which all of the day is ahead of
-    require_values(stage.true, stage, "the truth")
-    warn_of_fields("the truth", stage.truth.isel(time=[0]))
-    told = tell(stage.true, stage)
-    n_all = sum(len(shared) * _n_members(own) for own in forecasts.values())
-    systems, n_done = {}, 0
-    for name, forecast in forecasts.items():
-        watching = _Watching(name, stage, told, shared, _telling(progress, name, n_done, n_all))
-        systems[name] = watching.outcome(_only(forecast, shared))
-        n_done += len(shared) * _n_members(forecast)
-    short = _too_short(systems, case)
-    return Outcome(stage, told, {name: own for name, own in systems.items() if name not in short}, short)
+    return _Run(case, forecasts, truth, usual, workers, progress).outcome()
 
 
 def _too_short(systems: Mapping[str, SystemOutcome], case: Case) -> list[str]:
@@ -147,134 +98,164 @@ def _too_short(systems: Mapping[str, SystemOutcome], case: Case) -> list[str]:
 
 
 @dataclass(eq=False)
-class _Watching:
-    """Looks at the members of one system as they pass, and keeps little of each."""
+class _Run:
+    """A case on its way."""
 
-    name: str
-    stage: Stage
-    truth: Told
-    init_times: np.ndarray
-    progress: Callable[[], None]
-    rows: list[dict[str, object]] = field(default_factory=list)
-    series: dict[tuple[np.datetime64, int], np.ndarray] = field(default_factory=dict)
-    counts: dict[np.datetime64, list[np.ndarray]] = field(default_factory=dict)
-    tracks: list[xr.Dataset] = field(default_factory=list)
-    leads: np.ndarray = field(default_factory=lambda: np.empty(0, "timedelta64[ns]"))
+    case: Case
+    forecasts: Mapping[str, Forecast]
+    truth: xr.Dataset
+    usual: xr.Dataset | None
+    workers: Workers
+    progress: Progress | None
+    _n_done: int = 0
+    _n_all: int = 0
 
-    def outcome(self, forecast: Forecast) -> SystemOutcome:
-        n_members, pieces = _n_members(forecast), self._events(forecast)
-        first = next(pieces)
-        begins = self.stage.begins(self.init_times)
-        events = OnlineForecast(lambda _: chain([first], pieces), begins, self.leads, n_members)
-        metrics = METRICS if n_members > 1 else {"brier": METRICS["brier"]}
-        sums = accumulate(events, self._truth(), metrics, missing="count")
-        names = ["init_time", "number", *Told.__dataclass_fields__]
-        return SystemOutcome(
-            self._joined_series(),
-            pd.DataFrame(self.rows, columns=names),
-            self._probability(),
-            sums,
-            table.join(self.tracks) if self.tracks else None,
-        )
+    def outcome(self) -> Outcome:
+        """Judge all systems."""
+        shared = _shared(self.forecasts)
+        inits = _reaching(shared, self.forecasts, self.case)
+        stage = self._stage(self.case, inits)
+        inits = _first_of_days(stage, inits)
+        then, inits_then = self._then()
+        n_members = {name: n_members_of(own) for name, own in self.forecasts.items()}
+        self._n_all = len(inits) * sum(n_members.values())
+        self._n_all += len(inits_then) * sum(n_members[name] for name in self._calibrated_names())
+        require_values(stage.true, stage, "the truth")
+        warn_of_fields("the truth", stage.truth.isel(time=[0]))
+        _warn_of_knowing(self.case, inits, self.forecasts)
+        told = tell(stage.true, stage)
+        if told.happened and not (inits < told.onset).any():
+            _logger.warning(
+                "no forecast begins before the onset, %.16s: how early it was seen is not known", told.onset
+            )
+        climate = local_climate(stage, self.truth if self.usual is None else self.usual, told.peak_time)
+        calibrated = self._calibrated_names()
+        systems = {}
+        for name, forecast in self.forecasts.items():
+            reaching = inits[inits + _longest(forecast) >= stage.times[-1]]
+            drawn = _drawn(reaching if len(reaching) else inits, told.onset if told.happened else stage.times[0])
+            peak = None if climate is None else told.peak_time
+            own = Watching(name, stage, inits, drawn, peak, self._telling(name), self.workers)
+            systems[name] = own.outcome(_only(forecast, inits))
+            if then is not None and name in calibrated:
+                systems[name] = self._calibrated(name, systems[name], then, inits_then)
+        short = _too_short(systems, self.case)
+        kept = {name: own for name, own in systems.items() if name not in short}
+        return Outcome(stage, told, kept, short, climate)
 
-    def _events(self, forecast: Forecast) -> Iterator[xr.Dataset]:
-        """Yield the events of each member as a piece of a forecast."""
-        for member in members_of(forecast, self.stage.kept):
-            assert member.init_time is not None
-            seen = self.stage.see(member.fields, member.init_time)
-            leads = seen.times - self.stage.begins(member.init_time)
-            if not len(self.leads):
-                self.leads = leads
-                warn_of_fields(f"the forecast {self.name}", member.fields.isel(time=[-1]))
-            require_values(seen, self.stage, f"{self.name}, from {member.init_time:.16},")
-            self._note(member, seen, leads)
-            self.progress()
-            yield self._piece(member, seen, leads)
+    def _stage(self, case: Case, init_times: np.ndarray) -> Stage:
+        return Stage.of(case, self.truth, self.usual, _valid_times(self.forecasts, init_times))
 
-    def _note(self, member: Member, seen: Seen, leads: np.ndarray) -> None:
-        init_time, number = member.init_time, member.number or 0
-        assert init_time is not None
-        told = np.stack([regional(seen.index, self.stage), shares(seen, self.stage)])
-        self.series[init_time, number] = self._at_leads(told, leads)
-        whole = completed(seen, self.stage)
-        if whole is None:
-            return
-        self.rows.append({"init_time": init_time, "number": number, **asdict(tell(whole, self.stage))})
-        if init_time in self._drawn:
-            self._add_to_maps(init_time, whole)
-            if seen.tracks is not None:
-                self.tracks.append(self.stage.near(seen.tracks, init_time=init_time, number=number))
+    def _then(self) -> tuple[Stage | None, np.ndarray]:
+        """Return the stage of the period that probabilities are calibrated in, and the initial times that lie in it.
 
-    def _joined_series(self) -> xr.Dataset:
-        numbers = sorted({number for _, number in self.series})
-        values = np.stack([[self.series[init, number] for number in numbers] for init in self.init_times])
-        dims = ("init_time", "number", "lead_time")
-        valid = self.stage.begins(self.init_times)[:, None] + self.leads
-        coords = {
-            "init_time": self.init_times,
-            "number": numbers,
-            "lead_time": self.leads,
-            "valid_time": (("init_time", "lead_time"), valid),
-        }
-        return xr.Dataset({name: (dims, values[:, :, n]) for n, name in enumerate(("index", "share"))}, coords)
+        Raises:
+            UserError: None does, or a forecast of the event reaches into it.
+        """
+        asked = self.case.calibration
+        if asked is None:
+            return None, np.empty(0, "datetime64[ns]")
+        first, last = parse_period(asked.period)
+        own = {name: self.forecasts[name] for name in self._calibrated_names()}
+        shared, longest = _shared(own), max(map(_longest, own.values()))
+        inside = shared[(shared >= first) & (shared + longest <= last)]
+        if not len(inside):
+            raise UserError(
+                f"no forecast begins and ends in {show_periods(asked.period)}, the period of the calibration; leads"
+                f" reach {format_duration(longest)}: give a longer period, or forecasts of then"
+            )
+        then = self._stage(self.case.model_copy(update={"period": asked.period}), inside)
+        return then, _first_of_days(then, inside)
 
-    def _add_to_maps(self, init_time: np.datetime64, whole: Seen) -> None:
-        own = self.counts.setdefault(init_time, [np.zeros(self.stage.grid.shape), np.zeros(1)])
-        own[0] += whole.event.any(axis=0)
-        own[1] += 1
-
-    def _at_leads(self, values: np.ndarray, leads: np.ndarray) -> np.ndarray:
-        """Return values `[row, lead]` at the leads of the first forecast, NaN at those that another lacks."""
-        found = np.full((len(values), len(self.leads)), np.nan)
-        there = np.isin(self.leads, leads)
-        found[:, there] = values[:, np.isin(leads, self.leads)]
+    def _calibrated_names(self) -> list[str]:
+        """Return which systems are calibrated: those that the case names, or all ensembles."""
+        asked = self.case.calibration
+        if asked is None:
+            return []
+        named = asked.systems or self.forecasts
+        found = [name for name in named if n_members_of(self.forecasts[name]) > 1]
+        alone = [name for name in named if name not in found]
+        if not found or (alone and asked.systems):
+            raise UserError(
+                f"{listed(alone)} {'is one forecast' if len(alone) == 1 else 'are single forecasts'}, of which no"
+                " share of members is known; name ensembles: calibration.systems, or leave calibration out"
+            )
         return found
 
-    def _piece(self, member: Member, seen: Seen, leads: np.ndarray) -> xr.Dataset:
-        coords: dict[str, Any] = {
-            "init_time": [self.stage.begins(member.init_time)],
-            "lead_time": self.leads,
-            **({} if member.number is None else {"number": [member.number]}),
-        }
-        shape = (*map(len, coords.values()), *self.stage.grid.shape)
-        events = self._at_leads(seen.event.reshape(len(leads), -1).T.astype(np.float32), leads).T
-        return self.stage.as_dataset(events.astype(np.float32).reshape(shape), coords)
+    def _calibrated(self, name: str, own: SystemOutcome, then: Stage, init_times: np.ndarray) -> SystemOutcome:
+        asked = self.case.calibration
+        assert asked is not None
+        watching = Watching(name, then, init_times, progress=self._telling(name), workers=self.workers)
+        sums = watching.outcome(_only(self.forecasts[name], init_times)).sums
+        try:
+            known = calibrate(sums, own.sums, held_out(asked.period, self.case.period), asked.risk)
+        except UserError as error:
+            raise error.within(f"calibration of {name}: ") from None
+        return replace(own, calibrated=known)
 
-    def _truth(self) -> xr.Dataset:
-        """Return what happened at each cell and time, NaN outside the region."""
-        true = self.stage.true
-        values = np.where(self.stage.inside, true.event, np.nan).astype(np.float32)
-        return self.stage.as_dataset(values, {"time": true.times})
+    def _telling(self, name: str) -> Callable[[], None]:
+        def told() -> None:
+            self._n_done += 1
+            if self.progress is not None:
+                self.progress(self._n_done, self._n_all, name)
 
-    def _probability(self) -> xr.DataArray:
-        times = sorted(self.counts)
-        empty = np.empty((0, *self.stage.grid.shape))
-        shown = [np.where(self.stage.inside, self.counts[own][0] / self.counts[own][1], np.nan) for own in times]
-        coords = {"init_time": np.array(times, "datetime64[ns]")}
-        field = self.stage.as_dataset(np.stack(shown) if shown else empty, coords)
-        return field[CARRIER].rename(self.stage.case.hazard)
+        return told
 
-    @property
-    def _drawn(self) -> Sequence[np.datetime64]:
-        """The few initial times that maps are kept of: before the onset, the last of them among them."""
-        onset = self.truth.onset if self.truth.happened else self.stage.times[0]
-        before = self.init_times[self.init_times < onset]
-        own = before if len(before) else self.init_times[:1]
-        places = np.unique(np.linspace(0, len(own) - 1, _MOST_MAPS).round().astype(int))
-        return list(own[places])
+
+def _warn_of_knowing(case: Case, init_times: np.ndarray, forecasts: Mapping[str, Forecast]) -> None:
+    """Say where what is usual, or what members are drawn from, is of times that are forecast, calibrated or judged."""
+    met_by: list[tuple[str, np.datetime64, np.datetime64]] = [
+        ("the event", *parse_period(case.period)),
+        ("valid times of the forecasts", *_valid_times(forecasts, init_times)),
+    ]
+    if case.calibration is not None:
+        met_by.append(("the calibration", *parse_period(case.calibration.period)))
+    periods = {} if case.climatology is None else {"the climatology": case.climatology.period}
+    made = {name: own for name, own in case.systems.items() if isinstance(own, Baseline) and own.period is not None}
+    periods |= {f"what {name} is drawn from": own.period for name, own in made.items() if own.period is not None}
+    for whose, period in periods.items():
+        first, last = parse_period(period)
+        met = [what for what, begin, end in met_by if begin <= last and end >= first]
+        if met:
+            _logger.warning(
+                "%s, %s, shares times with %s: it knows some of what it is to be surprised by; take another period",
+                whose,
+                show_periods(period),
+                listed(met),
+            )
+
+
+def _drawn(init_times: np.ndarray, onset: np.datetime64) -> Sequence[np.datetime64]:
+    """Return the few initial times that maps are kept of: before the onset, the last of them among them."""
+    before = init_times[init_times < onset]
+    own = before if len(before) else init_times[:1]
+    places = np.unique(np.linspace(0, len(own) - 1, _MOST_MAPS).round().astype(int))
+    return list(own[places])
+
+
+def _reaching(shared: np.ndarray, forecasts: Mapping[str, Forecast], case: Case) -> np.ndarray:
+    """Return the initial times from which some forecast has a time of the period ahead; all where none has."""
+    first, last = parse_period(case.period)
+    longest = max(map(_longest, forecasts.values()))
+    reaching = shared[(shared <= last) & (shared + longest >= first)]
+    return reaching if len(reaching) else shared
+
+
+def _first_of_days(stage: Stage, init_times: np.ndarray) -> np.ndarray:
+    """Return, where events are of days, the first of the initial times of each; else all."""
+    _, first = np.unique(stage.begins(init_times), return_index=True)
+    return init_times[first]
+
+
+def _longest(forecast: Forecast) -> np.timedelta64:
+    own = forecast.lead_times if isinstance(forecast, OnlineForecast) else forecast["lead_time"].values
+    return np.timedelta64(np.max(own).astype("timedelta64[ns]"))
 
 
 def _valid_times(forecasts: Mapping[str, Forecast], init_times: np.ndarray) -> np.ndarray:
     """Return the first and the last valid time."""
-    leads = [
-        own.lead_times if isinstance(own, OnlineForecast) else own["lead_time"].values for own in forecasts.values()
-    ]
-    longest = max(np.max(own) for own in leads)
+    longest = max(map(_longest, forecasts.values()))
     return np.array([init_times[0], init_times[-1] + longest], "datetime64[ns]")
-
-
-def _n_members(forecast: Forecast) -> int:
-    return forecast.n_members if isinstance(forecast, OnlineForecast) else forecast.sizes.get("number", 1)
 
 
 def _inits(forecast: Forecast) -> np.ndarray:
@@ -301,23 +282,7 @@ def _shared(forecasts: Mapping[str, Forecast]) -> np.ndarray:
     return shared
 
 
-def _span(times: np.ndarray) -> str:
-    return f"{times[0]:.16} .. {times[-1]:.16}" if len(times) else "none"
-
-
 def _only(forecast: Forecast, init_times: np.ndarray) -> Forecast:
     if isinstance(forecast, OnlineForecast):
         return OnlineForecast(forecast.make, init_times, forecast.lead_times, forecast.n_members, forecast.memory)
     return forecast.sel(init_time=init_times)
-
-
-def _telling(progress: Progress | None, name: str, n_before: int, n_all: int) -> Callable[[], None]:
-    n_done = n_before
-
-    def told() -> None:
-        nonlocal n_done
-        n_done += 1
-        if progress is not None:
-            progress(n_done, n_all, name)
-
-    return told

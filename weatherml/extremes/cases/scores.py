@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from weatherml.extremes.cases.running import METRICS, Outcome, SystemOutcome
+from weatherml.extremes.cases.running import Outcome
 from weatherml.extremes.cases.stage import CARRIER, Stage, regional
 from weatherml.extremes.cases.told import Told
+from weatherml.extremes.cases.watching import METRICS, SystemOutcome
 from weatherml.sphere.great_circles import distance
 from weatherml.verification.cards import Pairs, scorecards
 from weatherml.verification.formulas import crps_fair

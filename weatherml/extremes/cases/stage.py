@@ -212,6 +212,24 @@ class Stage:
         added = {name: np.full(own.sizes[table.RECORD], value) for name, value in columns.items()}
         return table.make({name: own[name].values for name in table.columns_of(own)} | added)
 
+    def index_of(self, fields: xr.Dataset) -> np.ndarray:
+        """Return the hazard's index of analyses in the region, `[time, lat, lon]`, NaN outside."""
+        index = self.hazard.index(cut(fields, self.held).compute(), self.definition, self.threshold)
+        return np.where(self.inside, index.transpose("time", "latitude", "longitude").values, np.nan)
+
+    def sent(self, init_times: np.ndarray) -> Self:
+        """Return what sees the members of forecasts alike, with no other analyses than those of before they began."""
+        history, times = parse_duration(self.case.history), self.truth["time"].values
+        near = (times >= init_times.min() - history) & (times <= init_times.max())
+        own = replace(self, truth=self.truth.isel(time=np.flatnonzero(near)), _before={})
+        known = {name: getattr(self, name) for name in ("true", "times", "inside", "whole_grid", "grid", "weights")}
+        vars(own).update(known)
+        return own
+
+    def as_field(self, values: np.ndarray, coords: Mapping[str, Any]) -> xr.DataArray:
+        """Return values `[*coords, lat, lon]` at the cells that are seen, NaN outside the region."""
+        return self.as_dataset(np.where(self.inside, values, np.nan), coords)[CARRIER]
+
     def as_dataset(self, values: np.ndarray, coords: Mapping[str, Any]) -> xr.Dataset:
         """Return values `[*coords, lat, lon]` at the cells that are seen, by the name `CARRIER`."""
         horizontal = {"latitude": np.array(self.grid.latitude), "longitude": np.array(self.grid.longitude)}

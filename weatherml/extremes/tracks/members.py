@@ -4,7 +4,7 @@ What members share, chunks of dask that hold several of them, is read once: such
 by the same worker.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -18,10 +18,9 @@ from weatherml.errors import UserError, require_kind
 from weatherml.errors.wording import listed
 from weatherml.extremes.tracks.read_once import read_once
 from weatherml.grid import OPEN_FIRST
-from weatherml.process.workers import HERE, Workers
+from weatherml.process.workers import HERE, Workers, in_order
 from weatherml.times import require_told
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -114,24 +113,8 @@ def map_members(
         yield from results
 
 
-def in_order(workers: Workers, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Apply a function to items; give the results in their order, each as soon as it may come."""
-    waiting: dict[int, Result] = {}
-    n_given = 0
-    for place, result in workers.map(partial(_numbered, function), enumerate(items)):
-        waiting[place] = result
-        while n_given in waiting:
-            yield waiting.pop(n_given)
-            n_given += 1
-
-
 def _of_group(function: Callable[[Member], Result], group: xr.Dataset) -> list[Result]:
     return [function(member) for member in members_of(group)]
-
-
-def _numbered(function: Callable[[Item], Result], item: tuple[int, Item]) -> tuple[int, Result]:
-    place, own = item
-    return place, function(own)
 
 
 def _along(dataset: xr.Dataset, dim: str) -> Iterator[tuple[Any, xr.Dataset]]:

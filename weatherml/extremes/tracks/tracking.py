@@ -16,9 +16,9 @@ from weatherml.extremes.tracks.detection.surroundings import Surroundings
 from weatherml.extremes.tracks.forecasts import of_one
 from weatherml.extremes.tracks.linking.linker import Linker
 from weatherml.extremes.tracks.linking.rules import Linking
-from weatherml.extremes.tracks.members import borders, each_group, in_order, lean, members_of
+from weatherml.extremes.tracks.members import borders, each_group, lean, members_of
 from weatherml.grid import LatLonGrid
-from weatherml.process.workers import HERE, Workers
+from weatherml.process.workers import HERE, Workers, in_order
 
 
 def track(fields: xr.Dataset, detection: Detection, linking: Linking, workers: Workers = HERE) -> xr.Dataset:

@@ -25,6 +25,7 @@ def efi(
     title: str | None = None,
     coastlines: bool = True,
     orography: xr.DataArray | None = None,
+    most: tuple[float, float] = _MOST,
 ) -> Figure:
     """Draw the extreme forecast index in colours, and over it the shift of tails as lines at 0, 1, 2, 5 and 8.
 
@@ -34,6 +35,7 @@ def efi(
         title: In place of the index and its variable.
         coastlines: Whether to draw the Earth's.
         orography: Surface geopotential in m2 s-2 whose heights are drawn as contours.
+        most: Width and height that the map has at most, inches.
 
     Raises:
         UserError: A field has other dimensions, no value, values that are no index, or the grids differ.
@@ -44,7 +46,7 @@ def efi(
     told = "" if tails is None else f"lines: shift of tails {'at ' + _listed(lines) if len(lines) else 'is below 0'}"
     note = " · ".join(filter(None, (style.write_origin(index), _climate(index), told)))
     has_degrees = not grid_of(index).is_global
-    layout = one_map(Panel.of(ratio_of(index), has_degrees, _MOST), Heading(title or _title(index), note), INDEX.label)
+    layout = one_map(Panel.of(ratio_of(index), has_degrees, most), Heading(title or _title(index), note), INDEX.label)
     with style.new_figure(*layout.size) as figure:
         figure.set_layout_engine("none")
         ax = add_map(figure, layout.maps[0], index)

@@ -11,20 +11,25 @@ from weatherml.errors.wording import counted
 from weatherml.extremes.cases import scores
 from weatherml.extremes.cases.config import Stored
 from weatherml.extremes.cases.running import Outcome
-from weatherml.extremes.cases.stage import regional
+from weatherml.extremes.hazards.keys import OF_OBJECTS, UNITS
 from weatherml.plot import style
-from weatherml.plot.extremes.event_maps import event_maps, write_ahead
-from weatherml.plot.extremes.plume import plume
-from weatherml.plot.extremes.strike_probability import strike_probability
+from weatherml.plot.extremes.event_maps import write_ahead
+from weatherml.plot.extremes.page_pictures import (
+    calibrated,
+    how_unusual,
+    panels_of,
+    plumes,
+    quantity_of,
+    storms,
+    where,
+)
 from weatherml.plot.report import Drawing, Rows, Section, write_report
 from weatherml.plot.verification import look
 from weatherml.plot.verification.looks import looks_of
 from weatherml.plot.verification.page import scorecards
-from weatherml.plot.verification.panels import Line, Panel, draw, legend
+from weatherml.plot.verification.panels import Line, Panel, legend
 
 _DAY = np.timedelta64(1, "D")
-_WIDER = "grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); max-width: {}rem"
-"""Of panels: few stand on a page, so that each has more room."""
 _NO_SAMPLE = (
     "One event is no sample: intervals are over initial times that all look at the same weather, and a system that was"
     " better here may be worse at the next. Judge systems by many cases."
@@ -45,10 +50,12 @@ def write_page(path: str | Path, outcome: Outcome, said: Sequence[str] = ()) -> 
     sections = [
         _happened(outcome),
         _early(outcome),
-        _where(outcome),
-        *_storms(outcome),
-        _plumes(outcome),
+        where(outcome),
+        *storms(outcome),
+        plumes(outcome),
+        *how_unusual(outcome),
         *_scores(outcome),
+        *calibrated(outcome),
         _errors(outcome),
         _judged(outcome, said),
     ]
@@ -100,7 +107,7 @@ def _happened(outcome: Outcome) -> Section:
         ("on" if _is_daily(outcome) else "at", _when(truth.peak_time, outcome)),
     ]
     defined: list[Sequence[object]] = [
-        ("threshold", "value, SI units; areas km2, distances km or degrees"),
+        ("threshold", "value"),
         *_defined(stage.definition),
     ]
     tables: dict[str, Rows] = {"The case": rows, f"What counts as {stage.hazard.one}": defined}
@@ -109,7 +116,13 @@ def _happened(outcome: Outcome) -> Section:
 
 def _defined(definition: object) -> Iterator[Sequence[object]]:
     for name, value in vars(definition).items():
-        yield name.replace("_", " "), _plain(value)
+        if name not in OF_OBJECTS:
+            yield name.replace("_", " "), f"{_plain(value)} {_units(name) if value is not None else ''}".rstrip()
+
+
+def _units(name: str) -> str:
+    units = UNITS.get(name, "")
+    return "" if units == "1" else {"d": "days", "h": "hours"}.get(units, style.typeset(units))
 
 
 def _plain(value: object) -> str:
@@ -140,68 +153,12 @@ def _early(outcome: Outcome) -> Section:
         "Along: initial time, days from the onset; lines of like values hide each other. Hold the pointer"
         " over a place for the numbers."
     )
-    return Section("How early it was seen", text, {caption: Drawing(legend(lines) + _panels([panel]))})
-
-
-def _where(outcome: Outcome) -> Section:
-    stage = outcome.stage
-    happened = np.where(stage.inside, stage.true.event.any(axis=0), np.nan)
-    truth = next(iter(outcome.systems.values())).probability.isel(init_time=0, drop=True).copy(data=happened)
-    title = f"Probability of {stage.hazard.one} at some time of the period"
-    shown = {name: own.probability for name, own in outcome.systems.items()}
-    figure = event_maps(shown, truth, title=title, onset=outcome.truth.onset)
-    text = "The share of members in the event at each place at some time of the period, beside where it happened."
-    caption = title if stage.inside.all() else f"{title}; grey: outside the region"
-    return Section("Where", text, {f"{caption}.": figure})
-
-
-def _storms(outcome: Outcome) -> Iterator[Section]:
-    """Yield where storms of members go, from the last initial time that maps are of."""
-    stage = outcome.stage
-    if stage.true.tracks is None:
-        return
-    best, figures = stage.near(stage.true.tracks), {}
-    for name, own in outcome.systems.items():
-        share = own.probability.isel(init_time=-1)
-        init = own.probability["init_time"].values[-1]
-        members = own.tracks
-        if members is not None:
-            members = members.isel(record=np.flatnonzero(members["init_time"].values == init))
-        title = f"{name}: probability of being struck"
-        figure = strike_probability(share, members, best, title=title, best_name="track in the truth")
-        told = f"tracks that come into the region in the period, of members and, red, of the truth{_pieces(best)}"
-        if not share.max() > 0:
-            told = f"no member strikes; {told}"
-        figures[f"{name}, from {_time(init)}: {told}."] = figure
-    yield Section("Tracks", "", figures)
-
-
-def _pieces(tracks: xr.Dataset) -> str:
-    """Say where the storms of the truth are several, as a clause: a storm that fades and deepens again is two."""
-    n_tracks = len(np.unique(tracks["track_id"].values))
-    return f", in {n_tracks} pieces, as the tracker finds them" if n_tracks > 1 else ", as the tracker finds it"
-
-
-def _plumes(outcome: Outcome) -> Section:
-    """Return plumes from the first and the last initial time that maps are of."""
-    stage, quantity = outcome.stage, _quantity(outcome)
-    true, around = stage.true, stage.around
-    truth = _named(xr.DataArray(regional(around.index, stage), {"time": around.times}), outcome)
-    inits = next(iter(outcome.systems.values())).probability["init_time"].values
-    figures = {}
-    for init in inits[np.unique([0, -1])] if len(inits) > 1 else inits:
-        systems = {
-            name: _named(own.series["index"].sel(init_time=init), outcome) for name, own in outcome.systems.items()
-        }
-        title = f"{stage.hazard.summary.capitalize()} over the region: {quantity.label}"
-        figure = plume(systems, truth, title=title, period=(true.times[0], true.times[-1]))
-        figures[f"Forecasts from {_time(init)}. Bands: members; black: truth."] = figure
-    return Section("The region by valid time", "", figures)
+    return Section("How early it was seen", text, {caption: Drawing(legend(lines) + panels_of([panel]))})
 
 
 def _scores(outcome: Outcome) -> Iterator[Section]:
     brier, crps = scores.event_scores(outcome)["brier"], scores.index_scores(outcome)
-    looks, quantity = looks_of(list(outcome.systems)), _quantity(outcome)
+    looks, quantity = looks_of(list(outcome.systems)), quantity_of(outcome)
     lines = [_line(name, brier.sel(system=name).isel(channel=0), looks[name], 1.0) for name in looks]
     others = [_line(name, crps.sel(system=name), looks[name], quantity.factor) for name in looks]
     panels = [
@@ -221,19 +178,19 @@ def _scores(outcome: Outcome) -> Iterator[Section]:
         " forecasts that look at one event err alike, and tell little. The CRPS is fair to ensembles of any size, and"
         " of one forecast the absolute error."
     )
-    markup = Drawing(legend(lines) + _panels(panels))
+    markup = Drawing(legend(lines) + panels_of(panels))
     yield Section("Scores", text, {"Along: lead time in days. Bands: 95 % intervals.": markup}, _differences(outcome))
     yield from (own for own in scorecards(scores.event_differences(outcome)) if own.figures)
 
 
 def _number_words(outcome: Outcome) -> str:
     """Return what a region's number is called: `mean 2 m temperature`."""
-    label = _quantity(outcome).label
+    label = quantity_of(outcome).label
     return f"{outcome.stage.hazard.summary} {label[:1].lower()}{label[1:]}"
 
 
 def _differences(outcome: Outcome) -> dict[str, Rows]:
-    quantity = _quantity(outcome)
+    quantity = quantity_of(outcome)
     rows: list[Sequence[object]] = [("compared", "lead", "difference", "lower", "upper")]
     for (one, other), own in scores.index_differences(outcome).items():
         told = own.isel(lead_time=np.flatnonzero(np.isfinite(own.sel(bound="lower"))))
@@ -247,7 +204,7 @@ def _differences(outcome: Outcome) -> dict[str, Rows]:
 
 def _errors(outcome: Outcome) -> Section:
     table = scores.errors(outcome)
-    quantity, truth = _quantity(outcome), outcome.truth
+    quantity, truth = quantity_of(outcome), outcome.truth
     if truth.happened:
         table = table[table["init_time"] < pd.Timestamp(truth.onset)]
     shown = table.sort_values("init_time", ascending=False, kind="stable").groupby("system", sort=False).head(5)
@@ -321,22 +278,8 @@ def _line(name: str, own: xr.DataArray, shown: tuple[str, str], factor: float) -
     return Line.of(name, own["lead_time"].values / _DAY, values, shown)
 
 
-def _panels(panels: Sequence[Panel]) -> str:
-    return f'<div class="panels" style="{_WIDER.format(34 * len(panels))}">{"".join(map(draw, panels))}</div>'
-
-
-def _named(own: xr.DataArray, outcome: Outcome) -> xr.DataArray:
-    true = outcome.stage.true
-    return own.rename(true.name).assign_attrs(units=true.units)
-
-
-def _quantity(outcome: Outcome) -> style.Quantity:
-    true = outcome.stage.true
-    return style.quantity_of(true.name, true.units)
-
-
 def _value(value: float, outcome: Outcome) -> str:
-    quantity = _quantity(outcome)
+    quantity = quantity_of(outcome)
     return style.typeset(f"{value * quantity.factor + quantity.offset:.4g} {quantity.units}".strip())
 
 

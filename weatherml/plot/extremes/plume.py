@@ -16,6 +16,7 @@ _BANDS = ((0.0, 1.0, 0.13), (0.1, 0.9, 0.2), (0.25, 0.75, 0.3))
 """Lower and upper quantile of the members, and how dark the band between them is, over those outside it."""
 _MOST_LINES = 30  # members that are told apart
 _MOST_ACROSS = 3
+_WIDE = 4.6  # inches of a panel, of which it is said how many stand side by side
 
 
 def plume(
@@ -25,6 +26,7 @@ def plume(
     title: str = "",
     period: tuple[np.datetime64, np.datetime64] | None = None,
     levels: Mapping[str, float] | None = None,
+    n_across: int | None = None,
 ) -> Figure:
     """Draw one number of each member by valid time: a panel a system, on one scale.
 
@@ -38,6 +40,7 @@ def plume(
         title: Over all; the quantity's name when empty.
         period: First and last time of an event, which is shaded.
         levels: Values that are drawn as lines across, by what they are, in SI units.
+        n_across: How many panels stand side by side; as many as look well when None.
 
     Raises:
         UserError: There is nothing to draw, or a dimension is another.
@@ -48,9 +51,10 @@ def plume(
     shown = {name: _by_valid_time(own) for name, own in systems.items()}
     first = next(iter(systems.values()))
     quantity = style.quantity_of_field(first)
-    n_across = min(len(shown), _MOST_ACROSS) if len(shown) != 4 else 2
+    least = 6.4 if n_across is None else _WIDE * n_across
+    n_across = min(len(shown), n_across or (2 if len(shown) == 4 else _MOST_ACROSS))
     n_rows = -(-len(shown) // n_across)
-    with style.new_figure(max(3.9 * n_across, 6.4), 2.9 * n_rows + 0.75) as figure:
+    with style.new_figure(max(3.9 * n_across, least), 2.9 * n_rows + 0.75) as figure:
         figure.suptitle(title or quantity.label, x=0.01, ha="left", weight="bold", size=12)
         axes = figure.subplots(n_rows, n_across, squeeze=False, sharex=True, sharey=True)
         for ax, (name, own) in zip(axes.flat, shown.items(), strict=False):

@@ -29,6 +29,7 @@ def strike_probability(
     title: str | None = None,
     best_name: str = "best track",
     coastlines: bool = True,
+    most: tuple[float, float] = _MOST,
 ) -> Figure:
     """Draw how likely a storm strikes where, and over it the members' tracks and the best track.
 
@@ -40,6 +41,7 @@ def strike_probability(
         best_name: What the best tracks are called.
         title: In place of "Strike probability" and its radius.
         coastlines: Whether to draw the Earth's.
+        most: Width and height that the map has at most, inches.
 
     Raises:
         UserError: The field has other dimensions, or a table is none of tracks.
@@ -52,7 +54,7 @@ def strike_probability(
         raise UserError(f"a probability lies between 0 and 1, this one reaches {float(probability.max()):g}; divide it")
     heading = Heading(title or _title(probability), _note(probability))
     has_degrees = not grid_of(percent).is_global
-    layout = one_map(Panel.of(ratio_of(percent), has_degrees, _MOST), heading, style.PROBABILITY.label)
+    layout = one_map(Panel.of(ratio_of(percent), has_degrees, most), heading, style.PROBABILITY.label)
     with style.new_figure(*layout.size) as figure:
         figure.set_layout_engine("none")
         ax = add_map(figure, layout.maps[0], percent)

@@ -100,8 +100,15 @@ def ratio_of(field: xr.DataArray) -> float:
     return (east - west) / (north - south) * _shrinkage(south, north)
 
 
-def add_map(figure: Figure, place: Box, field: xr.DataArray) -> GeoAxes:
-    """Add axes for the field: Equal Earth for the globe, else a plate carrée true to scale in the region's middle."""
+def add_map(figure: Figure, place: Box, field: xr.DataArray, *, has_degrees: bool = True) -> GeoAxes:
+    """Add axes for the field: Equal Earth for the globe, else a plate carrée true to scale in the region's middle.
+
+    Args:
+        figure: To which.
+        place: Where.
+        field: Of which.
+        has_degrees: Whether a region's meridians and parallels are drawn, with their degrees.
+    """
     where, size = place.within(tuple(figure.get_size_inches())), (place.width, place.height)
     if grid_of(field).is_global:
         ax: GeoAxes = figure.add_axes(where, projection=_GLOBE)
@@ -113,7 +120,8 @@ def add_map(figure: Figure, place: Box, field: xr.DataArray) -> GeoAxes:
         ax.set_xlim((west - east) / 2, (east - west) / 2)
         ax.set_ylim(south, north)
         ax.set_aspect(1 / _shrinkage(south, north))
-        _draw_degrees(ax, size, (west, east))
+        if has_degrees:
+            _draw_degrees(ax, size, (west, east))
     ax.set_facecolor(style.MISSING)
     return ax
 

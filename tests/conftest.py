@@ -26,6 +26,9 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).resolve().
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
+# What is compiled here runs for milliseconds: optimising its machine code would take longer; jax reads this, too.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 # What is learnt of files is kept apart from what the user's own programs have learnt.
 os.environ["WEATHERML_CACHE"] = tempfile.mkdtemp(prefix="weatherml-tests-")
 atexit.register(shutil.rmtree, os.environ["WEATHERML_CACHE"], ignore_errors=True)
@@ -83,6 +86,17 @@ def shared():
         return SHARED / path
 
     return locate
+
+
+@pytest.fixture(scope="module")
+def optimised():
+    """Have machine code optimised, for programs that run for seconds."""
+    import jax
+
+    chosen = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", chosen)
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ def forecast(name, numbers, inits, lead_time, every):
 
 
 @pytest.mark.parametrize("name", list(registry))
-@settings(max_examples=12, derandomize=True)
+@settings(max_examples=6, derandomize=True)
 @given(
     numbers=st.lists(st.integers(0, N_MEMBERS - 1), min_size=1, max_size=4, unique=True),
     inits=st.sampled_from([(0,), (1,), (0, 1)]),

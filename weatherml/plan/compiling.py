@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _REFUSED = 2
 """Exit code where the configuration is to blame."""
 
+_NO_OPTIMISATION = "--xla_backend_optimization_level=0"
+"""Of machine code alone, which never runs; what is counted is settled before it is made."""
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -127,7 +130,7 @@ def compile_apart(problem: Problem, n_devices: int, stage: int) -> Compiled:
     """
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={n_devices}",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={n_devices} {_NO_OPTIMISATION}",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     environment.pop("JAX_NUM_CPU_DEVICES", None)

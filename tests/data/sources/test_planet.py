@@ -11,7 +11,7 @@ GAS_CONSTANT = 1004 * 2 / 7
 
 
 @pytest.fixture(scope="module")
-def small():
+def small(optimised):
     """Ten days of a coarse planet, with levels close enough to integrate over."""
     planet = Planet(10, 6, tuple(range(300, 701, 10)), mountain_height=2000.0, time_step_hours=6)
     _, fields = planet.run(planet.initial_state(seed=0), 40)
@@ -19,7 +19,7 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def climate(tmp_path_factory):
+def climate(optimised, tmp_path_factory):
     """Half a year of the default planet after its spin-up."""
     source = SimulatedSource(PlanetConfig(days=180), tmp_path_factory.mktemp("cache"))
     return {str(name): field.values for name, field in source.read(source.times(), source.variables()).items()}

@@ -3,6 +3,7 @@
     python benchmarks/storm_tracking.py fine SHARED FOLDER --tempest BIN
     python benchmarks/storm_tracking.py ensemble SHARED FOLDER
     python benchmarks/storm_tracking.py resolutions SHARED FOLDER
+    python benchmarks/storm_tracking.py tropics SHARED FOLDER
 
 SHARED holds the folder `reanalysis`; FOLDER takes what is made; BIN holds DetectNodes and StitchNodes of
 TempestExtremes (github.com/ClimateGlobalChange/tempestextremes, built with `cmake -DCMAKE_BUILD_TYPE=Release`; it needs
@@ -11,7 +12,8 @@ netCDF).
 `fine`: the real pressure and 850 hPa vorticity of 0.25 degrees at one time, which the globe turns under by a degree in
 six hours, at 40 times; both programs read the same file, on one core. `ensemble`: the field averaged to 1 degree, 50
 members that are turned and disturbed, 40 leads, in a zarr store, in processes of their own with 5, 20 and 50 members.
-`resolutions`: the storms of one real time at 0.25 and at 2.5 degrees.
+`resolutions`: the storms of one real time at 0.25 and at 2.5 degrees. `tropics`: what of that time the contour of
+pressure of tropical cyclones lets through.
 """
 
 import argparse
@@ -29,7 +31,16 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from weatherml.data.regrid import regrid
-from weatherml.extremes.tracks import ClosedContour, Condition, Detection, Linking, Nearby, make, track
+from weatherml.extremes.tracks import (
+    TROPICAL_CYCLONE,
+    ClosedContour,
+    Condition,
+    Detection,
+    Linking,
+    Nearby,
+    make,
+    track,
+)
 from weatherml.extremes.tracks.detection import detect
 from weatherml.extremes.tracks.detection.surroundings import Surroundings
 from weatherml.extremes.tracks.filtering import band_passed
@@ -261,6 +272,19 @@ def resolutions(shared: Path) -> None:
             print(compared(name, (first, kept[first], strong), (second, kept[second], easy)))
 
 
+def tropics(shared: Path) -> None:
+    """Print the lows within 30 degrees of the equator that have the closed contour of the tropical preset."""
+    fields = real(shared)
+    nearby = tuple(Nearby(name, VORTICITY, name, 2.0) for name in ("maximum", "minimum"))
+    own = Detection(contours=TROPICAL_CYCLONE.detection.contours[:1], nearby=nearby)
+    found = detect({name: fields[name].values for name in own.told}, own, Surroundings(LatLonGrid.from_dataset(fields)))
+    print("| latitude, longitude | pressure, hPa | cyclonic vorticity at 850 hPa, 1e-4 s-1 |\n|---|---|---|")
+    for at in np.flatnonzero(np.abs(found["latitude"]) <= 30):
+        north, east = found["latitude"][at], found["longitude"][at]
+        turning = found["maximum"][at] if north > 0 else -found["minimum"][at]
+        print(f"| {north:.1f} {east:.1f} | {found[PRESSURE][at] / 100:.1f} | {1e4 * turning:.1f} |")
+
+
 def criteria() -> list[tuple[str, Detection, Detection, bool]]:
     """Give what storms are compared: the strong ones of one resolution with all of the other."""
 
@@ -299,7 +323,7 @@ def compared(name: str, first: tuple[str, xr.DataArray, Detection], second: tupl
 def main() -> None:
     """Do what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["fine", "ensemble", "member", "resolutions"])
+    parser.add_argument("what", choices=["fine", "ensemble", "member", "resolutions", "tropics"])
     parser.add_argument("shared", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tempest", type=Path)
@@ -314,6 +338,8 @@ def main() -> None:
         ensemble(given.shared, given.folder)
     elif given.what == "member":
         member(given.folder, given.members, given.workers)
+    elif given.what == "tropics":
+        tropics(given.shared)
     else:
         resolutions(given.shared)
 

@@ -1,8 +1,9 @@
 """Names that configurations and command lines use for classes and functions."""
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from typing import Any, Generic, Self, TypeVar
 
 from weatherml.errors import UserError
 from weatherml.errors.wording import is_short, listed
@@ -65,7 +66,14 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, all_of_them: str = "") -> None:
         self.kind = kind
         self.all_of_them = all_of_them
-        self._entries: dict[str, T] = {}
+        self._entries: MutableMapping[str, T] = {}
+
+    @classmethod
+    def joined(cls, *registries: "Registry[Any]") -> Self:
+        """Return what has the entries of all, also those that are entered later; its kind is that of the first."""
+        whole = cls(registries[0].kind)
+        whole._entries = ChainMap(*(one._entries for one in registries))
+        return whole
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that enters its argument under `name`."""

@@ -39,6 +39,7 @@ TABLE = [
     ("forcings", "[season, latitude, longitude, insolation, orography]", "[land_sea_mask]", "static field"),
     ("model", "{name: sfno, width: 8, depth: 1, scale_factor: 1.0}", "sfnoo", "did you mean 'sfno'"),
     ("prediction", "state", "diagnostic", "'tendency' or 'state'"),
+    ("stepper", None, "model", "steps by itself; leave it out, or name a diagnostic"),
     ("start", None, "nowhere", "nowhere is not a checkpoint"),
     (
         "training.stages",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from weatherml.checkpoint import Prediction
+from weatherml.checkpoint import Meaning
 from weatherml.config import Config, apply_overrides, from_mapping
 from weatherml.config.yaml_text import parse_yaml
 from weatherml.data.period import overlap, stride_of, time_step_of
@@ -19,7 +19,7 @@ from weatherml.data.statistics.windowed_climatology import window_weights
 from weatherml.durations import DurationText, parse_duration
 from weatherml.errors import Option, UserError
 from weatherml.forecast import ForecastConfig
-from weatherml.models import AnyNetwork
+from weatherml.models import AnyNetwork, DiagnosticConfig
 from weatherml.models.network import NetworkConfig
 from weatherml.state import Channel, alternatives, levels_in, parse_channels
 from weatherml.times import Periods, PeriodsText, PeriodText, each_period, parse_period, show_periods
@@ -124,8 +124,11 @@ class ExperimentConfig(Config):
         time_step: Of the model, such as `24h`, a multiple of the data's; the data's own when None.
         reference: What normalisation subtracts: the global mean of each channel, or the climatology of place and date.
         forcings: What the network is told beside the state.
-        model: A preset's name, or a registered network with its sizes.
-        prediction: What its output means.
+        model: A preset's name, or a registered network with its sizes; or a diagnostic, such as precipitation, which
+            makes other fields of the state, not the next one.
+        prediction: What its output means; `diagnostic` of a diagnostic, else `tendency` unless told otherwise.
+        stepper: Folder of the checkpoint of whose forecasts a diagnostic is trained, and with which it is judged; of
+            analyses when None.
         start: Folder of a checkpoint whose weights training begins with; random weights when None.
         training: How it learns.
         forecast: Leads, members, and what is kept; one deterministic forecast of all channels unless told otherwise.
@@ -145,7 +148,8 @@ class ExperimentConfig(Config):
     reference: Literal["mean", "climatology"] = "mean"
     forcings: tuple[str, ...] = ()
     model: AnyNetwork
-    prediction: Prediction = "tendency"
+    prediction: Meaning = Field(default_factory=lambda values: _meaning_of(values.get("model")))
+    stepper: str | None = None
     start: str | None = None
     training: TrainingConfig
     forecast: ForecastConfig = ForecastConfig()
@@ -165,18 +169,37 @@ class ExperimentConfig(Config):
         return step
 
     @property
+    def outputs(self) -> tuple[Channel, ...]:
+        """The channels that a diagnostic gives; none of a model that steps."""
+        return parse_channels(self.model.outputs) if isinstance(self.model, DiagnosticConfig) else ()
+
+    @property
+    def has_forecasts(self) -> bool:
+        """Whether forecasts are made, of a model or of the one beside a diagnostic; analyses are diagnosed if not."""
+        return not self.outputs or self.stepper is not None
+
+    def lead_times(self, time_step: np.timedelta64) -> np.ndarray:
+        """Return the leads that are judged, `timedelta64[ns]` [lead_time]: 0 alone where analyses are diagnosed.
+
+        Raises:
+            UserError: As `ForecastConfig.lead_times`.
+        """
+        return self.forecast.lead_times(time_step) if self.has_forecasts else np.zeros(1, "timedelta64[ns]")
+
+    @property
     def kept_channels(self) -> tuple[Channel, ...]:
-        """The channels that forecasts hold."""
+        """The channels that forecasts hold; of a diagnostic its own, unless others are named."""
         channels = parse_channels(self.channels)
-        return (
-            channels if self.forecast.channels is None else parse_channels(self.forecast.channels, levels_in(channels))
-        )
+        if self.forecast.channels is None:
+            return self.outputs or channels
+        return parse_channels(self.forecast.channels, levels_in(channels))
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         """Find now what hours of computing would otherwise end in."""
         channels = parse_channels(self.channels)
-        _require_among("forecast.channels", self.kept_channels, "channels", channels)
+        (_require_diagnostic if self.outputs else _require_step)(self)
+        _require_among("forecast.channels", self.kept_channels, "channels", (*channels, *self.outputs))
         if self.extremes is not None:
             judged = parse_channels([self.extremes.channel], levels_in(channels))
             _require_among("extremes.channel", judged, "the channels of the forecast", self.kept_channels)
@@ -185,8 +208,57 @@ class ExperimentConfig(Config):
         for index, stage in enumerate(self.training.stages):
             _require_inside(f"training.stages[{index}].period", stage.period, self.periods.training)
         _require_judgeable(self.forecast)
-        _require_noise(self.forecast, self.model)
         return self
+
+
+def _meaning_of(model: object) -> Meaning:
+    return "diagnostic" if isinstance(model, DiagnosticConfig) else "tendency"
+
+
+def _require_step(config: ExperimentConfig) -> None:
+    """Require nothing of a model that steps that only a diagnostic has.
+
+    Raises:
+        UserError: Something is.
+    """
+    name = config.model.name
+    if config.prediction == "diagnostic":
+        raise UserError(f"prediction: {name} gives the next state and is no diagnostic; set 'tendency' or 'state'")
+    if config.stepper is not None:
+        raise UserError(f"stepper: {name} steps by itself; leave it out, or name a diagnostic: model=precipitation")
+    _require_noise(config.forecast, config.model)
+
+
+def _require_diagnostic(config: ExperimentConfig) -> None:
+    """Require nothing of a diagnostic that it does not have.
+
+    Raises:
+        UserError: Something is.
+    """
+    name, loss = config.model.name, config.training.loss
+    twice = set(parse_channels(config.channels)) & set(config.outputs)
+    mistakes = {
+        f"prediction: {name} is a diagnostic, which gives no {config.prediction}; leave prediction out": (
+            config.prediction != "diagnostic"
+        ),
+        f"channels: {', '.join(map(str, twice))} is what {name} is to give; leave it out of what it is given": twice,
+        f"forcings: {name} is a diagnostic, which is told the state alone; leave forcings out": config.forcings,
+        f"reference: {name} is a diagnostic, which takes states less their mean; set reference=mean": (
+            config.reference == "climatology"
+        ),
+        f"training.loss: {name} gives no members for {loss.name} to compare; take mse, mae or relative_l2": (
+            loss.is_of_ensembles
+        ),
+        f"training.loss: {name} is a diagnostic, of whose fields pangu has no weights and physics no terms; leave"
+        " channel_weight and physics out": loss.channel_weight == "pangu" or loss.physics,
+        f"forecast: {name} is a diagnostic, which forecasts nothing by itself and is judged on analyses; leave"
+        " forecast out, or name the model that does: stepper=models/fourcastnet": (
+            not config.has_forecasts and config.forecast != ForecastConfig()
+        ),
+    }
+    for mistake, is_made in mistakes.items():
+        if is_made:
+            raise UserError(mistake)
 
 
 def _require_among(key: str, wanted: tuple[Channel, ...], where: str, known: tuple[Channel, ...]) -> None:
@@ -231,7 +303,7 @@ def _require_judgeable(forecast: ForecastConfig) -> None:
     forecast.lead_times(parse_duration(forecast.every or forecast.lead_time))
 
 
-def _require_noise(forecast: ForecastConfig, model: NetworkConfig) -> None:
+def _require_noise(forecast: ForecastConfig, model: NetworkConfig | DiagnosticConfig) -> None:
     """Require random maps where members are told some."""
     perturbation = forecast.perturbation
     if perturbation is not None and perturbation.map_scale is not None and not model.n_noise:

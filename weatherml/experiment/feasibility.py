@@ -6,8 +6,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import xarray as xr
-from flax import nnx
 
+from weatherml.checkpoint import Checkpoint, Provenance
 from weatherml.data.loading.room import batch_bytes, require_room
 from weatherml.data.period import stride_of
 from weatherml.data.reading.canonical import STATIC
@@ -22,13 +22,13 @@ from weatherml.errors import Option, UserError
 from weatherml.errors.wording import counted
 from weatherml.experiment.climate import Climate
 from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.diagnosis import load_stepper, require_outputs
 from weatherml.experiment.fine_tuning import load_start
 from weatherml.forecast import CombinedConfig, LaggedConfig, PerturbationConfig
 from weatherml.forecast.guards.step_modifiers import guard_modifiers
 from weatherml.forecast.guards.units import Units
 from weatherml.forecast.plan.lead_plan import plan_to
 from weatherml.grid import LatLonGrid
-from weatherml.models.weights import weights_of
 from weatherml.process.memory import parse_memory
 from weatherml.state import Channel, StateSpec, alternatives, levels_in, parse_channels, spec_of
 from weatherml.times import Periods, is_within, show_periods
@@ -99,19 +99,23 @@ def require_feasible(config: ExperimentConfig, holdings: Holdings) -> None:
     for channel in spec.channels:
         if channel not in holdings.channels:
             raise UserError(f"the data have no {channel}{alternatives(channel, holdings.channels)}")
+    require_outputs(config, holdings.channels)
     _require_times(config, holdings.times)
     own, training = config.climatology, within(holdings.times, config.periods.training)
     require_all_year(training, own.window_days, own.quantiles)
     _require_climate(config, holdings.times)
     if config.start is not None:
         load_start(config, config.start, spec, config.step_of(holdings.times))
+    if config.stepper is not None:
+        load_stepper(config, config.stepper, spec, config.step_of(holdings.times))
     _require_network(config, spec, holdings)
-    _require_forecast(config, spec.channels, holdings.times)
+    if config.has_forecasts:
+        _require_forecast(config, spec.channels, holdings.times)
 
 
 def _require_memory(config: ExperimentConfig, spec: StateSpec, forcings: Forcings) -> None:
     """Require that training may hold two of its largest batches; periods are held only where they fit beside."""
-    training = config.training
+    training, spec = config.training, StateSpec((*spec.channels, *config.outputs), spec.grid)
     needed = max(batch_bytes(spec, forcings, size, rollout) for size, rollout in training.batches)
     require_room(needed, parse_memory(training.memory))
 
@@ -166,7 +170,7 @@ def _require_times(config: ExperimentConfig, times: np.ndarray) -> None:
                 *_smaller_batch(name, n_samples),
             )
     training = within(times, config.periods.training)
-    longest = config.forecast.lead_times(step)[-1]
+    longest = config.lead_times(step)[-1]
     if not np.isin(training + longest, training).any():
         raise UserError(
             f"no two times of the training period {show_periods(config.periods.training)} lie forecast.lead_time"
@@ -179,7 +183,7 @@ def _require_climate(config: ExperimentConfig, times: np.ndarray) -> None:
     training, own = within(times, config.periods.training), config.climatology
     climate = Climate.of(config, Harmonics(own.n_annual, own.n_diurnal).resolved_by(training).n_annual)
     if climate is not None:
-        leads = config.forecast.lead_times(config.step_of(times))
+        leads = config.lead_times(config.step_of(times))
         try:
             drawing_of(times, initial_times(config, times), leads, climate.period, climate.window_days, climate.members)
         except UserError as error:
@@ -201,13 +205,15 @@ def _require_network(config: ExperimentConfig, spec: StateSpec, holdings: Holdin
     if is_here:
         config.training.lay_out(config.model, spec.grid.shape)
     small = unit_statistics(StateSpec(spec.channels, _SMALL), config.step_of(holdings.times))
-    config.training.loss.build(small)  # refuses terms of physics that the channels do not tell
+    if not config.outputs:
+        config.training.loss.build(small)  # refuses terms of physics that the channels do not tell
     fields = xr.Dataset({name: (("latitude", "longitude"), np.zeros(spec.grid.shape)) for name in holdings.static})
     forcings = Forcings(config.forcings, spec.grid, config.step_of(holdings.times), fields)
     if is_here:
         _require_memory(config, spec, forcings)
-    network = nnx.eval_shape(lambda: config.model.build(spec, forcings.n_maps, nnx.Rngs(0)))
-    frozen_names([f"network.{name}" for name in weights_of(network)], config.training.trainable)
+    normalizer = Normalizer(unit_statistics(spec, config.step_of(holdings.times)))
+    outline = Checkpoint.outline(config.model, forcings, normalizer, Provenance({}, "none"), config.prediction)
+    frozen_names(list(outline.weights), config.training.trainable)
 
 
 def _count_samples(times: np.ndarray, step: np.timedelta64, n_steps: int) -> int:
@@ -268,8 +274,9 @@ def initial_times(config: ExperimentConfig, times: np.ndarray) -> np.ndarray:
         UserError: There is none, or a lead is no multiple of the time step.
     """
     time_step = config.step_of(times)
-    leads = config.forecast.lead_times(time_step)
-    plan_to(leads, [time_step])  # refuses what the model cannot reach
+    leads = config.lead_times(time_step)
+    if config.has_forecasts:
+        plan_to(leads, [time_step])  # refuses what the model cannot reach
     test = within(times, config.periods.test)
     wanted = np.arange(test[0], test[-1] + np.timedelta64(1, "ns"), parse_duration(config.init_every))
     wanted = wanted[np.isin(wanted, test)]

@@ -36,12 +36,14 @@ def load_start(config: ExperimentConfig, path: str, spec: StateSpec, step: np.ti
         UserError: It is no model that steps, or differs from the configuration or the data: the message says in what.
     """
     start = Checkpoint.load(path)
-    if start.prediction == "diagnostic":
+    if start.prediction == "diagnostic" and not config.outputs:
         raise UserError(f"start: {path} is a diagnostic, which gives no next state; pass a checkpoint of a model")
+    if config.outputs and start.prediction != "diagnostic":
+        raise UserError(f"start: {path} gives the next state and is no diagnostic; pass one, or set model as it has it")
     for key, theirs, ours in _settings(start, config):
         if theirs != ours:
             raise UserError(f"start: {path} has {key}={_written(theirs)}, not {_written(ours)}; set {key} as it has it")
-    _require_state(path, start.spec, spec)
+    require_state("start", path, start.spec, spec)
     if config.time_step is None and step != start.time_step:
         raise UserError(
             f"start: {path} steps {format_duration(start.time_step)}, the data {format_duration(step)}; say which is"
@@ -110,18 +112,22 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value).replace('"', "")
 
 
-def _require_state(path: str, theirs: StateSpec, ours: StateSpec) -> None:
-    """Require the channels, in their order, and the grid of a checkpoint."""
+def require_state(key: str, path: str, theirs: StateSpec, ours: StateSpec) -> None:
+    """Require the channels, in their order, and the grid of a checkpoint that is named by a key.
+
+    Raises:
+        UserError: The configuration or the data have others.
+    """
     if theirs.channels != ours.channels:
         places = zip_longest(theirs.names, ours.names, fillvalue="no more")
         place, (wanted, found) = next((i, pair) for i, pair in enumerate(places, 1) if pair[0] != pair[1])
         raise UserError(
-            f"start: channel {place} of {path} is {wanted}, of the configuration {found}; set"
+            f"{key}: channel {place} of {path} is {wanted}, of the configuration {found}; set"
             f" channels=[{', '.join(theirs.names)}]"
         )
     if not theirs.grid.is_same(ours.grid):
         raise UserError(
-            f"start: {path} has {_told(theirs.grid)}, the data {_told(ours.grid)}; ingest them on its grid:"
+            f"{key}: {path} has {_told(theirs.grid)}, the data {_told(ours.grid)}; ingest them on its grid:"
             " source.regrid=NAME, or source.latitude=[NORTH, SOUTH] to leave a row out"
         )
 

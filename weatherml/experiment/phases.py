@@ -32,7 +32,9 @@ PHASES: dict[str, Phase] = {
         ("ingest",), ("channels", "periods", "climatology", "time_step", "reference"), "statistics.nc", ("check",)
     ),
     "train": Phase(
-        ("statistics",), ("forcings", "model", "prediction", "start", "training", "seed"), "training/checkpoints/last"
+        ("statistics",),
+        ("forcings", "model", "prediction", "stepper", "start", "training", "seed"),
+        "training/checkpoints/last",
     ),
     "forecast": Phase(("train",), ("forecast", "init_every"), "forecast.zarr"),
     "evaluate": Phase(("forecast",), ("baselines",), "scores.nc"),

@@ -51,6 +51,11 @@ class Results:
         """What the model's state is."""
         return spec_of(self.store, self.config.channels)
 
+    @property
+    def sampled(self) -> StateSpec:
+        """What is learned from: the state, and after it what a diagnostic learns to give."""
+        return StateSpec((*self.spec.channels, *self.config.outputs), self.spec.grid)
+
     @cached_property
     def climatology(self) -> Climatology:
         """Of the training period."""
@@ -111,6 +116,8 @@ class Results:
         """Return a fingerprint of all that a phase depends on."""
         reads = set(PHASES[phase].reads)
         own = self.config.model_dump(mode="json", include=reads, exclude=OF_THE_MACHINE)
+        if phase == "statistics" and self.config.outputs:
+            own |= {"outputs": [str(channel) for channel in self.config.outputs]}
         return digest_of(phase, own, [self.inputs(needed) for needed in PHASES[phase].needs])
 
     def needs(self, phase: str) -> list[str]:

@@ -1,7 +1,6 @@
 """What every diagnostic has: fields that follow from a state and are not stepped forward, such as precipitation."""
 
 from abc import abstractmethod
-from typing import ClassVar
 
 from flax import nnx
 from jax import Array
@@ -16,12 +15,19 @@ class DiagnosticConfig(Config):
 
     Attributes:
         name: The key in the registry.
-        outputs: Names of the channels that it gives, in order.
     """
 
-    outputs: ClassVar[tuple[str, ...]]
-
     name: str
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the channels that it gives, in order."""
+
+    @property
+    def n_noise(self) -> int:
+        """Number of random maps: a diagnostic is told none."""
+        return 0
 
     def uncut(self, grid: tuple[int, int]) -> tuple[dict[str, int], dict[str, int]]:
         """Return what bands of latitude must hold whole, and bands of longitude: see `NetworkConfig.uncut`."""

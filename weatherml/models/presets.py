@@ -5,9 +5,11 @@ from typing import Annotated
 from pydantic import BeforeValidator, SerializeAsAny
 
 from weatherml.config import from_registry
+from weatherml.models import diagnostic
 from weatherml.models.fourcastnet import FourCastNetConfig
 from weatherml.models.network import NetworkConfig, registry
 from weatherml.models.pangu import PanguConfig
+from weatherml.registry import Registry
 
 PRESETS: dict[str, NetworkConfig] = {
     # As published, for 720 x 1440 points; versions 0 and 0.1 differ in their channels alone.
@@ -22,5 +24,8 @@ PRESETS: dict[str, NetworkConfig] = {
     ),
 }
 
-AnyNetwork = Annotated[SerializeAsAny[NetworkConfig], BeforeValidator(from_registry(registry, PRESETS))]
-"""A configuration field that takes a preset by its name, or any registered network with its sizes."""
+AnyNetwork = Annotated[
+    SerializeAsAny[NetworkConfig | diagnostic.DiagnosticConfig],
+    BeforeValidator(from_registry(Registry.joined(registry, diagnostic.registry), PRESETS)),
+]
+"""A configuration field that takes a preset by its name, or any registered network or diagnostic with its sizes."""

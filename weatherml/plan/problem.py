@@ -19,6 +19,7 @@ from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.diagnosis import load_stepper
 from weatherml.experiment.feasibility import Holdings, unit_statistics
 from weatherml.grid import LatLonGrid
 from weatherml.parallel import Layout
@@ -83,9 +84,26 @@ class Problem:
         zeros = np.broadcast_to(np.float32(0), self.spec.grid.shape)
         fields = xr.Dataset({name: (("latitude", "longitude"), zeros) for name in self.static})
         forcings = Forcings(self.config.forcings, self.spec.grid, self.time_step, fields)
-        normalizer = Normalizer(unit_statistics(self.spec, self.time_step))
+        own = unit_statistics(self.spec, self.time_step)
+        normalizer = Normalizer(own) if self.stepper is None else self.stepper.normalizer
         none = Provenance({}, "none")
         return Checkpoint.outline(self.config.model, forcings, normalizer, none, self.config.prediction)
+
+    @property
+    def sampled(self) -> StateSpec:
+        """Channels of a batch: of the state, and after them what a diagnostic learns to give."""
+        return StateSpec((*self.spec.channels, *self.config.outputs), self.spec.grid)
+
+    @cached_property
+    def stepper(self) -> Checkpoint | None:
+        """The model of whose forecasts a diagnostic is trained; None of analyses, and of what steps itself."""
+        path = self.config.stepper
+        return None if path is None else load_stepper(self.config, path, self.spec, self.time_step)
+
+    @property
+    def forcings(self) -> Forcings:
+        """What a batch holds beside the states."""
+        return self.outline.forcings if self.stepper is None else self.stepper.forcings
 
     @property
     def batch_sizes(self) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ class Program:
         return self._batch(self.problem.config.training.batch_size, self.problem.longest_rollout)
 
     def _batch(self, n_samples: int, rollout: int) -> Batch:
-        spec, forcings = self.problem.spec, self.problem.outline.forcings
+        spec, forcings = self.problem.sampled, self.problem.forcings
         leading = (n_samples, rollout + 1)
         sizes = ((*leading, *spec.shape), (*leading, forcings.n_maps, *spec.grid.shape))
         abstract: Any = Batch(*(jax.ShapeDtypeStruct(size, jnp.float32) for size in sizes))  # type: ignore[no-untyped-call, arg-type]
@@ -88,7 +88,7 @@ class Program:
     @cached_property
     def _objective(self) -> tuple[nnx.Module, AnyLoss]:
         training = self.problem.config.training
-        module, loss = build_objective(training.loss, self.problem.outline)
+        module, loss = build_objective(training.loss, self.problem.outline, self.problem.stepper)
         freeze_others(module, training.trainable)
         return outlined(module), outlined(loss)
 

@@ -155,8 +155,8 @@ class Readiness:
         return f"{self.devices}: {self._by_mesh(' x '.join(own) or 'one device' for own in sizes)}"
 
     def _loading(self) -> str:
-        training, spec = self.config.training, self._problem.spec
-        forcings = self._problem.outline.forcings
+        training, spec = self.config.training, self._problem.sampled
+        forcings = self._problem.forcings
         needed = max(memory_for(batch_bytes(spec, forcings, size, rollout)) for size, rollout in training.batches)
         n_hosts = math.ceil(self.devices.count / self._per_host)
         layouts = self._problem.require_devices(self.devices.count)
@@ -220,7 +220,8 @@ class Readiness:
         """Train for one small step beside the run; return the loss."""
         config = self._small
         with tempfile.TemporaryDirectory(prefix=".weatherml-check-", dir=self.folder) as folder:
-            run = train(config.training, *taught(Results(config, self.folder)), folder)
+            lesson = taught(Results(config, self.folder))
+            run = train(config.training, *lesson.own, folder, model=lesson.stepper)
             return float(np.float64(run.metrics()[-1]["loss"]))
 
     @cached_property
@@ -231,7 +232,7 @@ class Readiness:
         n_parts = min(memory["accumulate"], 2)
         n, alone = n_parts * len(local_devices()), {"n_steps": 1, "batch_size": None, "mesh": None}
         stage = training["stages"][0] | alone
-        spec, forcings = self._problem.spec, self._problem.outline.forcings
+        spec, forcings = self._problem.sampled, self._problem.forcings
         # Little more than batches need, so that no period is read as a whole to be held.
         room = math.ceil(memory_for(batch_bytes(spec, forcings, n, stage["rollout"])) / 2**20) + 1
         training |= {"stages": [stage], "batch_size": n, "mesh": {}, "n_validation_batches": 1, "profile_steps": None}

@@ -12,7 +12,7 @@ from weatherml.data.sources.simulated import PlanetConfig, SimulatedSource
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
 
-CONFIG = PlanetConfig(truncation=7, n_levels=5, levels=(300, 500, 850), spin_up_days=25, days=40)
+CONFIG = PlanetConfig(truncation=7, n_levels=5, levels=(300, 500, 850), spin_up_days=25, days=40, water=True)
 TIMES = np.datetime64("2000-01-01", "ns") + np.arange(160) * np.timedelta64(6, "h")
 
 
@@ -56,6 +56,26 @@ def test_the_ground_is_high_where_the_air_above_is_thin(uninterrupted):
     assert ground.dims == ("latitude", "longitude")
     lack = np.log(dataset["mean_sea_level_pressure"] / dataset["surface_pressure"]).mean("time")
     assert np.corrcoef(ground.values.ravel(), lack.values.ravel())[0, 1] > 0.99
+
+
+def test_it_rains_from_moist_air_and_never_less_than_nothing(uninterrupted):
+    _, dataset = uninterrupted
+    rain, humidity = dataset["total_precipitation_6hr"].isel(time=slice(120, None)), dataset["specific_humidity"]
+    assert float(rain.min()) == 0 and float(rain.max()) > 1e-3
+    wet = rain > 1e-4
+    assert 0.02 < float(wet.mean()) < 0.6
+    aloft = humidity.sel(level=500).isel(time=slice(120, None))
+    assert float(aloft.where(wet).mean()) > float(aloft.where(~wet).mean())
+    assert float(humidity.min()) >= 0
+
+
+def test_precipitation_is_named_by_the_hours_between_fields(tmp_path):
+    hourly = CONFIG.model_copy(update={"time_step_hours": 1})
+    assert "total_precipitation" in SimulatedSource(hourly, tmp_path).variables()
+    dry = SimulatedSource(CONFIG.model_copy(update={"water": False}), tmp_path).variables()
+    assert not any("precipitation" in name or "humidity" in name for name in dry)
+    with pytest.raises(UserError, match="precipitation over 3 hours has no name; set time_step_hours to 1, 6 or 12"):
+        PlanetConfig(time_step_hours=3, water=True)
 
 
 def test_same_seed_gives_the_same_planet(uninterrupted, tmp_path):

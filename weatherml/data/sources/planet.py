@@ -1,5 +1,7 @@
 """The dynamics of the simulated planet: dry primitive equations on the sphere, Held-Suarez forcing, mountains.
 
+On a planet with water they carry vapour, which rains out (`water`); the air does not feel it.
+
 Everything is in SI units. Fields of the dynamical core lie on `[level, lon, lat]` with latitude rising, spectra on
 `[level, m, l]`; what `run` returns is canonical.
 
@@ -28,9 +30,11 @@ from dinosaur.sigma_coordinates import SigmaCoordinates
 from dinosaur.spherical_harmonic import Grid, add_constant, vor_div_to_uv_nodal
 from dinosaur.time_integration import exponential_step_filter, imex_rk_sil3
 
-from weatherml.data.sources import vertical
+from weatherml.data.sources import vertical, water
 
 _PROGNOSTIC = ("vorticity", "divergence", "temperature_variation", "log_surface_pressure")
+_HUMIDITY, _RAIN = "specific_humidity", "rain"
+"""Tracers: spectra, kg kg-1; and what fell in the output step before, nodal, in m, which is put beside them."""
 _EARTH = units.SimUnits.from_si(scale=scales.SI_SCALE)
 _AIR = vertical.Gas(_EARTH.R, _EARTH.g)
 _REFERENCE_TEMPERATURE = 288.0
@@ -56,6 +60,7 @@ class Planet:
         levels: Pressure levels of the output in hPa, rising.
         mountain_height: Height of the highest mountain in m.
         time_step_hours: Time between two outputs.
+        rain: Name of the precipitation between two outputs, on a planet with water; None on a dry one.
     """
 
     truncation: int
@@ -63,6 +68,7 @@ class Planet:
     levels: tuple[int, ...]
     mountain_height: float
     time_step_hours: int
+    rain: str | None = None
 
     @cached_property
     def coordinates(self) -> CoordinateSystem:
@@ -95,18 +101,21 @@ class Planet:
             divergence=jnp.zeros(shape),
             temperature_variation=_PERTURBATION * grid.clip_wavenumbers(noise) / grid.total_wavenumbers,
             log_surface_pressure=log_pressure[None],
+            tracers={_HUMIDITY: jnp.zeros(shape), _RAIN: jnp.zeros(grid.nodal_shape)} if self.rain else {},
         )
         return self._conserve_mass(state)
 
     @staticmethod
     def to_arrays(state: State) -> dict[str, np.ndarray]:
         """Return the exact state as plain arrays; `from_arrays` is its inverse."""
-        return {name: np.asarray(getattr(state, name)) for name in _PROGNOSTIC}
+        dry = {name: np.asarray(getattr(state, name)) for name in _PROGNOSTIC}
+        return dry | {name: np.asarray(field) for name, field in state.tracers.items()}
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, np.ndarray]) -> State:
         """Return the state that `to_arrays` wrote."""
-        return State(**{name: jnp.asarray(arrays[name]) for name in _PROGNOSTIC})
+        water = {name: jnp.asarray(arrays[name]) for name in (_HUMIDITY, _RAIN) if name in arrays}
+        return State(**{name: jnp.asarray(arrays[name]) for name in _PROGNOSTIC}, tracers=water)
 
     @partial(jax.jit, static_argnums=(0, 2))
     def run(self, state: State, n_times: int) -> tuple[State, dict[str, jax.Array]]:
@@ -120,7 +129,7 @@ class Planet:
         step = self._build_step(self.time_step_hours * 3600 / n_steps)
 
         def output_step(state: State, _: None) -> tuple[State, dict[str, jax.Array]]:
-            later = jax.lax.fori_loop(0, n_steps, lambda _, now: step(now), state)
+            later = jax.lax.fori_loop(0, n_steps, lambda _, now: step(now), self._after_no_rain(state))
             return self._conserve_mass(later), self.observe(state)
 
         return jax.lax.scan(output_step, state, length=n_times)
@@ -141,6 +150,10 @@ class Planet:
             "mean_sea_level_pressure": vertical.mean_sea_level_pressure(columns, _AIR),
             "surface_pressure": jnp.exp(columns.log_surface_pressure),
         }
+        if self.rain is not None:
+            humidity = grid.to_nodal(state.tracers[_HUMIDITY])
+            fields[_HUMIDITY] = jnp.maximum(vertical.interpolate(weights, humidity), 0)
+            fields[self.rain] = state.tracers[_RAIN]
         return {name: jnp.swapaxes(field, -1, -2)[..., ::-1, :] for name, field in fields.items()}
 
     def _build_step(self, seconds: float) -> Callable[[State], State]:
@@ -152,10 +165,29 @@ class Planet:
         smooth = exponential_step_filter(self.coordinates.horizontal, seconds, **_FILTER)
 
         def step(state: State) -> State:
-            moved = flow(state)
-            return smooth(state, moved + seconds * forcing.explicit_terms(moved))
+            carried = {name: tracer for name, tracer in state.tracers.items() if name != _RAIN}
+            before = state.replace(tracers=carried)
+            moved = flow(before)
+            forced = forcing.explicit_terms(moved).replace(tracers=jax.tree.map(jnp.zeros_like, moved.tracers))
+            later = smooth(before, moved + seconds * forced)
+            return later if self.rain is None else self._rain(later, state.tracers[_RAIN], seconds)
 
         return step
+
+    def _rain(self, state: State, fallen: jax.Array, seconds: float) -> State:
+        """Let it rain for so long, on what has fallen before, m `[lon, lat]`."""
+        grid, columns = self.coordinates.horizontal, self._columns(state)
+        surface = jnp.exp(columns.log_surface_pressure)
+        pressure = np.exp(columns.log_sigma)[:, None, None] * surface
+        mass = self.coordinates.vertical.layer_thickness[:, None, None] * surface / _AIR.gravity
+        air = water.rained(grid.to_nodal(state.tracers[_HUMIDITY]), columns.temperature, pressure, mass, seconds)
+        return state.replace(tracers={_HUMIDITY: grid.to_modal(air.humidity), _RAIN: fallen + air.depth})
+
+    def _after_no_rain(self, state: State) -> State:
+        """Return a state of which nothing has fallen yet."""
+        if self.rain is None:
+            return state
+        return state.replace(tracers=state.tracers | {_RAIN: jnp.zeros_like(state.tracers[_RAIN])})
 
     def _columns(self, state: State) -> vertical.Columns:
         grid, sigma = self.coordinates.horizontal, self.coordinates.vertical

@@ -37,6 +37,8 @@ _VARIABLES = (
     "mean_sea_level_pressure",
     "surface_pressure",
 )
+_RAIN = {1: "total_precipitation", 6: "total_precipitation_6hr", 12: "total_precipitation_12hr"}
+"""Precipitation between two outputs, by the hours between them."""
 _GROUND = "geopotential_at_surface"
 _SEGMENT = 120  # output steps between two restart files
 _MEMORY = 2**28  # bytes of fields; more than all variables of one file of a store, which are read one by one
@@ -56,6 +58,8 @@ class PlanetConfig(SourceConfig):
         start: Date of the first observed field, 00 UTC.
         days: Number of observed days.
         time_step_hours: Time between two fields.
+        water: Whether vapour evaporates, is carried by the wind and rains out: `specific_humidity`, and precipitation
+            over the time between two fields. The weather is the same, for water heats no air.
     """
 
     name: Literal["simulated"] = "simulated"
@@ -68,6 +72,20 @@ class PlanetConfig(SourceConfig):
     start: DateText = date(2000, 1, 1)
     days: int = Field(default=2192, ge=1)
     time_step_hours: Literal[1, 2, 3, 6, 12] = 6
+    water: bool = False
+
+    @property
+    def rain(self) -> str | None:
+        """Name of the precipitation between two fields; None on a dry planet."""
+        return _RAIN[self.time_step_hours] if self.water else None
+
+    @model_validator(mode="after")
+    def _rain_has_a_name(self) -> Self:
+        if self.water and self.time_step_hours not in _RAIN:
+            raise ValueError(
+                f"water: precipitation over {self.time_step_hours} hours has no name; set time_step_hours to 1, 6 or 12"
+            )
+        return self
 
     @model_validator(mode="after")
     def _levels_rise_within_the_atmosphere(self) -> Self:
@@ -129,7 +147,8 @@ class SimulatedSource:
 
     def variables(self) -> tuple[str, ...]:
         """Canonical names of the fields."""
-        return (*_VARIABLES, _GROUND)
+        rain = self.config.rain
+        return (*_VARIABLES, *(() if rain is None else ("specific_humidity", rain)), _GROUND)
 
     def read(self, times: npt.NDArray[np.datetime64], variables: Sequence[str]) -> xr.Dataset:
         """Simulate what is not in memory and return the named fields.
@@ -153,7 +172,7 @@ class SimulatedSource:
         return with_metadata(dataset)
 
     def _fingerprint(self, unused: set[str]) -> str:
-        code = [Path(__file__).with_name(name).read_text() for name in ("planet.py", "vertical.py")]
+        code = [Path(__file__).with_name(name).read_text() for name in ("planet.py", "vertical.py", "water.py")]
         libraries = [f"{name} {version(name)}" for name in ("dinosaur", "jaxlib")]
         text = "\n".join([self.config.origin_json(unused), *libraries, *code])
         return hashlib.sha256(text.encode()).hexdigest()
@@ -235,7 +254,7 @@ class SimulatedSource:
 
         require_devices()
         c = self.config
-        return Planet(c.truncation, c.n_levels, c.levels, c.mountain_height, c.time_step_hours)
+        return Planet(c.truncation, c.n_levels, c.levels, c.mountain_height, c.time_step_hours, c.rain)
 
     @property
     def _start(self) -> np.datetime64:

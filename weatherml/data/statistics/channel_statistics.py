@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from weatherml.data.statistics.engine.gathering import Gathering
 from weatherml.data.statistics.labels import labelled_spec
 from weatherml.errors import UserError
 from weatherml.errors.wording import counted, listed
-from weatherml.state import StateSpec
+from weatherml.state import Channel, StateSpec
 from weatherml.storage.files import write_netcdf
 from weatherml.storage.locations import local_path
 from weatherml.times import Periods, show_periods, write_periods
@@ -90,6 +90,12 @@ class Statistics:
     n_times: int
     values: Values | None = None
     store: str = ""
+
+    def only(self, channels: Sequence[Channel]) -> Self:
+        """Return the statistics of some of the channels, in their order; ranges of values are left behind."""
+        places = [self.spec.index(channel) for channel in channels]
+        own = {name: getattr(self, name)[places] for name in ("mean", "std", "difference_std", "valid")}
+        return replace(self, spec=StateSpec(tuple(channels), self.spec.grid), values=None, **own)
 
     def tendency_scale(self) -> np.ndarray:
         """Return the standard deviation of one-step changes in normalised units, float32 `[channel]`.

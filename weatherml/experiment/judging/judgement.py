@@ -72,7 +72,10 @@ def judge_skill(
     whole, reference = Matched(forecast, truth), as_reference(climatology)
     spec_of(training, whole.channels)  # refuses a channel that damped persistence would have no data of
     blocks = list(_blocks(forecast, whole.domain, memory))
-    damping = _fit_damping(training, reference, whole.levels, forecast["lead_time"].values, memory)
+    has_leads = bool(forecast["lead_time"].values.any())
+    damping = (
+        _fit_damping(training, reference, whole.levels, forecast["lead_time"].values, memory) if has_leads else None
+    )
     progress(1, 1 + len(blocks))
     systems = _systems(forecast, damping) | _climate_of(climate, forecast, training, whole.levels)
     parts: dict[str, list[StatisticSums]] = {name: [] for name in systems}
@@ -144,21 +147,24 @@ class _System:
     metrics: tuple[str, ...]
 
 
-def _systems(forecast: xr.Dataset, damping: xr.Dataset) -> dict[str, _System]:
-    """Return what is judged: of a forecast, and the baselines."""
+def _systems(forecast: xr.Dataset, damping: xr.Dataset | None) -> dict[str, _System]:
+    """Return what is judged: of a forecast, and the baselines; at lead 0 alone persistence would be the truth."""
     systems: dict[str, _System] = {}
     if 0 in forecast["number"].values:
         systems[CONTROL] = _System(lambda held: held.forecast.sel(number=0, drop=True), _ONE_FIELD)
     if forecast.sizes["number"] > 1:
         systems[ENSEMBLE] = _System(lambda held: held.forecast, _ENSEMBLE)
     systems = systems or {ENSEMBLE: _System(lambda held: held.forecast, _ONE_FIELD)}
-    return systems | {
+    climate = {"climatology": _System(lambda held: baselines.climatology(held.normal, *held.times), _NO_ANOMALY)}
+    if damping is None:
+        return systems | climate
+    persistent = {
         "persistence": _System(lambda held: baselines.persistence(held.truth, *held.times), _ONE_FIELD),
         "damped persistence": _System(
             lambda held: baselines.damped_persistence(held.truth, held.normal, damping, *held.times), _ONE_FIELD
         ),
-        "climatology": _System(lambda held: baselines.climatology(held.normal, *held.times), _NO_ANOMALY),
     }
+    return systems | persistent | climate
 
 
 def _climate_of(

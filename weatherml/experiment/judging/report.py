@@ -90,10 +90,10 @@ def _summary(results: Results) -> str:
     who = "deterministic forecast" if system == CONTROL else "ensemble mean"
     channels, (n_lat, n_lon) = counted(results.spec.n_channels, "channel"), results.spec.grid.shape
     judged = f"judged on {counted(n_init, 'initial time')} with {counted(n_members, 'member')}"
-    beaten = [f"{name} {how_far_beaten(scores, channel, system, name)}" for name in BASELINES if name != CLIMATE]
+    rivals = [name for name in BASELINES if name != CLIMATE and name in scores["system"].values]
+    beaten = ", ".join(f"{name} {how_far_beaten(scores, channel, system, name)}" for name in rivals)
     words = (
-        f"{network} on {channels} at {n_lat} x {n_lon} points, {judged}. The {who} of {_words(channel)} beats"
-        f" {beaten[0]}, {beaten[1]}, and {beaten[2]}."
+        f"{network} on {channels} at {n_lat} x {n_lon} points, {judged}. The {who} of {_words(channel)} beats {beaten}."
     )
     return re.sub(r"(?<=\d) (?=[hd]\b)", "\N{NO-BREAK SPACE}", words)
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import xarray as xr
 
@@ -25,14 +25,17 @@ from weatherml.data.store.opening import verify
 from weatherml.errors import UserError
 from weatherml.experiment.climate import Climate
 from weatherml.experiment.config import ExperimentConfig
+from weatherml.experiment.diagnosis import load_stepper, untrained
 from weatherml.experiment.feasibility import Holdings, require_feasible
 from weatherml.experiment.fine_tuning import fine_tuned, load_start
 from weatherml.experiment.judging.judgement import judge_event, judge_skill
 from weatherml.experiment.results import Results
 from weatherml.forecast import Forecaster
+from weatherml.forecast.diagnosed import diagnose
 from weatherml.parallel import hull, together
 from weatherml.process.memory import parse_memory
 from weatherml.storage.files import write_bytes, write_netcdf
+from weatherml.training import diagnostic_normalizer
 from weatherml.training import train as train_model
 
 Report = Callable[..., None]
@@ -100,7 +103,7 @@ def fit_of(results: Results) -> Fit:
     harmonics = Harmonics(config.climatology.n_annual, config.climatology.n_diurnal)
     step = config.step_of(results.store["time"].values)
     return Fit(
-        results.spec,
+        results.sampled,
         config.periods.training,
         harmonics,
         step,
@@ -112,26 +115,46 @@ def fit_of(results: Results) -> Fit:
 
 def train(results: Results, report: Report) -> None:
     """Train the model, from where an earlier run of this phase left it."""
-    start, training, validation = together(lambda: taught(results))
-    train_model(results.config.training, start, training, validation, results.training.directory, report)
+    lesson = together(lambda: taught(results))
+    train_model(results.config.training, *lesson.own, results.training.directory, report, lesson.stepper)
 
 
-def taught(results: Results) -> tuple[Checkpoint, Samples, Samples]:
-    """Return the model before training, and what it learns from and is chosen by."""
+class Lesson(NamedTuple):
+    """What a training is given.
+
+    Attributes:
+        own: The model before training, and what it learns from and is chosen by.
+        stepper: Of whose forecasts a diagnostic is trained; None of analyses, and of what steps itself.
+    """
+
+    own: tuple[Checkpoint, Samples, Samples]
+    stepper: Checkpoint | None
+
+
+def taught(results: Results) -> Lesson:
+    """Return what the training of an experiment is given."""
     config = results.config
     period, step = config.periods.training, config.step_of(results.store["time"].values)
-    require_current(results.statistics, select(results.store, period), results.spec, step, period)
-    start = _start(results)
-    return start, *_samples(config, results.store, start.normalizer, start.forcings)
+    require_current(results.statistics, select(results.store, period), results.sampled, step, period)
+    path = config.stepper
+    stepper = None if path is None else load_stepper(config, path, results.spec, step)
+    start = _start(results, stepper)
+    normalizer = diagnostic_normalizer(start) if config.outputs else start.normalizer
+    forcings = start.forcings if stepper is None else stepper.forcings
+    return Lesson((start, *_samples(config, results.store, normalizer, forcings)), stepper)
 
 
-def _start(results: Results) -> Checkpoint:
+def _start(results: Results, stepper: Checkpoint | None) -> Checkpoint:
     """Return the model before its training: with random weights, or those of the checkpoint that it begins with."""
     config, statistics = results.config, results.statistics
+    if config.outputs:
+        statistics = statistics.only(results.spec.channels)
     provenance = Provenance(config.model_dump(mode="json"), str(results.store.attrs["digest"]))
     if config.start is not None:
         known = load_start(config, config.start, results.spec, statistics.time_step)
         return fine_tuned(known, config, statistics, provenance)
+    if config.outputs:
+        return untrained(config, statistics, stepper, provenance)
     normalizer = Normalizer(statistics, results.climatology if config.reference == "climatology" else None)
     forcings = Forcings(config.forcings, results.spec.grid, statistics.time_step, _static_fields(results))
     return Checkpoint.initialize(config.model, forcings, normalizer, provenance, config.seed, config.prediction)
@@ -160,9 +183,18 @@ def _samples(
 
 
 def forecast(results: Results, report: Report) -> None:
-    """Forecast from every initial time of the test period."""
-    forecaster = Forecaster.load(results.training.best_checkpoint)
-    forecaster.run(results.store, results.init_times(), results.config.forecast, results.path("forecast"), True, report)
+    """Forecast from every initial time of the test period, or diagnose its analyses."""
+    config, best, path = results.config, results.training.best_checkpoint, results.path("forecast")
+    if not config.has_forecasts:
+        diagnose(Checkpoint.load(best), results.store, results.init_times(), path, report)
+        return
+    asked = config.forecast
+    if config.stepper is None:
+        forecaster = Forecaster.load(best)
+    else:
+        forecaster = Forecaster.load(config.stepper, diagnostics=[best])
+        asked = asked.model_copy(update={"channels": tuple(map(str, config.kept_channels))})
+    forecaster.run(results.store, results.init_times(), asked, path, True, report)
 
 
 def evaluate(results: Results, report: Report) -> None:

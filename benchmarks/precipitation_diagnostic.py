@@ -1,6 +1,6 @@
 """How good the precipitation of a trained diagnostic is, on days that nothing was learned from, and a picture of it.
 
-    weatherml demo configs/planet_precipitation.yaml -o RUN
+    weatherml train configs/planet_precipitation.yaml -o RUN
     python benchmarks/precipitation_diagnostic.py RUN docs/images/precipitation_diagnostic.png
 
 The picture is of the last time of the test period.
@@ -24,25 +24,28 @@ from weatherml.verification import baselines, evaluate
 METRICS = ("rmse", "bias", "ets(threshold=0.001)", "ets(threshold=0.005)")
 
 
-def scores_of(experiment: Experiment, period: tuple[str, str]) -> dict[str, xr.Dataset]:
-    """Score the diagnostic and the climatology of its training on the analyses of a period."""
+def diagnosed(experiment: Experiment, period: tuple[str, str]) -> xr.Dataset:
+    """Return what the diagnostic makes of the analyses of a period."""
     times = select(experiment.store, period)["time"].values
     checkpoint = Checkpoint.load(experiment.training.best_checkpoint)
     with tempfile.TemporaryDirectory() as folder:
-        diagnosed = diagnose(checkpoint, experiment.store, times, Path(folder) / "made.zarr").isel(number=0).load()
-    climate = baselines.climatology(experiment.climatology, times, diagnosed["lead_time"].values)
-    judged = {"diagnostic": diagnosed, "climatology": climate[list(diagnosed.data_vars)]}
-    truth = experiment.store[list(diagnosed.data_vars)]
-    return {name: evaluate(forecast, truth, METRICS) for name, forecast in judged.items()}
+        return diagnose(checkpoint, experiment.store, times, Path(folder) / "made.zarr").isel(number=0).load()
 
 
-def draw(experiment: Experiment, path: Path) -> None:
-    """Draw what the diagnostic makes of the last analysis that it is judged on, and what fell, mm."""
-    forecast = experiment.forecast.isel(init_time=-1, lead_time=0, number=0)
-    name = next(iter(forecast.data_vars))
-    truth = experiment.store[name].sel(time=forecast["valid_time"].values)
-    figure = forecast_vs_truth(forecast[name].load(), truth.load(), coastlines=False)
-    figure.savefig(path, dpi=110)
+def scores_of(experiment: Experiment, made: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Score the diagnostic and the climatology of its training."""
+    names = list(made.data_vars)
+    climate = baselines.climatology(experiment.climatology, made["init_time"].values, made["lead_time"].values)
+    judged = {"diagnostic": made, "climatology": climate[names]}
+    return {name: evaluate(forecast, experiment.store[names], METRICS) for name, forecast in judged.items()}
+
+
+def draw(experiment: Experiment, made: xr.Dataset, path: Path) -> None:
+    """Draw what the diagnostic makes of the last analysis, and what fell, mm."""
+    last = made.isel(init_time=-1, lead_time=0)
+    name = next(iter(last.data_vars))
+    truth = experiment.store[name].sel(time=last["valid_time"].values)
+    forecast_vs_truth(last[name], truth.load(), coastlines=False).savefig(path, dpi=110)
 
 
 def main() -> None:
@@ -54,7 +57,8 @@ def main() -> None:
     config = from_mapping(ExperimentConfig, read_mapping(arguments.run / "config.json"))
     experiment = Experiment(config, arguments.run)
     for period in (config.periods.validation, config.periods.test):
-        for system, scores in scores_of(experiment, period).items():
+        made = diagnosed(experiment, period)
+        for system, scores in scores_of(experiment, made).items():
             values = [np.squeeze(scores[metric].values) for metric in METRICS]
             told = ", ".join(
                 f"{metric} {1e3 * value[0]:.3f} ({1e3 * value[1]:.3f} .. {1e3 * value[2]:.3f}) mm"
@@ -64,7 +68,7 @@ def main() -> None:
             )
             print(f"{' .. '.join(period)} {system}: {told}")
     if arguments.picture is not None:
-        draw(experiment, arguments.picture)
+        draw(experiment, made, arguments.picture)
 
 
 if __name__ == "__main__":

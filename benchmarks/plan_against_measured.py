@@ -58,16 +58,20 @@ def problem_of(case):
     return Problem.of(content, Path("."), parse_grid(grid))
 
 
-def in_process(case, repeats):
-    """Plan and measure a case on as many cores as there are devices, and return what was found."""
+def in_process(case, repeats, part):
+    """Plan and measure a part of a case on as many cores as there are devices, and return what was found."""
     flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={CASES[case][2]}", "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, __file__, "--case", case, "--repeats", str(repeats)]
+    command = [sys.executable, __file__, "--case", case, "--repeats", str(repeats), "--part", part]
     done = subprocess.run(command, env=os.environ | flags, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def plan_and_measure(case, repeats):
-    """Bytes of all devices and seconds of one, planned and measured."""
+def plan_and_measure(case, repeats, part):
+    """Bytes of all devices, or seconds of one, planned and measured.
+
+    Memory is measured where what is freed goes back to the kernel, time where it stays, as in the program; that is
+    settled before the first computation, so each has a process of its own.
+    """
     from weatherml.plan.calibration import measure_rates
     from weatherml.plan.compiling import compile_here
     from weatherml.plan.estimate import Machine, memory_by_part
@@ -75,21 +79,18 @@ def plan_and_measure(case, repeats):
 
     n_devices = CASES[case][2]
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n_devices])
+    if part == "time":
+        keep_freed_memory()
     compiled = compile_here(problem_of(case), 0)
-    parts = memory_by_part(compiled)
     program, arguments = build(case)
-    found = {
-        "memory": n_devices * (sum(parts.values()) - parts["next batch"]),
-        "real memory": measure_memory(program, arguments),
-    }
-    keep_freed_memory()  # as the program does
+    if part == "memory":
+        parts = memory_by_part(compiled)
+        planned = n_devices * (sum(parts.values()) - parts["next batch"])
+        return {"memory": planned, "real memory": measure_memory(program, arguments)}
     rates = measure_rates(time.process_time)
     parts = Machine(None, rates, 1).seconds(compiled, 0)
-    return found | {
-        "seconds": sum(parts.values()),
-        "parts": parts,
-        "real seconds": measure_time(program, arguments, repeats) / n_devices,
-    }
+    measured = measure_time(program, arguments, repeats) / n_devices
+    return {"seconds": sum(parts.values()), "parts": parts, "real seconds": measured}
 
 
 def build(case):
@@ -153,7 +154,7 @@ def resident(field):
 
 
 def row(case, repeats):
-    found = in_process(case, repeats)
+    found = in_process(case, repeats, "memory") | in_process(case, repeats, "time")
     memory, real_memory, seconds, real_seconds = (
         found[key] for key in ("memory", "real memory", "seconds", "real seconds")
     )
@@ -171,11 +172,12 @@ def row(case, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", help="one case, in this process")
+    parser.add_argument("--part", choices=["memory", "time"], help="of one case, in this process")
     parser.add_argument("--repeats", type=int, default=6, help="steps that are timed")
     parser.add_argument("--only", default="", help="cases whose name has this")
     options = parser.parse_args()
     if options.case:
-        print(json.dumps(plan_and_measure(options.case, options.repeats)))
+        print(json.dumps(plan_and_measure(options.case, options.repeats, options.part)))
         return
     import jax
 

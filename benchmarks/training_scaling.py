@@ -181,7 +181,7 @@ def planned(problem, case):
         "planned exchange": parts["exchange within a node"],
         "memory": sum(memory_by_part(compiled).values()),
         "sent": sum(exchange.n_bytes for exchange in compiled.exchanges),
-        "product rate": max(rates.products.values()),
+        "product rate": rates.fastest_product,
     }
 
 

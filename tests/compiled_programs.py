@@ -14,7 +14,7 @@ def compiled(**changes):
         parameters={"blocks": 1000},
         resident={"weights": 4000, "moments": 8000, "average": 4000, "batch": 10**6, "loss weights and masks": 500},
         temporary=5 * 10**6,
-        work=Work({64: 2e9}, {20: 1e6}, {20: 3e6}, 4e6, 100),
+        work=Work({"rows": {64: 2e9}}, {20: 1e6}, {"streamed": {20: 3e6}, "transposed": {22: 4e6}}, 100),
         transcendentals=1e6,
         exchanges=(),
         counts=({"tensorfloat32": 3e9, "float32": 1e9, "transcendental": 2e6}, {"tensorfloat32": 8e9}),
@@ -25,6 +25,6 @@ def compiled(**changes):
 
 def validating(**changes):
     """Return what might have been read off the program of a batch of validations."""
-    work = Work({64: 1e9}, {20: 1e6}, {20: 1e6}, 1e6, 50, {1: 40})
+    work = Work({"rows": {64: 1e9}}, {20: 1e6}, {"streamed": {20: 2e6}}, 50, 0, {1: 40})
     defaults = dict(batch=10**6, temporary=10**6, work=work, exchanges=(), counts={"tensorfloat32": 2e9})
     return Validating(**(defaults | changes))

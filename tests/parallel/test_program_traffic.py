@@ -65,3 +65,44 @@ def test_what_only_moves_values_is_no_kernel_of_its_own():
     work = work_of(TEXT)
     sum_and_product = {(2 * 128).bit_length(): 1, (2 * 128 + 256).bit_length(): 1}
     assert (work.kernels, work.n_instructions) == (sum_and_product, 4)
+
+
+KINDS = """HloModule m
+%turns (p: f32[4,8,2]) -> f32[4,2,8] {
+  %p = f32[4,8,2]{2,1,0} parameter(0)
+  ROOT %t = f32[4,2,8]{2,1,0} transpose(%p), dimensions={0,2,1}
+}
+%rows_stay (p: f32[4,8,2]) -> f32[8,4,2] {
+  %p = f32[4,8,2]{2,1,0} parameter(0)
+  ROOT %t = f32[8,4,2]{2,1,0} transpose(%p), dimensions={1,0,2}
+}
+%stacks (p: f32[4,8,2]) -> f32[16,8,2] {
+  %p = f32[4,8,2]{2,1,0} parameter(0)
+  ROOT %c = f32[16,8,2]{2,1,0} concatenate(%p, %p, %p, %p), dimensions={0}
+}
+ENTRY %main (x: f32[4,8,2], y: f32[4,8,16], w: f32[8,32]) -> f32[32,32] {
+  %x = f32[4,8,2]{2,1,0} parameter(0)
+  %y = f32[4,8,16]{2,1,0} parameter(1)
+  %w = f32[8,32]{1,0} parameter(2)
+  %a = f32[4,2,8]{2,1,0} fusion(%x), kind=kLoop, calls=%turns
+  %b = f32[8,4,2]{2,1,0} fusion(%x), kind=kLoop, calls=%rows_stay
+  %c = f32[16,8,2]{2,1,0} fusion(%x), kind=kLoop, calls=%stacks
+  %s = f32[4,8]{1,0} reduce(%x, %x), dimensions={2}, to_apply=%turns
+  %d = f32[4,2,16]{2,1,0} dot(%a, %y), lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, rhs_contracting_dims={1}
+  %e = f32[4,32]{1,0} dot(%s, %w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+  ROOT %f = f32[32,32]{1,0} dot(%e, %e), lhs_contracting_dims={0}, rhs_contracting_dims={0}
+}
+"""  # noqa: E501
+
+
+def test_products_are_of_rows_gradients_or_batches_by_their_narrowest_size():
+    batched, rows, gradients = 2 * 4 * 2 * 8 * 16, 2 * 4 * 8 * 32, 2 * 32 * 4 * 32
+    assert work_of(KINDS).products == {"batched": {2: batched}, "rows": {4: rows}, "gradients": {4: gradients}}
+
+
+def test_what_moves_is_told_by_the_slowest_of_what_it_does():
+    field = 4 * 4 * 8 * 2
+    moved = {kind: sum(own.values()) for kind, own in work_of(KINDS).moved.items()}
+    summed = 2 * field + field // 2
+    assert moved == {"transposed": 2 * field, "streamed": 2 * field, "joined": 5 * field, "summed": summed}
+    assert work_of(KINDS).n_arguments == 3

@@ -120,7 +120,9 @@ def test_the_start_of_a_kernel_is_hidden_by_one_that_takes_as_long():
     h200 = accelerators()["h200"]
     longest = int(CALL * 0.75 * h200.bandwidth).bit_length()
     calls = {
-        size: Machine(h200, None, 2).seconds(compiled(work=Work({64: 2e9}, {}, {}, 0, 100, {size: 10})), 0)["calls"]
+        size: Machine(h200, None, 2).seconds(compiled(work=Work({"rows": {64: 2e9}}, {}, {}, 100, 0, {size: 10})), 0)[
+            "calls"
+        ]
         for size in (1, longest - 1, longest + 1)
     }
     assert calls[1] == pytest.approx(10 * CALL, rel=1e-4)

@@ -64,7 +64,7 @@ class Validating:
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> Self:
         """Read what `asdict` wrote as JSON."""
-        return cls(**(told | {"work": _work(told["work"]), "exchanges": _read_exchanges(told["exchanges"])}))
+        return cls(**(told | {"work": Work.from_json(told["work"]), "exchanges": _read_exchanges(told["exchanges"])}))
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,12 @@ class Compiled:
     def from_json(cls, told: dict[str, Any]) -> Self:
         """Read what `asdict` wrote as JSON."""
         changed = {
-            "work": _work(told["work"]),
+            "work": Work.from_json(told["work"]),
             "exchanges": _read_exchanges(told["exchanges"]),
             "counts": tuple(told["counts"]),
             "validating": Validating.from_json(told["validating"]),
         }
         return cls(**(told | changed))
-
-
-def _work(told: dict[str, Any]) -> Work:
-    keys = ("products", "product_moved", "moved", "kernels")
-    by_size = {key: {int(size): number for size, number in told[key].items()} for key in keys}
-    return Work(**(told | by_size))
 
 
 def _read_exchanges(told: list[dict[str, Any]]) -> tuple[Exchange, ...]:

@@ -109,7 +109,7 @@ def share_of_peak(machine: Machine, counts: Mapping[str, float], seconds: float)
         peaks = machine.accelerator.flops
         least = sum(number / peaks[kind] for kind, number in counts.items() if kind != TRANSCENDENTAL)
         return least / (machine.n_devices * seconds)
-    return 0.0 if machine.rates is None else flops_of(counts) / (max(machine.rates.products.values()) * seconds)
+    return 0.0 if machine.rates is None else flops_of(counts) / (machine.rates.fastest_product * seconds)
 
 
 def _sent_of_weights(exchange: Exchange, compiled: Compiled) -> float:

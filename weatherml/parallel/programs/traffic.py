@@ -2,9 +2,10 @@
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from weatherml.parallel.programs.text import Computation, Instruction, ProgramText, numbers
 
@@ -14,27 +15,29 @@ class Work:
     """Of one device in one run.
 
     Attributes:
-        products: Additions and multiplications of matrix products, by the narrowest of the three sizes of a product.
+        products: Additions and multiplications of matrix products, by their kind (`rows`, `gradients`, `batched`) and
+            the narrowest of the three sizes of a product.
         product_moved: Bytes read and written by them, by the size of what one reads and writes as a power of two.
-        moved: Bytes read and written by what goes through arrays from their beginning to their end, by the size of what
-            an instruction reads and writes as a power of two: what is small may still be in a cache.
-        shuffled: Bytes read and written by what transposes, joins, cuts or sums up.
+        moved: Bytes read and written by all else, by how it goes through them (`streamed`, `transposed`, `summed`,
+            `joined`) and by the size of what an instruction reads and writes as a power of two: what is small may still
+            be in a cache.
         n_instructions: How many run, one after the other.
+        n_arguments: Arrays that it is given.
         kernels: How many of these an accelerator would start a kernel for, by the size of what one reads and writes as
             a power of two: its compiler makes what only copies, cuts, pads or repeats a part of what comes after it.
     """
 
-    products: Mapping[int, float]
+    products: Mapping[str, Mapping[int, float]]
     product_moved: Mapping[int, float]
-    moved: Mapping[int, float]
-    shuffled: float
+    moved: Mapping[str, Mapping[int, float]]
     n_instructions: int
+    n_arguments: int = 0
     kernels: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def product_flops(self) -> float:
         """Of matrix products, in all."""
-        return sum(self.products.values())
+        return sum(sum(by_size.values()) for by_size in self.products.values())
 
     @property
     def product_bytes(self) -> float:
@@ -44,29 +47,42 @@ class Work:
     @property
     def n_bytes(self) -> float:
         """Read and written in all."""
-        return self.product_bytes + self.shuffled + sum(self.moved.values())
+        return self.product_bytes + sum(sum(by_size.values()) for by_size in self.moved.values())
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> Self:
+        """Read what `asdict` wrote as JSON, in which sizes are text."""
+        flat = {key: _sizes(told[key]) for key in ("product_moved", "kernels")}
+        nested = {key: {kind: _sizes(own) for kind, own in told[key].items()} for key in ("products", "moved")}
+        return cls(**(told | flat | nested))
+
+
+def _sizes(told: Mapping[str, Any]) -> dict[int, Any]:
+    return {int(size): number for size, number in told.items()}
 
 
 def work_of(text: str) -> Work:
     """Return what a compiled program does, by its text (`Compiled.as_text()`)."""
     program = ProgramText.parse(text)
-    products, product_moved, moved, kernels = Counter[int](), Counter[int](), Counter[int](), Counter[int]()
-    shuffled = 0.0
+    products, moved = defaultdict[str, Counter[int]](Counter), defaultdict[str, Counter[int]](Counter)
+    product_moved, kernels = Counter[int](), Counter[int]()
     n_instructions = 0
     for instruction, around, times in program.executed():
-        own = dict(_products(instruction, around, program))
-        products.update({narrowest: times * flops for narrowest, flops in own.items()})
+        own = list(_products(instruction, around, program))
+        for kind, narrowest, flops in own:
+            products[kind][narrowest] += int(times * flops)
         n_bytes = int(_moved(instruction, around, program))
-        n_instructions += times * (n_bytes > 0)
-        if n_bytes and not _is_part_of_another(instruction, program):
+        if not n_bytes:
+            continue
+        n_instructions += times
+        if not _is_part_of_another(instruction, program):
             kernels[n_bytes.bit_length()] += times
-        if own:
-            product_moved[n_bytes.bit_length()] += times * n_bytes
-        elif _shuffles(instruction, program):
-            shuffled += times * n_bytes
-        elif n_bytes:
-            moved[n_bytes.bit_length()] += times * n_bytes
-    return Work(dict(products), dict(product_moved), dict(moved), shuffled, n_instructions, dict(kernels))
+        sums = product_moved if own else moved[_passes(instruction, program)]
+        sums[n_bytes.bit_length()] += times * n_bytes
+    n_arguments = sum(one.operation == "parameter" for one in program.computations.get(program.entry, {}).values())
+    nested = ({kind: dict(own) for kind, own in sums.items()} for sums in (products, moved))
+    flops_by_kind, moved_by_kind = nested
+    return Work(flops_by_kind, dict(product_moved), moved_by_kind, n_instructions, n_arguments, dict(kernels))
 
 
 _NOTHING = frozenset(
@@ -81,7 +97,14 @@ _MOVES = _NOTHING | frozenset("copy broadcast convert reshape slice dynamic-slic
 _PIECES = frozenset({"dynamic-slice", "slice", "gather"})
 """Instructions that read as much as they return of what may be far larger."""
 
-_SHUFFLES = frozenset("transpose concatenate pad gather scatter copy reduce reduce-window reverse sort".split())
+_SUMS = frozenset({"reduce", "reduce-window"})
+_MANY_PIECES = 4
+"""Joined in an instruction, from which on each value asks in which of them it lies."""
+
+_FEW = 2
+"""Products in a batch, up to which each is taken to be as fast as one alone: real and imaginary parts."""
+
+_DIMENSIONS = re.compile(r"dimensions=\{([\d,]*)\}")
 _CONTRACTED = re.compile(r"lhs_contracting_dims=\{([\d,]*)\}")
 _BATCHED = re.compile(r"lhs_batch_dims=\{([\d,]*)\}")
 
@@ -92,17 +115,19 @@ def _inside(instruction: Instruction, program: ProgramText) -> Computation:
     return program.computations.get(instruction.called[0], {}) if is_fusion else {}
 
 
-def _products(instruction: Instruction, around: Computation, program: ProgramText) -> Iterator[tuple[int, float]]:
-    """Yield the narrowest size and the operations of the products of an instruction."""
+def _products(instruction: Instruction, around: Computation, program: ProgramText) -> Iterator[tuple[str, int, float]]:
+    """Yield the kind, the narrowest size and the operations of the products of an instruction."""
     inside = _inside(instruction, program)
     for one in inside.values():
         yield from _products(one, inside, program)
     if instruction.operation == "dot":
         left = around[instruction.operands[0]].shapes[0][1]
-        sizes = [_axes(written, instruction.rest) for written in (_CONTRACTED, _BATCHED)]
-        contracted, batch = (math.prod(left[axis] for axis in axes) for axes in sizes)
+        contracted_axes, batch_axes = (_axes(written, instruction.rest) for written in (_CONTRACTED, _BATCHED))
+        contracted, batch = (math.prod(left[axis] for axis in axes) for axes in (contracted_axes, batch_axes))
         out, rows = math.prod(instruction.shapes[0][1]), math.prod(left) // (contracted * batch)
-        yield min(contracted, rows, out // (rows * batch)), 2.0 * out * contracted
+        across = len(left) - 1 not in contracted_axes  # rows of both inputs are summed over, as for weights
+        kind = "batched" if batch > _FEW else "gradients" if across else "rows"
+        yield kind, min(contracted, rows, out // (rows * batch)), 2.0 * out * contracted
 
 
 def _axes(written: re.Pattern[str], rest: str) -> tuple[int, ...]:
@@ -110,10 +135,20 @@ def _axes(written: re.Pattern[str], rest: str) -> tuple[int, ...]:
     return numbers(found[1]) if found else ()
 
 
-def _shuffles(instruction: Instruction, program: ProgramText) -> bool:
-    """Return whether an instruction takes values from where they are not neighbours, or adds many up."""
-    operations = {instruction.operation, *(one.operation for one in _inside(instruction, program).values())}
-    return bool(operations & _SHUFFLES)
+def _passes(instruction: Instruction, program: ProgramText) -> str:
+    """Return how an instruction goes through what it reads and writes, the slowest of what it does."""
+    parts = (instruction, *_inside(instruction, program).values())
+    if any(one.operation == "concatenate" and len(one.operands) >= _MANY_PIECES for one in parts):
+        return "joined"
+    if any(one.operation == "transpose" and _moves_neighbours(one) for one in parts):
+        return "transposed"
+    return "summed" if any(one.operation in _SUMS for one in parts) else "streamed"
+
+
+def _moves_neighbours(transpose: Instruction) -> bool:
+    """Return whether values that lie side by side no longer do after a transposition."""
+    axes = _axes(_DIMENSIONS, transpose.rest)
+    return bool(axes) and axes[-1] != len(axes) - 1
 
 
 def _is_part_of_another(instruction: Instruction, program: ProgramText) -> bool:

@@ -217,7 +217,7 @@ def _rate_of_calls(least: Callable[..., float]) -> float:
     """Return how many instructions a second the gradient of a network runs that is so small that all are calls."""
     expand, contract = jnp.full((8, 32), 0.01), jnp.full((32, 8), 0.01)
     weights, tokens = [(jnp.ones(8), jnp.zeros(8), expand, contract)] * 12, jnp.ones((8, 8))
-    text = jax.jit(_reference).lower(weights, tokens).compile().as_text()
+    text: Any = jax.jit(_reference).lower(weights, tokens).compile().as_text()
     return work_of(text).n_instructions / least(_reference, weights, tokens)
 
 

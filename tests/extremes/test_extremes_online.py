@@ -1,5 +1,7 @@
 """Events of forecasts that are not stored, against those of stored ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -75,6 +77,15 @@ def test_what_is_asked_of_leads_and_members_is_that_of_the_stored_forecast(onlin
     stored = quantiles(forecast).transpose("init_time", "lead_time", ...)
     xr.testing.assert_allclose(watch.leads("quantiles").transpose(*stored["2m_temperature"].dims), stored)
     assert watch.members("warmest") == [warmest(member) for member in each_member(forecast)]
+
+
+def test_a_watched_forecast_keeps_its_name_and_members_are_told(online, forecast):
+    watch = Watch(replace(online, name="mine"), of_members={"warmest": warmest})
+    assert watch.watched().name == "mine"
+    found = watch.run().members("warmest")
+    assert [own[:2] for own in found] == watch.whose("warmest")
+    with pytest.raises(UserError, match="nothing is known of 'coldest' yet"):
+        watch.whose("coldest")
 
 
 def test_an_index_of_extremes_and_objects_are_those_of_the_stored_forecast(online, forecast, index):

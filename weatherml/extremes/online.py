@@ -130,7 +130,7 @@ class Watch:
     def watched(self) -> OnlineForecast:
         """Return the same forecast, which is looked at as it is made: judge it in the place of the first."""
         own = self.forecast
-        return OnlineForecast(self._make, own.init_times, own.lead_times, own.n_members, own.memory)
+        return OnlineForecast(self._make, own.init_times, own.lead_times, own.n_members, own.memory, own.name)
 
     def run(self) -> "Watch":
         """Make the forecast for nothing but what is asked of it."""
@@ -153,7 +153,7 @@ class Watch:
         return xr.concat(rows, "init_time")
 
     def members(self, name: str) -> list[Any]:
-        """Return what was asked of members, in the order of initial times and numbers.
+        """Return what was asked of members, in the order of initial times and numbers, which `whose` tells.
 
         Raises:
             UserError: Nothing has been made yet.
@@ -162,6 +162,15 @@ class Watch:
         if not found:
             raise UserError(f"nothing is known of {name!r} yet; judge watched(), or call run(), first")
         return [found[whose] for whose in sorted(found)]
+
+    def whose(self, name: str) -> list[tuple[np.datetime64, int]]:
+        """Return of which initial time and number each of `members(name)` is; 0 where members have no number.
+
+        Raises:
+            UserError: Nothing has been made yet.
+        """
+        self.members(name)
+        return sorted(self._members[name])
 
     def _make(self, init_times: np.ndarray) -> Iterator[xr.Dataset]:
         leads = self.forecast.lead_times.astype("timedelta64[ns]")

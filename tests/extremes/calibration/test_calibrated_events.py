@@ -240,6 +240,7 @@ def test_radius_is_in_units_of_what_errors_are_divided_by(cone, errors):
     leads = np.array([24, 36, 48]) * np.timedelta64(1, "h")
     first, last = cone.dataset["radius"].values
     np.testing.assert_allclose(other.radius(leads, 50.0), [first, (first + last) / 2, last])
+    assert other.radius("2d", 50.0) == pytest.approx(last) == other.radius(np.timedelta64(48, "h"), 50.0)
     with pytest.raises(UserError, match="the cone knows leads from 24h to 48h, not 72h"):
         cone.radius(np.array([72]) * np.timedelta64(1, "h"))
 
@@ -284,3 +285,18 @@ def test_leads_that_were_not_learnt_are_refused_in_one_line(calibration, sums, c
     short = replace(cone, dataset=cone.dataset.isel(lead_time=[0]), held_out=HeldOut(("1950", "1951")))
     with pytest.raises(UserError, match="the cone knows leads from"):
         short.verdict(errors)
+
+
+def test_a_dataset_of_one_variable_is_calibrated_as_its_field(calibration, ensemble):
+    share = (ensemble > 1).mean("number")
+    xr.testing.assert_identical(calibration.apply(share), calibration.apply(share[CHANNEL]))
+    with pytest.raises(UserError, match=r"calibrated one by one; pass one, share\['2m_temperature'\]"):
+        calibration.apply(share.assign(other=share[CHANNEL]))
+
+
+def test_the_threshold_of_the_sums_need_not_be_said_again(calibration, sums, ensemble, truth):
+    again = Calibration.fit(sums, PERIOD, risk=0.25, block="3d")
+    xr.testing.assert_identical(again.dataset, calibration.dataset)
+    both = accumulate(ensemble, truth, ["brier(threshold=1.0)", "brier(threshold=1.5)"])
+    with pytest.raises(UserError, match=r"counts of thresholds 1, 1.5; pass one of them, threshold=1"):
+        Calibration.fit(both, PERIOD)

@@ -3,12 +3,14 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
 
 from weatherml.errors import UserError
 from weatherml.extremes.return_periods import (
+    block_maxima,
     fit_gev,
     fit_gpd,
     peaks_over_threshold,
@@ -168,3 +170,21 @@ def test_how_many_peaks_there_are_is_drawn_as_of_a_poisson_process(peaks):
     period = return_periods(fit_gpd(peaks), 8.0, draws=500)["return_period"]
     expected = peaks.years / stats.poisson.ppf([0.975, 0.025], peaks.n_peaks.values[:, None]).T
     np.testing.assert_allclose(period.sel(bound=["lower", "upper"]), expected, rtol=0.06)
+
+
+def test_periods_say_that_their_bounds_are_by_bootstrap(maxima):
+    fit = fit_gev(maxima[:, :1, :1], "likelihood")
+    with pytest.raises(UserError, match=r"alone, not 'profile'; .* return_levels\(fit, .*interval='profile'\)"):
+        return_periods(fit, 20.0, interval="profile")
+
+
+def test_records_are_of_one_variable_or_a_series():
+    days = pd.date_range("2000-01-01", "2002-12-31", name="day")
+    series = pd.Series(np.arange(len(days), dtype=float), days)
+    record = xr.DataArray(series.to_numpy(), {"time": days.rename("time")}, ("time",))
+    xr.testing.assert_identical(block_maxima(series), block_maxima(record))
+    assert block_maxima(series).values.tolist() == [365, 730, 1095]
+    np.testing.assert_array_equal(peaks_over_threshold(series, 1094.5).excess, [0.5])
+    for function in (block_maxima, lambda own: peaks_over_threshold(own, 3.0)):
+        with pytest.raises(UserError, match=r"got a dataset of 2m_temperature; pass record\['2m_temperature'\]"):
+            function(record.to_dataset(name="2m_temperature"))

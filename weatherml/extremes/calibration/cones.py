@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from weatherml.durations import format_duration
+from weatherml.durations import DurationLike, format_duration, parse_duration
 from weatherml.errors import UserError
 from weatherml.extremes.calibration.conformal import block_quantile, blocks_of
 from weatherml.extremes.calibration.held_out import HeldOut
@@ -79,17 +79,19 @@ class Cone:
         dataset = self.dataset.assign(radius=factor * self.dataset["radius"])
         return Cone(dataset.assign_attrs(coverage=coverage, of="whole tracks", factor=factor), held_out.written())
 
-    def radius(self, lead_times: np.ndarray, scale: np.ndarray | float = 1.0) -> np.ndarray:
+    def radius(self, lead_times: np.ndarray | DurationLike, scale: np.ndarray | float = 1.0) -> np.ndarray:
         """Return the radius at leads, km: between those learnt it is linear.
 
         Args:
-            lead_times: `timedelta64`, any shape.
+            lead_times: `timedelta64`, any shape; or one, such as "2d".
             scale: What errors were divided by, of this forecast.
 
         Raises:
             UserError: A lead lies outside those learnt.
         """
         known = self.dataset["lead_time"].values
+        if not isinstance(lead_times, np.ndarray | xr.DataArray):
+            lead_times = np.asarray(parse_duration(lead_times, "lead"))
         for lead in np.ravel(lead_times)[(np.ravel(lead_times) < known[0]) | (np.ravel(lead_times) > known[-1])]:
             raise UserError(
                 f"the cone knows leads from {format_duration(known[0])} to {format_duration(known[-1])}, not"

@@ -1,6 +1,7 @@
 """How often an event followed each share of members, by init time: from sums that verification keeps."""
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +16,7 @@ from weatherml.verification.metrics.probabilities.statistics import EventCounts
 _logger = logging.getLogger(__name__)
 
 SHARE = "share"
+_OF_NUMBER = re.compile(re.escape(EventCounts(0.0).name).replace(r"0\.0", r"([-+.e\d]+)"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ class Counts:
             raise UserError(
                 f"a calibration is of one region, got {listed(regions)}; judge one, regions=[{str(regions[0])!r}]"
             )
-        (area,) = sums.of([EventCounts(threshold)])
+        (area,) = sums.of([EventCounts(_known(sums) if threshold is None else threshold)])
         weights = sums.weights[:, :, :, 0, None, None]
         if not is_partial:
             _warn_of_nothing(weights)
@@ -100,6 +102,22 @@ class Counts:
         np.add.at(numbers, blocks, np.isfinite(values))
         means: np.ndarray = np.where(numbers > 0, sums / np.maximum(numbers, 1), np.nan)
         return means
+
+
+def _known(sums: StatisticSums) -> float | None:
+    """Return the one number that sums are of; None where they are of a reference, or of nothing of the kind.
+
+    Raises:
+        UserError: They are of several numbers.
+    """
+    names = [str(name) for name in sums.dataset.data_vars]
+    found = [float(own[1]) for own in map(_OF_NUMBER.fullmatch, names) if own]
+    if EventCounts(None).name in names or not found:
+        return None
+    if len(found) > 1:
+        told = listed(f"{own:g}" for own in found)
+        raise UserError(f"there are counts of thresholds {told}; pass one of them, threshold={found[0]:g}")
+    return found[0]
 
 
 def _warn_of_nothing(weights: np.ndarray) -> None:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from weatherml.durations import DurationLike, format_duration, parse_duration
 from weatherml.errors import UserError
-from weatherml.errors.wording import counted
+from weatherml.errors.wording import counted, listed
 from weatherml.extremes.calibration.conformal import blocks_of, controlled_level
 from weatherml.extremes.calibration.counts import SHARE, Counts
 from weatherml.extremes.calibration.held_out import HeldOut
@@ -56,7 +56,8 @@ class Calibration:
         Args:
             sums: Of one region, where there are several select it: `sums.dataset.sel(region=["europe"])`.
             held_out: The period, and what it must lie apart from.
-            threshold: As the metric had it; that of each place and date, the reference `threshold`, when None.
+            threshold: As the metric had it; may be left out where sums are of one, a number or the reference
+                `threshold`.
             risk: The share of the area of events that may be expected to be missed by warnings.
             block: Forecasts that start within so long a span make one block; blocks, not forecasts or places, are what
                 all promises count.
@@ -73,12 +74,13 @@ class Calibration:
         told = {"risk": risk, "blocks": n_blocks, "block": format_duration(parse_duration(block))}
         return cls(_learnt(blocks, counts, risk, cases_in_block).assign_attrs(told), held_out.written())
 
-    def apply(self, probability: xr.DataArray, channel: str | None = None) -> xr.Dataset:
+    def apply(self, probability: xr.DataArray | xr.Dataset, channel: str | None = None) -> xr.Dataset:
         """Calibrate probabilities, as lazily as they are.
 
         Args:
             probability: The share of members above the threshold, 0 to 1, with a dimension `lead_time` and any others;
-                of any number of members: between shares that were seen it is linear.
+                of any number of members: between shares that were seen it is linear. `exceedance_probability` returns
+                such, of one variable at one height as it is, else of a variable and level of it.
             channel: Such as "2m_temperature"; may be left out where one was learnt.
 
         Returns:
@@ -88,6 +90,7 @@ class Calibration:
         Raises:
             UserError: A lead time or the channel was not learnt.
         """
+        probability = _one_field(probability, channel)
         own = self._of(probability, channel)
         names = ("probability", "lower", "upper", "venn_abers")
         looked_up = {name: _looked_up(probability, own[name]) for name in names}
@@ -147,6 +150,18 @@ class Calibration:
             raise UserError(
                 f"lead_time {format_duration(lead)} was not calibrated; pass leads that were, or calibrate with it"
             )
+
+
+def _one_field(probability: xr.DataArray | xr.Dataset, channel: str | None) -> xr.DataArray:
+    """Return the one variable of a dataset, or that of a channel where they have the same name."""
+    if isinstance(probability, xr.DataArray):
+        return probability
+    names = [str(name) for name in probability.data_vars]
+    if len(names) == 1 or channel in names:
+        return probability[names[0] if len(names) == 1 else channel]
+    raise UserError(
+        f"probabilities of {listed(names)} are calibrated one by one; pass one of them, share[{names[0]!r}]"
+    )
 
 
 def _learnt(blocks: np.ndarray, counts: Counts, risk: float, cases_in_block: float) -> xr.Dataset:

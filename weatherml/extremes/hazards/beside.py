@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -11,12 +12,13 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.steps import follows
-from weatherml.extremes.hazards.units import require_values
 from weatherml.extremes.objects import Following, Weights, label, match, overlaps, properties, separations
+from weatherml.extremes.thresholds.climates import Thresholds
 from weatherml.extremes.tracks.members import Member, map_members
+from weatherml.extremes.units import require_alike, require_values
 from weatherml.grid import REGRID, LatLonGrid
 from weatherml.process.workers import HERE, Workers
-from weatherml.references import Reference, as_reference, time_index, values_of, warn_of_knowing
+from weatherml.references import as_reference, time_index, values_of, warn_of_knowing
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Moment:
         return beyond
 
 
-def moments(field: xr.DataArray, threshold: xr.Dataset | Reference | None, least: float) -> Iterator[Moment]:
+def moments(field: xr.DataArray, threshold: Thresholds | None, least: float) -> Iterator[Moment]:
     """Give a field time after time, with the threshold of each.
 
     Args:
@@ -59,12 +61,11 @@ def moments(field: xr.DataArray, threshold: xr.Dataset | Reference | None, least
     for number, (time, goes_on) in enumerate(zip(times, follows(times), strict=True)):
         own, values = threshold_at(threshold, time, str(field.name), least), np.asarray(field[number].values)
         require_values(str(field.name), values)
+        require_alike(str(field.name), values, own)
         yield Moment(time, values, own, bool(goes_on))
 
 
-def threshold_at(
-    threshold: xr.Dataset | Reference | None, time: np.datetime64, name: str, least: float
-) -> np.ndarray | np.float32:
+def threshold_at(threshold: Thresholds | None, time: np.datetime64, name: str, least: float) -> np.ndarray | np.float32:
     """Return the threshold of a variable at a time `[lat, lon]`; the least that it is, a number, where there is none.
 
     Raises:
@@ -72,6 +73,8 @@ def threshold_at(
     """
     if threshold is None:
         return np.float32(least)
+    if isinstance(threshold, Real):
+        return np.float32(max(float(threshold), least))
     fields = as_reference(threshold, "the threshold").at(np.array([time]))
     if name not in fields:
         raise UserError(

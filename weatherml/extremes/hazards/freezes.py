@@ -12,9 +12,9 @@ from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.daily import Day, Days
 from weatherml.extremes.hazards.heat.spells import spells
 from weatherml.extremes.hazards.registry import Hazard, registry
-from weatherml.extremes.hazards.units import require_units, require_values
 from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
 from weatherml.extremes.tracks.members import each_member
+from weatherml.extremes.units import require_alike, require_units, require_values
 from weatherml.grid import LatLonGrid
 from weatherml.references import Reference, warn_of_knowing
 from weatherml.sphere.great_circles import DEGREE, distance
@@ -279,6 +279,7 @@ def _below(days: Days, definition: Definition, threshold: Reference | None) -> I
         if definition.percentile is not None and threshold is not None:
             own = threshold.at(np.array([day.date]))[definition.variable]
             own = own.isel(time=0) if "time" in own.dims else own
+            require_alike(definition.variable, day.values, own.values)
             below = np.minimum(below, own.transpose("latitude", "longitude").values - day.values)
         yield Day(day.date, below)
 

@@ -11,9 +11,10 @@ from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.beside import Moment, followed, match_moments, measured, moments, threshold_at
 from weatherml.extremes.hazards.registry import Hazard, registry
-from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.objects import Threshold, Weights, sal
 from weatherml.extremes.thresholds import local_quantile
+from weatherml.extremes.thresholds.climates import Thresholds
+from weatherml.extremes.units import require_units
 from weatherml.grid import LatLonGrid
 from weatherml.process.workers import HERE, Workers
 from weatherml.references import ConstantReference, Reference, as_reference, warn_of_knowing
@@ -120,7 +121,7 @@ def _sum(field: xr.DataArray, n_steps: int, step: np.timedelta64) -> xr.DataArra
     return total.assign_coords({dim: field[dim].values[n_steps - 1 :]}).transpose(*field.dims)
 
 
-def _require_threshold(definition: Definition, given: xr.Dataset | Reference | None) -> None:
+def _require_threshold(definition: Definition, given: Thresholds | None) -> None:
     if given is None and definition.percentile is not None:
         raise UserError(
             f"heavy precipitation is above the {definition.percentile:g}th percentile, and no threshold is given; pass"
@@ -144,7 +145,7 @@ def threshold(analyses: xr.Dataset, definition: Definition, period: Periods) -> 
     return found.clip(min=definition.amount, keep_attrs=True)
 
 
-def event(fields: xr.Dataset, definition: Definition, given: xr.Dataset | Reference | None = None) -> xr.DataArray:
+def event(fields: xr.Dataset, definition: Definition, given: Thresholds | None = None) -> xr.DataArray:
     """Return where and when it is heavy precipitation, bool (time, latitude, longitude), in memory.
 
     Args:
@@ -164,7 +165,7 @@ def event(fields: xr.Dataset, definition: Definition, given: xr.Dataset | Refere
 def objects(
     fields: xr.Dataset,
     definition: Definition,
-    given: xr.Dataset | Reference | None = None,
+    given: Thresholds | None = None,
     workers: Workers = HERE,
 ) -> xr.Dataset:
     """Follow heavy precipitation through time, of analyses or of each member of a forecast.
@@ -187,7 +188,7 @@ def compare(
     forecast: xr.Dataset,
     truth: xr.Dataset,
     definition: Definition,
-    given: xr.Dataset | Reference | None = None,
+    given: Thresholds | None = None,
     workers: Workers = HERE,
 ) -> xr.Dataset:
     """Compare the amounts of each member with those that came by SAL and by their objects, one field at a time.
@@ -220,7 +221,7 @@ def _measure(
     truth: np.ndarray,
     grid: LatLonGrid,
     definition: Definition,
-    given: xr.Dataset | Reference | None,
+    given: Thresholds | None,
 ) -> dict[str, float]:
     least = threshold_at(given, time, _name(definition), definition.amount)
     both = Moment(time, forecast, least, follows=False), Moment(time, truth, least, follows=False)
@@ -240,7 +241,7 @@ def _amount(dataset: xr.Dataset, definition: Definition) -> xr.DataArray:
     return own
 
 
-def _moments(fields: xr.Dataset, definition: Definition, given: xr.Dataset | Reference | None) -> Any:
+def _moments(fields: xr.Dataset, definition: Definition, given: Thresholds | None) -> Any:
     (own,) = fields.data_vars.values()
     return moments(own, given, definition.amount)
 

@@ -12,10 +12,11 @@ from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.beside import Moment, followed, moments
 from weatherml.extremes.hazards.registry import Hazard, registry
-from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.objects.properties import KM2
 from weatherml.extremes.thresholds import local_quantile
+from weatherml.extremes.thresholds.climates import Thresholds
 from weatherml.extremes.tracks.members import Member, map_members
+from weatherml.extremes.units import require_units
 from weatherml.grid import LatLonGrid
 from weatherml.process.workers import HERE, Workers
 from weatherml.references import ConstantReference, Reference
@@ -92,16 +93,14 @@ def threshold(analyses: xr.Dataset, definition: Definition, period: Periods) -> 
     return found.clip(min=definition.least_speed, keep_attrs=True)
 
 
-def event(fields: xr.Dataset, definition: Definition, given: xr.Dataset | Reference | None) -> xr.DataArray:
+def event(fields: xr.Dataset, definition: Definition, given: Thresholds | None) -> xr.DataArray:
     """Return where and when the wind is above the threshold, bool (time, latitude, longitude), in memory."""
     own = speeds(fields, definition)
     masks = [moment.is_beyond for moment in _moments(own, definition, given)]
     return own[definition.variable].copy(data=np.stack(masks)).rename("wind_storm").drop_attrs()
 
 
-def storms(
-    fields: xr.Dataset, definition: Definition, given: xr.Dataset | Reference, workers: Workers = HERE
-) -> xr.Dataset:
+def storms(fields: xr.Dataset, definition: Definition, given: Thresholds, workers: Workers = HERE) -> xr.Dataset:
     """Follow the footprints of wind storms through time, of analyses or of each member of a forecast.
 
     Args:
@@ -134,7 +133,7 @@ def severity(moment: Moment, definition: Definition) -> np.ndarray:
 def severity_index(
     fields: xr.Dataset,
     definition: Definition,
-    given: xr.Dataset | Reference,
+    given: Thresholds,
     weights: xr.DataArray | None = None,
     region: Region | None = None,
     workers: Workers = HERE,
@@ -167,7 +166,7 @@ def severity_index(
     return index.transpose("init_time", "lead_time", ..., missing_dims="ignore").assign_attrs(told)
 
 
-def _indices(member: Member, definition: Definition, given: xr.Dataset | Reference, weights: np.ndarray) -> list[float]:
+def _indices(member: Member, definition: Definition, given: Thresholds, weights: np.ndarray) -> list[float]:
     each = _moments(member.fields, definition, given)
     return [_index_of(moment, definition, weights) for moment in each]
 
@@ -190,7 +189,7 @@ def _weights(weights: xr.DataArray | None, grid: LatLonGrid) -> np.ndarray:
     return values
 
 
-def _moments(fields: xr.Dataset, definition: Definition, given: xr.Dataset | Reference | None) -> Iterator[Moment]:
+def _moments(fields: xr.Dataset, definition: Definition, given: Thresholds | None) -> Iterator[Moment]:
     if given is None:
         raise UserError(
             "a wind storm is above the threshold of each place; pass wind.threshold(analyses, definition, period)"

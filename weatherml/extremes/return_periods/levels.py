@@ -57,7 +57,14 @@ def return_levels(
     return xr.Dataset({"level": level}).assign_attrs(_told(fit, interval, confidence))
 
 
-def return_periods(fit: Fit, values: xr.DataArray | float, confidence: float = 0.95, draws: int = 500) -> xr.Dataset:
+def return_periods(
+    fit: Fit,
+    values: xr.DataArray | float,
+    confidence: float = 0.95,
+    draws: int = 500,
+    *,
+    interval: Interval = "bootstrap",
+) -> xr.Dataset:
     """Return in how many years a value is exceeded once on average, at each place, with bounds by bootstrap.
 
     Args:
@@ -65,14 +72,21 @@ def return_periods(fit: Fit, values: xr.DataArray | float, confidence: float = 0
         values: Dims (...), or one for all places; units of the field. Of peaks not below the threshold: NaN there.
         confidence: Of the interval.
         draws: Of the bootstrap.
+        interval: By bootstrap alone; of levels there are others.
 
     Returns:
-        `return_period`, dims (bound, ...), years; infinite where a value lies beyond the upper end of a distribution.
+        `return_period`, dims (bound, ...), years; infinite where a value lies beyond the upper end of a distribution:
+        an upper bound is so where that of many records drawn anew does, and the record then sets no bound.
 
     Raises:
-        UserError: The confidence is none.
+        UserError: The confidence or the interval is none.
     """
-    _require_interval(fit, "bootstrap", confidence)
+    _require_interval(fit, interval, confidence)
+    if interval != "bootstrap":
+        raise UserError(
+            f"bounds of return periods are by bootstrap alone, not {interval!r}; leave interval out, or ask for the"
+            f" levels of some periods, return_levels(fit, [20, 50, 100], interval={interval!r})"
+        )
     cells = fit.threshold
     own = np.broadcast_to(xr.DataArray(values).broadcast_like(cells).values if cells.dims else values, cells.shape)
     place = (own - cells.values).ravel()

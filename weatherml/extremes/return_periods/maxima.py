@@ -3,9 +3,10 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from weatherml.errors import UserError
+from weatherml.errors import UserError, require_kind
 from weatherml.errors.wording import listed
 from weatherml.references import as_slice
 
@@ -15,13 +16,13 @@ _READ_BYTES = 2**26
 _LEAST_SHARE = 0.9  # of the times of the fullest year: what has fewer may have missed its largest value
 
 
-def block_maxima(field: xr.DataArray, first_month: int = 1) -> xr.DataArray:
+def block_maxima(field: xr.DataArray | pd.Series, first_month: int = 1) -> xr.DataArray:
     """Return the largest value of each year, at each place. Minima are those of `-field`, negative.
 
     A year with less than nine tenths of the times of the fullest one is left out, and said.
 
     Args:
-        field: Dims (time, ...), any units.
+        field: Dims (time, ...), any units; or a series of pandas by time.
         first_month: Where years begin: 7 where the season of storms or of southern heat lies about New Year; a year is
             named by the calendar year that it begins in.
 
@@ -29,8 +30,9 @@ def block_maxima(field: xr.DataArray, first_month: int = 1) -> xr.DataArray:
         Dims (year, ...), float32; NaN where a value of the year is.
 
     Raises:
-        UserError: There is no time, or no such month.
+        UserError: There is no time, no such month, or a dataset of several variables.
     """
+    field = as_field(field)
     if "time" not in field.dims or not field.sizes["time"]:
         raise UserError(f"a record has a dimension 'time', got {dict(field.sizes)}; pass analyses of one variable")
     if not 1 <= first_month <= 12:
@@ -48,6 +50,22 @@ def block_maxima(field: xr.DataArray, first_month: int = 1) -> xr.DataArray:
     return xr.DataArray(
         maxima, coords | {"year": kept[whole]}, ("year", *field.dims[1:]), name=field.name, attrs=field.attrs
     )
+
+
+def as_field(record: xr.DataArray | pd.Series) -> xr.DataArray:
+    """Return a record of one variable as an array, of a series of pandas along `time`.
+
+    Raises:
+        UserError: It is a dataset, or something else.
+    """
+    if isinstance(record, pd.Series):
+        index = pd.DatetimeIndex(record.index).rename("time")
+        return xr.DataArray(record.to_numpy(), {"time": index}, ("time",), name=record.name)
+    if isinstance(record, xr.Dataset):
+        names = [str(name) for name in record.data_vars]
+        raise UserError(f"a record is of one variable, got a dataset of {listed(names)}; pass record[{names[0]!r}]")
+    require_kind(record, xr.DataArray, "a record", "pass one variable, record['2m_temperature']")
+    return record
 
 
 def _years(times: np.ndarray, first_month: int) -> np.ndarray:

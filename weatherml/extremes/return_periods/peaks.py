@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from weatherml.durations import DurationLike, parse_duration
 from weatherml.errors import Option, UserError
+from weatherml.extremes.return_periods.maxima import as_field
 
 _READ_BYTES = 2**26
 _YEAR = np.timedelta64(31_557_600, "s")
@@ -47,14 +49,17 @@ class Peaks:
 
 
 def peaks_over_threshold(
-    field: xr.DataArray, threshold: xr.DataArray | float, gap: DurationLike = "3D", years: float | None = None
+    field: xr.DataArray | pd.Series,
+    threshold: xr.DataArray | float,
+    gap: DurationLike = "3D",
+    years: float | None = None,
 ) -> Peaks:
     """Return the largest value of each cluster above a threshold, at each place, of a record that streams by.
 
     Values above belong to one cluster as long as no more than `gap` lies between two of them (declustering by runs).
 
     Args:
-        field: Dims (time, ...), times rising, any units.
+        field: Dims (time, ...), times rising, any units; or a series of pandas by time.
         threshold: Dims (...), or one for all places.
         gap: Three days for daily temperatures or storms; longer where spells are.
         years: How many years the record stands for; counted by its length when None, which takes a record without
@@ -63,6 +68,7 @@ def peaks_over_threshold(
     Raises:
         UserError: There is no time, times do not rise, or the record has gaps and `years` is not said.
     """
+    field = as_field(field)
     if "time" not in field.dims or field.sizes["time"] < 2:
         raise UserError(f"a record has a dimension 'time', got {dict(field.sizes)}; pass analyses of one variable")
     field, times = field.transpose("time", ...), field["time"].values.astype("datetime64[ns]")

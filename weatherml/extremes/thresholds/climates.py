@@ -1,6 +1,7 @@
 """What thresholds are taken from: quantiles at each place and time of the year, of analyses or of re-forecasts."""
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -60,6 +61,39 @@ Ask = Callable[[np.datetime64, np.timedelta64], xr.Dataset]
 """From an init time and a lead time to fields, dims ([quantile,] [level,] latitude, longitude)."""
 
 
+Thresholds = float | xr.Dataset | Reference
+"""One for all places, or of each place (and date)."""
+
+
+def on_fields(threshold: Thresholds, fields: xr.Dataset, names: Sequence[str]) -> xr.Dataset | Reference:
+    """Return a threshold of each place: a number, or a dataset of numbers, is that of all places of the fields.
+
+    Args:
+        threshold: SI units.
+        fields: Dims (..., [level,] latitude, longitude).
+        names: Of the variables that are compared with it.
+
+    Raises:
+        UserError: It is a number, and there are several variables.
+    """
+    if isinstance(threshold, Real):
+        if len(names) != 1:
+            raise UserError(
+                f"a threshold of {threshold:g} is of one variable, and there are {listed(names)}; select one,"
+                f" [[{names[0]!r}]], or pass xr.Dataset({{{names[0]!r}: {threshold:g}, ...}})"
+            )
+        threshold = xr.Dataset({names[0]: float(threshold)})
+    if not isinstance(threshold, xr.Dataset):
+        return threshold
+    there = [name for name in names if name in threshold and "latitude" not in threshold[name].dims]
+    return threshold.assign({name: _everywhere(threshold[name], fields[name]) for name in there})
+
+
+def _everywhere(number: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
+    dims = [dim for dim in ("level", "latitude", "longitude") if dim in like.dims and dim not in number.dims]
+    return number.expand_dims({dim: like[dim].values for dim in dims})
+
+
 def asked(climate: Climate, name: str, levels: Sequence[int], owner: str = "the climate") -> Ask:
     """Return what knows a variable at an init time and a lead time, and computes no other where that is computed.
 
@@ -97,14 +131,21 @@ def probabilities_of(climate: Climate) -> np.ndarray:
     probabilities = np.asarray(dataset["quantile"].values, np.float64)
     if (np.diff(probabilities) <= 0).any():
         raise UserError(f"the climate's quantiles do not rise: {listed(probabilities)}; sort them, .sortby('quantile')")
+    if probabilities[0] < 0 or probabilities[-1] > 1:
+        raise UserError(
+            f"the climate's quantiles are probabilities from 0 to 1, got {probabilities[0]:g} to {probabilities[-1]:g};"
+            " divide per cent by 100, climate.assign_coords(quantile=climate['quantile'] / 100)"
+        )
     return probabilities
 
 
-def described(climate: Climate) -> str:
+def described(climate: Climate | float) -> str:
     """Return of what a climate or a threshold is: analyses or re-forecasts, of when, and in which window.
 
     A dataset says it in its attribute `climate`, or what `local_quantile` has told in `period`.
     """
+    if isinstance(climate, Real):
+        return f"{climate:g} everywhere"
     if isinstance(climate, LeadClimate):
         return climate.told
     if isinstance(climate, xr.Dataset):

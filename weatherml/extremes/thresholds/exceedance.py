@@ -72,7 +72,7 @@ def _metrics(base_rate: float) -> dict[str, Metric]:
 
 def _base_rate(threshold: xr.Dataset | Reference) -> float:
     if isinstance(threshold, QuantileClimate) and len(threshold.probabilities) == 1:
-        return 1 - threshold.probabilities[0]
+        return _rest(threshold.probabilities[0])
     if isinstance(threshold, QuantileClimate):
         known = listed(f"{q:g}" for q in threshold.probabilities)
         raise UserError(f"the threshold has several quantiles, {known}; choose one, threshold.of(0.95)")
@@ -80,4 +80,8 @@ def _base_rate(threshold: xr.Dataset | Reference) -> float:
         raise UserError(
             "the threshold has no attribute 'quantile', so the base rate is unknown; pass base_rate=, for example 0.05"
         )
-    return 1 - float(threshold.attrs["quantile"])
+    return _rest(float(threshold.attrs["quantile"]))
+
+
+def _rest(probability: float) -> float:
+    return round(1 - probability, 12)  # 0.1, not 0.09999999999999998

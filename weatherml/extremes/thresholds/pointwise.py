@@ -11,6 +11,7 @@ import xarray as xr
 from weatherml.errors import UserError, require_kind
 from weatherml.errors.wording import listed
 from weatherml.extremes.thresholds.climates import Climate, asked
+from weatherml.extremes.units import require_alike, require_units
 from weatherml.grid import OPEN_FIRST, REGRID, LatLonGrid
 from weatherml.process.logs import ONCE
 from weatherml.references import Fitted, values_of, warn_of_knowing
@@ -65,8 +66,15 @@ class Pointwise:
         field = _ordered(self.forecast[name])
         shape = {dim: size for dim, size in field.sizes.items() if dim != "number"} | {"init_time": 1, "lead_time": 1}
         coords = {dim: field[dim][: shape[dim]] for dim in shape}
-        self._compared(name)(*(field[dim].values[0] for dim in ("init_time", "lead_time")))
+        self._require_units(field, self._compared(name)(*(field[dim].values[0] for dim in ("init_time", "lead_time"))))
         return xr.DataArray(np.broadcast_to(np.float32(np.nan), tuple(shape.values())), coords, tuple(shape))
+
+    def _require_units(self, field: xr.DataArray, compared: xr.DataArray) -> None:
+        """Require the first of one member, and what it is compared with, to be in the same units, at the last level."""
+        require_units(compared)
+        last = {"level": -1, "number": 0}
+        own = field.isel({"init_time": 0, "lead_time": 0} | last, missing_dims="ignore").values
+        require_alike(str(field.name), own, compared.isel(level=-1, missing_dims="ignore").values, self.owner)
 
     def _compute(self, name: str, init_times: np.ndarray, lead_times: np.ndarray) -> xr.DataArray:
         field, compared = _ordered(self.forecast[name]), self._compared(name)

@@ -8,10 +8,10 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
-from weatherml.extremes.thresholds.climates import described
+from weatherml.extremes.thresholds.climates import Thresholds, described, on_fields
 from weatherml.extremes.thresholds.indices import POSITIONS, probability_by_position
 from weatherml.extremes.thresholds.pointwise import Pointwise, forecast_variables, require_forecast
-from weatherml.references import Reference, as_reference, require_times
+from weatherml.references import as_reference, require_times
 from weatherml.registry import nearest
 from weatherml.variables import find
 
@@ -19,7 +19,7 @@ Side = Literal["above", "below"]
 
 
 def exceedance_probability(
-    forecast: xr.Dataset, threshold: xr.Dataset | Reference, position: str = "frequency", side: Side = "above"
+    forecast: xr.Dataset, threshold: Thresholds, position: str = "frequency", side: Side = "above"
 ) -> xr.Dataset:
     """Return the probability that each place exceeds its threshold, as the ensemble tells it.
 
@@ -30,7 +30,8 @@ def exceedance_probability(
     Args:
         forecast: Dims (init_time, lead_time, number, level, latitude, longitude).
         threshold: Dims (level, latitude, longitude), as from `local_quantile`, with `time` or by day of the year; or
-            what is asked for each valid time, such as one quantile, `.of(0.95)`, of `calendar_quantiles`.
+            what is asked for each valid time, such as one quantile, `.of(0.95)`, of `calendar_quantiles`; or one
+            number for all places of a forecast of one variable, such as 303.15 K; of several a dataset of numbers.
         position: Which plotting position.
         side: Whether values above the threshold count, or those below.
 
@@ -47,11 +48,11 @@ def exceedance_probability(
         raise UserError(f"unknown plotting position {position!r}{nearest(position, list(POSITIONS))}")
     if side not in ("above", "below"):
         raise UserError(f"a threshold is exceeded 'above' or 'below', not {side!r}; pass one of both")
-    reference = as_reference(threshold, "the threshold")
+    variables = forecast_variables(forecast)
+    reference = as_reference(on_fields(threshold, forecast, variables), "the threshold")
     require_times(reference, forecast["init_time"].values[:, None] + forecast["lead_time"].values)
     function = partial(_probability, position=POSITIONS[position], side=side)
     _require_one_quantile(reference.at((forecast["init_time"].values + forecast["lead_time"].values[:1])[:1]))
-    variables = forecast_variables(forecast)
     words = f"probability of {{}} {side} the threshold"
     attributes = {name: {"units": "1", "long_name": words.format(find(name).long_name.lower())} for name in variables}
     found = Pointwise(forecast, reference, function, "the threshold").dataset(attributes)

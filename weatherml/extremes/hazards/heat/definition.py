@@ -10,8 +10,8 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.daily import Daily, Days, require_daily
-from weatherml.extremes.hazards.units import require_units
 from weatherml.extremes.thresholds.calendar_quantiles import CalendarQuantiles, calendar_quantiles
+from weatherml.extremes.units import require_units
 from weatherml.times import Periods
 
 

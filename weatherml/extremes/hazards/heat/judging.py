@@ -11,9 +11,9 @@ from weatherml.extremes.hazards.daily import DAY
 from weatherml.extremes.hazards.heat.definition import Spell
 from weatherml.extremes.hazards.heat.waves import Stretch, Waves
 from weatherml.extremes.objects import Interest, Weights, match, overlaps
+from weatherml.extremes.thresholds.climates import Thresholds
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.process.workers import HERE, Workers
-from weatherml.references import Reference
 
 WEIGHTS = Weights(
     centroid=Interest(1, 200, 2000),
@@ -30,7 +30,7 @@ def compare(
     forecast: xr.Dataset,
     analyses: xr.Dataset,
     definition: Spell,
-    threshold: xr.Dataset | Reference,
+    threshold: Thresholds,
     weights: Weights = WEIGHTS,
     workers: Workers = HERE,
 ) -> xr.Dataset:
@@ -65,7 +65,7 @@ def compare(
 
 
 def _of_member(
-    member: Member, analyses: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference, weights: Weights
+    member: Member, analyses: xr.Dataset, definition: Spell, threshold: Thresholds, weights: Weights
 ) -> tuple[xr.Dataset, xr.Dataset]:
     own = Stretch.of(member.fields, definition, threshold, analyses, member.init_time)
     other = _same_days(own, analyses)

@@ -8,9 +8,9 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.heat.definition import Spell
 from weatherml.extremes.hazards.heat.waves import Stretch, along_days
+from weatherml.extremes.thresholds.climates import Thresholds
 from weatherml.extremes.tracks.members import each_member
 from weatherml.grid import LatLonGrid
-from weatherml.references import Reference
 from weatherml.times import TimeLike, parse_time
 from weatherml.verification.aggregation.regions import Region
 from weatherml.verification.baselines.lazy_forecast import lazy_forecast
@@ -19,7 +19,7 @@ from weatherml.verification.baselines.lazy_forecast import lazy_forecast
 def members_in_spell(
     forecast: xr.Dataset,
     definition: Spell,
-    threshold: xr.Dataset | Reference,
+    threshold: Thresholds,
     before: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Return where each member is in a heat wave, or cold spell: 1 or 0, computed as it is read; NaN where not known.
@@ -55,7 +55,7 @@ def members_in_spell(
     return lazy_forecast(events.at, first, init_times, leads)
 
 
-def truth_in_spell(analyses: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference) -> xr.Dataset:
+def truth_in_spell(analyses: xr.Dataset, definition: Spell, threshold: Thresholds) -> xr.Dataset:
     """Return where and when analyses are in a heat wave, or cold spell, for `members_in_spell`: 1 or 0, in memory.
 
     NaN where that hangs on values that are missing: `verification.evaluate` counts what is known alone, where it is
@@ -75,7 +75,7 @@ class _Events:
 
     forecast: xr.Dataset
     definition: Spell
-    threshold: xr.Dataset | Reference
+    threshold: Thresholds
     before: xr.Dataset | None
 
     def leads(self) -> np.ndarray:

@@ -12,9 +12,10 @@ from weatherml.errors import UserError
 from weatherml.extremes.hazards.daily import DAY, Day, Days
 from weatherml.extremes.hazards.heat.definition import Spell
 from weatherml.extremes.hazards.heat.spells import SpellDay, spells
-from weatherml.extremes.hazards.units import require_values
 from weatherml.extremes.objects import Following
+from weatherml.extremes.thresholds.climates import Thresholds, on_fields
 from weatherml.extremes.tracks.members import Member, map_members
+from weatherml.extremes.units import require_alike, require_values
 from weatherml.grid import LatLonGrid
 from weatherml.process.workers import HERE, Workers
 from weatherml.references import Reference, as_reference, values_of, warn_of_knowing
@@ -41,7 +42,7 @@ class Stretch:
         cls,
         fields: xr.Dataset,
         definition: Spell,
-        threshold: xr.Dataset | Reference,
+        threshold: Thresholds,
         before: xr.Dataset | None = None,
         init_time: np.datetime64 | None = None,
     ) -> "Stretch":
@@ -58,7 +59,8 @@ class Stretch:
             UserError: The analyses lack one of these, or have other hours than the fields; the threshold is none of
                 the fields' variable and grid.
         """
-        days, asked = definition.days(fields), as_reference(threshold, "the threshold")
+        days = definition.days(fields)
+        asked = as_reference(on_fields(threshold, fields, (definition.variable,)), "the threshold")
         _require_threshold(days, definition, asked)
         warn_of_knowing(asked, days.dates)
         earlier = None if before is None else _just_before(days, definition, before, init_time)
@@ -107,6 +109,7 @@ class Stretch:
     def _beyond(self, day: Day) -> Day:
         require_values(self.definition.variable, day.values)
         own = _threshold_at(self.threshold, day.date, self.definition)
+        require_alike(self.definition.variable, day.values, own)
         beyond: np.ndarray = self.definition.sign * (day.values - own) - np.float32(self.definition.margin)
         return Day(day.date, beyond)
 
@@ -215,7 +218,7 @@ def _with_units(table: xr.Dataset) -> xr.Dataset:
 def heat_waves(
     fields: xr.Dataset,
     definition: Spell,
-    threshold: xr.Dataset | Reference,
+    threshold: Thresholds,
     before: xr.Dataset | None = None,
     workers: Workers = HERE,
 ) -> xr.Dataset:
@@ -226,7 +229,8 @@ def heat_waves(
     Args:
         fields: Dims (time, latitude, longitude), or (init_time, lead_time, number, latitude, longitude) of a forecast.
         definition: `HeatWave(...)` or `ColdSpell(...)`.
-        threshold: Of each date: `heat.threshold(...)`, one of a `QuantileClimatology`, or fields without time.
+        threshold: Of each date: `heat.threshold(...)`, one of a `QuantileClimatology`, or fields without time; or one
+            for all places and dates, K, such as 308.15.
         before: Analyses, of a forecast: of the days just before it begins, so that what is under way is known for it.
         workers: Who looks through members: this process, or `weatherml.process.workers.Dask(...)`.
 
@@ -245,9 +249,7 @@ def heat_waves(
     return xr.concat(tables, "object").assign_attrs(tables[0].attrs)
 
 
-def _of_member(
-    member: Member, definition: Spell, threshold: xr.Dataset | Reference, before: xr.Dataset | None
-) -> xr.Dataset:
+def _of_member(member: Member, definition: Spell, threshold: Thresholds, before: xr.Dataset | None) -> xr.Dataset:
     stretch = Stretch.of(member.fields, definition, threshold, before, member.init_time)
     waves = Waves(stretch.grid, definition)
     for day in stretch:
@@ -260,7 +262,7 @@ def _of_member(
     return table.assign_attrs(stretch.days.told | {"definition": str(definition)})
 
 
-def event(fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference) -> xr.DataArray:
+def event(fields: xr.Dataset, definition: Spell, threshold: Thresholds) -> xr.DataArray:
     """Return where and when it is a heat wave, or cold spell, of analyses or one member: bool, in memory.
 
     Args:
@@ -281,7 +283,7 @@ def event(fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Referen
     return along_days(values, days, definition.words.replace(" ", "_")).assign_attrs(days.told)
 
 
-def exceedance(fields: xr.Dataset, definition: Spell, threshold: xr.Dataset | Reference) -> xr.DataArray:
+def exceedance(fields: xr.Dataset, definition: Spell, threshold: Thresholds) -> xr.DataArray:
     """Return by how many K each day is beyond the threshold, float32, in memory; dims as of `event`."""
     stretch = Stretch.of(fields, definition, threshold)
     values = np.stack([day.exceedance for day in stretch])

@@ -48,18 +48,63 @@ def require_values(name: str, values: np.ndarray) -> None:
     Raises:
         UserError: They are in other units.
     """
-    known, finite = _known(name), np.isfinite(values)
-    if known is None or not finite.any():
+    known, ends = _known(name), _ends(values)
+    if known is None or not ends or _is_plausible(known, *ends):
         return
-    low, high = (float(reduce(values, where=finite, initial=start)) for reduce, start in _ENDS)
-    if known.minimum <= low and high <= known.maximum:
-        return
+    low, high = ends
     hint = slip(known, low, high)
     told = f"{name} has values from {low:g} to {high:g} {known.units}, and there are none beyond"
     told += f" {known.minimum:g} to {known.maximum:g}{hint}"
-    if hint and (low > known.maximum or high < known.minimum or high > 2 * known.maximum):
+    if _is_in_others(known, low, high):
         raise UserError(f"{told}: convert it and say so in its attribute units")
     _logger.warning(told, extra=ONCE)
+
+
+def require_alike(name: str, values: np.ndarray, threshold: np.ndarray, owner: str = "the threshold") -> None:
+    """Require fields and what they are compared with to be in the same units, as far as values tell.
+
+    They are in others where one of both is of values that there are, and the other of none, which other units explain.
+
+    Args:
+        name: Of the variable.
+        values: Of the fields, any shape.
+        threshold: Any shape.
+        owner: What `threshold` is, such as `the climate`.
+
+    Raises:
+        UserError: They are in different units.
+    """
+    known = _known(name)
+    told = {} if known is None else {"the fields": _ends(values), owner: _ends(threshold)}
+    if known is None or not all(told.values()):
+        return
+    strange = {whose: ends for whose, ends in told.items() if _is_in_others(known, *ends)}
+    if len(strange) != 1:
+        return
+    ((whose, (low, high)),) = strange.items()
+    raise UserError(
+        f"{name} of {whose} has values from {low:g} to {high:g}, and that of {(told.keys() - {whose}).pop()} is in"
+        f" {known.units}{slip(known, low, high)}: convert it to {known.units}"
+    )
+
+
+def _is_plausible(known: Variable, low: float, high: float) -> bool:
+    return known.minimum <= low and high <= known.maximum
+
+
+def _is_in_others(known: Variable, low: float, high: float) -> bool:
+    """Return whether values are so far off that only other units explain them, which do."""
+    is_far = low > known.maximum or high < known.minimum or high > 2 * known.maximum
+    return is_far and slip(known, low, high) != ""
+
+
+def _ends(values: np.ndarray) -> tuple[float, ...]:
+    """Return the least and the greatest value; nothing where there is none."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return ()
+    low, high = (float(reduce(values, where=finite, initial=start)) for reduce, start in _ENDS)
+    return low, high
 
 
 _ENDS = ((np.min, np.inf), (np.max, -np.inf))

@@ -60,7 +60,9 @@ def require_values(name: str, values: np.ndarray) -> None:
     _logger.warning(told, extra=ONCE)
 
 
-def require_alike(name: str, values: np.ndarray, threshold: np.ndarray, owner: str = "the threshold") -> None:
+def require_alike(
+    name: str, values: np.ndarray, threshold: np.ndarray | np.float32, owner: str = "the threshold"
+) -> None:
     """Require fields and what they are compared with to be in the same units, as far as values tell.
 
     They are in others where one of both is of values that there are, and the other of none, which other units explain.
@@ -98,7 +100,7 @@ def _is_in_others(known: Variable, low: float, high: float) -> bool:
     return is_far and slip(known, low, high) != ""
 
 
-def _ends(values: np.ndarray) -> tuple[float, ...]:
+def _ends(values: np.ndarray | np.float32) -> tuple[float, ...]:
     """Return the least and the greatest value; nothing where there is none."""
     finite = np.isfinite(values)
     if not finite.any():

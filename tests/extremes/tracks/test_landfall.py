@@ -42,6 +42,13 @@ def test_the_coast_is_crossed_where_the_mask_is_half(coast):
     np.testing.assert_allclose(found["maximum_wind_speed"], 1.75, atol=0.02)
 
 
+def test_a_mask_of_one_time_is_that_of_its_time():
+    dated = mask().expand_dims(time=[START])
+    xr.testing.assert_identical(landfalls(eastward(176), dated), landfalls(eastward(176), mask()))
+    with pytest.raises(UserError, match=r"land_sea_mask must be DataArray, got Dataset; pass one variable, such as"):
+        landfalls(eastward(176), dated.to_dataset(name="LSM"))
+
+
 def test_angles_go_the_shorter_way_round():
     heading = ("record", np.array([350, 350, 10, 10, 10.0]), {"units": "degrees"})
     other = ("record", np.array([359, 359, 1, 1, 1.0]), {"units": "degrees_east"})

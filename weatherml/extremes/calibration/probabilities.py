@@ -159,9 +159,7 @@ def _one_field(probability: xr.DataArray | xr.Dataset, channel: str | None) -> x
     names = [str(name) for name in probability.data_vars]
     if len(names) == 1 or channel in names:
         return probability[names[0] if len(names) == 1 else channel]
-    raise UserError(
-        f"probabilities of {listed(names)} are calibrated one by one; pass one of them, share[{names[0]!r}]"
-    )
+    raise UserError(f"probabilities of {listed(names)} are calibrated one by one; pass one, share[{names[0]!r}]")
 
 
 def _learnt(blocks: np.ndarray, counts: Counts, risk: float, cases_in_block: float) -> xr.Dataset:

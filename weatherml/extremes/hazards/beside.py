@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from numbers import Real
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -13,7 +12,7 @@ from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.steps import follows
 from weatherml.extremes.objects import Following, Weights, label, match, overlaps, properties, separations
-from weatherml.extremes.thresholds.climates import Thresholds
+from weatherml.extremes.thresholds.climates import NUMBER, Thresholds
 from weatherml.extremes.tracks.members import Member, map_members
 from weatherml.extremes.units import require_alike, require_values
 from weatherml.grid import REGRID, LatLonGrid
@@ -56,7 +55,7 @@ def moments(field: xr.DataArray, threshold: Thresholds | None, least: float) -> 
         UserError: The threshold has no such variable, or the field is in other units.
     """
     times = field["time"].values
-    if threshold is not None:
+    if threshold is not None and not isinstance(threshold, NUMBER):
         warn_of_knowing(as_reference(threshold, "the threshold"), times)
     for number, (time, goes_on) in enumerate(zip(times, follows(times), strict=True)):
         own, values = threshold_at(threshold, time, str(field.name), least), np.asarray(field[number].values)
@@ -73,7 +72,7 @@ def threshold_at(threshold: Thresholds | None, time: np.datetime64, name: str, l
     """
     if threshold is None:
         return np.float32(least)
-    if isinstance(threshold, Real):
+    if isinstance(threshold, NUMBER):
         return np.float32(max(float(threshold), least))
     fields = as_reference(threshold, "the threshold").at(np.array([time]))
     if name not in fields:

@@ -13,7 +13,7 @@ from weatherml.extremes.hazards.beside import Moment, followed, match_moments, m
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.objects import Threshold, Weights, sal
 from weatherml.extremes.thresholds import local_quantile
-from weatherml.extremes.thresholds.climates import Thresholds
+from weatherml.extremes.thresholds.climates import NUMBER, Thresholds
 from weatherml.extremes.units import require_units
 from weatherml.grid import LatLonGrid
 from weatherml.process.workers import HERE, Workers
@@ -209,7 +209,7 @@ def compare(
         UserError: As `amounts` and `sal`; or the truth lacks a valid time.
     """
     _require_threshold(definition, given)
-    if given is not None:
+    if given is not None and not isinstance(given, NUMBER):
         warn_of_knowing(as_reference(given, "the threshold"), np.add.outer(*(forecast[own].values for own in _WHEN)))
     measure = partial(_measure, definition=definition, given=given)
     return measured(_amount(forecast, definition), _amount(truth, definition), measure, workers)

@@ -1,7 +1,6 @@
 """What thresholds are taken from: quantiles at each place and time of the year, of analyses or of re-forecasts."""
 
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -61,6 +60,7 @@ Ask = Callable[[np.datetime64, np.timedelta64], xr.Dataset]
 """From an init time and a lead time to fields, dims ([quantile,] [level,] latitude, longitude)."""
 
 
+NUMBER = (int, float, np.number)
 Thresholds = float | xr.Dataset | Reference
 """One for all places, or of each place (and date)."""
 
@@ -76,7 +76,7 @@ def on_fields(threshold: Thresholds, fields: xr.Dataset, names: Sequence[str]) -
     Raises:
         UserError: It is a number, and there are several variables.
     """
-    if isinstance(threshold, Real):
+    if isinstance(threshold, NUMBER):
         if len(names) != 1:
             raise UserError(
                 f"a threshold of {threshold:g} is of one variable, and there are {listed(names)}; select one,"
@@ -144,7 +144,7 @@ def described(climate: Climate | float) -> str:
 
     A dataset says it in its attribute `climate`, or what `local_quantile` has told in `period`.
     """
-    if isinstance(climate, Real):
+    if isinstance(climate, NUMBER):
         return f"{climate:g} everywhere"
     if isinstance(climate, LeadClimate):
         return climate.told

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from scipy.ndimage import map_coordinates
 
-from weatherml.errors import UserError
+from weatherml.errors import UserError, require_kind
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.forecasts import LONGEST, longest_leads, told
 from weatherml.extremes.tracks.judging.pairing import STORM, Proximity, pair
@@ -29,7 +29,7 @@ def landfalls(tracks: xr.Dataset, land_sea_mask: xr.DataArray) -> xr.Dataset:
     Args:
         tracks: Of any kind.
         land_sea_mask: `[latitude, longitude]`, 0 of the sea to 1 of the land, of the globe or a region that holds all
-            places.
+            places; the first time where it has some, as files of ERA5 do.
 
     Returns:
         A table of tracks with a row for each landfall: its time, to the minute, and place, with intensities between
@@ -101,6 +101,8 @@ class _Mask:
     """A land-sea mask that is known between its points."""
 
     def __init__(self, field: xr.DataArray) -> None:
+        require_kind(field, xr.DataArray, "land_sea_mask", "pass one variable, such as dataset['land_sea_mask']")
+        field = field.isel({dim: 0 for dim in field.dims if dim not in ("latitude", "longitude")}, drop=True)
         self._grid = LatLonGrid.from_dataset(field)
         columns, self._longitude = self._grid.eastward()
         values = field.transpose("latitude", "longitude").values[:, columns].astype(np.float64)

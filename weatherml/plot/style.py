@@ -321,9 +321,13 @@ def wrap(text: str, inches: float, size: float, weight: str = "normal") -> str:
     lines: list[str] = []
     for separator in (" · ", " "):
         lines = _broken(text, separator, inches, size, weight)
-        if all(text_inches(line, size, weight) <= inches for line in lines):
+        if all(_is_within(line, inches, size, weight) for line in lines):
             break
     return "\n".join(lines)
+
+
+_HINTED = 1.04
+"""How much wider letters are at most that are fitted to the dots of a picture."""
 
 
 def text_inches(text: str, size: float, weight: str = "normal") -> float:
@@ -333,11 +337,15 @@ def text_inches(text: str, size: float, weight: str = "normal") -> float:
     return float(width) / 72
 
 
+def _is_within(line: str, inches: float, size: float, weight: str) -> bool:
+    return text_inches(line, size, weight) * _HINTED <= inches
+
+
 def _broken(text: str, separator: str, inches: float, size: float, weight: str) -> list[str]:
     lines = [""]
     for part in text.split(separator):
         longer = f"{lines[-1]}{separator}{part}" if lines[-1] else part
-        if lines[-1] and text_inches(longer, size, weight) > inches:
+        if lines[-1] and not _is_within(longer, inches, size, weight):
             lines.append(part)
         else:
             lines[-1] = longer

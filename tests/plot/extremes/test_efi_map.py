@@ -34,8 +34,12 @@ def test_shift_of_tails_is_drawn_as_lines_where_there_is_one(index, make_field):
     tails = make_field(lambda lat, lon: lon / 10 - 3 + 0 * lat, "2m_temperature", REGION)
     figure = plot.efi(index, tails, coastlines=False)
     assert levels_of(figure) == [0, 1, 2]
-    words = [text.get_text() for text in figure.axes[0].texts]
-    assert any("lines: shift of tails at 0, 1, 2" in own and "against analyses of 2012" in own for own in words)
+    drawn = [own for own in figure.axes[0].get_children() if isinstance(own, QuadContourSet)]
+    points = [np.concatenate([path.vertices, np.zeros((0, 2))]) for own in drawn for path in own.get_paths()]
+    assert {len(own) > 0 for own in points} == {True, False}  # those at 0 and 1 are where the index is usual
+    words = [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
+    told = "lines: shift of tails at 0, 1, 2 in the colours"
+    assert any(told in own and "against analyses of 2012" in own for own in words)
     assert levels_of(plot.efi(index, tails - 9, coastlines=False)) == []
 
 

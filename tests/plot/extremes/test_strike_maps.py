@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
 
 from weatherml import plot
 from weatherml.errors import UserError
-from weatherml.extremes.tracks import make
+from weatherml.extremes.tracks import join, make
 from weatherml.extremes.tracks.judging import strike_probability
 from weatherml.grid import LatLonGrid
 
@@ -52,6 +53,24 @@ def test_members_and_best_track_are_drawn_over_it_with_days_at_midnight():
     assert max(np.ptp(own[:, 0]) for own in ends) == pytest.approx(16, abs=0.1)
     assert [own.get_text() for own in ax.texts][:-1] == ["1", "2", "3"]
     assert [own.get_text() for own in ax.get_legend().get_texts()] == ["members", "best track, days at 00 UTC"]
+
+
+def lines_of(axes):
+    """The points of lines of members and of the best track, by their colour."""
+    lines = [own for own in axes[0].collections if isinstance(own, LineCollection) and own.get_linewidth()[0] < 2]
+    return {to_hex(own.get_color()[0]): np.concatenate(own.get_segments()) for own in lines if len(own.get_segments())}
+
+
+def test_members_of_other_forecasts_and_storms_of_other_times_and_places_are_not_drawn():
+    day = np.timedelta64(1, "D")
+    later = ensemble().assign(init_time=("record", np.full(10, START + 9 * day))).assign(time=ensemble().time + 9 * day)
+    earlier, away = storm().assign(time=storm().time - 300 * day), storm().assign(longitude=storm().longitude + 90)
+    alone = lines_of(drawn(members=ensemble(), best=storm())[1])
+    among = lines_of(drawn(members=join([ensemble(), later]), best=join([earlier, storm(), away]))[1])
+    assert set(alone) == set(among) and len(alone) >= 2
+    for color, points in alone.items():
+        np.testing.assert_array_equal(points, among[color])
+    assert set(lines_of(drawn(members=later)[1])) < set(alone)
 
 
 def test_what_is_no_probability_or_no_track_is_refused():

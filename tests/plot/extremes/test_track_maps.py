@@ -81,3 +81,11 @@ def test_densities_share_their_colours():
 def test_what_cannot_be_drawn_is_said(draw, said):
     with pytest.raises(UserError, match=said):
         draw()
+
+
+def test_a_map_is_of_the_tracks_or_of_the_globe_where_they_are_all_over_it():
+    over_the_date_line = storms().isel(record=slice(5))
+    ax = plot.tracks(over_the_date_line, coastlines=False).axes[0]
+    assert ax.get_extent(ccrs.PlateCarree(180)) == pytest.approx((-7, 7, 37, 51))
+    whole = plot.tracks(storms(longitude=(176, 178, 180, 182, 10)), coastlines=False).axes[0]
+    assert np.ptp(whole.get_xlim()) == pytest.approx(np.ptp(whole.projection.x_limits))

@@ -29,6 +29,8 @@ def efi(
 ) -> Figure:
     """Draw the extreme forecast index in colours, and over it the shift of tails as lines at 0, 1, 2, 5 and 8.
 
+    Lines are drawn where the index is unusual: a climate of few years has members beyond its tails nearly everywhere.
+
     Args:
         index: `[latitude, longitude]` of one init and lead time of what `extremes.efi` returns, -1 to 1.
         tails: The same of what `extremes.sot` returns, of the upper or of the lower tail; no lines when None.
@@ -42,8 +44,13 @@ def efi(
     """
     index = index.compute()
     _require_index(index)
-    lines = _lines_of(index, tails)
-    told = "" if tails is None else f"lines: shift of tails {'at ' + _listed(lines) if len(lines) else 'is below 0'}"
+    tails = None if tails is None else _where_unusual(tails, index)
+    lines = _lines_of(tails)
+    told = (
+        ""
+        if tails is None
+        else f"lines: shift of tails {'at ' + _listed(lines) if len(lines) else 'is below 0'} in the colours"
+    )
     note = " · ".join(filter(None, (style.write_origin(index), _climate(index), told)))
     has_degrees = not grid_of(index).is_global
     layout = one_map(Panel.of(ratio_of(index), has_degrees, most), Heading(title or _title(index), note), INDEX.label)
@@ -53,7 +60,7 @@ def efi(
         filled = fill(ax, index, INDEX)
         Ground(coastlines, orography).draw(ax)
         if tails is not None and len(lines):
-            label_contours(ax, tails.compute(), lines, _LINES)
+            label_contours(ax, tails, lines, _LINES)
         style.write_title(ax, layout.headings[0].title, layout.headings[0].note)
         add_bar(figure, filled, INDEX, layout.bars[0])
     return figure
@@ -69,12 +76,17 @@ def _require_index(index: xr.DataArray) -> None:
         )
 
 
-def _lines_of(index: xr.DataArray, tails: xr.DataArray | None) -> np.ndarray:
+def _where_unusual(tails: xr.DataArray, index: xr.DataArray) -> xr.DataArray:
+    """Return the shift of tails where the index has a colour, NaN elsewhere."""
+    if not grid_of(tails).is_same(grid_of(index)):
+        raise UserError("the shift of tails lies on another grid than the index; pass both of one forecast")
+    return tails.compute().where(np.abs(index.values) >= _UNUSUAL[0])
+
+
+def _lines_of(tails: xr.DataArray | None) -> np.ndarray:
     """Return the levels of the lines that there are."""
     if tails is None:
         return _TAILS[:0]
-    if not grid_of(tails).is_same(grid_of(index)):
-        raise UserError("the shift of tails lies on another grid than the index; pass both of one forecast")
     values = tails.values[np.isfinite(tails.values)]
     low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
     return _TAILS[(_TAILS > low) & (_TAILS < high)]

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from weatherml.durations import parse_duration
 from weatherml.errors import UserError
 from weatherml.errors.wording import counted
 from weatherml.extremes.tracks import table
@@ -36,8 +37,10 @@ def strike_probability(
     Args:
         probability: `[latitude, longitude]`, 0 to 1, of one initial time of what
             `extremes.tracks.judging.strike_probability` returns.
-        members: Tracks of the members, thin lines; none when None.
-        best: Best tracks, a thick line with a dot each day at 00 UTC; none when None.
+        members: Tracks of the members, thin lines; none when None. Of forecasts of several initial times those of the
+            probability's are drawn, until its window ends.
+        best: Best tracks, a thick line with a dot each day at 00 UTC; none when None. Of many those are drawn that are
+            on the map from the initial time until the window ends.
         best_name: What the best tracks are called.
         title: In place of "Strike probability" and its radius.
         coastlines: Whether to draw the Earth's.
@@ -49,6 +52,7 @@ def strike_probability(
     for own in (members, best):
         if own is not None:
             table.check(own)
+    members, best = (None if own is None else _belonging(own, probability) for own in (members, best))
     percent = 100 * probability.compute()
     if float(percent.max()) > 100:
         raise UserError(f"a probability lies between 0 and 1, this one reaches {float(probability.max()):g}; divide it")
@@ -83,6 +87,30 @@ def _note(probability: xr.DataArray) -> str:
     return " · ".join(filter(None, parts))
 
 
+def _belonging(storms: xr.Dataset, probability: xr.DataArray) -> xr.Dataset:
+    """Return the records of tracks of its initial time, in its window and of tracks that are on its map, as it says."""
+    north, east = (storms[name].values for name in ("latitude", "longitude"))
+    wanted = np.ones(storms.sizes[table.RECORD], bool)
+    if "init_time" in probability.coords:
+        begin = probability["init_time"].values.astype("datetime64[ns]")
+        wanted &= storms["init_time"].values == begin if "init_time" in storms else storms["time"].values >= begin
+        if "window" in probability.attrs:
+            wanted &= storms["time"].values <= begin + parse_duration(probability.attrs["window"].split(" to ")[1])
+    (west, width), (low, high) = _extent(probability)
+    is_seen = wanted & (north >= low) & (north <= high) & ((east - west) % 360 <= width)
+    seen = np.unique(storms["track_id"].values[is_seen])
+    return storms.isel({table.RECORD: np.flatnonzero(wanted & np.isin(storms["track_id"].values, seen))})
+
+
+def _extent(field: xr.DataArray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return where a map begins in the west and how many degrees wide it is, and its least and highest latitude."""
+    grid = grid_of(field)
+    west, east = grid.west_east
+    latitudes = np.asarray(grid.latitude)
+    width = 360.0 if grid.is_cyclic else float((east - west) % 360)
+    return (float(west), width), (float(latitudes.min()), float(latitudes.max()))
+
+
 def _draw_members(ax: GeoAxes, members: xr.Dataset) -> Line2D:
     _draw(ax, members, _MEMBER, 0.55, alpha=0.55)
     return Line2D([], [], color=_MEMBER, linewidth=0.8, label="members")
@@ -114,6 +142,8 @@ def _write_days(
 
 
 def _draw(ax: GeoAxes, storms: xr.Dataset, color: str, width: float, alpha: float = 1.0) -> None:
+    if not storms.sizes[table.RECORD]:
+        return
     pieces, _ = pieces_of(ax, storms, np.zeros(storms.sizes["record"]))
     lines = LineCollection(
         list(pieces), colors=color, linewidths=width, alpha=alpha, capstyle="round", joinstyle="round", zorder=3

@@ -40,7 +40,7 @@ def tracks(
         color: What the colour says: `age`, days since a storm began, or a column of the table, shown in the units
             people use, such as `mean_sea_level_pressure`.
         region: West, east, south and north of a map of a part of the Earth, degrees; over the date line where west is
-            more than east. The globe when None.
+            more than east. When None what the tracks take, or the globe where they take much of it.
         title: In place of the number of storms.
         coastlines: Whether to draw the Earth's; a simulated planet has others.
 
@@ -53,6 +53,7 @@ def tracks(
         raise UserError("there are no tracks to draw; detect with lower thresholds, or select another period")
     values, quantity = _values(storms, color)
     shading = _shade(values, quantity, color)
+    region = region or _region_of(storms)
     canvas = _canvas(region)
     heading = Heading(title or counted(_n_seen(storms, region), "storm"), _period(storms))
     layout = one_map(Panel.of(ratio_of(canvas), region is not None, _MOST), heading, shading.label)
@@ -95,6 +96,8 @@ def track_density(
 
 
 _SEA = "#dfe5ea"
+_WIDEST, _HIGHEST = 150.0, 100.0
+"""Degrees of a region that tracks are zoomed to."""
 
 
 def _mean(density: xr.DataArray) -> float:
@@ -158,6 +161,20 @@ def _draw_lines(ax: GeoAxes, storms: xr.Dataset, values: _Array, shading: Shadin
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     return lines
+
+
+def _region_of(storms: xr.Dataset) -> Region | None:
+    """Return a region that holds all tracks with room around them; None where it would be much of the globe."""
+    east, north = np.unique(storms["longitude"].values), storms["latitude"].values
+    gaps = np.diff(np.append(east, east[0] + 360))
+    after = int(gaps.argmax())
+    west, width = float(east[(after + 1) % len(east)]), float(360 - gaps[after])
+    height = float(north.max() - north.min())
+    margin = max(3.0, 0.08 * max(width, height))
+    if width + 2 * margin > _WIDEST or height + 2 * margin > _HIGHEST:
+        return None
+    south, top = max(-90.0, float(north.min()) - margin), min(90.0, float(north.max()) + margin)
+    return (west - margin) % 360, (west + width + margin) % 360, south, top
 
 
 def _n_seen(storms: xr.Dataset, region: Region | None) -> int:

@@ -10,6 +10,7 @@ from weatherml.errors import UserError
 from weatherml.extremes import efi, exceedance_probability
 from weatherml.extremes.hazards import heat, rain, wind
 from weatherml.extremes.units import require_values
+from weatherml.products import window_sums
 
 PLACES = {"latitude": [60.0, 40.0], "longitude": [0.0, 20.0]}
 
@@ -109,3 +110,16 @@ def test_a_number_is_the_threshold_of_all_places(fixed):
     own, whole = (heat.heat_waves(analyses, heat.HeatWave(minimum_days=2), given) for given in (fixed, fields))
     assert own.sizes["object"]
     xr.testing.assert_identical(own, whole)
+
+
+def test_precipitation_that_never_falls_with_lead_is_a_sum_since_the_start():
+    dims = {
+        "init_time": FORECAST["init_time"].values,
+        "lead_time": np.arange(6, 54, 6) * np.timedelta64(3600 * 10**9, "ns"),
+    }
+    fallen = 1e-3 * np.random.default_rng(0).gamma(0.4, 2, (1, 8, 2, 2))
+    sums = xr.Dataset({"total_precipitation_6hr": ((*dims, *PLACES), np.cumsum(fallen, axis=1))}, dims | PLACES)
+    with pytest.raises(UserError, match=r"_6hr never falls from lead to lead, .*products.window_sums\(forecast\)"):
+        rain.amounts(sums, rain.Definition(hours=24))
+    own = rain.amounts(window_sums(sums), rain.Definition(hours=24))["total_precipitation_24hr"]
+    np.testing.assert_allclose(own.isel(lead_time=-1), fallen[:, -4:].sum(axis=1), atol=1e-7)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import system_layouts as layouts
-from fake_data import contents
+from fake_data import contents, forecasts
 from s3_server import put_contents
 
 from weatherml.errors import UserError
 from weatherml.grid import LatLonGrid
-from weatherml.products import is_forecast, read_forecast
+from weatherml.products import is_forecast, read_forecast, window_sums
 from weatherml.products.grib import write_grib
 
 MEMBERS, ONE = layouts.forecast(), layouts.forecast((0,))
@@ -155,6 +155,19 @@ def test_sums_since_the_start_are_read_as_sums_over_windows(tmp_path, files, nam
     assert (there["lead_time"].values / np.timedelta64(1, "h")).tolist() == leads
     np.testing.assert_allclose(there, hours / 1000, rtol=1e-5)
     assert found[name].attrs["units"] == "m" and found["valid_time"].notnull().all()
+
+
+@pytest.mark.parametrize("name", ["total_precipitation", "total_precipitation_6hr"])
+def test_sums_that_files_do_not_tell_are_since_the_start_where_that_is_said(name):
+    fallen = forecasts({"total_precipitation_6hr": ()}, n_init=2, n_lead=5, n_members=3) ** 2
+    since_start = fallen.cumsum("lead_time").assign_coords(fallen.coords).rename({"total_precipitation_6hr": name})
+    found = window_sums(since_start.assign(other=since_start[name]))
+    assert set(found.data_vars) == {"total_precipitation_6hr", "other"}
+    own = found["total_precipitation_6hr"].transpose(*fallen["total_precipitation_6hr"].dims)
+    np.testing.assert_allclose(own, fallen["total_precipitation_6hr"], atol=1e-5)
+    assert own.attrs["units"] == "m"
+    with pytest.raises(UserError, match="total_precipitation, toa_incident_solar_radiation, got other; pass those"):
+        window_sums(since_start.rename({name: "other"}))
 
 
 def test_sums_over_no_window_that_has_a_name_are_said(tmp_path):

@@ -90,6 +90,30 @@ def require_alike(
     )
 
 
+def require_windows(field: xr.DataArray) -> None:
+    """Require sums of a forecast to be over some hours each: what never falls with lead is a sum since the start.
+
+    The first leads of one member are read.
+
+    Raises:
+        UserError: It is such.
+    """
+    first = {"init_time": 0, "number": 0, "lead_time": slice(8)}
+    own = field.isel({dim: place for dim, place in first.items() if dim in field.dims})
+    if own.sizes.get("lead_time", 0) < 3:
+        return
+    change = np.diff(own.transpose("lead_time", ...).values.reshape(own.sizes["lead_time"], -1), axis=0)
+    if not (change < -_LEAST_FALL).any() and (change > _LEAST_FALL).any(axis=1).all():
+        raise UserError(
+            f"{field.name} never falls from lead to lead, as sums since the start of a forecast; make sums over hours"
+            " of them, weatherml.products.window_sums(forecast)"
+        )
+
+
+_LEAST_FALL = 1e-5
+"""m; what is packed varies by less."""
+
+
 def _is_plausible(known: Variable, low: float, high: float) -> bool:
     return known.minimum <= low and high <= known.maximum
 

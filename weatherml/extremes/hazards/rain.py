@@ -14,7 +14,7 @@ from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.objects import Threshold, Weights, sal
 from weatherml.extremes.thresholds import local_quantile
 from weatherml.extremes.thresholds.climates import NUMBER, Thresholds
-from weatherml.extremes.units import require_units
+from weatherml.extremes.units import require_units, require_windows
 from weatherml.grid import LatLonGrid
 from weatherml.process.workers import HERE, Workers
 from weatherml.references import ConstantReference, Reference, as_reference, warn_of_knowing
@@ -73,11 +73,13 @@ def amounts(dataset: xr.Dataset, definition: Definition) -> xr.Dataset:
         knows it by its name: total_precipitation_24hr of 24 hours, and so on, total_precipitation of others.
 
     Raises:
-        UserError: There is no variable of hours that divide these, or its times are not so many hours apart.
+        UserError: There is no variable of hours that divide these, its times are not so many hours apart, or a
+            forecast's are sums since its start.
     """
     source, hours = _source(dataset, definition)
     field, n_steps = dataset[source], definition.hours // hours
     require_units(field)
+    require_windows(field)
     if n_steps > 1:
         field = _sum(field, n_steps, np.timedelta64(hours, "h"))
     told = {"units": "m", "long_name": f"precipitation of {definition.hours} h up to the valid time"}

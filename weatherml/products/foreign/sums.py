@@ -11,6 +11,7 @@ from weatherml.data.derived.derivations import ACCUMULATIONS
 from weatherml.data.notes import noted
 from weatherml.data.reading.windows import windows_of
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 from weatherml.variables import VARIABLES
 
 SINCE = "weatherml_since_start"
@@ -30,11 +31,43 @@ def marking_sums(group: xr.Dataset, variables: dict[str, str]) -> xr.Dataset:
     """
     leads = {float(hours) for hours in group["lead_time"].values / _HOUR if hours > 0}
     for own, name in variables.items():
-        base = next((one for one in ACCUMULATIONS if name == one or name.startswith(f"{one}_")), None)
+        base = _base(name)
         if base is not None and leads == {float(hours) for hours in windows_of(group[own])}:
             variables[own] = base
             group[own].attrs[SINCE] = True
     return group
+
+
+def window_sums(forecast: xr.Dataset) -> xr.Dataset:
+    """Return a forecast whose precipitation and radiation, sums since its start, are sums over windows, lazily.
+
+    NetCDF and zarr do not say since when their sums run; who knows that it is since the start, as ECMWF's `tp` is, says
+    so by this.
+
+    Args:
+        forecast: Dims (init_time, lead_time, ...), with `total_precipitation` or `toa_incident_solar_radiation`, also
+            under their names over some hours.
+
+    Returns:
+        The same with sums over the shortest window that the leads allow and that has a name, such as
+        `total_precipitation_6hr`.
+
+    Raises:
+        UserError: There are no such sums, two of one variable, or no window has a name.
+    """
+    names = {str(name): base for name in forecast.data_vars if (base := _base(str(name)))}
+    if len(set(names.values())) < max(len(names), 1):
+        told = f"of {listed(names)} two are of one variable" if names else f"got {listed(forecast.data_vars)}"
+        raise UserError(f"sums since the start are of {listed(ACCUMULATIONS)}, {told}; pass those, one of each")
+    marked = forecast.rename(names)
+    marked = marked.assign({name: marked[name].assign_attrs({SINCE: True}) for name in names.values()})
+    made = by_window(marked, "the forecast")
+    return made.assign_coords(valid_time=made["init_time"] + made["lead_time"])
+
+
+def _base(name: str) -> str | None:
+    """Return the variable that a name is of sums of; None where it is of none."""
+    return next((one for one in ACCUMULATIONS if name == one or name.startswith(f"{one}_")), None)
 
 
 def by_window(dataset: xr.Dataset, place: str) -> xr.Dataset:

@@ -222,3 +222,15 @@ def test_vorticity_of_a_region_over_greenwich_is_that_of_the_globe():
     whole = relative_vorticity(u, v, Surroundings(globe))[rows][:, columns]
     np.testing.assert_allclose(found[1:-1, 1:-1], whole[1:-1, 1:-1])
     assert np.isfinite(found).all()
+
+
+def test_storms_are_followed_by_the_pressure_alone_where_nothing_else_is_asked():
+    own = way(15, 170, 80)
+    analyses = fields(GRIDS["2.5 degrees"], [own])
+    rules = Following(vorticity=None, extratropical=None, least_wind=None)
+    alone = follow(analyses[["mean_sea_level_pressure"]], starts(own), rules)
+    whole = follow(analyses, starts(own), rules)
+    assert alone.sizes["record"] == 6 and "vorticity_850" not in alone and "vorticity_850" in whole
+    np.testing.assert_array_equal(alone["longitude"], whole["longitude"])
+    with pytest.raises(UserError, match=r"no vorticity at 850 hPa.*Following\(vorticity=None\)"):
+        follow(analyses[["mean_sea_level_pressure"]], starts(own))

@@ -1,6 +1,7 @@
 """Tables of tracks: their order, what is refused, and how they are put together."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -138,3 +139,13 @@ def test_tables_with_and_without_members_do_not_mix():
 def test_fields_are_not_taken_for_tracks():
     with pytest.raises(UserError, match="tracks without"):
         check(xr.Dataset({"msl": ("time", [1.0])}))
+
+
+def test_columns_by_names_of_others_are_hinted_at(caplog):
+    columns = {"track_id": [0, 0], "time": pd.to_datetime(["2020-01-01", "2020-01-02"]), "mslp": [99000.0, 98000.0]}
+    with pytest.raises(UserError, match=r"tracks without latitude and longitude; .*\(lat is latitude: rename\)"):
+        make({**columns, "lat": [1.0, 2.0]})
+    with caplog.at_level("WARNING"):
+        table = make({**columns, "latitude": [1.0, 2.0], "longitude": [3.0, 4.0]})
+    assert "column mslp of tracks is kept and not known as mean_sea_level_pressure; rename it, in Pa" in caplog.text
+    assert table["mslp"].values.tolist() == [99000, 98000]

@@ -42,6 +42,7 @@ class Following:
         vicinity: Within how many km of the minimum the following are sought; on coarse grids half the diagonal of a
             cell, so that a point of the grid is there.
         vorticity: At 850 hPa, more than so much at some point, s-1; in the southern hemisphere less than minus that.
+            None to ask nowhere.
         extratropical: Degrees of latitude from which on, poleward, a maximum of the thickness 850-200 hPa must be near.
             The paper asks for it of extratropical cyclones and does not say which are. None to ask nowhere.
         least_wind: Over land, more than so much wind at 10 m at some point, m s-1. None to ask nowhere.
@@ -56,7 +57,7 @@ class Following:
 
     search_radius: float = 445.0
     vicinity: float = 278.0
-    vorticity: float = 5e-5
+    vorticity: float | None = 5e-5
     extratropical: float | None = 30.0
     least_wind: float | None = 8.0
     land: float = 0.5
@@ -87,8 +88,8 @@ def follow(
 
     Returns:
         Tracks, one for each storm that was found at least once, with the columns of texts of `starts`, such as
-        `storm_id` and `name`; `mean_sea_level_pressure` (of the point of the grid that is lowest), `vorticity_850`
-        (the most cyclonic near) and, where the wind is there, `maximum_wind_speed` (at 10 m, near). They tell
+        `storm_id` and `name`; `mean_sea_level_pressure` (of the point of the grid that is lowest) and, where the fields
+        are there, `vorticity_850` (the most cyclonic near) and `maximum_wind_speed` (at 10 m, near). They tell
         (`tracks.forecasts`) which forecasts had a storm to follow, also those that found none.
 
     Raises:
@@ -164,7 +165,7 @@ class _Scene:
     @classmethod
     def of(cls, fields: Mapping[str, npt.NDArray[np.floating]], around: Surroundings, rules: Following) -> "_Scene":
         own = {name: values.take(around.columns, axis=1) for name, values in fields.items()}
-        if VORTICITY not in own:
+        if VORTICITY not in own and _WINDS[0] in own:
             own[VORTICITY] = relative_vorticity(own[_WINDS[0]], own[_WINDS[1]], around)
         lowest = Detection(PRESSURE, "minimum", merge_distance=rules.separation / DEGREE)
         cells = extrema.candidates(own[PRESSURE], lowest, around)
@@ -192,8 +193,8 @@ class _Scene:
         place = float(self.latitude[at]), float(self.longitude[at])
         vicinity = max(self.rules.vicinity, self._diagonal(place[0]) / 2)
         turned = 1.0 if place[0] >= 0 else -1.0
-        vorticity = turned * self._most(VORTICITY, (row, column), vicinity, turned)
-        if not turned * vorticity > self.rules.vorticity:
+        spin = self._most(VORTICITY, (row, column), vicinity, turned) if VORTICITY in self.fields else np.nan
+        if self.rules.vorticity is not None and not spin > self.rules.vorticity:
             return None
         if self.warm is not None and abs(place[0]) >= (self.rules.extratropical or 0):
             if not (distance(*place, *self.warm) <= vicinity).any():
@@ -203,7 +204,8 @@ class _Scene:
             if not wind > self.rules.least_wind:
                 return None
         told: dict[str, object] = {"latitude": place[0], "longitude": place[1]}
-        told |= {PRESSURE: float(self.fields[PRESSURE][row, column]), VORTICITY: vorticity}
+        told |= {PRESSURE: float(self.fields[PRESSURE][row, column])}
+        told |= {VORTICITY: turned * spin} if VORTICITY in self.fields else {}
         return told | ({WIND: wind} if SPEED in self.fields else {})
 
     def _most(self, name: str, cell: tuple[int, int], km: float, sense: float = 1.0) -> float:
@@ -292,13 +294,16 @@ def _table(storms: list[_Storm], starts: xr.Dataset, member: Member) -> xr.Datas
 
 def _names(fields: xr.Dataset, rules: Following) -> list[str]:
     """Return the fields that the rules ask for, and the wind at 10 m where it is there."""
-    asked = [PRESSURE, *([VORTICITY] if _has(fields, VORTICITY) else _WINDS)]
+    turning = [VORTICITY] if _has(fields, VORTICITY) else list(_WINDS)
+    is_asked = rules.vorticity is not None or all(_has(fields, name) for name in turning)
+    asked = [PRESSURE, *(turning if is_asked else [])]
     asked += [THICKNESS] * (rules.extratropical is not None) + [LAND] * (rules.least_wind is not None)
     return asked + [SPEED] * (rules.least_wind is not None or _has(fields, SPEED))
 
 
 def _require_fields(forecast: xr.Dataset, rules: Following) -> None:
-    without = {THICKNESS: "extratropical=None", LAND: "least_wind=None", SPEED: "least_wind=None"}
+    without = dict.fromkeys(_WINDS, "vorticity=None")
+    without |= {THICKNESS: "extratropical=None", LAND: "least_wind=None", SPEED: "least_wind=None"}
     for name in _names(forecast, rules):
         if not _has(forecast, name):
             wanted = f"vorticity at 850 hPa, nor {name}" if name in _WINDS else name

@@ -7,6 +7,7 @@ when the storm is there), `latitude` and `longitude` (degrees, 0 <= longitude < 
 own (`tracks.forecasts`).
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -18,7 +19,10 @@ from weatherml.errors import UserError, require_kind
 from weatherml.errors.wording import counted, listed
 from weatherml.extremes.tracks import forecasts
 from weatherml.grid import on_circle
+from weatherml.process.logs import ONCE
 from weatherml.state import Channel
+
+_logger = logging.getLogger(__name__)
 
 RECORD = forecasts.RECORD
 NEEDED = ("track_id", "time", "latitude", "longitude")
@@ -38,6 +42,17 @@ _NUMBER = {
     "f": "write degrees, such as -30.5",
 }
 _ANGLES = ("degrees", "degree", "degrees_east")
+_OTHERS = {
+    **dict.fromkeys(("lat",), ("latitude", "degrees")),
+    **dict.fromkeys(("lon",), ("longitude", "degrees")),
+    **dict.fromkeys(("id", "storm", "sid"), ("track_id", "whole numbers")),
+    **dict.fromkeys(
+        ("mslp", "msl", "slp", "psl", "pressure", "min_pressure", "pres"), ("mean_sea_level_pressure", "Pa")
+    ),
+    **dict.fromkeys(("wind", "wind_kt", "vmax", "max_wind", "wind_speed", "wind10"), ("maximum_wind_speed", "m s-1")),
+    **dict.fromkeys(("member", "ensemble_member"), ("number", "whole numbers")),
+}
+"""Names that others have for columns: ours, and in which units that is."""
 _PICK = "pick records by tracks.isel(record=...)"
 _MAKE = "make them with tracks.table.make(...)"
 
@@ -57,8 +72,11 @@ def make(
     Raises:
         UserError: A column is missing or has another length, or as `check`.
     """
+    _tell_names(columns)
     if lacking := [name for name in NEEDED if name not in columns]:
-        raise UserError(f"tracks without {' and '.join(lacking)}; pass columns {', '.join(NEEDED)}")
+        meant = [f"{own} is {name}" for own, (name, _) in _OTHERS.items() if own in columns and name in lacking]
+        hint = f" ({listed(meant)}: rename)" if meant else ""
+        raise UserError(f"tracks without {' and '.join(lacking)}; pass columns {', '.join(NEEDED)}{hint}")
     values = {name: _typed(name, own) for name, own in columns.items()}
     sizes = {name: len(own) for name, own in values.items()}
     if len(set(sizes.values())) > 1:
@@ -158,6 +176,15 @@ def to_frame(tracks: xr.Dataset) -> pd.DataFrame:
     It does not say which forecasts were made: `forecasts.told` does, which `make` takes beside the columns.
     """
     return pd.DataFrame({name: tracks[name].values for name in columns_of(tracks)})
+
+
+def _tell_names(columns: Mapping[str, npt.ArrayLike]) -> None:
+    """Say of columns that go by others' names that they are kept and not judged."""
+    for own, (name, units) in _OTHERS.items():
+        if own in columns and name not in NEEDED and name not in columns:
+            _logger.warning(
+                "column %s of tracks is kept and not known as %s; rename it, in %s", own, name, units, extra=ONCE
+            )
 
 
 def _typed(name: str, values: npt.ArrayLike) -> np.ndarray:

@@ -44,8 +44,7 @@ def begun(
     function: Callable[..., Any], n: int, *arguments: Any, n_devices: int = 1, told_count: int | None = None
 ) -> tuple[list[Any], list[Any]]:
     """Begin to run a function in n processes that join; return them, and pipes in which each tells what it returned."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([function.__module__])
+    context = _forking(function)
     address, pipes, started = f"127.0.0.1:{free_port()}", [], []
     for index in range(n):
         heard, told = context.Pipe(duplex=False)
@@ -55,6 +54,39 @@ def begun(
         told.close()
         pipes.append(heard)
     return started, pipes
+
+
+def run_with_devices(n_devices: int, function: Callable[..., Any], *arguments: Any) -> int | None:
+    """Run a function of a module in a process that has several devices; return its exit code."""
+    return ended(begun_with_devices(n_devices, function, *arguments))
+
+
+def begun_with_devices(n_devices: int, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Begin to run a function of a module in a process that has several devices; return the process."""
+    process = _forking(function).Process(target=_alone, args=(n_devices, function, arguments))
+    process.start()
+    return process
+
+
+def ended(process: Any) -> int | None:
+    """Wait for a process; return its exit code."""
+    process.join(_WAIT)
+    process.kill()
+    process.join()
+    return process.exitcode
+
+
+def _forking(function: Callable[..., Any]) -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([function.__module__])
+    return context
+
+
+def _alone(n_devices: int, function: Callable[..., Any], arguments: Any) -> None:
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_num_cpu_devices", n_devices)
+    assert len(jax.devices()) == n_devices
+    function(*arguments)
 
 
 def _child(told: Any, processes: Processes, n_devices: int, function: Callable[..., Any], arguments: Any) -> None:

@@ -1,17 +1,14 @@
 """Laws of stages that have meshes of their own: they are how the work is shared, never what is learned."""
 
 import json
-import os
 import random
 import re
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from kills import mortal
-from staged_training import told
+from several_processes import run_with_devices
+from staged_training import go_on, learn, learn_and_die, told
 from tiny_training import config, start
 
 from weatherml.checkpoint import Checkpoint
@@ -20,66 +17,17 @@ from weatherml.errors import UserError
 from weatherml.parallel import MeshConfig
 from weatherml.training import Stage, TrainingConfig, train
 
-DIES = """
-import sys
-from kills import kill_during
-from staged_training import MESHES, told
-from weatherml.training import train
-from weatherml.training.trained import Trained
-
-kill_during(Trained, sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
-train(*told(MESHES), sys.argv[1])
-"""
-
-GOES_ON = """
-import sys
-from pathlib import Path
-from staged_training import MESHES, assert_same_run, told
-import jax
-import numpy as np
-from tiny_training import start
-from weatherml.training import train
-from weatherml.training.recovery.snapshots import Snapshots
-from weatherml.training.trained import Trained
-
-def progress(step, *_):
-    n_devices = {shard.device for array in jax.live_arrays() if array.shape == start().spec.shape
-                 for shard in array.addressable_shards}
-    assert len(n_devices) == 4
-
-folder = Path(sys.argv[1])
-whole = train(*told(MESHES), folder / "whole", progress)
-assert_same_run(train(*told(MESHES), folder / "killed"), whole)
-
-trained, values = Trained(*told(MESHES)[:2], None), []
-with Snapshots(whole.snapshots) as snapshots:
-    for stage in (2, 0):  # as where training goes back to a snapshot of an earlier stage
-        trained.restore(stage, snapshots)
-        values.append(jax.device_get(trained.state))
-trained.go_on_to(1)
-for state in (*values, jax.device_get(trained.state)):
-    jax.tree.map(np.testing.assert_array_equal, state, values[0])
-for array, outline in zip(*map(jax.tree.leaves, (trained.state, trained.laid.outline)), strict=True):
-    assert array.sharding == outline.sharding and trained.laid.layout is trained.layouts[1]
-"""
-
-
 INSTANTS = [("go_on_to", 1), ("go_on_to", 2), ("_lay", 2), ("_lay", 3)]
 """Which method is entered for which time at the two boundaries: snapshots are of the step before, or of that after."""
 
 
-def run_with_devices(script, *words, env=None):
-    """Run a script in a process that has four devices; return its exit code."""
-    env = (env or os.environ) | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    return subprocess.run([sys.executable, "-c", script, *map(str, words)], check=False, env=env)
-
-
 def test_stages_on_other_meshes_learn_what_one_device_learns_and_go_on_after_a_kill_with_the_same_bits(tmp_path):
     moment = random.SystemRandom()
-    words = *moment.choice(INSTANTS), f"{moment.uniform(0, 0.05):.4f}"
-    print(f"killed at {words}")
-    assert run_with_devices(DIES, tmp_path / "killed", *words, env=mortal()).returncode == -signal.SIGKILL
-    assert run_with_devices(GOES_ON, tmp_path).returncode == 0
+    instant = *moment.choice(INSTANTS), moment.uniform(0, 0.05)
+    print(f"killed at {instant}")
+    assert run_with_devices(4, learn, tmp_path / "whole") == 0
+    assert run_with_devices(4, learn_and_die, tmp_path / "killed", *instant) == -signal.SIGKILL
+    assert run_with_devices(4, go_on, tmp_path / "killed", tmp_path / "whole") == 0
     written = json.loads((tmp_path / "whole" / "training.json").read_text())
     assert [mesh["spatial"] for mesh in written["meshes"]] == [1, [1, 2], 2]
     assert "mesh" not in written["training"]["stages"][0]

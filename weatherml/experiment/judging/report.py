@@ -91,7 +91,8 @@ def _summary(results: Results) -> str:
     channels, (n_lat, n_lon) = counted(results.spec.n_channels, "channel"), results.spec.grid.shape
     judged = f"judged on {counted(n_init, 'initial time')} with {counted(n_members, 'member')}"
     rivals = [name for name in BASELINES if name != CLIMATE and name in scores["system"].values]
-    beaten = ", ".join(f"{name} {how_far_beaten(scores, channel, system, name)}" for name in rivals)
+    *others, last = (f"{name} {how_far_beaten(scores, channel, system, name)}" for name in rivals)
+    beaten = ", ".join([*others, f"and {last}"] if others else [last])
     words = (
         f"{network} on {channels} at {n_lat} x {n_lon} points, {judged}. The {who} of {_words(channel)} beats {beaten}."
     )

@@ -54,8 +54,8 @@ def bytes_alive():
 
 @pytest.mark.parametrize(("n_leads", "n_members"), [(240, 3), (24, 30)], ids=["leads", "members"])
 def test_memory_is_constant_in(n_leads, n_members):
-    before = most_bytes_alive(24, 3)
-    assert most_bytes_alive(n_leads, n_members) <= before + OUTPUT_BYTES
+    before, chunk = most_bytes_alive(24, 3), 4 * OUTPUT_BYTES  # one more of which may wait for a thread that is late
+    assert most_bytes_alive(n_leads, n_members) <= before + chunk + OUTPUT_BYTES
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2, 3])

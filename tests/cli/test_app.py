@@ -1,6 +1,7 @@
 """Laws of the command line: what every verb does, and how it refuses."""
 
 import json
+import os
 import re
 import resource
 import signal
@@ -344,10 +345,11 @@ def test_ctrl_c_in_training_is_one_line_and_the_next_run_finishes(tiny_run, tmp_
     config = write_config(tmp_path / "long.yaml", training=long_training(n_steps=300))
     run = tiny_run.copy_to(tmp_path / "run", ("training", "forecast.zarr"))
     words = [Path(sys.executable).with_name("weatherml"), "train", config, "-o", run]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(words, **pipes, start_new_session=True)
     metrics = run / "training" / "metrics.jsonl"
     until(lambda: process.poll() is not None or (metrics.exists() and metrics.read_text()))
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # to the process of the training, too, as terminals send it
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert stdout == ""

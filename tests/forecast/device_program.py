@@ -1,6 +1,6 @@
-"""A forecast in a process of its own, with as many devices, memory and share of the work as its arguments say.
+"""Forecasts in a process of their own: of all members, of a share of them, or in little memory.
 
-python device_program.py FOLDER JOB...: each job is `NAME SHARE`, SHARE being one like 0/1.
+python device_program.py FOLDER N_BYTES: one that finds no more than so much memory.
 """
 
 import logging
@@ -52,10 +52,17 @@ def run(folder, name, share="0/1", progress=None, step=None):
     return forecaster.run_share(make_analysis(), TIMES[:2], CONFIGS[name], destination, progress)
 
 
-def slowly(done, total):
-    """Say that something is written, and give time to be killed."""
-    print(done, total, flush=True)
-    time.sleep(0.1)
+def work(folder, jobs, told, is_killed):
+    """Make forecasts, each `NAME SHARE`; tell of all that is written, and give time to be killed."""
+    if is_killed:  # half of what is compiled might be kept
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 1e9)
+
+    def slowly(*progress):
+        told.send(progress)
+        time.sleep(0.1)
+
+    for job in jobs:
+        run(folder, *job.split(), progress=slowly)
 
 
 def limit_memory(n_bytes):
@@ -66,11 +73,6 @@ def limit_memory(n_bytes):
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(message)s")
-    print(len(jax.devices()), flush=True)
-    if sys.argv[2] == "large":
-        run(sys.argv[1], "members")  # starts all threads, and compiles
-        limit_memory(int(sys.argv[3]))
-        run(sys.argv[1], "large", step=Spacious())
-    else:
-        for job in sys.argv[2:]:
-            run(sys.argv[1], *job.split(), progress=slowly)
+    run(sys.argv[1], "members")  # starts all threads, and compiles
+    limit_memory(int(sys.argv[2]))
+    run(sys.argv[1], "large", step=Spacious())

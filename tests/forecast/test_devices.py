@@ -1,5 +1,6 @@
 """Devices, processes and memory change how a forecast is made, and not one bit of it."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -7,32 +8,25 @@ import sys
 import device_program
 import pytest
 import xarray as xr
-from kills import mortal
+from several_processes import begun_with_devices, ended
 from tiny_forecast import TIMES, make_analysis, make_forecaster
 
 from weatherml.products.store import open_forecast
 
 
-def start(folder, *words, n_devices=1, is_killed=False):
-    flags = f"--xla_force_host_platform_device_count={n_devices}"
-    environment = {**(mortal() if is_killed else os.environ), "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
-    program = [sys.executable, device_program.__file__, folder, *words]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout.readline() == f"{n_devices}\n"
-    return process
+def start(folder, *jobs, n_devices=1, is_killed=False):
+    """Begin forecasts in a process of their own; return it, and a pipe in which it tells of what it has written."""
+    heard, told = multiprocessing.Pipe(duplex=False)
+    process = begun_with_devices(n_devices, device_program.work, folder, jobs, told, is_killed)
+    told.close()
+    return process, heard
 
 
-def end(process):
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    return errors
-
-
-def kill_after(process, n_lines):
-    for _ in range(n_lines):
-        process.stdout.readline()
+def kill_after(process, heard, n_written):
+    for _ in range(n_written):
+        heard.recv()
     process.kill()
-    process.communicate()
+    process.join()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +42,8 @@ def alone(tmp_path_factory):
 def several(tmp_path_factory):
     """Those of three devices, each of which compiles for itself; the last have nothing to do in the last round."""
     folder = tmp_path_factory.mktemp("several")
-    end(start(folder, "members 0/1", "statistics 0/1", "in_turn 0/1", "alone 0/1", n_devices=3))
+    process, _ = start(folder, "members 0/1", "statistics 0/1", "in_turn 0/1", "alone 0/1", n_devices=3)
+    assert ended(process) == 0
     return folder
 
 
@@ -67,7 +62,7 @@ def test_a_member_alone_on_several_devices_is_that_of_the_ensemble_on_one(alone,
 
 
 def test_statistics_that_were_killed_on_two_devices_go_on_with_one(alone, tmp_path):
-    kill_after(start(tmp_path, "statistics 0/1", n_devices=2, is_killed=True), 2)
+    kill_after(*start(tmp_path, "statistics 0/1", n_devices=2, is_killed=True), 2)
     assert device_program.run(tmp_path, "statistics")
     found, expected = (opened(folder, "statistics").drop_attrs(deep=False) for folder in (tmp_path, alone))
     xr.testing.assert_identical(found, expected)
@@ -77,8 +72,7 @@ def test_processes_that_run_at_once_make_a_forecast_together(alone, tmp_path):
     others = [start(tmp_path, f"members {index}/3", f"statistics {index}/3") for index in (1, 2)]
     for name in ("members", "statistics"):
         device_program.run(tmp_path, name, "0/3")
-    for process in others:
-        end(process)
+    assert [ended(process) for process, _ in others] == [0, 0]
     xr.testing.assert_identical(opened(tmp_path, "members"), opened(alone, "members"))
     found, expected = opened(tmp_path, "statistics"), opened(alone, "statistics")
     xr.testing.assert_identical(found["temperature_maximum"], expected["temperature_maximum"])
@@ -87,7 +81,7 @@ def test_processes_that_run_at_once_make_a_forecast_together(alone, tmp_path):
 
 def test_a_share_that_was_killed_on_two_devices_is_made_by_others_with_one(alone, tmp_path):
     assert not device_program.run(tmp_path, "members", "0/2")
-    kill_after(start(tmp_path, "members 1/2", n_devices=2, is_killed=True), 1)
+    kill_after(*start(tmp_path, "members 1/2", n_devices=2, is_killed=True), 1)
     assert not (tmp_path / "members.zarr").exists()
     assert device_program.run(tmp_path, "members")
     xr.testing.assert_identical(opened(tmp_path, "members"), opened(alone, "members"))
@@ -95,8 +89,12 @@ def test_a_share_that_was_killed_on_two_devices_is_made_by_others_with_one(alone
 
 def test_members_that_do_not_fit_go_on_in_smaller_batches(tmp_path):
     """For want of memory, not by a pretended error; as had the smaller batch been asked for."""
-    errors = end(start(tmp_path, "large", str(1000 * 2**20)))
-    assert "out of memory; the forecast goes on as with batch=4" in errors
+    program = [sys.executable, device_program.__file__, tmp_path, str(1000 * 2**20)]
+    process = subprocess.run(
+        program, capture_output=True, text=True, check=False, env=os.environ | {"JAX_PLATFORMS": "cpu"}
+    )
+    assert process.returncode == 0, process.stderr
+    assert "out of memory; the forecast goes on as with batch=4" in process.stderr
     smaller = device_program.CONFIGS["large"].model_copy(update={"batch": 4})
     forecaster = make_forecaster(device_program.Spacious())
     expected = forecaster.run(make_analysis(), TIMES[:2], smaller)

@@ -153,9 +153,13 @@ def test_an_override_without_key_or_value_is_refused(assignment):
 
 def test_members_of_lists_are_overridden_by_their_numbers_and_what_is_unset_becomes_a_group():
     told = {"stages": [{"mesh": None}, {"mesh": {"data": 2}}]}
-    changed = apply_overrides(told, ["stages.0.mesh.fsdp=4", "stages.1.mesh.data=8", "deep.new.key=1"])
-    assert changed == {"stages": [{"mesh": {"fsdp": 4}}, {"mesh": {"data": 8}}], "deep": {"new": {"key": 1}}}
-    for member in ("2", "-1", "last"):
+    changed = apply_overrides(told, ["stages.0.mesh.fsdp=4", "stages.1.mesh.data=8", "deep.new.key=1", "x.y.x=3"])
+    assert changed == {
+        "stages": [{"mesh": {"fsdp": 4}}, {"mesh": {"data": 8}}],
+        "deep": {"new": {"key": 1}},
+        "x": {"y": {"x": 3}},
+    }
+    for member in ("2", "-1", "last", "²"):
         with pytest.raises(UserError, match=f"'{member}' is no member of a list; write a number from 0 to 1"):
             apply_overrides(told, [f"stages.{member}.mesh=1"])
 

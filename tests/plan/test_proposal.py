@@ -111,6 +111,19 @@ def test_nothing_is_promised_that_fits_nowhere(problem):
     assert on_more(problem, asked(1)) is None and in_less(problem, asked(1)) is None
 
 
+def test_a_mesh_that_a_stage_names_alone_is_changed_with_that_of_the_others():
+    one = {"n_steps": 6, "learning_rate": 0.002}
+    training = CONFIG["training"] | {"stages": [one, one | {"rollout": 2, "mesh": {"data": 4}}], "batch_size": 8}
+    problem = Problem.of(
+        from_mapping(ExperimentConfig, CONFIG | {"training": training}, "test"), None, parse_grid("8x16")
+    )
+    plan = asked(400 * GIB, 4)
+    stages = tuple(replace(plan.stages[0], mesh=ALONE | {"data": 4}, memory=MEMORY) for _ in range(2))
+    for candidate in candidates(problem, replace(plan, stages=stages), 4):
+        layouts = problem.with_config(changed(problem.config, candidate.changes)).require_devices(4)
+        assert layouts[0].mesh.shape == layouts[1].mesh.shape, candidate.changes
+
+
 def test_stages_with_meshes_of_their_own_are_proposed_meshes_of_their_own():
     one = {"n_steps": 6, "learning_rate": 0.002}
     stages = [one, one | {"rollout": 12, "batch_size": 2, "mesh": {"data": 2, "spatial": [1, 2]}}]

@@ -138,11 +138,11 @@ def _plain(value: Any) -> Any:
 def _assign(tree: dict[str, Any], keys: list[str], value: Any) -> None:
     """Set a value; members of a list are known by their numbers, from 0, and keys of what is unset begin a group."""
     place: Any = tree
-    for name, key in zip([None, *keys], keys, strict=False):
+    for depth, key in enumerate(keys):
         if not isinstance(place, dict | list):
-            raise UserError(f"override {'.'.join(keys)!r}: {name!r} is a value, not a group of keys")
+            raise UserError(f"override {'.'.join(keys)!r}: {keys[depth - 1]!r} is a value, not a group of keys")
         where: Any = _index(place, key, keys) if isinstance(place, list) else key
-        if key is keys[-1]:
+        if depth == len(keys) - 1:
             place[where] = value
         elif isinstance(place, dict) and place.get(key) is None:
             place[key] = {}
@@ -150,7 +150,7 @@ def _assign(tree: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 def _index(members: list[Any], key: str, keys: list[str]) -> int:
-    if not (key.isdigit() and int(key) < len(members)):
+    if not (key.isdecimal() and int(key) < len(members)):
         numbers = f"a number from 0 to {len(members) - 1}" if members else "nothing, for it is empty"
         raise UserError(f"override {'.'.join(keys)!r}: {key!r} is no member of a list; write {numbers}")
     return int(key)

@@ -10,6 +10,7 @@ from weatherml.parallel import MeshConfig
 from weatherml.parallel.hardware.accelerators import Devices
 from weatherml.plan.planning import Plan, plan, with_smaller_batches
 from weatherml.plan.problem import Problem
+from weatherml.training.curriculum.stages import Stage
 
 _MOST_COMPILED = 3
 """Candidates that are compiled: each takes as long as the plan itself."""
@@ -162,9 +163,8 @@ def candidates(problem: Problem, asked: Plan, n_devices: int) -> Iterator[Candid
     for position, stage in enumerate(asked.stages):
         of_mesh.setdefault(tuple(stage.mesh.values()), []).append(position)
     if len(of_mesh) == 1:
-        named = [index for index, stage in enumerate(problem.config.training.stages) if stage.mesh]
         for one in _of_one_mesh(problem, asked, n_devices):
-            yield replace(one, changes=tuple(_of_stages(one.changes, named))) if named else one
+            yield replace(one, changes=_of_every_stage(one.changes, problem.config.training.stages))
         return
     parts = [(positions, problem.of_stages(positions), _plan_of(asked, positions)) for positions in of_mesh.values()]
     best = [_best_of(*part, n_devices) for part in parts]
@@ -191,6 +191,13 @@ def _of_stages(changes: Sequence[str], positions: Sequence[int]) -> Iterator[str
     for change in changes:
         key = change.removeprefix("training.mesh.")
         yield from [change] if key == change else [f"training.stages.{position}.mesh.{key}" for position in positions]
+
+
+def _of_every_stage(changes: Sequence[str], stages: Sequence[Stage]) -> tuple[str, ...]:
+    """Return what changes the mesh of the training, and of stages that name one, to the same."""
+    named = [position for position, stage in enumerate(stages) if stage.mesh]
+    own = tuple(_of_stages(changes, named))
+    return own if len(named) == len(stages) else tuple(dict.fromkeys((*changes, *own)))
 
 
 def _together(each: Sequence[Candidate], plans: Sequence[Plan], asked: Plan) -> Candidate:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from weatherml.training import Stage
+from weatherml.training import Stage, TrainingConfig
 from weatherml.training.curriculum.learning_rate import learning_rate_schedule
 from weatherml.training.curriculum.stages import stage_index, stage_starts
 
@@ -30,3 +30,10 @@ def test_a_constant_rate_stays_after_its_warm_up():
 
 def test_without_warm_up_a_stage_starts_at_its_peak():
     assert float(learning_rate_schedule(STAGES, warm_up=0)(0)) == pytest.approx(2e-3)
+
+
+def test_the_batches_of_each_stage_are_shared_as_its_own_mesh_shares_them():
+    stages = (Stage(n_steps=1, rollout=12, batch_size=2), Stage(n_steps=1, batch_size=64))
+    shared = TrainingConfig(stages=stages, batch_size=8).shared_batches([1, 16])
+    # The largest batch comes in sixteen parts, and no host makes the whole of it.
+    assert list(shared) == [(2, 12, 1), (8, 12, 1), (64, 1, 16), (8, 12, 16)]

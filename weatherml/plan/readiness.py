@@ -157,12 +157,14 @@ class Readiness:
     def _loading(self) -> str:
         training, spec = self.config.training, self._problem.sampled
         forcings = self._problem.forcings
-        needed = max(memory_for(batch_bytes(spec, forcings, size, rollout)) for size, rollout in training.batches)
         n_hosts = math.ceil(self.devices.count / self._per_host)
         layouts = self._problem.require_devices(self.devices.count)
-        portions = [Portion.outline(layout.batch, n_hosts) for layout in layouts]
-        n_parts = min(portion.samples.count * portion.rows.count for portion in portions)
-        own, memory = math.ceil(needed / n_parts), parse_memory(training.memory)
+        n_parts = [Portion.outline(layout.batch, n_hosts).n_parts for layout in layouts]
+        needed = (
+            memory_for(batch_bytes(spec, forcings, size, rollout)) / parts
+            for size, rollout, parts in training.shared_batches(n_parts)
+        )
+        own, memory = math.ceil(max(needed)), parse_memory(training.memory)
         if own > memory:
             raise UserError(
                 f"a host needs {size_of(own)} for batches, training.memory is {training.memory}; set"

@@ -1,6 +1,7 @@
 """How a model is trained."""
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 from pydantic import Field, PositiveInt, model_validator
@@ -112,6 +113,16 @@ class TrainingConfig(Config):
         """The batches that are made, samples and model steps of each: of all stages, and of validations."""
         stages = [(self.batch_size_of(stage), stage.rollout) for stage in self.stages]
         return (*stages, (self.batch_size, self.longest_rollout))
+
+    def shared_batches(self, n_parts: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        """Yield samples and model steps of batches, of each stage and its validations, and how many hosts share one.
+
+        Args:
+            n_parts: Of how many parts, of samples and rows, the least shared host of each stage makes one.
+        """
+        *stages, validation = self.batches
+        for own, parts in zip(stages, n_parts, strict=True):
+            yield from ((*own, parts), (*validation, parts))
 
     @property
     def longest_rollout(self) -> int:

@@ -172,13 +172,13 @@ def _samples(
     Of processes that share fields, each reads the bands of latitude that it computes in any stage.
     """
     memory, training, grid = parse_memory(config.training.memory), config.training, normalizer.spec.grid
-    portions = {layout.portion for layout in training.lay_out(config.model, grid.shape)}
+    portions = [layout.portion for layout in training.lay_out(config.model, grid.shape)]
     rows = hull(portion.rows.of(grid.n_lat) for portion in portions)
-    n_parts = min(portion.samples.count * portion.rows.count for portion in portions)
-    largest = max(batch_bytes(normalizer.spec, forcings, size, rollout) for size, rollout in training.batches)
-    room = Room(memory // _FOR_VALIDATION, largest // n_parts)
+    batches = training.shared_batches([portion.n_parts for portion in portions])
+    largest = max(batch_bytes(normalizer.spec, forcings, size, rollout) // parts for size, rollout, parts in batches)
+    room = Room(memory // _FOR_VALIDATION, largest)
     validation = Samples(store, normalizer, forcings, 1, config.periods.validation, room, rows)
-    room = Room(memory - validation.held_bytes, largest // n_parts)
+    room = Room(memory - validation.held_bytes, largest)
     return Samples(store, normalizer, forcings, 1, config.periods.training, room, rows), validation
 
 

@@ -55,6 +55,11 @@ class Portion:
     samples: Part
     rows: Part
 
+    @property
+    def n_parts(self) -> int:
+        """Of how many such portions a batch consists."""
+        return self.samples.count * self.rows.count
+
     @classmethod
     def of(cls, sharding: NamedSharding) -> Self:
         """Return what the devices of this process need of batches that lie so.

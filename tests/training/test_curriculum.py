@@ -33,7 +33,8 @@ def test_without_warm_up_a_stage_starts_at_its_peak():
 
 
 def test_the_batches_of_each_stage_are_shared_as_its_own_mesh_shares_them():
-    stages = (Stage(n_steps=1, rollout=12, batch_size=2), Stage(n_steps=1, batch_size=64))
+    one = {"n_steps": 1, "learning_rate": 1e-3}
+    stages = (Stage(**one, rollout=12, batch_size=2), Stage(**one, batch_size=64))
     shared = TrainingConfig(stages=stages, batch_size=8).shared_batches([1, 16])
     # The largest batch comes in sixteen parts, and no host makes the whole of it.
     assert list(shared) == [(2, 12, 1), (8, 12, 1), (64, 1, 16), (8, 12, 16)]

@@ -44,12 +44,15 @@ def open_case(case: Case) -> Opened:
     Raises:
         UserError: Something cannot be read or made, or it is not said when baselines begin.
     """
-    truth = of_variables(open_files(located(case.truth)), find(case.hazard), "the truth")
+    hazard = find(case.hazard)
+    truth = of_variables(open_files(located(case.truth.path), rename=case.truth.rename), hazard, "the truth")
     if truth.nbytes <= _SMALL:  # baselines ask for the same times again and again
         truth = truth.compute()
     climatology = case.climatology
-    usual = None if climatology is None or climatology.path is None else open_files(located([climatology.path]))
-    read = {name: _read(own.path) for name, own in case.systems.items() if isinstance(own, Stored)}
+    usual = None
+    if climatology is not None and climatology.path is not None:
+        usual = open_files(located([climatology.path]), rename=climatology.rename)
+    read = {name: _read(own) for name, own in case.systems.items() if isinstance(own, Stored)}
     init_times, lead_times = _times(case, read)
     if case.calibration is not None and len(lead_times):
         then = case.calibration.init_times(init_times.min(), lead_times.max())
@@ -65,21 +68,38 @@ def open_case(case: Case) -> Opened:
 
 def paths_of(case: Case) -> Iterator[str]:
     """Yield all paths that are read."""
-    yield from case.truth
+    yield from case.truth.path
     yield from (own.path for own in case.systems.values() if isinstance(own, Stored))
     if case.climatology is not None and case.climatology.path is not None:
         yield case.climatology.path
 
 
-def _read(path: str) -> xr.Dataset:
-    return read_forecast(path if is_url(path) else Path(path))
+def _read(own: Stored) -> xr.Dataset:
+    return read_forecast(own.path if is_url(own.path) else Path(own.path), rename=own.rename or None)
 
 
 def _made(name: str, asked: Baseline, truth: xr.Dataset, init_times: np.ndarray, lead_times: np.ndarray) -> xr.Dataset:
+    _require_hours(name, truth["time"].values, init_times)
     try:
         return BASELINES[asked.baseline](truth, init_times, lead_times, asked)
     except UserError as error:
         raise error.within(f"{name} cannot be made: ") from None
+
+
+def _require_hours(name: str, times: np.ndarray, init_times: np.ndarray) -> None:
+    """Require baselines to begin at hours that the truth has.
+
+    Raises:
+        UserError: They begin at others.
+    """
+    if not len(init_times) or np.isin(init_times, times).any():
+        return
+    near = times[np.abs(times - init_times[0]).argmin()]
+    if abs(near - init_times[0]) < np.timedelta64(1, "D"):
+        raise UserError(
+            f"{name} cannot be made: forecasts begin at {init_times[0]:.16}, and the truth has {near:.16}; say"
+            f" init_times: {{first: {near:.16}, last: ...}}, or leave {name} out where other systems begin at that hour"
+        )
 
 
 def _times(case: Case, read: dict[str, xr.Dataset]) -> tuple[np.ndarray, np.ndarray]:

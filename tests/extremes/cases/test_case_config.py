@@ -5,7 +5,7 @@ import pytest
 from made_cases import NAME, make_case
 
 from weatherml.errors import UserError
-from weatherml.extremes.cases.config import Baseline, InitTimes, LeadTimes, Stored, read_case
+from weatherml.extremes.cases.config import Analyses, Baseline, InitTimes, LeadTimes, Stored, read_case
 from weatherml.extremes.cases.region import Bounds, Circle, require_cells
 from weatherml.grid import LatLonGrid
 
@@ -34,7 +34,7 @@ systems: {{ours: ours.zarr, stays: persistence, noise: {{baseline: persistence_e
 
 def test_a_case_of_a_list_takes_from_it_what_its_file_does_not_say(path):
     case = read_case(path, ["name=Mine", "definition.threshold=1"])
-    assert (case.name, case.hazard, case.truth) == ("Mine", NAME, ("truth.zarr",))
+    assert (case.name, case.hazard, case.truth) == ("Mine", NAME, Analyses(path="truth.zarr"))
     assert case.region == Bounds(south=-30.0, north=30.0, west=-30.0, east=30.0)
     assert case.systems == {
         "ours": Stored(path="ours.zarr"),

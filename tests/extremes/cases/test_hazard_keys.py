@@ -16,13 +16,14 @@ OWN = [name for name in known() if not name.endswith("of_tests")]
 def table_of(name):
     """The rows of the page for one hazard, as they are to stand there."""
     told = describe(name)
+    asked = f"{100 * told.least_share:g} % of the region" if told.least_share else "any cell"
     needs = "needs" if told.climatology else "needs no"
     head = [
         f"## {name}",
         told.about,
         "",
         f"Made of {', '.join(f'`{own}`' for own in told.variables)}; {needs} `climatology`; a region's number is its"
-        f" {told.region_by}. Defaults: {told.source}.",
+        f" {told.region_by}; it happens where {asked} is in it. Defaults: {told.source}.",
         "",
         "| key | default | unit | what it is |",
         "|---|---|---|---|",

@@ -1,6 +1,7 @@
 """Cases of extreme events on the terminal: tables for people, JSON for programs."""
 
 import json
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,17 @@ def print_list(cases: Catalogue, as_json: bool) -> None:
         for own in cases
     ]
     print_blocks([["case", "title", "hazard", "from", "to", "region"], *rows])
+    if len(cases):
+        out.print(escape(_how_to_run(cases)), soft_wrap=True)
+
+
+def _how_to_run(cases: Catalogue) -> str:
+    """Return the command that runs the first of the cases on one's own data."""
+    where = "" if cases.path is None else f"list={shlex.quote(str(cases.path))} "
+    number = next(iter(cases)).case_id_number
+    return (
+        f"run one on your own data: weatherml extremes {where}listed={number} truth=PATH systems.NAME=PATH -o page.html"
+    )
 
 
 def _where(case: ListedCase) -> str:
@@ -48,12 +60,39 @@ def print_outcome(outcome: Outcome, as_json: bool) -> None:
         print(json.dumps(scores.summary(outcome)))
         return
     truth = outcome.truth
-    words = outcome.stage.hazard.words
-    happened = f"{words} from {truth.onset:.16} to {truth.end:.16}" if truth.happened else f"no {words}"
-    out.print(f"[bold]{escape(outcome.case.name)}[/] {escape(happened)}", soft_wrap=True)
+    happened = _span(outcome) if truth.happened else _nothing(outcome)
+    out.print(f"[bold]{escape(outcome.case.name)}:[/] {escape(happened)}", soft_wrap=True)
     print_blocks([["system", "members", "likely from", "most probable before"], *map(list, _signals(outcome))])
     _print_scores(outcome)
     out.print("one event is no sample: intervals are over initial times of the same weather", soft_wrap=True)
+
+
+def _span(outcome: Outcome) -> str:
+    """Say when it began and ended, and where the period alone says so."""
+    truth, cut = outcome.truth, outcome.cut
+    begins = f"{outcome.stage.hazard.words} from {_when(truth.onset, outcome)}"
+    ends = _when(truth.end, outcome)
+    began, goes_on = "the period begins in it", "the period ends in it"
+    told = [words for is_cut, words in ((cut.onset, began), (cut.end, goes_on)) if is_cut]
+    return f"{begins} to {ends}" + (f"; {' and '.join(told)}: it is longer than that" if told else "")
+
+
+def _nothing(outcome: Outcome) -> str:
+    return (
+        f"no {outcome.stage.hazard.words}: at most {100 * outcome.truth.largest_share:.2g} % of the region in one at a"
+        f" time, and {scores.write_asked(outcome.case.share_asked)} is asked for (least_share)"
+    )
+
+
+def _when(time: np.datetime64, outcome: Outcome) -> str:
+    return (
+        f"{time:.10}" if outcome.stage.is_of_days else f"{time:.10} {str(time)[11:16]} UTC".replace(":00 UTC", " UTC")
+    )
+
+
+def _lead(lead: np.timedelta64, outcome: Outcome) -> str:
+    day = np.timedelta64(1, "D")
+    return f"{lead // day}d" if outcome.stage.is_of_days and lead % day == 0 * day else format_duration(lead)
 
 
 def _signals(outcome: Outcome) -> list[tuple[str, ...]]:
@@ -63,7 +102,7 @@ def _signals(outcome: Outcome) -> list[tuple[str, ...]]:
         share = own.probability_of_happening
         before = share[share.index < pd.Timestamp(outcome.truth.onset)] if outcome.truth.happened else share
         most = f"{100 * before.max():.0f} %" if len(before) else "\N{EN DASH}"
-        likely = "\N{EN DASH}" if ahead is None else f"{format_duration(ahead)} ahead"
+        likely = "\N{EN DASH}" if ahead is None else f"{_lead(ahead, outcome)} ahead"
         rows.append((name, str(own.n_members), likely, most))
     return rows
 
@@ -75,7 +114,7 @@ def _print_scores(outcome: Outcome) -> None:
         return
     few = told[np.unique(np.linspace(0, len(told) - 1, _MOST_LEADS).round().astype(int))]
     out.print("[bold]brier[/] of the event at each cell and time", soft_wrap=True)
-    heads = [format_duration(own) for own in brier["lead_time"].values[few]]
+    heads = [_lead(own, outcome) for own in brier["lead_time"].values[few]]
     rows = [
         [str(name), *_shown(brier.sel(system=name, bound="estimate").values[few])] for name in brier["system"].values
     ]

@@ -33,6 +33,8 @@ def print_hazard(name: str, as_json: bool) -> None:
         return
     out.print(f"[bold]{own.name}[/]  {escape(own.about)}", soft_wrap=True)
     out.print(f"made of {', '.join(own.variables)}; a region's number is its {own.region_by}", soft_wrap=True)
+    asked = f"{100 * own.least_share:g} % of the region is" if own.least_share else "any cell is"
+    out.print(f"it happens where {asked} in it at one time; a case says another: least_share", soft_wrap=True)
     out.print(f"defaults: {escape(own.source)}", soft_wrap=True)
     needs = "needs" if own.climatology else "needs no"
     out.print(f"{needs} `climatology` in the case; keys of `definition`:", soft_wrap=True)

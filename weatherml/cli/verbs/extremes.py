@@ -91,6 +91,11 @@ def extremes(
         raise UserError(
             "extremes needs the file of a case, or one of a list: listed=12; weatherml extremes --help shows an example"
         )
+    if file is not None and file.isdigit() and not Path(file).exists():
+        raise UserError(
+            f"{file} is no file of a case; run one of the list by its number: weatherml extremes listed={file}"
+            " truth=PATH systems.NAME=PATH, and see weatherml extremes --list"
+        )
     try:
         with nullcontext() if output is None else _alone_at(output, overwrite):
             _tell(_run(file, overrides, output, (workers, scheduler)), output, as_json)

@@ -11,7 +11,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,12 @@ class Catalogue:
     Attributes:
         cases: In the order of the file.
         origin: Where they are from, for messages.
+        path: The file; None of the list of the package.
     """
 
     cases: Sequence[ListedCase]
     origin: str
+    path: Path | None = None
 
     def __iter__(self) -> Iterator[ListedCase]:
         return iter(self.cases)
@@ -137,7 +139,7 @@ class Catalogue:
         kept = [own for own in self.cases if hazard in (None, own.event_type)]
         if span is not None:
             kept = [own for own in kept if _meets(own, span.first, span.last)]
-        return Catalogue(kept, self.origin)
+        return replace(self, cases=kept)
 
 
 def listed_in(path: str | Path | None = None) -> Catalogue:
@@ -151,7 +153,7 @@ def listed_in(path: str | Path | None = None) -> Catalogue:
         return _read(text, "the list of the package")
     own = local_path(path)
     try:
-        return _read(own.read_bytes(), str(own))
+        return replace(_read(own.read_bytes(), str(own)), path=own)
     except OSError as error:
         raise UserError(f"cannot read the list of cases {own}: {error.strerror}; pass an existing YAML file") from None
 

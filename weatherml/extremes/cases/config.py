@@ -88,10 +88,12 @@ class Stored(Config):
 
     Attributes:
         path: Where, or a URL.
+        rename: Names by what the files call variables, as `read_forecast` takes them.
         note: What the page says of it.
     """
 
     path: str
+    rename: dict[str, str] = Field(default_factory=dict)
     note: str = ""
 
 
@@ -101,14 +103,32 @@ class Climatology(Config):
     Attributes:
         period: Of analyses from which thresholds are taken; none of its times may be judged.
         path: Other analyses than the truth, if they are to be these.
+        rename: Names by what these call variables.
     """
 
     period: PeriodText
     path: str | None = None
+    rename: dict[str, str] = Field(default_factory=dict)
 
 
 def _as_names(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+class Analyses(Config):
+    """What happened: gridded analyses, in files or a store.
+
+    Attributes:
+        path: Where, one or several.
+        rename: Names by what the files call variables.
+    """
+
+    path: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = Field(min_length=1)
+    rename: dict[str, str] = Field(default_factory=dict)
+
+
+def _as_analyses(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str | list | tuple) else value
 
 
 class CalibrationPeriod(Config):
@@ -159,11 +179,13 @@ class Case(Config):
         period: In which it happened: first and last time that count, both included.
         region: Where: `south`, `north`, `west`, `east`; or `latitude`, `longitude` and `radius` in km; or a name.
         systems: Who forecast it: a path or the name of a baseline, by what the system is called.
-        truth: Analyses: files or a store.
+        truth: Analyses: files or a store, or `path` and `rename`.
         climatology: Where thresholds come from, for hazards that need it.
         definition: What counts as the event where that is not the hazard's own.
-        least_share: Of the region's area that must be in the event at one time at least, for it to have happened.
+        least_share: Of the region's area that must be in the event at one time at least, for it to have happened; what
+            the hazard says when None, a tenth, and of storms any cell.
         history: How long before the initial time analyses are put before a forecast: a spell that has begun goes on.
+            Values of days are matched by date.
         init_times: When baselines begin; those that all stored forecasts have when None.
         lead_times: How far baselines reach; as the stored forecasts that reach furthest when None.
         against: Systems that the others are compared with; the first one when none are named.
@@ -177,10 +199,10 @@ class Case(Config):
     period: PeriodText
     region: Annotated[Place, BeforeValidator(as_place)]
     systems: dict[str, System] = Field(min_length=1)
-    truth: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = Field(min_length=1)
+    truth: Annotated[Analyses, BeforeValidator(_as_analyses)]
     climatology: Climatology | None = None
     definition: dict[str, Any] = Field(default_factory=dict)
-    least_share: float = Field(0.1, gt=0, le=1)
+    least_share: float | None = Field(None, gt=0, le=1)
     history: DurationText = "3d"
     init_times: InitTimes | None = None
     lead_times: LeadTimes | None = None
@@ -188,6 +210,11 @@ class Case(Config):
     interval: str = "ar2"
     calibration: CalibrationPeriod | None = None
     about: str = ""
+
+    @property
+    def share_asked(self) -> float:
+        """Of the region's area that is in the event, for it to have happened; 0 is any cell."""
+        return hazards.find(self.hazard).least_share if self.least_share is None else self.least_share
 
     @model_validator(mode="before")
     @classmethod

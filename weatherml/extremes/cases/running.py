@@ -1,7 +1,7 @@
 """A case run: each system looked at member by member, and judged beside the truth."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ from weatherml.errors.wording import listed
 from weatherml.extremes.cases.calibrated import calibrate, held_out
 from weatherml.extremes.cases.config import Baseline, Case
 from weatherml.extremes.cases.stage import Stage
-from weatherml.extremes.cases.told import Told, require_values, tell
+from weatherml.extremes.cases.told import Cut, Told, cut_of, require_values, tell
 from weatherml.extremes.cases.unusual import LocalClimate, local_climate
 from weatherml.extremes.cases.watching import Forecast, SystemOutcome, Watching, n_members_of
 from weatherml.process.workers import HERE, Workers
@@ -40,6 +40,7 @@ class Outcome:
         systems: By name.
         left_out: Systems of which no forecast reaches over the whole period.
         climate: What the index is around the date of the peak, where the case has a climatology.
+        remarks: What a reader has to know before all else: values that cannot be, analyses that are not there.
     """
 
     stage: Stage
@@ -47,6 +48,12 @@ class Outcome:
     systems: Mapping[str, SystemOutcome]
     left_out: Sequence[str] = ()
     climate: LocalClimate | None = None
+    remarks: Sequence[str] = ()
+
+    @property
+    def cut(self) -> Cut:
+        """Whether the period cuts the event."""
+        return cut_of(self.truth, self.stage)
 
     @property
     def case(self) -> Case:
@@ -121,7 +128,10 @@ class _Run:
         self._n_all = len(inits) * sum(n_members.values())
         self._n_all += len(inits_then) * sum(n_members[name] for name in self._calibrated_names())
         require_values(stage.true, stage, "the truth")
-        warn_of_fields("the truth", stage.truth.isel(time=[0]))
+        remarks = [
+            warn_of_fields("the truth", stage.truth.isel(time=[0])),
+            *_without_history(stage, self.forecasts, inits),
+        ]
         _warn_of_knowing(self.case, inits, self.forecasts)
         told = tell(stage.true, stage)
         if told.happened and not (inits < told.onset).any():
@@ -141,7 +151,8 @@ class _Run:
                 systems[name] = self._calibrated(name, systems[name], then, inits_then)
         short = _too_short(systems, self.case)
         kept = {name: own for name, own in systems.items() if name not in short}
-        return Outcome(stage, told, kept, short, climate)
+        remarks += [own.remark for own in kept.values()]
+        return Outcome(stage, told, kept, short, climate, [own for own in remarks if own])
 
     def _stage(self, case: Case, init_times: np.ndarray) -> Stage:
         return Stage.of(case, self.truth, self.usual, _valid_times(self.forecasts, init_times))
@@ -202,6 +213,25 @@ class _Run:
         return told
 
 
+def _without_history(stage: Stage, forecasts: Mapping[str, Forecast], init_times: np.ndarray) -> Iterator[str]:
+    """Yield, and say, of which systems no analysis lies before forecasts though some are asked for."""
+    first = init_times[0]
+    lacking = []
+    for name, forecast in forecasts.items():
+        own = stage.before(first + _leads(forecast), first)
+        if len(own.wanted) and not own.found.any():
+            lacking.append((name, own.wanted[-1]))
+    if lacking:
+        names, (_, time) = listed([name for name, _ in lacking]), lacking[0]
+        told = (
+            f"no analysis lies before forecasts of {names}: the truth has none of {time:.16} nor of the"
+            f" {stage.case.history} before, so that what had begun does not go on; give a truth of"
+            " these hours, from earlier on"
+        )
+        _logger.warning(told)
+        yield told
+
+
 def _warn_of_knowing(case: Case, init_times: np.ndarray, forecasts: Mapping[str, Forecast]) -> None:
     """Say where what is usual, or what members are drawn from, is of times that are forecast, calibrated or judged."""
     met_by: list[tuple[str, np.datetime64, np.datetime64]] = [
@@ -248,8 +278,12 @@ def _first_of_days(stage: Stage, init_times: np.ndarray) -> np.ndarray:
 
 
 def _longest(forecast: Forecast) -> np.timedelta64:
+    return np.timedelta64(np.max(_leads(forecast)))
+
+
+def _leads(forecast: Forecast) -> np.ndarray:
     own = forecast.lead_times if isinstance(forecast, OnlineForecast) else forecast["lead_time"].values
-    return np.timedelta64(np.max(own).astype("timedelta64[ns]"))
+    return np.asarray(own, "timedelta64[ns]")
 
 
 def _valid_times(forecasts: Mapping[str, Forecast], init_times: np.ndarray) -> np.ndarray:

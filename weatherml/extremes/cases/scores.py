@@ -116,8 +116,8 @@ def errors(outcome: Outcome, lead: np.timedelta64 | None = None) -> pd.DataFrame
     """Return a row a system and initial time: how its members that have the event err in when, how much and where.
 
     Columns: `system`, `init_time`, `lead` to the event's onset, `members`, `probability` that the event happens; and
-    medians over the members in which it does: `onset_error` and `end_error` in hours (later is positive),
-    `peak_error` in units of the index, of all members, and `place_error` in km.
+    medians over the members in which it does: `onset_error` and `end_error` in hours (later is positive; NaN where
+    the period cuts the event), `peak_error` in units of the index, of all members, and `place_error` in km.
     """
     rows = [row for name, own in outcome.systems.items() for row in _rows(name, own, outcome)]
     return pd.DataFrame(rows)
@@ -153,7 +153,7 @@ def happening(own: SystemOutcome) -> xr.DataArray:
 
 
 def _rows(name: str, own: SystemOutcome, outcome: Outcome) -> Iterator[dict[str, object]]:
-    truth = outcome.truth
+    truth, cut = outcome.truth, outcome.cut
     for init_time, members in own.members.groupby("init_time"):
         have = members[members["happened"]]
         place = distance(have["latitude"], have["longitude"], truth.latitude, truth.longitude)
@@ -162,8 +162,8 @@ def _rows(name: str, own: SystemOutcome, outcome: Outcome) -> Iterator[dict[str,
             "init_time": init_time,
             "members": len(members),
             "probability": float(members["happened"].mean()),
-            "onset_error": _median(_hours(have["onset"].values, truth.onset)),
-            "end_error": _median(_hours(have["end"].values, truth.end)),
+            "onset_error": np.nan if cut.onset else _median(_hours(have["onset"].values, truth.onset)),
+            "end_error": np.nan if cut.end else _median(_hours(have["end"].values, truth.end)),
             "peak_error": _median(members["peak"].values - truth.peak),
             "place_error": _median(place),
         }
@@ -220,11 +220,19 @@ def summary(outcome: Outcome) -> Mapping[str, object]:
         "happened": truth.happened,
         "onset": _time(truth.onset),
         "end": _time(truth.end),
+        "cut_by_period": {"onset": outcome.cut.onset, "end": outcome.cut.end},
         "peak": {"time": _time(truth.peak_time), "value": truth.peak},
         "largest_share": truth.largest_share,
+        "share_asked": outcome.case.share_asked,
+        "remarks": list(outcome.remarks),
         "systems": {name: _summary_of(own, outcome) for name, own in outcome.systems.items()},
         "errors": [{key: _plain(value) for key, value in row.items()} for row in errors(outcome).to_dict("records")],
     }
+
+
+def write_asked(share: float) -> str:
+    """Write which part of a region has to be in the event."""
+    return f"{100 * share:g} %" if share else "any cell"
 
 
 def _summary_of(own: SystemOutcome, outcome: Outcome) -> dict[str, object]:

@@ -12,6 +12,7 @@ import xarray as xr
 from weatherml.durations import format_duration, parse_duration
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
+from weatherml.extremes.cases.before import Before, analyses_before
 from weatherml.extremes.cases.config import Case
 from weatherml.extremes.cases.region import cut, require_cells
 from weatherml.extremes.hazards import registry as hazards
@@ -178,6 +179,17 @@ class Stage:
         """
         return init_times - (init_times - self.true.times[0]) % self.step
 
+    def before(self, times: np.ndarray, init_time: np.datetime64) -> Before:
+        """Look for analyses before a forecast of times `[time]`, as far back as `history` says."""
+        history = parse_duration(self.case.history)
+        return analyses_before(self.truth["time"].values, times, init_time, history, self.is_of_days)
+
+    @property
+    def is_of_days(self) -> bool:
+        """Whether events are of days, called by their midnight."""
+        midnight = self.times == self.times.astype("datetime64[D]")
+        return bool(midnight.all() and self.step == np.timedelta64(1, "D"))
+
     def kept(self, fields: xr.Dataset) -> xr.Dataset:
         """Return what of a forecast is looked at, unread: the hazard's variables, and of fields what `extent` says.
 
@@ -220,7 +232,7 @@ class Stage:
     def sent(self, init_times: np.ndarray) -> Self:
         """Return what sees the members of forecasts alike, with no other analyses than those of before they began."""
         history, times = parse_duration(self.case.history), self.truth["time"].values
-        near = (times >= init_times.min() - history) & (times <= init_times.max())
+        near = (times >= init_times.min() - history) & (times < init_times.max() + np.timedelta64(1, "D"))
         own = replace(self, truth=self.truth.isel(time=np.flatnonzero(near)), _before={})
         known = {name: getattr(self, name) for name in ("true", "times", "inside", "whole_grid", "grid", "weights")}
         vars(own).update(known)
@@ -268,11 +280,10 @@ class Stage:
 
     def _known(self, times: np.ndarray, init_time: np.datetime64) -> list[xr.Dataset]:
         """Return analyses before a forecast, spaced as it is."""
-        step = times[1] - times[0] if len(times) > 1 else times[0] - init_time
-        n_before = int(parse_duration(self.case.history) // step) if step > np.timedelta64(0, "ns") else 0
-        wanted = times[0] - step * np.arange(n_before, 0, -1)
-        there = wanted[(wanted <= init_time) & np.isin(wanted, self.truth["time"].values)]
-        return [self._read(self.truth.sel(time=there))] if len(there) else []
+        own = self.before(times, init_time)
+        if not len(own.places):
+            return []
+        return [self._read(self.truth.isel(time=own.places)).assign_coords(time=own.times)]
 
     def _read(self, fields: xr.Dataset) -> xr.Dataset:
         own: xr.Dataset = cut(fields, self.held) if self.hazard.extent == "region" else fields

@@ -15,7 +15,7 @@ class Told:
     """The event in one member, or in truth.
 
     Attributes:
-        happened: Whether it was an event: at some time of the period at least `least_share` of the region was in it.
+        happened: Whether it was an event: at some time of the period so much of the region was in it as is asked.
         largest_share: Of the region's area in the event at one time.
         onset: The first time at which enough of the region was; NaT where it did not happen.
         end: The last such time.
@@ -39,13 +39,42 @@ class Told:
 def tell(seen: Seen, stage: Stage) -> Told:
     """Say what happened at the times that are seen, all of the period's."""
     share, index = shares(seen, stage), regional(seen.index, stage)
-    enough = np.flatnonzero(share >= stage.case.least_share)
+    enough = np.flatnonzero(is_enough(share, stage))
     at = int((np.nanargmin if stage.hazard.summary == "minimum" else np.nanargmax)(index))
     none = np.datetime64("NaT", "ns")
     onset, end = (seen.times[enough[[0, -1]]]) if len(enough) else (none, none)
     return Told(
         bool(len(enough)), float(share.max()), onset, end, seen.times[at], float(index[at]), *_place(seen, stage, at)
     )
+
+
+def is_enough(share: np.ndarray, stage: Stage) -> np.ndarray:
+    """Return whether shares of the region are an event, bool `[time]`."""
+    return np.asarray((share >= stage.case.share_asked) & (share > 0))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Whether the period cuts an event, so that it is not known from the period when it began or ended.
+
+    Attributes:
+        onset: It is there at the first time, and the analyses before do not say that it was not.
+        end: The same of the last time, and of those after it.
+    """
+
+    onset: bool
+    end: bool
+
+
+def cut_of(told: Told, stage: Stage) -> Cut:
+    """Return whether the period cuts an event of the truth, by the analyses around it."""
+    if not told.happened:
+        return Cut(False, False)
+    around, times = stage.around, stage.times
+    there = is_enough(shares(around, stage), stage)
+    outside = there[around.times < times[0]][-1:], there[around.times > times[-1]][:1]
+    at_edge = told.onset == times[0], told.end == times[-1]
+    return Cut(*(bool(edge and own.all()) for edge, own in zip(at_edge, outside, strict=True)))
 
 
 def require_values(seen: Seen, stage: Stage, owner: str) -> None:

@@ -47,6 +47,7 @@ class SystemOutcome:
         at_peak: The index at the time of the truth's peak, dims (number, latitude, longitude), by initial time, of an
             ensemble whose climate is known.
         calibrated: What its probabilities were learnt to mean in another period, where the case has one.
+        remark: What a reader has to know of its values; empty where there is nothing.
     """
 
     series: xr.Dataset
@@ -56,6 +57,7 @@ class SystemOutcome:
     tracks: xr.Dataset | None
     at_peak: Mapping[np.datetime64, np.ndarray] = field(default_factory=dict)
     calibrated: Calibrated | None = None
+    remark: str = ""
 
     @property
     def n_members(self) -> int:
@@ -166,6 +168,7 @@ class Watching:
     peak: np.datetime64 | None = None
     progress: Callable[[], None] = lambda: None
     workers: Workers = HERE
+    _remark: str = ""
     _rows: list[dict[str, object]] = field(default_factory=list)
     _series: dict[tuple[np.datetime64, int], np.ndarray] = field(default_factory=dict)
     _counts: dict[np.datetime64, list[np.ndarray]] = field(default_factory=dict)
@@ -192,6 +195,7 @@ class Watching:
             sums,
             table.join(self._tracks) if self._tracks else None,
             {init: np.stack(own) for init, own in sorted(self._at_peak.items())} if n_members > 1 else {},
+            remark=self._remark,
         )
 
     def _events(self, forecast: Forecast) -> Iterator[xr.Dataset]:
@@ -202,7 +206,7 @@ class Watching:
             if not len(self._leads):
                 self._leads = own.leads
                 assert own.last is not None
-                warn_of_fields(f"the forecast {self.name}", own.last)
+                self._remark = warn_of_fields(f"the forecast {self.name}", own.last)
             self._note(own)
             self.progress()
             yield self._piece(own)

@@ -88,6 +88,8 @@ class Description:
         climatology: Whether a case must say what is usual, with the defaults.
         region_by: By what a region becomes one number.
         keys: Of the definition.
+        least_share: Of a region's area that is in the event for it to have happened, where a case does not say it; 0 is
+            any cell.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Description:
     climatology: bool
     region_by: str
     keys: tuple[Key, ...]
+    least_share: float
 
 
 def describe(name: str) -> Description:
@@ -107,9 +110,8 @@ def describe(name: str) -> Description:
     """
     hazard = find(name)
     asks = hazard.threshold is not None and hazard.asks(hazard.definition())
-    return Description(
-        name, _about(hazard), SOURCES.get(name, ""), hazard.variables, asks, hazard.summary, tuple(_keys(hazard))
-    )
+    made_of = SOURCES.get(name, ""), hazard.variables
+    return Description(name, _about(hazard), *made_of, asks, hazard.summary, tuple(_keys(hazard)), hazard.least_share)
 
 
 def _keys(hazard: Hazard) -> Iterator[Key]:

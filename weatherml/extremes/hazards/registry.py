@@ -10,6 +10,7 @@ import xarray as xr
 from pydantic import TypeAdapter, ValidationError
 
 from weatherml.errors import UserError
+from weatherml.extremes.hazards.ranges import require_plausible
 from weatherml.references import Reference
 from weatherml.registry import Registry, nearest
 
@@ -65,6 +66,8 @@ class Hazard:
         tracks: Of the storms that it is of; None where it is of none.
         strike: Where these strike, of a hazard that has tracks: `event` without finding them again.
         extent: What is read of it: the region of a case, or all that there is, where events come from outside.
+        least_share: Of a region's area that is in the event at one time, for it to have happened there, where a case
+            does not say it; 0 is any cell, of what strikes a small part of a region only.
     """
 
     words: str
@@ -78,6 +81,7 @@ class Hazard:
     tracks: MakeTracks | None = None
     strike: Strike | None = None
     extent: Literal["region", "everything"] = "region"
+    least_share: float = 0.1
 
     @property
     def one(self) -> str:
@@ -107,7 +111,7 @@ class Hazard:
         for name in (name for name in overrides if name not in known):
             raise UserError(f"the definition of {self.one} has no {name!r}{nearest(name, known)}")
         try:
-            return TypeAdapter(self.definition).validate_python(dict(overrides))
+            made = TypeAdapter(self.definition).validate_python(dict(overrides))
         except ValidationError as error:
             first = error.errors()[0]
             raised = first.get("ctx", {}).get("error")
@@ -116,6 +120,8 @@ class Hazard:
             where = ".".join(map(str, first["loc"])) or "the definition"
             got = overrides.get(str(first["loc"][0])) if first["loc"] else dict(overrides)
             raise UserError(f"{where}: {first['msg']}, got {got!r}; give another value, or leave it out") from None
+        require_plausible(vars(made))
+        return made
 
 
 registry: Registry[Hazard] = Registry("hazard")

@@ -128,6 +128,7 @@ registry.register("storm")(
         tracks=_tracks,
         strike=struck,
         extent="everything",
+        least_share=0.0,
     )
 )
 registry.register("tropical_cyclone")(
@@ -141,5 +142,6 @@ registry.register("tropical_cyclone")(
         tracks=_tracks,
         strike=struck,
         extent="everything",
+        least_share=0.0,
     )
 )

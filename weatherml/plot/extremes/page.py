@@ -66,17 +66,28 @@ def write_page(path: str | Path, outcome: Outcome, said: Sequence[str] = ()) -> 
 def _headline(outcome: Outcome) -> Iterator[str]:
     truth, stage = outcome.truth, outcome.stage
     words = stage.hazard.words
+    for remark in outcome.remarks:
+        yield f"Mind this first: {remark}."
     if not truth.happened:
-        share = 100 * truth.largest_share
-        yield f"No {words}: at most {share:.0f} % of the region was in one, {100 * outcome.case.least_share:g} % would."
+        asked = scores.write_asked(outcome.case.share_asked)
+        most = f"{100 * truth.largest_share:.2g} %"
+        yield f"No {words}: at most {most} of the region was in one, and {asked} is asked for."
     else:
         yield (
             f"The {words} lasted from {_when(truth.onset, outcome)} to {_when(truth.end, outcome)}, over"
-            f" {100 * truth.largest_share:.0f} % of the region at its largest."
+            f" {100 * truth.largest_share:.2g} % of the region at its largest.{''.join(_on_cut(outcome))}"
         )
     for name, own in outcome.systems.items():
         yield _signal(name, outcome, own.probability_of_happening)
     yield _NO_SAMPLE
+
+
+def _on_cut(outcome: Outcome) -> Iterator[str]:
+    """Yield what is to be said of an event that the period cuts, a sentence each."""
+    if outcome.cut.onset:
+        yield " It had begun before the period, so that no error of its onset is told."
+    if outcome.cut.end:
+        yield " It went on after the period, as far as is known, so that no error of its end is told."
 
 
 def _signal(name: str, outcome: Outcome, probability: pd.Series) -> str:
@@ -100,11 +111,11 @@ def _happened(outcome: Outcome) -> Section:
         ("of the case", "told"),
         ("period", " to ".join(_when(own, outcome) for own in (stage.times[0], stage.times[-1]))),
         ("region", str(case.region)),
-        ("it happens", f"where {100 * case.least_share:g} % of the region's area is in it at one time"),
-        ("onset", _when(truth.onset, outcome)),
-        ("end", _when(truth.end, outcome)),
+        ("it happens", f"where {_asked(case.share_asked)} in it at one time"),
+        ("onset", _when(truth.onset, outcome) + (", or before" if outcome.cut.onset else "")),
+        ("end", _when(truth.end, outcome) + (", or after" if outcome.cut.end else "")),
         ("most extreme", f"{_value(truth.peak, outcome)}, {_number_words(outcome)} of the region"),
-        ("on" if _is_daily(outcome) else "at", _when(truth.peak_time, outcome)),
+        ("on" if outcome.stage.is_of_days else "at", _when(truth.peak_time, outcome)),
     ]
     defined: list[Sequence[object]] = [
         ("threshold", "value"),
@@ -112,6 +123,10 @@ def _happened(outcome: Outcome) -> Section:
     ]
     tables: dict[str, Rows] = {"The case": rows, f"What counts as {stage.hazard.one}": defined}
     return Section("What happened", case.about, tables=tables)
+
+
+def _asked(share: float) -> str:
+    return f"{100 * share:g} % of the region's area is" if share else "any cell of the region is"
 
 
 def _defined(definition: object) -> Iterator[Sequence[object]]:
@@ -171,15 +186,18 @@ def _scores(outcome: Outcome) -> Iterator[Section]:
         ),
     ]
     counts = scores.n_judged(outcome).values
-    least, most = counts.min(), counts.max()
+    least, most = counts[counts > 0].min(initial=counts.max()), counts.max()
+    how_many = f"{least} to {most} forecasts" if least < most else counted(int(most), "forecast")
     text = (
-        f"Smaller is better. Each lead is judged at the valid times of the period, {least} to {most} forecasts a lead;"
+        f"Smaller is better. Each lead is judged at the valid times of the period, {how_many} a lead;"
         " intervals are told where these are five or more, and drawn of systems of which none is wider than the scores:"
         " forecasts that look at one event err alike, and tell little. The CRPS is fair to ensembles of any size, and"
         " of one forecast the absolute error."
     )
     markup = Drawing(legend(lines) + panels_of(panels))
-    yield Section("Scores", text, {"Along: lead time in days. Bands: 95 % intervals.": markup}, _differences(outcome))
+    has_bands = any(np.isfinite(own.lower).any() for own in [*lines, *others])
+    caption = "Along: lead time in days." + (" Bands: 95 % intervals." if has_bands else "")
+    yield Section("Scores", text, {caption: markup}, _differences(outcome))
     yield from (own for own in scorecards(scores.event_differences(outcome)) if own.figures)
 
 
@@ -245,15 +263,30 @@ def _judged(outcome: Outcome, said: Sequence[str]) -> Section:
         rows.append((name, own.n_members, f"{made}: {note}" if note else made))
     inits = next(iter(outcome.systems.values())).series["init_time"].values
     sentences = [
-        f"{counted(len(inits), 'initial time')}, {_time(inits[0])} to {_time(inits[-1])}, that all systems have.",
+        f"{counted(len(inits), 'initial time')} that all systems have{_between(inits)}."
+        + _on_reach(outcome, len(inits)),
         f"Left out, as no forecast reaches over the period: {', '.join(outcome.left_out)}." if outcome.left_out else "",
         *_on_climatology(outcome),
-        f"Before each forecast lie the analyses of {case.history}, so that spells and storms that had begun go on.",
+        f"Before each forecast lie the analyses of {case.history}, as far as the truth has them, so that spells and"
+        " storms that had begun go on.",
         f"Intervals by the method {case.interval}.",
         *_on_one(outcome),
         *said,
     ]
     return Section("What was judged", "\n\n".join(filter(None, sentences)), tables={"Systems": rows})
+
+
+def _between(inits: np.ndarray) -> str:
+    return f", {_time(inits[0])} to {_time(inits[-1])}" if len(inits) > 1 else f", {_time(inits[0])}"
+
+
+def _on_reach(outcome: Outcome, n_inits: int) -> str:
+    """Say from how many initial times forecasts reach over the period, where not from all."""
+    reach = {name: len(own.probability_of_happening) for name, own in outcome.systems.items()}
+    few = [f"{n} of `{name}`" for name, n in reach.items() if n < n_inits]
+    if not few:
+        return ""
+    return f" Probabilities are of those that reach to the end of the period: {', '.join(few)}."
 
 
 def _on_climatology(outcome: Outcome) -> Iterator[str]:
@@ -289,14 +322,9 @@ def _rounded(value: float) -> object:
 
 def _when(time: np.datetime64, outcome: Outcome) -> str:
     """Write a time of events; of those of days the date."""
-    if _is_daily(outcome) and not np.isnat(time):
+    if outcome.stage.is_of_days and not np.isnat(time):
         return str(time.astype("datetime64[D]"))
     return _time(time)
-
-
-def _is_daily(outcome: Outcome) -> bool:
-    midnight = (outcome.stage.times == outcome.stage.times.astype("datetime64[D]")).all()
-    return bool(midnight and outcome.stage.step == np.timedelta64(1, "D"))
 
 
 def _time(time: np.datetime64) -> str:

@@ -60,6 +60,8 @@ def storms(outcome: Outcome) -> Iterator[Section]:
     if stage.true.tracks is None:
         return
     best, figures = stage.near(stage.true.tracks), {}
+    radius = getattr(stage.definition, "radius", None)
+    within = f", centre within {radius:g} km" if radius else ""
     for name, own in outcome.systems.items():
         if not own.probability.sizes["init_time"]:
             continue
@@ -73,7 +75,7 @@ def storms(outcome: Outcome) -> Iterator[Section]:
             told = f"No member strikes. {told}"
 
         def picture(most: tuple[float, float], own: tuple = (share, members, best, name)) -> Figure:  # type: ignore[type-arg]
-            title = f"{own[3]}: probability of being struck"
+            title = f"{own[3]}: probability of being struck{within}"
             return strike_probability(*own[:3], title=title, best_name="track in the truth", most=most)
 
         figures[f"{_begun(name, init)} {told}."] = _both(picture)

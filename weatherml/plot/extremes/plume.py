@@ -72,7 +72,9 @@ def _by_valid_time(members: xr.DataArray) -> xr.DataArray:
     if "lead_time" in own.dims:
         if "init_time" not in own.coords or own["init_time"].ndim:
             raise UserError("a plume is of one initial time; select it, members.isel(init_time=0)")
-        own = own.assign_coords(time=("lead_time", own["init_time"].values + own["lead_time"].values))
+        known = own.coords.get("valid_time")  # of days it is the day's, whatever the hour a forecast began at
+        times = own["init_time"].values + own["lead_time"].values if known is None else known.values
+        own = own.assign_coords(time=("lead_time", times))
         own = own.swap_dims(lead_time="time")
     if set(own.dims) != {"number", "time"}:
         raise UserError(

@@ -90,7 +90,8 @@ class _Scale:
 
 def draw(panel: Panel) -> str:
     """Return a panel as SVG."""
-    x = _scale(panel, [line.x for line in panel.lines], _LEFT, WIDTH - _RIGHT, False)
+    along, of_days = [line.x for line in panel.lines], "days" in panel.x_label
+    x = _scale(panel, along, _LEFT, WIDTH - _RIGHT, False, of_days)
     bounds = [own for line in panel.lines for own in (line.y, line.lower, line.upper)]
     level = [] if panel.reference is None else [np.array([panel.reference])]
     y = _scale(panel, [*bounds, *level], HEIGHT - _BOTTOM, _TOP, panel.from_zero)
@@ -119,7 +120,9 @@ def _swatch(line: Line) -> str:
     return f'<svg class="swatch" viewBox="0 0 24 10" aria-hidden="true">{mark} {style}/></svg>'
 
 
-def _scale(panel: Panel, values: Sequence[np.ndarray], start: float, end: float, from_zero: bool) -> _Scale:
+def _scale(
+    panel: Panel, values: Sequence[np.ndarray], start: float, end: float, from_zero: bool, of_days: bool = False
+) -> _Scale:
     flat = np.concatenate([np.ravel(own) for own in values]) if values else np.zeros(1)
     known = flat[np.isfinite(flat) & ((flat > 0) | (not panel.is_logarithmic))]
     known = known if known.size else np.array([1.0])
@@ -131,7 +134,9 @@ def _scale(panel: Panel, values: Sequence[np.ndarray], start: float, end: float,
     low = min(low, 0.0) if from_zero else low
     if high - low <= 1e-9 * max(abs(high), abs(low)):  # a line that is level
         low, high = low - (0.5 * abs(low) or 0.5), high + (0.5 * abs(high) or 0.5)
-    ticks = np.asarray(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
+    is_whole = of_days and high - low >= 2  # nobody counts days by quarters
+    steps = [1, 2, 5, 10] if is_whole else [1, 2, 2.5, 5, 10]
+    ticks = np.asarray(MaxNLocator(nbins=5, steps=steps, integer=is_whole).tick_values(low, high))
     room = 0.04 * (high - low)
     low, high = (low if from_zero and low == 0 else low - room), high + room
     return _Scale(ticks[(ticks >= low) & (ticks <= high)], low, high, start, end, False)

@@ -33,12 +33,18 @@ def warn_of_values(matched: Matched) -> None:
             tell(owner, listed(told))
 
 
-def warn_of_fields(owner: str, fields: xr.Dataset) -> None:
-    """Say where fields of one time leave what is plausible of their variables; of levels the last is read."""
+def warn_of_fields(owner: str, fields: xr.Dataset) -> str:
+    """Say where fields of one time leave what is plausible of their variables; of levels the last is read.
+
+    Returns:
+        What is said; empty where they do not.
+    """
     variables = dict(_variables(fields, map(str, fields)))
     read = {name: [fields[name].isel({d: -1 for d in fields[name].dims if d == "level"}).values] for name in variables}
-    if told := list(_implausible(read, variables)):
-        tell(owner, listed(told))
+    told = listed(list(_implausible(read, variables)))
+    if told:
+        tell(owner, told)
+    return _sentence(owner, told) if told else ""
 
 
 def _owners(matched: Matched) -> dict[str, Callable[[str], Iterable[np.ndarray]]]:
@@ -73,7 +79,11 @@ def _variables(forecast: xr.Dataset, names: Iterable[str]) -> Iterator[tuple[str
 @lru_cache(maxsize=64)
 def tell(owner: str, values: str) -> None:
     """Say it once in a process, which may judge the same many times."""
-    _logger.warning("values of %s are none that there are on Earth: %s", owner, values)
+    _logger.warning(_sentence(owner, values))
+
+
+def _sentence(owner: str, values: str) -> str:
+    return f"values of {owner} are none that there are on Earth: {values}"
 
 
 def _implausible(fields: Mapping[str, list[np.ndarray]], variables: Mapping[str, Variable]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import Field
 
 from weatherml.config import Config, apply_overrides, from_mapping, load_yaml
+from weatherml.config.yaml_text import parse_yaml
 from weatherml.errors import UserError
 
 
@@ -167,3 +168,15 @@ def test_members_of_lists_are_overridden_by_their_numbers_and_what_is_unset_beco
 def test_an_override_below_a_value_is_refused():
     with pytest.raises(UserError, match="is a value, not a group"):
         apply_overrides({"seed": 1}, ["seed.deep=1"])
+
+
+@pytest.mark.parametrize("many", ["[{}]", "{{<<: [{}]}}"])
+def test_aliases_of_aliases_are_refused_before_they_fill_the_memory(many):
+    """Each line names the one before ten times: a few are copied, a bomb is one line."""
+    first = "- &a0 {of: one, and: another}"
+    lines = [first, *(f"- &a{n + 1} {many.format(', '.join([f'*a{n}'] * 10))}" for n in range(7))]
+    assert len(parse_yaml("\n".join(lines[:4]), "it")) == 4
+    with pytest.raises(
+        UserError, match=r"^it is not YAML: its aliases \(\*name\) would make it larger by more than 1,0"
+    ):
+        parse_yaml("\n".join(lines), "it")

@@ -14,6 +14,7 @@ _NUMBERS = {
     "float": r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
 }
 _LARGEST_WHOLE = 2**53  # beyond, a float does not tell whole numbers apart
+_MOST_ADDED = 1_000_000  # characters and values that aliases may add: each `*name` is a copy of what it names
 
 
 def parse_yaml(text: str | bytes, name: str) -> Any:
@@ -28,7 +29,7 @@ def parse_yaml(text: str | bytes, name: str) -> Any:
         name: What it is, for messages.
 
     Raises:
-        UserError: It is not YAML, or a key is there twice.
+        UserError: It is not YAML, a key is there twice, or aliases would make it larger by a million characters.
     """
     try:
         return json.loads(json.dumps(yaml.load(text, _Loader), default=str))
@@ -47,6 +48,16 @@ class _Loader(yaml.SafeLoader):
         first: [known for known in forms if known[0] not in {f"{_TAG}{kind}" for kind in ("int", "float", "timestamp")}]
         for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Refuse aliases of aliases before they are copied: a few lines would fill the memory."""
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None and _added(node) > _MOST_ADDED:
+            raise yaml.YAMLError(
+                f"its aliases (*name) would make it larger by more than {_MOST_ADDED:,} characters; write out what they"
+                " name, or use fewer"
+            )
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Refuse a key that is there twice, of which PyYAML drops the first."""
@@ -67,6 +78,28 @@ class _Loader(yaml.SafeLoader):
         number = float(text.replace(".inf", "inf").replace(".nan", "nan"))
         is_whole = "e" in text and abs(number) < _LARGEST_WHOLE and number.is_integer()
         return int(number) if is_whole else number
+
+
+def _added(node: yaml.Node) -> int:
+    """Return by how many characters and values a document is larger when aliases are copies of what they name."""
+    own: dict[int, int] = {}
+    with_copies: dict[int, int] = {}
+
+    def measured(part: yaml.Node) -> int:
+        if id(part) not in own:
+            is_text = isinstance(part, yaml.ScalarNode)
+            own[id(part)] = 1 + (len(part.value) if is_text else 0)
+            with_copies[id(part)] = 0  # of what holds itself, which is refused elsewhere
+            with_copies[id(part)] = own[id(part)] + sum(map(measured, () if is_text else _parts(part)))
+        return with_copies[id(part)]
+
+    return measured(node) - sum(own.values())
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value)
 
 
 for _kind, _form in _NUMBERS.items():

@@ -16,6 +16,8 @@ from weatherml.process.logs import ONCE
 from weatherml.references import as_slice
 from weatherml.times import Periods, is_within, parse_times, show_periods, write_periods
 
+_DAY = np.timedelta64(1, "D")
+
 _logger = logging.getLogger(__name__)
 
 N_DAYS = 366
@@ -204,8 +206,8 @@ def _are_around(known: np.ndarray, days: np.ndarray, n_days: int) -> np.ndarray:
     count, years = _counting(dates), dates.astype("datetime64[Y]")
     inside = np.zeros((len(days), len(dates)), bool)
     for off in (-1, 0, 1):  # a window across New Year is of a day of the year before or after
-        first, last = ((years + off + more).astype("datetime64[D]") for more in (0, 1))
-        middles = np.minimum(first + (days[:, None] - 1), last - 1)
+        first, last = ((years + np.timedelta64(off + more, "Y")).astype("datetime64[D]") for more in (0, 1))
+        middles = np.minimum(first + (days[:, None] - 1) * _DAY, last - _DAY)
         inside |= np.abs(count(middles) - count(dates)) <= n_days
     return np.asarray(inside[:, where])
 
@@ -213,10 +215,11 @@ def _are_around(known: np.ndarray, days: np.ndarray, n_days: int) -> np.ndarray:
 def _counting(dates: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Return what numbers days one after the other, in a calendar without 29 February where dates, unique, have none
     although they have both days beside one."""
-    years = np.arange(dates[0].astype("datetime64[Y]") - 2, dates[-1].astype("datetime64[Y]") + 3)
-    leap = (years.astype("datetime64[M]") + 2).astype("datetime64[D]") - 1
+    first, last = dates[[0, -1]].astype("datetime64[Y]").astype(int)
+    years = np.arange(first - 2, last + 3).astype("datetime64[Y]")
+    leap = (years.astype("datetime64[M]") + np.timedelta64(2, "M")).astype("datetime64[D]") - _DAY
     leap = leap[day_of_year(leap) == 60]
-    beside = np.isin(leap - 1, dates) & np.isin(leap + 1, dates)
+    beside = np.isin(leap - _DAY, dates) & np.isin(leap + _DAY, dates)
     left_out = beside.any() and not np.isin(leap, dates).any()
 
     def count(days: np.ndarray) -> np.ndarray:

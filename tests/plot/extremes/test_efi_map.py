@@ -38,7 +38,7 @@ def test_shift_of_tails_is_drawn_as_lines_where_there_is_one(index, make_field):
     points = [np.concatenate([path.vertices, np.zeros((0, 2))]) for own in drawn for path in own.get_paths()]
     assert {len(own) > 0 for own in points} == {True, False}  # those at 0 and 1 are where the index is usual
     words = [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
-    told = "lines: shift of tails at 0, 1, 2 in the colours"
+    told = "lines: shift of tails at 0, 1, 2 where coloured"
     assert any(told in own and "against analyses of 2012" in own for own in words)
     assert levels_of(plot.efi(index, tails - 9, coastlines=False)) == []
 

@@ -46,11 +46,7 @@ def efi(
     _require_index(index)
     tails = None if tails is None else _where_unusual(tails, index)
     lines = _lines_of(tails)
-    told = (
-        ""
-        if tails is None
-        else f"lines: shift of tails {'at ' + _listed(lines) if len(lines) else 'is below 0'} in the colours"
-    )
+    told = f"lines: shift of tails at {_listed(lines)} where coloured" if len(lines) else ""
     note = " · ".join(filter(None, (style.write_origin(index), _climate(index), told)))
     has_degrees = not grid_of(index).is_global
     layout = one_map(Panel.of(ratio_of(index), has_degrees, most), Heading(title or _title(index), note), INDEX.label)

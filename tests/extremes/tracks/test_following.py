@@ -122,6 +122,15 @@ def test_of_two_that_become_one_only_one_goes_on():
     assert sizes[0] < 6
 
 
+def test_the_storm_that_is_closest_has_its_eye_and_another_ends():
+    """Both could go on, were the closest eye given to the one that reaches no other, 800 km away."""
+    eyes = [(np.full(2, 15.0), np.full(2, east)) for east in (170.0, 162.5)]
+    begun = starts(*[(np.full(1, 15.0), np.full(1, east)) for east in (170.0, 177.5)])
+    tracks = follow(as_forecast(fields(GRIDS["2.5 degrees"], eyes)), begun, Following(search_radius=900.0))
+    assert tracks["name"].values.tolist() == ["STORM0"]
+    np.testing.assert_allclose(tracks["longitude"], 170, atol=1)
+
+
 def test_a_wrinkle_beside_the_way_does_not_take_the_storms_place():
     """A shallow minimum with vorticity, which comes nearer to the first place than the storm is by then."""
     own = way(15, 170, 80, speed=19.5)

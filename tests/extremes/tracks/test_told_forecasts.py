@@ -192,3 +192,54 @@ def test_tables_that_do_not_tell_are_asked_for_it_where_it_counts():
         forecasts_of(own, [START], n_members=3)
     with pytest.raises(UserError, match="not known how far forecasts go"):
         genesis(own.isel(record=slice(0)), storm(init=None), init_times=[START], n_members=2)
+
+
+def test_only_a_mask_of_all_records_selects_them(found):
+    positions = np.flatnonzero(found["latitude"] > found["latitude"][0])
+    mask = np.isin(np.arange(found.sizes["record"]), positions)
+    assert select(found, mask)["time"].values.tolist() == found["time"].values[positions].tolist()
+    for wrong in (positions, positions.tolist(), mask.astype(int), mask[1:], mask[None]):
+        with pytest.raises(UserError, match=r"records to select are .*, not bool \[.*np.isin") as no:
+            select(found, wrong)
+        assert "\n" not in str(no.value)
+
+
+def members(*numbers, n=4):
+    """A storm of each member of one forecast, all of which go two days."""
+    return tell(join([storm(number=own, n=n) for own in numbers]), [START], "2d", numbers)
+
+
+def test_tables_whose_records_are_not_of_what_they_tell_are_refused():
+    own = members(0, 1)
+    columns, known = to_frame(own), told(own)
+    xr.testing.assert_identical(make(columns, told=known), own)
+    alone = [select(own, numbers=[number]) for number in (0, 1)]
+    mixed = xr.concat(alone, "record", coords="minimal", compat="override")
+    for wrong, words in {
+        lambda: forecasts_of(mixed): "number 1, which is not among",
+        lambda: make(columns, told=known[:1]): "of 2099-09-01T00:00, number 1, which is not among",
+        lambda: check(mixed): "of 2099-09-01T00:00, number 1, which is not among",
+        lambda: make(columns, told=pd.concat([known, known])): "number 0 is told twice",
+        lambda: tell(own, [START, START], "2d", [0, 1]): "the forecast of 2099-09-01T00:00, number 0 is told twice",
+        lambda: tell(own, [START], "2d", [0, 1, 1]): "number 1 is told twice",
+        lambda: tell(own, [START], "41h", [0, 1]): "number 0 is told to go 41 h and has tracks to 42 h",
+        lambda: check(own.drop_vars("number")): "of 2099-09-01T00:00, which is not among",
+        lambda: check(own.drop_vars(["init_time", "number"])): r"tell of forecasts; .*drop_dims\('forecast'\)",
+    }.items():
+        with pytest.raises(UserError, match=words) as no:
+            wrong()
+        assert "\n" not in str(no.value)
+    assert len(forecasts_of(tell(own, [START], "42h", [0, 1]))) == 2
+
+
+def test_tracks_of_a_forecast_are_counted_anew_where_parts_are_put_together():
+    """Two of one and one of the other; a member whose tracks are all lost had some."""
+    own = tell(join([storm(number=0), storm(number=0), storm(number=1)]), [START], "2d", [0, 1, 2])
+    ids = own["track_id"].values
+    halves = [own.isel(record=ids == 0), own.isel(record=ids > 0)]
+    assert told(own)["n_tracks"].tolist() == told(join(halves))["n_tracks"].tolist() == [2, 1, 0]
+    assert told(join([select(halves[0]), select(halves[1])]))["n_tracks"].tolist() == [2, 1, 0]
+    assert told(join([own, own]))["n_tracks"].tolist() == [4, 2, 0]
+    assert told(join([own.isel(record=ids < 2), own.isel(record=ids < 0)]))["n_tracks"].tolist() == [2, 1, 0]
+    longer = tell(own, [START], "3d", [0, 1, 2])
+    assert set(told(join([own, longer]))["longest_lead"]) == {np.timedelta64(72, "h")}

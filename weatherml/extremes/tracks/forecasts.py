@@ -4,6 +4,9 @@ A table tells them along a dim of its own, `forecast`: when each began, which me
 tracks it had. These coordinates stay where records are selected, are in files, and are put together by `table.join`.
 What is done with records cannot say whether a forecast whose storms are all left out counts as one without storms, or
 is left out itself: `select` says so, and verdicts refuse to guess.
+
+As this is a second dim, xarray's `to_dataframe` makes a row of each record with each forecast: `table.to_frame` makes
+one of each record, `told` one of each forecast.
 """
 
 from collections.abc import Iterable
@@ -40,22 +43,17 @@ def tell(
         numbers: Of the members that each has; None where there are no members.
 
     Raises:
-        UserError: There are tracks of another forecast, or members and no numbers of them, or the other way round.
+        UserError: There are members and no numbers of them, or the other way round, or as `require_told`.
     """
     inits = np.atleast_1d(np.asarray(init_times, "datetime64[ns]"))
     members = np.atleast_1d(np.asarray(_NO_NUMBER if numbers is None else numbers, np.int64))
     columns = {"init_time": np.repeat(inits, len(members)), "number": np.tile(members, len(inits))}
     lead = parse_duration(longest_lead, "longest_lead")
-    own = _of_records(tracks)
     if tracks.sizes[RECORD] and ("number" in tracks.variables) == (numbers is None):
         raise UserError(
             "tracks with members are told with numbers=, such as range(50), and tracks without `number` without it"
         )
-    known = pd.DataFrame(columns).assign(**{LONGEST: lead})
-    lacking = own.merge(known[KEYS], how="left", on=KEYS, indicator=True).query("_merge == 'left_only'")
-    if len(lacking):
-        raise UserError(f"there are tracks of {_named(lacking)}, which is not among those that are told; tell all")
-    return with_forecasts(tracks, known)
+    return with_forecasts(tracks, pd.DataFrame(columns).assign(**{LONGEST: lead}))
 
 
 def select(
@@ -76,9 +74,9 @@ def select(
         numbers: Of the members that stay; all when None.
 
     Raises:
-        UserError: The tracks have no such column.
+        UserError: The tracks have no such column, or `records` is no bool of each record.
     """
-    stays = np.ones(tracks.sizes[RECORD], bool) if records is None else np.asarray(records, bool)
+    stays = _mask(tracks, records)
     known = told(tracks)
     for name, wanted, kind in (("init_time", init_times, "datetime64[ns]"), ("number", numbers, "int64")):
         if wanted is None:
@@ -105,10 +103,45 @@ def told(tracks: xr.Dataset) -> pd.DataFrame | None:
 
 def with_forecasts(tracks: xr.Dataset, known: pd.DataFrame) -> xr.Dataset:
     """Return tracks that tell these forecasts, with columns as of `told`, in place of what they told before; how many
-    tracks each has is counted."""
+    tracks each has is counted.
+
+    Raises:
+        UserError: As `require_told`.
+    """
     own = known.drop(columns="n_tracks", errors="ignore")
     own = own.merge(_of_records(tracks)[[*KEYS, "n_tracks"]], how="left", on=KEYS)
     return _telling(tracks, own.assign(n_tracks=own["n_tracks"].fillna(0).astype(np.int64)))
+
+
+def require_told(tracks: xr.Dataset) -> None:
+    """Require of tracks that tell which forecasts were made that each is told once, and all records are of these.
+
+    Raises:
+        UserError: A forecast is told twice, or there are records of one that is not told, or after its end.
+    """
+    known = told(tracks)
+    if known is None:
+        return
+    if len(twice := known[known.duplicated(KEYS)]):
+        raise UserError(f"the forecast of {_named(twice)} is told twice; name each initial time and each member once")
+    if not tracks.sizes[RECORD]:
+        return
+    if KEYS[0] not in tracks.variables:
+        raise UserError(
+            f"tracks without 'init_time' tell of forecasts; leave these out by tracks.drop_dims({FORECAST!r})"
+        )
+    columns = _keys(tracks) | {"last": tracks["time"].values}
+    own = pd.DataFrame(columns).groupby(KEYS, as_index=False)["last"].max().merge(known, how="left", on=KEYS)
+    if len(lacking := own[own["n_tracks"].isna()]):
+        raise UserError(
+            f"there are tracks of that of {_named(lacking)}, which is not among those that are told; tell all"
+        )
+    if len(late := own[own["last"] > own["init_time"] + own[LONGEST]]):
+        row = late.iloc[0]
+        raise UserError(
+            f"the forecast of {_named(late)} is told to go {_hours(row[LONGEST])} h and has tracks to"
+            f" {_hours(row['last'] - row['init_time'])} h; tell how far it goes"
+        )
 
 
 def forecasts_of(
@@ -124,8 +157,10 @@ def forecasts_of(
 
     Raises:
         UserError: It is not known which forecasts there are: the tracks do not tell, or all tracks of some were left
-            out, and nobody has said whether these count; or there are tracks of others than those that are asked for.
+            out, and nobody has said whether these count; or there are tracks of others than those that are asked for;
+            or as `require_told`.
     """
+    require_told(tracks)
     has_members = "number" in tracks.variables
     known = told(tracks)
     if init_times is None or (has_members and n_members is None):
@@ -164,7 +199,7 @@ def joined(tables: Iterable[xr.Dataset], tracks: xr.Dataset) -> xr.Dataset:
     """Return tracks that were put together from tables, and tell all forecasts that any of these tells.
 
     Raises:
-        UserError: Some of the tables that have records tell, and others do not.
+        UserError: Some of the tables that have records tell, and others do not, or as `require_told`.
     """
     given = list(tables)
     known = [told(own) for own in given]
@@ -172,11 +207,11 @@ def joined(tables: Iterable[xr.Dataset], tracks: xr.Dataset) -> xr.Dataset:
         return tracks
     if any(own is None and table.sizes[RECORD] for own, table in zip(known, given, strict=True)):
         raise UserError(f"only some of the tables of tracks tell which forecasts were made; of the others, {_TELL}")
-    tables_told = [own for own in known if own is not None]
-    united = _united(tables_told)
-    n_tracks = pd.concat(tables_told).groupby(KEYS, as_index=False)["n_tracks"].sum()
-    united = united.drop(columns="n_tracks").merge(n_tracks, on=KEYS)
-    return _telling(tracks, united)
+    united = pd.concat([own for own in known if own is not None]).groupby(KEYS, as_index=False)
+    whole = with_forecasts(tracks, united[LONGEST].max())
+    had = united["n_tracks"].max()["n_tracks"].to_numpy()
+    counts = whole[N_TRACKS]
+    return whole.assign_coords({N_TRACKS: counts.copy(data=np.where(counts == 0, had, counts))})
 
 
 def _telling(tracks: xr.Dataset, known: pd.DataFrame) -> xr.Dataset:
@@ -186,7 +221,23 @@ def _telling(tracks: xr.Dataset, known: pd.DataFrame) -> xr.Dataset:
     coords = {name: (FORECAST, np.asarray(column)) for name, column in zip(COORDINATES, values, strict=True)}
     if (own["number"] == _NO_NUMBER).all():
         del coords[COORDINATES[1]]
-    return tracks.drop_dims(FORECAST, errors="ignore").assign_coords(coords)
+    telling = tracks.drop_dims(FORECAST, errors="ignore").assign_coords(coords)
+    require_told(telling)
+    return telling
+
+
+def _mask(tracks: xr.Dataset, records: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
+    """Return which records stay; positions are no mask, and would be taken for one."""
+    shape = (tracks.sizes[RECORD],)
+    if records is None:
+        return np.ones(shape, bool)
+    own = np.asarray(records)
+    if own.dtype != bool or own.shape != shape:
+        raise UserError(
+            f"records to select are {own.dtype} {list(own.shape)}, not bool {list(shape)}; pass a mask, such as"
+            " tracks['latitude'] > 20, of positions np.isin(np.arange(tracks.sizes['record']), positions)"
+        )
+    return own
 
 
 def _require_known(tracks: xr.Dataset, known: pd.DataFrame | None, init_times: npt.ArrayLike | None) -> None:
@@ -199,8 +250,8 @@ def _require_known(tracks: xr.Dataset, known: pd.DataFrame | None, init_times: n
     lost = had.merge(_of_records(tracks)[KEYS], how="left", on=KEYS, indicator=True).query("_merge == 'left_only'")
     if len(lost):
         raise UserError(
-            f"{counted(len(lost), 'forecast')} had tracks that are all left out, the first {_named(lost)}: tell whether"
-            " they count as without a storm, tracks.select(tracks), or not at all, tracks.select(tracks,"
+            f"{counted(len(lost), 'forecast')} had tracks that are all left out, the first that of {_named(lost)}: tell"
+            " whether they count as without a storm, tracks.select(tracks), or not at all, tracks.select(tracks,"
             " init_times=..., numbers=...)"
         )
 
@@ -208,7 +259,7 @@ def _require_known(tracks: xr.Dataset, known: pd.DataFrame | None, init_times: n
 def _named(forecasts: pd.DataFrame) -> str:
     first = forecasts.iloc[0]
     told_number = f", number {first['number']}" if first["number"] != _NO_NUMBER else ""
-    return f"that of {first['init_time']:%Y-%m-%dT%H:%M}{told_number}"
+    return f"{first['init_time']:%Y-%m-%dT%H:%M}{told_number}"
 
 
 def _asked(
@@ -248,13 +299,24 @@ def _numbers(known: "pd.Series[int]", n_members: int | None) -> np.ndarray:
 
 def _of_records(tracks: xr.Dataset) -> pd.DataFrame:
     """Return the forecasts that have tracks, how far each goes unknown; all are known to go as far as the longest."""
-    inits = tracks["init_time"].values if "init_time" in tracks.variables else np.empty(0, "datetime64[ns]")
-    numbers = tracks["number"].values if "number" in tracks.variables else np.full(len(inits), _NO_NUMBER)
+    columns = _keys(tracks)
+    inits = columns["init_time"]
     longest = (tracks["time"].values - inits).max() if len(inits) else np.timedelta64("NaT", "ns")
-    columns = {"init_time": inits, "number": numbers, "track_id": tracks["track_id"].values[: len(inits)]}
+    columns |= {"track_id": tracks["track_id"].values[: len(inits)]}
     own = pd.DataFrame(columns).groupby(KEYS, as_index=False)["track_id"].nunique()
     own = own.rename(columns={"track_id": "n_tracks"})
     return own.assign(**{LONGEST: np.full(len(own), longest, "timedelta64[ns]")})
+
+
+def _keys(tracks: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return of which forecast each record is; nothing of analyses."""
+    inits = tracks["init_time"].values if "init_time" in tracks.variables else np.empty(0, "datetime64[ns]")
+    numbers = tracks["number"].values if "number" in tracks.variables else np.full(len(inits), _NO_NUMBER)
+    return {"init_time": inits, "number": numbers}
+
+
+def _hours(span: pd.Timedelta) -> str:
+    return f"{span / pd.Timedelta(hours=1):g}"
 
 
 def _united(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -114,6 +114,7 @@ def check(tracks: xr.Dataset) -> None:
     _require_times(tracks)
     _require_places(tracks)
     _require_order(tracks)
+    forecasts.require_told(tracks)
 
 
 def require_one_member(tracks: xr.Dataset) -> None:
@@ -173,7 +174,8 @@ def columns_of(tracks: xr.Dataset) -> list[str]:
 def to_frame(tracks: xr.Dataset) -> pd.DataFrame:
     """Return a table of pandas, a row for each record.
 
-    It does not say which forecasts were made: `forecasts.told` does, which `make` takes beside the columns.
+    It does not say which forecasts were made: `forecasts.told` does, which `make` takes beside the columns; xarray's
+    `tracks.to_dataframe()` has a row for each pair of a record and a forecast instead.
     """
     return pd.DataFrame({name: tracks[name].values for name in columns_of(tracks)})
 

@@ -2,6 +2,7 @@
 
     python benchmarks/storm_tracking.py fine SHARED FOLDER --tempest BIN
     python benchmarks/storm_tracking.py ensemble SHARED FOLDER
+    python benchmarks/storm_tracking.py member SHARED FOLDER --members 50 --workers 2
     python benchmarks/storm_tracking.py resolutions SHARED FOLDER
     python benchmarks/storm_tracking.py tropics SHARED FOLDER
 
@@ -12,6 +13,7 @@ netCDF).
 `fine`: the real pressure and 850 hPa vorticity of 0.25 degrees at one time, which the globe turns under by a degree in
 six hours, at 40 times; both programs read the same file, on one core. `ensemble`: the field averaged to 1 degree, 50
 members that are turned and disturbed, 40 leads, in a zarr store, in processes of their own with 5, 20 and 50 members.
+`member`: one row of that table, of the store that `ensemble` has made.
 `resolutions`: the storms of one real time at 0.25 and at 2.5 degrees. `tropics`: what of that time the contour of
 pressure of tropical cyclones lets through.
 """

@@ -1,5 +1,7 @@
 """Lists of cases in ExtremeWeatherBench's form."""
 
+import re
+
 import pytest
 
 from weatherml.errors import UserError
@@ -58,6 +60,46 @@ def test_cases_are_chosen_by_hazard_and_by_a_period_that_they_share_a_time_with(
     assert [own.case_id_number for own in cases.only(period=("2022-05-18", "2022-12"))] == []
     with pytest.raises(UserError, match="has no case of 'sandstorm', only of freeze, heat_wave"):
         cases.only(hazard="sandstorm")
+
+
+AROUND = "{latitude: -30, longitude: -175, bounding_box_degrees: SIZE}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (("19.5", ""), "its bounded_region: latitude_min is nothing, which is no number; write degrees"),
+        (("19.5", "fortytwo"), "latitude_min is fortytwo, which is no number"),
+        (("19.5", "[1]"), r"latitude_min is \[1\], which is no number"),
+        (("19.5", "yes"), "latitude_min is True, which is no number"),
+        (("19.5", ".nan"), "its bounded_region: south: Input should be a finite number, got nan"),
+        (("19.5", "60"), "a region from 60 to 48.25 degrees north holds nothing"),
+        ((BOX, "{}"), "its bounded_region lacks 'latitude_min'"),
+        (("bounded_region", "centered_region", BOX, AROUND.replace("SIZE", "[5]")), r"\[5\] is no height and width"),
+        (("bounded_region", "centered_region", BOX, AROUND.replace("SIZE", "[5, 6, 7]")), "is no height and width"),
+        (("bounded_region", "centered_region", BOX, AROUND.replace("SIZE", "[5, a]")), "is a, which is no number"),
+        (("2022-05-17", "2021-05-17"), "case 3: its period must run forward"),
+        (("2022-05-07 00:00:00", "someday"), "case 3: its period 'someday' is no ISO 8601 time"),
+        (("freeze", "frost"), "case 3: unknown hazard 'frost'"),
+    ],
+)
+def test_a_faulty_case_is_listed_with_a_word_and_leaves_the_others_alone(changed, told, written, caplog):
+    faulty = entry()
+    for old, new in zip(changed[::2], changed[1::2], strict=True):
+        faulty = faulty.replace(old, new)
+    cases = listed_in(written(entry(1), faulty, entry(4, "shapefile_region", "{shapefile_path: a.shp}")))
+    cases.warn_of_faults()
+    (warning,) = caplog.messages
+    assert re.search(rf"events.yaml: case 3: .*{told.removeprefix('case 3: ')}", warning)
+    assert "\n" not in warning
+    assert not cases.case(1).faults()
+    assert {own.case_id_number for own in cases.only(period=("2022-05-17", "2022"))} >= {1, 4}
+
+
+@pytest.mark.parametrize("given", [3, ["a", "b"]])
+def test_what_is_no_file_is_no_list(given):
+    with pytest.raises(UserError, match=r"the list of cases is a file, got .*; name one, such as list=events.yaml"):
+        listed_in(given)
 
 
 @pytest.mark.parametrize(

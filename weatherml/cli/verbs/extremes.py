@@ -174,4 +174,6 @@ def _list(
 
     for word in overrides:
         raise UserError(f"--list takes the file of a list and no {word}; choose cases with --hazard and --period")
-    print_list(listed_in(file).only(hazard, period), as_json)
+    chosen = listed_in(file).only(hazard, period)
+    chosen.warn_of_faults()
+    print_list(chosen, as_json)

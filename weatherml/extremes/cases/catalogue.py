@@ -10,6 +10,7 @@
   event_type: heat_wave
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -22,10 +23,13 @@ from weatherml.config import Config, from_mapping
 from weatherml.config.yaml_text import parse_yaml
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
-from weatherml.extremes.cases.region import Bounds, Circle, Place
+from weatherml.extremes.cases.region import Bounds, Circle, Place, shown
+from weatherml.extremes.hazards import registry as hazards
 from weatherml.registry import nearest
 from weatherml.storage.locations import local_path
-from weatherml.times import Period, parse_period
+from weatherml.times import Period, Span, parse_period
+
+_logger = logging.getLogger(__name__)
 
 _KINDS = ("bounded_region", "centered_region", "circle")
 
@@ -66,7 +70,7 @@ class ListedCase(Config):
         """The region.
 
         Raises:
-            UserError: It is of a kind that is not known, or lacks a parameter.
+            UserError: It is of a kind that is not known, lacks a parameter, or is no region.
         """
         kind = self.location.type
         if kind not in _KINDS:
@@ -78,6 +82,32 @@ class ListedCase(Config):
             return _place(kind, self.location.parameters)
         except KeyError as error:
             raise UserError(f"case {self.case_id_number}: its {kind} lacks {error.args[0]!r}; add it") from None
+        except UserError as error:
+            raise UserError(f"case {self.case_id_number}: its {kind}: {error}") from None
+
+    @property
+    def period(self) -> Span:
+        """The first and the last nanosecond.
+
+        Raises:
+            UserError: One is no time, or they run backward.
+        """
+        return parse_period((self.start_date, self.end_date), f"case {self.case_id_number}: its period")
+
+    def faults(self) -> list[str]:
+        """Return what is wrong in it, a line each; a region of a kind that is not read here is not."""
+        told = []
+        for look in (lambda: self.period, lambda: self.location.type in _KINDS and self.place, self._require_hazard):
+            try:
+                look()
+            except UserError as error:
+                told.append(str(error))
+        return told
+
+    def _require_hazard(self) -> None:
+        if self.event_type not in hazards.known():
+            near = nearest(self.event_type, hazards.known())
+            raise UserError(f"case {self.case_id_number}: unknown hazard {self.event_type!r}{near}")
 
 
 @dataclass(frozen=True)
@@ -127,7 +157,7 @@ class Catalogue:
         raise UserError(f"no such case: {self.origin} has none called {title!r}{near}; see weatherml extremes --list")
 
     def only(self, hazard: str | None = None, period: Period | None = None) -> "Catalogue":
-        """Keep the cases of a hazard, and those that share a time with a period.
+        """Keep the cases of a hazard, and those that share a time with a period; one without times shares none.
 
         Raises:
             UserError: The list has no case of the hazard, or the period is none.
@@ -138,8 +168,13 @@ class Catalogue:
         span = None if period is None else parse_period(period)
         kept = [own for own in self.cases if hazard in (None, own.event_type)]
         if span is not None:
-            kept = [own for own in kept if _meets(own, span.first, span.last)]
+            kept = [own for own in kept if _meets(own, span)]
         return replace(self, cases=kept)
+
+    def warn_of_faults(self) -> None:
+        """Say what is wrong in its cases, which can be listed and not judged."""
+        for fault in (fault for own in self.cases for fault in own.faults()):
+            _logger.warning("%s: %s", self.origin, fault)
 
 
 def listed_in(path: str | Path | None = None) -> Catalogue:
@@ -151,6 +186,8 @@ def listed_in(path: str | Path | None = None) -> Catalogue:
     if path is None:
         text = files("weatherml.extremes.cases").joinpath("catalogue.yaml").read_bytes()
         return _read(text, "the list of the package")
+    if not isinstance(path, str | Path):
+        raise UserError(f"the list of cases is a file, got {shown(path)}; name one, such as list=events.yaml")
     own = local_path(path)
     try:
         return replace(_read(own.read_bytes(), str(own)), path=own)
@@ -172,13 +209,11 @@ def _read(text: bytes, origin: str) -> Catalogue:
 
 def _place(kind: str, given: Mapping[str, Any]) -> Place:
     if kind == "bounded_region":
-        sides = {name: float(given[f"{axis}_{end}"]) for name, axis, end in _SIDES}
-        return Bounds(**sides)
-    latitude, longitude = float(given["latitude"]), float(given["longitude"])
+        return Bounds(**{name: _number(given, f"{axis}_{end}") for name, axis, end in _SIDES})
+    latitude, longitude = _number(given, "latitude"), _number(given, "longitude")
     if kind == "circle":
-        return Circle(latitude=latitude, longitude=longitude, radius=float(given["radius"]))
-    width = given["bounding_box_degrees"]
-    high, wide = (float(own) / 2 for own in (width if isinstance(width, list) else [width, width]))
+        return Circle(latitude=latitude, longitude=longitude, radius=_number(given, "radius"))
+    high, wide = (width / 2 for width in _widths(given))
     return Bounds(
         south=max(latitude - high, -90.0),
         north=min(latitude + high, 90.0),
@@ -187,14 +222,38 @@ def _place(kind: str, given: Mapping[str, Any]) -> Place:
     )
 
 
+def _widths(given: Mapping[str, Any]) -> list[float]:
+    """Return how many degrees a box is high and wide, which one number may say of both."""
+    name = "bounding_box_degrees"
+    width = given[name]
+    if not isinstance(width, list):
+        return [_number(given, name)] * 2
+    if len(width) != 2:
+        raise UserError(f"{name} {shown(width)} is no height and width; write two numbers, or one for both")
+    return [_number({name: own}, name) for own in width]
+
+
+def _meets(case: ListedCase, span: Span) -> bool:
+    try:
+        own = case.period
+    except UserError as error:
+        _logger.warning("left out %s", error)
+        return False
+    return bool(own.first <= span.last and own.last >= span.first)
+
+
+def _number(given: Mapping[str, Any], name: str) -> float:
+    try:
+        return float(given[name] if not isinstance(given[name], bool) else "")
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{name} is {shown(given[name])}, which is no number; write degrees, or km of a radius"
+        ) from None
+
+
 _SIDES = (
     ("south", "latitude", "min"),
     ("north", "latitude", "max"),
     ("west", "longitude", "min"),
     ("east", "longitude", "max"),
 )
-
-
-def _meets(case: ListedCase, first: Any, last: Any) -> bool:
-    begin, end = parse_period((case.start_date, case.end_date), f"case {case.case_id_number}")
-    return bool(begin <= last and end >= first)

@@ -4,6 +4,7 @@ The format is described in https://www.nhc.noaa.gov/data/hurdat/hurdat2-format-a
 files since 2022 have the radius of maximum wind at the end of each line, earlier ones end with a comma.
 """
 
+import codecs
 import logging
 import re
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from weatherml.errors import UserError
 from weatherml.errors.wording import counted
 from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks.named import require_named
-from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, NAUTICAL_MILE, PRESSURE, WIND
+from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, NAUTICAL_MILE, POSSIBLE, PRESSURE, WIND
 from weatherml.storage.files import write_bytes
+from weatherml.times import FIRST_DAY, LAST_DAY
 
 RADIUS = "radius_of_maximum_wind"
 """Where the wind is strongest, m from the centre."""
@@ -33,6 +35,8 @@ _NUMBERS = tuple(_SCALES)
 _MISSING = {WIND: -99} | dict.fromkeys((PRESSURE, *RADII, RADIUS), -999)
 _UNITS = dict.fromkeys((*RADII, RADIUS), "m")
 _STORM = "AL012021"
+_HELD = r"[ -+\--~]*"  # printable ASCII but the comma
+_KNOWN_NOT = (-99, -999, -9999)
 _N_SHORT, _N_LONG = 20, 21  # fields of a line
 
 
@@ -49,10 +53,10 @@ def read(path: str | Path) -> xr.Dataset:
         the file tells any, `radius_of_maximum_wind`; SI units, NaN where it is not known.
 
     Raises:
-        UserError: The file is none of HURDAT2; the message names the line.
+        UserError: The file is none of HURDAT2, or has values that no storm has; the message names the line.
     """
     try:
-        lines = Path(path).read_text(encoding="ascii").splitlines()
+        lines = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8).decode("ascii").splitlines()
     except OSError as error:
         raise UserError(f"{path} cannot be read as a text of best tracks: {error}") from None
     except UnicodeDecodeError as error:
@@ -87,7 +91,7 @@ def write(tracks: xr.Dataset, path: str | Path) -> None:
         path: Replaced where it exists.
 
     Raises:
-        UserError: As `named.require_named`, or a storm's name or a time is none of HURDAT2.
+        UserError: As `named.require_named`, or a text or a time is none of HURDAT2; what was there stays.
     """
     require_named(tracks, "HURDAT2", _STORM)
     _require_held(tracks)
@@ -98,6 +102,7 @@ def write(tracks: xr.Dataset, path: str | Path) -> None:
 def _records(path: str, lines: list[str]) -> Iterator[dict[str, object]]:
     """Give the records of all storms, of whose headers each says how many follow."""
     storm: dict[str, object] = {}
+    headers: dict[str, int] = {}
     left, number = 0, -1
     for place, line in enumerate(lines, 1):
         if not line.strip():
@@ -110,18 +115,35 @@ def _records(path: str, lines: list[str]) -> Iterator[dict[str, object]]:
                 yield {"track_id": number} | storm | _record(fields)
                 continue
             storm, left, number = {"storm_id": fields[0], "name": fields[1]}, _count(fields), number + 1
-        except (ValueError, IndexError):
+        except (ValueError, IndexError) as error:
+            reason = f" ({error})" if isinstance(error, _UnfitError) else ""
             raise UserError(
-                f"{path} line {place} is no {kind} of HURDAT2: {line.strip()[:60]!r}; correct it, or pass another file"
+                f"{path} line {place} is no {kind} of HURDAT2{reason}: {line.strip()[:60]!r}; correct it, or pass"
+                " another file"
             ) from None
+        if (first := headers.setdefault(fields[0], place)) != place:
+            raise UserError(f"{path} has {fields[0]} in line {first} and again in line {place}; keep one of the two")
     if left:
         raise UserError(f"{path} ends {counted(left, 'record')} before the end of {storm['storm_id']}; get it anew")
+
+
+class _UnfitError(ValueError):
+    """A value of the right form that cannot be, and why."""
 
 
 def _count(fields: list[str]) -> int:
     if not _is_storm(fields[0]) or len(fields) > 4:
         raise ValueError
-    return int(fields[2])
+    if (count := _whole(fields[2])) < 0:
+        raise _UnfitError(f"{count} records cannot follow")
+    return count
+
+
+def _whole(text: str) -> int:
+    """Read a whole number as the format has it, of a few digits."""
+    if not re.fullmatch(r"-?\d{1,5}", text):
+        raise ValueError
+    return int(text)
 
 
 def _is_storm(storm_id: str) -> bool:
@@ -132,6 +154,9 @@ def _require_held(tracks: xr.Dataset) -> None:
     """Require what the text can hold: a storm of a basin, number and year, and times of whole minutes."""
     if wrong := [own for own in map(str, tracks["storm_id"].values) if not _is_storm(own)]:
         raise UserError(f"storm_id {wrong[0]!r} is none of HURDAT2, basin, number and year; write such as {_STORM!r}")
+    for column in (column for column in ("storm_id", "name", *_TEXTS) if column in tracks):
+        if wrong := [own for own in map(str, np.unique(tracks[column].values)) if not re.fullmatch(_HELD, own)]:
+            raise UserError(f"{column} {wrong[0]!r} cannot be in HURDAT2, plain ASCII between commas; rename it")
     times = tracks["time"].values
     if len(between := times[times != times.astype("datetime64[m]")]):
         raise UserError(f"HURDAT2 has times in whole minutes, tracks have {between[0]:.19}; round it")
@@ -140,19 +165,27 @@ def _require_held(tracks: xr.Dataset) -> None:
 def _record(fields: list[str]) -> dict[str, object]:
     if len(fields) not in (_N_SHORT, _N_LONG):
         raise ValueError
+    if not FIRST_DAY.year <= _whole(fields[0][:4]) <= LAST_DAY.year:
+        raise _UnfitError(f"its year is outside {FIRST_DAY.year} to {LAST_DAY.year}")
     time = np.datetime64(pd.to_datetime(fields[0] + fields[1], format="%Y%m%d%H%M"), "ns")
     place: dict[str, object] = {"latitude": _degrees(fields[4], "NS"), "longitude": _degrees(fields[5], "EW")}
     known = zip(_NUMBERS, [own or "-999" for own in (*fields[6:], "")], strict=False)
-    numbers = {name: _in_si(name, int(own)) for name, own in known}
+    numbers = {name: _in_si(name, _whole(own)) for name, own in known}
     return {"time": time, **place} | dict(zip(_TEXTS, fields[2:4], strict=True)) | numbers
 
 
 def _in_si(name: str, number: int) -> float:
-    is_known = number > 0 if name in (WIND, PRESSURE) else number not in (-99, -999)
-    return number * _SCALES[name] if is_known else float("nan")
+    if number in _KNOWN_NOT or (number == 0 and name in (WIND, PRESSURE)):
+        return float("nan")
+    value, (lowest, highest) = number * _SCALES[name], POSSIBLE.get(name, (0.0, np.inf))
+    if not lowest <= value <= highest:
+        raise _UnfitError(f"{name} {number} is none of a storm")
+    return value
 
 
 def _degrees(text: str, sides: str) -> float:
+    if not re.fullmatch(rf"(\d+\.?\d*|\.\d+)[{sides}]", text):
+        raise ValueError
     degrees = float(text[:-1]) * (1, -1)[sides.index(text[-1])]
     if not abs(degrees) <= (90 if "N" in sides else 360):
         raise ValueError

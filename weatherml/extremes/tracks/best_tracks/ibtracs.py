@@ -17,6 +17,7 @@ from weatherml.extremes.tracks import table
 from weatherml.extremes.tracks.best_tracks import layouts
 from weatherml.extremes.tracks.best_tracks.named import require_named
 from weatherml.extremes.tracks.best_tracks.units import HECTOPASCAL, KNOT, PRESSURE, WIND, known, require_si
+from weatherml.times import parse_times
 from weatherml.variables import find
 
 AGENCIES: Mapping[str, str] = {
@@ -87,7 +88,10 @@ def read(path: str | Path, agency: str = "wmo") -> xr.Dataset:
     again = kept.duplicated(["sid", "iso_time"])
     columns = _columns(str(path), kept[~again], agency, frame.empty)
     found = table.make(columns, {f"{ERA5}{name}": find(name).units for name, *_ in _AT_CENTRE.values()})
-    require_si(found)
+    try:
+        require_si(found)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     told = {"source": "IBTrACS", "agency": agency, "wind_averaging": AGENCIES[agency]}
     return found.assign_attrs(told | _left_out(int(again.sum())))
 
@@ -154,6 +158,12 @@ def _require_places(path: str, frame: pd.DataFrame) -> None:
             f"{path} has {counted(len(without), 'record')} without LAT or LON, the first is record {without[0] + 1}, of"
             f" {frame['sid'].iloc[without[0]] or 'no SID'}; correct the file, or get it anew"
         )
+    nameless = np.flatnonzero(frame["sid"] == "")
+    if len(nameless):
+        raise UserError(
+            f"{path} has {counted(len(nameless), 'record')} without SID, the first is record {nameless[0] + 1};"
+            " correct the file, or get it anew"
+        )
 
 
 def _kept(frame: pd.DataFrame, agency: str) -> pd.DataFrame:
@@ -191,10 +201,11 @@ def _times(path: str, times: "pd.Series[pd.Timestamp]") -> np.ndarray:
     if times.isna().any() or (times.astype(str).str.strip() == "").any():
         raise UserError(f"{path} has tracks without times: ISO_TIME is empty in some rows; leave these out")
     try:
-        return np.asarray(pd.to_datetime(times, utc=True).dt.tz_localize(None), "datetime64[ns]")
+        own = pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy()
     except ValueError as error:
         reason = " ".join(str(error).split())[:100]
         raise UserError(f"{path} has an ISO_TIME that is no time ({reason}); write 2021-08-26 12:00:00") from None
+    return parse_times(own, f"{path}: ISO_TIME")
 
 
 def _left_out(n_again: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The files that IBTrACS comes in, as one table of pandas with its columns in small letters and its own units."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Hashable, Mapping, Set
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,10 +9,12 @@ import pandas as pd
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.extremes.tracks.best_tracks.units import PRESSURE, WIND, scale_of
 from weatherml.storage.files import replacing, write_bytes, write_netcdf
 
 _UNITS = {"season": "Year", "lat": "degrees_north", "lon": "degrees_east", "wind": "kts", "pres": "mb"}
 """By the last part of a column's name."""
+_INTENSITIES = {"wind": WIND, "pres": PRESSURE}
 _TEXT_ENDS = ("sid", "name", "basin", "nature", "iso_time", "status", "track_type")
 _STORM = ("sid", "name", "season", "track_type")
 """In netCDF one value of a whole storm."""
@@ -38,17 +40,29 @@ def read(path: Path, wanted: Set[str]) -> pd.DataFrame:
         reason = " ".join(str(error).split())
         way = "save it as UTF-8" if isinstance(error, UnicodeError) else "get it anew, or pass another file"
         raise UserError(f"{path} cannot be read as best tracks of IBTrACS ({reason}); {way}") from None
-    return frame.assign(**{name: _typed(path, name, own) for name, own in frame.items()})
+    stated = frame.attrs.get("units", {})
+    typed = frame.assign(**{name: _typed(path, name, own) for name, own in frame.items()})
+    return typed.assign(**{name: typed[name] * _own_scale(path, name, units) for name, units in stated.items()})
+
+
+def _own_scale(path: Path, name: str, stated: str) -> float:
+    """Return by what to multiply a wind or pressure to have it in the units of IBTrACS."""
+    meant = _INTENSITIES[name.rpartition("_")[2]]
+    try:
+        return 1.0 if scale_of(meant, stated) == scale_of(meant, "") else scale_of(meant, stated) / scale_of(meant, "")
+    except UserError as error:
+        raise UserError(f"{path}: {name.upper()}: {error}") from None
 
 
 def _typed(path: Path, name: str, column: "pd.Series[str]") -> "pd.Series[str] | pd.Series[float]":
     """Return a column as texts without blanks, or as numbers."""
     if _is_text(name):
-        return column.fillna("").astype(str).str.strip()
+        return column.astype(object).fillna("").astype(str).str.strip()
     if name == "time":  # of parquet files in place of ISO_TIME
         return column
     try:
-        return pd.to_numeric(column)
+        is_nan = column.astype(str).str.strip().str.lower() == "nan"
+        return pd.to_numeric(column.mask(is_nan) if is_nan.any() else column)
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: {name.upper()} holds what is no number ({error}); correct the file") from None
 
@@ -75,8 +89,10 @@ def _is_text(name: str) -> bool:
 
 def _read_csv(path: Path, wanted: Set[str]) -> pd.DataFrame:
     """Read the official layout: a row of names, one of units, and the values; `NA` is a basin, not a missing one."""
-    with path.open() as file:
-        has_units = "degrees_north" in "".join([file.readline(), file.readline()])
+    _require_closed_quotes(path)
+    with path.open(encoding="utf-8-sig") as file:
+        names, units = file.readline(), file.readline()
+    has_units = "degrees_north" in names + units
     frame = pd.read_csv(
         path,
         skiprows=[1] if has_units else None,
@@ -86,7 +102,23 @@ def _read_csv(path: Path, wanted: Set[str]) -> pd.DataFrame:
         skipinitialspace=True,
         low_memory=False,
     )
-    return frame.rename(columns=lambda name: name.strip().lower())
+    frame = frame.rename(columns=lambda name: name.strip().lower())
+    if has_units:
+        own = zip(names.split(","), units.split(","), strict=False)
+        frame.attrs["units"] = _intensities({name.strip().lower(): unit.strip() for name, unit in own}, frame)
+    return frame
+
+
+def _require_closed_quotes(path: Path) -> None:
+    """Require that no line leaves a quote open, which would swallow the records up to the next one."""
+    with path.open("rb") as file:
+        for place, line in enumerate(file, 1):
+            if line.count(b'"') % 2:
+                raise UserError(f"{path} line {place} has a quote that is not closed in it; close it, or take it out")
+
+
+def _intensities(units: Mapping[str, str], frame: pd.DataFrame) -> dict[str, str]:
+    return {name: own for name, own in units.items() if name in frame and name.rpartition("_")[2] in _INTENSITIES}
 
 
 def _read_netcdf(path: Path, wanted: Set[str]) -> pd.DataFrame:
@@ -95,15 +127,31 @@ def _read_netcdf(path: Path, wanted: Set[str]) -> pd.DataFrame:
         names = [str(name) for name in dataset.variables if name in wanted - {"time"}]
         if "lat" not in names:
             return pd.DataFrame(columns=names)
-        present = np.isfinite(dataset["lat"].values)
-        columns = {name: _of_records(dataset[name], present) for name in names}
-    return pd.DataFrame(columns)
+        dims = _storms_by_times(path, dataset)
+        present = np.isfinite(dataset["lat"].transpose(*dims).values)
+        columns = {name: _of_records(path, dataset[name], dims, present) for name in names}
+        frame = pd.DataFrame(columns)
+        frame.attrs["units"] = _intensities({n: str(dataset[n].attrs.get("units", "")).strip() for n in names}, frame)
+    return frame
 
 
-def _of_records(variable: xr.DataArray, present: np.ndarray) -> np.ndarray:
-    own = variable.values
-    spread = own if own.ndim == 2 else np.broadcast_to(own[:, None], present.shape)
-    values = spread[present]
+def _storms_by_times(path: Path, dataset: xr.Dataset) -> tuple[Hashable, Hashable]:
+    latitude = dataset["lat"]
+    if latitude.ndim != 2 or latitude.dtype.kind not in "fiu":
+        raise UserError(
+            f"{path}: LAT is {latitude.dtype} along {latitude.dims}, not numbers [storm, date_time] as in IBTrACS;"
+            " keep both dims, such as by isel(storm=[0])"
+        )
+    first, second = latitude.dims
+    is_flipped = "sid" in dataset and dataset["sid"].dims == (second,)
+    return (second, first) if is_flipped else (first, second)
+
+
+def _of_records(path: Path, variable: xr.DataArray, dims: tuple[Hashable, Hashable], present: np.ndarray) -> np.ndarray:
+    if variable.dims not in (dims, dims[::-1], dims[:1]):
+        raise UserError(f"{path}: {variable.name} lies along {variable.dims}, not {dims} as its places; correct it")
+    own = variable.values[:, None] if variable.ndim == 1 else variable.transpose(*dims).values
+    values = np.broadcast_to(own, present.shape)[present]
     return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
 
 
@@ -120,6 +168,9 @@ def _require_pyarrow() -> None:
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     units = [_UNITS.get(name.rpartition("_")[2], _EMPTY) for name in frame.columns]
+    for name in filter(_is_text, frame.columns.drop("iso_time")):
+        if (broken := frame[name].astype(str).str.contains(r"[\r\n]")).any():
+            raise UserError(f"{name} {frame[name][broken].iloc[0]!r} has a line break, which a csv cannot; rename it")
     times = frame["iso_time"].dt.strftime("%Y-%m-%d %H:%M:%S")
     rows = frame.assign(iso_time=times).to_csv(index=False, header=False, na_rep=_EMPTY, lineterminator="\n")
     names = ",".join(map(str.upper, frame.columns))

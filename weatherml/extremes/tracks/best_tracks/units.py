@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
+from weatherml.errors.wording import listed
 
 KNOT = 1852 / 3600
 """m s-1."""
@@ -17,6 +18,12 @@ PRESSURE, WIND = "mean_sea_level_pressure", "maximum_wind_speed"
 
 _STRONGEST = 110.0  # m s-1; the strongest storm known, Patricia in 2015, had 95
 _LOWEST, _HIGHEST = 8.5e4, 1.12e5  # Pa
+POSSIBLE = {WIND: (0.0, _STRONGEST), PRESSURE: (_LOWEST, _HIGHEST)}
+"""Between which values intensities lie, SI."""
+_STATED = {
+    WIND: {"kts": KNOT, "kt": KNOT, "knots": KNOT, "knot": KNOT, "m/s": 1.0, "m s-1": 1.0, "ms-1": 1.0, "m s**-1": 1.0},
+    PRESSURE: {"mb": HECTOPASCAL, "hpa": HECTOPASCAL, "mbar": HECTOPASCAL, "millibar": HECTOPASCAL, "pa": 1.0},
+}
 _FROM_KNOTS = f"multiply it by {KNOT:.4f} if it is in knots"
 _TOO_STRONG = 1.5  # times the wind that belongs to the pressure: in knots it would be 1.9 times
 _DEEP = 9.95e4  # Pa; of weaker storms the wind says little of the pressure
@@ -43,6 +50,23 @@ def require_si(tracks: xr.Dataset) -> None:
         _require_fitting(pressure, wind)
 
 
+def scale_of(name: str, stated: str) -> float:
+    """Return by what to multiply a wind or pressure in units that a file states to have it in SI units.
+
+    Args:
+        name: `WIND` or `PRESSURE`.
+        stated: Of the file; where it says none, knots and mb.
+
+    Raises:
+        UserError: The units are not known.
+    """
+    known = _STATED[name]
+    word = " ".join(stated.lower().split())
+    if word and word not in known:
+        raise UserError(f"{name} is in {stated!r}, which is none of {listed(known)}; convert it, and say so")
+    return known[word] if word else next(iter(known.values()))
+
+
 def known(values: np.ndarray) -> np.ndarray:
     """Return winds or pressures of a file with NaN in place of 0 and less, by which some say that they know none."""
     return np.where(values > 0, values, np.nan)
@@ -62,8 +86,11 @@ def _require_pascal(tracks: xr.Dataset, pressure: np.ndarray) -> None:
     if len(wrong):
         own = tracks.isel(record=wrong[0])
         value = float(pressure[wrong[0]])
-        is_hpa = _LOWEST <= value * HECTOPASCAL <= _HIGHEST
-        hint = "multiply it by 100 if it is in hPa" if is_hpa else "write NaN for what is not known"
+        hint = "write NaN for what is not known"
+        if _LOWEST <= value * HECTOPASCAL <= _HIGHEST:
+            hint = "multiply it by 100 if it is in hPa"
+        elif _LOWEST <= value / HECTOPASCAL <= _HIGHEST:
+            hint = "it was multiplied by 100 and is in Pa already, it seems; divide it by 100"
         raise UserError(
             f"{PRESSURE} of track {int(own['track_id'])} at {own['time'].values:.16} is {value:g} Pa, which no storm"
             f" has; {hint}"

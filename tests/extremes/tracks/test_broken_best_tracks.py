@@ -130,8 +130,9 @@ def test_the_units_that_a_file_states_hold(tmp_path):
     tracks = read(path)
     np.testing.assert_allclose(tracks["maximum_wind_speed"], [35, 40])
     np.testing.assert_allclose(tracks["mean_sea_level_pressure"], [100_000, np.nan])
-    OFFICIAL.to_netcdf(tmp_path / "best.nc")
-    np.testing.assert_allclose(read(tmp_path / "best.nc")["maximum_wind_speed"], [35, 40])
+    for dims in (("storm", "date_time"), ("date_time", "storm")):
+        OFFICIAL.transpose(*dims).to_netcdf(tmp_path / "best.nc")
+        np.testing.assert_allclose(read(tmp_path / "best.nc")["maximum_wind_speed"], [35, 40])
 
 
 def test_a_byte_order_mark_is_no_text_and_what_cannot_be_written_leaves_the_file(tmp_path):

@@ -150,7 +150,7 @@ def _storms_by_times(path: Path, dataset: xr.Dataset) -> tuple[Hashable, Hashabl
 def _of_records(path: Path, variable: xr.DataArray, dims: tuple[Hashable, Hashable], present: np.ndarray) -> np.ndarray:
     if variable.dims not in (dims, dims[::-1], dims[:1]):
         raise UserError(f"{path}: {variable.name} lies along {variable.dims}, not {dims} as its places; correct it")
-    own = variable.values[:, None] if variable.ndim == 1 else variable.transpose(*dims).values
+    own = variable.values[:, None] if variable.ndim == 1 else variable.compute().transpose(*dims).values
     values = np.broadcast_to(own, present.shape)[present]
     return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
 

@@ -80,6 +80,7 @@ def test_broken_hurdat2_is_told_in_one_line(content, words, tmp_path):
         (HURDAT2, "has no column sid"),
         (IBTRACS.replace("IDA", "JOSÉ").encode("latin-1"), "codec can't decode byte 0xc9.*save it as UTF-8"),
         (IBTRACS.encode("utf-16"), "save it as UTF-8"),
+        (gzip.compress(IBTRACS.encode() + b'"', mtime=0), "save it as UTF-8"),
         (None, "cannot be read as best tracks of IBTrACS .*No such file"),
         (IBTRACS.replace("2099-", "1492-"), "ISO_TIME .*lies outside the years 1678 to 2261"),
         (IBTRACS.replace("2099-", "9999-"), "ISO_TIME .*lies outside the years 1678 to 2261"),

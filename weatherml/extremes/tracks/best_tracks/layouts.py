@@ -89,9 +89,9 @@ def _is_text(name: str) -> bool:
 
 def _read_csv(path: Path, wanted: Set[str]) -> pd.DataFrame:
     """Read the official layout: a row of names, one of units, and the values; `NA` is a basin, not a missing one."""
-    _require_closed_quotes(path)
     with path.open(encoding="utf-8-sig") as file:
         names, units = file.readline(), file.readline()
+    _require_closed_quotes(path)
     has_units = "degrees_north" in names + units
     frame = pd.read_csv(
         path,

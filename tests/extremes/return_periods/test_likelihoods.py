@@ -1,9 +1,12 @@
 """Likeliest parameters of many records at once: against scipy's densities and search, and by derivatives."""
 
+import logging
+
 import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from weatherml.extremes.return_periods import likelihood
 from weatherml.extremes.return_periods.families import GEV, GPD
 from weatherml.extremes.return_periods.fits import fitted
 from weatherml.extremes.return_periods.newton import information, likeliest
@@ -78,8 +81,36 @@ def test_most_records_get_there_from_a_poor_start_too():
     np.testing.assert_allclose(found, fitted(records, GEV, "likelihood"), rtol=1e-7, atol=1e-7)
 
 
-def test_a_likelihood_that_rises_up_to_an_end_is_searched_one_by_one():
-    """Values crowded at their upper end: the likeliest shape is near the least that is allowed."""
-    values = np.r_[1 - 1e-3 * np.arange(20.0) ** 1.01, 0.2, 0.5][None]
-    found = fitted(values, GEV, "likelihood")[:, 0]
-    assert np.isfinite(found).all() and np.isfinite(GEV.log_density(values[0], found)).all()
+CROWDED = np.r_[1 - 1e-3 * np.arange(20.0) ** 1.01, 0.2, 0.5]  # at their upper end
+MAXIMA = np.array([284.38, 279.29, 276.66, 283.25, 280.67, 281.37, 282.9, 284.19, 283.3, 282.96])
+SEVERAL = np.array([281.2, 283.5, 279.9, 285.1, 284.8, 282.7, 284.4, 285.0])
+
+
+@pytest.mark.parametrize("values", [CROWDED, MAXIMA, SEVERAL])
+def test_a_likelihood_that_rises_up_to_an_end_is_searched_one_by_one(values):
+    start = fitted(values[None], GEV, "lmoments")
+    if not np.isfinite(cost_of(GEV, values)(start[:, 0])):
+        start = np.array([[values.mean()], [values.std()], [0.1]])
+    assert likeliest(values[None], GEV, start)[1].tolist() == [False]
+    found, done = likelihood.fit_all(values[None], GEV, start)
+    assert not done[0] and found[2, 0] == pytest.approx(-1, abs=1e-3)
+    cost = cost_of(GEV, values)
+    assert cost(found[:, 0]) <= cost(likelihood.fit(values, GEV, start[:, 0])) + 1e-6
+
+
+@pytest.mark.parametrize("values", [MAXIMA, [0.0, 0.001, 0.003, 0.01, 5.0]])
+def test_where_the_likelihood_rises_up_to_an_end_there_is_no_likeliest(values, caplog):
+    """The second rises without end as the shape grows."""
+    with caplog.at_level(logging.WARNING):
+        assert np.isnan(fitted(np.array([values]), GEV, "likelihood")).all()
+    assert "1 place of 1 have extremes whose likelihood rises up to a shape of -1 or 1" in caplog.text
+    kept = fitted(np.array([values]), GEV, "likelihood", keep_ends=True)[:, 0]
+    assert abs(kept[2]) == pytest.approx(1, abs=1e-3) and np.isfinite(GEV.log_density(np.array(values), kept)).all()
+
+
+@pytest.mark.parametrize("method", ["lmoments", "likelihood"])
+def test_a_record_with_an_infinite_value_has_no_parameters(method):
+    records = np.stack([drawn(GEV, 0.1, 30, 0)] * 2)
+    records[0, 3] = np.inf
+    assert np.isfinite(fitted(records, GEV, method)).all(axis=0).tolist() == [False, True]
+    assert np.isnan(fitted(records, GEV, method)[:, 0]).all()

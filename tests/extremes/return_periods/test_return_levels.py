@@ -154,6 +154,24 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(maxima, peaks):
         return_periods(fit_gpd(peaks), 9.0, confidence=95)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_the_delta_method_has_no_interval_where_estimates_are_not_normal(caplog):
+    values = stats.genextreme.rvs([0.7, 0.0], 300, 2, (60, 2), random_state=1)
+    fit = fit_gev(xr.DataArray(values, dims=("year", "place")), "likelihood")
+    assert -1 < fit.array[2, 0] < -0.5 < fit.array[2, 1]
+    level = return_levels(fit, [10.0, 100.0], "delta")["level"]
+    assert level.isnull().any("return_period").values.tolist() == [[False, False], [True, False], [True, False]]
+    assert caplog.text.count("1 place of 2 have no interval by the delta method: their shape is at most -0.5") == 1
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("interval", ["bootstrap", "delta", "profile"])
+def test_a_place_without_a_likeliest_fit_has_no_level_and_one_warning(interval, caplog):
+    values = xr.DataArray([281.2, 283.5, 279.9, 285.1, 284.8, 282.7, 284.4, 285.0], dims="year")
+    assert np.isnan(return_levels(fit_gev(values, "likelihood"), [100], interval, draws=3)["level"]).all()
+    assert len(caplog.records) == 1 and "rises up to a shape of -1 or 1" in caplog.text
+
+
 @pytest.mark.parametrize("interval", ["bootstrap", "delta", "profile"])
 def test_extremes_of_which_many_are_equal_have_no_likelihood(interval, caplog):
     values = np.zeros((20, 2))

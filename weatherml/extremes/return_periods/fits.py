@@ -38,8 +38,9 @@ class Fit:
         method: How it was fitted.
         sample: What it was fitted to: yearly maxima, or excesses over the threshold, dims (sample, ...); NaN where a
             place has fewer than another.
-        array: Parameters, float64 `[parameter, ...]`, NaN where a place has fewer than five values; by likelihood
-            also where more than a quarter of them, and than two, are equal, so that there is no likeliest.
+        array: Parameters, float64 `[parameter, ...]`, NaN where a place has fewer than five values, or an infinite one;
+            by likelihood also where there is no likeliest: more than a quarter of the values, and than two, are equal,
+            or the likelihood rises up to a shape of -1 or of 1, as it may of short records.
         threshold: From where on excesses are counted, dims (...); 0 of yearly maxima.
         rate: How many values of the sample there are a year, dims (...); 1 of yearly maxima.
         years: How many years the record is of.
@@ -111,8 +112,17 @@ def fit_gpd(peaks: Peaks, method: Method = "lmoments") -> Fit:
     return Fit(GPD, method, sample, array, threshold, rate.astype(np.float64), peaks.years)
 
 
-def fitted(records: np.ndarray, family: Family, method: Method) -> np.ndarray:
-    """Return parameters `[parameter, ...]` of records `[..., value]`, NaN where one has fewer values than another."""
+def fitted(records: np.ndarray, family: Family, method: Method, *, keep_ends: bool = False) -> np.ndarray:
+    """Return parameters `[parameter, ...]` of records `[..., value]`, NaN where one has fewer values than another.
+
+    Args:
+        records: Those with an infinite value have none.
+        family: What is fitted.
+        method: How.
+        keep_ends: Whether records whose likelihood rises up to an end of the shapes have the parameters near there,
+            as those drawn for a bootstrap do: without them its percentiles would be of fits that went well alone.
+    """
+    records = np.where(np.isinf(records).any(axis=-1, keepdims=True), np.nan, records)
     array = family.from_lmoments(*sample_lmoments(records))
     if method == "lmoments":
         return array
@@ -121,17 +131,15 @@ def fitted(records: np.ndarray, family: Family, method: Method) -> np.ndarray:
     is_tied = (counts >= LEAST) & _many_tie(cells, counts)
     chosen = np.flatnonzero((counts >= LEAST) & ~is_tied)
     found, start = np.full((len(array), len(cells)), np.nan), array.reshape(len(array), -1)
+    done = np.ones(len(cells), bool)
     n_at_once = max(1, _AT_ONCE // max(1, cells.shape[1]))
     for place in range(0, len(chosen), n_at_once):
         own = chosen[place : place + n_at_once]
-        found[:, own] = likelihood.fit_all(cells[own], family, start[:, own])
-    if is_tied.any():
-        _logger.warning(
-            "%s of %d have a value more than a quarter of their extremes, which no likelihood allows: they are left"
-            " out; fit higher peaks there, or by method='lmoments'",
-            counted(int(is_tied.sum()), "place"),
-            len(cells),
-        )
+        found[:, own], done[own] = likelihood.fit_all(cells[own], family, start[:, own])
+    if not keep_ends:
+        found[:, ~done] = np.nan
+        _warn_of_ends(int((~done).sum()), len(cells))
+    _warn_of_ties(int(is_tied.sum()), len(cells))
     return np.where((counts >= LEAST) & ~is_tied, found, np.where(is_tied, np.nan, start)).reshape(array.shape)
 
 
@@ -144,6 +152,26 @@ def _many_tie(records: np.ndarray, counts: np.ndarray) -> np.ndarray:
         own = ordered[counts == count]
         found[counts == count] = (own[:, apart:] == own[:, :-apart]).any(axis=1)
     return found
+
+
+def _warn_of_ties(n: int, n_all: int) -> None:
+    if n:
+        _logger.warning(
+            "%s of %d have a value more than a quarter of their extremes, which no likelihood allows: they are left"
+            " out; fit higher peaks there, or by method='lmoments'",
+            counted(n, "place"),
+            n_all,
+        )
+
+
+def _warn_of_ends(n: int, n_all: int) -> None:
+    if n:
+        _logger.warning(
+            "%s of %d have extremes whose likelihood rises up to a shape of -1 or 1, so that none is the likeliest:"
+            " they are left out; fit a longer record, or by method='lmoments'",
+            counted(n, "place"),
+            n_all,
+        )
 
 
 def _require_method(method: str) -> None:

@@ -9,6 +9,7 @@ import xarray as xr
 from scipy.stats import norm, poisson
 
 from weatherml.errors import Option, UserError
+from weatherml.errors.wording import counted
 from weatherml.extremes.return_periods import likelihood
 from weatherml.extremes.return_periods.families import GPD
 from weatherml.extremes.return_periods.fits import LEAST, Fit, fitted
@@ -22,6 +23,9 @@ of the level. The last two follow a fit by likelihood."""
 
 BOUNDS = ("estimate", "lower", "upper")
 _AT_ONCE = 2**22  # values that are drawn at once
+_LEAST_REGULAR = -0.5
+"""Shapes down to it have estimates that are normally distributed where records are long, and no others (Smith 1985,
+doi:10.1093/biomet/72.1.67)."""
 
 
 def return_levels(
@@ -145,11 +149,14 @@ def _redrawn(fit: Fit, draws: int) -> Iterator[tuple[slice, np.ndarray, np.ndarr
         if (own < chance.shape[1]).any():
             values = np.where(np.arange(chance.shape[1]) < own[..., None], values, np.nan)
         rates = rate[some, None] * own / counts[some, None] if fit.family is GPD else np.broadcast_to(1.0, own.shape)
-        yield some, fitted(values, fit.family, fit.method), rates
+        yield some, fitted(values, fit.family, fit.method, keep_ends=True), rates
 
 
 def _by_delta(fit: Fit, years: np.ndarray, confidence: float, _: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds by the slope of levels with parameters, and with the rate, whose variance is Poisson's."""
+    """Return bounds by the slope of levels with parameters, and with the rate, whose variance is Poisson's.
+
+    NaN where the shape is one of which estimates are not normally distributed, or nothing is curved.
+    """
 
     def bounds(values: np.ndarray, parameters: np.ndarray, rate: float) -> np.ndarray:
         together = np.append(parameters, rate)
@@ -163,12 +170,16 @@ def _by_delta(fit: Fit, years: np.ndarray, confidence: float, _: int) -> tuple[n
             for end in (together + change, together - change)
         ]
         slope = (np.array(ends[::2]) - np.array(ends[1::2])) / (2 * step[:, None])
-        error = np.sqrt(np.einsum("ip,ij,jp->p", slope, spread, slope))
+        variance = np.einsum("ip,ij,jp->p", slope, spread, slope)
+        is_normal = (parameters[-1] > _LEAST_REGULAR) & (variance > 0)
+        error = np.sqrt(np.where(is_normal, variance, np.nan))
         level = _levels(fit, parameters, np.asarray(rate), years)
         sign = np.array([[-1.0], [1.0]])
         return np.asarray(level + sign * norm.ppf((1 + confidence) / 2) * error)
 
-    return _of_each(fit, years, bounds)
+    found = _of_each(fit, years, bounds)
+    _warn_of_no_interval(int((np.isfinite(fit.array[-1]).ravel() & np.isnan(found[0]).all(axis=-1)).sum()), fit)
+    return found
 
 
 def _by_profile(fit: Fit, years: np.ndarray, confidence: float, _: int) -> tuple[np.ndarray, np.ndarray]:
@@ -214,6 +225,17 @@ def _told(fit: Fit, interval: str, confidence: float) -> dict[str, object]:
     return {**fit.attributes, "interval": interval, "confidence": confidence}
 
 
+def _warn_of_no_interval(n: int, fit: Fit) -> None:
+    if n:
+        _logger.warning(
+            "%s of %d have no interval by the delta method: their shape is at most %g, where estimates are not normally"
+            " distributed, or their likelihood is not curved; ask for interval='profile' or 'bootstrap'",
+            counted(n, "place"),
+            fit.threshold.size,
+            _LEAST_REGULAR,
+        )
+
+
 def _warn_of_extrapolation(level: xr.DataArray, fit: Fit, confidence: float) -> None:
     """Say how sure the level of the longest period is that the record does not have."""
     longest = float(level["return_period"].max())
@@ -222,6 +244,8 @@ def _warn_of_extrapolation(level: xr.DataArray, fit: Fit, confidence: float) -> 
     own = level.sel(return_period=longest)
     lower, upper = (own.sel(bound=bound) for bound in ("lower", "upper"))
     units = f" {level.attrs['units']}" if "units" in level.attrs else ""
+    if not (upper - lower).notnull().any():
+        return  # that there is no fit, or no interval, has been said
     one, many = f"from {float(lower.mean()):.4g} to {float(upper.mean()):.4g}{units}", "{:.3g}{} wide on average"
     _logger.warning(
         "a return period of %g years is longer than the record of %.3g: its level is extrapolated, its %g %% interval"

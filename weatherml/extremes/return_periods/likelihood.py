@@ -7,48 +7,62 @@ from scipy.optimize import minimize
 from scipy.stats import chi2
 
 from weatherml.extremes.return_periods.families import Family
-from weatherml.extremes.return_periods.newton import information, likeliest
+from weatherml.extremes.return_periods.newton import LEAST_SHAPE, MOST_SHAPE, information, likeliest
 
 Array = np.ndarray
 
 _PRECISE = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000, "maxfev": 2000}
 _ROUGH = {"xatol": 1e-4, "fatol": 1e-6, "maxiter": 1000, "maxfev": 1000}  # a level's bound is told to some digits
-_LEAST_SHAPE = -1.0  # below, the likelihood has no largest value
 _MOST_STEPS = 60
 _HALVINGS = 10  # of a step, a tenth of the spread
 
 
 def fit(values: Array, family: Family, start: Array) -> Array:
-    """Return the likeliest parameters `[parameter]` of a record `[value]`, looked for from a start."""
+    """Return the likeliest parameters `[parameter]` of a record `[value]`, looked for from a start.
+
+    Shapes are those between -1 and 1; at an end of these the likelihood may have no largest value.
+    """
     unit = np.where(np.array(family.parameters) == "shape", 1.0, start[family.parameters.index("scale")])
 
     def cost(scaled: Array) -> float:
-        return _cost(values, family, scaled * unit)
+        return _cost(values, family, scaled * unit) if scaled[-1] < MOST_SHAPE else np.inf
 
-    begin = start if np.isfinite(_cost(values, family, start)) else _inside(values, family, start)
+    begin = start if np.isfinite(cost(start / unit)) else _inside(values, family, start)
     simplex = begin / unit + np.vstack([np.zeros(len(unit)), 0.1 * np.eye(len(unit))])
     found = minimize(cost, begin / unit, method="Nelder-Mead", options=_PRECISE | {"initial_simplex": simplex})
     return np.asarray(found.x * unit)
 
 
-def fit_all(records: Array, family: Family, start: Array) -> Array:
+def fit_all(records: Array, family: Family, start: Array) -> tuple[Array, Array]:
     """Return the likeliest parameters `[parameter, record]` of records `[record, value]`, from starts of that shape.
 
-    All at once by Newton's steps; of records that these do not bring to a maximum one by one.
+    All at once by Newton's steps; of records that these do not bring to a maximum one by one, and by steps from there.
+
+    Returns:
+        Also of which records the likelihood has a largest value, bool `[record]`; of others it rises up to an end of
+        the shapes from -1 to 1, near which the parameters are.
     """
     begin = start.copy()
     for number in np.flatnonzero(~np.isfinite(_costs(records, family, start))):
         begin[:, number] = _inside(_known(records[number]), family, start[:, number])
     found, done = likeliest(records, family, begin)
-    for number in np.flatnonzero(~done):
-        found[:, number] = fit(_known(records[number]), family, start[:, number])
-    return found
+    left = np.flatnonzero(~done)
+    for number in left:
+        values = _known(records[number])
+        searched = fit(values, family, start[:, number])
+        if not _cost(values, family, searched) > _cost(values, family, found[:, number]):
+            found[:, number] = searched
+    if len(left):
+        found[:, left], done[left] = likeliest(records[left], family, found[:, left])
+    return found, done
 
 
 def _costs(records: Array, family: Family, parameters: Array) -> Array:
     """Return the negative logarithm of the likelihood of each record."""
     density = np.where(np.isnan(records), 0.0, family.log_density(records, parameters[..., None]))
-    return np.where((parameters[-2] > 0) & (parameters[-1] > _LEAST_SHAPE), -density.sum(axis=-1), np.inf)
+    shape = parameters[-1]
+    allowed = (parameters[-2] > 0) & (shape > LEAST_SHAPE) & (shape < MOST_SHAPE)
+    return np.where(allowed, -density.sum(axis=-1), np.inf)
 
 
 def _known(record: Array) -> Array:
@@ -131,7 +145,7 @@ def _end(excess: Callable[[float], float], level: float, step: float) -> float:
 
 def _cost(values: Array, family: Family, parameters: Array) -> float:
     """Return the negative logarithm of the likelihood."""
-    if parameters[-2] <= 0 or parameters[-1] <= _LEAST_SHAPE:
+    if parameters[-2] <= 0 or parameters[-1] <= LEAST_SHAPE:
         return np.inf
     return -float(family.log_density(values, parameters).sum())
 

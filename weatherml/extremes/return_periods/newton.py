@@ -12,7 +12,13 @@ _N_STEPS = 60
 _NEAR = 1e-9  # of the last step, in units of the scale: the next would be of its square
 _FLATTEST = 1e-8  # curvature, beside the greatest, that a step trusts
 _LONGEST = 0.5  # of a step, in units of the scale
-_LEAST_SHAPE = -1.0
+LEAST_SHAPE = -1.0
+"""At and below it the likelihood has no largest value."""
+MOST_SHAPE = 1.0
+"""From there on a distribution has no mean (Coles and Dixon 1999, doi:10.1023/A:1009905222644); a likelihood that rises
+up to it often rises without end."""
+_OFF = 1e-6  # how far inside of these ends a largest value lies at least
+_LEVEL = 1e-6  # a slope a value that is none, by parameters in units of the scale
 _SERIES = 0.01  # below it differences of nearly equal numbers lose digits that terms of a series keep
 _N_TERMS = 10
 
@@ -28,21 +34,24 @@ def likeliest(records: Array, family: Family, start: Array) -> tuple[Array, Arra
         start: Parameters `[parameter, record]` that allow all values.
 
     Returns:
-        Also which records have got there, bool `[record]`: not those whose likelihood rises up to an end.
+        Also which records have got to a largest value, bool `[record]`: there the likelihood is level and curved
+        downward; it is not where it rises up to an end, and steps end for want of a shorter one.
     """
     unit = start[-2].copy()
     at = np.concatenate([start[:-2] / unit, np.log(start[-2:-1] / unit), start[-1:]]).T
     values, done = records / unit[:, None], np.zeros(len(unit), bool)
     costs, open_ = _cost(values, family, at), np.arange(len(unit))
     for _ in range(_N_STEPS):
-        step = _step(values[open_], family, at[open_])
+        step, is_level = _step(values[open_], family, at[open_])
         at[open_], costs[open_], step = _downhill(values[open_], family, at[open_], step, costs[open_])
-        done[open_] = np.abs(step).max(axis=1) < _NEAR
-        open_ = open_[~done[open_]]
+        is_still = np.abs(step).max(axis=1) < _NEAR
+        done[open_] = is_still & is_level
+        open_ = open_[~is_still]
         if not len(open_):
             break
+    done &= np.isfinite(costs) & (at[:, -1] > LEAST_SHAPE + _OFF) & (at[:, -1] < MOST_SHAPE - _OFF)
     scale = np.exp(at[:, -2]) * unit
-    return np.stack([*(own * unit for own in at.T[:-2]), scale, at[:, -1]]), done & np.isfinite(costs)
+    return np.stack([*(own * unit for own in at.T[:-2]), scale, at[:, -1]]), done
 
 
 def information(records: Array, family: Family, parameters: Array) -> Array:
@@ -60,18 +69,23 @@ def information(records: Array, family: Family, parameters: Array) -> Array:
     return np.asarray(curvature / units[:, :, None] / units[:, None, :])
 
 
-def _step(values: Array, family: Family, at: Array) -> Array:
-    """Return Newton's step `[record, parameter]`, downhill whatever the curvature is."""
+def _step(values: Array, family: Family, at: Array) -> tuple[Array, Array]:
+    """Return Newton's step `[record, parameter]`, downhill whatever the curvature is, and where the cost is least.
+
+    That is bool `[record]`: the slope is known and next to none, and the curvature is upward.
+    """
     slope, curvature = _derivatives(values, family, at)
     with np.errstate(invalid="ignore"):
         is_known = np.isfinite(curvature).all(axis=(1, 2)) & np.isfinite(slope).all(axis=1)
     curvature[~is_known], slope[~is_known] = np.eye(at.shape[1]), 0
     sizes, ways = np.linalg.eigh(curvature)
+    steepest = np.abs(slope[:, :-2] * np.exp(at[:, -2:-1])).max(axis=1, initial=0), np.abs(slope[:, -2:]).max(axis=1)
+    is_level = is_known & (np.maximum(*steepest) < _LEVEL * values.shape[1]) & (sizes[:, 0] > 0)
     sizes = np.abs(sizes)
     sizes = np.maximum(sizes, _FLATTEST * sizes.max(axis=1, keepdims=True))
     step = -np.einsum("rij,rj->ri", ways, np.einsum("rij,ri->rj", ways, slope) / sizes)
     longest = np.abs(step).max(axis=1, keepdims=True)
-    return np.asarray(step * np.minimum(1, _LONGEST / np.maximum(longest, np.finfo(float).tiny)))
+    return np.asarray(step * np.minimum(1, _LONGEST / np.maximum(longest, np.finfo(float).tiny))), is_level
 
 
 def _downhill(values: Array, family: Family, at: Array, step: Array, costs: Array) -> tuple[Array, Array, Array]:
@@ -140,7 +154,7 @@ def _cost(values: Array, family: Family, at: Array) -> Array:
         each = at[:, -2:-1] + (1 + own.shape) * own.y + (np.exp(-own.y) if family is GEV else 0)
     is_there = ~np.isnan(values)
     total = np.where(is_there, each, 0).sum(axis=1)
-    allowed = (~is_there | (own.inside > 0)).all(axis=1) & (at[:, -1] > _LEAST_SHAPE)
+    allowed = (~is_there | (own.inside > 0)).all(axis=1) & (at[:, -1] > LEAST_SHAPE) & (at[:, -1] < MOST_SHAPE)
     return np.where(allowed & np.isfinite(total), total, np.inf)
 
 

@@ -29,7 +29,8 @@ def test_winds_that_say_they_are_in_other_units_are_refused(units):
     parts = xr.merge([made("10m_u_component_of_wind", 30, "m/s"), made("10m_v_component_of_wind", 30, units)])
     with pytest.raises(UserError, match=f"10m_v_component_of_wind is in '{units}'"):
         wind.speeds(parts, wind.Definition())
-    assert wind.speeds(made("10m_wind_speed", 30, "m s**-1"), wind.Definition())
+    for own in ("m s**-1", "meters/second", "m.s-1", "metres per second"):
+        assert wind.speeds(made("10m_wind_speed", 30, own), wind.Definition())
 
 
 def test_values_that_no_such_quantity_has_are_refused_where_other_units_explain_them():

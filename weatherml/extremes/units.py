@@ -15,7 +15,10 @@ _logger = logging.getLogger(__name__)
 _SPELLINGS = {
     "K": ("kelvin", "degk"),
     "m": ("metre", "meter", "metres", "meters", "m of water equivalent"),
-    "m s-1": ("m s**-1", "m s^-1", "m/s", "ms-1", "meter second-1", "meters per second", "metre per second"),
+    "m s-1": (
+        *("m s**-1", "m s^-1", "m.s-1", "m/s", "ms-1", "meter second-1"),
+        *(f"{metre}{per}second" for metre in ("metre", "meter", "metres", "meters") for per in ("/", " per ")),
+    ),
 }
 """What files call the same, in lower case."""
 

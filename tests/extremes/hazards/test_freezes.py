@@ -16,6 +16,7 @@ from weatherml.extremes.hazards.freezes import (
 )
 from weatherml.extremes.hazards.registry import find
 from weatherml.extremes.thresholds import calendar_quantiles
+from weatherml.references import ConstantReference
 
 NIGHTS = [5.0, -1, -3, 2, -2, 4, 3]  # degrees C
 
@@ -31,7 +32,7 @@ def made(nights=NIGHTS, start="2020-01-01"):
 
 def test_it_freezes_on_days_whose_minimum_is_below_the_temperature():
     found = freezes(made())
-    assert found.dtype == bool and found.sizes["time"] == 7
+    assert found.dtype == np.float32 and found.sizes["time"] == 7
     assert found[:, 0, 0].values.tolist() == [False, True, True, False, True, False, False]
     assert not found[:, 0, 1].any()
     assert freezes(made(), Definition(minimum_days=2))[:, 1, 0].values.tolist() == [False, True, True, *[False] * 4]
@@ -142,7 +143,7 @@ def test_at_places_thresholds_are_those_of_the_places():
         whole = freezes(fields, EXTREME_WEATHER_BENCH, threshold)
         found = at_places(fields, [50.0, 40, 50], [10.0, 20, 20], EXTREME_WEATHER_BENCH, threshold)
         for number, (row, column) in enumerate([(0, 0), (1, 1), (0, 1)]):
-            own = whole[:, row, column].values
+            own = whole[:, row, column].values == 1
             assert found["freezes"].values[number] == own.any()
             assert np.isnat(found["onset"].values[number]) or found["onset"].values[number] == whole["time"][own][0]
 
@@ -160,3 +161,32 @@ def test_at_places_what_hangs_on_missing_values_is_not_known():
     forecast = forecast.expand_dims(init_time=[np.datetime64("2020-01-01", "ns")])
     errors = errors_at_places(forecast, fields, [50.0], [10.0])
     assert errors["forecast"].item() == 1 and np.isnan(errors["truth"].item())
+
+
+def test_without_an_hour_of_the_only_day_with_frost_nothing_is_known():
+    fields = made([5.0, 4, -3, 2, 4])
+    for lacking in ([4], [4, 5]):
+        holed = fields.isel(time=np.delete(np.arange(10), lacking))
+        found = at_places(holed, [50.0], [10.0])
+        assert found["freezes"].isnull() and found["duration"].isnull() and found["minimum"].isnull()
+        assert found["onset"].isnull() and found["minimum_day"].isnull()
+    assert at_places(fields.isel(time=slice(1, 9)), [50.0], [10.0])["freezes"] == 1  # from noon on, and until noon
+
+
+def test_days_beside_one_that_lacks_are_known_only_where_they_do_not_hang_on_it():
+    holed = made([5.0, -1, 4, -3, 2, -1, -2]).isel(time=np.delete(np.arange(14), [4, 5]))
+    found = freezes(holed, Definition(minimum_days=2))[:, 0, 0]
+    np.testing.assert_array_equal(found, [0, np.nan, np.nan, 0, 1, 1])
+
+
+def test_where_a_percentile_is_missing_warm_days_are_known_to_be_no_freezes():
+    both = Definition(percentile=15)
+    unknown = ConstantReference(xr.full_like(made().isel(time=0, drop=True), np.nan))
+    found = freezes(made(), both, unknown)
+    np.testing.assert_array_equal(found[:, 0, 0], [0, np.nan, np.nan, 0, np.nan, 0, 0])
+    np.testing.assert_array_equal(at_places(made(), [50.0, 50], [10.0, 20], both, unknown)["freezes"], [np.nan, 0])
+
+
+def test_fields_without_a_whole_day_are_one_line():
+    with pytest.raises(UserError, match=r"2m_temperature has no whole day, .* among its 2 times; pass all hours"):
+        at_places(made().isel(time=slice(1, 3)), [50.0], [10.0])

@@ -321,3 +321,27 @@ def test_a_member_without_values_is_not_known():
 def test_a_definition_of_what_there_is_not_is_refused(wrong):
     with pytest.raises(UserError, match=r"is no|of no cell|is unknown"):
         heat.HeatWave(**wrong)
+
+
+@pytest.mark.parametrize("lacking", [range(16, 20), [17]])
+def test_days_beside_one_that_lacks_are_known_only_where_they_do_not_hang_on_it(lacking):
+    """Of ten days the third to the sixth are hot: without the fifth it is known of none of these."""
+    hot = np.array([0, 0, 1, 1, 1, 1, 0, 0, 0, 0], bool)
+    times = np.datetime64("2015-07-01", "ns") + np.arange(40) * np.timedelta64(6, "h")
+    values = np.repeat(np.where(hot, 310, 290), 4)[:, None, None] * np.ones((1, 1, 2), np.float32)
+    coords = {"time": times, "latitude": [50.0], "longitude": [0.0, 1.0]}
+    whole = xr.Dataset({"2m_temperature": (tuple(coords), values.astype(np.float32))}, coords)
+    holed = whole.isel(time=np.delete(np.arange(40), lacking))
+    nan = [np.nan] * 3
+    np.testing.assert_array_equal(heat.event(whole, heat.HeatWave(), 300.0)[:, 0, 0], hot)
+    for found in (
+        heat.event(holed, heat.HeatWave(), 300.0),
+        heat.truth_in_spell(holed, heat.HeatWave(), 300.0)["2m_temperature"],
+    ):
+        np.testing.assert_array_equal(found[:, 0, 0], [0, 0, *nan, 0, 0, 0, 0])
+
+
+def test_fields_without_a_whole_day_are_one_line():
+    few = at_hours(TRUTH).isel(time=slice(0, 2))
+    with pytest.raises(UserError, match="2m_temperature has no whole day"):
+        heat.truth_in_spell(few, HOT, THRESHOLD)

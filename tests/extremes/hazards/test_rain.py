@@ -105,7 +105,7 @@ def test_cases_find_it_by_name():
     definition = hazard.define({"hours": 12, "percentile": 75})
     threshold = hazard.threshold(ANALYSES, definition, ANALYSES["time"].values)
     event, index = hazard.event(ANALYSES, definition, threshold), hazard.index(ANALYSES, definition, threshold)
-    assert event.dtype == bool and event.shape == index.shape and index.attrs["units"] == "m"
+    assert event.dtype == np.float32 and event.shape == index.shape and index.attrs["units"] == "m"
 
 
 @pytest.mark.parametrize(
@@ -154,3 +154,22 @@ def test_a_threshold_of_the_times_that_are_compared_is_told(caplog):
 
     rain.compare(FORECAST.isel(init_time=[0], number=[0]), TRUTH, HEAVY, Known())
     assert "of 2001 .. 2001 knows" in caplog.text
+
+
+def test_a_threshold_that_is_missing_is_no_threshold_that_is_not_exceeded():
+    """What lies below the least amount is known all the same."""
+    truth = rain.amounts(TRUTH, HEAVY).isel(time=[3])
+    forecast = truth.assign_coords(time=[np.timedelta64(1, "D")]).rename(time="lead_time")
+    forecast = forecast.expand_dims(init_time=truth["time"].values - np.timedelta64(1, "D"))
+    amounts = truth["total_precipitation_24hr"]
+    definition = replace(HEAVY, amount=float(np.median(amounts)))
+    given = xr.full_like(truth.isel(time=0, drop=True), definition.amount)
+    whole = rain.event(truth, definition, given)
+    given["total_precipitation_24hr"][0] = np.nan
+    expected = whole.where((whole == 0) | (whole["latitude"] < 60))
+    np.testing.assert_array_equal(rain.event(truth, definition, given), expected)
+    n_missing = int(expected.isnull().sum())
+    assert n_missing > 0
+    for call in (rain.compare, lambda _, *given: rain.objects(*given)):
+        with pytest.raises(UserError, match=f"missing at {n_missing} of 150 cells"):
+            call(forecast, truth, definition, given)

@@ -145,3 +145,20 @@ def test_a_threshold_of_the_times_that_are_judged_is_told(caplog):
 
     wind.event(planted(), STORM, Known())
     assert "knows 6 of 6 valid times" in caplog.text
+
+
+def test_what_is_missing_is_neither_a_storm_nor_none():
+    """A speed, a threshold, or both, as on land: these are no part of the field."""
+    fields = planted((0, 5, slice(3, 5), slice(2, 5), 25.0))
+    whole = wind.event(fields, STORM, CALM)
+    calm = CALM.where((CALM["latitude"] != 54) | (CALM["longitude"] != 4))  # 54 north, 4 east
+    fields["10m_wind_speed"][1, 9, 9] = np.nan
+    event = wind.event(fields, STORM, calm)
+    assert event[:, 3, 2].isnull().all() and event.isnull()[1, 9, 9] and whole[0, 3, 2] == 1
+    np.testing.assert_array_equal(event.where(event.notnull(), whole), whole)
+    assert wind.severity_index(fields, STORM, calm).isnull().all()
+    with pytest.raises(UserError, match=r"missing at 1 of 150 cells at 2001-\S+, so its objects are not known"):
+        wind.storms(fields.isel(time=[0]), STORM, calm)
+    masked = fields.isel(time=[0]).where(calm["10m_wind_speed"].notnull())
+    assert wind.storms(masked, STORM, calm).sizes["object"] == 1
+    assert wind.severity_index(masked, STORM, calm).notnull().all()

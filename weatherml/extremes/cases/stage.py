@@ -296,7 +296,7 @@ class Stage:
         values = [own.transpose("time", "latitude", "longitude").values for own in (event, index)]
         return Seen(
             event["time"].values.astype("datetime64[ns]"),
-            values[0].astype(bool) & self.inside,
+            (values[0] == 1) & self.inside,  # NaN where it is not known, which `require_values` refuses
             np.where(self.inside, values[1], np.nan).astype(np.float64),
             made.tracks,
             str(made.index.name or self.case.hazard),

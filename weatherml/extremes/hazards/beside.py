@@ -29,18 +29,46 @@ class Moment:
         values: `[lat, lon]`.
         threshold: `[lat, lon]`, or a number.
         follows: Whether the time before is the one that was given before.
+        least: What the threshold is at least, where it is missing, too.
     """
 
     time: np.datetime64
     values: np.ndarray
     threshold: np.ndarray | np.float32
     follows: bool
+    least: float = -np.inf
 
     @property
     def is_beyond(self) -> np.ndarray:
         """Where the threshold is exceeded; nowhere where a value is missing."""
         beyond: np.ndarray = self.values > self.threshold
         return beyond
+
+    @property
+    def is_known(self) -> np.ndarray:
+        """Where it is known whether the threshold is exceeded: neither is missing, or the value is too low for any."""
+        known: np.ndarray = ~np.isnan(self.values) & (~np.isnan(self.threshold) | (self.values <= self.least))
+        return known
+
+    @property
+    def is_masked(self) -> np.ndarray:
+        """Where there is neither a value nor a threshold, as of fields of land at sea: these are no part of it."""
+        masked: np.ndarray = np.isnan(self.values) & np.isnan(self.threshold)
+        return masked
+
+    def require_known(self) -> None:
+        """Require that it is known everywhere whether the threshold is exceeded, as objects are of all cells.
+
+        Raises:
+            UserError: It is not.
+        """
+        n_missing = int((~self.is_known & ~self.is_masked).sum())
+        if n_missing:
+            raise UserError(
+                f"values, or thresholds that they may exceed, are missing at {n_missing} of {self.values.size} cells at"
+                f" {self.time:.16}, so its objects are not known; leave such times out, by isel(time=...), or places"
+                " without threshold, by fields.where(threshold.notnull())"
+            )
 
 
 def moments(field: xr.DataArray, threshold: Thresholds | None, least: float) -> Iterator[Moment]:
@@ -61,7 +89,7 @@ def moments(field: xr.DataArray, threshold: Thresholds | None, least: float) -> 
         own, values = threshold_at(threshold, time, str(field.name), least), np.asarray(field[number].values)
         require_values(str(field.name), values)
         require_alike(str(field.name), values, own)
-        yield Moment(time, values, own, bool(goes_on))
+        yield Moment(time, values, own, bool(goes_on), least)
 
 
 def threshold_at(threshold: Thresholds | None, time: np.datetime64, name: str, least: float) -> np.ndarray | np.float32:
@@ -85,7 +113,13 @@ def threshold_at(threshold: Thresholds | None, time: np.datetime64, name: str, l
 
 
 def match_moments(forecast: Moment, truth: Moment, grid: LatLonGrid, sized: "Sized", weights: Weights) -> xr.Dataset:
-    """Match the objects of two fields of one time, as `objects.match`."""
+    """Match the objects of two fields of one time, as `objects.match`.
+
+    Raises:
+        UserError: These are not known, as something is missing.
+    """
+    for moment in (forecast, truth):
+        moment.require_known()
     own, other = (label(moment.is_beyond, grid, sized.neighbours) for moment in (forecast, truth))
     first, second = (
         table.isel(object=table["area"].values >= sized.minimum_area)
@@ -135,6 +169,9 @@ def followed(
     Returns:
         As `objects.properties`, dim `object`, with `init_time` and `number` of a forecast; those that are too small on
         all times together are left out.
+
+    Raises:
+        UserError: Something is missing, so that they are not known.
     """
     look = partial(_followed, each=each, strength=strength, definition=definition)
     return xr.concat(map_members(look, fields, workers), "object")
@@ -145,6 +182,7 @@ def _followed(
 ) -> xr.Dataset:
     following = Following(LatLonGrid.from_dataset(member.fields), definition.neighbours)
     for own in each(member.fields):
+        own.require_known()
         following.add(own.is_beyond, strength(own), own.time, own.follows)
     table = following.table()
     table = table.isel(object=table["area"].values >= definition.minimum_area)

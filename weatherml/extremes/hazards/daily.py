@@ -88,6 +88,32 @@ class Days:
                 whole = values[0] if len(values) == 1 else _REDUCE[self.how](values, axis=0)
                 yield Day(self.dates[number], np.asarray(whole, np.float32))
 
+    @property
+    def holes(self) -> np.ndarray:
+        """Days that lack, or lack hours, between the first and the last time of the field, `datetime64[ns]` [day].
+
+        Not those on which it begins after 00 UTC or ends before 24: these are no part of what is looked at.
+        """
+        times = self.field["time"].values
+        first, last = times[0].astype("datetime64[D]"), times[-1].astype("datetime64[D]")
+        if times[0] > first:
+            first += 1
+        if times[-1] + _lengths(times)[-1] < last + 1:
+            last -= 1
+        return np.setdiff1d(_ns(np.arange(first, last + 1)), self.dates)
+
+    def require_some(self) -> None:
+        """Require that there is a whole day.
+
+        Raises:
+            UserError: There is none.
+        """
+        if not len(self.dates):
+            raise UserError(
+                f"{self.field.name or 'the field'} has no whole day, 00 UTC to 00 UTC, among its"
+                f" {counted(self.field.sizes['time'], 'time')}; pass all hours of one or more"
+            )
+
     def only(self, dates: np.ndarray) -> "Days":
         """Return some of the days, `datetime64` [day]."""
         chosen = np.isin(self.dates, _ns(dates))

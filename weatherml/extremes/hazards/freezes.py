@@ -9,8 +9,8 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
-from weatherml.extremes.hazards.daily import Day, Days
-from weatherml.extremes.hazards.heat.spells import spells
+from weatherml.extremes.hazards.daily import Days
+from weatherml.extremes.hazards.heat.spells import Bounds, told
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
 from weatherml.extremes.tracks.members import each_member
@@ -91,9 +91,9 @@ def climatology(
 def freezes(
     fields: xr.Dataset, definition: Definition | None = None, threshold: Reference | None = None
 ) -> xr.DataArray:
-    """Return where and when it freezes, of analyses or of one member: bool, one time a day at 00 UTC.
+    """Return where and when it freezes, of analyses or of one member: 1 or 0, float32, one time a day at 00 UTC.
 
-    A day without a value is none; `at_places` says of which places it is not known.
+    NaN where that hangs on values that are missing, or on days that lack between others.
 
     Args:
         fields: Dims (time, latitude, longitude), times of any hours; days that lack hours are left out.
@@ -110,14 +110,13 @@ def freezes(
     return xr.DataArray(found, coords, ("time", "latitude", "longitude"), "freeze", days.told)
 
 
-def _frozen(days: Days, definition: Definition, threshold: Reference | None, missing: float = np.nan) -> np.ndarray:
-    """Return where it freezes, bool `[day, lat, lon]`; what is missing counts as so many K below the threshold."""
+def _frozen(days: Days, definition: Definition, threshold: Reference | None) -> np.ndarray:
+    """Return where it freezes, 1 or 0 or NaN `[day, lat, lon]`."""
     if threshold is not None:
         warn_of_knowing(threshold, days.dates)
-    found = np.zeros((len(days.dates), *days.field.shape[1:]), bool)
-    below = (Day(day.date, np.nan_to_num(day.values, nan=missing)) for day in _below(days, definition, threshold))
-    for number, day in enumerate(spells(below, definition.minimum_days)):
-        found[number] = day.is_spell
+    found = np.zeros((len(days.dates), *days.field.shape[1:]), np.float32)
+    for number, (_, own) in enumerate(told(_below(days, definition, threshold), definition.minimum_days)):
+        found[number] = own
     return found
 
 
@@ -140,18 +139,21 @@ def at_places(
     Returns:
         Dim `place`: `freezes`, 1 or 0; `onset`, its first day (NaT where there is none), `duration` in days, 0 where
         there is none; `minimum`, K, the lowest of all days, and `minimum_day`. NaN and NaT where that hangs on values
-        that are missing.
+        that are missing, and everywhere if a day between the first and the last lacks hours.
 
     Raises:
-        UserError: A place lies outside the grid; or as `freezes`.
+        UserError: There is no whole day; a place lies outside the grid; or as `freezes`.
     """
     own = definition or Definition()
     pick = _nearest(LatLonGrid.from_dataset(fields), np.atleast_1d(latitude), np.atleast_1d(longitude))
     days = own.days(_in_a_row(fields[[own.variable]] if own.variable in fields else fields, pick).compute())
-    there = threshold and _AtPlaces(threshold, pick)
-    event, possible = (_frozen(days, own, there, missing)[:, 0] for missing in (np.nan, np.inf))
+    days.require_some()
+    frozen = _frozen(days, own, threshold and _AtPlaces(threshold, pick))[:, 0]
     daily = np.stack([day.values[0] for day in days])
-    is_known, is_whole = (event == possible).all(axis=0), ~np.isnan(daily).any(axis=0)
+    if len(days.holes):
+        frozen, daily = np.full((2, *daily.shape), np.nan)
+    event = frozen == 1
+    is_known, is_whole = (~np.isnan(values).any(axis=0) for values in (frozen, daily))
     first, dates = event.argmax(axis=0), days.dates
     since = np.arange(len(dates))[:, None] >= first
     lasts = np.logical_and.accumulate(event | ~since, axis=0) & since & event
@@ -265,8 +267,8 @@ def _errors(own: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({name: error.assign_attrs(units=units[name]) for name, error in errors.items()} | there)
 
 
-def _below(days: Days, definition: Definition, threshold: Reference | None) -> Iterator[Day]:
-    """Give by how much each day's minimum is below its threshold."""
+def _below(days: Days, definition: Definition, threshold: Reference | None) -> Iterator[Bounds]:
+    """Give by how much each day's minimum is below its thresholds, all that there are."""
     if definition.percentile is not None and threshold is None:
         raise UserError(
             f"freezes are below the {definition.percentile:g}th percentile, and no threshold is given; pass"
@@ -274,14 +276,16 @@ def _below(days: Days, definition: Definition, threshold: Reference | None) -> I
         )
     for day in days:
         require_values(definition.variable, day.values)
-        level = np.float32(np.inf if definition.temperature is None else definition.temperature)
-        below = level - day.values
+        below = [] if definition.temperature is None else [np.float32(definition.temperature) - day.values]
         if definition.percentile is not None and threshold is not None:
             own = threshold.at(np.array([day.date]))[definition.variable]
             own = own.isel(time=0) if "time" in own.dims else own
             require_alike(definition.variable, day.values, own.values)
-            below = np.minimum(below, own.transpose("latitude", "longitude").values - day.values)
-        yield Day(day.date, below)
+            below.append(own.transpose("latitude", "longitude").values - day.values)
+        least, most = (
+            np.min([np.where(np.isnan(own), filled, own) for own in below], axis=0) for filled in (-np.inf, np.inf)
+        )
+        yield Bounds(day.date, least, most)
 
 
 def _event(fields: xr.Dataset, definition: Definition, threshold: Reference | None) -> xr.DataArray:

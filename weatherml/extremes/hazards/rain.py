@@ -10,6 +10,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.beside import Moment, followed, match_moments, measured, moments, threshold_at
+from weatherml.extremes.hazards.known import known_only
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.objects import Threshold, Weights, sal
 from weatherml.extremes.thresholds import local_quantile
@@ -148,7 +149,7 @@ def threshold(analyses: xr.Dataset, definition: Definition, period: Periods) -> 
 
 
 def event(fields: xr.Dataset, definition: Definition, given: Thresholds | None = None) -> xr.DataArray:
-    """Return where and when it is heavy precipitation, bool (time, latitude, longitude), in memory.
+    """Return where and when it is heavy precipitation, 1 or 0 (time, latitude, longitude), in memory; NaN if not known.
 
     Args:
         fields: Dims (time, latitude, longitude).
@@ -160,8 +161,8 @@ def event(fields: xr.Dataset, definition: Definition, given: Thresholds | None =
     """
     _require_threshold(definition, given)
     own = _amount(fields, definition)
-    masks = [moment.is_beyond for moment in moments(own, given, definition.amount)]
-    return own.copy(data=np.stack(masks)).rename("heavy_precipitation").drop_attrs()
+    events = [known_only(moment.is_beyond, moment.is_known) for moment in moments(own, given, definition.amount)]
+    return own.copy(data=np.stack(events)).rename("heavy_precipitation").drop_attrs()
 
 
 def objects(
@@ -180,6 +181,9 @@ def objects(
 
     Returns:
         As `objects.properties`, of the amounts, m: dim `object`, with `init_time` and `number` of a forecast.
+
+    Raises:
+        UserError: Amounts or thresholds are missing, so that they are not known; or as `event`.
     """
     _require_threshold(definition, given)
     each = partial(_moments, definition=definition, given=given)
@@ -208,7 +212,8 @@ def compare(
         the mean `centroid_distance`, km, NaN where there are none.
 
     Raises:
-        UserError: As `amounts` and `sal`; or the truth lacks a valid time.
+        UserError: As `amounts` and `sal`; the truth lacks a valid time; or a threshold is missing that amounts may
+            exceed.
     """
     _require_threshold(definition, given)
     if given is not None and not isinstance(given, NUMBER):
@@ -226,10 +231,11 @@ def _measure(
     given: Thresholds | None,
 ) -> dict[str, float]:
     least = threshold_at(given, time, _name(definition), definition.amount)
-    both = Moment(time, forecast, least, follows=False), Moment(time, truth, least, follows=False)
-    found = match_moments(*both, grid, definition, definition.weights)
+    likeness = sal(forecast, truth, grid, definition.sal)
+    own, came = (Moment(time, values, least, follows=False, least=definition.amount) for values in (forecast, truth))
+    found = match_moments(own, came, grid, definition, definition.weights)
     distances = found["centroid_distance"].values
-    return vars(sal(forecast, truth, grid, definition.sal)) | {
+    return vars(likeness) | {
         "hits": float(found.sizes["pair"]),
         "misses": float(found.sizes["miss"]),
         "false_alarms": float(found.sizes["false_alarm"]),

@@ -33,7 +33,7 @@ class Made:
     """What a hazard makes of one member.
 
     Attributes:
-        event: Bool `[time, latitude, longitude]`.
+        event: 1 or 0 `[time, latitude, longitude]`, or bool; NaN where it is not known.
         index: `[time, latitude, longitude]`.
         tracks: Of its storms, where it is of storms.
     """
@@ -58,7 +58,7 @@ class Hazard:
         words: What it is called: "heat wave".
         variables: Canonical names of what it is made of.
         definition: A frozen dataclass of thresholds, all with defaults.
-        event: Where and when it is an event, bool; nowhere where values are missing.
+        event: Where and when it is an event: 1 or 0, and NaN where values are missing that it hangs on; or bool.
         index: What is extreme of it, such as a temperature, with `units`.
         summary: By what a region becomes one number of the index; the least where low values are extreme.
         threshold: What counts as extreme at each place and date; None where the definition alone says it.

@@ -11,6 +11,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.hazards.beside import Moment, followed, moments
+from weatherml.extremes.hazards.known import known_only
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.objects.properties import KM2
 from weatherml.extremes.thresholds import local_quantile
@@ -94,10 +95,10 @@ def threshold(analyses: xr.Dataset, definition: Definition, period: Periods) -> 
 
 
 def event(fields: xr.Dataset, definition: Definition, given: Thresholds | None) -> xr.DataArray:
-    """Return where and when the wind is above the threshold, bool (time, latitude, longitude), in memory."""
+    """Return where the wind is above the threshold, 1 or 0 (time, latitude, longitude), in memory; NaN if unknown."""
     own = speeds(fields, definition)
-    masks = [moment.is_beyond for moment in _moments(own, definition, given)]
-    return own[definition.variable].copy(data=np.stack(masks)).rename("wind_storm").drop_attrs()
+    events = [known_only(moment.is_beyond, moment.is_known) for moment in _moments(own, definition, given)]
+    return own[definition.variable].copy(data=np.stack(events)).rename("wind_storm").drop_attrs()
 
 
 def storms(fields: xr.Dataset, definition: Definition, given: Thresholds, workers: Workers = HERE) -> xr.Dataset:
@@ -113,6 +114,9 @@ def storms(fields: xr.Dataset, definition: Definition, given: Thresholds, worker
         Dim `object`, one row each: `area` km2 of its footprint, where it is and from when to when, as
         `objects.properties`; `severity_index` km2, the sum over its times and cells of area times severity; and
         `greatest_ratio`, of speed to threshold. Of a forecast also `init_time` and `number`.
+
+    Raises:
+        UserError: Speeds or thresholds are missing, so that they are not known.
     """
     each, strength = partial(_moments, definition=definition, given=given), partial(severity, definition=definition)
     found = followed(speeds(fields, definition), each, strength, definition, workers)
@@ -150,7 +154,8 @@ def severity_index(
         workers: Who looks through members.
 
     Returns:
-        Dims (time), or (init_time, lead_time, number) of a forecast; NaN where a speed that counts is missing.
+        Dims (time), or (init_time, lead_time, number) of a forecast; NaN where a speed that counts, or its threshold,
+        is missing; cells that have neither don't count.
 
     Raises:
         UserError: Weights are not on the grid of the fields, or missing somewhere.
@@ -172,8 +177,8 @@ def _indices(member: Member, definition: Definition, given: Thresholds, weights:
 
 
 def _index_of(moment: Moment, definition: Definition, weights: np.ndarray) -> float:
-    """Return the sum of one time; NaN where speeds are missing that count."""
-    if (np.isnan(moment.values) & ~np.isnan(moment.threshold) & (weights != 0)).any():
+    """Return the sum of one time; NaN where speeds or thresholds are missing that count."""
+    if (~moment.is_known & ~moment.is_masked & (weights != 0)).any():
         return float("nan")
     return float((severity(moment, definition) * weights).sum())
 

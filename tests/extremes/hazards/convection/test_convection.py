@@ -8,7 +8,7 @@ from earthkit.meteo.thermo.array import virtual_temperature
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.convection import Definition, bulk_shear, convection, craven_brooks
 from weatherml.extremes.hazards.convection.energy import cape_and_cin
-from weatherml.extremes.hazards.convection.indices import CAPE
+from weatherml.extremes.hazards.convection.indices import CAPE, CIN
 from weatherml.extremes.hazards.convection.parcels import lift, start_of
 from weatherml.extremes.hazards.convection.profiles import ON_LEVELS, Profiles
 from weatherml.extremes.hazards.registry import find
@@ -221,3 +221,30 @@ def test_energy_is_missing_where_the_ground_is_and_not_where_levels_below_it_are
         assert convection(lacking)[CAPE].isnull().values.tolist() == [[True, False]]
     with pytest.raises(UserError, match=r"surface_pressure is in Pa, .* 920 .. 920; it looks like hPa"):
         convection(given.assign(surface_pressure=given["surface_pressure"] / 100))
+
+
+def at_ground(fields, pressure):
+    own = xr.full_like(fields["temperature"].isel(level=0, drop=True), 302.0)
+    ground = {"2m_temperature": own, "2m_dewpoint_temperature": own - 6}
+    return fields.assign(ground | {"surface_pressure": own.copy(data=np.array([pressure], np.float32))})
+
+
+def test_the_energy_of_a_place_hangs_on_none_beside_it():
+    fields = at_ground(columns([100, 200, 300, 500, 700, 850, 1000], n_lon=3), [7.6e4, 1.01e5, 9e4])
+    together = convection(fields)
+    assert together[CIN].notnull().any()
+    for place in range(3):
+        xr.testing.assert_identical(convection(fields.isel(longitude=[place])), together.isel(longitude=[place]))
+
+
+def test_an_infinite_pressure_at_the_ground_loses_its_place_alone():
+    fields = at_ground(columns([100, 200, 300, 500, 700, 850, 1000], n_lon=3), [1e5, np.inf, 9e4])
+    assert convection(fields)[CAPE].isnull().values.tolist() == [[False, True, False]]
+
+
+def test_it_is_not_known_whether_air_that_is_missing_is_severe(fine):
+    fields = fine.copy(deep=True)
+    fields["temperature"][:, :, 0] = np.nan
+    found = find("severe_convection").make(fields, Definition(severe=0)).event
+    assert found.isnull().values.ravel().tolist() == [True, *[False] * (found.size - 1)]
+    assert (found.values.ravel()[1:] == 1).all()

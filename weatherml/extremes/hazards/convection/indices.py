@@ -18,6 +18,7 @@ from weatherml.extremes.hazards.convection.profiles import (
     require_levels,
     rising,
 )
+from weatherml.extremes.hazards.known import known_only
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.references import Reference
 
@@ -157,7 +158,8 @@ def _at(places: np.ndarray, wanted: np.ndarray, values: np.ndarray) -> np.ndarra
 
 
 def _event(fields: xr.Dataset, definition: Definition, threshold: Reference | None) -> xr.DataArray:
-    return (craven_brooks(fields, definition) >= definition.severe).rename("event")
+    product = craven_brooks(fields, definition)
+    return known_only(product >= definition.severe, product.notnull()).rename("event")
 
 
 def _index(fields: xr.Dataset, definition: Definition, threshold: Reference | None) -> xr.DataArray:

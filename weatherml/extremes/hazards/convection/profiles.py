@@ -19,6 +19,7 @@ AT_GROUND = (
 )
 
 _STEP = 0.1  # of the logarithm of pressure
+_HIGHEST_PRESSURE = 1100.0  # hPa at the ground: more than was ever measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +30,14 @@ class Profiles:
         pressure: Pa.
         temperature: K.
         humidity: Specific, kg kg-1.
+        n_steps: In how many steps a parcel takes each layer [level - 1]: told by the levels alone, so that the energies
+            of a place don't hang on what is beside it.
     """
 
     pressure: np.ndarray
     temperature: np.ndarray
     humidity: np.ndarray
+    n_steps: np.ndarray
 
     @property
     def is_known(self) -> np.ndarray:
@@ -52,9 +56,7 @@ class Profiles:
 
         height, warmth = np.log(self.pressure), virtual_temperature(self.temperature, self.humidity)
         found = []
-        for below in range(len(height) - 1):
-            deepest = np.nanmax(height[below] - height[below + 1], initial=0.0)
-            n_steps = max(1, int(np.ceil(deepest / _STEP - 1e-6)))
+        for below, n_steps in enumerate(self.n_steps):
             share = (np.arange(n_steps, dtype=np.float32) / n_steps)[:, None]
             found.append([own[below] + share * (own[below + 1] - own[below]) for own in (height, warmth)])
         found.append([height[-1:], warmth[-1:]])
@@ -74,7 +76,7 @@ class Profiles:
         pressure = np.float32(100) * levels[::-1, None].astype(np.float32)
         temperature, humidity = (np.ascontiguousarray(own.T[::-1], np.float32) for own in fields)
         if not ground:
-            return cls(np.broadcast_to(pressure, temperature.shape), temperature, humidity)
+            return cls(np.broadcast_to(pressure, temperature.shape), temperature, humidity, _n_steps(levels[::-1]))
         from earthkit.meteo.thermo.array import specific_humidity_from_dewpoint
 
         lowest, warmth, dewpoint = (own.astype(np.float32) for own in ground)
@@ -84,7 +86,12 @@ class Profiles:
         columns = (
             np.concatenate([own[None], np.where(buried, own, up)]) for own, up in zip(at_ground, above, strict=True)
         )
-        return cls(*columns)
+        return cls(*columns, _n_steps(np.append(max(_HIGHEST_PRESSURE, levels[-1]), levels[::-1])))
+
+
+def _n_steps(levels: np.ndarray) -> np.ndarray:
+    """Return in how many steps a parcel takes each layer between levels, hPa, that fall."""
+    return np.maximum(np.ceil(-np.diff(np.log(levels)) / _STEP - 1e-6), 1).astype(int)
 
 
 def ground_of(fields: xr.Dataset, names: tuple[str, ...]) -> list[xr.DataArray]:

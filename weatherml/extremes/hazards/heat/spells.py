@@ -3,10 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 
 import numpy as np
 
 from weatherml.extremes.hazards.daily import DAY, Day
+from weatherml.extremes.hazards.known import agreed
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,48 @@ def spells(days: Iterable[Day], minimum_days: int) -> Iterator[SpellDay]:
             yield from run.end()
         yield from run.add(day)
     yield from run.end()
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """By how much a day is beyond the threshold, where values may be missing.
+
+    Attributes:
+        date: The day.
+        least: What it is at least `[lat, lon]`: -inf where nothing is known.
+        most: What it is at most: inf where nothing is known.
+        is_there: Whether it is a day of the fields; else all of it is missing.
+    """
+
+    date: np.datetime64
+    least: np.ndarray
+    most: np.ndarray
+    is_there: bool = True
+
+
+def told(days: Iterable[Bounds], minimum_days: int) -> Iterator[tuple[np.datetime64, np.ndarray]]:
+    """Give each day, and where it is in a spell, float32 `[lat, lon]`: NaN where that hangs on what is missing.
+
+    That may be values, or days that lack between others. Before the first day and after the last nothing is missing.
+    """
+    own, one, two = tee(_with_holes(days, minimum_days - 1), 3)
+    least = spells((Day(day.date, day.least) for day in one), minimum_days)
+    most = spells((Day(day.date, day.most) for day in two), minimum_days)
+    for day, sure, possible in zip(own, least, most, strict=True):
+        if day.is_there:
+            yield day.date, agreed(sure.is_spell, possible.is_spell)
+
+
+def _with_holes(days: Iterable[Bounds], n_days: int) -> Iterator[Bounds]:
+    """Give days, and so many of those that lack after each and before the next as days of which nothing is known."""
+    last: np.datetime64 | None = None
+    for day in days:
+        lacking = np.empty(0, "datetime64[ns]") if last is None else np.arange(last + DAY, day.date, DAY)
+        for number, date in enumerate(lacking):
+            if min(number, len(lacking) - 1 - number) < n_days:
+                yield Bounds(date, np.full_like(day.least, -np.inf), np.full_like(day.most, np.inf), is_there=False)
+        yield day
+        last = day.date
 
 
 class _Run:

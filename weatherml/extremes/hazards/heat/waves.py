@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, tee
+from itertools import chain
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,7 @@ import xarray as xr
 from weatherml.errors import UserError
 from weatherml.extremes.hazards.daily import DAY, Day, Days
 from weatherml.extremes.hazards.heat.definition import Spell
-from weatherml.extremes.hazards.heat.spells import SpellDay, spells
+from weatherml.extremes.hazards.heat.spells import Bounds, SpellDay, spells, told
 from weatherml.extremes.objects import Following
 from weatherml.extremes.thresholds.climates import Thresholds, on_fields
 from weatherml.extremes.tracks.members import Member, map_members
@@ -56,10 +56,11 @@ class Stretch:
             init_time: Of a forecast.
 
         Raises:
-            UserError: The analyses lack one of these, or have other hours than the fields; the threshold is none of
-                the fields' variable and grid.
+            UserError: The fields have no whole day; the analyses lack one of these, or have other hours than the
+                fields; the threshold is none of the fields' variable and grid.
         """
         days = definition.days(fields)
+        days.require_some()
         asked = as_reference(on_fields(threshold, fields, (definition.variable,)), "the threshold")
         _require_threshold(days, definition, asked)
         warn_of_knowing(asked, days.dates)
@@ -98,13 +99,10 @@ class Stretch:
         yield from spells(map(self._beyond, all_days), self.definition.minimum_days)
 
     def told(self) -> Iterator[tuple[np.datetime64, np.ndarray]]:
-        """Give each day, and where it is in a spell, float32 `[lat, lon]`: NaN where that hangs on missing values."""
-        sure, filled = tee(map(self._beyond, chain(self.earlier or (), self.days)))
-        possible = (Day(day.date, np.nan_to_num(day.values, nan=np.inf)) for day in filled)
-        both = (spells(own, self.definition.minimum_days) for own in (sure, possible))
-        for day, other in zip(*both, strict=True):
-            is_spell = day.is_spell.astype(np.float32)
-            yield day.date, np.where(day.is_spell == other.is_spell, is_spell, np.float32(np.nan))
+        """Give each day, and where it is in a spell, as `spells.told`: NaN where that hangs on what is missing."""
+        days = map(self._beyond, chain(self.earlier or (), self.days))
+        bounds = (Bounds(day.date, day.values, np.where(np.isnan(day.values), np.inf, day.values)) for day in days)
+        yield from told(bounds, self.definition.minimum_days)
 
     def _beyond(self, day: Day) -> Day:
         require_values(self.definition.variable, day.values)
@@ -263,7 +261,7 @@ def _of_member(member: Member, definition: Spell, threshold: Thresholds, before:
 
 
 def event(fields: xr.Dataset, definition: Spell, threshold: Thresholds) -> xr.DataArray:
-    """Return where and when it is a heat wave, or cold spell, of analyses or one member: bool, in memory.
+    """Return where and when it is a heat wave, or cold spell, of analyses or one member: 1 or 0, in memory.
 
     Args:
         fields: Dims (time, latitude, longitude), times of any hours.
@@ -271,15 +269,16 @@ def event(fields: xr.Dataset, definition: Spell, threshold: Thresholds) -> xr.Da
         threshold: Of each date.
 
     Returns:
-        Dims (time, latitude, longitude), one time a day at 00 UTC; days that lack hours are left out, and a day without
-        a value is none of a spell, as `truth_in_spell` has it that tells what is not known. A spell that has
-        begun before the first day, or goes on after the last, counts with the days that are there.
+        Dims (time, latitude, longitude), float32, one time a day at 00 UTC; days that lack hours are left out. NaN
+        where that hangs on values or days that are missing. A spell that has begun before the first day, or goes on
+        after the last, counts with the days that are there.
+
+    Raises:
+        UserError: There is no whole day; or as `Stretch.of`.
     """
     stretch = Stretch.of(fields, definition, threshold)
     days = stretch.days
-    values = np.zeros((len(days.dates), *days.field.shape[1:]), bool)
-    for number, day in enumerate(stretch):
-        values[number] = day.is_spell
+    values = np.stack([own for _, own in stretch.told()])
     return along_days(values, days, definition.words.replace(" ", "_")).assign_attrs(days.told)
 
 

@@ -58,8 +58,8 @@ def members_in_spell(
 def truth_in_spell(analyses: xr.Dataset, definition: Spell, threshold: Thresholds) -> xr.Dataset:
     """Return where and when analyses are in a heat wave, or cold spell, for `members_in_spell`: 1 or 0, in memory.
 
-    NaN where that hangs on values or days that are missing: `verification.evaluate` counts what is known alone, where it
-    is told `missing="count"`, or says that something is missing. The first and the last days are those that are there.
+    NaN where that hangs on values or days that are missing: `verification.evaluate` counts what is known alone where
+    told `missing="count"`, or says that something is missing. The first and the last days are those that are there.
     """
     stretch = Stretch.of(analyses, definition, threshold)
     own = along_days(np.stack([told for _, told in stretch.told()]), stretch.days, definition.variable)

@@ -83,15 +83,15 @@ class Profiles:
         at_ground = lowest, warmth, specific_humidity_from_dewpoint(dewpoint, lowest)
         buried = pressure >= lowest
         above = np.broadcast_to(pressure, temperature.shape), temperature, humidity
-        columns = (
+        heavy, warm, humid = (
             np.concatenate([own[None], np.where(buried, own, up)]) for own, up in zip(at_ground, above, strict=True)
         )
-        return cls(*columns, _n_steps(np.append(max(_HIGHEST_PRESSURE, levels[-1]), levels[::-1])))
+        return cls(heavy, warm, humid, _n_steps(np.append(max(_HIGHEST_PRESSURE, levels[-1]), levels[::-1])))
 
 
 def _n_steps(levels: np.ndarray) -> np.ndarray:
     """Return in how many steps a parcel takes each layer between levels, hPa, that fall."""
-    return np.maximum(np.ceil(-np.diff(np.log(levels)) / _STEP - 1e-6), 1).astype(int)
+    return np.asarray(np.maximum(np.ceil(-np.diff(np.log(levels)) / _STEP - 1e-6), 1), int)
 
 
 def ground_of(fields: xr.Dataset, names: tuple[str, ...]) -> list[xr.DataArray]:

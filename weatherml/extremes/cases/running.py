@@ -13,6 +13,7 @@ from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.cases.calibrated import calibrate, held_out
 from weatherml.extremes.cases.config import Baseline, Case
+from weatherml.extremes.cases.limits import require_leads
 from weatherml.extremes.cases.stage import Stage
 from weatherml.extremes.cases.told import Cut, Told, cut_of, require_values, tell
 from weatherml.extremes.cases.unusual import LocalClimate, local_climate
@@ -123,6 +124,8 @@ class _Run:
         inits = _reaching(shared, self.forecasts, self.case)
         stage = self._stage(self.case, inits)
         inits = _first_of_days(stage, inits)
+        for name, forecast in self.forecasts.items():
+            require_leads(name, _leads(forecast), stage.times[-1] + stage.history - inits[0])
         then, inits_then = self._then()
         n_members = {name: n_members_of(own) for name, own in self.forecasts.items()}
         self._n_all = len(inits) * sum(n_members.values())

@@ -24,6 +24,7 @@ from weatherml.state import on_grid
 from weatherml.times import is_within, parse_period, show_periods
 
 _logger = logging.getLogger(__name__)
+_DAY = np.timedelta64(24 * 3600 * 10**9, "ns")
 
 CARRIER = "sea_ice_cover"
 """A variable between 0 and 1, whose name an event has where verification judges it, as that knows no others."""
@@ -160,10 +161,10 @@ class Stage:
     @cached_property
     def around(self) -> Seen:
         """The truth in the period, and for as long as `history` before it and after."""
-        history = parse_duration(self.case.history)
         first, last = parse_period(self.case.period)
         all_times = self.truth["time"].values
-        wide = self.truth.isel(time=np.flatnonzero((all_times >= first - history) & (all_times <= last + history)))
+        near = (all_times >= first - self.history) & (all_times <= last + self.history)
+        wide = self.truth.isel(time=np.flatnonzero(near))
         return self._seen(self._read(wide))
 
     @cached_property
@@ -171,6 +172,11 @@ class Stage:
         """Between the times of events, `timedelta64[ns]`: of events of days a day."""
         steps = np.diff(self.true.times)
         return np.timedelta64(1, "D") if not len(steps) else np.timedelta64(steps.min(), "ns")
+
+    @property
+    def history(self) -> np.timedelta64:
+        """How far what is before a time counts: as the case says, or for as many days as must be in a row."""
+        return max(parse_duration(self.case.history), getattr(self.definition, "minimum_days", 0) * _DAY)
 
     def begins(self, init_times: Any) -> Any:
         """Return since when leads of events count, `datetime64[ns]` of the shape of initial times.
@@ -180,9 +186,8 @@ class Stage:
         return init_times - (init_times - self.true.times[0]) % self.step
 
     def before(self, times: np.ndarray, init_time: np.datetime64) -> Before:
-        """Look for analyses before a forecast of times `[time]`, as far back as `history` says."""
-        history = parse_duration(self.case.history)
-        return analyses_before(self.truth["time"].values, times, init_time, history, self.is_of_days)
+        """Look for analyses before a forecast of times `[time]`, as far back as `history`."""
+        return analyses_before(self.truth["time"].values, times, init_time, self.history, self.is_of_days)
 
     @property
     def is_of_days(self) -> bool:
@@ -231,8 +236,8 @@ class Stage:
 
     def sent(self, init_times: np.ndarray) -> Self:
         """Return what sees the members of forecasts alike, with no other analyses than those of before they began."""
-        history, times = parse_duration(self.case.history), self.truth["time"].values
-        near = (times >= init_times.min() - history) & (times < init_times.max() + np.timedelta64(1, "D"))
+        times = self.truth["time"].values
+        near = (times >= init_times.min() - self.history) & (times < init_times.max() + np.timedelta64(1, "D"))
         own = replace(self, truth=self.truth.isel(time=np.flatnonzero(near)), _before={})
         known = {name: getattr(self, name) for name in ("true", "times", "inside", "whole_grid", "grid", "weights")}
         vars(own).update(known)
@@ -314,16 +319,17 @@ class Stage:
         chosen = own.isel(time=np.flatnonzero(is_within(own["time"].values, climatology.period)))
         if not chosen.sizes["time"]:
             raise UserError(f"the climatology has no time in {show_periods(climatology.period)}; choose another period")
-        history = parse_duration(self.case.history)
         first, last = parse_period(self.case.period)
         at, all_times = np.array([first, last, valid.min(), valid.max()]), self.truth["time"].values
-        there = all_times[(all_times >= at.min() - history) & (all_times <= at.max() + history)]
+        until = max(last + self.history, valid.max())
+        there = all_times[(all_times >= at.min() - self.history) & (all_times <= until)]
         asked = np.union1d(there, np.arange(at.min(), at.max(), np.timedelta64(1, "D")))  # of which forecasts have each
         fields = cut(chosen, self.held) if self.hazard.extent == "region" else chosen
         try:
             return _Remembered(self.hazard.threshold(fields, self.definition, asked))
         except UserError as error:
-            raise error.within(f"climatology.period {' .. '.join(climatology.period)}: ") from None
+            span = f"{asked.min():.10} .. {asked.max():.10} of the event, the forecasts and history={self.case.history}"
+            raise error.within(f"climatology.period {' .. '.join(climatology.period)}, for {span}: ") from None
 
     def _require_grid(self, fields: xr.Dataset) -> None:
         own, wanted = LatLonGrid.from_dataset(fields), self.whole_grid

@@ -9,6 +9,9 @@ from weatherml.extremes.cases.region import write_place
 from weatherml.extremes.cases.stage import Seen, Stage, regional
 from weatherml.sphere.great_circles import mean_place
 
+_ROUNDING = 1e-9
+"""By which sums of shares of areas may be off: those of a whole region are not always 1."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -50,7 +53,7 @@ def tell(seen: Seen, stage: Stage) -> Told:
 
 def is_enough(share: np.ndarray, stage: Stage) -> np.ndarray:
     """Return whether shares of the region are an event, bool `[time]`."""
-    return np.asarray((share >= stage.case.share_asked) & (share > 0))
+    return np.asarray((share >= stage.case.share_asked - _ROUNDING) & (share > 0))
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def require_values(seen: Seen, stage: Stage, owner: str) -> None:
 def shares(seen: Seen, stage: Stage) -> np.ndarray:
     """Return the share of the region's area in the event at each time `[time]`."""
     share: np.ndarray = (seen.event * stage.weights).sum(axis=(1, 2))
-    return share
+    return np.minimum(share, 1)
 
 
 def completed(seen: Seen, stage: Stage) -> Seen | None:

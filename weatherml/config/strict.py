@@ -84,7 +84,7 @@ def from_mapping(kind: type[ConfigT], content: Mapping[str, Any], origin: str = 
         # Strict validation of JSON still takes lists for tuples and strings for dates, as YAML writes them.
         return kind.model_validate_json(json.dumps(_over_defaults(kind, content), default=_plain))
     except ValidationError as error:
-        raise _mistake(kind, error.errors()).within(f"{origin}: ") from None
+        raise _mistake(kind, error.errors()).within(f"{origin}: " if origin else "") from None
 
 
 def from_registry(

@@ -7,8 +7,8 @@ from docs_page import DOCS
 
 from weatherml.cli.printing.hazards import written
 from weatherml.cli.verbs.extremes import HAZARDS
-from weatherml.extremes.hazards.keys import OF_OBJECTS, UNITS, describe
-from weatherml.extremes.hazards.registry import find, known
+from weatherml.extremes.hazards.keys import UNITS, describe
+from weatherml.extremes.hazards.registry import OF_OBJECTS, find, known
 
 OWN = [name for name in known() if not name.endswith("of_tests")]
 

@@ -74,31 +74,39 @@ def extremes(
 
     Cases of a list of one's own, such as ExtremeWeatherBench's: `weatherml extremes --list events.yaml --hazard freeze`
     """
-    from weatherml.cli.settings import file_and_overrides
+    with _keeping_nothing():
+        from weatherml.cli.settings import file_and_overrides
 
-    if describe is not None:
-        _describe(describe, words or [], output, as_json)
-        return
-    file, overrides = file_and_overrides(words or [])
-    if list_cases:
-        if output is not None:
-            raise UserError(f"--list prints and writes no page {output}; leave --output out, or --list")
-        _list(file, overrides, hazard, period, as_json)
-        return
-    if hazard is not None or period is not None:
-        raise UserError("--hazard and --period belong to --list; leave them out, or add it")
-    if file is None and not any(word.startswith("listed=") for word in overrides):
-        raise UserError(
-            "extremes needs the file of a case, or one of a list: listed=12; weatherml extremes --help shows an example"
-        )
-    if file is not None and file.isdigit() and not Path(file).exists():
-        raise UserError(
-            f"{file} is no file of a case; run one of the list by its number: weatherml extremes listed={file}"
-            " truth=PATH systems.NAME=PATH, and see weatherml extremes --list"
-        )
-    try:
+        if describe is not None:
+            _describe(describe, words or [], output, as_json)
+            return
+        file, overrides = file_and_overrides(words or [])
+        if list_cases:
+            if output is not None:
+                raise UserError(f"--list prints and writes no page {output}; leave --output out, or --list")
+            _list(file, overrides, hazard, period, as_json)
+            return
+        if hazard is not None or period is not None:
+            raise UserError("--hazard and --period belong to --list; leave them out, or add it")
+        if file is None and not any(word.startswith("listed=") for word in overrides):
+            raise UserError(
+                "extremes needs the file of a case, or one of a list: listed=12; weatherml extremes --help shows an"
+                " example"
+            )
+        if file is not None and file.isdigit() and not Path(file).exists():
+            raise UserError(
+                f"{file} is no file of a case; run one of the list by its number: weatherml extremes listed={file}"
+                " truth=PATH systems.NAME=PATH, and see weatherml extremes --list"
+            )
         with nullcontext() if output is None else _alone_at(output, overwrite):
             _tell(_run(file, overrides, output, (workers, scheduler)), output, as_json)
+
+
+@contextmanager
+def _keeping_nothing() -> Iterator[None]:
+    """Say of an interruption that the same command begins again."""
+    try:
+        yield
     except KeyboardInterrupt as interruption:
         how = "asked to stop" if isinstance(interruption, StopRequested) else "interrupted"
         raise type(interruption)(f"{how}, and nothing is kept; run the same command again to begin again") from None

@@ -13,8 +13,11 @@ from weatherml.extremes.cases.catalogue import ListedCase, listed_in
 from weatherml.extremes.cases.made_forecasts import BASELINES
 from weatherml.extremes.cases.region import Place, as_place, shown
 from weatherml.extremes.hazards import registry as hazards
-from weatherml.extremes.hazards.keys import OF_OBJECTS
+from weatherml.extremes.hazards.registry import OF_OBJECTS
 from weatherml.times import Period, PeriodText, is_within, parse_period, parse_time
+from weatherml.verification.significance.methods import method_named
+
+_LONGEST_HISTORY = np.timedelta64(366, "D")
 
 
 class InitTimes(Config):
@@ -52,6 +55,15 @@ class LeadTimes(Config):
 
     last: DurationText = "10d"
     every: DurationText = "1d"
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if parse_duration(self.last) < parse_duration(self.every):
+            raise UserError(
+                f"there is no lead up to {self.last}, the last, where the first is {self.every}, as every; give a"
+                " longer last, or a shorter every"
+            )
+        return self
 
     @property
     def values(self) -> np.ndarray:
@@ -236,6 +248,12 @@ class Case(Config):
                 f"{key} changes nothing of where a case has {hazard.one}; leave it out, and see weatherml extremes"
                 f" --describe {self.hazard}"
             )
+        if parse_duration(self.history) > _LONGEST_HISTORY:
+            raise UserError(f"history {self.history} is longer than a year; what is before counts for days: write 3d")
+        try:
+            method_named(self.interval)
+        except UserError as error:
+            raise error.within("interval: ") from None
         asked = {"against": self.against, "calibration.systems": self.calibration.systems if self.calibration else ()}
         for key, name in ((key, name) for key, names in asked.items() for name in names if name not in self.systems):
             raise UserError(f"{key} names {name!r}, which is none of the systems {', '.join(self.systems)}")

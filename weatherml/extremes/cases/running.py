@@ -13,8 +13,8 @@ from weatherml.errors import UserError
 from weatherml.errors.wording import listed
 from weatherml.extremes.cases.calibrated import calibrate, held_out
 from weatherml.extremes.cases.config import Baseline, Case
-from weatherml.extremes.cases.limits import require_leads
-from weatherml.extremes.cases.stage import Stage
+from weatherml.extremes.cases.limits import other_hours, require_leads
+from weatherml.extremes.cases.stage import Stage, require_times
 from weatherml.extremes.cases.told import Cut, Told, cut_of, require_values, tell
 from weatherml.extremes.cases.unusual import LocalClimate, local_climate
 from weatherml.extremes.cases.watching import Forecast, SystemOutcome, Watching, n_members_of
@@ -121,6 +121,7 @@ class _Run:
     def outcome(self) -> Outcome:
         """Judge all systems."""
         shared = _shared(self.forecasts)
+        require_times(self.truth["time"].values, self.case)
         inits = _reaching(shared, self.forecasts, self.case)
         stage = self._stage(self.case, inits)
         inits = _first_of_days(stage, inits)
@@ -134,6 +135,7 @@ class _Run:
         remarks = [
             warn_of_fields("the truth", stage.truth.isel(time=[0])),
             *_without_history(stage, self.forecasts, inits),
+            *self._of_other_hours(stage, inits),
         ]
         _warn_of_knowing(self.case, inits, self.forecasts)
         told = tell(stage.true, stage)
@@ -159,6 +161,14 @@ class _Run:
 
     def _stage(self, case: Case, init_times: np.ndarray) -> Stage:
         return Stage.of(case, self.truth, self.usual, _valid_times(self.forecasts, init_times))
+
+    def _of_other_hours(self, stage: Stage, init_times: np.ndarray) -> Iterator[str]:
+        """Yield, and say, of which systems the days are of other hours than those of the truth."""
+        for name, forecast in self.forecasts.items():
+            told = other_hours(name, init_times[0] + _leads(forecast), stage)
+            if told:
+                _logger.warning(told)
+                yield told
 
     def _then(self) -> tuple[Stage | None, np.ndarray]:
         """Return the stage of the period that probabilities are calibrated in, and the initial times that lie in it.
@@ -267,11 +277,20 @@ def _drawn(init_times: np.ndarray, onset: np.datetime64) -> Sequence[np.datetime
 
 
 def _reaching(shared: np.ndarray, forecasts: Mapping[str, Forecast], case: Case) -> np.ndarray:
-    """Return the initial times from which some forecast has a time of the period ahead; all where none has."""
+    """Return the initial times from which some forecast has a time of the period ahead.
+
+    Raises:
+        UserError: There are none.
+    """
     first, last = parse_period(case.period)
     longest = max(map(_longest, forecasts.values()))
     reaching = shared[(shared <= last) & (shared + longest >= first)]
-    return reaching if len(reaching) else shared
+    if not len(reaching):
+        raise UserError(
+            f"no forecast reaches the period {' .. '.join(case.period)}: {listed(forecasts)} begin {shared[0]:.16} .."
+            f" {shared[-1]:.16}, and leads end at {format_duration(longest)}; give forecasts of then"
+        )
+    return reaching
 
 
 def _first_of_days(stage: Stage, init_times: np.ndarray) -> np.ndarray:

@@ -110,19 +110,19 @@ class Stage:
         """
         hazard = hazards.find(case.hazard)
         truth = of_variables(truth, hazard, "the truth")
-        _require_times(truth["time"].values, case)
+        require_times(truth["time"].values, case)
         held = require_cells(case.region, LatLonGrid.from_dataset(truth))
         definition = hazard.define(case.definition)
         times = truth["time"].values[is_within(truth["time"].values, case.period)]
-        if not len(times):
-            raise UserError(
-                f"the truth has no time in {show_periods(case.period)}; it covers {truth['time'].values[0]:.16} .."
-                f" {truth['time'].values[-1]:.16}: choose a period inside"
-            )
         stage = cls(case, hazard, definition, truth, held, None)
         if hazard.threshold is not None and hazard.asks(definition):
             threshold = stage._threshold(truth if usual is None else usual, times if valid is None else valid)
             stage = cls(case, hazard, definition, truth, held, threshold)
+        if not len(stage.true.times):
+            raise UserError(
+                f"no whole day lies in {show_periods(case.period)}, of which {hazard.one} is; a day is called by its"
+                " 00 UTC: give a period from then on, to the end of a day"
+            )
         return stage._without_masked()
 
     @cached_property
@@ -202,8 +202,18 @@ class Stage:
             UserError: A variable is missing, or it lies on another grid.
         """
         own = on_grid(of_variables(fields, self.hazard, "the forecast"), self.whole_grid)
-        self._require_grid(own)
+        self._require_grid(own, "the forecast")
         return cut(own, self.held) if self.hazard.extent == "region" else own
+
+    def usual(self, analyses: xr.Dataset) -> xr.Dataset:
+        """Return what of analyses tells what is usual, unread.
+
+        Raises:
+            UserError: A variable is missing, or they lie on another grid.
+        """
+        own = on_grid(of_variables(analyses, self.hazard, "the climatology"), self.whole_grid)
+        self._require_grid(own, "the climatology")
+        return own
 
     def see(self, fields: xr.Dataset, init_time: np.datetime64) -> Seen:
         """Look at a member: what is `kept` of it along `time`, after what was known when it began."""
@@ -315,7 +325,7 @@ class Stage:
                 f"{self.hazard.one} is told from what is usual; say of which period: climatology: {{period: [first,"
                 " last]}"
             )
-        own = of_variables(usual, self.hazard, "the climatology")
+        own = self.usual(usual)
         chosen = own.isel(time=np.flatnonzero(is_within(own["time"].values, climatology.period)))
         if not chosen.sizes["time"]:
             raise UserError(f"the climatology has no time in {show_periods(climatology.period)}; choose another period")
@@ -323,7 +333,8 @@ class Stage:
         at, all_times = np.array([first, last, valid.min(), valid.max()]), self.truth["time"].values
         until = max(last + self.history, valid.max())
         there = all_times[(all_times >= at.min() - self.history) & (all_times <= until)]
-        asked = np.union1d(there, np.arange(at.min(), at.max(), np.timedelta64(1, "D")))  # of which forecasts have each
+        days = np.arange(at.min().astype("datetime64[D]"), at.max().astype("datetime64[D]") + 1)
+        asked = np.union1d(there, days.astype("datetime64[ns]"))  # of which forecasts have each
         fields = cut(chosen, self.held) if self.hazard.extent == "region" else chosen
         try:
             return _Remembered(self.hazard.threshold(fields, self.definition, asked))
@@ -331,25 +342,28 @@ class Stage:
             span = f"{asked.min():.10} .. {asked.max():.10} of the event, the forecasts and history={self.case.history}"
             raise error.within(f"climatology.period {' .. '.join(climatology.period)}, for {span}: ") from None
 
-    def _require_grid(self, fields: xr.Dataset) -> None:
+    def _require_grid(self, fields: xr.Dataset, owner: str) -> None:
         own, wanted = LatLonGrid.from_dataset(fields), self.whole_grid
         if not own.is_same(wanted):
             raise UserError(
-                f"the forecast lies on {own.n_lat} x {own.n_lon} points and the truth on {wanted.n_lat} x"
+                f"{owner} lies on {own.n_lat} x {own.n_lon} points and the truth on {wanted.n_lat} x"
                 f" {wanted.n_lon}; bring both to one grid with weatherml convert --grid"
             )
 
 
-def _require_times(times: np.ndarray, case: Case) -> None:
+def require_times(times: np.ndarray, case: Case) -> None:
     """Require analyses to be of each time once, and of all times of the period that they are spaced by.
 
     Raises:
-        UserError: One comes twice, or is missing.
+        UserError: One comes twice, or is missing, or none lies in the period.
     """
     known, counts = np.unique(times, return_counts=True)
     for time in known[counts > 1][:1]:
         raise UserError(f"the truth has {time:.16} twice; keep one of each time")
     own = known[is_within(known, case.period)]
+    if not len(own):
+        covers = f"; it covers {known[0]:.16} .. {known[-1]:.16}: choose a period inside" if len(known) else ", nor any"
+        raise UserError(f"the truth has no time in {show_periods(case.period)}{covers}")
     steps = np.diff(own)
     for place in np.flatnonzero(steps > steps.min(initial=np.timedelta64(2**62, "ns")))[:1]:
         raise UserError(

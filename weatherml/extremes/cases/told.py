@@ -101,7 +101,7 @@ def require_values(seen: Seen, stage: Stage, owner: str) -> None:
 def shares(seen: Seen, stage: Stage) -> np.ndarray:
     """Return the share of the region's area in the event at each time `[time]`."""
     share: np.ndarray = (seen.event * stage.weights).sum(axis=(1, 2))
-    return np.minimum(share, 1)
+    return np.asarray(np.minimum(share, 1))
 
 
 def completed(seen: Seen, stage: Stage) -> Seen | None:

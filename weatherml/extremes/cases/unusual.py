@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from weatherml.extremes.cases.stage import Stage, of_variables
+from weatherml.extremes.cases.stage import Stage
 from weatherml.extremes.cases.watching import SystemOutcome
 from weatherml.extremes.thresholds.efi import DRY, PERCENTILES
 from weatherml.extremes.thresholds.indices import extreme_forecast_index, shift_of_tails
@@ -51,7 +51,7 @@ def local_climate(stage: Stage, usual: xr.Dataset, peak: np.datetime64) -> Local
     if climatology is None:
         return None
     window = int(getattr(stage.definition, "window_days", _WINDOW))
-    own = of_variables(usual, stage.hazard, "the climatology")
+    own = stage.usual(usual)
     near = is_within(own["time"].values, climatology.period) & _around(own["time"].values, peak, window // 2)
     values = list(_values(stage, own, near))
     if not values:

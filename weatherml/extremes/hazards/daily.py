@@ -17,12 +17,19 @@ Daily = Literal["maximum", "minimum", "mean"]
 DAY = np.timedelta64(1, "D")
 _REDUCE: dict[str, Callable[..., np.ndarray]] = {"maximum": np.max, "minimum": np.min, "mean": np.mean}
 _READ_BYTES = 2**25
+_YEAR = 366
 
 
 def require_daily(how: str) -> None:
     """Require that it is known what of the values of a day is asked for."""
     if how not in _REDUCE:
         raise UserError(f"daily {how!r} is unknown; choose {', '.join(_REDUCE)}")
+
+
+def require_minimum_days(minimum_days: int) -> None:
+    """Require days in a row to be no more than a year has: thresholds are of dates of the year."""
+    if minimum_days > _YEAR:
+        raise UserError(f"minimum_days={minimum_days} in a row are more than a year; give {_YEAR} or fewer, such as 3")
 
 
 @dataclass(frozen=True, eq=False)

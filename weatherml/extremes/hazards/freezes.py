@@ -9,7 +9,7 @@ import xarray as xr
 
 from weatherml.errors import UserError
 from weatherml.errors.wording import listed
-from weatherml.extremes.hazards.daily import Days
+from weatherml.extremes.hazards.daily import Days, require_minimum_days
 from weatherml.extremes.hazards.heat.spells import Bounds, told
 from weatherml.extremes.hazards.registry import Hazard, registry
 from weatherml.extremes.thresholds import CalendarQuantiles, calendar_quantiles
@@ -52,6 +52,7 @@ class Definition:
             raise UserError(f"temperature is in K, got {self.temperature}; write 273.15 for 0 degrees C")
         if self.percentile is not None and not 0 < self.percentile < 100:
             raise UserError(f"percentile must lie between 0 and 100, got {self.percentile}; write 15")
+        require_minimum_days(self.minimum_days)
         if self.minimum_days < 1:
             raise UserError(f"minimum_days must be 1 or more, got {self.minimum_days}; leave it out for 1")
 

@@ -6,10 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
-from weatherml.extremes.hazards.registry import Hazard, find
-
-OF_OBJECTS = frozenset({"neighbours", "minimum_area", "exponent", "sal", "weights", "variable"})
-"""Keys that objects and verdicts in Python have, and that change nothing of where a case has its event."""
+from weatherml.extremes.hazards.registry import OF_OBJECTS, Hazard, find
 
 UNITS: Mapping[str, str] = {
     "amount": "m",

@@ -43,6 +43,9 @@ class Made:
     tracks: xr.Dataset | None = None
 
 
+OF_OBJECTS = frozenset({"neighbours", "minimum_area", "exponent", "sal", "weights", "variable"})
+"""Keys that objects and verdicts in Python have, and that change nothing of where a case has its event."""
+
 _UNCOUNTED = ("precipitation", "convection")
 
 
@@ -109,7 +112,11 @@ class Hazard:
         """
         known = [own.name for own in fields(self.definition)]
         for name in (name for name in overrides if name not in known):
-            raise UserError(f"the definition of {self.one} has no {name!r}{nearest(name, known)}")
+            offered = [own for own in known if own not in OF_OBJECTS]
+            raise UserError(f"the definition of {self.one} has no {name!r}{nearest(name, offered)}")
+        for name, value in overrides.items():
+            if isinstance(value, bool):  # which counts as 0 or 1
+                raise UserError(f"{name}: Input should be no yes or no, got {str(value).lower()}; give another value")
         try:
             made = TypeAdapter(self.definition).validate_python(dict(overrides))
         except ValidationError as error:

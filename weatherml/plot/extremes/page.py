@@ -11,7 +11,8 @@ from weatherml.errors.wording import counted
 from weatherml.extremes.cases import scores
 from weatherml.extremes.cases.config import Stored
 from weatherml.extremes.cases.running import Outcome
-from weatherml.extremes.hazards.keys import OF_OBJECTS, UNITS
+from weatherml.extremes.hazards.keys import UNITS
+from weatherml.extremes.hazards.registry import OF_OBJECTS
 from weatherml.plot import style
 from weatherml.plot.extremes.event_maps import write_ahead
 from weatherml.plot.extremes.page_pictures import (

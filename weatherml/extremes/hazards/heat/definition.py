@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from weatherml.errors import UserError
-from weatherml.extremes.hazards.daily import Daily, Days, require_daily
+from weatherml.extremes.hazards.daily import Daily, Days, require_daily, require_minimum_days
 from weatherml.extremes.thresholds.calendar_quantiles import CalendarQuantiles, calendar_quantiles
 from weatherml.extremes.units import require_units
 from weatherml.times import Periods
@@ -47,6 +47,7 @@ class Spell(ABC):
         require_daily(self.daily)
         if self.neighbours not in (4, 8):
             raise UserError(f"neighbours={self.neighbours} are of no cell; give 8 or 4")
+        require_minimum_days(self.minimum_days)
         if self.minimum_days < 1 or not self.minimum_area >= 0:
             raise UserError(
                 f"minimum_days={self.minimum_days} and minimum_area={self.minimum_area:g} are of no {self.words}: it"
@@ -62,7 +63,8 @@ class Spell(ABC):
             )
         if not 1 <= self.window_days <= 365 or self.window_days % 2 == 0:
             raise UserError(
-                f"window_days={self.window_days} is no odd number of days with the date in its middle; give 31, or 5"
+                f"window_days={self.window_days} is no odd number of days from 1 to 365 with the date in its middle;"
+                " give 31, or 5"
             )
 
     def days(self, fields: xr.Dataset) -> Days:

@@ -82,7 +82,7 @@ def follow(
             200 and 850 hPa; the wind at 10 m and `land_sea_mask`, which may lack time. What rules do not ask for may
             be missing.
         starts: Tracks, such as best tracks: of forecasts every record at an initial time is a storm to follow, of
-            analyses the first one of each track that lies at one of their times. Their pressure is used where known.
+            analyses the first one of each track that lies at one of their times. Their places alone are used.
         rules: What an eye must be like; `Following()` when None.
         workers: Who does the work, a member each: this process, or `weatherml.process.workers.Dask(...)`.
 

@@ -333,7 +333,7 @@ class Stage:
         at, all_times = np.array([first, last, valid.min(), valid.max()]), self.truth["time"].values
         until = max(last + self.history, valid.max())
         there = all_times[(all_times >= at.min() - self.history) & (all_times <= until)]
-        days = np.arange(at.min().astype("datetime64[D]"), at.max().astype("datetime64[D]") + 1)
+        days = np.arange(at.min().astype("datetime64[D]"), at.max().astype("datetime64[D]") + np.timedelta64(1, "D"))
         asked = np.union1d(there, days.astype("datetime64[ns]"))  # of which forecasts have each
         fields = cut(chosen, self.held) if self.hazard.extent == "region" else chosen
         try:

@@ -104,10 +104,10 @@ class Days:
         times = self.field["time"].values
         first, last = times[0].astype("datetime64[D]"), times[-1].astype("datetime64[D]")
         if times[0] > first:
-            first += 1
-        if times[-1] + _lengths(times)[-1] < last + 1:
-            last -= 1
-        return np.setdiff1d(_ns(np.arange(first, last + 1)), self.dates)
+            first += DAY
+        if times[-1] + _lengths(times)[-1] < last + DAY:
+            last -= DAY
+        return np.setdiff1d(_ns(np.arange(first, last + DAY)), self.dates)
 
     def require_some(self) -> None:
         """Require that there is a whole day.

@@ -72,12 +72,12 @@ def spells(given):
     past, year = fields(given["maxima_2012"], 2011), fields(given["maxima_2015"], 2015)  # none of them a leap year
     definition = heat.HeatWave()
     quantiles = heat.threshold(past, definition, ("2011", "2011"))
-    hot = heat.event(year, definition, xr.full_like(year.isel(time=0, drop=True), 303.15)).values
+    hot = heat.event(year, definition, xr.full_like(year.isel(time=0, drop=True), 303.15)).values == 1
     begins = hot & ~np.concatenate([np.zeros((1, *hot.shape[1:]), bool), hot[:-1]])
     return {
         "percentile": quantiles.dataset["2m_temperature"].values[0],
         "dayofyear": quantiles.dataset["dayofyear"].values,
-        "percentile_days": heat.event(year, definition, quantiles).values.sum(axis=0),
+        "percentile_days": (heat.event(year, definition, quantiles).values == 1).sum(axis=0),
         "hot_days": hot.sum(axis=0),
         "waves": begins.sum(axis=0),
     }

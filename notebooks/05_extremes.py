@@ -82,7 +82,7 @@ waves[columns].to_dataframe().loc[waves["severity"].to_series().nlargest(4).inde
 # %%
 worst = waves.isel(object=int(waves["severity"].values.argmax()))
 event, beyond = (make(june_to_august, definition, threshold) for make in (heat.event, heat.exceedance))
-labels = objects.label(event.values, wml.LatLonGrid.from_dataset(event), definition.neighbours, connect_time=True)
+labels = objects.label(event.values == 1, wml.LatLonGrid.from_dataset(event), definition.neighbours, connect_time=True)
 covered = event.copy(data=labels == worst["label"].item()).any("time")
 strength = (beyond * event).sel(time=slice(worst["onset"], worst["end"])).sum("time")
 strength = strength.assign_attrs(long_name="Heat beyond the threshold, summed over days", units="K day")

@@ -143,8 +143,8 @@ def _require(mask: np.ndarray, grid: LatLonGrid, neighbours: int, connect_time: 
         raise UserError(f"a cell has 4 or 8 neighbours, got {neighbours!r}; pass neighbours=8 or neighbours=4")
     if mask.dtype != bool:
         raise UserError(
-            f"a mask is boolean, got {mask.dtype}; compare the field with a threshold, such as field > 300, or events with"
-            " 1, which they are where they are known"
+            f"a mask is boolean, got {mask.dtype}; compare the field with a threshold, such as field > 300, or"
+            " events, which may be unknown, with 1"
         )
     if mask.shape[-2:] != grid.shape:
         raise UserError(f"the mask {list(mask.shape)} is not on the grid {list(grid.shape)}; pass the mask's own grid")

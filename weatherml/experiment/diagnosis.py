@@ -5,17 +5,15 @@ from collections.abc import Collection
 import numpy as np
 
 from weatherml.checkpoint import Checkpoint, Provenance
-from weatherml.data.period import overlap
 from weatherml.data.statistics.channel_statistics import Statistics
 from weatherml.data.statistics.forcings import Forcings
 from weatherml.data.statistics.normalization import Normalizer
 from weatherml.durations import format_duration
 from weatherml.errors import UserError
 from weatherml.experiment.config import ExperimentConfig
-from weatherml.experiment.fine_tuning import require_state
+from weatherml.experiment.fine_tuning import require_state, require_unseen
 from weatherml.models.precipitation import ACCUMULATED
 from weatherml.state import Channel, StateSpec
-from weatherml.times import show_periods
 
 
 def require_outputs(config: ExperimentConfig, channels: Collection[Channel]) -> None:
@@ -66,12 +64,7 @@ def load_stepper(config: ExperimentConfig, path: str, spec: StateSpec, step: np.
     if step != stepper.time_step:
         wanted = format_duration(stepper.time_step)
         raise UserError(f"stepper: {path} steps {wanted}, the windows {format_duration(step)}; set time_step={wanted}")
-    learned, test = stepper.normalizer.statistics.period, config.periods.test
-    if overlap(learned, test):
-        raise UserError(
-            f"stepper: {path} has learned from {show_periods(learned)}, which overlaps the test period"
-            f" {show_periods(test)}; what is learned from must not be judged on: choose another periods.test"
-        )
+    require_unseen("stepper", path, stepper, config)
     return stepper
 
 

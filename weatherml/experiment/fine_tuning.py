@@ -49,12 +49,7 @@ def load_start(config: ExperimentConfig, path: str, spec: StateSpec, step: np.ti
             f"start: {path} steps {format_duration(start.time_step)}, the data {format_duration(step)}; say which is"
             f" wanted: time_step={format_duration(start.time_step)}, or another to learn that from these weights"
         )
-    learned, test = start.normalizer.statistics.period, config.periods.test
-    if overlap(learned, test):
-        raise UserError(
-            f"start: {path} has learned from {show_periods(learned)}, which overlaps the test period"
-            f" {show_periods(test)}; what is learned from must not be judged on: choose another periods.test"
-        )
+    require_unseen("start", path, start, config)
     return start
 
 
@@ -110,6 +105,20 @@ def _settings(start: Checkpoint, config: ExperimentConfig) -> list[tuple[str, An
 def _written(value: Any) -> str:
     """Return a value as it can be set."""
     return value if isinstance(value, str) else json.dumps(value).replace('"', "")
+
+
+def require_unseen(key: str, path: str, model: Checkpoint, config: ExperimentConfig) -> None:
+    """Require that a checkpoint, named by a key, has learned nothing from the test period.
+
+    Raises:
+        UserError: It has.
+    """
+    learned, test = model.normalizer.statistics.period, config.periods.test
+    if overlap(learned, test):
+        raise UserError(
+            f"{key}: {path} has learned from {show_periods(learned)}, which overlaps the test period"
+            f" {show_periods(test)}; what is learned from must not be judged on: choose another periods.test"
+        )
 
 
 def require_state(key: str, path: str, theirs: StateSpec, ours: StateSpec) -> None:
